@@ -1,0 +1,31 @@
+import { MixtapeError } from "@mixtape/errors";
+
+/** The base of every error that this package throws. */
+export class SafetensorsError extends MixtapeError {
+  static override readonly brand: string = "SafetensorsError";
+}
+
+/** The bytes are there and they are not a valid safetensors file: a hostile, damaged or truncated one. */
+export class SafetensorsFormatError extends SafetensorsError {
+  static override readonly brand: string = "SafetensorsFormatError";
+}
+
+/** A sharded checkpoint whose index is invalid, or whose index and shards disagree. */
+export class SafetensorsIndexError extends SafetensorsError {
+  static override readonly brand: string = "SafetensorsIndexError";
+}
+
+/** Bytes could not be had: a missing file, a refused request, a server that ignores ranges, a source already closed. */
+export class SafetensorsReadError extends SafetensorsError {
+  static override readonly brand: string = "SafetensorsReadError";
+}
+
+/** A file or folder that is not there. */
+export class SafetensorsNotFoundError extends SafetensorsReadError {
+  static override readonly brand: string = "SafetensorsNotFoundError";
+}
+
+/** A checkpoint could not be written. What was there before is still there. */
+export class SafetensorsWriteError extends SafetensorsError {
+  static override readonly brand: string = "SafetensorsWriteError";
+}
