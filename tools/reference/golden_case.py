@@ -1,0 +1,33 @@
+"""What a model case is: a configuration, inputs, and what has to matter for the case to be worth keeping."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Case:
+    """One tiny checkpoint with inputs and expected outputs."""
+
+    family: str
+    name: str
+    purpose: str
+    config: dict
+    # Real tokens per row; unequal rows are padded on the side `pad`.
+    lengths: tuple[int, ...] = (10, 10)
+    pad: str | None = None
+    # Explicit position ids, one list per row; None leaves them to the model.
+    positions: list[list[int]] | None = None
+    attentions: bool = False
+    # Prompt lengths for 64 greedy tokens, left-padded where unequal; None for no greedy run.
+    greedy: tuple[int, ...] | None = (5, 5)
+    # Changes of the configuration, each of which must move the logits: name -> overrides.
+    matters: dict[str, dict] = field(default_factory=dict)
+    # Parameters (by the end of their names) whose absence must move the logits.
+    matters_weights: tuple[str, ...] = ()
+    # dtype of the stored weights; the expected outputs are float32 in any case.
+    dtype: str = "float32"
+    # Store the same weights twice more: in the reference's fused names, and sharded.
+    spellings: bool = False
+
+    @property
+    def directory(self) -> str:
+        return f"{self.family}/{self.name}"

@@ -1,0 +1,277 @@
+"""Model goldens: a tiny checkpoint, inputs, and what transformers makes of them (eager, float32)."""
+
+import copy
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import safetensors
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+
+import golden_weights
+from golden_case import Case
+from golden_io import rounded, write_json, write_tensors
+
+MODELS = {
+    "mixtral": (transformers.MixtralConfig, transformers.MixtralForCausalLM),
+    "qwen3-moe": (transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM),
+    "afmoe": (transformers.AfmoeConfig, transformers.AfmoeForCausalLM),
+}
+EAGER = dict(attn_implementation="eager", experts_implementation="eager")
+NEW_TOKENS = 64
+# An agreement of 1e-4 must never turn on a tie: the last expert in and the first one out differ by this much in what
+# is ranked, the best and second logit by that much.
+ROUTING_MARGIN = 1e-4
+GREEDY_MARGIN = 1e-3
+# What has to matter moves some logit by at least this.
+SENSITIVITY = 1e-2
+# A greedy run that falls into a short loop tests little.
+DISTINCT_TOKENS = 16
+TOLERANCES = {"logits": 1e-4, "hidden_states": 1e-4, "router_logits": 1e-4, "attentions": 1e-4, "loss": 1e-5}
+# RoPE types whose frequencies depend on the length: a cached run differs from a full forward pass, as in the reference.
+LENGTH_DEPENDENT = {"dynamic", "longrope"}
+
+
+class Rejected(Exception):
+    """The weights of this seed come too close to a tie, or generate too dull a text."""
+
+
+def write_case(case: Case, out: Path) -> str:
+    """Write everything of `case` under `out`; returns a line for the log."""
+    for seed in range(400):
+        try:
+            return _write_with_seed(case, seed, out)
+        except Rejected as reason:
+            rejected = reason
+    raise RuntimeError(f"{case.directory}: no seed will do, the last was rejected because {rejected}")
+
+
+def _write_with_seed(case: Case, seed: int, out: Path) -> str:
+    config_class, model_class = MODELS[case.family]
+    config = config_class(**copy.deepcopy(case.config))
+    source = model_class._from_config(config, dtype=torch.float32, **EAGER).eval()
+    golden_weights.fill(source, seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        source.save_pretrained(folder)
+        if case.dtype != "float32":
+            # Through the reference's own loader: it decides which tensors stay in float32.
+            model_class.from_pretrained(folder, dtype=getattr(torch, case.dtype)).save_pretrained(folder)
+
+        def load(**overrides):
+            # A fresh model each time: dynamic RoPE keeps state from one forward pass to the next.
+            if overrides:
+                changed = config_class(**copy.deepcopy({**case.config, **overrides}))
+            else:
+                changed = config_class.from_pretrained(folder)
+            return model_class.from_pretrained(folder, config=changed, dtype=torch.float32, **EAGER).eval()
+
+        inputs = _inputs(case, seed)
+        outputs, routing = _forward(case, load(), inputs)
+        report = {"routing": routing}
+        greedy = None
+        if case.greedy:
+            greedy, report["greedyRouting"], report["greedyLogits"] = _greedy(case, load, seed)
+        sensitivity = _sensitivity(case, load, inputs, outputs["logits"])
+
+        target = out / case.directory
+        shutil.copytree(folder, target)
+        write_tensors(target / "golden.safetensors", {**inputs, **outputs})
+        if greedy:
+            write_json(target / "greedy.json", greedy, indent=None)
+        write_json(
+            target / "case.json",
+            {
+                "purpose": case.purpose,
+                "family": case.family,
+                "seed": seed,
+                "weights": case.dtype,
+                "tolerances": TOLERANCES,
+                "margins": {name: rounded(value) for name, value in report.items()},
+                "sensitivity": {name: rounded(value) for name, value in sensitivity.items()},
+                "versions": {
+                    "transformers": transformers.__version__,
+                    "torch": torch.__version__.split("+")[0],
+                    "safetensors": safetensors.__version__,
+                },
+            },
+        )
+        if case.spellings:
+            _write_fused(load(), folder, out / f"{case.directory}-fused")
+            _write_sharded(load(), out / f"{case.directory}-sharded")
+    logits = outputs["logits"]
+    return f"{case.directory}: seed {seed}, logits std {logits.std():.2f}, margins " + ", ".join(
+        f"{name} {value:.1e}" for name, value in report.items()
+    )
+
+
+def _inputs(case: Case, seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(10_000 + seed)
+    width = max(case.lengths)
+    vocab = case.config["vocab_size"]
+    ids = torch.randint(0, vocab, (len(case.lengths), width), generator=generator)
+    mask = _mask(case.lengths, width, case.pad)
+    labels = ids.clone()
+    # Some real tokens are ignored too, not the padding alone.
+    labels[torch.rand(labels.shape, generator=generator) < 0.2] = -100
+    labels[mask == 0] = -100
+    inputs = {"input_ids": ids, "labels": labels}
+    if case.pad:
+        inputs["attention_mask"] = mask
+    if case.positions:
+        inputs["position_ids"] = torch.tensor(case.positions)
+    return inputs
+
+
+def _mask(lengths: tuple[int, ...], width: int, side: str | None) -> torch.Tensor:
+    if side is None and len(set(lengths)) > 1:
+        raise ValueError("unequal rows need a padding side")
+    slots = torch.arange(width)
+    rows = [slots >= width - length if side == "left" else slots < length for length in lengths]
+    return torch.stack(rows).to(torch.int64)
+
+
+def _forward(case: Case, model, inputs) -> tuple[dict[str, torch.Tensor], float]:
+    with torch.no_grad(), _routing_margins(model) as margins:
+        result = model(
+            **inputs,
+            use_cache=False,
+            output_hidden_states=True,
+            output_router_logits=True,
+            output_attentions=case.attentions,
+        )
+        lm_loss = model(**inputs, use_cache=False, output_router_logits=False).loss
+    outputs = {"logits": result.logits, "loss": result.loss, "lm_loss": lm_loss}
+    if getattr(result, "aux_loss", None) is not None:
+        outputs["aux_loss"] = result.aux_loss
+    layers = model.config.num_hidden_layers
+    if len(result.hidden_states) != layers + 1:
+        raise AssertionError(f"{len(result.hidden_states)} hidden states for {layers} layers")
+    for name in ("hidden_states", "router_logits", "attentions"):
+        for index, tensor in enumerate(getattr(result, name) or ()):
+            outputs[f"{name}.{index}"] = tensor
+    for name, tensor in outputs.items():
+        if tensor.dtype != torch.float32 or not torch.isfinite(tensor).all():
+            raise AssertionError(f"{case.directory}: {name} is {tensor.dtype}, or not finite")
+    if min(margins) <= ROUTING_MARGIN:
+        raise Rejected(f"an expert was chosen by {min(margins):.1e}")
+    return outputs, min(margins)
+
+
+def _greedy(case: Case, load, seed: int) -> tuple[dict, float, float]:
+    generator = torch.Generator().manual_seed(20_000 + seed)
+    width = max(case.greedy)
+    prompts = torch.randint(0, case.config["vocab_size"], (len(case.greedy), width), generator=generator)
+    mask = _mask(case.greedy, width, "left")
+    prompts[mask == 0] = 0
+    padded = len(set(case.greedy)) > 1
+    model = load()
+    with torch.no_grad(), _routing_margins(model) as routing:
+        result = model.generate(
+            prompts,
+            attention_mask=mask,
+            do_sample=False,
+            use_cache=True,
+            max_new_tokens=NEW_TOKENS,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+    ids = result.sequences[:, width:]
+    best = torch.stack(result.logits, 1).topk(2, -1).values
+    margin = (best[..., 0] - best[..., 1]).min().item()
+    if ids.shape[1] != NEW_TOKENS:
+        raise AssertionError(f"{case.directory}: {ids.shape[1]} new tokens")
+    if margin <= GREEDY_MARGIN:
+        raise Rejected(f"a token was chosen by {margin:.1e}")
+    if min(routing) <= ROUTING_MARGIN:
+        raise Rejected(f"an expert was chosen by {min(routing):.1e} while decoding")
+    distinct = min(len(set(row.tolist())) for row in ids)
+    if distinct < DISTINCT_TOKENS:
+        raise Rejected(f"a row has only {distinct} distinct tokens")
+    if load().config.rope_parameters["rope_type"] not in LENGTH_DEPENDENT:
+        _assert_cache_is_exact(case, load(), prompts, mask, ids)
+    greedy = {"prompt_ids": prompts.tolist()}
+    if padded:
+        greedy["attention_mask"] = mask.tolist()
+    greedy["ids"] = ids.tolist()
+    return greedy, min(routing), margin
+
+
+def _assert_cache_is_exact(case: Case, model, prompts, mask, ids) -> None:
+    """Each row, alone and without a cache, gives the same tokens as in the padded batch with one."""
+    for prompt, real, row in zip(prompts, mask, ids):
+        sequence = torch.cat([prompt[real == 1], row])[None]
+        with torch.no_grad():
+            logits = model(sequence, use_cache=False).logits[0, int(real.sum()) - 1 : -1]
+        if not torch.equal(logits.argmax(-1), row):
+            raise AssertionError(f"{case.directory}: the cached run is not the full forward pass")
+
+
+def _sensitivity(case: Case, load, inputs, expected) -> dict[str, float]:
+    mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"])).bool()
+    arguments = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+    moved = {}
+    for name, overrides in case.matters.items():
+        moved[name] = _largest_move(load(**overrides), arguments, expected, mask)
+    for ending in case.matters_weights:
+        model = load()
+        hit = [tensor for name, tensor in model.named_parameters() if name.endswith(ending)]
+        if not hit:
+            raise ValueError(f"{case.directory}: no parameter ends with {ending}")
+        with torch.no_grad():
+            for tensor in hit:
+                tensor.fill_(1.0 if ending.endswith("norm.weight") else 0.0)
+        moved[ending] = _largest_move(model, arguments, expected, mask)
+    for name, value in moved.items():
+        if value < SENSITIVITY:
+            raise Rejected(f"{name} moves the logits by {value:.1e} only")
+    return moved
+
+
+def _largest_move(model, arguments, expected, mask) -> float:
+    with torch.no_grad():
+        logits = model(**arguments, use_cache=False).logits
+    return (logits - expected)[mask].abs().max().item()
+
+
+@contextmanager
+def _routing_margins(model):
+    """Collects, for every token that passes a router, the k-th less the (k+1)-th of the ranked values."""
+    margins: list[float] = []
+
+    def record(router, arguments, result):
+        logits = result[0].float()
+        if len(arguments) == 2:  # AFMoE: the router is called with the expert bias.
+            ranked = torch.sigmoid(logits) + arguments[1]
+        else:
+            ranked = torch.softmax(logits, -1)
+        k = router.top_k
+        if k < ranked.shape[-1]:
+            top = ranked.topk(k + 1, -1).values
+            margins.append((top[:, k - 1] - top[:, k]).min().item())
+
+    routers = [module for module in model.modules() if type(module).__name__.endswith("Router")]
+    handles = [router.register_forward_hook(record) for router in routers]
+    try:
+        yield margins
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _write_fused(model, source: Path, target: Path) -> None:
+    """The checkpoint in the names that the model has in the reference's memory."""
+    target.mkdir(parents=True)
+    shutil.copy(source / "config.json", target)
+    tied = set(getattr(model, "_tied_weights_keys", None) or ()) if model.config.tie_word_embeddings else set()
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name not in tied}
+    save_file(state, target / "model.safetensors", metadata={"format": "pt"})
+
+
+def _write_sharded(model, target: Path) -> None:
+    model.save_pretrained(target, max_shard_size="40KB")
+    if len(list(target.glob("model-*.safetensors"))) < 2:
+        raise AssertionError(f"{target} has one shard only")
