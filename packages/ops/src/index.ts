@@ -1,1 +1,39 @@
-export {};
+import "#tfjs-gradients";
+
+export { type Activation, activate } from "./activations.js";
+export {
+  type AttentionAttributes,
+  attention,
+  attentionWithProbabilities,
+} from "./attention.js";
+export { AttentionMask, type AttentionMaskShape, type KeyPadding } from "./attention-mask.js";
+export { embedding } from "./embedding.js";
+export { OpsError } from "./errors.js";
+export { experts } from "./experts/experts.js";
+export type { Routed } from "./experts/routed.js";
+export { chooseStrategy, type ExpertsStrategy, expertsRuns } from "./experts/strategy.js";
+export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
+export { registerHostKernels } from "./kernels/register.js";
+export { linear } from "./linear.js";
+export { defineOp, gradientsOf, hasKernel, type OpContract, type OpInputs, untaped } from "./op.js";
+export { rmsNorm } from "./rms-norm.js";
+export { type RotaryTables, rotary } from "./rotary.js";
+export {
+  encodePart,
+  FloatStorage,
+  type FloatStorageOptions,
+  registerStorage,
+  type Storage,
+  storageOf,
+} from "./storage.js";
+export { takeAlong } from "./take-along.js";
+export { topKIndices } from "./top-k-indices.js";
+export {
+  disposeWeight,
+  logicalTensor,
+  type StackedView,
+  stackViews,
+  type Weight,
+  type WeightRole,
+  type WeightView,
+} from "./weight.js";

@@ -1,0 +1,101 @@
+import { keep, type Tensor2D, type Tensor4D, tensor2d, tensor4d } from "@tensorflow/tfjs-core";
+import { OpsError } from "./errors.js";
+
+/** The largest finite negative float32: what the reference adds to a score that must not count. */
+const MASKED = -3.4028234663852886e38;
+
+/** Which slots hold tokens, row by row: `values[row * slots + slot]` is 1 for a token and 0 for padding. */
+export interface KeyPadding {
+  readonly rows: number;
+  readonly values: Uint8Array;
+}
+
+/** The parts of an {@link AttentionMask}. */
+export interface AttentionMaskShape {
+  /** L */
+  readonly queries: number;
+  /** S, at least L */
+  readonly keys: number;
+  /** How many slots a query sees at most, its own included; null or absent for all. */
+  readonly window?: number | null;
+  /** Padding of the `keys` slots; null or absent where all are tokens. */
+  readonly keyPadding?: KeyPadding | null;
+}
+
+/**
+ * Which keys a query may see, described rather than written out.
+ *
+ * The queries are the last L of the S slots: query `i` lies in slot `S − L + i`. It sees slot `j` iff `j` is not after it, lies
+ * within the window and holds a token. A query that sees nothing (it is padding itself) attends to all S slots evenly, as
+ * the reference's eager attention does.
+ *
+ * It owns the tensors that it makes on demand: dispose it.
+ */
+export class AttentionMask {
+  readonly queries: number;
+  readonly keys: number;
+  /** Slots that a query sees at most, or null where no query is that far from the first slot. */
+  readonly window: number | null;
+  /** Null where nothing is padding. */
+  readonly keyPadding: KeyPadding | null;
+  #additive: Tensor4D | undefined;
+  #padding: Tensor2D | undefined;
+
+  /** @throws {OpsError} where there are fewer slots than queries, or the padding has another size. */
+  constructor({ queries, keys, window = null, keyPadding = null }: AttentionMaskShape) {
+    if (keys < queries)
+      throw new OpsError({ where: "AttentionMask", expected: `at least ${queries} keys`, got: `${keys}` });
+    if (keyPadding && keyPadding.values.length !== keyPadding.rows * keys)
+      throw new OpsError({
+        where: "AttentionMask",
+        expected: `padding of ${keyPadding.rows} × ${keys} slots`,
+        got: `${keyPadding.values.length} values`,
+      });
+    this.queries = queries;
+    this.keys = keys;
+    this.window = window !== null && window < keys ? window : null;
+    this.keyPadding = keyPadding?.values.includes(0) ? keyPadding : null;
+  }
+
+  /** Whether every query sees every key, so that there is nothing to mask. */
+  get isOpen(): boolean {
+    return this.queries === 1 && this.window === null && this.keyPadding === null;
+  }
+
+  /** Whether query `query` of row `row` sees slot `key`. */
+  sees(row: number, query: number, key: number): boolean {
+    const slot = this.keys - this.queries + query;
+    const inReach = key <= slot && (this.window === null || key > slot - this.window);
+    return inReach && (this.keyPadding === null || this.keyPadding.values[row * this.keys + key] !== 0);
+  }
+
+  /** `[B | 1, 1, L, S]`: 0 where a key is seen, the lowest float32 where not. Made once; belongs to the mask. */
+  additive(): Tensor4D {
+    this.#additive ??= keep(this.#writeOut());
+    return this.#additive;
+  }
+
+  /** `[B, S]` int32, 1 for a token and 0 for padding, or undefined where nothing is padding. Belongs to the mask. */
+  padding(): Tensor2D | undefined {
+    if (this.keyPadding === null) return undefined;
+    const { rows, values } = this.keyPadding;
+    this.#padding ??= keep(tensor2d(Int32Array.from(values), [rows, this.keys], "int32"));
+    return this.#padding;
+  }
+
+  dispose(): void {
+    this.#additive?.dispose();
+    this.#padding?.dispose();
+    this.#additive = this.#padding = undefined;
+  }
+
+  #writeOut(): Tensor4D {
+    const rows = this.keyPadding?.rows ?? 1;
+    const values = new Float32Array(rows * this.queries * this.keys);
+    let at = 0;
+    for (let row = 0; row < rows; row++)
+      for (let query = 0; query < this.queries; query++)
+        for (let key = 0; key < this.keys; key++) values[at++] = this.sees(row, query, key) ? 0 : MASKED;
+    return tensor4d(values, [rows, 1, this.queries, this.keys]);
+  }
+}

@@ -1,0 +1,109 @@
+import {
+  add,
+  matMul,
+  mul,
+  reshape,
+  softmax,
+  type Tensor2D,
+  type Tensor3D,
+  type Tensor4D,
+  tidy,
+  transpose,
+} from "@tensorflow/tfjs-core";
+import type { AttentionMask } from "./attention-mask.js";
+import { OpsError } from "./errors.js";
+import { defineOp } from "./op.js";
+
+/** What a fused attention kernel is told besides its tensors. */
+export interface AttentionAttributes {
+  /** What scores are multiplied by, `D^-½` in all families here. */
+  readonly scale: number;
+  /** Slots that a query sees at most, its own included, or null for all before it. */
+  readonly window: number | null;
+  /** The description that `window` and the input `padding` are from; it writes the matrix out for who needs it. */
+  readonly mask: AttentionMask;
+}
+
+type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D };
+
+const run = defineOp({
+  kernel: "MixtapeAttention",
+  compose: ({ q, k, v }: AttentionInputs, { scale, mask }: AttentionAttributes) =>
+    mergeHeads(weighValues(probabilities(q, k, mask, scale), v)),
+});
+
+/**
+ * Scaled dot-product attention with grouped key and value heads (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Ainslie
+ * et al. 2023, https://arxiv.org/abs/2305.13245). Query head `h` attends with key head `⌊h·G/H⌋`.
+ *
+ * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), attributes
+ * {@link AttentionAttributes}.
+ *
+ * @param q `[B, H, L, D]`
+ * @param k `[B, G, S, D]`
+ * @param v `[B, G, S, D]`
+ * @param mask which of the S slots each of the L queries sees
+ * @returns `[B, L, H·D]`, the heads merged
+ * @throws {OpsError} where shapes do not fit, or H is not a multiple of G.
+ */
+export function attention(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask, scale: number): Tensor3D {
+  checkShapes(q, k, v, mask);
+  return run({ q, k, v, padding: mask.padding() }, { scale, window: mask.window, mask });
+}
+
+/**
+ * {@link attention} that also returns the probabilities, for people who look at them. Always the composition: a fused kernel
+ * never holds them.
+ *
+ * @returns `output` `[B, L, H·D]` and `probabilities` `[B, H, L, S]`
+ */
+export function attentionWithProbabilities(
+  q: Tensor4D,
+  k: Tensor4D,
+  v: Tensor4D,
+  mask: AttentionMask,
+  scale: number,
+): { output: Tensor3D; probabilities: Tensor4D } {
+  checkShapes(q, k, v, mask);
+  return tidy(() => {
+    const p = probabilities(q, k, mask, scale);
+    return { output: mergeHeads(weighValues(p, v)), probabilities: p };
+  });
+}
+
+/** `[B, H, L, S]`. The heads of a group are folded into the queries, so that keys are not repeated. */
+function probabilities(q: Tensor4D, k: Tensor4D, mask: AttentionMask, scale: number): Tensor4D {
+  const [b, h, l, d] = q.shape;
+  const [, g, s] = k.shape;
+  // Transposed first: a product with a transposed right side is far slower on some engines.
+  const scores = matMul(reshape(q, [b, g, (h / g) * l, d]), transpose(k, [0, 1, 3, 2]));
+  const scaled = reshape(mul(scores, scale), [b, h, l, s]) as Tensor4D;
+  return softmax(mask.isOpen ? scaled : add(scaled, mask.additive()));
+}
+
+/** `[B, H, L, S] · [B, G, S, D]` to `[B, H, L, D]` */
+function weighValues(p: Tensor4D, v: Tensor4D): Tensor4D {
+  const [b, h, l, s] = p.shape;
+  const [, g, , d] = v.shape;
+  return reshape(matMul(reshape(p, [b, g, (h / g) * l, s]), v), [b, h, l, d]);
+}
+
+/** `[B, H, L, D]` to `[B, L, H·D]` */
+function mergeHeads(x: Tensor4D): Tensor3D {
+  const [b, h, l, d] = x.shape;
+  return reshape(l === 1 ? x : transpose(x, [0, 2, 1, 3]), [b, l, h * d]);
+}
+
+function checkShapes(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask): void {
+  const [b, h, l, d] = q.shape;
+  const [kb, g, s, kd] = k.shape;
+  const fits =
+    kb === b && kd === d && h % g === 0 && v.shape.join() === k.shape.join() && mask.queries === l && mask.keys === s;
+  const rows = mask.keyPadding?.rows ?? b;
+  if (!fits || rows !== b)
+    throw new OpsError({
+      where: "attention",
+      expected: `queries [B, H, L, D], keys and values [B, G, S, D] with H a multiple of G, and a mask of B × L × S`,
+      got: `[${q.shape}], [${k.shape}], [${v.shape}] and ${rows} × ${mask.queries} × ${mask.keys}`,
+    });
+}

@@ -1,0 +1,94 @@
+import { type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
+import type { Activation } from "../activations.js";
+import { OpsError } from "../errors.js";
+import type { GatedMlpWeights } from "../gated-mlp.js";
+import { defineOp, hasKernel } from "../op.js";
+import { stackedTensor, type Weight } from "../weight.js";
+import { dense } from "./dense.js";
+import { gathered } from "./gathered.js";
+import type { Routed } from "./routed.js";
+import { sparse } from "./sparse.js";
+import { chooseStrategy, countRun, EXPERTS_KERNEL, type ExpertsStrategy } from "./strategy.js";
+
+type ExpertsInputs = {
+  x: Tensor2D;
+  indices: Tensor2D;
+  weights: Tensor2D;
+  gate: Tensor3D;
+  up: Tensor3D;
+  down: Tensor3D;
+};
+type ExpertsAttributes = { activation: Activation; transposed: boolean };
+
+const fused = defineOp({
+  kernel: EXPERTS_KERNEL,
+  compose: ({ x, indices, weights, gate, up, down }: ExpertsInputs, { activation, transposed }: ExpertsAttributes) => {
+    const stack = (tensor: Tensor3D): Weight => {
+      const [e, rows, columns] = tensor.shape;
+      const shape = transposed ? [e, columns, rows] : [e, rows, columns];
+      return { role: "stack", shape, layout: transposed ? "transposed" : "plain", parts: [tensor] };
+    };
+    return dense({ x, indices, weights }, { gate: stack(gate), up: stack(up), down: stack(down) }, activation);
+  },
+});
+
+const compositions = { sparse, gathered, dense };
+
+/**
+ * Routed experts, each a gated MLP: `Σ_j weights[t, j] · MLP_{indices[t, j]}(x[t])`
+ * (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538).
+ *
+ * Fused kernel: `MixtapeExperts`, inputs `x`, `indices`, `weights`, `gate`, `up`, `down` (stacks in one tensor each),
+ * attributes `activation`, `transposed`.
+ *
+ * @param routed tokens `[T, M]` with their experts and weights `[T, K]`, no expert twice for a token
+ * @param stacks `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`
+ * @param strategy how to run them; what suits the engine where absent. {@link expertsRuns} tells what ran.
+ * @returns `[T, M]`
+ * @throws {OpsError} where shapes do not fit, or `fused` is asked of an engine that has no such kernel.
+ */
+export function experts(
+  routed: Routed,
+  stacks: GatedMlpWeights,
+  activation: Activation,
+  strategy: ExpertsStrategy = chooseStrategy({
+    tokens: routed.indices.shape[0],
+    k: routed.indices.shape[1],
+    experts: stacks.gate.shape[0]!,
+  }),
+): Tensor2D {
+  checkShapes(routed, stacks);
+  countRun(strategy);
+  if (strategy !== "fused") return tidy(() => compositions[strategy](routed, stacks, activation));
+  if (!hasKernel(EXPERTS_KERNEL))
+    throw new OpsError({
+      where: "experts",
+      expected: `the strategy ${Object.keys(compositions).join(", ")}`,
+      got: `"fused"`,
+      fix: "The engine in use has no fused experts kernel",
+    });
+  const inputs = {
+    ...routed,
+    gate: stackedTensor(stacks.gate),
+    up: stackedTensor(stacks.up),
+    down: stackedTensor(stacks.down),
+  };
+  return fused(inputs, { activation, transposed: stacks.gate.layout === "transposed" });
+}
+
+function checkShapes({ x, indices, weights }: Routed, { gate, up, down }: GatedMlpWeights): void {
+  const [t, m] = x.shape;
+  const [e, i] = gate.shape;
+  const fits =
+    gate.shape.join() === [e, i, m].join() &&
+    up.shape.join() === gate.shape.join() &&
+    down.shape.join() === [e, m, i].join() &&
+    indices.shape[0] === t &&
+    weights.shape.join() === indices.shape.join();
+  if (!fits)
+    throw new OpsError({
+      where: "experts",
+      expected: "x [T, M], indices and weights [T, K], gate and up [E, I, M], down [E, M, I]",
+      got: [x, indices, weights, gate, up, down].map(({ shape }) => `[${shape}]`).join(", "),
+    });
+}

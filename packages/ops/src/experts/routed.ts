@@ -1,0 +1,24 @@
+import { matMul, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+
+/** Tokens with the experts that they were routed to. */
+export interface Routed {
+  /** `[T, M]` */
+  readonly x: Tensor2D;
+  /** int32 `[T, K]`: each token's experts */
+  readonly indices: Tensor2D;
+  /** `[T, K]`: how much each counts */
+  readonly weights: Tensor2D;
+}
+
+/**
+ * The weighted sum of what each token's choices gave.
+ * @param outputs `[T·K, M]` or `[T, K, M]`, tokens first
+ * @param weights `[T, K]`
+ * @returns `[T, M]`
+ */
+export function weighChoices(outputs: Tensor2D | Tensor3D, weights: Tensor2D): Tensor2D {
+  const [t, k] = weights.shape;
+  const width = outputs.shape.at(-1)!;
+  if (t === 1) return matMul(weights, reshape(outputs, [k, width]));
+  return reshape(matMul(reshape(weights, [t, 1, k]), reshape(outputs, [t, k, width])), [t, width]);
+}

@@ -1,0 +1,62 @@
+import { matMul, mul, reshape, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
+import { type Activation, activate } from "./activations.js";
+import { defineOp } from "./op.js";
+import { type Weight, wholeTensor } from "./weight.js";
+
+const runGate = defineOp({
+  kernel: "MixtapeGate",
+  compose: ({ gate, up }: { gate: Tensor; up: Tensor }, { activation }: { activation: Activation }) =>
+    mul(activate(gate, activation), up),
+});
+
+/**
+ * `activation(gate) · up`, elementwise: the gating of {@link gatedMlp}.
+ *
+ * Fused kernel: `MixtapeGate`, inputs `gate`, `up`, attribute `activation`.
+ *
+ * @param gate any shape
+ * @param up the same shape
+ */
+export function gate<T extends Tensor>(gate: T, up: T, activation: Activation): T {
+  return runGate({ gate, up }, { activation }) as T;
+}
+
+/** The three matrices of a gated MLP: `gate` and `up` `[intermediate, hidden]`, `down` `[hidden, intermediate]`. */
+export interface GatedMlpWeights {
+  readonly gate: Weight;
+  readonly up: Weight;
+  readonly down: Weight;
+}
+
+type MlpInputs = { x: Tensor; gate: Tensor2D; up: Tensor2D; down: Tensor2D };
+type MlpAttributes = { activation: Activation; transposed: boolean };
+
+const run = defineOp({
+  kernel: "MixtapeGatedMlp",
+  compose: ({ x, gate: g, up, down }: MlpInputs, { activation, transposed }: MlpAttributes) => {
+    const rows = (x.rank === 2 ? x : reshape(x, [-1, x.shape.at(-1)!])) as Tensor2D;
+    const times = (a: Tensor2D, w: Tensor2D): Tensor2D => matMul(a, w, false, !transposed);
+    const product = times(gate(times(rows, g), times(rows, up), activation), down);
+    return x.rank === 2 ? product : reshape(product, x.shape);
+  },
+});
+
+/**
+ * The gated feed-forward of a decoder: `down(activation(gate(x)) · up(x))`, SwiGLU where the activation is silu
+ * (Shazeer 2020, https://arxiv.org/abs/2002.05202).
+ *
+ * Fused kernel: `MixtapeGatedMlp`, inputs `x`, `gate`, `up`, `down` (`[out, in]`, or `[in, out]` where `transposed`),
+ * attributes `activation`, `transposed`.
+ *
+ * @param x `[…, hidden]`
+ * @returns the shape of `x`
+ */
+export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, activation: Activation): T {
+  const inputs = {
+    x: x as Tensor,
+    gate: wholeTensor(weights.gate) as Tensor2D,
+    up: wholeTensor(weights.up) as Tensor2D,
+    down: wholeTensor(weights.down) as Tensor2D,
+  };
+  return run(inputs, { activation, transposed: weights.gate.layout === "transposed" }) as T;
+}

@@ -1,0 +1,66 @@
+import { type KernelBackend, registerKernel, type TensorInfo, type TypedArray, util } from "@tensorflow/tfjs-core";
+
+/** What a kernel written in TypeScript needs of an engine whose tensors lie in memory that JavaScript reads. */
+export interface Host {
+  /** A new tensor. On wasm this may move all memory: make the outputs before asking for values. */
+  output(shape: readonly number[], dtype: "float32" | "int32"): TensorInfo;
+  /** The memory of a float32 tensor, to read or to fill. */
+  floats(tensor: TensorInfo): Float32Array;
+  /** The memory of an int32 tensor, to read or to fill. */
+  ints(tensor: TensorInfo): Int32Array;
+}
+
+/** A kernel that runs in JavaScript on the memory of its engine. */
+export interface HostKernel {
+  /** The name under which `ops`, or tfjs, asks for it. */
+  readonly name: string;
+  /** The engines that it is for. */
+  readonly backends: readonly HostBackend[];
+  // Methods, not properties: a kernel may narrow the inputs and attributes that it takes to its contract's.
+  run(host: Host, inputs: Record<string, TensorInfo>, attrs: object): TensorInfo;
+}
+
+/** The tfjs backends whose tensors lie in memory that JavaScript reads. */
+export type HostBackend = "cpu" | "wasm";
+
+/** The part of tfjs's cpu backend that is needed here. */
+interface CpuBackend extends KernelBackend {
+  makeTensorInfo(shape: number[], dtype: string, values: TypedArray): TensorInfo;
+  readonly data: { get(dataId: object): { values: TypedArray } };
+}
+
+/** The part of tfjs's wasm backend that is needed here. */
+interface WasmBackend extends KernelBackend {
+  makeOutput(shape: number[], dtype: string): TensorInfo;
+  typedArrayFromHeap(tensor: TensorInfo): TypedArray;
+}
+
+const HOSTS: Record<HostBackend, (backend: KernelBackend) => Host> = {
+  cpu: (backend) => {
+    const cpu = backend as CpuBackend;
+    return {
+      output: (shape, dtype) =>
+        cpu.makeTensorInfo([...shape], dtype, util.getTypedArrayFromDType(dtype, util.sizeFromShape([...shape]))),
+      floats: ({ dataId }) => cpu.data.get(dataId).values as Float32Array,
+      ints: ({ dataId }) => cpu.data.get(dataId).values as Int32Array,
+    };
+  },
+  wasm: (backend) => {
+    const wasm = backend as WasmBackend;
+    return {
+      output: (shape, dtype) => wasm.makeOutput([...shape], dtype),
+      floats: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
+      ints: (tensor) => wasm.typedArrayFromHeap(tensor) as Int32Array,
+    };
+  },
+};
+
+/** Registers a kernel with tfjs for one of its backends. */
+export function registerHostKernel(kernel: HostKernel, backendName: HostBackend): void {
+  registerKernel({
+    kernelName: kernel.name,
+    backendName,
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      kernel.run(HOSTS[backendName](backend as KernelBackend), inputs as Record<string, TensorInfo>, attrs ?? {}),
+  });
+}

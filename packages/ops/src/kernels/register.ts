@@ -1,0 +1,28 @@
+import { getKernel } from "@tensorflow/tfjs-core";
+import { gateKernel } from "./gate.js";
+import { type HostBackend, type HostKernel, registerHostKernel } from "./host.js";
+import { rmsNormKernel } from "./rms-norm.js";
+import { rotaryKernel } from "./rotary.js";
+import { takeAlongKernel } from "./take-along.js";
+import { topKIndicesKernel } from "./top-k-indices.js";
+import { unsortedSegmentSumKernel } from "./unsorted-segment-sum.js";
+
+const KERNELS: readonly HostKernel[] = [
+  rmsNormKernel,
+  rotaryKernel,
+  gateKernel,
+  topKIndicesKernel,
+  takeAlongKernel,
+  unsortedSegmentSumKernel,
+];
+
+/**
+ * Gives tfjs's `cpu` or `wasm` backend the fused kernels that are written in TypeScript. On these engines a small operation
+ * costs more than its arithmetic, and a chain of them more than one pass over memory. Other engines are left as they are.
+ */
+export function registerHostKernels(backend: string): void {
+  for (const kernel of KERNELS) {
+    const own = kernel.backends.find((name) => name === backend);
+    if (own && !getKernel(kernel.name, own)) registerHostKernel(kernel, own satisfies HostBackend);
+  }
+}

@@ -1,0 +1,38 @@
+import { add, matMul, reshape, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { OpsError } from "./errors.js";
+import { defineOp } from "./op.js";
+import { type Weight, wholeTensor } from "./weight.js";
+
+const run = defineOp({
+  kernel: "MixtapeLinear",
+  compose: ({ x, weight, bias }: LinearInputs, { transposed }: LinearAttributes) => {
+    const width = x.shape.at(-1)!;
+    // Rows, not batches: engines multiply two matrices faster than a batch by one matrix.
+    const rows = x.rank === 2 ? (x as Tensor2D) : reshape(x, [x.size / width, width]);
+    const product = matMul(rows, weight, false, !transposed) as Tensor2D;
+    const sum = bias ? add<Tensor2D>(product, bias) : product;
+    return x.rank === 2 ? sum : reshape(sum, [...x.shape.slice(0, -1), sum.shape[1]]);
+  },
+});
+
+type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
+type LinearAttributes = { transposed: boolean };
+
+/**
+ * A linear map of the last axis: `x·Wᵀ + b`.
+ *
+ * Fused kernel: `MixtapeLinear`, inputs `x`, `weight` (`[out, in]`, or `[in, out]` where `transposed`), `bias?`.
+ *
+ * @param x `[…, in]`
+ * @param weight a matrix `[out, in]`
+ * @param bias `[out]`
+ * @returns `[…, out]`
+ * @throws {OpsError} where the last axis of `x` is not the weight's `in`.
+ */
+export function linear<T extends Tensor>(x: T, weight: Weight, bias?: Tensor1D): T {
+  const [out, width] = weight.shape;
+  if (x.shape.at(-1) !== width)
+    throw new OpsError({ where: `linear [${out}, ${width}]`, expected: `an input […, ${width}]`, got: `[${x.shape}]` });
+  const inputs = { x: x as Tensor, weight: wholeTensor(weight) as Tensor2D, bias };
+  return run(inputs, { transposed: weight.layout === "transposed" }) as T;
+}

@@ -1,0 +1,102 @@
+import { customGrad, engine, getBackend, getKernel, type Tensor, tidy, zerosLike } from "@tensorflow/tfjs-core";
+
+/** Named tensors that go into an operation. An optional input may be absent. */
+export type OpInputs = { readonly [name: string]: Tensor | undefined };
+
+/** What an engine must offer under `kernel` to run an operation in one piece, and what to do where it does not. */
+export interface OpContract<I extends OpInputs, A extends object, O extends Tensor> {
+  /** The name under which an engine registers its fused kernel with tfjs's `registerKernel`. */
+  readonly kernel: string;
+  /** The operation in tfjs operations: its definition, its fallback and, differentiated, its gradient. */
+  readonly compose: (inputs: I, attrs: A) => O;
+}
+
+/**
+ * An operation that runs as one fused kernel where the engine in use has it and as its composition where it does not.
+ *
+ * The gradient of the fused kernel is the gradient of the composition, recomputed from the inputs: every operation is
+ * differentiable on every engine, and nothing but the inputs is kept for the way back.
+ */
+export function defineOp<I extends OpInputs, A extends object, O extends Tensor>(
+  contract: OpContract<I, A, O>,
+): (inputs: I, attrs: A) => O {
+  return (inputs, attrs) => {
+    if (!hasKernel(contract.kernel)) return tidy(() => contract.compose(inputs, attrs));
+    return isRecording() ? runRecorded(contract, inputs, attrs) : runFused<O>(contract.kernel, inputs, attrs);
+  };
+}
+
+/** Whether the engine in use offers a kernel of that name. */
+export function hasKernel(kernel: string): boolean {
+  return getKernel(kernel, getBackend()) !== undefined;
+}
+
+/** Whether tfjs records operations for a gradient right now. */
+function isRecording(): boolean {
+  const { gradientDepth, kernelDepth } = engine().state;
+  return gradientDepth > 0 && kernelDepth === 0;
+}
+
+/**
+ * Runs `f` off the tape: what it returns is a constant to a gradient. For values that have none, such as indices, whose
+ * kernels throw while tfjs records.
+ */
+export function untaped<T>(f: () => T): T {
+  const { state } = engine();
+  // tfjs itself stops recording inside of kernels by this counter.
+  state.kernelDepth++;
+  try {
+    return f();
+  } finally {
+    state.kernelDepth--;
+  }
+}
+
+function runFused<O extends Tensor>(kernel: string, inputs: OpInputs, attrs: object): O {
+  const present: Record<string, Tensor> = {};
+  for (const name in inputs) if (inputs[name]) present[name] = inputs[name];
+  return engine().runKernel(kernel, present, attrs as Record<string, never>) as O;
+}
+
+function runRecorded<I extends OpInputs, A extends object, O extends Tensor>(
+  { kernel, compose }: OpContract<I, A, O>,
+  inputs: I,
+  attrs: A,
+): O {
+  const names = Object.keys(inputs).filter((name) => inputs[name] !== undefined);
+  const differentiable = names.filter((name) => inputs[name]!.dtype === "float32");
+  const run = customGrad((...args) => {
+    const save = args.pop() as unknown as (tensors: Tensor[]) => void;
+    // Saved, not closed over: what a caller's tidy disposes after the forward pass is still needed on the way back.
+    save(names.map((name) => inputs[name]!));
+    return {
+      value: runFused<O>(kernel, inputs, attrs),
+      gradFunc: (dy: Tensor, saved: Tensor[]) => {
+        const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
+        return gradientsOf(
+          () => compose(again, attrs),
+          differentiable.map((name) => again[name]!),
+          dy,
+        );
+      },
+    };
+  });
+  return run(...differentiable.map((name) => inputs[name]!)) as O;
+}
+
+/**
+ * The gradients of `f` with respect to `xs`, given the gradient `dy` of its value. Zero where `f` does not use an `x`.
+ *
+ * It may be called while another gradient is computed, which `tf.grads` may not: tfjs has one tape, and a nested call clears it.
+ */
+export function gradientsOf(f: () => Tensor, xs: Tensor[], dy: Tensor): Tensor[] {
+  const { state } = engine();
+  const outer = state.activeTape;
+  try {
+    const { value, grads } = engine().gradients(f, xs, dy, true);
+    value.dispose();
+    return grads.map((grad, i) => grad ?? zerosLike(xs[i]!));
+  } finally {
+    state.activeTape = outer;
+  }
+}

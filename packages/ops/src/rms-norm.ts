@@ -1,0 +1,22 @@
+import { add, mean, mul, rsqrt, square, type Tensor, type Tensor1D } from "@tensorflow/tfjs-core";
+import { defineOp } from "./op.js";
+
+const run = defineOp({
+  kernel: "MixtapeRmsNorm",
+  compose: ({ x, scale }: { x: Tensor; scale: Tensor1D }, { eps }: { eps: number }) =>
+    mul(mul(x, rsqrt(add(mean(square(x), -1, true), eps))), scale),
+});
+
+/**
+ * Root mean square layer normalisation of the last axis: `scale · x / √(mean(x²) + eps)`
+ * (Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467).
+ *
+ * Fused kernel: `MixtapeRmsNorm`, inputs `x`, `scale`, attribute `eps`.
+ *
+ * @param x `[…, n]`
+ * @param scale `[n]`
+ * @returns the shape of `x`
+ */
+export function rmsNorm<T extends Tensor>(x: T, scale: Tensor1D, eps: number): T {
+  return run({ x, scale }, { eps }) as T;
+}

@@ -1,0 +1,114 @@
+import { type Dtype, fromFloat32, type TensorView, toFloat32, toFloat32Transposed } from "@mixtape/safetensors";
+import { getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { OpsError } from "./errors.js";
+import { logicalTensor, type Weight, type WeightRole, type WeightView } from "./weight.js";
+
+/** How an engine keeps weights. Each engine has one; `layers` asks the one of the engine in use. */
+export interface Storage {
+  /** One line for a person: `"float32, matrices transposed"`. */
+  readonly description: string;
+  /** Reads a view once and makes it a weight of this engine. */
+  place(view: WeightView, role: WeightRole): Promise<Weight>;
+  /** How many bytes a weight of that logical shape takes on this engine. */
+  bytes(shape: readonly number[], role: WeightRole, dtype: Dtype): number;
+}
+
+/** What differs between engines that know only float32 tensors. */
+export interface FloatStorageOptions {
+  /** How matrices lie. tfjs's wasm multiplies by a transposed right side at a twelfth of its speed, TensorFlow at a quarter. */
+  readonly matrices: Weight["layout"];
+  /** Whether a stack of experts is one tensor per expert, so that one can be multiplied by without cutting it out. */
+  readonly stacks: "apart" | "together";
+  /** How many copies of a matrix the engine ends up with: XNNPACK, in tfjs's wasm, packs a second one at first use. */
+  readonly copiesOfMatrices: number;
+}
+
+/** Storage of engines that know only float32 tensors: values are decoded, and laid out as the engine multiplies fastest. */
+export class FloatStorage implements Storage {
+  readonly #options: FloatStorageOptions;
+
+  constructor(options: FloatStorageOptions) {
+    this.#options = options;
+  }
+
+  get description(): string {
+    const { matrices, stacks } = this.#options;
+    return `float32, matrices ${matrices === "plain" ? "as in the file" : "transposed"}, experts ${stacks}`;
+  }
+
+  async place(view: WeightView, role: WeightRole): Promise<Weight> {
+    const layout = role === "matrix" || role === "stack" ? this.#options.matrices : "plain";
+    const { shape } = view;
+    const parts = role === "stack" ? await this.#placeStack(view, layout) : [await decode(single(view), layout)];
+    return { role, shape, layout, parts };
+  }
+
+  bytes(shape: readonly number[], role: WeightRole): number {
+    const copies = role === "matrix" || role === "stack" ? this.#options.copiesOfMatrices : 1;
+    return 4 * copies * shape.reduce((product, n) => product * n, 1);
+  }
+
+  async #placeStack(view: WeightView, layout: Weight["layout"]): Promise<Tensor[]> {
+    const matrices = "views" in view ? view.views : Array.from({ length: view.shape[0]! }, (_, e) => view.at(e));
+    if (this.#options.stacks === "together") return [await decodeTogether(matrices, layout)];
+    const parts: Tensor[] = [];
+    for (const matrix of matrices) parts.push(await decode(matrix, layout));
+    return parts;
+  }
+}
+
+/** The logical values of one part of a weight (a stack that is stored apart has one per expert), encoded as `dtype`. */
+export async function encodePart(weight: Weight, dtype: Dtype, part = 0): Promise<Uint8Array> {
+  const logical = logicalTensor(weight, part);
+  try {
+    return fromFloat32((await logical.data()) as Float32Array, dtype);
+  } finally {
+    logical.dispose();
+  }
+}
+
+const storages = new Map<string, Storage>();
+
+/** Says how the tfjs backend of that name keeps weights. Called by whoever offers the backend. */
+export function registerStorage(backend: string, storage: Storage): void {
+  storages.set(backend, storage);
+}
+
+/** How the engine in use, or the tfjs backend of that name, keeps weights. */
+export function storageOf(backend: string = getBackend()): Storage {
+  return storages.get(backend) ?? OF_OTHERS;
+}
+
+/** tfjs's JavaScript backend walks the inner axis of either layout; memory order suits it best. */
+registerStorage("cpu", new FloatStorage({ matrices: "plain", stacks: "apart", copiesOfMatrices: 1 }));
+registerStorage("wasm", new FloatStorage({ matrices: "transposed", stacks: "apart", copiesOfMatrices: 2 }));
+registerStorage("tensorflow", new FloatStorage({ matrices: "transposed", stacks: "apart", copiesOfMatrices: 1 }));
+/** Engines whose tensors cannot be read back at once need the experts together: they are gathered by tensors of indices. */
+const OF_OTHERS = new FloatStorage({ matrices: "transposed", stacks: "together", copiesOfMatrices: 1 });
+
+async function decode(view: TensorView, layout: Weight["layout"]): Promise<Tensor> {
+  const [rows = 1, columns = 1] = view.shape;
+  const bytes = await view.read();
+  return layout === "plain"
+    ? tensor(toFloat32(bytes, view.dtype), [...view.shape])
+    : tensor(toFloat32Transposed(bytes, view.dtype, rows, columns), [columns, rows]);
+}
+
+async function decodeTogether(matrices: readonly TensorView[], layout: Weight["layout"]): Promise<Tensor> {
+  const [rows = 0, columns = 0] = matrices[0]?.shape ?? [];
+  const values = new Float32Array(matrices.length * rows * columns);
+  for (const [e, view] of matrices.entries()) {
+    const bytes = await view.read();
+    values.set(
+      layout === "plain" ? toFloat32(bytes, view.dtype) : toFloat32Transposed(bytes, view.dtype, rows, columns),
+      e * rows * columns,
+    );
+  }
+  return tensor(values, layout === "plain" ? [matrices.length, rows, columns] : [matrices.length, columns, rows]);
+}
+
+function single(view: WeightView): TensorView {
+  if ("views" in view)
+    throw new OpsError({ where: `a stack [${view.shape}]`, expected: "the role stack", got: "the role of one tensor" });
+  return view;
+}

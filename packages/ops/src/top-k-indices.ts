@@ -1,0 +1,29 @@
+import { type Tensor2D, topk } from "@tensorflow/tfjs-core";
+import { OpsError } from "./errors.js";
+import { defineOp, untaped } from "./op.js";
+
+const run = defineOp({
+  kernel: "MixtapeTopKIndices",
+  compose: ({ scores }: { scores: Tensor2D }, { k }: { k: number }) => {
+    const { values, indices } = topk(scores, k);
+    values.dispose();
+    return indices as Tensor2D;
+  },
+});
+
+/**
+ * The columns of the `k` largest scores of each row, largest first. Of equal scores the lower column comes first (the
+ * reference leaves that open). No gradient flows through indices.
+ *
+ * Fused kernel: `MixtapeTopKIndices`, input `scores`, attribute `k`.
+ *
+ * @param scores `[T, E]`
+ * @returns int32 `[T, k]`
+ * @throws {OpsError} where `k` is not between 1 and E.
+ */
+export function topKIndices(scores: Tensor2D, k: number): Tensor2D {
+  const [, e] = scores.shape;
+  if (!(Number.isInteger(k) && k >= 1 && k <= e))
+    throw new OpsError({ where: "topKIndices", expected: `k between 1 and ${e}`, got: `${k}` });
+  return untaped(() => run({ scores }, { k }));
+}
