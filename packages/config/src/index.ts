@@ -1,1 +1,43 @@
-export {};
+export {
+  type Allowed,
+  type CompoundField,
+  type ConfigDefinition,
+  type ConfigOf,
+  type Field,
+  type Fields,
+  type KeyRole,
+  type ParseOptions,
+  type Report,
+} from "./config-definition.js";
+export { ConfigError, type Fault } from "./config-error.js";
+export {
+  type DecoderConfig,
+  DTYPES,
+  decoderConfig,
+  HIDDEN_ACTS,
+  type HiddenAct,
+} from "./decoder-config.js";
+export { type ConfigOptions, defineConfig } from "./define-config.js";
+export { count, flag, listOf, type NumberBounds, number, oneOf, optional, text, tokenId, tokenIds } from "./fields.js";
+export type { Labels } from "./labels.js";
+export {
+  type LayerType,
+  layerTypeList,
+  type MlpLayerType,
+  mlpLayerTypesWhere,
+  uniformLayerTypes,
+} from "./layer-types.js";
+export {
+  type DefaultRope,
+  type DynamicRope,
+  type LinearRope,
+  type Llama3Rope,
+  type LongRope,
+  ROPE_TYPES,
+  type RopeParameters,
+  type RopeType,
+  ropeParametersSchema,
+  rotaryDim,
+  type YarnRope,
+} from "./rope.js";
+export { type RopeFieldOptions, type RopeParametersInput, rope } from "./rope-field.js";

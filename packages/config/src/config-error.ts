@@ -1,0 +1,50 @@
+import { MixtapeError } from "@mixtape/errors";
+
+/** One thing that is wrong with a config. */
+export interface Fault {
+  /** The key at fault, spelled as the reader wrote it: `num_experts`, `rope_scaling.factor`, `layer_types[3]`. */
+  readonly key: string;
+  /** What would have been right, as a noun phrase. */
+  readonly expected: string;
+  /** What came instead. */
+  readonly got: string;
+  /** The way out, as a sentence without its full stop. */
+  readonly fix?: string;
+}
+
+/** A config that cannot be read, made or written. Names the file and every key at fault. */
+export class ConfigError extends MixtapeError {
+  static override readonly brand: string = "ConfigError";
+
+  /** The file, or whatever stood for it: `config.json`, `afmoe config`. */
+  readonly file: string;
+  /** Every fault that was found, in the order of the keys in the source. */
+  readonly faults: readonly Fault[];
+
+  constructor(file: string, faults: readonly [Fault, ...Fault[]]) {
+    const [first, ...more] = faults;
+    if (more.length === 0) super({ ...first, where: `${file}: ${first.key}` });
+    else super({ where: file, expected: "a config without faults", got: `${faults.length} faults:${list(faults)}` });
+    this.file = file;
+    this.faults = faults;
+  }
+}
+
+function list(faults: readonly Fault[]): string {
+  return faults
+    .map(({ key, expected, got, fix }) => `\n  ${key}: expected ${expected}, got ${got}${fix ? `. ${fix}` : ""}`)
+    .join("");
+}
+
+const SHOWN = 60;
+
+/** A value as an error message shows it: JSON, cut short. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" || isJsonContainer(value) ? JSON.stringify(value) : String(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+function isJsonContainer(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}

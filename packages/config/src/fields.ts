@@ -1,0 +1,74 @@
+/**
+ * The kinds of value that a config holds, as zod schemas. A schema's message is the expectation as a noun phrase: the
+ * error reads `num_experts: expected an integer of at least 1, got 0`.
+ */
+import { z } from "zod";
+
+/** An integer of at least `min`, 1 unless told, and at most `max`. */
+export function count({ min = 1, max }: { min?: number; max?: number } = {}) {
+  const error = max === undefined ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
+  return z
+    .int({ error })
+    .min(min, { error })
+    .max(max ?? Number.MAX_SAFE_INTEGER, { error });
+}
+
+/** A finite number, where told with bounds that it may not reach (`above`, `below`) or pass (`min`, `max`). */
+export function number({ min, max, above, below }: NumberBounds = {}) {
+  const bounds = [
+    above === undefined ? "" : `above ${above}`,
+    min === undefined ? "" : `of at least ${min}`,
+    below === undefined ? "" : `below ${below}`,
+    max === undefined ? "" : `of at most ${max}`,
+  ].filter(Boolean);
+  const error = `a number${bounds.length ? ` ${bounds.join(" and ")}` : ""}`;
+  return z
+    .number({ error })
+    .gt(above ?? -Infinity, { error })
+    .gte(min ?? -Infinity, { error })
+    .lt(below ?? Infinity, { error })
+    .lte(max ?? Infinity, { error });
+}
+
+export interface NumberBounds {
+  readonly min?: number;
+  readonly max?: number;
+  readonly above?: number;
+  readonly below?: number;
+}
+
+/** `true` or `false`. */
+export function flag() {
+  return z.boolean({ error: "true or false" });
+}
+
+/** Any string. */
+export function text() {
+  return z.string({ error: "a string" });
+}
+
+/** One of the given strings. */
+export function oneOf<const T extends readonly [string, ...string[]]>(...values: T) {
+  return z.enum(values, { error: `one of ${values.map((v) => JSON.stringify(v)).join(", ")}` });
+}
+
+/** A list. */
+export function listOf<T extends z.ZodType>(item: T, what: string) {
+  return z.array(item, { error: `a list of ${what}` }).readonly();
+}
+
+/** The id of a token. */
+export function tokenId() {
+  return count({ min: 0 });
+}
+
+/** The ids of one token or of several. */
+export function tokenIds() {
+  const error = "a token id or a list of token ids";
+  return z.union([tokenId(), listOf(tokenId(), "token ids")], { error });
+}
+
+/** A field that may be left out; `null` in a file means the same. */
+export function optional<T extends z.ZodType>(schema: T) {
+  return schema.nullish().transform((value) => value ?? undefined);
+}

@@ -1,0 +1,92 @@
+/** The keys that transformers' `PreTrainedConfig` gives to every config.json, and that no decoder here reads. */
+
+const GENERATION = "a generation setting, which belongs in generation_config.json; transformers 5 does not read it here either";
+const OUTPUT = "what forward returns is asked for at each call";
+const KERNEL = "a choice of kernel, not of maths";
+const TRACE = "a record of where the file came from";
+const FRAMEWORK = "a switch of another framework";
+
+const generationKeys = [
+  "max_length",
+  "min_length",
+  "max_new_tokens",
+  "do_sample",
+  "early_stopping",
+  "num_beams",
+  "num_beam_groups",
+  "diversity_penalty",
+  "temperature",
+  "top_k",
+  "top_p",
+  "min_p",
+  "typical_p",
+  "epsilon_cutoff",
+  "eta_cutoff",
+  "repetition_penalty",
+  "length_penalty",
+  "no_repeat_ngram_size",
+  "encoder_no_repeat_ngram_size",
+  "encoder_repetition_penalty",
+  "bad_words_ids",
+  "num_return_sequences",
+  "output_scores",
+  "return_dict_in_generate",
+  "forced_bos_token_id",
+  "forced_eos_token_id",
+  "remove_invalid_values",
+  "exponential_decay_length_penalty",
+  "suppress_tokens",
+  "begin_suppress_tokens",
+  "decoder_start_token_id",
+];
+
+/** Keys whose value changes nothing that a model here computes, with the reason. */
+export const ignoredKeys: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(generationKeys.map((key) => [key, GENERATION])),
+  output_hidden_states: OUTPUT,
+  output_attentions: OUTPUT,
+  return_dict: OUTPUT,
+  use_return_dict: OUTPUT,
+  keys_to_ignore_at_inference: OUTPUT,
+  attn_implementation: KERNEL,
+  _attn_implementation: KERNEL,
+  _attn_implementation_autoset: KERNEL,
+  _attn_implementation_internal: KERNEL,
+  experts_implementation: KERNEL,
+  _experts_implementation: KERNEL,
+  _experts_implementation_internal: KERNEL,
+  chunk_size_feed_forward: "trades memory for time, with the same result",
+  _name_or_path: TRACE,
+  name_or_path: TRACE,
+  _commit_hash: TRACE,
+  transformers_version: TRACE,
+  auto_map: "names Python code that reads this checkpoint in old versions of transformers",
+  tokenizer_class: "the tokenizer has its own config",
+  prefix: "nothing in transformers 5 reads it for these models",
+  task_specific_params: "nothing in transformers 5 reads it for these models",
+  finetuning_task: TRACE,
+  sep_token_id: "a token that no decoder here uses",
+  is_decoder: "every model here is a decoder",
+  torchscript: FRAMEWORK,
+  use_bfloat16: FRAMEWORK,
+  tf_legacy_loss: FRAMEWORK,
+  base_model_tp_plan: "spreads a model over devices, with the same result",
+  base_model_pp_plan: "spreads a model over devices, with the same result",
+  base_model_ep_plan: "spreads a model over devices, with the same result",
+  base_model_fsdp_plan: "spreads a model over devices, with the same result",
+  pretraining_tp: "spreads a model over devices, with the same result",
+};
+
+/** Keys whose other values mean maths that no decoder here does. */
+export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
+  quantization_config: [null],
+  compression_config: [null],
+  per_layer_config: [null, {}],
+  pruned_heads: [null, {}],
+  is_encoder_decoder: [false],
+  add_cross_attention: [false],
+  cross_attention_hidden_size: [null],
+  tie_encoder_decoder: [false],
+  tie_last_hidden_states: [null, true],
+  mlp_bias: [false],
+};

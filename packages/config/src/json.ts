@@ -1,0 +1,49 @@
+/** What `JSON.parse` can return for an object. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Deeper than any config nests, and shallow enough that no reader of one can run out of stack. */
+const MAX_DEPTH = 64;
+
+/**
+ * A frozen copy of a JSON value.
+ *
+ * @throws {TypeError} What is not JSON: functions, cycles, numbers that are not finite, nesting deeper than 64.
+ */
+export function copyJson(value: unknown, depth = 0): unknown {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value !== "object") throw new TypeError(typeof value === "number" ? String(value) : `a ${typeof value}`);
+  if (depth === MAX_DEPTH) throw new TypeError(`a value nested more than ${MAX_DEPTH} deep`);
+  if (Array.isArray(value)) return Object.freeze(value.map((item) => copyJson(item, depth + 1)));
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.freeze(Object.fromEntries(entries.map(([key, item]) => [key, copyJson(item, depth + 1)])));
+}
+
+/** Whether two JSON-like values are the same. A key that holds `undefined` counts as absent. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b) || (a === 0 && b === 0)) return true;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, i) => sameJson(item, b[i]));
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  return Object.keys({ ...a, ...b }).every((key) => sameJson(own(a, key), own(b, key)));
+}
+
+/** The value under a key, and `undefined` for what an object only inherits (`constructor`, `__proto__`). */
+export function own(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** `numExpertsPerTok` to `num_experts_per_tok`. */
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** `num_experts_per_tok` to `numExpertsPerTok`. */
+export function camelCase(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

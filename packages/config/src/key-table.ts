@@ -1,0 +1,97 @@
+import type { z } from "zod";
+import type { Allowed, CompoundField, Field, KeyRole, Layer, Report } from "./config-definition.js";
+import { show } from "./config-error.js";
+import { type JsonObject, own, snakeCase } from "./json.js";
+
+/** A compound field whose types the table has erased. */
+export type AnyCompound = CompoundField<unknown, unknown>;
+
+/** Which key of the file means what, for a chain of definitions: the last one to speak of a key decides. */
+export class KeyTable {
+  readonly plainFields = new Map<string, z.ZodType>();
+  readonly compoundFields = new Map<string, AnyCompound>();
+  readonly fixed = new Map<string, Allowed<JsonObject>>();
+  readonly #roles = new Map<string, KeyRole>();
+  readonly #spellings = new Map<string, readonly string[]>();
+
+  constructor(layers: readonly Layer[]) {
+    for (const layer of layers) {
+      for (const [name, keys] of Object.entries(layer.keys)) this.#spellings.set(name, keys);
+      for (const [name, field] of Object.entries(layer.fields)) this.#addField(name, field);
+      for (const [key, allowed] of Object.entries(layer.fixed)) {
+        this.#refuseField(key);
+        this.#roles.set(key, { role: "fixed" });
+        this.fixed.set(key, allowed);
+      }
+      for (const [key, reason] of Object.entries(layer.ignored)) {
+        this.#refuseField(key);
+        this.#roles.set(key, { role: "ignored", reason });
+        this.fixed.delete(key);
+      }
+    }
+  }
+
+  #addField(name: string, field: Field): void {
+    const isCompound = "accept" in field;
+    this.plainFields.delete(name);
+    this.compoundFields.delete(name);
+    if (isCompound) this.compoundFields.set(name, field as AnyCompound);
+    else this.plainFields.set(name, field);
+    for (const [key, role] of this.#roles) if (role.role === "field" && role.field === name) this.#roles.delete(key);
+    for (const key of this.keysOf(name)) {
+      const role = this.#roles.get(key);
+      if (role?.role === "field") throw new TypeError(`Both ${role.field} and ${name} claim the key ${key}.`);
+      this.#roles.set(key, { role: "field", field: name });
+      this.fixed.delete(key);
+    }
+  }
+
+  #refuseField(key: string): void {
+    const role = this.#roles.get(key);
+    if (role?.role === "field") throw new TypeError(`${key} is the key of the field ${role.field}: redeclare the field.`);
+  }
+
+  role(key: string): KeyRole | undefined {
+    return this.#roles.get(key);
+  }
+
+  field(name: string): boolean {
+    return this.plainFields.has(name) || this.compoundFields.has(name);
+  }
+
+  /** Every key that a field is read from; the first is the one that it is written to. */
+  keysOf(name: string): readonly string[] {
+    return this.compoundFields.get(name)?.keys ?? this.#spellings.get(name) ?? [snakeCase(name)];
+  }
+
+  /** The value of a plain field in a file. Spellings that are null or missing give way to those that are not. */
+  pick(name: string, json: JsonObject, report: Report): unknown {
+    const present = this.keysOf(name).filter((key) => Object.hasOwn(json, key));
+    const [first, ...others] = present.filter((key) => json[key] !== null);
+    if (first === undefined) return present.length > 0 ? null : undefined;
+    for (const key of others) {
+      if (JSON.stringify(json[key]) === JSON.stringify(json[first])) continue;
+      report(key, {
+        expected: `${show(json[first])}, as ${first}, another spelling of it, says`,
+        got: show(json[key]),
+        fix: "Remove one of the two",
+      });
+    }
+    return own(json, first);
+  }
+
+  /** The name by which the reader knows a field: that of the code where the code gave it, else that of the file. */
+  spell(path: string, json: JsonObject, input: JsonObject): string {
+    const name = path.split(/[.[]/, 1)[0] ?? path;
+    if (!this.field(name) || Object.hasOwn(input, name) || Object.keys(json).length <= 1) return path;
+    const keys = this.keysOf(name);
+    return (keys.find((key) => own(json, key) != null) ?? keys[0]) + path.slice(name.length);
+  }
+
+  /** The known key that a misspelt one was probably meant to be. */
+  nearest(key: string): string | undefined {
+    const letters = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+    for (const known of this.#roles.keys()) if (letters(known) === letters(key)) return known;
+    return undefined;
+  }
+}

@@ -1,0 +1,30 @@
+import { listOf, oneOf } from "./fields.js";
+
+/** What a layer attends to: everything before it, or the last `slidingWindow` positions. */
+export type LayerType = "full_attention" | "sliding_attention";
+
+/** What a layer's feed-forward part is: one gated MLP, or experts. */
+export type MlpLayerType = "dense" | "sparse";
+
+/** A `layer_types` list. */
+export function layerTypeList() {
+  return listOf(oneOf("full_attention", "sliding_attention"), "layer types");
+}
+
+/** Every layer slides if there is a window, none if there is none: the rule of Mixtral and Qwen. */
+export function uniformLayerTypes(config: {
+  readonly numHiddenLayers: number;
+  readonly slidingWindow: number | null;
+}): readonly LayerType[] {
+  return Array.from({ length: config.numHiddenLayers }, () =>
+    config.slidingWindow === null ? "full_attention" : "sliding_attention",
+  );
+}
+
+/** Layer types by a rule on the index of the layer. */
+export function mlpLayerTypesWhere(
+  numHiddenLayers: number,
+  isSparse: (layer: number) => boolean,
+): readonly MlpLayerType[] {
+  return Array.from({ length: numHiddenLayers }, (_, layer) => (isSparse(layer) ? "sparse" : "dense"));
+}

@@ -1,0 +1,56 @@
+import {
+  type ConfigOf,
+  count,
+  decoderConfig,
+  defineConfig,
+  flag,
+  mlpLayerTypesWhere,
+  number,
+  rope,
+  tokenId,
+  tokenIds,
+} from "@mixtape/config";
+
+/**
+ * Mixtral's config: every layer has experts, `intermediateSize` wide each, and slides if there is a window. The defaults
+ * are transformers' `MixtralConfig`.
+ */
+export const mixtralConfig = defineConfig({
+  modelType: "mixtral",
+  extends: decoderConfig,
+  fields: {
+    hiddenSize: count().default(4096),
+    /** The width of one expert. */
+    intermediateSize: count().default(14_336),
+    numKeyValueHeads: count().nullable().default(8),
+    maxPositionEmbeddings: count().default(131_072),
+    rmsNormEps: number({ above: 0 }).default(1e-5),
+    attentionBias: flag()
+      .refine((bias) => !bias, { error: "false, as Mixtral's projections have no biases" })
+      .default(false),
+    ropeParameters: rope({ defaultTheta: 1e6 }),
+    bosTokenId: tokenId().nullable().default(1),
+    eosTokenId: tokenIds().nullable().default(2),
+    /** Experts in a layer. */
+    numExperts: count().default(8),
+    /** Experts that a token is sent to. */
+    numExpertsPerTok: count().default(2),
+    /** What the load balancing loss is multiplied with. */
+    routerAuxLossCoef: number({ min: 0 }).default(0.001),
+    /** ε: in training, hidden states are multiplied with noise from U(1 − ε, 1 + ε) before they are routed. */
+    routerJitterNoise: number({ min: 0, below: 1 }).default(0),
+  },
+  keys: { numExperts: ["num_local_experts", "num_experts"] },
+  derive: (c) => ({
+    /** The width of one expert: Mixtral's `intermediateSize`. */
+    moeIntermediateSize: c.intermediateSize,
+    mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, () => true),
+  }),
+  check: (c, report) => {
+    if (c.numExpertsPerTok > c.numExperts) {
+      report("numExpertsPerTok", { expected: `at most the ${c.numExperts} experts`, got: String(c.numExpertsPerTok) });
+    }
+  },
+});
+
+export type MixtralConfig = ConfigOf<typeof mixtralConfig>;
