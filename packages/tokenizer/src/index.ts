@@ -1,1 +1,6 @@
-export {};
+export type { ChatMessage, ChatTemplateOptions } from "./chat-template.js";
+export type { StreamDecoder } from "./stream-decoder.js";
+export type { DecodeOptions, EncodeOptions } from "./tokenizer.js";
+export { Tokenizer } from "./tokenizer.js";
+export { TokenizerError } from "./tokenizer-error.js";
+export type { TokenizerFile, TokenizerFiles } from "./tokenizer-files.js";

@@ -1,0 +1,11 @@
+const MESSAGE = "this environment has no folders. Use Tokenizer.fromFiles";
+
+/** Stands in for file access where there is none. */
+export function listFolder(_folder: string | URL): Promise<string[]> {
+  return Promise.reject(new Error(MESSAGE));
+}
+
+/** Stands in for file access where there is none. */
+export function readText(_folder: string | URL, _name: string): Promise<string> {
+  return Promise.reject(new Error(MESSAGE));
+}

@@ -1,0 +1,104 @@
+/** The files of a Hugging Face tokenizer, found and parsed. */
+
+import { listFolder, readText } from "#files";
+import { messageOf, TokenizerError } from "./tokenizer-error.js";
+
+/** The contents of one file. */
+export type TokenizerFile = string | Blob | ArrayBuffer | Uint8Array;
+
+/** File name (`tokenizer.json`, `tokenizer_config.json`, `chat_template.jinja`, …) to contents. */
+export type TokenizerFiles = Readonly<Record<string, TokenizerFile>> | ReadonlyMap<string, TokenizerFile>;
+
+/** A JSON object whose keys are not yet looked at. */
+export type JsonObject = { readonly [key: string]: unknown };
+
+/** What the files say. */
+export interface TokenizerSource {
+  /** What to call it in an error. */
+  readonly where: string;
+  readonly tokenizer: JsonObject;
+  readonly config: JsonObject;
+  /** The text of `chat_template.jinja`; it goes before the template in the config. */
+  readonly chatTemplate?: string;
+}
+
+const TOKENIZER = "tokenizer.json";
+const CONFIG = "tokenizer_config.json";
+const SPECIAL_TOKENS = "special_tokens_map.json";
+const TEMPLATE = "chat_template.jinja";
+
+/** Reads a folder on disk. */
+export async function readFolder(folder: string | URL): Promise<TokenizerSource> {
+  const where = String(folder);
+  let names: string[];
+  try {
+    names = await listFolder(folder);
+  } catch (cause) {
+    throw new TokenizerError({ where, expected: "a folder with a tokenizer", got: messageOf(cause), cause });
+  }
+  return readSource(where, names, (name) => readText(folder, name));
+}
+
+/** Reads files that are at hand. */
+export function readFiles(files: TokenizerFiles): Promise<TokenizerSource> {
+  const map = isMap(files) ? files : new Map(Object.entries(files));
+  return readSource("tokenizer files", [...map.keys()], (name) => text(map.get(name) as TokenizerFile));
+}
+
+/** Narrows a parsed JSON value to an object. */
+export function asObject(value: unknown, where: string): JsonObject {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new TokenizerError({ where, expected: "a JSON object", got: value === null ? "null" : kind(value) });
+}
+
+async function readSource(
+  where: string,
+  names: readonly string[],
+  read: (name: string) => Promise<string>,
+): Promise<TokenizerSource> {
+  const parse = async (name: string): Promise<JsonObject> => {
+    const at = `${where}: ${name}`;
+    let value: unknown;
+    try {
+      value = JSON.parse(await read(name));
+    } catch (cause) {
+      throw new TokenizerError({ where: at, expected: "JSON", got: messageOf(cause), cause });
+    }
+    return asObject(value, at);
+  };
+  const has = (name: string) => names.includes(name);
+  if (!has(TOKENIZER)) throw withoutTokenizer(where, names);
+  const specials = has(SPECIAL_TOKENS) ? await parse(SPECIAL_TOKENS) : {};
+  const config = has(CONFIG) ? await parse(CONFIG) : {};
+  return {
+    where,
+    tokenizer: await parse(TOKENIZER),
+    config: { ...specials, ...config },
+    ...(has(TEMPLATE) ? { chatTemplate: await read(TEMPLATE) } : {}),
+  };
+}
+
+function withoutTokenizer(where: string, names: readonly string[]): TokenizerError {
+  const old = ["tokenizer.model", "vocab.json"].find((name) => names.includes(name));
+  return new TokenizerError({
+    where,
+    expected: `a file ${TOKENIZER}`,
+    got: names.length === 0 ? "no files" : names.slice(0, 12).join(", ") + (names.length > 12 ? ", …" : ""),
+    fix: old
+      ? `${old} is an older format: AutoTokenizer.from_pretrained(folder).save_pretrained(folder) in Python writes ${TOKENIZER}`
+      : `Copy ${TOKENIZER} from the model's page into the folder`,
+  });
+}
+
+function isMap(files: TokenizerFiles): files is ReadonlyMap<string, TokenizerFile> {
+  return files instanceof Map;
+}
+
+async function text(file: TokenizerFile): Promise<string> {
+  if (typeof file === "string") return file;
+  return file instanceof Blob ? file.text() : new TextDecoder().decode(file);
+}
+
+function kind(value: unknown): string {
+  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+}
