@@ -1,0 +1,75 @@
+/** All packages are cast from one mould, and what is written in several places is the same everywhere. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { packages, published, readManifest, root } from "../src/workspace.js";
+
+const text = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
+const json = (...path: string[]) => JSON.parse(text(...path)) as Record<string, unknown>;
+const ours = (dependencies: Readonly<Record<string, string>> = {}) =>
+  Object.keys(dependencies).filter((name) => name.startsWith("@mixtape/"));
+const references = (tsconfig: Record<string, unknown>) =>
+  ((tsconfig.references ?? []) as { path: string }[]).map(({ path }) => path).sort();
+
+describe.each(packages)("packages/$folder", ({ folder, path, manifest }) => {
+  test("the manifest follows the mould", () => {
+    expect(manifest).toMatchObject({
+      name: `@mixtape/${folder}`,
+      description: expect.stringMatching(/\.$/),
+      license: "Apache-2.0",
+      type: "module",
+      files: ["dist", "src", "!dist/.tsbuildinfo"],
+      engines: readManifest(root).engines,
+      scripts: {
+        build: expect.stringMatching(/\btsc -b$/),
+        typecheck: "tsc -p tsconfig.test.json",
+        test: "vitest run",
+      },
+    });
+    expect(manifest).toHaveProperty("sideEffects");
+    expect(manifest.exports).toMatchObject({
+      ".": { types: "./dist/index.d.ts", default: "./dist/index.js" },
+      "./package.json": "./package.json",
+    });
+  });
+
+  test("TypeScript builds what it depends on first", () => {
+    const below = ours(manifest.dependencies).map((name) => name.replace("@mixtape/", "../"));
+    expect(references(json("packages", folder, "tsconfig.json"))).toEqual(below.sort());
+    expect(references(json("tsconfig.json"))).toContain(`packages/${folder}`);
+  });
+
+  test("the checks are run anew when it changes", () => {
+    expect(Object.keys(readManifest(join(root, "tools/packages")).devDependencies ?? {})).toContain(manifest.name);
+  });
+
+  test("its own packages are asked for by the version that they have", () => {
+    for (const name of ours(manifest.dependencies)) {
+      const version = packages.find((other) => other.manifest.name === name)?.manifest.version;
+      expect(manifest.dependencies?.[name], name).toBe(`^${version}`);
+    }
+  });
+
+  test.runIf(published.some((one) => one.folder === folder))("what is published has the licence and is public", () => {
+    expect(readFileSync(join(path, "LICENSE"), "utf8")).toBe(text("LICENSE"));
+    expect(manifest.publishConfig).toEqual({ access: "public" });
+    expect(manifest.scripts).toHaveProperty("lint", "publint --strict && attw --pack . --profile esm-only");
+  });
+});
+
+test("a dependency has the same range in every package", () => {
+  const ranges = new Map<string, Set<string>>();
+  for (const { manifest } of [...packages, { manifest: readManifest(root) }]) {
+    for (const group of [manifest.dependencies, manifest.devDependencies, manifest.peerDependencies]) {
+      for (const [name, range] of Object.entries(group ?? {}))
+        ranges.set(name, (ranges.get(name) ?? new Set()).add(range));
+    }
+  }
+  const torn = [...ranges].filter(([, all]) => all.size > 1).map(([name, all]) => `${name}: ${[...all].join(", ")}`);
+  expect(torn).toEqual([]);
+});
+
+test("the lock file names no registry", () => {
+  expect(text("package-lock.json")).not.toMatch(/"resolved": "https?:/);
+});
