@@ -23,6 +23,10 @@ class Case:
     matters: dict[str, dict] = field(default_factory=dict)
     # Parameters (by the end of their names) whose absence must move the logits.
     matters_weights: tuple[str, ...] = ()
+    # Changes of the configuration that must not move a single logit.
+    indifferent: dict[str, dict] = field(default_factory=dict)
+    # The layers that have experts; None where that is not what the case is about.
+    expert_layers: tuple[int, ...] | None = None
     # dtype of the stored weights; the expected outputs are float32 in any case.
     dtype: str = "float32"
     # Store the same weights twice more: in the reference's fused names, and sharded.

@@ -9,8 +9,8 @@ from pathlib import Path
 import safetensors
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
+import golden_checkpoint
 import golden_weights
 from golden_case import Case
 from golden_io import rounded, write_json, write_tensors
@@ -61,6 +61,8 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
             # Through the reference's own loader: it decides which tensors stay in float32.
             model_class.from_pretrained(folder, dtype=getattr(torch, case.dtype)).save_pretrained(folder)
 
+        golden_checkpoint.check_names(case.family, folder)
+
         def load(**overrides):
             # A fresh model each time: dynamic RoPE keeps state from one forward pass to the next.
             if overrides:
@@ -70,7 +72,7 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
             return model_class.from_pretrained(folder, config=changed, dtype=torch.float32, **EAGER).eval()
 
         inputs = _inputs(case, seed)
-        outputs, routing = _forward(case, load(), inputs)
+        outputs, routing = _forward(case, load, inputs)
         report = {"routing": routing}
         greedy = None
         if case.greedy:
@@ -89,6 +91,7 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
                 "family": case.family,
                 "seed": seed,
                 "weights": case.dtype,
+                "expertLayers": _expert_layers(case, load()),
                 "tolerances": TOLERANCES,
                 "margins": {name: rounded(value) for name, value in report.items()},
                 "sensitivity": {name: rounded(value) for name, value in sensitivity.items()},
@@ -100,8 +103,8 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
             },
         )
         if case.spellings:
-            _write_fused(load(), folder, out / f"{case.directory}-fused")
-            _write_sharded(load(), out / f"{case.directory}-sharded")
+            golden_checkpoint.write_fused(load(), folder, out / f"{case.directory}-fused")
+            golden_checkpoint.write_sharded(load(), out / f"{case.directory}-sharded")
     logits = outputs["logits"]
     return f"{case.directory}: seed {seed}, logits std {logits.std():.2f}, margins " + ", ".join(
         f"{name} {value:.1e}" for name, value in report.items()
@@ -134,7 +137,16 @@ def _mask(lengths: tuple[int, ...], width: int, side: str | None) -> torch.Tenso
     return torch.stack(rows).to(torch.int64)
 
 
-def _forward(case: Case, model, inputs) -> tuple[dict[str, torch.Tensor], float]:
+def _expert_layers(case: Case, model) -> list[int]:
+    """The layers that `router_logits.N` counts."""
+    layers = [index for index, layer in enumerate(model.model.layers) if hasattr(layer.mlp, "experts")]
+    if case.expert_layers is not None and tuple(layers) != case.expert_layers:
+        raise AssertionError(f"{case.directory}: experts in layers {layers}")
+    return layers
+
+
+def _forward(case: Case, load, inputs) -> tuple[dict[str, torch.Tensor], float]:
+    model = load()
     with torch.no_grad(), _routing_margins(model) as margins:
         result = model(
             **inputs,
@@ -144,6 +156,10 @@ def _forward(case: Case, model, inputs) -> tuple[dict[str, torch.Tensor], float]
             output_attentions=case.attentions,
         )
         lm_loss = model(**inputs, use_cache=False, output_router_logits=False).loss
+        cached = load()(**inputs, use_cache=True).logits
+    # The reference masks otherwise without a cache where it takes jumps in the positions for packed sequences.
+    if (cached - result.logits).abs().max() > 1e-5:
+        raise AssertionError(f"{case.directory}: the forward pass depends on use_cache")
     outputs = {"logits": result.logits, "loss": result.loss, "lm_loss": lm_loss}
     if getattr(result, "aux_loss", None) is not None:
         outputs["aux_loss"] = result.aux_loss
@@ -156,6 +172,8 @@ def _forward(case: Case, model, inputs) -> tuple[dict[str, torch.Tensor], float]
     for name, tensor in outputs.items():
         if tensor.dtype != torch.float32 or not torch.isfinite(tensor).all():
             raise AssertionError(f"{case.directory}: {name} is {tensor.dtype}, or not finite")
+    if len(result.router_logits) != len(_expert_layers(case, model)):
+        raise AssertionError(f"{case.directory}: {len(result.router_logits)} router logits")
     if min(margins) <= ROUTING_MARGIN:
         raise Rejected(f"an expert was chosen by {min(margins):.1e}")
     return outputs, min(margins)
@@ -225,6 +243,10 @@ def _sensitivity(case: Case, load, inputs, expected) -> dict[str, float]:
             for tensor in hit:
                 tensor.fill_(1.0 if ending.endswith("norm.weight") else 0.0)
         moved[ending] = _largest_move(model, arguments, expected, mask)
+    for name, overrides in case.indifferent.items():
+        value = _largest_move(load(**overrides), arguments, expected, mask)
+        if value != 0:
+            raise AssertionError(f"{case.directory}: {name} moves the logits by {value:.1e}")
     for name, value in moved.items():
         if value < SENSITIVITY:
             raise Rejected(f"{name} moves the logits by {value:.1e} only")
@@ -260,18 +282,3 @@ def _routing_margins(model):
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _write_fused(model, source: Path, target: Path) -> None:
-    """The checkpoint in the names that the model has in the reference's memory."""
-    target.mkdir(parents=True)
-    shutil.copy(source / "config.json", target)
-    tied = set(getattr(model, "_tied_weights_keys", None) or ()) if model.config.tie_word_embeddings else set()
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items() if name not in tied}
-    save_file(state, target / "model.safetensors", metadata={"format": "pt"})
-
-
-def _write_sharded(model, target: Path) -> None:
-    model.save_pretrained(target, max_shard_size="40KB")
-    if len(list(target.glob("model-*.safetensors"))) < 2:
-        raise AssertionError(f"{target} has one shard only")

@@ -38,14 +38,18 @@ def _shape_noise(name: str, noise: torch.Tensor, config) -> torch.Tensor:
         return 0.25 * noise
     if name.endswith(("q_norm.weight", "k_norm.weight")):
         return 1.3 + 0.4 * noise
+    if name == "model.norm.weight" and config.tie_word_embeddings:
+        return 3.0 + 0.75 * noise
     if name.endswith(("norm.weight", "layernorm.weight")):
         return 1.0 + 0.25 * noise
     if name.endswith(".bias"):
         return 0.5 * noise
     if name.endswith("embed_tokens.weight"):
-        # A tied head multiplies by this matrix too, and muP scales it by sqrt(hidden).
-        small = config.tie_word_embeddings or getattr(config, "mup_enabled", False)
-        return noise * (1.5 * config.hidden_size**-0.5 if small else 1.0)
+        if config.tie_word_embeddings:
+            # Small, so that a token does not predict itself; the final norm makes up for it.
+            return noise * 0.5 * config.hidden_size**-0.5
+        # muP multiplies by sqrt(hidden).
+        return noise * (config.hidden_size**-0.5 if getattr(config, "mup_enabled", False) else 1.0)
     for suffix, gain in GAINS.items():
         if name.endswith(suffix):
             return noise * gain * noise.shape[-1] ** -0.5
