@@ -1,5 +1,6 @@
 import {
   type ConfigOf,
+  checkExperts,
   count,
   decoderConfig,
   defineConfig,
@@ -8,6 +9,7 @@ import {
   layerTypeList,
   mlpLayerTypesWhere,
   number,
+  rope,
 } from "@mixtape/config";
 
 /**
@@ -32,6 +34,7 @@ export const afmoeConfig = defineConfig({
     globalAttnEveryNLayers: count().default(4),
     /** How many layers, from the first, have a dense MLP and no experts. */
     numDenseLayers: count({ min: 0 }).default(1),
+    ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
     /** The width of one expert. */
     moeIntermediateSize: count().default(1408),
     /** Routed experts in a layer. */
@@ -72,9 +75,7 @@ export const afmoeConfig = defineConfig({
     use_grouped_mm: "a choice of kernel, not of maths",
   },
   check: (c, report) => {
-    if (c.numExpertsPerTok > c.numExperts) {
-      report("numExpertsPerTok", { expected: `at most the ${c.numExperts} experts`, got: String(c.numExpertsPerTok) });
-    }
+    checkExperts(c, report);
   },
 });
 

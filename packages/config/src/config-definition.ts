@@ -16,6 +16,8 @@ export interface CompoundField<Out, In = Out> {
   accept(input: In | undefined, config: JsonObject, report: Report): Out;
   /** The keys to set for a value, in the spellings that `json` has already. `undefined` takes a key out. */
   write(value: Out, json: JsonObject): JsonObject;
+  /** The key that the value in `json` came from, for error messages. `keys[0]` unless said. */
+  source?(json: JsonObject): string;
 }
 
 export type Field = z.ZodType | CompoundField<unknown, never>;
@@ -97,14 +99,14 @@ export interface ConfigDefinition<Config extends object, Input extends object> {
   /**
    * Checks a config that was put together by hand, for instance by a spread.
    * @returns The same object.
-   * @throws {ConfigError} Lists the keys that contradict each other or would not survive a save.
+   * @throws {ConfigError} Lists the values that contradict each other or would not survive a save.
    */
   check(config: Config): Config;
 
   /**
-   * The config as `config.json` holds it: every key of the source in its spelling, values that changed since rewritten.
-   * A config made in code is written in full.
-   * @throws {ConfigError} Lists the values that would not be read back as they are.
+   * The config as `config.json` holds it: every key of the source in its spelling, and the values that changed since. A
+   * config made in code is written in full.
+   * @throws {ConfigError} Lists the values that contradict each other or would not be read back as they are.
    */
   toJSON(config: Config): Record<string, unknown>;
 

@@ -16,9 +16,9 @@ export interface Fault {
 export class ConfigError extends MixtapeError {
   static override readonly brand: string = "ConfigError";
 
-  /** The file, or whatever stood for it: `config.json`, `afmoe config`. */
+  /** The file, or what stood for it: `config.json`, `afmoe config`. */
   readonly file: string;
-  /** Every fault that was found, in the order of the keys in the source. */
+  /** Every fault that was found. */
   readonly faults: readonly Fault[];
 
   constructor(file: string, faults: readonly [Fault, ...Fault[]]) {

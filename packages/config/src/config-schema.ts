@@ -1,6 +1,6 @@
-import type { CompoundField, Field, KeyRole, Layer, ParseOptions } from "./config-definition.js";
+import type { KeyRole, Layer, ParseOptions } from "./config-definition.js";
 import { ConfigError, type Fault, show } from "./config-error.js";
-import { copyJson, isObject, type JsonObject, own, sameJson, snakeCase } from "./json.js";
+import { copyJson, isObject, type JsonObject, own, sameJson } from "./json.js";
 import { KeyTable } from "./key-table.js";
 
 /** Where a config keeps what it was read from. Enumerable, so that a spread copies it; JSON and `Object.keys` pass it by. */
@@ -8,10 +8,12 @@ const SOURCE = Symbol.for("mixtape.config.source");
 
 interface Source {
   readonly json: JsonObject;
-  /** Made in code: written with all its fields, not only with those that were given. */
-  readonly complete: boolean;
+  /** Made in code: known by its camelCase names, and written with all its fields, not only with those that were given. */
+  readonly inCode: boolean;
   readonly ignore: readonly string[];
 }
+
+type Reporter = (key: string, fault: Omit<Fault, "key">) => void;
 
 /** The untyped half of a config definition: reads, makes and writes. */
 export class ConfigSchema {
@@ -20,13 +22,14 @@ export class ConfigSchema {
 
   constructor(
     readonly modelType: string | undefined,
+    readonly file: string,
     readonly layers: readonly Layer[],
   ) {
     this.#keys = new KeyTable(layers);
-    this.#name = modelType === undefined ? "config" : `${modelType} config`;
+    this.#name = modelType === undefined ? file : `${modelType} config`;
   }
 
-  parse(json: unknown, { file = "config.json", ignore = [] }: ParseOptions = {}): JsonObject {
+  parse(json: unknown, { file = this.file, ignore = [] }: ParseOptions = {}): JsonObject {
     let copy: unknown;
     try {
       copy = copyJson(json);
@@ -34,13 +37,14 @@ export class ConfigSchema {
       if (!(error instanceof TypeError)) throw error;
       throw new ConfigError(file, [{ key: "the whole file", expected: "JSON", got: error.message }]);
     }
-    if (!isObject(copy)) throw new ConfigError(file, [{ key: "the whole file", expected: "an object", got: show(copy) }]);
-    return this.#assemble(file, { json: copy, complete: false, ignore }, {});
+    if (!isObject(copy))
+      throw new ConfigError(file, [{ key: "the whole file", expected: "an object", got: show(copy) }]);
+    return this.#assemble(file, { json: copy, inCode: false, ignore }, {});
   }
 
   create(input: JsonObject): JsonObject {
     const { modelType: _, ...fields } = input;
-    return this.#assemble(this.#name, { json: this.#empty(), complete: true, ignore: [] }, fields);
+    return this.#assemble(this.#name, { json: this.#empty(), inCode: true, ignore: [] }, fields);
   }
 
   with(config: JsonObject, changes: JsonObject): JsonObject {
@@ -50,7 +54,7 @@ export class ConfigSchema {
 
   toJSON(config: JsonObject): Record<string, unknown> {
     const source = sourceOf(config);
-    return structuredClone({ ...this.#rewrite(config, source, source.complete) });
+    return structuredClone({ ...this.#rewrite(config, source, source.inCode) });
   }
 
   explain(key: string): KeyRole | undefined {
@@ -65,30 +69,30 @@ export class ConfigSchema {
   /** A config out of a file's keys, with the fields in `input` taking the place of the file's. */
   #assemble(file: string, source: Source, input: JsonObject): JsonObject {
     const faults: Fault[] = [];
-    const throwIfAny = () => {
+    const report: Reporter = (key, fault) => {
+      faults.push({ key: source.inCode ? key : this.#keys.spell(key, source.json, input), ...fault });
+    };
+    const throwFaults = () => {
       const [first, ...more] = faults;
       if (first) throw new ConfigError(file, [first, ...more]);
     };
-    const report = (key: string, fault: Omit<Fault, "key">) => {
-      faults.push({ key: this.#keys.spell(key, source.json, input), ...fault });
-    };
 
-    this.#refuseKeys(source, input, report);
+    this.#refuseKeys(source, report);
     const read = this.#readFields(source.json, input, report);
-    throwIfAny();
+    throwFaults();
 
     const config = this.#derive(read);
-    this.#refuseOverridden(input, read, config, report);
+    this.#refuseOverruled(input, read, config, report);
     this.#refuseFixed(source.json, config, report);
     for (const { check } of this.layers) check?.(config, report);
-    throwIfAny();
+    throwFaults();
 
-    const json = this.#write({ ...config, [SOURCE]: source }, source.json, (name) => Object.hasOwn(input, name));
+    const json = this.#write(config, source.json, (name) => Object.hasOwn(input, name));
     return { ...config, [SOURCE]: { ...source, json: Object.freeze(json) } };
   }
 
-  /** Unknown keys, unknown fields, another model's type, a value that a key may never have. */
-  #refuseKeys({ json, ignore }: Source, input: JsonObject, report: Reporter): void {
+  /** Unknown keys, another model's type, a value that a key may never have. */
+  #refuseKeys({ json, ignore }: Source, report: Reporter): void {
     if (this.modelType !== undefined && own(json, "model_type") !== this.modelType) {
       report("model_type", { expected: show(this.modelType), got: show(own(json, "model_type")) });
     }
@@ -96,14 +100,10 @@ export class ConfigSchema {
       if (this.explain(key) !== undefined || ignore.includes(key)) continue;
       const near = this.#keys.nearest(key);
       report(key, {
-        expected: `a key that a ${this.#name} has`,
+        expected: `a key of ${near ? `the ${this.#name}, such as ${near}` : `the ${this.#name}`}`,
         got: `${show(key)}: ${show(own(json, key))}`,
-        fix: `${near ? `Did you mean ${near}? ` : ""}If it does not change what the model computes, pass ignore: [${show(key)}]`,
+        fix: `If it does not change what the model computes, pass ignore: [${show(key)}]`,
       });
-    }
-    for (const name of Object.keys(input)) {
-      if (this.#keys.field(name) || this.#derives(name)) continue;
-      report(name, { expected: `a field of a ${this.#name}`, got: show(name) });
     }
     for (const [key, allowed] of this.#keys.fixed) {
       if (typeof allowed !== "function") this.#refuseValue(json, key, allowed, report);
@@ -119,12 +119,12 @@ export class ConfigSchema {
   #refuseValue(json: JsonObject, key: string, allowed: readonly unknown[], report: Reporter): void {
     if (!Object.hasOwn(json, key) || allowed.some((value) => sameJson(value, json[key]))) return;
     report(key, {
-      expected: `${allowed.map(show).join(" or ")}, the only maths that ${this.modelType ?? "this"} does here`,
+      expected: `${allowed.map(show).join(" or ")}, since other values mean maths that is not done here`,
       got: show(json[key]),
     });
   }
 
-  #readFields(json: JsonObject, input: JsonObject, report: Reporter): Record<string, unknown> {
+  #readFields(json: JsonObject, input: JsonObject, report: Reporter): JsonObject {
     const read: Record<string, unknown> = {};
     for (const [name, field] of this.#keys.plainFields) {
       const value = Object.hasOwn(input, name) ? input[name] : this.#keys.pick(name, json, report);
@@ -138,13 +138,13 @@ export class ConfigSchema {
     const plain: JsonObject = { ...read };
     for (const [name, field] of this.#keys.compoundFields) {
       read[name] = Object.hasOwn(input, name)
-        ? field.accept(input[name] as never, plain, report)
+        ? field.accept(input[name], plain, report)
         : field.read(json, plain, report);
     }
     return read;
   }
 
-  #derive(read: JsonObject): Record<string, unknown> {
+  #derive(read: JsonObject): JsonObject {
     const config: Record<string, unknown> = { ...read };
     if (this.modelType !== undefined) config.modelType = this.modelType;
     for (const { fields, derive } of this.layers) {
@@ -154,47 +154,61 @@ export class ConfigSchema {
     return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
   }
 
-  #derives(name: string): boolean {
-    return Object.hasOwn(this.#example(), name);
-  }
-
-  /** A config made of defaults alone, to learn what `derive` returns. */
-  #example(): JsonObject {
-    this.#cachedExample ??= this.#derive(this.#readFields(this.#empty(), {}, () => {}));
-    return this.#cachedExample;
-  }
-  #cachedExample: JsonObject | undefined;
-
-  /** What was asked for in code and then overruled by `derive` must not vanish in silence. */
-  #refuseOverridden(input: JsonObject, read: JsonObject, config: JsonObject, report: Reporter): void {
+  /** What code asks for and the other fields overrule, or nobody knows, must not vanish in silence. */
+  #refuseOverruled(input: JsonObject, read: JsonObject, config: JsonObject, report: Reporter): void {
     for (const name of Object.keys(input)) {
-      const given = this.#keys.field(name) ? read[name] : input[name];
-      if (given === undefined || given === null || sameJson(given, config[name])) continue;
-      report(name, { expected: `${show(config[name])}, which follows from the other fields`, got: show(given) });
+      const isField = this.#keys.field(name);
+      const given = isField ? read[name] : input[name];
+      if (!isField && !Object.hasOwn(config, name)) {
+        report(name, { expected: `a field of the ${this.#name}`, got: show(name) });
+      } else if (given !== undefined && given !== null && !sameJson(given, config[name])) {
+        report(name, { expected: `${show(config[name])}, which follows from the other fields`, got: show(given) });
+      }
     }
   }
 
-  /** The source with the values that changed since, after making sure that it reads back as the config. */
+  /** The source with the values that changed since, such that it reads back as the config. */
   #rewrite(config: JsonObject, source: Source, complete: boolean): JsonObject {
+    this.#acceptCompounds(config);
     const base: JsonObject = { ...source.json, ...this.#empty() };
-    const original = this.#assembleQuietly({ ...source, json: base });
-    const changed = (name: string) => !original || !sameJson(config[name], original[name]);
-    const missing = (name: string) => complete && !this.#keys.keysOf(name).some((key) => Object.hasOwn(base, key));
-    const json = this.#write(config, base, (name) => changed(name) || missing(name));
-    const again = this.#assemble(this.#name, { ...source, json }, {});
-    const faults = Object.keys({ ...again, ...config })
-      .filter((name) => !sameJson(config[name], again[name]))
-      .map((name) => ({
-        key: name,
-        expected: `${show(again[name])}, which follows from the other fields`,
-        got: show(config[name]),
-      }));
-    const [first, ...more] = faults;
+    const original = this.#tryAssemble({ ...source, json: base });
+    const isMissing = (name: string) => !this.#keys.keysOf(name).some((key) => Object.hasOwn(base, key));
+    const chosen = new Set(this.#differences(config, original));
+    if (complete) for (const name of this.#keys.names()) if (isMissing(name)) chosen.add(name);
+
+    // What the source leaves open may follow from a value that changed: then it has to be written too.
+    const draft = this.#write(config, base, (name) => chosen.has(name));
+    for (const name of this.#differences(config, this.#tryAssemble({ ...source, json: draft }))) chosen.add(name);
+    const json = this.#write(config, base, (name) => chosen.has(name));
+
+    const again = this.#assemble(this.#name, { ...source, json, inCode: true }, {});
+    const [first, ...more] = this.#differences(config, again).map((name) => ({
+      key: name,
+      expected: `${show(again[name])}, which follows from the other fields`,
+      got: show(config[name]),
+    }));
     if (first) throw new ConfigError(this.#name, [first, ...more]);
     return json;
   }
 
-  #assembleQuietly(source: Source): JsonObject | undefined {
+  /** A config from anyone's hand can hold anything, and a compound field writes only what it would accept. */
+  #acceptCompounds(config: JsonObject): void {
+    const faults: Fault[] = [];
+    for (const [name, field] of this.#keys.compoundFields) {
+      const accepted = field.accept(config[name], config, (key, fault) => faults.push({ key, ...fault }));
+      if (faults.length > 0 || sameJson(accepted, config[name])) continue;
+      faults.push({ key: name, expected: show(accepted), got: show(config[name]) });
+    }
+    const [first, ...more] = faults;
+    if (first) throw new ConfigError(this.#name, [first, ...more]);
+  }
+
+  /** The names under which two configs differ; every one of the first if there is no second. */
+  #differences(config: JsonObject, other: JsonObject | undefined): string[] {
+    return Object.keys({ ...other, ...config }).filter((name) => !other || !sameJson(config[name], other[name]));
+  }
+
+  #tryAssemble(source: Source): JsonObject | undefined {
     try {
       return this.#assemble(this.#name, source, {});
     } catch (error) {
@@ -204,26 +218,25 @@ export class ConfigSchema {
   }
 
   /** `json` with the chosen fields set from the config. */
-  #write(config: JsonObject, json: JsonObject, chosen: (name: string) => boolean): JsonObject {
+  #write(config: JsonObject, json: JsonObject, isChosen: (name: string) => boolean): JsonObject {
     const edits: [string, unknown][] = [];
-    for (const [name] of this.#keys.plainFields) {
-      if (!chosen(name)) continue;
+    for (const name of this.#keys.plainFields.keys()) {
+      if (!isChosen(name)) continue;
       const keys = this.#keys.keysOf(name);
       const present = keys.filter((key) => Object.hasOwn(json, key));
       for (const key of present.length ? present : keys.slice(0, 1)) edits.push([key, config[name]]);
     }
     for (const [name, field] of this.#keys.compoundFields) {
-      if (chosen(name)) edits.push(...Object.entries(field.write(config[name], json)));
+      if (isChosen(name)) edits.push(...Object.entries(field.write(config[name], json)));
     }
-    return Object.fromEntries(Object.entries({ ...json, ...Object.fromEntries(edits) }).filter(([, v]) => v !== undefined));
+    const entries = Object.entries({ ...json, ...Object.fromEntries(edits) });
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   }
 }
 
-type Reporter = (key: string, fault: Omit<Fault, "key">) => void;
-
 function sourceOf(config: JsonObject): Source {
   const source = (config as { readonly [SOURCE]?: Source })[SOURCE];
-  return source ?? { json: {}, complete: true, ignore: [] };
+  return source ?? { json: {}, inCode: true, ignore: [] };
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -1,4 +1,14 @@
-import type { Allowed, ConfigDefinition, Derived, Fields, Given, Inputs, Layer, Parsed, Report } from "./config-definition.js";
+import type {
+  Allowed,
+  ConfigDefinition,
+  Derived,
+  Fields,
+  Given,
+  Inputs,
+  Layer,
+  Parsed,
+  Report,
+} from "./config-definition.js";
 import { ConfigSchema } from "./config-schema.js";
 import type { JsonObject } from "./json.js";
 
@@ -12,6 +22,8 @@ export interface ConfigOptions<
 > {
   /** The `model_type` of the file. Left out for files that have none. */
   readonly modelType?: M;
+  /** The name of the file, for errors. `config.json` unless given. */
+  readonly file?: string;
   /** The config that this one differs from. */
   readonly extends?: ConfigDefinition<Base, BaseInput>;
   /**
@@ -76,7 +88,10 @@ export function defineConfig<
     derive,
     check,
   } as unknown as Layer;
-  const schema = new ConfigSchema(options.modelType, [...(options.extends?.layers ?? []), layer]);
+  const schema = new ConfigSchema(options.modelType, options.file ?? "config.json", [
+    ...(options.extends?.layers ?? []),
+    layer,
+  ]);
   return {
     modelType: options.modelType,
     layers: schema.layers,

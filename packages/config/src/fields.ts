@@ -59,12 +59,13 @@ export function listOf<T extends z.ZodType>(item: T, what: string) {
 
 /** The id of a token. */
 export function tokenId() {
-  return count({ min: 0 });
+  const error = "a token id, which is an integer of at least 0, or null for none";
+  return z.int({ error }).min(0, { error });
 }
 
 /** The ids of one token or of several. */
 export function tokenIds() {
-  const error = "a token id or a list of token ids";
+  const error = "a token id, a list of token ids, or null for none";
   return z.union([tokenId(), listOf(tokenId(), "token ids")], { error });
 }
 

@@ -1,27 +1,25 @@
-export {
-  type Allowed,
-  type CompoundField,
-  type ConfigDefinition,
-  type ConfigOf,
-  type Field,
-  type Fields,
-  type KeyRole,
-  type ParseOptions,
-  type Report,
+export type {
+  Allowed,
+  CompoundField,
+  ConfigDefinition,
+  ConfigOf,
+  Field,
+  Fields,
+  KeyRole,
+  ParseOptions,
+  Report,
 } from "./config-definition.js";
 export { ConfigError, type Fault } from "./config-error.js";
-export {
-  type DecoderConfig,
-  DTYPES,
-  decoderConfig,
-  HIDDEN_ACTS,
-  type HiddenAct,
-} from "./decoder-config.js";
+export { checkExperts } from "./decoder-checks.js";
+export { decoderConfig } from "./decoder-config.js";
+export { type DecoderConfig, DTYPES, HIDDEN_ACTS, type HiddenAct } from "./decoder-fields.js";
 export { type ConfigOptions, defineConfig } from "./define-config.js";
 export { count, flag, listOf, type NumberBounds, number, oneOf, optional, text, tokenId, tokenIds } from "./fields.js";
+export { type GenerationConfig, generationConfig } from "./generation-config.js";
 export type { Labels } from "./labels.js";
 export {
   type LayerType,
+  layerCount,
   layerTypeList,
   type MlpLayerType,
   mlpLayerTypesWhere,

@@ -1,6 +1,7 @@
 /** The keys that transformers' `PreTrainedConfig` gives to every config.json, and that no decoder here reads. */
 
-const GENERATION = "a generation setting, which belongs in generation_config.json; transformers 5 does not read it here either";
+const GENERATION =
+  "a generation setting, which belongs in generation_config.json; transformers 5 does not read it here either";
 const OUTPUT = "what forward returns is asked for at each call";
 const KERNEL = "a choice of kernel, not of maths";
 const TRACE = "a record of where the file came from";

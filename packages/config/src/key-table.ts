@@ -48,7 +48,8 @@ export class KeyTable {
 
   #refuseField(key: string): void {
     const role = this.#roles.get(key);
-    if (role?.role === "field") throw new TypeError(`${key} is the key of the field ${role.field}: redeclare the field.`);
+    if (role?.role === "field")
+      throw new TypeError(`${key} is the key of the field ${role.field}: redeclare the field.`);
   }
 
   role(key: string): KeyRole | undefined {
@@ -57,6 +58,10 @@ export class KeyTable {
 
   field(name: string): boolean {
     return this.plainFields.has(name) || this.compoundFields.has(name);
+  }
+
+  names(): string[] {
+    return [...this.plainFields.keys(), ...this.compoundFields.keys()];
   }
 
   /** Every key that a field is read from; the first is the one that it is written to. */
@@ -83,9 +88,10 @@ export class KeyTable {
   /** The name by which the reader knows a field: that of the code where the code gave it, else that of the file. */
   spell(path: string, json: JsonObject, input: JsonObject): string {
     const name = path.split(/[.[]/, 1)[0] ?? path;
-    if (!this.field(name) || Object.hasOwn(input, name) || Object.keys(json).length <= 1) return path;
+    if (!this.field(name) || Object.hasOwn(input, name)) return path;
     const keys = this.keysOf(name);
-    return (keys.find((key) => own(json, key) != null) ?? keys[0]) + path.slice(name.length);
+    const key = this.compoundFields.get(name)?.source?.(json) ?? keys.find((k) => own(json, k) != null) ?? keys[0];
+    return key + snakeCase(path.slice(name.length));
   }
 
   /** The known key that a misspelt one was probably meant to be. */

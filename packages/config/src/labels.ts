@@ -26,11 +26,11 @@ export function labels(): CompoundField<Labels | null> {
       }
       if (backward === null) return forward && numbered(forward);
       if (!isObject(backward) || !isLabels(invert(backward))) {
-        report("label2id", { expected: "an object of the indices 0, 1, 2… by name", got: show(backward) });
+        report("label2id", { expected: "an object that gives names the indices 0, 1, 2…", got: show(backward) });
         return null;
       }
       if (forward !== null && !sameJson(forward, invert(backward))) {
-        report("label2id", { expected: "the inverse of id2label", got: show(backward) });
+        report("label2id", { expected: "the inverse of id2label", got: show(backward), fix: "Remove one of the two" });
       }
       return numbered(forward ?? invert(backward));
     },

@@ -1,10 +1,18 @@
-import { listOf, oneOf } from "./fields.js";
+import { count, listOf, oneOf } from "./fields.js";
 
 /** What a layer attends to: everything before it, or the last `slidingWindow` positions. */
 export type LayerType = "full_attention" | "sliding_attention";
 
 /** What a layer's feed-forward part is: one gated MLP, or experts. */
 export type MlpLayerType = "dense" | "sparse";
+
+/** Far above any model, and low enough that a list with an entry per layer is cheap. */
+const MAX_LAYERS = 10_000;
+
+/** A number of layers. */
+export function layerCount() {
+  return count({ max: MAX_LAYERS });
+}
 
 /** A `layer_types` list. */
 export function layerTypeList() {

@@ -5,7 +5,10 @@ import { show } from "./config-error.js";
 import { camelCase, isObject, type JsonObject, own, snakeCase } from "./json.js";
 import { type DefaultRope, ROPE_TYPES, type RopeParameters, type RopeType, ropeSchemas } from "./rope.js";
 
-type Input<T extends RopeType> = Omit<z.input<(typeof ropeSchemas)[T]>, "ropeTheta" | "originalMaxPositionEmbeddings"> & {
+type Input<T extends RopeType> = Omit<
+  z.input<(typeof ropeSchemas)[T]>,
+  "ropeTheta" | "originalMaxPositionEmbeddings"
+> & {
   readonly ropeTheta?: number;
 };
 type Stretched<T extends "yarn" | "longrope" | "llama3"> = Input<T> & {
@@ -38,8 +41,10 @@ const KEYS = [
 ] as const;
 
 export interface RopeFieldOptions {
-  /** θ where the file gives none. */
+  /** θ where the file gives none: 10000 unless told. */
   readonly defaultTheta?: number;
+  /** Whether the model can rotate a part of each head. It can unless told. */
+  readonly partial?: boolean;
 }
 
 /**
@@ -47,7 +52,8 @@ export interface RopeFieldOptions {
  * `partial_rotary_factor` at the top level where the parameters have none; and `original_max_position_embeddings`, which at
  * the top level goes first.
  */
-export function rope({ defaultTheta = 10_000 }: RopeFieldOptions = {}): CompoundField<RopeParameters, RopeParametersInput> {
+export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParameters, RopeParametersInput> {
+  const { defaultTheta = 10_000 } = options;
   return {
     keys: KEYS,
     read(json, config, report) {
@@ -57,20 +63,24 @@ export function rope({ defaultTheta = 10_000 }: RopeFieldOptions = {}): Compound
         reportInside("", { expected: "an object or null", got: show(given) });
         return { ropeType: "default", ropeTheta: defaultTheta, partialRotaryFactor: 1 };
       }
-      const entries = Object.entries(given ?? {}).filter(([k]) => !INERT.has(k));
-      const params: Record<string, unknown> = Object.fromEntries(entries.map(([k, v]) => [camelCase(k), v]));
-      for (const [k, name] of [["rope_theta", "ropeTheta"], ["partial_rotary_factor", "partialRotaryFactor"]] as const) {
+      const { type, ...params } = camelParams(given ?? {}, reportInside);
+      params.ropeType ??= type;
+      for (const [k, name] of [
+        ["rope_theta", "ropeTheta"],
+        ["partial_rotary_factor", "partialRotaryFactor"],
+      ] as const) {
         if (params[name] == null && own(json, k) != null) params[name] = json[k];
       }
       const original = own(json, "original_max_position_embeddings");
       if (original != null) params.originalMaxPositionEmbeddings = original;
-      return normalize(params, config, defaultTheta, reportInside);
+      return normalize(params, config, options, reportInside);
     },
     accept(input, config, report) {
       const reportInside: Report = (path, fault) => report(path ? `ropeParameters.${path}` : "ropeParameters", fault);
-      return normalize({ ...input }, config, defaultTheta, reportInside);
+      return normalize({ ...input }, config, options, reportInside);
     },
     write,
+    source: (json) => chosen(json)[0],
   };
 }
 
@@ -82,9 +92,25 @@ function chosen(json: JsonObject): [key: string, value: unknown] {
   return ["rope_parameters", own(json, "rope_parameters") ?? null];
 }
 
-function normalize(given: JsonObject, config: JsonObject, defaultTheta: number, report: Report): RopeParameters {
-  const { type, ...params }: Record<string, unknown> = { ...given };
-  const ropeType = params.ropeType ?? type ?? "default";
+/** The keys of the file in camelCase. A key that is in camelCase in the file is not known there. */
+function camelParams(given: JsonObject, report: Report): Record<string, unknown> {
+  const params: [string, unknown][] = [];
+  for (const [key, value] of Object.entries(given)) {
+    if (INERT.has(key)) continue;
+    if (snakeCase(camelCase(key)) === key) params.push([camelCase(key), value]);
+    else report(key, { expected: `a parameter in snake_case`, got: show(key) });
+  }
+  return Object.fromEntries(params);
+}
+
+function normalize(
+  given: JsonObject,
+  config: JsonObject,
+  { defaultTheta = 10_000, partial = true }: RopeFieldOptions,
+  report: Report,
+): RopeParameters {
+  const params: Record<string, unknown> = { ...given };
+  const ropeType = params.ropeType ?? "default";
   const fallback: RopeParameters = { ropeType: "default", ropeTheta: defaultTheta, partialRotaryFactor: 1 };
   if (!isRopeType(ropeType)) {
     report("ropeType", { expected: `one of ${ROPE_TYPES.map(show).join(", ")}`, got: show(ropeType) });
@@ -103,6 +129,12 @@ function normalize(given: JsonObject, config: JsonObject, defaultTheta: number, 
   for (const [name, value] of Object.entries(params)) if (value === null) delete params[name];
 
   const result = ropeSchemas[ropeType].safeParse(params);
+  if (result.success && !partial && result.data.partialRotaryFactor !== 1) {
+    report("partialRotaryFactor", {
+      expected: "1, as this model rotates whole heads",
+      got: show(result.data.partialRotaryFactor),
+    });
+  }
   if (!result.success) reportIssues(result.error.issues, ropeType, params, report);
   return result.success ? result.data : fallback;
 }
@@ -119,7 +151,10 @@ function reportIssues(issues: readonly z.core.$ZodIssue[], type: RopeType, param
     const [name = "", index] = issue.path;
     const value = params[String(name)];
     const item = typeof index === "number" && Array.isArray(value) ? value[index] : value;
-    report(`${String(name)}${index === undefined ? "" : `[${String(index)}]`}`, { expected: issue.message, got: show(item) });
+    report(`${String(name)}${index === undefined ? "" : `[${String(index)}]`}`, {
+      expected: issue.message,
+      got: show(item),
+    });
   }
 }
 
@@ -135,6 +170,7 @@ function write(value: RopeParameters, json: JsonObject): JsonObject {
   const params: Record<string, unknown> = Object.fromEntries(
     (typeKeys.length ? typeKeys : ["rope_type"]).map((k) => [k, ropeType]),
   );
+  for (const k of INERT) if (isObject(given) && Object.hasOwn(given, k)) params[k] = given[k];
   for (const [name, v] of Object.entries(rest)) {
     const isUnset = v === null || (name === "partialRotaryFactor" && v === 1);
     if (!isUnset) params[snakeCase(name)] = v;

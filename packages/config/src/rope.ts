@@ -86,6 +86,9 @@ export type RopeType = RopeParameters["ropeType"];
 export const ROPE_TYPES = Object.keys(ropeSchemas) as RopeType[];
 
 /** The number of features of a head that are rotated: `headDim * partialRotaryFactor`, rounded down. */
-export function rotaryDim(headDim: number, { partialRotaryFactor }: Pick<RopeParameters, "partialRotaryFactor">): number {
+export function rotaryDim(
+  headDim: number,
+  { partialRotaryFactor }: Pick<RopeParameters, "partialRotaryFactor">,
+): number {
   return Math.floor(headDim * partialRotaryFactor);
 }

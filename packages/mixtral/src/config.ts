@@ -1,5 +1,6 @@
 import {
   type ConfigOf,
+  checkExperts,
   count,
   decoderConfig,
   defineConfig,
@@ -28,7 +29,7 @@ export const mixtralConfig = defineConfig({
     attentionBias: flag()
       .refine((bias) => !bias, { error: "false, as Mixtral's projections have no biases" })
       .default(false),
-    ropeParameters: rope({ defaultTheta: 1e6 }),
+    ropeParameters: rope({ defaultTheta: 1e6, partial: false }),
     bosTokenId: tokenId().nullable().default(1),
     eosTokenId: tokenIds().nullable().default(2),
     /** Experts in a layer. */
@@ -47,9 +48,7 @@ export const mixtralConfig = defineConfig({
     mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, () => true),
   }),
   check: (c, report) => {
-    if (c.numExpertsPerTok > c.numExperts) {
-      report("numExpertsPerTok", { expected: `at most the ${c.numExperts} experts`, got: String(c.numExpertsPerTok) });
-    }
+    checkExperts(c, report);
   },
 });
 

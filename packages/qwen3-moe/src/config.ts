@@ -1,12 +1,15 @@
 import {
   type ConfigOf,
+  checkExperts,
   count,
   decoderConfig,
   defineConfig,
   flag,
+  layerCount,
   listOf,
   mlpLayerTypesWhere,
   number,
+  rope,
   uniformLayerTypes,
 } from "@mixtape/config";
 
@@ -22,7 +25,7 @@ export const qwen3MoeConfig = defineConfig({
     hiddenSize: count().default(2048),
     /** The width of a dense layer. */
     intermediateSize: count().default(6144),
-    numHiddenLayers: count({ max: 10_000 }).default(24),
+    numHiddenLayers: layerCount().default(24),
     numKeyValueHeads: count().nullable().default(4),
     maxPositionEmbeddings: count().default(32_768),
     /** Whether `slidingWindow` holds; without it there is none. */
@@ -32,6 +35,7 @@ export const qwen3MoeConfig = defineConfig({
     decoderSparseStep: count().default(1),
     /** The indices of layers that are dense whatever the step says. */
     mlpOnlyLayers: listOf(count({ min: 0 }), "layer indices").nullish(),
+    ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
     /** The width of one expert. */
     moeIntermediateSize: count().default(768),
     /** Experts in a layer; with 0, every layer is dense. */
@@ -56,13 +60,18 @@ export const qwen3MoeConfig = defineConfig({
       mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, isSparse),
     };
   },
+  // Keys of the released Qwen3-Coder models.
+  fixed: {
+    use_qk_norm: [true],
+    qkv_bias: [false],
+    shared_expert_intermediate_size: [0, null],
+  },
   ignored: {
     max_window_layers: "transformers keeps it and does not read it: with use_sliding_window, every layer slides",
   },
   check: (c, report) => {
-    if (c.numExperts > 0 && c.numExpertsPerTok > c.numExperts) {
-      report("numExpertsPerTok", { expected: `at most the ${c.numExperts} experts`, got: String(c.numExpertsPerTok) });
-    }
+    // Without experts every layer is dense, and nothing reads how many a token would go to.
+    if (c.numExperts > 0) checkExperts(c, report);
     for (const layer of c.mlpOnlyLayers) {
       if (layer < c.numHiddenLayers) continue;
       report("mlpOnlyLayers", { expected: `layers below numHiddenLayers, ${c.numHiddenLayers}`, got: String(layer) });
