@@ -2,15 +2,18 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { packages, published, readManifest, root } from "../src/workspace.js";
 
 const text = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
-const json = (...path: string[]) => JSON.parse(text(...path)) as Record<string, unknown>;
+const tsconfig = (...path: string[]) =>
+  ts.readConfigFile(join(root, ...path, "tsconfig.json"), ts.sys.readFile).config as {
+    references?: { path: string }[];
+  };
 const ours = (dependencies: Readonly<Record<string, string>> = {}) =>
   Object.keys(dependencies).filter((name) => name.startsWith("@mixtape/"));
-const references = (tsconfig: Record<string, unknown>) =>
-  ((tsconfig.references ?? []) as { path: string }[]).map(({ path }) => path).sort();
+const references = (...path: string[]) => (tsconfig(...path).references ?? []).map((one) => one.path).sort();
 
 describe.each(packages)("packages/$folder", ({ folder, path, manifest }) => {
   test("the manifest follows the mould", () => {
@@ -36,8 +39,8 @@ describe.each(packages)("packages/$folder", ({ folder, path, manifest }) => {
 
   test("TypeScript builds what it depends on first", () => {
     const below = ours(manifest.dependencies).map((name) => name.replace("@mixtape/", "../"));
-    expect(references(json("packages", folder, "tsconfig.json"))).toEqual(below.sort());
-    expect(references(json("tsconfig.json"))).toContain(`packages/${folder}`);
+    expect(references("packages", folder)).toEqual(below.sort());
+    expect(references()).toContain(`packages/${folder}`);
   });
 
   test("the checks are run anew when it changes", () => {
@@ -70,6 +73,26 @@ test("a dependency has the same range in every package", () => {
   expect(torn).toEqual([]);
 });
 
-test("the lock file names no registry", () => {
-  expect(text("package-lock.json")).not.toMatch(/"resolved": "https?:/);
+describe("package-lock.json", () => {
+  const { packages: locked } = JSON.parse(text("package-lock.json")) as {
+    packages: Record<string, { version?: string; resolved?: string; optionalDependencies?: Record<string, string> }>;
+  };
+
+  test("names no registry", () => {
+    const named = Object.entries(locked).filter(([, { resolved }]) => resolved !== undefined && /^\w+:/.test(resolved));
+    expect(named.map(([path]) => path)).toEqual([]);
+  });
+
+  test("has the binaries of every platform: without them `npm ci` refuses the file", () => {
+    const has = (from: string, name: string): boolean => {
+      const nested = `${from === "" ? "" : `${from}/`}node_modules/${name}`;
+      if (locked[nested]?.version !== undefined) return true;
+      const up = from.lastIndexOf("/node_modules/");
+      return from !== "" && has(up === -1 ? "" : from.slice(0, up), name);
+    };
+    const missing = Object.entries(locked).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => !has(path, name)),
+    );
+    expect(missing).toEqual([]);
+  });
 });
