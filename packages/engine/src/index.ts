@@ -1,1 +1,3 @@
-export {};
+export type { Engine, EngineName, EngineOptions, EngineStatus, MemoryLimit, PassedOver } from "./engine.js";
+export { EngineError } from "./engine-error.js";
+export { currentEngine, listEngines, useEngine } from "./use-engine.js";

@@ -1,0 +1,60 @@
+/** Names of the engines: each is a TensorFlow.js backend. */
+export type EngineName = "tensorflow" | "webgpu" | "wasm" | "cpu";
+
+/** An engine in use. */
+export interface Engine {
+  readonly name: EngineName;
+  /** The backend's name in TensorFlow.js: what `tf.getBackend()` gives. */
+  readonly backend: string;
+  /** What runs, such as `tfjs-backend-wasm 4.22.0, SIMD, 1 thread`. */
+  readonly description: string;
+  /** How many bytes of tensors it can hold, and why not more; `null` where only the machine's memory limits it. */
+  readonly memoryLimit: MemoryLimit | null;
+  /** What the automatic choice tried before this one, and why not; empty for an engine chosen by name. */
+  readonly passedOver: readonly PassedOver[];
+}
+
+export interface PassedOver {
+  readonly name: EngineName;
+  readonly reason: string;
+}
+
+export interface MemoryLimit {
+  readonly bytes: number;
+  readonly why: string;
+}
+
+/** What is known of an engine on this machine. */
+export interface EngineStatus {
+  readonly name: EngineName;
+  readonly available: boolean;
+  /** The engine's description, or why it is not available. */
+  readonly detail: string;
+  readonly howToGet: string;
+}
+
+export interface EngineOptions {
+  /**
+   * For `wasm` in a browser: the URL of the folder that serves `tfjs-backend-wasm*.wasm` (copy them from
+   * `@tensorflow/tfjs-backend-wasm/dist`), with a slash at its end. Default: beside the bundle. Node finds them itself.
+   */
+  readonly wasmPath?: string;
+}
+
+/** What an engine says of itself. */
+export type Prepared = Pick<Engine, "backend" | "description" | "memoryLimit">;
+
+/** How one engine is had: a file in `engines/` for each. */
+export interface EngineSource {
+  readonly name: EngineName;
+  /** Whether the automatic choice may try it where this runs. */
+  automatic(): boolean | Promise<boolean>;
+  readonly howToGet: string;
+  /**
+   * Loads the backend's package, makes it the backend in use, and says what was got. Runs again when the engine is chosen
+   * again.
+   *
+   * @throws anything; the message is the reason why the engine is not available
+   */
+  prepare(options: EngineOptions): Promise<Prepared>;
+}

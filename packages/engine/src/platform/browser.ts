@@ -1,0 +1,20 @@
+/** What a browser or another runtime without Node's modules offers the engines: nothing. */
+
+import type { TfjsNode } from "./platform.js";
+
+export const isNode = false;
+
+/** @throws always: tfjs-node is a Node package */
+export function loadTfjsNode(): TfjsNode {
+  throw new Error("it runs in Node only");
+}
+
+/** Left to TensorFlow.js: beside the bundle. */
+export function wasmFolder(): string | undefined {
+  return undefined;
+}
+
+/** There is `navigator.gpu` or nothing. */
+export function loadWebGPU(): Promise<unknown> {
+  return Promise.resolve(undefined);
+}

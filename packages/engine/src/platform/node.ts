@@ -1,0 +1,94 @@
+/** What Node offers the engines. */
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { messageOf } from "../engine-error.js";
+import type { TfjsNode } from "./platform.js";
+
+export const isNode = true;
+
+const TFJS_NODE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as const;
+
+/** Resolves beside this package, where a package manager puts its peers, and then from the user's project. */
+const FROM_HERE = [createRequire(import.meta.url), createRequire(join(process.cwd(), sep))];
+
+/**
+ * Loads tfjs-node: from the folder that `MIXTAPE_TFJS_NODE` names where it is set, else the GPU package, else the CPU one.
+ *
+ * @param from where to look, in this order
+ * @throws an error that says of each package found why it does not load
+ */
+export function loadTfjsNode(from: readonly NodeJS.Require[] = FROM_HERE): TfjsNode {
+  const folder = process.env.MIXTAPE_TFJS_NODE;
+  const found = folder ? [resolve(folder)] : TFJS_NODE.flatMap((name) => findPackage(name, from) ?? []);
+  if (found.length === 0) throw new Error(`neither ${TFJS_NODE.join(" nor ")} is installed`);
+  const reasons: string[] = [];
+  for (const path of found) {
+    try {
+      return loadPackage(path);
+    } catch (error) {
+      reasons.push(`${folder ? `MIXTAPE_TFJS_NODE (${path})` : path} does not load: ${firstLine(error)}`);
+    }
+  }
+  throw new Error(reasons.join("; "));
+}
+
+/** Where `@tensorflow/tfjs-backend-wasm` keeps its `.wasm` files. Also right where this code was bundled for Node. */
+export function wasmFolder(): string | undefined {
+  const path = resolveFrom("@tensorflow/tfjs-backend-wasm/package.json", FROM_HERE);
+  return path && join(dirname(path), "dist", sep);
+}
+
+/** Makes `navigator.gpu` with the `webgpu` package where it is installed. */
+export async function loadWebGPU(): Promise<unknown> {
+  const path = resolveFrom("webgpu", FROM_HERE);
+  if (!path) return undefined;
+  const dawn = (await import(pathToFileURL(path).href)) as { create(flags: string[]): unknown; globals: object };
+  Object.assign(globalThis, dawn.globals);
+  const gpu = dawn.create([]);
+  // Node 20 has no navigator, and that of later versions has no gpu. The reference also keeps the GPU alive.
+  if (!("navigator" in globalThis)) Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
+  Object.defineProperty(globalThis.navigator, "gpu", { value: gpu, configurable: true });
+  return gpu;
+}
+
+function loadPackage(folder: string): TfjsNode {
+  const load = createRequire(join(folder, "package.json"));
+  const { name, version } = load("./package.json") as TfjsNode;
+  mendUtil();
+  // Hides the INFO lines that libtensorflow writes to standard error as it loads.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
+  load(folder);
+  return { name, version };
+}
+
+/** tfjs-node calls two functions of `util` that Node 23 took away. */
+function mendUtil(): void {
+  const util = createRequire(import.meta.url)("node:util") as Record<string, unknown>;
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+  util.isArray ??= Array.isArray;
+}
+
+/** The folder of a package, found without running it. A broken install counts as found: its reason is worth telling. */
+function findPackage(name: string, from: readonly NodeJS.Require[]): string | undefined {
+  const path = resolveFrom(`${name}/package.json`, from);
+  return path && dirname(path);
+}
+
+function resolveFrom(specifier: string, from: readonly NodeJS.Require[]): string | undefined {
+  for (const require of from) {
+    try {
+      const path = require.resolve(specifier);
+      if (existsSync(path)) return path;
+    } catch {
+      // Not to be had from there.
+    }
+  }
+  return undefined;
+}
+
+function firstLine(error: unknown): string {
+  return messageOf(error).split("\n", 1)[0]?.trim() ?? "";
+}

@@ -1,0 +1,133 @@
+/** Choosing an engine. */
+
+import { getBackend, setBackend, engine as tfjs } from "@tensorflow/tfjs-core";
+import { quiet } from "./backend.js";
+import type { Engine, EngineName, EngineOptions, EngineSource, EngineStatus, PassedOver } from "./engine.js";
+import { EngineError, messageOf } from "./engine-error.js";
+import { findSource, SOURCES } from "./engines/sources.js";
+
+/** On the global object, as TensorFlow.js's own state is: a second install of this package sees the same engine. */
+const CURRENT = Symbol.for("mixtape.engine.current");
+const state = globalThis as { [CURRENT]?: Engine };
+
+/** One at a time: a choice changes the state that the next one starts from. */
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Prepares an engine and makes it the one in use. Tensors that exist move to it when they are next used.
+ *
+ * `"auto"` takes the first that works of
+ * - `tensorflow`, if tfjs-node-gpu or tfjs-node is installed: who installs it wants it, it has no 4 GiB limit, and it is the
+ *   only one of these with several threads or CUDA in Node;
+ * - `webgpu`, in a browser whose adapter is hardware;
+ * - `wasm`;
+ * - `cpu`.
+ *
+ * and lists in `passedOver` what it tried before and why not: an installed tfjs-node that does not load, for one.
+ *
+ * An engine chosen by name is that engine or an error, never another.
+ *
+ * @throws {EngineError} if the engine does not work here; the message says why, which ones do, and how to get this one
+ */
+export function useEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
+  return next(async () => {
+    const engine = await (name === "auto" ? automatic(options) : chosen(name, options));
+    state[CURRENT] = engine;
+    return engine;
+  });
+}
+
+/**
+ * The engine in use.
+ *
+ * @throws {EngineError} if none was chosen, or TensorFlow.js's backend was changed without {@link useEngine}
+ */
+export function currentEngine(): Engine {
+  const engine = state[CURRENT];
+  const fix = "Call await useEngine() first";
+  if (!engine) throw new EngineError({ where: "currentEngine", expected: "an engine in use", got: "none", fix });
+  if (getBackend() === engine.backend) return engine;
+  throw new EngineError({
+    where: "currentEngine",
+    expected: `the backend "${engine.backend}", which useEngine set`,
+    got: `"${getBackend()}"`,
+    fix: "Change it with useEngine, not with tf.setBackend",
+  });
+}
+
+/**
+ * Tries every engine. The one in use stays in use.
+ *
+ * The answer is true because each engine is loaded: `tensorflow` takes a second and some hundred megabytes.
+ */
+export function listEngines(): Promise<EngineStatus[]> {
+  return next(async () => {
+    const before = tfjs().backendName;
+    const statuses: EngineStatus[] = [];
+    for (const { name, howToGet, prepare } of SOURCES) {
+      const { available, detail } = await prepare({}).then(
+        ({ description }) => ({ available: true, detail: description }),
+        (error: unknown) => ({ available: false, detail: messageOf(error) }),
+      );
+      statuses.push({ name, available, detail, howToGet });
+    }
+    if (before) await setBackend(before);
+    return statuses;
+  });
+}
+
+async function automatic(options: EngineOptions): Promise<Engine> {
+  const passedOver: PassedOver[] = [];
+  for (const source of SOURCES) {
+    if (!(await source.automatic())) continue;
+    try {
+      return { name: source.name, ...(await source.prepare(options)), passedOver };
+    } catch (error) {
+      passedOver.push({ name: source.name, reason: messageOf(error) });
+    }
+  }
+  const got = passedOver.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
+  throw new EngineError({ where: 'engine "auto"', expected: "an engine that works here", got });
+}
+
+async function chosen(name: EngineName, options: EngineOptions): Promise<Engine> {
+  const source = findSource(name);
+  if (!source) {
+    const names = SOURCES.map((known) => known.name).join(", ");
+    throw new EngineError({ where: "useEngine", expected: `one of auto, ${names}`, got: JSON.stringify(name) });
+  }
+  try {
+    return { name, ...(await source.prepare(options)), passedOver: [] };
+  } catch (cause) {
+    throw new EngineError({
+      where: `engine "${name}"`,
+      expected: "an engine that works here",
+      got: messageOf(cause),
+      fix: `To get it: ${source.howToGet}. Here there are: ${(await others(source)).join("; ")}`,
+      cause,
+    });
+  }
+}
+
+/** What else works, for an error. */
+async function others(failed: EngineSource): Promise<string[]> {
+  const before = tfjs().backendName;
+  const working: string[] = [];
+  for (const source of SOURCES) {
+    if (source === failed) continue;
+    try {
+      working.push(`${source.name} (${(await source.prepare({})).description})`);
+    } catch {
+      // It does not work either, and was not asked for.
+    }
+  }
+  if (before) await setBackend(before);
+  return working;
+}
+
+/** Runs `work` after what was asked for before, with TensorFlow.js's warnings off. */
+function next<T>(work: () => Promise<T>): Promise<T> {
+  const result = turn.then(() => quiet(work));
+  turn = result.catch(() => undefined);
+  return result;
+}
