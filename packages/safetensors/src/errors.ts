@@ -25,7 +25,7 @@ export class SafetensorsNotFoundError extends SafetensorsReadError {
   static override readonly brand: string = "SafetensorsNotFoundError";
 }
 
-/** A checkpoint could not be written. What was there before is still there. */
+/** A file could not be written, renamed or deleted. */
 export class SafetensorsWriteError extends SafetensorsError {
   static override readonly brand: string = "SafetensorsWriteError";
 }

@@ -1,0 +1,204 @@
+import { join, openFile, toPath } from "#files";
+import { type ByteSource, blobSource, memorySource } from "./byte-source.js";
+import { SafetensorsError, SafetensorsIndexError, SafetensorsNotFoundError } from "./errors.js";
+import { GuardedSource } from "./guarded-source.js";
+import { type FetchOptions, openUrl } from "./http-source.js";
+import { INDEX_FILE, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
+import { finishSave } from "./journal.js";
+import { isWebAddress, noSuchTensor, openSafetensors } from "./open.js";
+import { quote } from "./scan-json.js";
+import type { TensorSource, TensorView } from "./view.js";
+
+/** The files of a checkpoint that are not in a folder: name to content. `[...input.files].map((f) => [f.name, f])` makes one. */
+export type CheckpointFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array | URL>;
+
+/** Where a checkpoint is: a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents. */
+export type CheckpointSource = string | URL | CheckpointFiles;
+
+/**
+ * Opens a checkpoint: `model.safetensors`, or else `model.safetensors.index.json` and the shards that it names. Where both
+ * are there the single file counts, as in transformers. The index decides which tensors there are: a tensor that lies in
+ * a shard without being in the index is left out.
+ *
+ * A save that was killed between its commit and its last step is finished first, see {@link finishSave}.
+ *
+ * @param source a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents
+ * @throws SafetensorsNotFoundError when neither file is there
+ * @throws SafetensorsIndexError for an invalid index, or one that names shards or tensors that are missing
+ * @throws as {@link openSafetensors} for the files themselves
+ */
+export async function openCheckpoint(source: CheckpointSource, options: FetchOptions = {}): Promise<TensorSource> {
+  const folder = await folderOf(source, options);
+  const single = await unlessMissing(folder.open(SINGLE_FILE));
+  if (single) return openSafetensors(single);
+  const index = await unlessMissing(folder.open(INDEX_FILE));
+  if (index) return openShards(folder, await readIndex(index, folder.nameOf(INDEX_FILE)));
+  throw new SafetensorsNotFoundError({
+    where: folder.name,
+    expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
+    got: "neither",
+  });
+}
+
+/** Where the files of a checkpoint are looked up. */
+interface Folder {
+  readonly name: string;
+  nameOf(file: string): string;
+  /** @throws SafetensorsNotFoundError */
+  open(file: string): Promise<ByteSource>;
+}
+
+export async function folderOf(source: CheckpointSource, options: FetchOptions): Promise<Folder> {
+  if (source instanceof Map) return fileMap(source, options);
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new SafetensorsError({
+      where: "openCheckpoint",
+      expected: "a folder, a URL or a map of files",
+      got: typeof source,
+    });
+  }
+  if (isWebAddress(source)) return webFolder(new URL(source), options);
+  const path = toPath(source);
+  await finishSave(path);
+  return {
+    name: path,
+    nameOf: (file) => join(path, file),
+    open: (file) => openFile(join(path, file)),
+  };
+}
+
+function webFolder(base: URL, options: FetchOptions): Folder {
+  // A query goes along: it may hold the key that opens the folder.
+  const address = (file: string) => {
+    const url = new URL(base);
+    url.pathname = `${base.pathname.replace(/\/$/, "")}/${encodeURIComponent(file)}`;
+    return url;
+  };
+  const nameOf = (file: string) => base.origin + address(file).pathname;
+  return {
+    name: base.origin + base.pathname,
+    nameOf,
+    open: (file) => openUrl(address(file), options),
+  };
+}
+
+function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
+  return {
+    name: "the map of files",
+    nameOf: (file) => file,
+    async open(file) {
+      const content = files.get(file);
+      if (content instanceof URL) return isWebAddress(content) ? openUrl(content, options) : openFile(content);
+      if (content instanceof Blob) return blobSource(content, file);
+      if (content) return memorySource(content, file);
+      throw new SafetensorsNotFoundError({ where: file, expected: "a file of this name", got: "none in the map" });
+    },
+  };
+}
+
+async function readIndex(file: ByteSource, where: string): Promise<Map<string, string>> {
+  const source = new GuardedSource(file);
+  try {
+    if (source.size > MAX_INDEX_BYTES) {
+      throw new SafetensorsIndexError({ where, expected: `at most ${MAX_INDEX_BYTES} bytes`, got: `${source.size}` });
+    }
+    return parseIndex(await source.read(0, source.size), where);
+  } finally {
+    await source.close();
+  }
+}
+
+export async function unlessMissing<T>(opening: Promise<T>): Promise<T | undefined> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (error instanceof SafetensorsNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** How many shards are opened at once. */
+const AT_ONCE = 8;
+
+async function openShards(folder: Folder, shardOf: ReadonlyMap<string, string>): Promise<TensorSource> {
+  const shards = new Map<string, TensorSource>();
+  try {
+    const files = [...new Set(shardOf.values())].sort();
+    const missing: string[] = [];
+    for (let at = 0; at < files.length; at += AT_ONCE) {
+      const batch = files.slice(at, at + AT_ONCE);
+      const opened = await Promise.allSettled(batch.map(async (file) => openSafetensors(await folder.open(file))));
+      for (const [i, result] of opened.entries()) {
+        if (result.status === "fulfilled") shards.set(batch[i]!, result.value);
+        else if (result.reason instanceof SafetensorsNotFoundError) missing.push(batch[i]!);
+      }
+      const failed = opened.find(
+        (result) => result.status === "rejected" && !(result.reason instanceof SafetensorsNotFoundError),
+      );
+      if (failed?.status === "rejected") throw failed.reason;
+    }
+    if (missing.length > 0) throw incomplete(folder, "shard", missing);
+    const absent = [...shardOf].filter(([tensor, file]) => !shards.get(file)!.has(tensor));
+    if (absent.length > 0) {
+      throw incomplete(
+        folder,
+        "tensor",
+        absent.map(([tensor, file]) => `${tensor} in ${file}`),
+      );
+    }
+    return new ShardedCheckpoint(folder.name, shards, shardOf);
+  } catch (error) {
+    await closeAll(shards);
+    throw error;
+  }
+}
+
+function incomplete(folder: Folder, what: string, missing: readonly string[]): SafetensorsIndexError {
+  const some = missing.slice(0, 10).map(quote).join(", ");
+  return new SafetensorsIndexError({
+    where: folder.nameOf(INDEX_FILE),
+    expected: `every ${what} of the weight_map to be there`,
+    got: `${missing.length} missing: ${some}${missing.length > 10 ? ", …" : ""}`,
+    fix: "Download the checkpoint again",
+  });
+}
+
+async function closeAll(shards: ReadonlyMap<string, TensorSource>): Promise<void> {
+  await Promise.all([...shards.values()].map((shard) => shard.close()));
+}
+
+class ShardedCheckpoint implements TensorSource {
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+
+  constructor(
+    private readonly where: string,
+    private readonly shards: ReadonlyMap<string, TensorSource>,
+    private readonly shardOf: ReadonlyMap<string, string>,
+  ) {
+    this.names = Object.freeze(
+      [...shards].flatMap(([file, shard]) => shard.names.filter((name) => shardOf.get(name) === file)),
+    );
+    const [first, ...others] = [...shards.values()].map(({ metadata }) => metadata);
+    const shared = Object.entries(first ?? {}).filter(([key, value]) => others.every((other) => other[key] === value));
+    this.metadata = Object.freeze(Object.fromEntries(shared));
+  }
+
+  has(name: string): boolean {
+    return this.shardOf.has(name);
+  }
+
+  tensor(name: string): TensorView {
+    const file = this.shardOf.get(name);
+    if (file === undefined) throw noSuchTensor(this.where, name, this.names);
+    return this.shards.get(file)!.tensor(name);
+  }
+
+  close(): Promise<void> {
+    return closeAll(this.shards);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,29 @@
+import { SafetensorsError } from "./errors.js";
+
+// What files-node.ts is in Node. Browsers have no paths: each function here says so.
+
+type Files = typeof import("./files-node.js");
+
+function noFiles(what: unknown): never {
+  throw new SafetensorsError({
+    where: String(what),
+    expected: "a URL, Blob or bytes",
+    got: "a path, which only Node can open",
+    fix: "Pass an absolute http(s) URL, e.g. new URL(path, document.baseURI)",
+  });
+}
+
+export const toPath: Files["toPath"] = noFiles;
+export const join: Files["join"] = noFiles;
+export const splitPath: Files["splitPath"] = noFiles;
+export const openFile: Files["openFile"] = async (path) => noFiles(path);
+export const readIfThere: Files["readIfThere"] = async (path) => noFiles(path);
+export const listFolder: Files["listFolder"] = async (folder) => noFiles(folder);
+export const stampOf: Files["stampOf"] = async (path) => noFiles(path);
+export const makeFolder: Files["makeFolder"] = async (folder) => noFiles(folder);
+export const writeNew: Files["writeNew"] = async (path) => noFiles(path);
+export const move: Files["move"] = async (from) => noFiles(from);
+export const remove: Files["remove"] = async (path) => noFiles(path);
+export const syncFolder: Files["syncFolder"] = async (folder) => noFiles(folder);
+export const processId: Files["processId"] = () => noFiles("process");
+export const isRunning: Files["isRunning"] = noFiles;

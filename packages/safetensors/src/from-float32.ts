@@ -1,0 +1,74 @@
+import type { Dtype } from "./dtype.js";
+import { SafetensorsError } from "./errors.js";
+import { encodeSmallFloat } from "./small-float.js";
+import { requireLittleEndian } from "./typed-view.js";
+
+/**
+ * Float32 values as bytes of a dtype. F64 and F32 are exact. F16, BF16 and F8 round to nearest, ties to even, as torch
+ * does; NaN stays NaN; what is too large becomes infinity, or NaN in F8_E4M3, which has no infinity. Integers and BOOL
+ * take only what they can hold exactly.
+ * @returns little endian bytes. F32 bytes are not copied: the result shares the memory of `values`.
+ * @throws SafetensorsError for a value that an integer dtype cannot hold
+ */
+export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
+  requireLittleEndian();
+  switch (dtype) {
+    case "F32":
+      return bytesOf(values);
+    case "F64":
+      return bytesOf(new Float64Array(values));
+    case "BF16":
+      return encodeBfloat16(values);
+    case "F16":
+    case "F8_E4M3":
+    case "F8_E5M2":
+      return encodeSmallFloat(values, dtype);
+    case "I64":
+      requireIntegers(values, dtype, -(2 ** 63), 2 ** 63);
+      return bytesOf(BigInt64Array.from(values, BigInt));
+    case "I32":
+      requireIntegers(values, dtype, -(2 ** 31), 2 ** 31);
+      return bytesOf(new Int32Array(values));
+    case "I16":
+      requireIntegers(values, dtype, -(2 ** 15), 2 ** 15);
+      return bytesOf(new Int16Array(values));
+    case "I8":
+      requireIntegers(values, dtype, -128, 128);
+      return bytesOf(new Int8Array(values));
+    case "U8":
+      requireIntegers(values, dtype, 0, 256);
+      return new Uint8Array(values);
+    case "BOOL":
+      requireIntegers(values, dtype, 0, 2);
+      return new Uint8Array(values);
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function encodeBfloat16(values: Float32Array): Uint8Array {
+  const source = new Int32Array(values.buffer, values.byteOffset, values.length);
+  const codes = new Uint16Array(values.length);
+  for (let i = 0; i < source.length; i++) {
+    const bits = source[i]!;
+    const notANumber = (bits & 0x7fffffff) > 0x7f800000;
+    // Half of the last place that stays, less one if it is even; a carry out of the mantissa raises the exponent. A NaN
+    // becomes the quiet one: rounding could carry it into the sign, and cutting it could leave infinity.
+    codes[i] = notANumber ? ((bits >>> 16) & 0x8000) | 0x7fc0 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  }
+  return new Uint8Array(codes.buffer);
+}
+
+/** @throws SafetensorsError unless every value is an integer of `[min, end)`. */
+function requireIntegers(values: Float32Array, dtype: Dtype, min: number, end: number): void {
+  const at = values.findIndex((value) => !(Number.isInteger(value) && value >= min && value < end));
+  if (at === -1) return;
+  throw new SafetensorsError({
+    where: `value ${at}`,
+    expected: `an integer from ${min} that ${dtype} holds`,
+    got: `${values[at]}`,
+    fix: "Round and clamp before",
+  });
+}

@@ -1,0 +1,120 @@
+import { join, readIfThere, remove, stampOf, syncFolder, toPath } from "#files";
+import { SafetensorsNotFoundError } from "./errors.js";
+import { INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
+import { discard, listTemporaries, place, stage, type Temporary, temporaryPath } from "./staging.js";
+
+// A save replaces several files, and a file system replaces one at a time. So a save first stages everything under
+// temporary names, then writes a journal of what is to be done, and then takes one step that decides: the commit. Before
+// it the old checkpoint counts, after it the new one. Whatever else is to be done, the journal lets anyone finish.
+
+/** What a save has staged, and how to tell whether it committed. */
+export interface Journal {
+  /** The file whose arrival commits: the single file, or the index. */
+  readonly commit: typeof SINGLE_FILE | typeof INDEX_FILE;
+  /** The stamp of that file, which tells it from one of the same name that something else wrote. */
+  readonly stamp: string;
+  /** Staged files that take their places after the commit, such as config.json. */
+  readonly files: readonly string[];
+  /** Shards that take their places before it. */
+  readonly shards: readonly string[];
+  /** Weights of the old checkpoint, deleted after it. */
+  readonly stale: readonly string[];
+}
+
+/** The journal's name as a staged file. It never takes a place of its own. */
+const JOURNAL = "save-journal.json";
+const MAX_JOURNAL_BYTES = 100_000_000;
+
+export async function stageJournal(folder: string, save: string, journal: Journal): Promise<void> {
+  await stage(folder, JOURNAL, save, chunk(JSON.stringify(journal)));
+  await syncFolder(folder);
+}
+
+/**
+ * Finishes saves that were killed after their commit: what they staged beside the weights, such as config.json, takes its
+ * place. `openCheckpoint` does this first; whoever reads such a file before opening the checkpoint calls it first. (Node
+ * only. Without it a save killed in that moment, a few renames long, shows the new weights beside the old config.json.)
+ * @throws SafetensorsWriteError when there is something to finish and the folder cannot be written
+ */
+export async function finishSave(folder: string | URL): Promise<void> {
+  const path = toPath(folder);
+  for (const { save } of await journalsIn(path)) {
+    const journal = await readJournal(path, save);
+    if (journal && (await hasCommitted(path, journal))) await placeFiles(path, save, journal);
+  }
+}
+
+/** Brings a save to its end, forward where it committed and else back, and leaves none of its temporary files. */
+export async function settle(folder: string, save: string): Promise<void> {
+  const journal = await readJournal(folder, save);
+  if (journal && (await hasCommitted(folder, journal))) {
+    await placeFiles(folder, save, journal);
+    for (const name of journal.stale) await remove(join(folder, name));
+  } else if (journal) {
+    const index = join(folder, INDEX_FILE);
+    if (journal.commit === INDEX_FILE && (await stampOf(index)) === journal.stamp) await remove(index);
+    for (const name of journal.shards) await remove(join(folder, name));
+  }
+  const mine = (await listTemporaries(folder)).filter((temporary) => temporary.save === save);
+  for (const temporary of mine) if (temporary.name !== JOURNAL) await discard(folder, temporary);
+  for (const temporary of mine) if (temporary.name === JOURNAL) await discard(folder, temporary);
+}
+
+/** Settles every save whose process died on the way. */
+export async function settleDead(folder: string): Promise<void> {
+  const dead = (await listTemporaries(folder)).filter(({ live }) => !live);
+  for (const save of new Set(dead.map((temporary) => temporary.save))) await settle(folder, save);
+}
+
+/** The single file counts before an index, so an index has committed only once no single file is left. */
+async function hasCommitted(folder: string, { commit, stamp }: Journal): Promise<boolean> {
+  if ((await stampOf(join(folder, commit))) !== stamp) return false;
+  return commit === SINGLE_FILE || (await stampOf(join(folder, SINGLE_FILE))) === undefined;
+}
+
+async function placeFiles(folder: string, save: string, { files }: Journal): Promise<void> {
+  for (const name of files) {
+    const isStaged = (await stampOf(temporaryPath(folder, name, save))) !== undefined;
+    if (isStaged) await place(folder, name, save);
+  }
+  await syncFolder(folder);
+}
+
+async function journalsIn(folder: string): Promise<Temporary[]> {
+  try {
+    return (await listTemporaries(folder)).filter(({ name }) => name === JOURNAL);
+  } catch (error) {
+    if (error instanceof SafetensorsNotFoundError) return []; // no folder, no saves
+    throw error;
+  }
+}
+
+/** The journal of a save, or undefined where it has none or did not live to complete it: then it has not committed. */
+async function readJournal(folder: string, save: string): Promise<Journal | undefined> {
+  const bytes = await readIfThere(temporaryPath(folder, JOURNAL, save), MAX_JOURNAL_BYTES);
+  if (!bytes) return undefined;
+  try {
+    return checkJournal(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** A downloaded folder may hold a journal that somebody made up: it gets no say beyond the folder, nor over other files. */
+function checkJournal(value: unknown): Journal | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { commit, stamp, files, shards, stale } = value as Record<string, unknown>;
+  const isWeights = (name: unknown) => isPlainFileName(name) && (name === INDEX_FILE || name.endsWith(".safetensors"));
+  const valid =
+    (commit === SINGLE_FILE || commit === INDEX_FILE) &&
+    typeof stamp === "string" &&
+    [files, shards, stale].every(Array.isArray) &&
+    (files as unknown[]).every(isPlainFileName) &&
+    [...(shards as unknown[]), ...(stale as unknown[])].every(isWeights);
+  return valid ? (value as Journal) : undefined;
+}
+
+async function* chunk(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}

@@ -1,0 +1,103 @@
+import { openFile } from "#files";
+import { type ByteSource, blobSource, memorySource } from "./byte-source.js";
+import { SafetensorsError } from "./errors.js";
+import { GuardedSource } from "./guarded-source.js";
+import { type Header, LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.js";
+import { type FetchOptions, openUrl } from "./http-source.js";
+import { quote } from "./scan-json.js";
+import { type TensorSource, type TensorView, viewOf } from "./view.js";
+
+/**
+ * Opens one safetensors file. Its header is read and checked; tensors are read when asked for, each byte once.
+ *
+ * @param source a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, bytes in memory, or a {@link ByteSource}.
+ *   A URL is read by range requests. What is opened, a passed `ByteSource` included, is closed by `close()`, and at once
+ *   where opening fails.
+ * @throws SafetensorsFormatError for a file that is damaged, truncated or hostile
+ * @throws SafetensorsReadError for one that cannot be read
+ */
+export async function openSafetensors(
+  source: string | URL | Blob | ArrayBuffer | Uint8Array | ByteSource,
+  options: FetchOptions = {},
+): Promise<TensorSource> {
+  const bytes = new GuardedSource(await openSource(source, options));
+  try {
+    const head = await bytes.read(0, Math.min(LENGTH_BYTES, bytes.size));
+    const length = parseHeaderLength(head, bytes.size, bytes.name);
+    const dataStart = LENGTH_BYTES + length;
+    const header = parseHeader(await bytes.read(LENGTH_BYTES, length), bytes.size - dataStart, bytes.name);
+    return new SafetensorsFile(header, bytes, dataStart);
+  } catch (error) {
+    await bytes.close();
+    throw error;
+  }
+}
+
+async function openSource(source: unknown, options: FetchOptions): Promise<ByteSource> {
+  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return memorySource(source);
+  if (source instanceof Blob) return blobSource(source);
+  if (isByteSource(source)) return source;
+  if (typeof source === "string" || source instanceof URL) {
+    return isWebAddress(source) ? openUrl(new URL(source), options) : openFile(source);
+  }
+  throw new SafetensorsError({
+    where: "openSafetensors",
+    expected: "a path, URL, Blob, ArrayBuffer, Uint8Array or ByteSource",
+    got: typeof source,
+  });
+}
+
+/** Whether to fetch `source` rather than to open a file. */
+export function isWebAddress(source: string | URL): boolean {
+  return /^https?:/i.test(String(source));
+}
+
+function isByteSource(source: unknown): source is ByteSource {
+  return typeof source === "object" && source !== null && "size" in source && "read" in source;
+}
+
+class SafetensorsFile implements TensorSource {
+  readonly names: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #views: ReadonlyMap<string, TensorView>;
+  readonly #source: GuardedSource;
+
+  constructor({ entries, metadata }: Header, source: GuardedSource, dataStart: number) {
+    this.names = Object.freeze(entries.map(({ name }) => name));
+    this.metadata = metadata;
+    this.#source = source;
+    this.#views = new Map(
+      entries.map(({ name, dtype, shape, begin }) => [name, viewOf(name, dtype, shape, source, dataStart + begin)]),
+    );
+  }
+
+  has(name: string): boolean {
+    return this.#views.has(name);
+  }
+
+  tensor(name: string): TensorView {
+    const view = this.#views.get(name);
+    if (view) return view;
+    throw noSuchTensor(this.#source.name, name, this.names);
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+export function noSuchTensor(where: string, name: string, names: readonly string[]): SafetensorsError {
+  const some = names.slice(0, 5).map(quote).join(", ");
+  return new SafetensorsError({
+    where,
+    expected:
+      names.length === 0
+        ? "a tensor, and there is none"
+        : `one of ${names.length} tensors (${some}${names.length > 5 ? ", …" : ""})`,
+    got: quote(name),
+  });
+}

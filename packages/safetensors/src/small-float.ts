@@ -1,0 +1,87 @@
+import type { Dtype } from "./dtype.js";
+
+/** A floating-point format of at most 16 bits: one sign bit, then exponent, then mantissa. */
+interface SmallFloat {
+  readonly bits: 8 | 16;
+  readonly mantissaBits: number;
+  readonly bias: number;
+  /** The magnitude from which on, as float32 bits, a value becomes `overflow`. Rounding up to `overflow` comes out by itself. */
+  readonly overflowsFrom: number;
+  readonly overflow: number;
+  readonly nan: number;
+}
+
+export type SmallFloatDtype = Extract<Dtype, "F16" | "F8_E4M3" | "F8_E5M2">;
+
+/**
+ * F16 is IEEE 754 binary16. F8_E5M2 is the same with fewer bits. F8_E4M3 is what torch calls `float8_e4m3fn`: no infinity,
+ * a single NaN for each sign, and so 448 as its largest number.
+ * Reference: Micikevicius et al., "FP8 Formats for Deep Learning", arXiv:2209.05433.
+ */
+const FORMATS: Readonly<Record<SmallFloatDtype, SmallFloat>> = {
+  F16: { bits: 16, mantissaBits: 10, bias: 15, overflowsFrom: 0x47800000, overflow: 0x7c00, nan: 0x7e00 }, // 65536
+  F8_E5M2: { bits: 8, mantissaBits: 2, bias: 15, overflowsFrom: 0x47800000, overflow: 0x7c, nan: 0x7f },
+  F8_E4M3: { bits: 8, mantissaBits: 3, bias: 7, overflowsFrom: 0x43f00000, overflow: 0x7f, nan: 0x7f }, // 480
+};
+
+const tables = new Map<SmallFloatDtype, Int32Array>();
+
+/** Every value of a format as float32 bits: 64 Ki entries for F16, 256 for F8. */
+export function decodeTable(dtype: SmallFloatDtype): Int32Array {
+  const table = tables.get(dtype) ?? buildTable(FORMATS[dtype]);
+  tables.set(dtype, table);
+  return table;
+}
+
+function buildTable({ bits, mantissaBits, bias, overflow, nan }: SmallFloat): Int32Array {
+  const values = new Float32Array(2 ** bits);
+  const half = values.length / 2;
+  for (let code = 0; code < half; code++) {
+    const exponent = code >> mantissaBits;
+    const mantissa = (code % 2 ** mantissaBits) / 2 ** mantissaBits;
+    const finite = exponent === 0 ? mantissa * 2 ** (1 - bias) : (1 + mantissa) * 2 ** (exponent - bias);
+    const value =
+      code < overflow ? finite : code === overflow && overflow !== nan ? Number.POSITIVE_INFINITY : Number.NaN;
+    values[code] = value;
+    values[code + half] = -value;
+  }
+  return new Int32Array(values.buffer);
+}
+
+/**
+ * Rounds float32 values to a format: to nearest, ties to even, as torch does. NaN stays NaN; what is too large becomes
+ * infinity, or NaN in F8_E4M3, which has no infinity.
+ * Method: F. Giesen, "float_to_half_fast3_rtne", https://gist.github.com/rygorous/2156668.
+ */
+export function encodeSmallFloat(values: Float32Array, dtype: SmallFloatDtype): Uint8Array {
+  const { bits, mantissaBits, bias, overflowsFrom, overflow, nan } = FORMATS[dtype];
+  const source = new Int32Array(values.buffer, values.byteOffset, values.length);
+  const codes = bits === 16 ? new Uint16Array(values.length) : new Uint8Array(values.length);
+
+  const shift = 23 - mantissaBits;
+  const smallestNormal = (127 - bias + 1) << 23;
+  // Adding this number to a subnormal one lets the float32 unit do the rounding: it aligns the last bits of both.
+  const magicBits = (127 - bias + shift + 1) << 23;
+  const float = new Float32Array(1);
+  const word = new Int32Array(float.buffer);
+  word[0] = magicBits;
+  const magic = float[0]!;
+  const rebias = ((bias - 127) << 23) + (1 << (shift - 1)) - 1;
+
+  for (let i = 0; i < source.length; i++) {
+    const magnitude = source[i]! & 0x7fffffff;
+    const sign = (source[i]! >>> (32 - bits)) & (1 << (bits - 1));
+    let code: number;
+    if (magnitude >= overflowsFrom) {
+      code = magnitude > 0x7f800000 ? nan : overflow;
+    } else if (magnitude < smallestNormal) {
+      float[0] = Math.abs(values[i]!) + magic;
+      code = word[0]! - magicBits;
+    } else {
+      const odd = (magnitude >> shift) & 1;
+      code = (magnitude + rebias + odd) >> shift;
+    }
+    codes[i] = sign | code;
+  }
+  return new Uint8Array(codes.buffer);
+}

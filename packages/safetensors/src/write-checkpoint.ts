@@ -1,0 +1,192 @@
+import { join, listFolder, makeFolder, readIfThere, remove, stampOf, syncFolder, toPath } from "#files";
+import { SafetensorsError, SafetensorsIndexError } from "./errors.js";
+import { formatIndex, INDEX_FILE, isPlainFileName, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
+import { type Journal, settle, settleDead, stageJournal } from "./journal.js";
+import { chunksOf, layOut, sizeOf, type TensorToWrite } from "./layout.js";
+import { quote } from "./scan-json.js";
+import { beginSave, endSave, place, stage, temporaryPath } from "./staging.js";
+
+export interface WriteCheckpointOptions {
+  /** The most bytes of tensors in one file; a larger tensor gets a file of its own. 5e9 by default. */
+  readonly maxShardBytes?: number;
+  /** The text map of every header. `{ format: "pt" }` by default, which transformers asks for. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Files that belong to the weights, such as config.json: name to content. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+}
+
+/**
+ * Writes a checkpoint into a folder, made where it is not there: `model.safetensors`, or shards of at most `maxShardBytes`
+ * and `model.safetensors.index.json`. One tensor is in memory at a time. (Node only.)
+ *
+ * A process that dies on the way leaves the old checkpoint or the new one. Everything is staged under temporary names; then
+ * one step commits: the single file or the index takes its place, or, where shards replace a single file (which counts
+ * before an index), that file is deleted. `files` take their places right after; if the process dies in between,
+ * {@link finishSave} (and so `openCheckpoint`) or the next save completes that. Then the old weights are deleted. Tensors
+ * may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time.
+ *
+ * @throws SafetensorsError for tensors or files that a checkpoint cannot hold
+ * @throws SafetensorsWriteError when the system refuses
+ */
+export async function writeCheckpoint(
+  folder: string | URL,
+  tensors: Iterable<TensorToWrite>,
+  { maxShardBytes = 5e9, metadata = { format: "pt" }, files = {} }: WriteCheckpointOptions = {},
+): Promise<void> {
+  const path = toPath(folder);
+  checkFiles(files);
+  const shards = split([...tensors], maxShardBytes).map((shard) => layOut(shard, metadata));
+
+  await makeFolder(path);
+  await settleDead(path);
+  const save = beginSave();
+  try {
+    const present = await listFolder(path);
+    const names = shards.length === 1 ? [SINGLE_FILE] : freeShardNames(shards.length, present);
+    for (const [i, shard] of shards.entries()) await stage(path, names[i]!, save, chunksOf(shard));
+    if (shards.length === 1) await commitSingle(path, save, files, present);
+    else {
+      const shardOf = new Map(
+        shards.flatMap((shard, i) => shard.tensors.map(({ name }) => [name, names[i]!] as const)),
+      );
+      const totalBytes = shards.reduce((sum, shard) => sum + shard.totalBytes - shard.head.length, 0);
+      await stage(path, INDEX_FILE, save, chunk(formatIndex(shardOf, { total_size: totalBytes })));
+      await commitShards(path, save, names, files, present);
+    }
+    await settle(path, save);
+  } catch (error) {
+    await settle(path, save).catch(() => undefined); // the next save tries again; the error that matters is the first
+    throw error;
+  } finally {
+    endSave(save);
+  }
+}
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+async function commitSingle(path: string, save: string, files: Files, present: readonly string[]): Promise<void> {
+  const stale = [...(await weightsIn(path, present)), INDEX_FILE].filter((name) => name !== SINGLE_FILE);
+  await writeJournal(path, save, { commit: SINGLE_FILE, shards: [], stale }, files);
+  await place(path, SINGLE_FILE, save); // the commit
+  await syncFolder(path);
+}
+
+async function commitShards(
+  path: string,
+  save: string,
+  shards: readonly string[],
+  files: Files,
+  present: readonly string[],
+): Promise<void> {
+  const stale = (await weightsIn(path, present)).filter((name) => !shards.includes(name));
+  await writeJournal(path, save, { commit: INDEX_FILE, shards, stale }, files);
+  for (const name of shards) await place(path, name, save);
+  await syncFolder(path);
+  await place(path, INDEX_FILE, save); // the commit, unless a single file is there
+  await syncFolder(path);
+  await remove(join(path, SINGLE_FILE)); // the commit, if one is
+  await syncFolder(path);
+}
+
+async function writeJournal(
+  path: string,
+  save: string,
+  journal: Pick<Journal, "commit" | "shards" | "stale">,
+  files: Files,
+): Promise<void> {
+  const changed: string[] = [];
+  for (const [name, content] of Object.entries(files)) {
+    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    if (await holds(join(path, name), bytes)) continue;
+    await stage(path, name, save, chunk(bytes));
+    changed.push(name);
+  }
+  const stamp = await stampOf(temporaryPath(path, journal.commit, save));
+  await stageJournal(path, save, { ...journal, stamp: String(stamp), files: changed });
+}
+
+/** Fills shards in order, as transformers does. */
+function split(tensors: readonly TensorToWrite[], maxShardBytes: number): TensorToWrite[][] {
+  if (!(maxShardBytes > 0)) {
+    throw new SafetensorsError({ where: "maxShardBytes", expected: "a number above 0", got: String(maxShardBytes) });
+  }
+  const names = new Set<string>();
+  const shards: TensorToWrite[][] = [];
+  let shard: TensorToWrite[] = [];
+  let filled = 0;
+  for (const tensor of tensors) {
+    if (names.has(tensor.name)) {
+      throw new SafetensorsError({
+        where: `tensor ${quote(tensor.name)}`,
+        expected: "a name of its own",
+        got: "one that another tensor has",
+      });
+    }
+    names.add(tensor.name);
+    const size = sizeOf(tensor);
+    if (size > maxShardBytes) {
+      shards.push([tensor]);
+      continue;
+    }
+    if (filled + size > maxShardBytes) {
+      shards.push(shard);
+      shard = [];
+      filled = 0;
+    }
+    shard.push(tensor);
+    filled += size;
+  }
+  if (shard.length > 0 || shards.length === 0) shards.push(shard);
+  return shards;
+}
+
+const SHARD = /^model(?:-r\d+)?-\d{5,}-of-\d{5,}\.safetensors$/;
+
+/** Names for shards that no file bears yet: those of the old checkpoint must live until the commit. */
+function freeShardNames(count: number, present: readonly string[]): string[] {
+  const taken = new Set(present);
+  for (let revision = 1; ; revision++) {
+    const prefix = revision === 1 ? "model" : `model-r${revision}`;
+    const of = String(count).padStart(5, "0");
+    const names = Array.from(
+      { length: count },
+      (_, i) => `${prefix}-${String(i + 1).padStart(5, "0")}-of-${of}.safetensors`,
+    );
+    if (!names.some((name) => taken.has(name))) return names;
+  }
+}
+
+/** The files that hold the weights of the present checkpoint: all that its index names, and all that are named like shards. */
+async function weightsIn(path: string, present: readonly string[]): Promise<string[]> {
+  const weights = new Set(present.filter((name) => SHARD.test(name)));
+  const index = await readIfThere(join(path, INDEX_FILE), MAX_INDEX_BYTES);
+  try {
+    for (const name of index ? parseIndex(index, INDEX_FILE).values() : []) {
+      if (name.endsWith(".safetensors")) weights.add(name);
+    }
+  } catch (error) {
+    if (!(error instanceof SafetensorsIndexError)) throw error; // an index that says nothing names no files
+  }
+  return [...weights];
+}
+
+function checkFiles(files: Files): void {
+  for (const name of Object.keys(files)) {
+    if (!isPlainFileName(name) || name === INDEX_FILE || name.endsWith(".safetensors")) {
+      throw new SafetensorsError({
+        where: `files: ${quote(name)}`,
+        expected: "a plain file name, and not one of weights",
+        got: quote(name),
+      });
+    }
+  }
+}
+
+async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
+  const there = await readIfThere(path, bytes.length);
+  return there?.length === bytes.length && bytes.every((byte, i) => there[i] === byte);
+}
+
+async function* chunk(content: string | Uint8Array): AsyncGenerator<Uint8Array> {
+  yield typeof content === "string" ? new TextEncoder().encode(content) : content;
+}

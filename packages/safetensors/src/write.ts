@@ -1,0 +1,61 @@
+import { splitPath, syncFolder, toPath } from "#files";
+import { MAX_BUFFER_BYTES } from "./byte-source.js";
+import { SafetensorsError } from "./errors.js";
+import { chunksOf, layOut, type TensorToWrite } from "./layout.js";
+import { beginSave, discard, endSave, listTemporaries, place, stage } from "./staging.js";
+
+/**
+ * Makes a safetensors file in memory, byte-equal to what the official library makes of the same tensors.
+ * @param metadata free-form text for the header
+ * @throws SafetensorsError for tensors that the format cannot hold, or more than 4 GiB
+ */
+export async function encodeSafetensors(
+  tensors: Iterable<TensorToWrite>,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<Uint8Array> {
+  const layout = layOut(tensors, metadata);
+  if (layout.totalBytes > MAX_BUFFER_BYTES) {
+    throw new SafetensorsError({
+      where: "encodeSafetensors",
+      expected: `at most ${MAX_BUFFER_BYTES} bytes`,
+      got: `${layout.totalBytes}`,
+      fix: "Write to a file with writeSafetensors or writeCheckpoint",
+    });
+  }
+  const file = new Uint8Array(layout.totalBytes);
+  let position = 0;
+  for await (const chunk of chunksOf(layout)) {
+    file.set(chunk, position);
+    position += chunk.length;
+  }
+  return file;
+}
+
+/**
+ * Writes a safetensors file, one tensor in memory at a time (Node only). Atomic: a process that dies on the way leaves what
+ * was at `path` before, and its half-written temporary file is deleted by the next write to the same path.
+ * @param path where to; its folder must exist
+ * @throws SafetensorsError for tensors that the format cannot hold
+ * @throws SafetensorsWriteError when the system refuses
+ */
+export async function writeSafetensors(
+  path: string | URL,
+  tensors: Iterable<TensorToWrite>,
+  { metadata }: { readonly metadata?: Readonly<Record<string, string>> } = {},
+): Promise<void> {
+  const layout = layOut(tensors, metadata);
+  const target = toPath(path);
+  const { folder, name } = splitPath(target);
+  for (const left of await listTemporaries(folder)) {
+    if (left.name === name && !left.live) await discard(folder, left);
+  }
+  const save = beginSave();
+  try {
+    await stage(folder, name, save, chunksOf(layout));
+    await place(folder, name, save);
+    await syncFolder(folder);
+  } finally {
+    await discard(folder, { name, save });
+    endSave(save);
+  }
+}
