@@ -54,6 +54,8 @@ function checkAllocations(backend: BackendWasm): void {
   const module = backend.wasm as unknown as Heap;
   if (checked.has(module)) return;
   checked.add(module);
+  // Emscripten binds its functions at their first call, which would take this one's place.
+  module._free(module._malloc(1));
   const allocate = module._malloc;
   module._malloc = (bytes: number): number => {
     const address = allocate(bytes);
