@@ -19,7 +19,7 @@ const FLOORS = [
   ["testing"],
 ];
 
-/** Packages that run in Node alone. In every other one, only a file named `*-node.ts` touches Node's own modules. */
+/** Packages that run in Node alone. In every other one, only a file named `*-node.ts` or `node.ts` touches Node's own modules. */
 const NODE_ONLY = ["native", "testing"];
 
 const SCOPE = "@mixtape/";
@@ -136,9 +136,10 @@ module.exports = {
     },
     {
       name: "node-only-in-node-files",
-      comment: "Packages run in browsers too: Node's own modules are imported from files named `*-node.ts` only.",
+      comment:
+        "Packages run in browsers too: Node's own modules are imported from files named `*-node.ts` or `node.ts` only.",
       severity: "error",
-      from: { path: `^packages/(?!${either(NODE_ONLY)}/)[^/]+/src/`, pathNot: "-node\\.ts$" },
+      from: { path: `^packages/(?!${either(NODE_ONLY)}/)[^/]+/src/`, pathNot: "[-/]node\\.ts$" },
       to: { dependencyTypes: ["core"] },
     },
   ],

@@ -4,12 +4,12 @@
  * "Alone" is the README's install line. What it needs from us comes from tarballs, the rest from the registry.
  */
 
-import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { codeBlocks, installLine, toCommonJs } from "../src/example.js";
+import { codeBlocks, type Example, installLine, toCommonJs } from "../src/example.js";
 import { lines, run } from "../src/run.js";
 import { published } from "../src/workspace.js";
 
@@ -17,11 +17,12 @@ const tarballs = inject("tarballs");
 const nodes = inject("nodes");
 
 describe.concurrent.each(published)("$manifest.name", ({ path, manifest }) => {
-  const markdown = readFileSync(join(path, "README.md"), "utf8");
-  const [example] = codeBlocks(markdown);
   let folder: string;
+  let example: Example | undefined;
 
   beforeAll(async () => {
+    const markdown = await readFile(join(path, "README.md"), "utf8");
+    [example] = codeBlocks(markdown);
     folder = await mkdtemp(join(tmpdir(), `mixtape-${manifest.name.replace(/\W/g, "-")}-`));
     const asked = installLine(markdown);
     const range = (name: string) => (name in tarballs ? `file:${tarballs[name]}` : "*");

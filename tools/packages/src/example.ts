@@ -1,29 +1,30 @@
 import ts from "typescript";
 
 /**
- * An example of a README or of a page of the manual: a fenced `ts` or `js` block that says what it prints.
+ * An example of a README or of a page of the manual: a fenced `ts` or `js` block that closes with what it prints.
  *
- * Every line that it prints stands in a comment `// → like this`, in order, behind the statement or on the lines below it.
+ * The comment lines at its very end are all that it prints, line by line.
  */
 export interface Example {
   /** The line of the page on which the code begins, counted from 1. */
   readonly line: number;
   readonly code: string;
-  /** All that the example prints, line by line. */
   readonly prints: readonly string[];
 }
 
 const FENCE = /^```(?:ts|js)\n(.*?)^```$/gms;
-const PRINTS = /\/\/ → ?(.*)$/gm;
+const COMMENT = /^\/\/ ?/;
 
-/** All fenced `ts` and `js` blocks of a page, those that print nothing included. */
+/** All fenced `ts` and `js` blocks of a page. Those that close without a comment are fragments: `prints` is empty. */
 export function codeBlocks(markdown: string): Example[] {
   return [...markdown.matchAll(FENCE)].map((match) => {
     const code = match[1] ?? "";
+    const lines = code.trimEnd().split("\n");
+    const closing = lines.slice(lines.findLastIndex((line) => !COMMENT.test(line)) + 1);
     return {
       line: markdown.slice(0, match.index).split("\n").length + 1,
       code,
-      prints: [...code.matchAll(PRINTS)].map(([, text]) => text ?? ""),
+      prints: closing.map((line) => line.replace(COMMENT, "")),
     };
   });
 }

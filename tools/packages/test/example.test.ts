@@ -11,12 +11,14 @@ npm install @mixtape/config zod
 import { readFile } from "node:fs/promises";
 import { parse, type Config as C } from "@mixtape/config/node";
 import * as z from "zod";
-console.log(1 + 1); // → 2
-console.log("a\\nb");
-// → a
-// → b
-console.log();
-// →
+console.log(1 + 1); // two
+// Both letters:
+console.log("a\\n\\n  b");
+
+// 2
+// a
+//
+//   b
 \`\`\`
 
 \`\`\`js
@@ -24,15 +26,15 @@ fragment;
 \`\`\`
 `;
 
-test("a block's comments say what it prints", () => {
+test("the comments that close a block say what it prints", () => {
   const [example, fragment] = codeBlocks(page);
-  expect(example?.prints).toEqual(["2", "a", "b", ""]);
+  expect(example?.prints).toEqual(["2", "a", "", "  b"]);
   expect(example?.line).toBe(8);
-  expect(fragment).toEqual({ line: 20, code: "fragment;\n", prints: [] });
+  expect(fragment).toEqual({ line: 22, code: "fragment;\n", prints: [] });
 });
 
 test("a block in another language is no example", () => {
-  expect(codeBlocks("```sh\necho // → 1\n```\n")).toEqual([]);
+  expect(codeBlocks("```sh\necho 1\n// 1\n```\n")).toEqual([]);
 });
 
 test("imports are counted by package, without Node's own", () => {

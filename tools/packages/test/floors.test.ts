@@ -72,6 +72,7 @@ test.each([true, false])("each rule finds what breaks it, and nothing else (pack
   });
   add("safetensors", ["@mixtape/errors"], {
     "src/file-node.ts": 'import "node:fs";',
+    "src/platform/node.ts": 'import "node:fs";',
     "src/file.ts": 'import "node:fs"; import "@mixtape/errors";',
     "src/undeclared.ts": 'import "zod";',
     "src/nowhere.ts": 'import "./gone.js";',

@@ -15,7 +15,7 @@ const ours = (dependencies: Readonly<Record<string, string>> = {}) =>
   Object.keys(dependencies).filter((name) => name.startsWith("@mixtape/"));
 const references = (...path: string[]) => (tsconfig(...path).references ?? []).map((one) => one.path).sort();
 
-describe.each(packages)("packages/$folder", ({ folder, path, manifest }) => {
+describe.each(packages)("$manifest.name", ({ folder, path, manifest }) => {
   test("the manifest follows the mould", () => {
     expect(manifest).toMatchObject({
       name: `@mixtape/${folder}`,
