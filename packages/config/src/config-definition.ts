@@ -16,8 +16,8 @@ export interface CompoundField<Out, In = Out> {
   accept(input: In | undefined, config: JsonObject, report: Report): Out;
   /** The keys to set for a value, in the spellings that `json` has already. `undefined` takes a key out. */
   write(value: Out, json: JsonObject): JsonObject;
-  /** The key that the value in `json` came from, for error messages. `keys[0]` unless said. */
-  source?(json: JsonObject): string;
+  /** Where in `json` a part of the value came from, for error messages: `part` is in camelCase, or empty for the whole. */
+  locate?(json: JsonObject, part: string): string;
 }
 
 export type Field = z.ZodType | CompoundField<unknown, never>;

@@ -89,9 +89,11 @@ export class KeyTable {
   spell(path: string, json: JsonObject, input: JsonObject): string {
     const name = path.split(/[.[]/, 1)[0] ?? path;
     if (!this.field(name) || Object.hasOwn(input, name)) return path;
+    const tail = path.slice(name.length);
+    const located = this.compoundFields.get(name)?.locate?.(json, tail.replace(/^\./, ""));
+    if (located !== undefined) return located;
     const keys = this.keysOf(name);
-    const key = this.compoundFields.get(name)?.source?.(json) ?? keys.find((k) => own(json, k) != null) ?? keys[0];
-    return key + snakeCase(path.slice(name.length));
+    return (keys.find((key) => own(json, key) != null) ?? keys[0]) + snakeCase(tail);
   }
 
   /** The known key that a misspelt one was probably meant to be. */

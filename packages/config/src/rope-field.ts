@@ -58,29 +58,24 @@ export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParamete
     keys: KEYS,
     read(json, config, report) {
       const [key, given] = chosen(json);
-      const reportInside: Report = (path, fault) => report(path ? `${key}.${snakeCase(path)}` : key, fault);
+      const reportPart: Report = (part, fault) => report(locate(json, part), fault);
       if (given !== null && !isObject(given)) {
-        reportInside("", { expected: "an object or null", got: show(given) });
+        report(key, { expected: "an object or null", got: show(given) });
         return { ropeType: "default", ropeTheta: defaultTheta, partialRotaryFactor: 1 };
       }
-      const { type, ...params } = camelParams(given ?? {}, reportInside);
+      const { type, ...params } = camelParams(given ?? {}, reportPart);
       params.ropeType ??= type;
-      for (const [k, name] of [
-        ["rope_theta", "ropeTheta"],
-        ["partial_rotary_factor", "partialRotaryFactor"],
-      ] as const) {
-        if (params[name] == null && own(json, k) != null) params[name] = json[k];
-      }
+      for (const name of ["ropeTheta", "partialRotaryFactor"]) params[name] ??= own(json, snakeCase(name));
       const original = own(json, "original_max_position_embeddings");
       if (original != null) params.originalMaxPositionEmbeddings = original;
-      return normalize(params, config, options, reportInside);
+      return normalize(params, config, options, reportPart);
     },
     accept(input, config, report) {
       const reportInside: Report = (path, fault) => report(path ? `ropeParameters.${path}` : "ropeParameters", fault);
       return normalize({ ...input }, config, options, reportInside);
     },
     write,
-    source: (json) => chosen(json)[0],
+    locate,
   };
 }
 
@@ -92,13 +87,23 @@ function chosen(json: JsonObject): [key: string, value: unknown] {
   return ["rope_parameters", own(json, "rope_parameters") ?? null];
 }
 
+/** The key that a parameter in camelCase comes from: inside the parameters, or beside them. */
+function locate(json: JsonObject, part: string): string {
+  const [key, given] = chosen(json);
+  const name = snakeCase(part);
+  const isInside = isObject(given) && own(given, name) != null && name !== "original_max_position_embeddings";
+  const isBeside = KEYS.some((k) => k === name) && own(json, name) != null;
+  if (isBeside && !isInside) return name;
+  return name ? `${key}.${name}` : key;
+}
+
 /** The keys of the file in camelCase. A key that is in camelCase in the file is not known there. */
 function camelParams(given: JsonObject, report: Report): Record<string, unknown> {
   const params: [string, unknown][] = [];
   for (const [key, value] of Object.entries(given)) {
     if (INERT.has(key)) continue;
     if (snakeCase(camelCase(key)) === key) params.push([camelCase(key), value]);
-    else report(key, { expected: `a parameter in snake_case`, got: show(key) });
+    else report("", { expected: "parameters in snake_case", got: show(key) });
   }
   return Object.fromEntries(params);
 }
@@ -126,7 +131,7 @@ function normalize(
     params.factor ??= Math.max(1, max / Number(params.originalMaxPositionEmbeddings));
   }
   // For every parameter that has a default, null means the default.
-  for (const [name, value] of Object.entries(params)) if (value === null) delete params[name];
+  for (const [name, value] of Object.entries(params)) if (value == null) delete params[name];
 
   const result = ropeSchemas[ropeType].safeParse(params);
   if (result.success && !partial && result.data.partialRotaryFactor !== 1) {
@@ -187,5 +192,6 @@ function write(value: RopeParameters, json: JsonObject): JsonObject {
   const thetaInside = isObject(given) && Object.hasOwn(given, "rope_theta");
   if (thetaInside || !Object.hasOwn(json, "rope_theta")) params.rope_theta = ropeTheta;
   const isPlain = ropeType === "default" && Object.keys(params).length === 1;
+  if (isPlain && !Object.hasOwn(json, "rope_scaling")) return edits;
   return { ...edits, rope_scaling: isPlain ? null : params };
 }
