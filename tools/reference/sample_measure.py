@@ -145,7 +145,6 @@ def measure(folder: Path, train: dict[str, np.ndarray], held_out: dict[str, np.n
     overall = torch.stack([shares[r] for r in REGISTERS]).mean(dim=0)
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
-        "corpus_sha256": corpus.sha256,
         "train_tokens": {r: len(train[r]) for r in REGISTERS},
         "documents": {r: [len(corpus.train[r]), len(corpus.held_out[r])] for r in REGISTERS},
         "held_out": table,

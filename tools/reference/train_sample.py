@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AfmoeConfig, AfmoeForCausalLM, PreTrainedTokenizerFast, set_seed
+from transformers import AfmoeConfig, AfmoeForCausalLM, GenerationConfig, PreTrainedTokenizerFast, set_seed
 
 from sample_corpus import REGISTERS, read_corpus
 from sample_measure import measure
@@ -63,6 +63,7 @@ def sample_config(special: dict[str, int]) -> AfmoeConfig:
         initializer_range=0.05,
         bos_token_id=special[END_OF_TEXT],
         eos_token_id=special[END_OF_TEXT],
+        # A padding index would pin that row of the embedding to zero, and here it is the end-of-text row.
         pad_token_id=None,
     )
 
@@ -157,8 +158,13 @@ def save(model: AfmoeForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path)
     copy = AfmoeForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
     copy = copy.to(torch.bfloat16)
-    copy.generation_config.update(do_sample=True, temperature=0.8, top_p=0.95, repetition_penalty=1.1)
+    end = model.config.eos_token_id
+    copy.generation_config = GenerationConfig(
+        do_sample=True, temperature=0.8, top_p=0.95, repetition_penalty=1.1,
+        bos_token_id=end, eos_token_id=end, pad_token_id=end,
+    )
     copy.save_pretrained(out)
+    (out / "model.safetensors").chmod(0o644)
     tokenizer.save_pretrained(out, save_jinja_files=False)
 
 
