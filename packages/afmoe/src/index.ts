@@ -1,1 +1,3 @@
-export {};
+export { AfmoeDecoderLayer, AfmoeForCausalLM, AfmoeModel } from "./afmoe.js";
+export { AfmoeAttention } from "./attention.js";
+export { type AfmoeConfig, afmoeConfig } from "./config.js";

@@ -1,1 +1,16 @@
-export {};
+export { type Batch, type BatchInput, readBatch } from "./batch.js";
+export { CausalLM, type CausalLMClass, type SaveOptions } from "./causal-lm.js";
+export { type ConfigFile, readConfig } from "./config-file.js";
+export { DecoderLayer, type FeedForward, type LayerContext } from "./decoder-layer.js";
+export { DecoderModel } from "./decoder-model.js";
+export { CheckpointError, DecoderError } from "./errors.js";
+export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
+export { type InitOptions, initialize } from "./initialize.js";
+export { type ModelSummary, summarize, weightBytes } from "./inspect.js";
+export { type LoadContext, type LoadOptions, type LoadProgress, loadParameters } from "./load.js";
+export { LoadBalancedCausalLM, type LoadBalancedConfig } from "./load-balanced-causal-lm.js";
+export { causalLoss, loadBalancingLoss } from "./losses.js";
+export { type ExpertNames, expertRules, type NameRule, type Place, partOf, perExpert, rule, tensor } from "./names.js";
+export { PreNormDecoderLayer } from "./pre-norm-layer.js";
+export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
+export { tensorsToWrite } from "./save.js";

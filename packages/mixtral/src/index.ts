@@ -1,1 +1,2 @@
-export {};
+export { type MixtralConfig, mixtralConfig } from "./config.js";
+export { MixtralDecoderLayer, MixtralForCausalLM, MixtralModel } from "./mixtral.js";

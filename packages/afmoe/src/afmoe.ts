@@ -1,0 +1,52 @@
+import { CausalLM, DecoderModel, expertRules, rule, SandwichNormDecoderLayer, tensor } from "@mixtape/decoder";
+import { type Attention, type MoeBlock, type Router, SharedExpertsMoeBlock, SigmoidBiasRouter } from "@mixtape/layers";
+import { mul, type Tensor3D } from "@tensorflow/tfjs-core";
+import { AfmoeAttention } from "./attention.js";
+import { type AfmoeConfig, afmoeConfig } from "./config.js";
+
+/** Norms on both sides of each part; after the dense layers, shared and routed experts. */
+export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends SandwichNormDecoderLayer<C> {
+  protected override buildAttention(config: C, layer: number): Attention {
+    return new AfmoeAttention(config, layer);
+  }
+
+  protected override buildMoe(config: C, layer: number): MoeBlock {
+    return new SharedExpertsMoeBlock(config, this.buildRouter(config, layer));
+  }
+
+  protected buildRouter(config: C, _layer: number): Router {
+    return new SigmoidBiasRouter(config);
+  }
+}
+
+/** AFMoE without a head. */
+export class AfmoeModel<C extends AfmoeConfig = AfmoeConfig> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): AfmoeDecoderLayer<C> {
+    return new AfmoeDecoderLayer(config, layer);
+  }
+
+  /** muP: embeddings times √M (Yang et al. 2022, https://arxiv.org/abs/2203.03466). */
+  protected override scaleEmbeddings(embeds: Tensor3D): Tensor3D {
+    return this.config.mupEnabled ? mul(embeds, Math.sqrt(this.config.hiddenSize)) : embeds;
+  }
+}
+
+/**
+ * AFMoE, the family of Arcee's Trinity models, with its language modelling head. The reference gives it no auxiliary loss:
+ * its load is balanced by the router's bias.
+ *
+ * ```ts
+ * const model = await AfmoeForCausalLM.fromPretrained("./Trinity-Nano-Preview");
+ * ```
+ */
+export class AfmoeForCausalLM<C extends AfmoeConfig = AfmoeConfig> extends CausalLM<C> {
+  static readonly config = afmoeConfig;
+  static readonly names = [
+    rule("mlp.router.expert_bias", tensor("mlp.expert_bias")),
+    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ];
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new AfmoeModel(config);
+  }
+}

@@ -1,0 +1,23 @@
+import { type Heads, Linear, QKNormAttention } from "@mixtape/layers";
+import type { RotaryTables } from "@mixtape/ops";
+import { mul, sigmoid, type Tensor3D } from "@tensorflow/tfjs-core";
+import type { AfmoeConfig } from "./config.js";
+
+/** Normalised queries and keys, positions on sliding layers only, and a sigmoid gate on what the heads give. */
+export class AfmoeAttention<C extends AfmoeConfig = AfmoeConfig> extends QKNormAttention<C> {
+  /** `[H·D, M]` */
+  readonly gateProj: Linear;
+
+  constructor(config: C, layer: number) {
+    super(config, layer);
+    this.gateProj = new Linear(config.hiddenSize, config.numAttentionHeads * config.headDim);
+  }
+
+  protected override rotate(heads: Heads, rope: RotaryTables): Heads {
+    return this.config.layerTypes[this.layer] === "sliding_attention" ? super.rotate(heads, rope) : heads;
+  }
+
+  protected override gateOutput(out: Tensor3D, x: Tensor3D): Tensor3D {
+    return mul(out, sigmoid(this.gateProj.forward(x)));
+  }
+}

@@ -1,0 +1,185 @@
+import type { ConfigDefinition, DecoderConfig } from "@mixtape/config";
+import { type KVCache, Linear, Module } from "@mixtape/layers";
+import { linear } from "@mixtape/ops";
+import {
+  type CheckpointSource,
+  type Dtype,
+  openCheckpoint,
+  type TensorToWrite,
+  writeCheckpoint,
+} from "@mixtape/safetensors";
+import { add, gather, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { type Batch, readBatch } from "./batch.js";
+import { readConfig } from "./config-file.js";
+import type { DecoderModel } from "./decoder-model.js";
+import { DecoderError } from "./errors.js";
+import type { CausalLMInputs, CausalLMOutput } from "./forward.js";
+import { type InitOptions, initialize } from "./initialize.js";
+import { type LoadOptions, loadParameters } from "./load.js";
+import { causalLoss } from "./losses.js";
+import type { NameRule } from "./names.js";
+import { tensorsToWrite } from "./save.js";
+
+/** What a class of causal language models says of its family. */
+export interface CausalLMClass<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig> {
+  new (config: C): M;
+  /** Reads and writes the family's `config.json`; its `modelType` names the family. */
+  readonly config: ConfigDefinition<C, object>;
+  /** What its parameters are called on disk where that is not what they are called in memory. */
+  readonly names: readonly NameRule[];
+}
+
+/** How a model is saved. */
+export interface SaveOptions {
+  /** The dtype of all parameters; each keeps the dtype of the checkpoint that it came from where absent. */
+  readonly dtype?: Dtype;
+  /** Larger checkpoints are split into shards of at most that size. */
+  readonly maxShardBytes?: number;
+  /** Files that belong with the checkpoint, such as `generation_config.json`. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+}
+
+/**
+ * A decoder with a head over the vocabulary. A family derives from it: `static config` and `static names` say how its
+ * checkpoints are read, `buildModel` says what the decoder is.
+ */
+export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends Module {
+  readonly config: C;
+  readonly model: DecoderModel<C>;
+  /** `[V, M]`, or null where the head shares the weights of the embedding. */
+  readonly lmHead: Linear | null;
+
+  constructor(config: C) {
+    super();
+    this.config = config;
+    this.model = this.buildModel(config);
+    this.lmHead = config.tieWordEmbeddings ? null : new Linear(config.hiddenSize, config.vocabSize);
+  }
+
+  /**
+   * Loads a checkpoint in Hugging Face format onto the engine in use.
+   * @param source a folder (Node), the URL of one, or a map of file names to contents
+   * @throws {ConfigError} where the config asks for what this family does not do
+   * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
+   */
+  static async fromPretrained<M extends CausalLM<C>, C extends DecoderConfig>(
+    this: CausalLMClass<M, C>,
+    source: CheckpointSource,
+    options: LoadOptions = {},
+  ): Promise<M> {
+    const { json, where } = await readConfig(source);
+    const model = new this(this.config.parse(json, { file: where }));
+    const tensors = await openCheckpoint(source);
+    try {
+      // A head that is tied may still be on disk, as a copy of the embedding.
+      const ignored = model.lmHead ? [] : ["lm_head.weight"];
+      await loadParameters(model, tensors, this.names, { ...options, where: nameOf(source), ignored });
+    } finally {
+      await tensors.close();
+    }
+    return model;
+  }
+
+  /** An empty cache for this model. Dispose it. */
+  createCache(): KVCache {
+    return this.model.createCache();
+  }
+
+  /** Gives every parameter fresh values, as for training from scratch. Same seed, same values. */
+  initialize(options?: InitOptions): Promise<void> {
+    return initialize(this, { std: this.config.initializerRange, ...options });
+  }
+
+  /**
+   * Logits of the next token, and with labels the loss.
+   * @throws {DecoderError} for inputs that do not fit the model or each other.
+   */
+  forward(inputs: CausalLMInputs): CausalLMOutput {
+    return tidy(() => {
+      const { lastHiddenState, ...outputs } = this.model.forward(inputs);
+      const logits = this.#head(keepPositions(lastHiddenState, inputs.logitsToKeep ?? 0));
+      const mask = inputs.attentionMask && readBatch(inputs.attentionMask, "attentionMask");
+      const auxLoss = outputs.routerLogits && this.auxLoss(outputs.routerLogits, mask);
+      return {
+        logits,
+        ...outputs,
+        ...(auxLoss && { auxLoss }),
+        ...(inputs.labels && { loss: this.#loss(logits, inputs, auxLoss) }),
+      };
+    });
+  }
+
+  /** The tensors that a checkpoint of this model has, under their names on disk. */
+  tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
+    return tensorsToWrite(this, this.#class.names, dtype);
+  }
+
+  /**
+   * Saves the model in Hugging Face format (Node). A process that is killed meanwhile leaves the old checkpoint or the new.
+   * @param folder made where it does not exist
+   */
+  async savePretrained(folder: string, { dtype, files, ...options }: SaveOptions = {}): Promise<void> {
+    const config = { ...this.config, dtype: dtype ? CONFIG_DTYPES[dtype] ?? this.config.dtype : this.config.dtype };
+    const json = `${JSON.stringify(this.#class.config.toJSON(config), null, 2)}\n`;
+    await writeCheckpoint(folder, this.tensorsToWrite(dtype), { ...options, files: { "config.json": json, ...files } });
+  }
+
+  /** Makes the decoder. Called by the constructor: it must not read `this`. */
+  protected abstract buildModel(config: C): DecoderModel<C>;
+
+  /** The auxiliary loss of the family's routers. None here. */
+  protected auxLoss(_routerLogits: readonly Tensor2D[], _attentionMask: Batch | undefined): Scalar | undefined {
+    return undefined;
+  }
+
+  /** What the auxiliary loss counts in the loss. */
+  protected get auxLossCoef(): number {
+    return 0;
+  }
+
+  get #class(): CausalLMClass<CausalLM<C>, C> {
+    return this.constructor as unknown as CausalLMClass<CausalLM<C>, C>;
+  }
+
+  #head(hidden: Tensor3D): Tensor3D {
+    return linear(hidden, (this.lmHead ?? this.model.embedTokens).weight.weight);
+  }
+
+  #loss(logits: Tensor3D, { labels, numItemsInBatch, logitsToKeep }: CausalLMInputs, auxLoss?: Scalar): Scalar {
+    if (logitsToKeep)
+      throw new DecoderError({
+        where: "logitsToKeep",
+        expected: "0 where there are labels",
+        got: JSON.stringify(logitsToKeep),
+        fix: "The loss needs the logits of all positions",
+      });
+    const loss = causalLoss(logits, readBatch(labels!, "labels"), numItemsInBatch);
+    return auxLoss ? add(loss, mul(auxLoss, this.auxLossCoef)) : loss;
+  }
+}
+
+/** How configs call the dtypes of safetensors. */
+const CONFIG_DTYPES: Partial<Record<Dtype, DecoderConfig["dtype"]>> = {
+  F64: "float64",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+
+function keepPositions(hidden: Tensor3D, keep: number | readonly number[]): Tensor3D {
+  const [, l] = hidden.shape;
+  if (typeof keep !== "number") {
+    const outside = keep.find((i) => !Number.isInteger(i) || i < 0 || i >= l);
+    if (outside !== undefined || keep.length === 0)
+      throw new DecoderError({ where: "logitsToKeep", expected: `positions from 0 to ${l - 1}`, got: `[${keep}]` });
+    return gather(hidden, tensor1d([...keep], "int32"), 1) as Tensor3D;
+  }
+  if (!Number.isInteger(keep) || keep < 0)
+    throw new DecoderError({ where: "logitsToKeep", expected: "a count of positions", got: `${keep}` });
+  return keep === 0 || keep >= l ? hidden : slice(hidden, [0, l - keep, 0], [-1, keep, -1]);
+}
+
+/** What to call a checkpoint in errors. */
+function nameOf(source: CheckpointSource): string {
+  return source instanceof Map ? "the files" : String(source);
+}

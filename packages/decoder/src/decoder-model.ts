@@ -1,0 +1,175 @@
+import type { DecoderConfig } from "@mixtape/config";
+import { Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
+import { AttentionMask, type KeyPadding } from "@mixtape/ops";
+import { reshape, type Tensor2D, type Tensor3D, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { type Batch, type BatchInput, readBatch } from "./batch.js";
+import type { DecoderLayer } from "./decoder-layer.js";
+import { DecoderError } from "./errors.js";
+import type { ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
+
+/** Embeddings, a stack of layers, a final norm. A family says, in `buildLayer`, what a layer is. */
+export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Module {
+  readonly config: C;
+  readonly embedTokens: Embedding;
+  readonly layers: readonly DecoderLayer[];
+  readonly norm: RMSNorm;
+  readonly #rotary: RotaryEmbedding;
+
+  constructor(config: C) {
+    super();
+    this.config = config;
+    const { vocabSize, hiddenSize, numHiddenLayers, rmsNormEps, tieWordEmbeddings: tied } = config;
+    this.embedTokens = new Embedding(vocabSize, hiddenSize, { tied });
+    this.layers = Array.from({ length: numHiddenLayers }, (_, layer) => this.buildLayer(config, layer));
+    this.norm = new RMSNorm(hiddenSize, rmsNormEps);
+    this.#rotary = new RotaryEmbedding(config);
+  }
+
+  /**
+   * Runs the model.
+   * @throws {DecoderError} for ids outside the vocabulary, and for masks, positions or caches that do not fit the tokens.
+   */
+  forward(inputs: ModelInputs): ModelOutput {
+    const { cache } = inputs;
+    const past = cache?.length ?? 0;
+    try {
+      return tidy(() => this.#run(inputs, past));
+    } catch (error) {
+      // Some layers have the new tokens and some do not: back to what all agree on.
+      cache?.crop(past);
+      throw error;
+    }
+  }
+
+  /** An empty cache for this model. Dispose it. */
+  createCache(): KVCache {
+    return new KVCache(this.config.layerTypes.map((_, layer) => this.#windowOf(layer)));
+  }
+
+  /** Makes a layer. Called by the constructor: it must not read `this`. */
+  protected abstract buildLayer(config: C, layer: number): DecoderLayer;
+
+  /** What happens to embeddings before the first layer. Nothing here. @param embeds `[B, L, M]` @returns `[B, L, M]` */
+  protected scaleEmbeddings(embeds: Tensor3D): Tensor3D {
+    return embeds;
+  }
+
+  #run(inputs: ModelInputs, past: number): ModelOutput {
+    const { cache, outputHiddenStates, outputAttentions } = inputs;
+    let x = this.scaleEmbeddings(this.#embed(inputs));
+    const [b, l] = x.shape;
+    const rope = this.#rotary.tables(this.#positions(inputs.positionIds, b, l, past));
+    const masks = new LayerMasks(l, readPadding(inputs.attentionMask, b, past + l));
+    const hiddenStates: Tensor3D[] = [];
+    const attentions: Tensor4D[] = [];
+    const routerLogits: Tensor2D[] = [];
+    try {
+      for (const [layer, decoderLayer] of this.layers.entries()) {
+        hiddenStates.push(x);
+        x = decoderLayer.forward(x, {
+          rope,
+          mask: masks.of((cache?.heldBy(layer) ?? 0) + l, this.#windowOf(layer)),
+          cache,
+          onProbabilities: outputAttentions ? (p) => attentions.push(p) : undefined,
+          onRouterLogits: (logits) => routerLogits.push(logits),
+        });
+      }
+    } finally {
+      masks.dispose();
+    }
+    const lastHiddenState = this.norm.forward(x);
+    return {
+      lastHiddenState,
+      ...(outputHiddenStates && { hiddenStates: [...hiddenStates, lastHiddenState] }),
+      ...(outputAttentions && { attentions }),
+      ...((inputs.outputRouterLogits ?? this.config.outputRouterLogits) && { routerLogits }),
+    };
+  }
+
+  #embed({ inputIds, inputsEmbeds }: TokenInputs): Tensor3D {
+    const { vocabSize, hiddenSize } = this.config;
+    if (inputsEmbeds) {
+      if (inputIds || inputsEmbeds.shape[2] !== hiddenSize)
+        throw new DecoderError({
+          where: "inputsEmbeds",
+          expected: `[B, L, ${hiddenSize}], and no inputIds beside them`,
+          got: `[${inputsEmbeds.shape}]${inputIds ? " and inputIds" : ""}`,
+        });
+      return inputsEmbeds;
+    }
+    if (!inputIds) throw new DecoderError({ where: "forward", expected: "inputIds or inputsEmbeds", got: "neither" });
+    const { rows, length, values } = readBatch(inputIds, "inputIds");
+    const outside = values.findIndex((id) => id < 0 || id >= vocabSize);
+    if (outside >= 0)
+      throw new DecoderError({
+        where: `inputIds[${Math.floor(outside / length)}][${outside % length}]`,
+        expected: `a token id from 0 to ${vocabSize - 1}`,
+        got: `${values[outside]}`,
+        fix: "The tokenizer may belong to another model",
+      });
+    return reshape(this.embedTokens.forward(tensor1d(values, "int32")), [rows, length, hiddenSize]);
+  }
+
+  #positions(input: BatchInput | undefined, b: number, l: number, past: number): Batch {
+    if (!input) return { rows: 1, length: l, values: Int32Array.from({ length: l }, (_, i) => past + i) };
+    const batch = readBatch(input, "positionIds");
+    if (batch.length !== l || (batch.rows !== 1 && batch.rows !== b))
+      throw new DecoderError({
+        where: "positionIds",
+        expected: `${b} × ${l}, or 1 × ${l}`,
+        got: `${batch.rows} × ${batch.length}`,
+      });
+    return batch;
+  }
+
+  #windowOf(layer: number): number | null {
+    return this.config.layerTypes[layer] === "sliding_attention" ? this.config.slidingWindow : null;
+  }
+}
+
+/** Masks of one forward pass: layers that see the same share one. */
+class LayerMasks {
+  readonly #queries: number;
+  readonly #padding: KeyPadding | null;
+  readonly #masks = new Map<string, AttentionMask>();
+
+  constructor(queries: number, padding: KeyPadding | null) {
+    this.#queries = queries;
+    this.#padding = padding;
+  }
+
+  of(keys: number, window: number | null): AttentionMask {
+    const name = `${keys} ${window}`;
+    const known = this.#masks.get(name);
+    if (known) return known;
+    const keyPadding = this.#padding && lastColumns(this.#padding, keys);
+    const mask = new AttentionMask({ queries: this.#queries, keys, window, keyPadding });
+    this.#masks.set(name, mask);
+    return mask;
+  }
+
+  dispose(): void {
+    for (const mask of this.#masks.values()) mask.dispose();
+  }
+}
+
+function readPadding(input: BatchInput | undefined, b: number, slots: number): KeyPadding | null {
+  if (!input) return null;
+  const { rows, length, values } = readBatch(input, "attentionMask");
+  if (rows !== b || length !== slots)
+    throw new DecoderError({
+      where: "attentionMask",
+      expected: `${b} × ${slots}, tokens in the cache included`,
+      got: `${rows} × ${length}`,
+    });
+  return { rows, values: Uint8Array.from(values, (value) => (value === 0 ? 0 : 1)) };
+}
+
+/** What a layer that no longer holds the first slots sees of the padding. */
+function lastColumns({ rows, values }: KeyPadding, keys: number): KeyPadding {
+  const slots = values.length / rows;
+  if (slots === keys) return { rows, values };
+  const kept = new Uint8Array(rows * keys);
+  for (let row = 0; row < rows; row++) kept.set(values.subarray((row + 1) * slots - keys, (row + 1) * slots), row * keys);
+  return { rows, values: kept };
+}

@@ -1,0 +1,54 @@
+import type { KVCache } from "@mixtape/layers";
+import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+import type { BatchInput } from "./batch.js";
+
+/** Tokens go in as ids or as embeddings, never as both. */
+export type TokenInputs =
+  | { readonly inputIds: BatchInput; readonly inputsEmbeds?: never }
+  | { readonly inputIds?: never; /** `[B, L, M]` */ readonly inputsEmbeds: Tensor3D };
+
+/** What `forward` of a model takes. B batch, L new tokens, P tokens in the cache. */
+export type ModelInputs = TokenInputs & {
+  /** `[B, P + L]`, 1 for a token and 0 for padding. All tokens where absent. */
+  readonly attentionMask?: BatchInput;
+  /** `[B, L]` or `[1, L]`. `P, P + 1, …` where absent, padding counted: pass them for a left-padded batch. */
+  readonly positionIds?: BatchInput;
+  /** Holds past tokens, and gets the new ones. */
+  readonly cache?: KVCache;
+  readonly outputHiddenStates?: boolean;
+  readonly outputAttentions?: boolean;
+  /** As the config says where absent. */
+  readonly outputRouterLogits?: boolean;
+};
+
+/** What `forward` of a model returns. The tensors are the caller's to dispose; inside `tf.tidy` it does. */
+export type ModelOutput = {
+  /** `[B, L, M]`, after the final norm */
+  readonly lastHiddenState: Tensor3D;
+  /** One more than layers, `[B, L, M]` each: what goes into each layer, and last what comes out of the final norm. */
+  readonly hiddenStates?: Tensor3D[];
+  /** One per layer, `[B, H, L, S]` each */
+  readonly attentions?: Tensor4D[];
+  /** One per MoE layer, `[B·L, E]` each */
+  readonly routerLogits?: Tensor2D[];
+};
+
+/** What `forward` of a causal language model takes. */
+export type CausalLMInputs = ModelInputs & {
+  /** `[B, L]` token ids, −100 where no loss is taken; the model shifts them. With labels the output has a loss. */
+  readonly labels?: BatchInput;
+  /** By what the summed loss is divided; the number of labels that count where absent. */
+  readonly numItemsInBatch?: number;
+  /** The last n positions, 0 for all, or these positions: where logits are computed. Default 0. */
+  readonly logitsToKeep?: number | readonly number[];
+};
+
+/** What `forward` of a causal language model returns. */
+export type CausalLMOutput = Omit<ModelOutput, "lastHiddenState"> & {
+  /** `[B, kept, V]` */
+  readonly logits: Tensor3D;
+  /** Cross-entropy of the next token in nats, plus the auxiliary loss times its coefficient; with labels alone. */
+  readonly loss?: Scalar;
+  /** The load balancing loss of families that have one, with router logits alone. */
+  readonly auxLoss?: Scalar;
+};

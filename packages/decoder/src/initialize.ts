@@ -1,0 +1,45 @@
+import type { Module, Param } from "@mixtape/layers";
+import { type Dtype, fromFloat32, viewOfBytes } from "@mixtape/safetensors";
+import { ones, randomNormal, type Tensor, zeros } from "@tensorflow/tfjs-core";
+
+/** How fresh values are made. */
+export interface InitOptions {
+  /** Same seed, same values, on any engine. Default 0. */
+  readonly seed?: number;
+  /** Standard deviation of matrices. Default 0.02. */
+  readonly std?: number;
+  /** The dtype that values are rounded to, and in which they are saved. Default F32. */
+  readonly dtype?: Dtype;
+}
+
+/**
+ * Gives every parameter fresh values: matrices are normal around 0, scales are 1, biases are 0.
+ *
+ * One parameter is in memory at a time, besides what the engine holds.
+ */
+export async function initialize(
+  module: Module,
+  { seed = 0, std = 0.02, dtype = "F32" }: InitOptions = {},
+): Promise<void> {
+  let index = 0;
+  for (const [name, param] of module.namedParameters()) {
+    const fresh = freshTensor(param, std, seed * 65_537 + index++);
+    try {
+      const bytes = fromFloat32((await fresh.data()) as Float32Array, dtype);
+      await param.load(viewOfBytes(name, dtype, param.shape, bytes));
+    } finally {
+      fresh.dispose();
+    }
+  }
+}
+
+function freshTensor({ shape, init }: Param, std: number, seed: number): Tensor {
+  switch (init) {
+    case "ones":
+      return ones([...shape]);
+    case "zeros":
+      return zeros([...shape]);
+    case "normal":
+      return randomNormal([...shape], 0, std, "float32", seed);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * How parameters are called on disk.
+ *
+ * A parameter's name in memory is its path of fields; most are on disk under the same name. What differs is a list of rules,
+ * each of which says for a parameter (by the end of its name) where its values lie on disk. The first place is where it is
+ * saved; the others are also accepted. So the same list loads and saves.
+ */
+
+/** Where the values of a parameter lie on disk, relative to the part of its name that the rule does not cover. */
+export type Place =
+  /** One tensor, as it is. */
+  | { readonly kind: "tensor"; readonly name: string }
+  /** One tensor per index of the first axis: `*` in the name is the index. */
+  | { readonly kind: "stack"; readonly name: string }
+  /** Equal part `part` of `of` along the second axis of one tensor. */
+  | { readonly kind: "part"; readonly name: string; readonly part: number; readonly of: number };
+
+/** For parameters whose name ends with `param`: where they lie. */
+export interface NameRule {
+  readonly param: string;
+  /** The first is where it is saved; all are accepted. */
+  readonly places: readonly [Place, ...Place[]];
+}
+
+/** One tensor of that name. */
+export const tensor = (name: string): Place => ({ kind: "tensor", name });
+
+/** One tensor per expert; `*` is the expert. */
+export const perExpert = (name: string): Place => ({ kind: "stack", name });
+
+/** Equal part `part` of `of` along the second axis, as gate and up lie in `gate_up_proj` `[E, 2I, M]`. */
+export const partOf = (name: string, part: number, of: number): Place => ({ kind: "part", name, part, of });
+
+/** The parameter `param` lies at the first place, or at one of the others. */
+export const rule = (param: string, ...places: [Place, ...Place[]]): NameRule => ({ param, places });
+
+/**
+ * Rules for the experts of an MoE block at `block` in memory: one matrix per expert on disk, under the names given, or the
+ * stacks that transformers 5 holds in memory, gate and up as one (`fused`).
+ */
+export function expertRules({ block = "mlp", disk = block, gate, up, down }: ExpertNames): NameRule[] {
+  const fused = (name: string): string => `${block}.experts.${name}`;
+  const one = (name: string): Place => perExpert(`${disk}.experts.*.${name}.weight`);
+  return [
+    rule(`${block}.experts.gate_proj`, one(gate), partOf(fused("gate_up_proj"), 0, 2)),
+    rule(`${block}.experts.up_proj`, one(up), partOf(fused("gate_up_proj"), 1, 2)),
+    rule(`${block}.experts.down_proj`, one(down), tensor(fused("down_proj"))),
+  ];
+}
+
+/** What the matrices of experts are called on disk. */
+export interface ExpertNames {
+  /** The block in memory, and in checkpoints of fused stacks. */
+  readonly block?: string;
+  /** The block on disk, where it differs. */
+  readonly disk?: string;
+  readonly gate: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/** Where a parameter lies, with whole names. */
+export function placesOf(name: string, rules: readonly NameRule[]): readonly [Place, ...Place[]] {
+  const found = rules.find(({ param }) => name === param || name.endsWith(`.${param}`));
+  if (!found) return [{ kind: "tensor", name }];
+  const prefix = name.slice(0, name.length - found.param.length);
+  return found.places.map((place) => ({ ...place, name: prefix + place.name })) as [Place, ...Place[]];
+}
+
+/** The names on disk of a place that holds `count` matrices, if it is a stack. */
+export function namesAt(place: Place, count: number): string[] {
+  if (place.kind !== "stack") return [place.name];
+  return Array.from({ length: count }, (_, i) => place.name.replace("*", String(i)));
+}

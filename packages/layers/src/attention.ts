@@ -1,0 +1,93 @@
+import type { DecoderConfig } from "@mixtape/config";
+import { type AttentionMask, attention, attentionWithProbabilities, type RotaryTables, rotary } from "@mixtape/ops";
+import { reshape, type Tensor3D, type Tensor4D, transpose } from "@tensorflow/tfjs-core";
+import type { KVCache } from "./kv-cache.js";
+import { Linear } from "./linear.js";
+import { Module } from "./module.js";
+
+/** The part of a config that attention needs. */
+export type AttentionConfig = Pick<
+  DecoderConfig,
+  "hiddenSize" | "numAttentionHeads" | "numKeyValueHeads" | "headDim" | "attentionBias" | "rmsNormEps" | "layerTypes"
+>;
+
+/** What all attention layers of one forward pass share. */
+export interface AttentionContext {
+  readonly rope: RotaryTables;
+  /** The mask of this layer. */
+  readonly mask: AttentionMask;
+  readonly cache?: KVCache | undefined;
+  /** Takes the attention probabilities `[B, H, L, S]` where someone wants to see them; it costs the fused kernel. */
+  readonly onProbabilities?: ((probabilities: Tensor4D) => void) | undefined;
+}
+
+/** Queries `[B, H, L, D]` and keys `[B, G, L, D]`. */
+export type Heads = readonly [queries: Tensor4D, keys: Tensor4D];
+
+/**
+ * Grouped-query attention with rotary positions. `forward` is the template; a variant overrides the hooks `normalizeHeads`,
+ * `rotate` and `gateOutput`.
+ *
+ * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads, G key and value heads, D head dimension.
+ */
+export class Attention<C extends AttentionConfig = AttentionConfig> extends Module {
+  protected readonly config: C;
+  protected readonly layer: number;
+  readonly qProj: Linear;
+  readonly kProj: Linear;
+  readonly vProj: Linear;
+  readonly oProj: Linear;
+
+  constructor(config: C, layer: number) {
+    super();
+    this.config = config;
+    this.layer = layer;
+    const { hiddenSize, numAttentionHeads, numKeyValueHeads, headDim, attentionBias: bias } = config;
+    this.qProj = new Linear(hiddenSize, numAttentionHeads * headDim, { bias });
+    this.kProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias });
+    this.vProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias });
+    this.oProj = new Linear(numAttentionHeads * headDim, hiddenSize, { bias });
+  }
+
+  /** @param x `[B, L, M]` @returns `[B, L, M]` */
+  forward(x: Tensor3D, { rope, mask, cache, onProbabilities }: AttentionContext): Tensor3D {
+    const heads = this.normalizeHeads([this.splitHeads(this.qProj, x), this.splitHeads(this.kProj, x)]);
+    const [q, k] = this.rotate(heads, rope);
+    const v = this.splitHeads(this.vProj, x);
+    const { keys, values } = cache ? cache.append(this.layer, k, v) : { keys: k, values: v };
+    const scale = this.config.headDim ** -0.5;
+    if (!onProbabilities) return this.oProj.forward(this.gateOutput(attention(q, keys, values, mask, scale), x));
+    const { output, probabilities } = attentionWithProbabilities(q, keys, values, mask, scale);
+    onProbabilities(probabilities);
+    return this.oProj.forward(this.gateOutput(output, x));
+  }
+
+  /** What happens to queries and keys, head by head, before they are rotated. Nothing here. */
+  protected normalizeHeads(heads: Heads): Heads {
+    return heads;
+  }
+
+  /** Turns queries and keys by their positions. */
+  protected rotate([q, k]: Heads, rope: RotaryTables): Heads {
+    return [rotary(q, rope), rotary(k, rope)];
+  }
+
+  /**
+   * What happens to the merged heads before the output projection. Nothing here.
+   * @param out `[B, L, H·D]` @param _x the layer's input `[B, L, M]` @returns `[B, L, H·D]`
+   */
+  protected gateOutput(out: Tensor3D, _x: Tensor3D): Tensor3D {
+    return out;
+  }
+
+  /** Projects `[B, L, M]` and splits it into heads `[B, H, L, D]`. */
+  protected splitHeads(projection: Linear, x: Tensor3D): Tensor4D {
+    const [b, l] = x.shape;
+    const { headDim } = this.config;
+    const projected = projection.forward(x);
+    const heads = projected.shape[2] / headDim;
+    // With one token, heads lie as they should already.
+    if (l === 1) return reshape(projected, [b, heads, 1, headDim]);
+    return transpose(reshape(projected, [b, l, heads, headDim]), [0, 2, 1, 3]) as Tensor4D;
+  }
+}

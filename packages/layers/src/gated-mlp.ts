@@ -1,0 +1,34 @@
+import type { DecoderConfig } from "@mixtape/config";
+import { type Activation, gatedMlp } from "@mixtape/ops";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { Linear } from "./linear.js";
+import { Module } from "./module.js";
+
+/** The part of a config that a feed-forward needs. */
+export type MlpConfig = Pick<DecoderConfig, "hiddenSize" | "hiddenAct">;
+
+/** The gated feed-forward of Llama and its kin, SwiGLU with silu: `down(act(gate(x)) · up(x))`. */
+export class GatedMlp extends Module {
+  readonly gateProj: Linear;
+  readonly upProj: Linear;
+  readonly downProj: Linear;
+  readonly #activation: Activation;
+
+  constructor({ hiddenSize, hiddenAct }: MlpConfig, intermediateSize: number) {
+    super();
+    this.gateProj = new Linear(hiddenSize, intermediateSize);
+    this.upProj = new Linear(hiddenSize, intermediateSize);
+    this.downProj = new Linear(intermediateSize, hiddenSize);
+    this.#activation = hiddenAct;
+  }
+
+  /** @param x `[…, M]` @returns the same shape */
+  forward<T extends Tensor>(x: T): T {
+    const weights = {
+      gate: this.gateProj.weight.weight,
+      up: this.upProj.weight.weight,
+      down: this.downProj.weight.weight,
+    };
+    return gatedMlp(x, weights, this.#activation);
+  }
+}

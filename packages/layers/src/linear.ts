@@ -1,0 +1,21 @@
+import { linear } from "@mixtape/ops";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { Module } from "./module.js";
+import { Param } from "./param.js";
+
+/** A linear map of the last axis: `x·Wᵀ + b`, with `weight` `[out, in]` and, where asked for, `bias` `[out]`. */
+export class Linear extends Module {
+  readonly weight: Param;
+  readonly bias: Param | null;
+
+  constructor(inFeatures: number, outFeatures: number, { bias = false } = {}) {
+    super();
+    this.weight = new Param([outFeatures, inFeatures], "matrix");
+    this.bias = bias ? new Param([outFeatures], "vector", "zeros") : null;
+  }
+
+  /** @param x `[…, in]` @returns `[…, out]` */
+  forward<T extends Tensor>(x: T): T {
+    return linear(x, this.weight.weight, this.bias?.vector);
+  }
+}

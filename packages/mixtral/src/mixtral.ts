@@ -1,0 +1,40 @@
+import { expertRules, LoadBalancedCausalLM, DecoderModel, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { MoeBlock, type Router, SoftmaxRouter } from "@mixtape/layers";
+import { type MixtralConfig, mixtralConfig } from "./config.js";
+
+/** Every layer is a mixture: softmax probabilities, the chosen ones made to sum to 1. */
+export class MixtralDecoderLayer<C extends MixtralConfig = MixtralConfig> extends PreNormDecoderLayer<C> {
+  protected override buildMoe(config: C, layer: number): MoeBlock {
+    return new MoeBlock(config, this.buildRouter(config, layer));
+  }
+
+  protected buildRouter(config: C, _layer: number): Router {
+    return new SoftmaxRouter(config);
+  }
+}
+
+/** Mixtral without a head. */
+export class MixtralModel<C extends MixtralConfig = MixtralConfig> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): MixtralDecoderLayer<C> {
+    return new MixtralDecoderLayer(config, layer);
+  }
+}
+
+/**
+ * Mixtral (Jiang et al. 2024, https://arxiv.org/abs/2401.04088) with its language modelling head.
+ *
+ * ```ts
+ * const model = await MixtralForCausalLM.fromPretrained("./Mixtral-8x7B-v0.1");
+ * ```
+ */
+export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends LoadBalancedCausalLM<C> {
+  static readonly config = mixtralConfig;
+  static readonly names = [
+    rule("mlp.router.gate.weight", tensor("block_sparse_moe.gate.weight"), tensor("mlp.gate.weight")),
+    ...expertRules({ disk: "block_sparse_moe", gate: "w1", up: "w3", down: "w2" }),
+  ];
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new MixtralModel(config);
+  }
+}

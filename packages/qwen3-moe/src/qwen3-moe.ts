@@ -1,0 +1,44 @@
+import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { type Attention, MoeBlock, QKNormAttention, type Router, SoftmaxRouter } from "@mixtape/layers";
+import { type Qwen3MoeConfig, qwen3MoeConfig } from "./config.js";
+
+/** Queries and keys are normalised; layers that the config calls sparse are mixtures. */
+export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends PreNormDecoderLayer<C> {
+  protected override buildAttention(config: C, layer: number): Attention {
+    return new QKNormAttention(config, layer);
+  }
+
+  protected override buildMoe(config: C, layer: number): MoeBlock {
+    return new MoeBlock(config, this.buildRouter(config, layer));
+  }
+
+  protected buildRouter(config: C, _layer: number): Router {
+    return new SoftmaxRouter(config);
+  }
+}
+
+/** Qwen3-MoE without a head. */
+export class Qwen3MoeModel<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): Qwen3MoeDecoderLayer<C> {
+    return new Qwen3MoeDecoderLayer(config, layer);
+  }
+}
+
+/**
+ * Qwen3-MoE (Qwen Team 2025, https://arxiv.org/abs/2505.09388) with its language modelling head.
+ *
+ * ```ts
+ * const model = await Qwen3MoeForCausalLM.fromPretrained("./Qwen3-30B-A3B");
+ * ```
+ */
+export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends LoadBalancedCausalLM<C> {
+  static readonly config = qwen3MoeConfig;
+  static readonly names = [
+    rule("mlp.router.gate.weight", tensor("mlp.gate.weight")),
+    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ];
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new Qwen3MoeModel(config);
+  }
+}
