@@ -5,7 +5,7 @@ import { requireLittleEndian } from "./typed-view.js";
 
 /**
  * Float32 values as bytes of a dtype. F64 and F32 are exact. F16, BF16 and F8 round to nearest, ties to even, as torch
- * does; NaN stays NaN; what is too large becomes infinity, or NaN in F8_E4M3, which has no infinity. Integers and BOOL
+ * does; NaN stays NaN; what is too large becomes infinity, or ±448 in F8_E4M3, which has no infinity. Integers and BOOL
  * take only what they can hold exactly.
  * @returns little endian bytes. F32 bytes are not copied: the result shares the memory of `values`.
  * @throws SafetensorsError for a value that an integer dtype cannot hold

@@ -5,9 +5,11 @@ interface SmallFloat {
   readonly bits: 8 | 16;
   readonly mantissaBits: number;
   readonly bias: number;
-  /** The magnitude from which on, as float32 bits, a value becomes `overflow`. Rounding up to `overflow` comes out by itself. */
+  /** The code of the largest number. */
+  readonly largest: number;
+  readonly hasInfinity: boolean;
+  /** The magnitude, as float32 bits, from which on a value becomes infinity, or else the largest number. */
   readonly overflowsFrom: number;
-  readonly overflow: number;
   readonly nan: number;
 }
 
@@ -19,9 +21,33 @@ export type SmallFloatDtype = Extract<Dtype, "F16" | "F8_E4M3" | "F8_E5M2">;
  * Reference: Micikevicius et al., "FP8 Formats for Deep Learning", arXiv:2209.05433.
  */
 const FORMATS: Readonly<Record<SmallFloatDtype, SmallFloat>> = {
-  F16: { bits: 16, mantissaBits: 10, bias: 15, overflowsFrom: 0x47800000, overflow: 0x7c00, nan: 0x7e00 }, // 65536
-  F8_E5M2: { bits: 8, mantissaBits: 2, bias: 15, overflowsFrom: 0x47800000, overflow: 0x7c, nan: 0x7f },
-  F8_E4M3: { bits: 8, mantissaBits: 3, bias: 7, overflowsFrom: 0x43f00000, overflow: 0x7f, nan: 0x7f }, // 480
+  F16: {
+    bits: 16,
+    mantissaBits: 10,
+    bias: 15,
+    largest: 0x7bff,
+    hasInfinity: true,
+    overflowsFrom: 0x47800000, // 65536; from 65520 on, rounding carries into infinity by itself
+    nan: 0x7e00,
+  },
+  F8_E5M2: {
+    bits: 8,
+    mantissaBits: 2,
+    bias: 15,
+    largest: 0x7b,
+    hasInfinity: true,
+    overflowsFrom: 0x47800000, // 65536; from 61440 on, as above
+    nan: 0x7f,
+  },
+  F8_E4M3: {
+    bits: 8,
+    mantissaBits: 3,
+    bias: 7,
+    largest: 0x7e,
+    hasInfinity: false,
+    overflowsFrom: 0x43e80000, // 464, half way to 480, whose place the NaN has
+    nan: 0x7f,
+  },
 };
 
 const tables = new Map<SmallFloatDtype, Int32Array>();
@@ -33,15 +59,15 @@ export function decodeTable(dtype: SmallFloatDtype): Int32Array {
   return table;
 }
 
-function buildTable({ bits, mantissaBits, bias, overflow, nan }: SmallFloat): Int32Array {
+function buildTable({ bits, mantissaBits, bias, largest, hasInfinity }: SmallFloat): Int32Array {
   const values = new Float32Array(2 ** bits);
   const half = values.length / 2;
   for (let code = 0; code < half; code++) {
     const exponent = code >> mantissaBits;
     const mantissa = (code % 2 ** mantissaBits) / 2 ** mantissaBits;
     const finite = exponent === 0 ? mantissa * 2 ** (1 - bias) : (1 + mantissa) * 2 ** (exponent - bias);
-    const value =
-      code < overflow ? finite : code === overflow && overflow !== nan ? Number.POSITIVE_INFINITY : Number.NaN;
+    const special = hasInfinity && code === largest + 1 ? Number.POSITIVE_INFINITY : Number.NaN;
+    const value = code <= largest ? finite : special;
     values[code] = value;
     values[code + half] = -value;
   }
@@ -50,11 +76,12 @@ function buildTable({ bits, mantissaBits, bias, overflow, nan }: SmallFloat): In
 
 /**
  * Rounds float32 values to a format: to nearest, ties to even, as torch does. NaN stays NaN; what is too large becomes
- * infinity, or NaN in F8_E4M3, which has no infinity.
+ * infinity, or 448 in F8_E4M3, which has no infinity.
  * Method: F. Giesen, "float_to_half_fast3_rtne", https://gist.github.com/rygorous/2156668.
  */
 export function encodeSmallFloat(values: Float32Array, dtype: SmallFloatDtype): Uint8Array {
-  const { bits, mantissaBits, bias, overflowsFrom, overflow, nan } = FORMATS[dtype];
+  const { bits, mantissaBits, bias, largest, hasInfinity, overflowsFrom, nan } = FORMATS[dtype];
+  const overflow = hasInfinity ? largest + 1 : largest;
   const source = new Int32Array(values.buffer, values.byteOffset, values.length);
   const codes = bits === 16 ? new Uint16Array(values.length) : new Uint8Array(values.length);
 
