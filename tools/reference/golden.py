@@ -9,7 +9,11 @@ from pathlib import Path
 import torch
 import transformers
 
+import golden_configs
 import golden_models
+import golden_ops
+import golden_rope
+import golden_samplers
 from golden_cases import CASES
 
 FIXTURES = Path(__file__).resolve().parents[2] / "packages" / "testing" / "__fixtures__"
@@ -20,13 +24,27 @@ def write_models(out: Path) -> None:
         print(golden_models.write_case(case, out / "models"), flush=True)
 
 
-PARTS = {"models": write_models}
+PARTS = {
+    "configs": golden_configs.write,
+    "models": write_models,
+    "ops": golden_ops.write,
+    "rope": golden_rope.write,
+    "samplers": golden_samplers.write,
+}
 
 
-def compare(expected: Path, actual: Path) -> list[str]:
-    """The files below `actual` that `expected` lacks or has with other bytes."""
-    names = sorted(str(path.relative_to(actual)) for path in actual.rglob("*") if path.is_file())
-    return [name for name in names if not _same(expected / name, actual / name)]
+def differences(fixtures: Path, fresh: Path) -> list[str]:
+    """Files that would be written otherwise, and files that nothing writes, below the entries of `fresh`."""
+    new = {path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()}
+    old = {
+        path.relative_to(fixtures)
+        for entry in fresh.iterdir()
+        if entry.is_dir()
+        for path in (fixtures / entry.name).rglob("*")
+        if path.is_file()
+    }
+    changed = {name for name in new if not _same(fixtures / name, fresh / name)}
+    return [f"differs: {name}" for name in sorted(changed)] + [f"stale: {name}" for name in sorted(old - new)]
 
 
 def _same(a: Path, b: Path) -> bool:
@@ -49,9 +67,11 @@ def main() -> int:
         for part in parts:
             PARTS[part](fresh)
         if arguments.check:
-            changed = compare(FIXTURES, fresh)
-            print("\n".join(f"differs: {name}" for name in changed) or "every golden file is byte-equal")
-            return 1 if changed else 0
+            found = differences(FIXTURES, fresh)
+            print("\n".join(found) or "every golden file is byte-equal")
+            return 1 if found else 0
+        for path in fresh.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         for entry in sorted(fresh.iterdir()):
             target = FIXTURES / entry.name
             if entry.is_dir():

@@ -176,9 +176,17 @@ CASES = [
     ),
     case(
         "bfloat16",
-        "A bfloat16 checkpoint in which, as the reference saves it, norms and expert_bias stay float32; computed in "
+        "A bfloat16 checkpoint, norms and expert_bias included: its weights decoded to float32, everything computed in "
         "float32.",
         dict(num_hidden_layers=2, sliding_window=8),
         dtype="bfloat16",
+    ),
+    case(
+        "float16",
+        "A float16 checkpoint in which norms and expert_bias stay float32, as the reference keeps them; everything "
+        "computed in float32.",
+        dict(num_hidden_layers=2, sliding_window=8, num_experts=4, tie_word_embeddings=True),
+        dtype="float16",
+        greedy=None,
     ),
 ]
