@@ -49,6 +49,18 @@ SETS = [
         [None],
     ),
     (
+        "default-partial",
+        "partial_rotary_factor: the three families ignore it with default RoPE",
+        config(16, 2048, rope_theta=10000.0, partial_rotary_factor=0.5),
+        [None],
+    ),
+    (
+        "linear-partial",
+        "partial_rotary_factor: half the frequencies, with which the three families cannot run",
+        config(16, 2048, rope_theta=10000.0, partial_rotary_factor=0.5, rope_scaling={"type": "linear", "factor": 4.0}),
+        [None],
+    ),
+    (
         "dynamic",
         "as in the LLaMA days: factor 2 over 2048",
         config(64, 2048, rope_theta=10000.0, rope_scaling={"type": "dynamic", "factor": 2.0}),
