@@ -32,7 +32,9 @@ export interface ConfigOptions<
    */
   readonly fields?: F;
   /** Other spellings of fields. The first one is written, all are read; two that disagree are an error. */
-  readonly keys?: { readonly [K in (keyof F | keyof Base) & string]?: readonly [string, ...string[]] };
+  readonly keys?: {
+    readonly [K in (keyof NoInfer<F> | keyof NoInfer<Base>) & string]?: readonly [string, ...string[]];
+  };
   /**
    * Values that follow from others. Runs after the base's `derive`: `config` has what that returned, unless a field of this
    * level says otherwise and is not null. `given` has this level's fields as the source has them.
