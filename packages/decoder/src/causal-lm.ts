@@ -1,4 +1,4 @@
-import type { ConfigDefinition, DecoderConfig } from "@mixtape/config";
+import { type ConfigDefinition, type DecoderConfig, type GenerationConfig, generationConfig } from "@mixtape/config";
 import { type KVCache, Linear, Module } from "@mixtape/layers";
 import { linear } from "@mixtape/ops";
 import {
@@ -8,9 +8,19 @@ import {
   type TensorToWrite,
   writeCheckpoint,
 } from "@mixtape/safetensors";
-import { add, gather, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import {
+  add,
+  gather,
+  mul,
+  type Scalar,
+  slice,
+  type Tensor2D,
+  type Tensor3D,
+  tensor1d,
+  tidy,
+} from "@tensorflow/tfjs-core";
 import { type Batch, readBatch } from "./batch.js";
-import { readConfig } from "./config-file.js";
+import { readConfig, readGenerationConfig } from "./config-file.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { CausalLMInputs, CausalLMOutput } from "./forward.js";
@@ -27,6 +37,8 @@ export interface CausalLMClass<M extends CausalLM<C>, C extends DecoderConfig = 
   readonly config: ConfigDefinition<C, object>;
   /** What its parameters are called on disk where that is not what they are called in memory. */
   readonly names: readonly NameRule[];
+  /** See {@link CausalLM.fromPretrained}. */
+  fromPretrained(source: CheckpointSource, options?: LoadOptions): Promise<M>;
 }
 
 /** How a model is saved. */
@@ -35,7 +47,7 @@ export interface SaveOptions {
   readonly dtype?: Dtype;
   /** Larger checkpoints are split into shards of at most that size. */
   readonly maxShardBytes?: number;
-  /** Files that belong with the checkpoint, such as `generation_config.json`. */
+  /** More files that belong with the checkpoint, such as those of its tokenizer. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
@@ -48,6 +60,8 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   readonly model: DecoderModel<C>;
   /** `[V, M]`, or null where the head shares the weights of the embedding. */
   readonly lmHead: Linear | null;
+  /** How the model wants to be sampled from, of its `generation_config.json`. */
+  generationConfig: GenerationConfig = {};
 
   constructor(config: C) {
     super();
@@ -69,6 +83,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   ): Promise<M> {
     const { json, where } = await readConfig(source);
     const model = new this(this.config.parse(json, { file: where }));
+    model.generationConfig = await readGenerationConfig(source);
     const tensors = await openCheckpoint(source);
     try {
       // A head that is tied may still be on disk, as a copy of the embedding.
@@ -119,9 +134,13 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    * @param folder made where it does not exist
    */
   async savePretrained(folder: string, { dtype, files, ...options }: SaveOptions = {}): Promise<void> {
-    const config = { ...this.config, dtype: dtype ? CONFIG_DTYPES[dtype] ?? this.config.dtype : this.config.dtype };
+    const config = { ...this.config, dtype: dtype ? (CONFIG_DTYPES[dtype] ?? this.config.dtype) : this.config.dtype };
     const json = `${JSON.stringify(this.#class.config.toJSON(config), null, 2)}\n`;
-    await writeCheckpoint(folder, this.tensorsToWrite(dtype), { ...options, files: { "config.json": json, ...files } });
+    const generation = `${JSON.stringify(generationConfig.toJSON(this.generationConfig), null, 2)}\n`;
+    await writeCheckpoint(folder, this.tensorsToWrite(dtype), {
+      ...options,
+      files: { "config.json": json, "generation_config.json": generation, ...files },
+    });
   }
 
   /** Makes the decoder. Called by the constructor: it must not read `this`. */

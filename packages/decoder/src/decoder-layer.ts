@@ -26,8 +26,7 @@ export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> exte
   constructor(config: C, layer: number) {
     super();
     this.selfAttn = this.buildAttention(config, layer);
-    this.mlp =
-      config.mlpLayerTypes[layer] === "sparse" ? this.buildMoe(config, layer) : this.buildMlp(config, layer);
+    this.mlp = config.mlpLayerTypes[layer] === "sparse" ? this.buildMoe(config, layer) : this.buildMlp(config, layer);
   }
 
   /** @param x `[B, L, M]` @returns `[B, L, M]` */

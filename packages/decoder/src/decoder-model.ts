@@ -170,6 +170,7 @@ function lastColumns({ rows, values }: KeyPadding, keys: number): KeyPadding {
   const slots = values.length / rows;
   if (slots === keys) return { rows, values };
   const kept = new Uint8Array(rows * keys);
-  for (let row = 0; row < rows; row++) kept.set(values.subarray((row + 1) * slots - keys, (row + 1) * slots), row * keys);
+  for (let row = 0; row < rows; row++)
+    kept.set(values.subarray((row + 1) * slots - keys, (row + 1) * slots), row * keys);
   return { rows, values: kept };
 }

@@ -5,7 +5,7 @@ import type { BatchInput } from "./batch.js";
 /** Tokens go in as ids or as embeddings, never as both. */
 export type TokenInputs =
   | { readonly inputIds: BatchInput; readonly inputsEmbeds?: never }
-  | { readonly inputIds?: never; /** `[B, L, M]` */ readonly inputsEmbeds: Tensor3D };
+  | { readonly inputIds?: never /** `[B, L, M]` */; readonly inputsEmbeds: Tensor3D };
 
 /** What `forward` of a model takes. B batch, L new tokens, P tokens in the cache. */
 export type ModelInputs = TokenInputs & {

@@ -2,7 +2,7 @@ import type { Module, Param } from "@mixtape/layers";
 import { stackViews, type WeightView } from "@mixtape/ops";
 import { type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
-import { namesAt, type NameRule, type Place, placesOf } from "./names.js";
+import { type NameRule, namesAt, type Place, placesOf } from "./names.js";
 
 /** How a model is filled from a checkpoint. */
 export interface LoadOptions {
@@ -100,9 +100,7 @@ function shapeFault(view: TensorView, place: Place, { shape }: Param): string[] 
       : place.kind === "part"
         ? shape.map((n, axis) => (axis === 1 ? n * place.of : n))
         : shape;
-  return expected.join() === view.shape.join()
-    ? []
-    : [`${view.name} is [${view.shape}] and should be [${expected}]`];
+  return expected.join() === view.shape.join() ? [] : [`${view.name} is [${view.shape}] and should be [${expected}]`];
 }
 
 function viewAt(place: Place, names: readonly string[], source: TensorSource): WeightView {

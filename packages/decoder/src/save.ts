@@ -1,13 +1,17 @@
 import type { Module, Param } from "@mixtape/layers";
 import { encodePart } from "@mixtape/ops";
 import type { Dtype, TensorToWrite } from "@mixtape/safetensors";
-import { namesAt, type NameRule, placesOf } from "./names.js";
+import { type NameRule, namesAt, placesOf } from "./names.js";
 
 /**
  * The parameters of a module under the names and in the shapes that they have on disk, each made when it is asked for.
  * @param dtype the dtype to save in; that of the checkpoint that a parameter was loaded from where absent.
  */
-export function* tensorsToWrite(module: Module, rules: readonly NameRule[], dtype?: Dtype): IterableIterator<TensorToWrite> {
+export function* tensorsToWrite(
+  module: Module,
+  rules: readonly NameRule[],
+  dtype?: Dtype,
+): IterableIterator<TensorToWrite> {
   for (const [name, param] of module.namedParameters()) {
     const [place] = placesOf(name, rules);
     const names = namesAt(place, param.shape[0]!);

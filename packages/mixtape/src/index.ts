@@ -1,1 +1,27 @@
-export {};
+export type { ConfigOf, DecoderConfig, GenerationConfig } from "@mixtape/config";
+export { CausalLM, type CausalLMInputs, type CausalLMOutput, CheckpointError, DecoderError } from "@mixtape/decoder";
+export {
+  currentEngine,
+  type Engine,
+  EngineError,
+  type EngineName,
+  type EngineStatus,
+  listEngines,
+  useEngine,
+} from "@mixtape/engine";
+export {
+  type FinishReason,
+  type GeneratedText,
+  GenerationError,
+  generateText,
+  generateTexts,
+  generateTokens,
+  streamText,
+  type TextOptions,
+  type TextPiece,
+} from "@mixtape/generation";
+export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
+export { familyOf, registeredFamilies, registerFamily } from "./families.js";
+export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
+export { type LoadModelOptions, loadModel, loadTokenizer } from "./load-model.js";
+export { ModelTooLargeError, UnknownFamilyError } from "./mixtape-error.js";

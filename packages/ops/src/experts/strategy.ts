@@ -1,5 +1,4 @@
-import { getBackend } from "@tensorflow/tfjs-core";
-import { hasKernel } from "../op.js";
+import { getBackend, getKernel } from "@tensorflow/tfjs-core";
 
 /**
  * How routed experts are run.
@@ -20,18 +19,13 @@ export const EXPERTS_KERNEL = "MixtapeExperts";
 /** Engines on which reading a tensor back is immediate. Elsewhere it waits for the device, or throws. */
 const READS_BACK = new Set(["cpu", "wasm", "tensorflow", "native"]);
 
-/** The strategy that the engine in use takes for `tokens` tokens with `k` of `experts` experts each. */
-export function chooseStrategy({
-  tokens,
-  k,
-  experts,
-}: {
-  tokens: number;
-  k: number;
-  experts: number;
-}): ExpertsStrategy {
-  if (hasKernel(EXPERTS_KERNEL)) return "fused";
-  if (READS_BACK.has(getBackend())) return "sparse";
+/** The strategy that an engine, the one in use by default, takes for `tokens` tokens with `k` of `experts` experts each. */
+export function chooseStrategy(
+  { tokens, k, experts }: { tokens: number; k: number; experts: number },
+  backend: string = getBackend(),
+): ExpertsStrategy {
+  if (getKernel(EXPERTS_KERNEL, backend)) return "fused";
+  if (READS_BACK.has(backend)) return "sparse";
   return tokens * k < experts ? "gathered" : "dense";
 }
 

@@ -1,0 +1,152 @@
+import type { CausalLM } from "@mixtape/decoder";
+import type { StreamDecoder, Tokenizer } from "@mixtape/tokenizer";
+import { type FinishReason, generateTokens } from "./generate-tokens.js";
+import { GenerationError } from "./generation-error.js";
+import type { GenerationOptions } from "./options.js";
+import { StopStrings } from "./stop-strings.js";
+
+/** Options of text, in addition to those of tokens. */
+export interface TextOptions extends GenerationOptions {
+  /** Strings that end the text. They are no part of it. Default: the model's. */
+  readonly stop?: readonly string[];
+}
+
+/** What a model writes from: text, or token ids. */
+export type Prompt = string | readonly number[];
+
+/** A new token, and the text that has become certain with it: none while a character or a stop string is incomplete. */
+export interface TextPiece {
+  /** The prompt that it continues. */
+  readonly row: number;
+  readonly id: number;
+  readonly text: string;
+  /** Given with the last piece of the row. */
+  readonly finishReason?: FinishReason;
+}
+
+/** All that was written for one prompt. */
+export interface GeneratedText {
+  readonly promptIds: readonly number[];
+  /** The new tokens, the end token included. */
+  readonly ids: readonly number[];
+  /** Without special tokens, and without the stop string that ended it. */
+  readonly text: string;
+  readonly finishReason: FinishReason;
+}
+
+/**
+ * Continues prompts and streams the text, row by row in each step. Special tokens are not part of the text.
+ *
+ * ```ts
+ * for await (const { text } of streamText(model, tokenizer, "It was", { maxNewTokens: 40 })) process.stdout.write(text);
+ * ```
+ *
+ * @throws {GenerationError} for empty or too long prompts, options out of range, and a tokenizer that knows more ids than the model
+ */
+export async function* streamText(
+  model: CausalLM,
+  tokenizer: Tokenizer,
+  prompts: Prompt | readonly Prompt[],
+  options: TextOptions = {},
+): AsyncGenerator<TextPiece, void, undefined> {
+  checkVocabulary(model, tokenizer);
+  const stops = options.stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? [];
+  if (stops.includes("")) throw new GenerationError({ where: "stop", expected: "strings of some length", got: '""' });
+  const promptIds = encodePrompts(tokenizer, prompts);
+  const writers = promptIds.map(() => new RowWriter(tokenizer.stream({ skipSpecialTokens: true }), stops));
+  const stopWhen = (row: number, newIds: readonly number[]): boolean =>
+    writers[row]!.push(newIds.at(-1)!) || (options.stopWhen?.(row, newIds) ?? false);
+  for await (const token of generateTokens(model, promptIds, { ...options, stopWhen }))
+    yield { ...token, text: writers[token.row]!.take(token.finishReason !== undefined) };
+}
+
+/**
+ * Continues one prompt and returns the whole text.
+ *
+ * ```ts
+ * const { text } = await generateText(model, tokenizer, "It was", { maxNewTokens: 40 });
+ * ```
+ *
+ * @throws as {@link streamText}
+ */
+export async function generateText(
+  model: CausalLM,
+  tokenizer: Tokenizer,
+  prompt: Prompt,
+  options: TextOptions = {},
+): Promise<GeneratedText> {
+  const [result] = await generateTexts(model, tokenizer, [prompt], options);
+  return result!;
+}
+
+/** Continues several prompts as one batch. @throws as {@link streamText} */
+export async function generateTexts(
+  model: CausalLM,
+  tokenizer: Tokenizer,
+  prompts: readonly Prompt[],
+  options: TextOptions = {},
+): Promise<GeneratedText[]> {
+  const promptIds = encodePrompts(tokenizer, prompts);
+  const rows = promptIds.map((own) => ({
+    promptIds: own,
+    ids: [] as number[],
+    text: "",
+    finishReason: "length" as FinishReason,
+  }));
+  for await (const { row, id, text, finishReason } of streamText(model, tokenizer, promptIds, options)) {
+    const state = rows[row]!;
+    state.ids.push(id);
+    state.text += text;
+    if (finishReason) state.finishReason = finishReason;
+  }
+  return rows;
+}
+
+/** The ids of prompts; a text gets the special tokens that the tokenizer adds. */
+export function encodePrompts(tokenizer: Tokenizer, prompts: Prompt | readonly Prompt[]): (readonly number[])[] {
+  const list = typeof prompts === "string" || isIds(prompts) ? [prompts] : prompts;
+  return list.map((prompt) => (typeof prompt === "string" ? tokenizer.encode(prompt) : prompt));
+}
+
+/** One list of ids; an empty list is an empty prompt. */
+function isIds(prompts: readonly number[] | readonly Prompt[]): prompts is readonly number[] {
+  return prompts.every((item) => typeof item === "number");
+}
+
+/** @throws {GenerationError} where the tokenizer could make ids that the model does not have. */
+export function checkVocabulary(model: CausalLM, tokenizer: Tokenizer): void {
+  const { vocabSize } = model.config;
+  if (tokenizer.vocabSize > vocabSize)
+    throw new GenerationError({
+      where: "tokenizer",
+      expected: `a vocabulary of at most the model's ${vocabSize} tokens`,
+      got: `${tokenizer.vocabSize}`,
+      fix: "The tokenizer belongs to another model, or the model's embedding was not resized",
+    });
+}
+
+/** Turns a row's tokens into text, up to a stop string. */
+class RowWriter {
+  readonly #decoder: StreamDecoder;
+  readonly #stops: StopStrings;
+  #text = "";
+
+  constructor(decoder: StreamDecoder, stops: readonly string[]) {
+    this.#decoder = decoder;
+    this.#stops = new StopStrings(stops);
+  }
+
+  /** Takes a token. Returns whether a stop string has come. */
+  push(id: number): boolean {
+    this.#text += this.#stops.push(this.#decoder.push(id));
+    return this.#stops.found;
+  }
+
+  /** The text since the last call; with `last`, also what was held back. */
+  take(last: boolean): string {
+    if (last && !this.#stops.found) this.#text += this.#stops.push(this.#decoder.end()) + this.#stops.end();
+    const text = this.#text;
+    this.#text = "";
+    return text;
+  }
+}

@@ -1,0 +1,122 @@
+import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
+import { pauses } from "./event-loop.js";
+import { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
+import { processorsOf } from "./processors.js";
+import { contextLimit, padPrompts } from "./prompts.js";
+import { greedy, type Sampler, seededSampler } from "./sampler.js";
+
+/**
+ * Why a row ended: `eos` at an end token, `stop` at a stop string or where `stopWhen` said so, `length` at `maxNewTokens` or
+ * the end of the model's context.
+ */
+export type FinishReason = "eos" | "stop" | "length";
+
+/** One new token of one row. */
+export interface GeneratedToken {
+  /** The prompt that it continues. */
+  readonly row: number;
+  readonly id: number;
+  /** Given with the last token of the row, which is the end token itself for `eos`. */
+  readonly finishReason?: FinishReason;
+}
+
+/** What is known of a row while it is written. */
+interface Row {
+  readonly prompt: readonly number[];
+  readonly newIds: number[];
+  readonly sample: Sampler;
+  done: boolean;
+}
+
+/**
+ * Continues prompts, token by token: all rows one step, then the next step. The model reads each prompt once and then one token a
+ * step. Breaking out of the loop, or aborting, frees everything.
+ *
+ * ```ts
+ * for await (const { id } of generateTokens(model, [[1, 2, 3]], { maxNewTokens: 10 })) console.log(id);
+ * ```
+ *
+ * @param prompts token ids; rows may differ in length
+ * @throws {GenerationError} for empty or too long prompts, and options out of range
+ * @throws {DecoderError} for ids outside the vocabulary
+ */
+export async function* generateTokens(
+  model: CausalLM,
+  prompts: readonly (readonly number[])[],
+  options: GenerationOptions = {},
+): AsyncGenerator<GeneratedToken, void, undefined> {
+  const { signal } = options;
+  const settings = resolveOptions({ defaults: model.generationConfig, ...options }, model.config);
+  const processors = processorsOf(settings);
+  const limit = contextLimit(model.config);
+  const rows = prompts.map((prompt, row): Row => {
+    const sample = settings.doSample ? seededSampler(settings.seed, row) : greedy;
+    return { prompt, newIds: [], sample, done: false };
+  });
+  const batch = padPrompts(prompts, model.config, settings.padTokenId);
+  const pause = pauses();
+  const cache = model.createCache();
+  try {
+    let inputs: CausalLMInputs = batch;
+    for (let step = 0; ; step++) {
+      signal?.throwIfAborted();
+      const logits = await nextLogits(model, { ...inputs, cache });
+      await pause();
+      signal?.throwIfAborted();
+      const vocabSize = logits.length / rows.length;
+      for (const [row, state] of rows.entries()) {
+        if (state.done) continue;
+        const own = logits.subarray(row * vocabSize, (row + 1) * vocabSize);
+        const ids = [...state.prompt, ...state.newIds];
+        for (const process of processors) process(own, ids);
+        const id = state.sample(own);
+        state.newIds.push(id);
+        const finishReason = reasonToEnd(id, row, state, settings, limit, options.stopWhen);
+        state.done = finishReason !== undefined;
+        yield finishReason ? { row, id, finishReason } : { row, id };
+      }
+      if (rows.every(({ done }) => done)) return;
+      inputs = nextInputs(rows, batch.attentionMask, settings.padTokenId);
+    }
+  } finally {
+    cache.dispose();
+  }
+}
+
+/** The logits of the last position of each row, `[B · V]`, on the host. */
+async function nextLogits(model: CausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
+  const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false });
+  try {
+    // A copy: some engines hand out their own memory, and processors write into it.
+    return Float32Array.from(await outputs.logits.data());
+  } finally {
+    outputs.logits.dispose();
+  }
+}
+
+/** The newest token of each row, with its place among those before. */
+function nextInputs(rows: readonly Row[], mask: readonly number[][] | undefined, pad: number): CausalLMInputs {
+  const inputIds = rows.map(({ newIds, done }) => [done ? pad : newIds.at(-1)!]);
+  if (!mask) return { inputIds };
+  // Rows that have ended go on with padding, so all rows have the same slots.
+  const steps = Math.max(...rows.map(({ newIds }) => newIds.length));
+  return {
+    inputIds,
+    attentionMask: mask.map((row) => [...row, ...new Array<number>(steps).fill(1)]),
+    positionIds: rows.map(({ prompt }) => [prompt.length + steps - 1]),
+  };
+}
+
+function reasonToEnd(
+  id: number,
+  row: number,
+  { prompt, newIds }: Row,
+  { eosTokenIds, maxNewTokens }: Settings,
+  limit: number,
+  stopWhen: GenerationOptions["stopWhen"],
+): FinishReason | undefined {
+  if (eosTokenIds.has(id)) return "eos";
+  if (stopWhen?.(row, newIds)) return "stop";
+  if (newIds.length >= maxNewTokens || prompt.length + newIds.length >= limit) return "length";
+  return undefined;
+}

@@ -1,0 +1,44 @@
+import type { DecoderConfig } from "@mixtape/config";
+import { GenerationError } from "./generation-error.js";
+
+/** Prompts of unequal length as one batch: the shorter ones are padded on the left, so that all end together. */
+export interface PromptBatch {
+  /** `[B, L]` */
+  readonly inputIds: number[][];
+  /** `[B, L]`, 1 for a token and 0 for padding; absent where no row is padded. */
+  readonly attentionMask?: number[][];
+  /** `[B, L]`, counted from each row's first token, 0 at padding; absent where no row is padded. */
+  readonly positionIds?: number[][];
+}
+
+/** @throws {GenerationError} where there is no prompt, one is empty, or one is longer than the model's context. */
+export function padPrompts(prompts: readonly (readonly number[])[], config: DecoderConfig, pad: number): PromptBatch {
+  if (prompts.length === 0) throw new GenerationError({ where: "prompts", expected: "at least one", got: "none" });
+  const limit = contextLimit(config);
+  for (const [row, { length }] of prompts.entries()) {
+    const where = prompts.length === 1 ? "prompt" : `prompts[${row}]`;
+    if (length === 0) throw new GenerationError({ where, expected: "at least one token", got: "none" });
+    if (length >= limit)
+      throw new GenerationError({
+        where,
+        expected: `fewer tokens than the model's context, ${limit}`,
+        got: `${length}`,
+        fix: "Shorten it; the context is max_position_embeddings in config.json",
+      });
+  }
+  const longest = Math.max(...prompts.map(({ length }) => length));
+  const padded = <T>(fill: T, row: (prompt: readonly number[]) => readonly T[]): T[][] =>
+    prompts.map((prompt) => [...new Array<T>(longest - prompt.length).fill(fill), ...row(prompt)]);
+  const inputIds = padded(pad, (prompt) => prompt);
+  if (prompts.every(({ length }) => length === longest)) return { inputIds };
+  return {
+    inputIds,
+    attentionMask: padded(0, (prompt) => prompt.map(() => 1)),
+    positionIds: padded(0, (prompt) => prompt.map((_, i) => i)),
+  };
+}
+
+/** How long prompt and text may be together. Dynamic RoPE stretches to any length. */
+export function contextLimit({ maxPositionEmbeddings, ropeParameters }: DecoderConfig): number {
+  return ropeParameters.ropeType === "dynamic" ? Infinity : maxPositionEmbeddings;
+}

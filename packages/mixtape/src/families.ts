@@ -1,0 +1,49 @@
+import { AfmoeForCausalLM } from "@mixtape/afmoe";
+import type { DecoderConfig } from "@mixtape/config";
+import type { CausalLM, CausalLMClass } from "@mixtape/decoder";
+import { MixtralForCausalLM } from "@mixtape/mixtral";
+import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
+import { UnknownFamilyError } from "./mixtape-error.js";
+
+/** A family as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
+type Family = CausalLMClass<CausalLM>;
+
+const BUILT_IN = [MixtralForCausalLM, Qwen3MoeForCausalLM, AfmoeForCausalLM] as unknown as readonly Family[];
+const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, family]));
+
+/**
+ * Makes `loadModel` load checkpoints whose `model_type` is that of the class's config with this class. A family that is
+ * registered again is replaced.
+ *
+ * ```ts
+ * registerFamily(MyAfmoeForCausalLM);
+ * ```
+ *
+ * @throws {UnknownFamilyError} where the config has no model type.
+ */
+export function registerFamily<M extends CausalLM<C>, C extends DecoderConfig>(family: CausalLMClass<M, C>): void {
+  const { modelType } = family.config;
+  if (!modelType)
+    throw new UnknownFamilyError({ where: family.name, expected: "a config with a modelType", got: "none" });
+  families.set(modelType, family as unknown as Family);
+}
+
+/** The model types that `loadModel` knows. */
+export function registeredFamilies(): string[] {
+  return [...families.keys()];
+}
+
+/**
+ * The class for a `model_type`.
+ * @throws {UnknownFamilyError} listing those that are known.
+ */
+export function familyOf(modelType: unknown, where: string): Family {
+  const family = typeof modelType === "string" ? families.get(modelType) : undefined;
+  if (family) return family;
+  throw new UnknownFamilyError({
+    where: `${where}: model_type`,
+    expected: `one of ${registeredFamilies().join(", ")}`,
+    got: modelType === undefined ? "none" : JSON.stringify(modelType),
+    fix: "A family of your own is made known with registerFamily",
+  });
+}

@@ -1,0 +1,67 @@
+import { type CausalLM, type ModelSummary, readConfig, summarize, weightBytes } from "@mixtape/decoder";
+import type { EngineName } from "@mixtape/engine";
+import { chooseStrategy, type ExpertsStrategy, storageOf } from "@mixtape/ops";
+import { type CheckpointSource, type Dtype, openCheckpoint } from "@mixtape/safetensors";
+import { familyOf } from "./families.js";
+
+/** What a checkpoint is, from its config and headers alone. */
+export interface ModelInspection extends ModelSummary {
+  /** How many tensors of each dtype the files hold, and how many bytes those take. */
+  readonly dtypes: Readonly<Partial<Record<Dtype, { readonly tensors: number; readonly bytes: number }>>>;
+  /** What the weights take on each engine, and how its experts run. */
+  readonly engines: Readonly<Record<EngineName, EngineNeeds>>;
+}
+
+/** What a model asks of an engine. */
+export interface EngineNeeds {
+  /** Bytes of weights; caches and activations come on top. */
+  readonly weightBytes: number;
+  /** How weights are kept there. */
+  readonly storage: string;
+  /** How routed experts run for one token; null for a model without experts. */
+  readonly experts: ExpertsStrategy | null;
+}
+
+const ENGINES: readonly EngineName[] = ["tensorflow", "webgpu", "wasm", "cpu"];
+
+/**
+ * Looks at a checkpoint without loading it: no tensor is read, no engine is needed.
+ * @throws as {@link loadModel} for folders that hold no checkpoint of a known family.
+ */
+export async function inspectModel(source: CheckpointSource): Promise<ModelInspection> {
+  const { json, where } = await readConfig(source);
+  const Family = familyOf(json.model_type, where);
+  const model = new Family(Family.config.parse(json, { file: where }));
+  const summary = summarize(model);
+  const engines = ENGINES.map((name) => [name, needsOf(model, summary, name)] as const);
+  return {
+    ...summary,
+    dtypes: await countDtypes(source),
+    engines: Object.fromEntries(engines) as ModelInspection["engines"],
+  };
+}
+
+function needsOf(model: CausalLM, { experts, layers }: ModelSummary, backend: EngineName): EngineNeeds {
+  const routed = { tokens: 1, k: experts.perToken, experts: experts.total };
+  return {
+    weightBytes: weightBytes(model, backend),
+    storage: storageOf(backend).description,
+    experts: layers.moe > 0 ? chooseStrategy(routed, backend) : null,
+  };
+}
+
+async function countDtypes(source: CheckpointSource): Promise<ModelInspection["dtypes"]> {
+  const counts: Partial<Record<Dtype, { tensors: number; bytes: number }>> = {};
+  const tensors = await openCheckpoint(source);
+  try {
+    for (const name of tensors.names) {
+      const { dtype, byteLength } = tensors.tensor(name);
+      counts[dtype] ??= { tensors: 0, bytes: 0 };
+      counts[dtype].tensors++;
+      counts[dtype].bytes += byteLength;
+    }
+  } finally {
+    await tensors.close();
+  }
+  return counts;
+}

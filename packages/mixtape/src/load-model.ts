@@ -1,0 +1,71 @@
+import { type CausalLM, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
+import { currentEngine, type Engine, EngineError, type EngineName, useEngine } from "@mixtape/engine";
+import type { CheckpointSource } from "@mixtape/safetensors";
+import { Tokenizer } from "@mixtape/tokenizer";
+import { familyOf } from "./families.js";
+import { ModelTooLargeError } from "./mixtape-error.js";
+
+/** How a model is loaded. */
+export interface LoadModelOptions extends LoadOptions {
+  /** The engine to load it onto. Default: the one in use, or the automatic choice where none is. */
+  readonly engine?: EngineName | "auto";
+}
+
+/**
+ * Loads a checkpoint in Hugging Face format: finds its family by `model_type`, prepares an engine, checks that the weights
+ * fit, and reads them.
+ *
+ * ```ts
+ * const model = await loadModel("./Trinity-Nano-Preview");
+ * ```
+ *
+ * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
+ * @throws {ConfigError} where the config asks for what the family does not do
+ * @throws {ModelTooLargeError} where the weights do not fit, before any is read
+ * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
+ * @throws {EngineError} where the engine does not work here
+ */
+export async function loadModel(
+  source: CheckpointSource,
+  { engine, ...options }: LoadModelOptions = {},
+): Promise<CausalLM> {
+  const { json, where } = await readConfig(source);
+  const Family = familyOf(json.model_type, where);
+  const config = Family.config.parse(json, { file: where });
+  checkFit(new Family(config), await engineFor(engine), where);
+  return Family.fromPretrained(source, options);
+}
+
+/**
+ * Loads the tokenizer of a checkpoint.
+ * @throws {TokenizerError} for a folder without tokenizer
+ */
+export function loadTokenizer(folder: string | URL): Promise<Tokenizer> {
+  return Tokenizer.fromFolder(folder);
+}
+
+async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine> {
+  if (name) return useEngine(name);
+  try {
+    return currentEngine();
+  } catch (error) {
+    if (error instanceof EngineError) return useEngine("auto");
+    throw error;
+  }
+}
+
+function checkFit(model: CausalLM, { name, backend, memoryLimit }: Engine, where: string): void {
+  const bytes = weightBytes(model, backend);
+  if (!memoryLimit || bytes <= memoryLimit.bytes) return;
+  throw new ModelTooLargeError({
+    where,
+    expected: `weights of at most ${gib(memoryLimit.bytes)} on the engine "${name}" (${memoryLimit.why})`,
+    got: gib(bytes),
+    fix: "Take an engine without this limit, or a smaller model",
+  });
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+}

@@ -1,0 +1,11 @@
+import { MixtapeError } from "@mixtape/errors";
+
+/** No family is registered for a checkpoint's `model_type`. */
+export class UnknownFamilyError extends MixtapeError {
+  static override readonly brand: string = "UnknownFamilyError";
+}
+
+/** A model does not fit into the memory of the engine in use. */
+export class ModelTooLargeError extends MixtapeError {
+  static override readonly brand: string = "ModelTooLargeError";
+}
