@@ -58,7 +58,7 @@ export async function* generateTokens(
   const cache = model.createCache();
   try {
     let inputs: CausalLMInputs = batch;
-    for (let step = 0; ; step++) {
+    while (true) {
       signal?.throwIfAborted();
       const logits = await nextLogits(model, { ...inputs, cache });
       await pause();
