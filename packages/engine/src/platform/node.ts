@@ -58,17 +58,17 @@ function loadPackage(folder: string): TfjsNode {
   const load = createRequire(join(folder, "package.json"));
   const { name, version } = load("./package.json") as TfjsNode;
   mendUtil();
-  // Hides the INFO lines that libtensorflow writes to standard error as it loads.
+  // libtensorflow writes to standard error as it loads; this leaves out what is only information.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
   load(folder);
   return { name, version };
 }
 
-/** tfjs-node calls two functions of `util` that Node 23 took away. */
+/** tfjs-node calls two functions of `util`: Node 23 took the first away, and Node 22 and later warn of the second. */
 function mendUtil(): void {
   const util = createRequire(import.meta.url)("node:util") as Record<string, unknown>;
-  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
-  util.isArray ??= Array.isArray;
+  util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  util.isArray = Array.isArray;
 }
 
 /** The folder of a package, found without running it. A broken install counts as found: its reason is worth telling. */
