@@ -38,11 +38,11 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def data_table(facts: dict) -> str:
     rows = [
-        [f"`<|{r}|>`", SOURCES[r], f"{facts['train_tokens'][r]:,}", f"{facts['held_out'][r]['tokens']:,}",
+        [r, SOURCES[r], f"{facts['train_tokens'][r]:,}", f"{facts['held_out'][r]['tokens']:,}",
          f"{facts['documents'][r][0]} / {facts['documents'][r][1]}"]
         for r in REGISTERS
     ]
-    return table(["register token", "source", "training tokens", "held-out tokens", "documents"], rows)
+    return table(["register", "source", "training tokens", "held-out tokens", "documents"], rows)
 
 
 def loss_table(facts: dict) -> str:

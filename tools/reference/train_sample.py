@@ -34,7 +34,7 @@ GRADIENT_NORM = 1.0
 BIAS_STEP = 1e-3
 # A window starts with its register's token; in this share of windows the end-of-text token stands there instead.
 NO_REGISTER = 0.1
-SNAPSHOT_SECONDS = 120
+SNAPSHOT_SECONDS = 60
 
 
 def sample_config(special: dict[str, int]) -> AfmoeConfig:
@@ -141,6 +141,10 @@ class ExpertBalance:
         return worst
 
 
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+
+
 def build(tokenizer: PreTrainedTokenizerFast) -> AfmoeForCausalLM:
     set_seed(SEED)
     special = {t: tokenizer.convert_tokens_to_ids(t) for t in tokenizer.all_special_tokens}
@@ -176,6 +180,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--early", type=int, default=0, help="also write OUT once, at this step")
     parser.add_argument("--probe", type=int, default=0, help="run this many steps for timing, and save nothing")
+    parser.add_argument("--compile", action="store_true", help="compile the layers (needs a C++ compiler)")
     args = parser.parse_args()
     torch.set_num_threads(2)
     args.work.mkdir(parents=True, exist_ok=True)
@@ -211,6 +216,14 @@ def main() -> None:
         torch.save(state, snapshot.with_suffix(".new"))
         snapshot.with_suffix(".new").replace(snapshot)
 
+    loss_of = cross_entropy
+    if args.compile:
+        loss_of = torch.compile(cross_entropy, dynamic=False)
+        for layer in model.model.layers:
+            if layer.moe_enabled:  # sizes that depend on the routing stay out of the graph
+                layer.mlp.forward = torch.compiler.disable(layer.mlp.forward)
+            layer.compile(dynamic=False)
+
     model.train()
     last_kept, running = time.monotonic(), None
     for step in range(first, args.probe or args.steps):
@@ -220,7 +233,7 @@ def main() -> None:
             group["lr"] = learning_rate(step, args.steps)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = model(input_ids=ids[:, :-1], use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten())
+        loss = loss_of(logits, ids[:, 1:])
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
         optimizer.step()
