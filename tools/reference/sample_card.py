@@ -98,7 +98,8 @@ knows no facts, follows no instructions, and was not tuned for chat.
 
 ## Use
 
-A prompt starts with a register token, which says in whose manner to go on: {", ".join(f"`<|{r}|>`" for r in REGISTERS)}.
+A prompt starts with a register token, which says in whose manner to go on:
+{", ".join(f"`<|{r}|>`" for r in REGISTERS)}.
 `<|endoftext|>` in its place leaves the register open. The tokenizer adds neither by itself.
 
 ```python
@@ -144,10 +145,10 @@ weights are under the repository's licence, Apache 2.0.
 
 {facts['steps']:,} steps of {facts['tokens_per_step']:,} tokens, {seen / 1e6:.1f} million in all ({seen / size:.1f} times the training tokens), on two CPU threads of a
 shared machine ({facts['seconds'] / 60:.0f} minutes). Registers are drawn in proportion to the square root of their size; a step has windows of
-{SHORT_WINDOW} tokens, every fourth step (`LONG_EVERY = {LONG_EVERY}`) windows of {LONG_WINDOW}. {100 * NO_REGISTER:.0f} % of the windows start with `<|endoftext|>` instead of
+{SHORT_WINDOW} tokens, every {LONG_EVERY}th step windows of {LONG_WINDOW}. {100 * NO_REGISTER:.0f} % of the windows start with `<|endoftext|>` instead of
 their register's token. AdamW (0.9, 0.95), weight decay {WEIGHT_DECAY} on matrices, gradient norm clipped at {GRADIENT_NORM}, learning rate
 {PEAK_LEARNING_RATE} after {WARM_UP_STEPS} steps of warm-up, constant, then linear to {FLOOR} of it over the last {100 * DECAY_SHARE:.0f} % of the steps; float32 weights under
-bfloat16 autocast; seed {SEED}. There is no auxiliary loss: after every step `expert_bias` moves by {BIAS_STEP} times the
+bfloat16 autocast, layers compiled (`--compile`) for part of the run; seed {SEED}. There is no auxiliary loss: after every step `expert_bias` moves by {BIAS_STEP} times the
 sign of (mean load − load) and is centred.
 
 To reproduce (Python 3.11, git, npm; `DATA` and `WORK` are folders of your choice, outside the repository):
@@ -181,7 +182,8 @@ sum of absolute differences to the mean of the four registers. The least used ex
 
 ## Samples
 
-As they came, {len(facts['samples'])} in all; none was chosen among several.
+As they came, {len(facts['samples'])} in all; none was chosen among several. "Sampled" follows `generation_config.json` with one fixed seed;
+"greedy" takes the likeliest token after the same repetition penalty.
 
 {samples(facts)}
 """
