@@ -15,6 +15,7 @@ export { chooseStrategy, type ExpertsStrategy, expertsRuns } from "./experts/str
 export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
 export { linear } from "./linear.js";
+export { oneHot } from "./one-hot.js";
 export { defineOp, gradientsOf, hasKernel, type OpContract, type OpInputs, untaped } from "./op.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";

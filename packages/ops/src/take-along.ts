@@ -1,4 +1,5 @@
-import { matMul, oneHot, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import { matMul, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import { oneHot } from "./one-hot.js";
 import { defineOp } from "./op.js";
 
 const run = defineOp({
@@ -6,7 +7,7 @@ const run = defineOp({
   compose: ({ x, indices }: { x: Tensor2D; indices: Tensor2D }) => {
     const [t, e] = x.shape;
     const [, k] = indices.shape;
-    const choice = oneHot(indices, e, 1, 0, "float32") as Tensor3D;
+    const choice = oneHot(indices, e) as Tensor3D;
     return reshape(matMul(choice, reshape(x, [t, e, 1])), [t, k]) as Tensor2D;
   },
 });

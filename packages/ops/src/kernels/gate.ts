@@ -17,14 +17,16 @@ export const gateKernel: HostKernel = {
   backends: ["cpu", "wasm"],
   run(host, inputs: { gate: TensorInfo; up: TensorInfo }, { activation }: { activation: Activation }) {
     const out = host.output(inputs.gate.shape, "float32");
-    const gate = host.floats(inputs.gate);
-    const up = host.floats(inputs.up);
-    const y = host.floats(out);
-    const activate = ACTIVATIONS[activation];
-    for (let i = 0; i < y.length; i++) y[i] = activate(gate[i]!) * up[i]!;
+    gateInto(host.floats(out), host.floats(inputs.gate), host.floats(inputs.up), activation);
     return out;
   },
 };
+
+/** `y = activation(gate) · up`; `y` may be one of the two. */
+export function gateInto(y: Float32Array, gate: Float32Array, up: Float32Array, activation: Activation): void {
+  const activate = ACTIVATIONS[activation];
+  for (let i = 0; i < y.length; i++) y[i] = activate(gate[i]!) * up[i]!;
+}
 
 /** The error function by the formula that tfjs's own kernels use (Abramowitz & Stegun 7.1.26), within 1.5e-7. */
 function erf(x: number): number {

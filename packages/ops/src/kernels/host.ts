@@ -1,4 +1,5 @@
-import { type KernelBackend, registerKernel, type TensorInfo, type TypedArray, util } from "@tensorflow/tfjs-core";
+import { getKernel, type KernelBackend, registerKernel, type TensorInfo, type TypedArray, util } from "@tensorflow/tfjs-core";
+import { multiplyOnHost } from "./multiply-on-host.js";
 
 /** What a kernel written in TypeScript needs of an engine whose tensors lie in memory that JavaScript reads. */
 export interface Host {
@@ -8,6 +9,14 @@ export interface Host {
   floats(tensor: TensorInfo): Float32Array;
   /** The memory of an int32 tensor, to read or to fill. */
   ints(tensor: TensorInfo): Int32Array;
+  /**
+   * The product of `x`, whose last axis counts as rows whatever its shape, by a matrix.
+   * @param weight `[out, in]`, or `[in, out]` where `transposed`
+   * @returns `[rows, out]`, to return or to free
+   */
+  multiply(x: TensorInfo, weight: TensorInfo, transposed: boolean): TensorInfo;
+  /** Frees a tensor that the kernel made and does not return. */
+  free(tensor: TensorInfo): void;
 }
 
 /** A kernel that runs in JavaScript on the memory of its engine. */
@@ -38,12 +47,15 @@ interface WasmBackend extends KernelBackend {
 const HOSTS: Record<HostBackend, (backend: KernelBackend) => Host> = {
   cpu: (backend) => {
     const cpu = backend as CpuBackend;
-    return {
+    const host: Host = {
       output: (shape, dtype) =>
         cpu.makeTensorInfo([...shape], dtype, util.getTypedArrayFromDType(dtype, util.sizeFromShape([...shape]))),
       floats: ({ dataId }) => cpu.data.get(dataId).values as Float32Array,
       ints: ({ dataId }) => cpu.data.get(dataId).values as Int32Array,
+      multiply: (x, weight, transposed) => multiplyOnHost(host, x, weight, transposed),
+      free: ({ dataId }) => cpu.disposeData(dataId),
     };
+    return host;
   },
   wasm: (backend) => {
     const wasm = backend as WasmBackend;
@@ -51,6 +63,14 @@ const HOSTS: Record<HostBackend, (backend: KernelBackend) => Host> = {
       output: (shape, dtype) => wasm.makeOutput([...shape], dtype),
       floats: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
       ints: (tensor) => wasm.typedArrayFromHeap(tensor) as Int32Array,
+      // The engine's own product, without tensors that only reshape: XNNPACK.
+      multiply: ({ dataId, dtype, shape }, weight, transposed) => {
+        const width = shape.at(-1)!;
+        const a = { dataId, dtype, shape: [util.sizeFromShape(shape) / width, width] };
+        const attrs = { transposeA: false, transposeB: !transposed };
+        return getKernel("BatchMatMul", "wasm").kernelFunc({ inputs: { a, b: weight }, attrs, backend }) as TensorInfo;
+      },
+      free: ({ dataId }) => void wasm.disposeData(dataId),
     };
   },
 };

@@ -1,6 +1,9 @@
 import { getKernel } from "@tensorflow/tfjs-core";
+import { attentionKernel } from "./attention.js";
 import { gateKernel } from "./gate.js";
+import { gatedMlpKernel } from "./gated-mlp.js";
 import { type HostBackend, type HostKernel, registerHostKernel } from "./host.js";
+import { linearKernel } from "./linear.js";
 import { rmsNormKernel } from "./rms-norm.js";
 import { rotaryKernel } from "./rotary.js";
 import { takeAlongKernel } from "./take-along.js";
@@ -8,9 +11,12 @@ import { topKIndicesKernel } from "./top-k-indices.js";
 import { unsortedSegmentSumKernel } from "./unsorted-segment-sum.js";
 
 const KERNELS: readonly HostKernel[] = [
+  linearKernel,
   rmsNormKernel,
   rotaryKernel,
+  attentionKernel,
   gateKernel,
+  gatedMlpKernel,
   topKIndicesKernel,
   takeAlongKernel,
   unsortedSegmentSumKernel,

@@ -1,0 +1,92 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { HostKernel } from "./host.js";
+
+type Inputs = { q: TensorInfo; k: TensorInfo; v: TensorInfo; padding?: TensorInfo };
+type Attributes = { scale: number; window: number | null };
+
+/** `attention` query by query: what a query does not see is not computed, and no score matrix is held. */
+export const attentionKernel: HostKernel = {
+  name: "MixtapeAttention",
+  backends: ["cpu", "wasm"],
+  run(host, inputs: Inputs, { scale, window }: Attributes) {
+    const [b, h, l, d] = inputs.q.shape as [number, number, number, number];
+    const [, g, s] = inputs.k.shape as [number, number, number];
+    const out = host.output([b, l, h * d], "float32");
+    const q = host.floats(inputs.q);
+    const k = host.floats(inputs.k);
+    const v = host.floats(inputs.v);
+    const padding = inputs.padding && host.ints(inputs.padding);
+    const y = host.floats(out).fill(0);
+    const scores = new Float32Array(s);
+    for (let row = 0; row < b; row++) {
+      for (let head = 0; head < h; head++) {
+        const group = (row * g + Math.floor((head * g) / h)) * s * d;
+        for (let query = 0; query < l; query++) {
+          const slot = s - l + query;
+          const seen = { from: window === null ? 0 : Math.max(0, slot - window + 1), to: slot + 1 };
+          const at = ((row * h + head) * l + query) * d;
+          const to = (row * l + query) * h * d + head * d;
+          const isToken = padding && padding.subarray(row * s, (row + 1) * s);
+          const total = weigh(scores, q, at, k, group, d, seen, scale, isToken);
+          if (total > 0) mix(y, to, scores, v, group, d, seen, 1 / total);
+          // A query that sees nothing is padding itself: like the reference, it attends to every slot evenly.
+          else mix(y, to, scores.fill(1), v, group, d, { from: 0, to: s }, 1 / s);
+        }
+      }
+    }
+    return out;
+  },
+};
+
+type Range = { readonly from: number; readonly to: number };
+
+/** Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum: 0 where none is seen. */
+function weigh(
+  scores: Float32Array,
+  q: Float32Array,
+  at: number,
+  k: Float32Array,
+  group: number,
+  d: number,
+  { from, to }: Range,
+  scale: number,
+  isToken: Int32Array | undefined,
+): number {
+  let largest = -Infinity;
+  for (let key = from; key < to; key++) {
+    if (isToken && isToken[key] === 0) {
+      scores[key] = -Infinity;
+      continue;
+    }
+    const row = group + key * d;
+    let dot = 0;
+    for (let i = 0; i < d; i++) dot += q[at + i]! * k[row + i]!;
+    scores[key] = dot * scale;
+    if (scores[key]! > largest) largest = scores[key]!;
+  }
+  if (largest === -Infinity) return 0;
+  let total = 0;
+  for (let key = from; key < to; key++) {
+    scores[key] = Math.exp(scores[key]! - largest);
+    total += scores[key]!;
+  }
+  return total;
+}
+
+/** Adds the values of the keys in range, each times its weight and `factor`. */
+function mix(
+  y: Float32Array,
+  at: number,
+  weights: Float32Array,
+  v: Float32Array,
+  group: number,
+  d: number,
+  { from, to }: Range,
+  factor: number,
+): void {
+  for (let key = from; key < to; key++) {
+    const weight = weights[key]! * factor;
+    const row = group + key * d;
+    for (let i = 0; i < d; i++) y[at + i]! += weight * v[row + i]!;
+  }
+}

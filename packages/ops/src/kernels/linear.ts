@@ -1,0 +1,18 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { HostKernel } from "./host.js";
+
+/** `linear` as one product, without tensors that only reshape. */
+export const linearKernel: HostKernel = {
+  name: "MixtapeLinear",
+  backends: ["cpu", "wasm"],
+  run(host, inputs: { x: TensorInfo; weight: TensorInfo; bias?: TensorInfo }, { transposed }: { transposed: boolean }) {
+    const product = host.multiply(inputs.x, inputs.weight, transposed);
+    if (inputs.bias) {
+      const bias = host.floats(inputs.bias);
+      const y = host.floats(product);
+      for (let i = 0; i < y.length; i++) y[i]! += bias[i % bias.length]!;
+    }
+    const out = product.shape[1]!;
+    return { ...product, shape: [...inputs.x.shape.slice(0, -1), out] };
+  },
+};
