@@ -16,6 +16,11 @@ export interface FetchOptions {
   readonly wholeFileUpTo?: number;
 }
 
+/** Whether to fetch `source` rather than to open a file. */
+export function isWebAddress(source: string | URL): boolean {
+  return /^https?:/i.test(String(source));
+}
+
 /** What the first request asks for: room for the header of most files, which then open with one round trip. */
 const FIRST_BYTES = 65_536;
 

@@ -1,5 +1,5 @@
 export type { ByteSource } from "./byte-source.js";
-export { type CheckpointFiles, type CheckpointSource, openCheckpoint } from "./checkpoint.js";
+export { openCheckpoint } from "./checkpoint.js";
 export { bytesPerElement, type Dtype } from "./dtype.js";
 export {
   SafetensorsError,
@@ -9,6 +9,7 @@ export {
   SafetensorsReadError,
   SafetensorsWriteError,
 } from "./errors.js";
+export type { CheckpointFiles, CheckpointSource } from "./folder.js";
 export { fromFloat32 } from "./from-float32.js";
 export type { FetchOptions } from "./http-source.js";
 export { finishSave } from "./journal.js";

@@ -3,7 +3,7 @@ import { type ByteSource, blobSource, memorySource } from "./byte-source.js";
 import { SafetensorsError } from "./errors.js";
 import { GuardedSource } from "./guarded-source.js";
 import { type Header, LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.js";
-import { type FetchOptions, openUrl } from "./http-source.js";
+import { type FetchOptions, isWebAddress, openUrl } from "./http-source.js";
 import { quote } from "./scan-json.js";
 import { type TensorSource, type TensorView, viewOf } from "./view.js";
 
@@ -45,11 +45,6 @@ async function openSource(source: unknown, options: FetchOptions): Promise<ByteS
     expected: "a path, URL, Blob, ArrayBuffer, Uint8Array or ByteSource",
     got: typeof source,
   });
-}
-
-/** Whether to fetch `source` rather than to open a file. */
-export function isWebAddress(source: string | URL): boolean {
-  return /^https?:/i.test(String(source));
 }
 
 function isByteSource(source: unknown): source is ByteSource {

@@ -1,5 +1,5 @@
-import { type CheckpointSource, folderOf, unlessMissing } from "./checkpoint.js";
 import { SafetensorsReadError } from "./errors.js";
+import { type CheckpointSource, folderOf, unlessMissing } from "./folder.js";
 import { GuardedSource } from "./guarded-source.js";
 import type { FetchOptions } from "./http-source.js";
 
@@ -7,7 +7,8 @@ import type { FetchOptions } from "./http-source.js";
 const MAX_SIDE_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * A small file beside the tensors, such as `config.json`, or undefined where there is none of that name.
+ * A small file beside the tensors, such as `config.json`, or undefined where there is none of that name. A save that was
+ * killed between its commit and its last step is finished first, so that the file belongs to the tensors.
  * @throws SafetensorsReadError where it is there but cannot be read, or is over 256 MiB.
  */
 export async function readSideFile(
@@ -20,12 +21,13 @@ export async function readSideFile(
   if (!opened) return undefined;
   const file = new GuardedSource(opened);
   try {
-    if (file.size > MAX_SIDE_FILE_BYTES)
+    if (file.size > MAX_SIDE_FILE_BYTES) {
       throw new SafetensorsReadError({
         where: folder.nameOf(name),
         expected: `at most ${MAX_SIDE_FILE_BYTES} bytes`,
         got: `${file.size}`,
       });
+    }
     return await file.read(0, file.size);
   } finally {
     await file.close();

@@ -1,0 +1,78 @@
+import { join, openFile, toPath } from "#files";
+import { type ByteSource, blobSource, memorySource } from "./byte-source.js";
+import { SafetensorsError, SafetensorsNotFoundError } from "./errors.js";
+import { type FetchOptions, isWebAddress, openUrl } from "./http-source.js";
+import { finishSave } from "./journal.js";
+
+/** The files of a checkpoint that are not in a folder: name to content. `[...input.files].map((f) => [f.name, f])` makes one. */
+export type CheckpointFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array | URL>;
+
+/** Where a checkpoint is: a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents. */
+export type CheckpointSource = string | URL | CheckpointFiles;
+
+/** Where the files of a checkpoint are looked up. */
+export interface Folder {
+  readonly name: string;
+  nameOf(file: string): string;
+  /** @throws SafetensorsNotFoundError */
+  open(file: string): Promise<ByteSource>;
+}
+
+/** The folder of a source. In a local one, a save that was killed after its commit is finished first. */
+export async function folderOf(source: CheckpointSource, options: FetchOptions): Promise<Folder> {
+  if (source instanceof Map) return fileMap(source, options);
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new SafetensorsError({
+      where: "checkpoint",
+      expected: "a folder, a URL or a map of files",
+      got: typeof source,
+    });
+  }
+  if (isWebAddress(source)) return webFolder(new URL(source), options);
+  const path = toPath(source);
+  await finishSave(path);
+  return {
+    name: path,
+    nameOf: (file) => join(path, file),
+    open: (file) => openFile(join(path, file)),
+  };
+}
+
+function webFolder(base: URL, options: FetchOptions): Folder {
+  // A query goes along: it may hold the key that opens the folder.
+  const address = (file: string) => {
+    const url = new URL(base);
+    url.pathname = `${base.pathname.replace(/\/$/, "")}/${encodeURIComponent(file)}`;
+    return url;
+  };
+  const nameOf = (file: string) => base.origin + address(file).pathname;
+  return {
+    name: base.origin + base.pathname,
+    nameOf,
+    open: (file) => openUrl(address(file), options),
+  };
+}
+
+function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
+  return {
+    name: "the map of files",
+    nameOf: (file) => file,
+    async open(file) {
+      const content = files.get(file);
+      if (content instanceof URL) return isWebAddress(content) ? openUrl(content, options) : openFile(content);
+      if (content instanceof Blob) return blobSource(content, file);
+      if (content) return memorySource(content, file);
+      throw new SafetensorsNotFoundError({ where: file, expected: "a file of this name", got: "none in the map" });
+    },
+  };
+}
+
+/** What `opening` opens, or undefined where there is no such file. */
+export async function unlessMissing<T>(opening: Promise<T>): Promise<T | undefined> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (error instanceof SafetensorsNotFoundError) return undefined;
+    throw error;
+  }
+}
