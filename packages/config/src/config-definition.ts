@@ -110,6 +110,13 @@ export interface ConfigDefinition<Config extends object, Input extends object> {
    */
   toJSON(config: Config): Record<string, unknown>;
 
+  /**
+   * The text of the file: `toJSON`, indented by two spaces. Fractions that happen to be whole are written `1.0`, as
+   * transformers 5 refuses `1` where it expects a float: write files with this, not with `JSON.stringify`.
+   * @throws {ConfigError} As `toJSON`.
+   */
+  stringify(config: Config): string;
+
   /** What the definition knows about a JSON key: how it is used, or why it is not. `undefined` for a key it refuses. */
   explain(key: string): KeyRole | undefined;
 

@@ -30,10 +30,15 @@ export class ConfigError extends MixtapeError {
   }
 }
 
+/** As many as a person reads; all of them are in `faults`. */
+const LISTED = 20;
+
 function list(faults: readonly Fault[]): string {
-  return faults
-    .map(({ key, expected, got, fix }) => `\n  ${key}: expected ${expected}, got ${got}${fix ? `. ${fix}` : ""}`)
-    .join("");
+  const lines = faults
+    .slice(0, LISTED)
+    .map(({ key, expected, got, fix }) => `\n  ${key}: expected ${expected}, got ${got}${fix ? `. ${fix}` : ""}`);
+  const more = faults.length - lines.length;
+  return lines.join("") + (more > 0 ? `\n  and ${more} more` : "");
 }
 
 const SHOWN = 60;

@@ -57,6 +57,15 @@ export class ConfigSchema {
     return structuredClone({ ...this.#rewrite(config, source, source.inCode) });
   }
 
+  stringify(config: JsonObject): string {
+    const lines = Object.entries(this.toJSON(config)).map(([key, value]) => {
+      const isFloat = typeof value === "number" && Number.isInteger(value) && this.#keys.isFraction(key);
+      const text = isFloat ? value.toFixed(1) : JSON.stringify(value, null, 2).replaceAll("\n", "\n  ");
+      return `  ${JSON.stringify(key)}: ${text}`;
+    });
+    return `{\n${lines.join(",\n")}\n}\n`;
+  }
+
   explain(key: string): KeyRole | undefined {
     if (key === "model_type" && this.modelType !== undefined) return { role: "field", field: "modelType" };
     return this.#keys.role(key);

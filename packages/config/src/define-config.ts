@@ -105,6 +105,7 @@ export function defineConfig<
       return config;
     },
     toJSON: (config) => schema.toJSON(config as JsonObject),
+    stringify: (config) => schema.stringify(config as JsonObject),
     explain: (key) => schema.explain(key),
   };
 }

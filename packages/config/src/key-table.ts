@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import type { Allowed, CompoundField, Field, KeyRole, Layer, Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { type JsonObject, own, snakeCase } from "./json.js";
@@ -69,6 +69,13 @@ export class KeyTable {
     return this.compoundFields.get(name)?.keys ?? this.#spellings.get(name) ?? [snakeCase(name)];
   }
 
+  /** Whether a key holds a number that need not be whole. */
+  isFraction(key: string): boolean {
+    const role = this.#roles.get(key);
+    const field = role?.role === "field" ? this.plainFields.get(role.field) : undefined;
+    return field !== undefined && allowsFractions(z.toJSONSchema(field, { io: "input", unrepresentable: "any" }));
+  }
+
   /** The value of a plain field in a file. Spellings that are null or missing give way to those that are not. */
   pick(name: string, json: JsonObject, report: Report): unknown {
     const present = this.keysOf(name).filter((key) => Object.hasOwn(json, key));
@@ -102,4 +109,8 @@ export class KeyTable {
     for (const known of this.#roles.keys()) if (letters(known) === letters(key)) return known;
     return undefined;
   }
+}
+
+function allowsFractions(schema: z.core.JSONSchema._JSONSchema): boolean {
+  return typeof schema === "object" && (schema.type === "number" || (schema.anyOf ?? []).some(allowsFractions));
 }

@@ -65,6 +65,13 @@ describe("parse", () => {
     ]);
   });
 
+  test("shows as many faults as a person reads, and keeps all", () => {
+    const json = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`k${i}`, 0]));
+    const parse = () => shape.parse({ model_type: "shape", ...json });
+    expect(parse).toThrow(/got 30 faults:(\n {2}k.*){20}\n {2}and 10 more\.$/);
+    expect(faultsOf(parse)).toHaveLength(30);
+  });
+
   test("a single fault stands on the first line", () => {
     expect(() => shape.parse({ model_type: "shape", width: 1.5 })).toThrow(
       "config.json: width: expected an integer of at least 1, got 1.5.",
@@ -246,6 +253,40 @@ describe("toJSON", () => {
   test("a config that lost its source is written in full", () => {
     const config = structuredClone(shape.parse({ model_type: "shape", width: 6, note: "lost" }));
     expect(shape.toJSON(config)).toEqual(shape.toJSON(shape.create({ width: 6 })));
+  });
+});
+
+describe("stringify", () => {
+  const tuned = defineConfig({
+    modelType: "tuned",
+    extends: shape,
+    fields: {
+      scale: number().default(1),
+      bias: number().nullable().default(null),
+      tinyEps: number().default(1e-7),
+      huge: number().default(1e21),
+    },
+  });
+
+  test("is the JSON, with a point in what need not be whole", () => {
+    const config = tuned.parse({ model_type: "tuned", scale: 1, num_experts: 2, bias: -3, note: 1, half_width: 2 });
+    expect(tuned.stringify({ ...config, huge: 1e22 })).toBe(`{
+  "model_type": "tuned",
+  "scale": 1.0,
+  "num_experts": 2,
+  "bias": -3.0,
+  "note": 1,
+  "half_width": 2.0,
+  "huge": 1e+22
+}
+`);
+    expect(JSON.parse(tuned.stringify(config))).toEqual(tuned.toJSON(config));
+    expect(JSON.parse(tuned.stringify(tuned.create()))).toEqual(tuned.toJSON(tuned.create()));
+  });
+
+  test("indents what nests", () => {
+    const config = shape.parse({ model_type: "shape", note: { a: [1, { b: "x\ny" }], c: {} } });
+    expect(shape.stringify(config)).toBe(`${JSON.stringify(shape.toJSON(config), null, 2)}\n`);
   });
 });
 

@@ -1,5 +1,15 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { ConfigError, decoderConfig, type RopeParameters, ropeParametersSchema } from "../src/index.js";
+import {
+  ConfigError,
+  count,
+  decoderConfig,
+  defineConfig,
+  type RopeParameters,
+  rope,
+  ropeParametersSchema,
+} from "../src/index.js";
+import { snakeCase } from "../src/json.js";
 
 const small = {
   model_type: "decoder",
@@ -158,6 +168,32 @@ describe("reading, as transformers 5.18 does", () => {
     ).toMatchObject({ ropeParameters: expected });
   });
 });
+
+describe("golden values of transformers 5.18", () => {
+  const golden = new URL("../../testing/__fixtures__/rope.json", import.meta.url);
+  const cases = JSON.parse(readFileSync(golden, "utf8")) as Record<string, GoldenCase>;
+  // The golden configs are Mixtral's, whose θ this is.
+  const theta = defineConfig({
+    modelType: "mixtral",
+    extends: decoderConfig,
+    fields: { maxPositionEmbeddings: count().default(131_072), ropeParameters: rope({ defaultTheta: 1e6 }) },
+  });
+
+  test.each(Object.entries(cases))("%s", (_, { config, rope_parameters: { type: _legacy, ...expected } }) => {
+    const parsed = theta.parse({ model_type: "mixtral", ...config });
+    const actual = Object.fromEntries(Object.entries(parsed.ropeParameters).map(([k, v]) => [snakeCase(k), v]));
+    // A null factor is worked out here, and in the frequencies there.
+    if (expected.factor === null) {
+      expected.factor = parsed.maxPositionEmbeddings / Number(expected.original_max_position_embeddings);
+    }
+    expect(actual).toMatchObject(expected);
+  });
+});
+
+interface GoldenCase {
+  readonly config: Record<string, unknown>;
+  readonly rope_parameters: Record<string, unknown>;
+}
 
 describe("faults", () => {
   const fault = (keys: object): string => {

@@ -74,7 +74,10 @@ export const qwen3MoeConfig = defineConfig({
     if (c.numExperts > 0) checkExperts(c, report);
     for (const layer of c.mlpOnlyLayers) {
       if (layer < c.numHiddenLayers) continue;
-      report("mlpOnlyLayers", { expected: `layers below numHiddenLayers, ${c.numHiddenLayers}`, got: String(layer) });
+      report("mlpOnlyLayers", {
+        expected: `layers below ${c.numHiddenLayers}, the number of layers`,
+        got: String(layer),
+      });
     }
   },
 });
