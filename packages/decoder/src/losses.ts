@@ -1,4 +1,4 @@
-import { takeAlong, topKIndices } from "@mixtape/ops";
+import { oneHot, takeAlong, topKIndices } from "@mixtape/ops";
 import {
   concat,
   div,
@@ -6,7 +6,6 @@ import {
   logSumExp,
   matMul,
   mul,
-  oneHot,
   reshape,
   type Scalar,
   softmax,
@@ -80,7 +79,7 @@ export function loadBalancingLoss(routerLogits: readonly Tensor2D[], k: number, 
     const total = counts.reduce((n, value) => n + value, 0);
     const weights = tensor2d(counts, [1, rows]);
     const probabilities = softmax(logits) as Tensor2D;
-    const choices = sum(oneHot(topKIndices(probabilities, k), e, 1, 0, "float32"), 1) as Tensor2D;
+    const choices = sum(oneHot(topKIndices(probabilities, k), e), 1) as Tensor2D;
     const share = div(matMul(weights, choices), total);
     const probability = div(matMul(weights, probabilities), total);
     return mul(sum(mul(share, probability)), e) as Scalar;

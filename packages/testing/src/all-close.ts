@@ -1,0 +1,69 @@
+import { Tensor } from "@tensorflow/tfjs-core";
+
+/** Numbers with a shape, as golden files hold them. */
+export interface Values {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** How far two numbers may lie apart: `|actual − expected| ≤ atol + rtol · |expected|`. */
+export interface Tolerance {
+  readonly atol: number;
+  /** Default 0. */
+  readonly rtol?: number;
+}
+
+/**
+ * Compares every element, and shapes where both sides have one. NaN is close to nothing.
+ * @param what names the numbers in the message
+ * @throws {Error} that names the worst element, where it is, and how many are too far off.
+ */
+export async function expectAllClose(
+  actual: Tensor | Values | Float32Array,
+  expected: Tensor | Values | Float32Array,
+  { atol, rtol = 0 }: Tolerance,
+  what = "values",
+): Promise<void> {
+  const [got, want] = await Promise.all([read(actual), read(expected)]);
+  if (
+    (got.shape && want.shape ? got.shape.join() !== want.shape.join() : false) ||
+    got.values.length !== want.values.length
+  )
+    throw new Error(`${what}: expected the shape [${shapeOf(want)}], got [${shapeOf(got)}]`);
+  let worst = -1;
+  let excess = 0;
+  let above = 0;
+  for (const [i, value] of want.values.entries()) {
+    const distance = got.values[i] === value ? 0 : Math.abs(got.values[i]! - value);
+    const over = Number.isNaN(distance) ? Infinity : distance - (atol + rtol * Math.abs(value));
+    if (over <= 0) continue;
+    above++;
+    if (over > excess) [worst, excess] = [i, over];
+  }
+  if (above === 0) return;
+  const shape = shapeOf(want);
+  throw new Error(
+    `${what}: expected [${shape}] within atol ${atol}, rtol ${rtol}; ${above} of ${want.values.length} are not. Worst at ` +
+      `[${indexOf(worst, shape)}]: expected ${want.values[worst]}, got ${got.values[worst]}`,
+  );
+}
+
+interface Read {
+  readonly shape: readonly number[] | undefined;
+  readonly values: ArrayLike<number> & Iterable<number> & { entries(): IterableIterator<[number, number]> };
+}
+
+async function read(source: Tensor | Values | Float32Array): Promise<Read> {
+  if (source instanceof Tensor) return { shape: source.shape, values: await source.data() };
+  if (source instanceof Float32Array) return { shape: undefined, values: source };
+  return source;
+}
+
+function shapeOf({ shape, values }: Read): readonly number[] {
+  return shape ?? [values.length];
+}
+
+/** Where flat element `i` lies. */
+function indexOf(i: number, shape: readonly number[]): number[] {
+  return shape.map((size, axis) => Math.floor(i / shape.slice(axis + 1).reduce((n, m) => n * m, 1)) % size);
+}

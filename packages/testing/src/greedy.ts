@@ -1,0 +1,44 @@
+import type { CausalLM } from "@mixtape/decoder";
+import { argMax, tidy } from "@tensorflow/tfjs-core";
+
+/**
+ * The likeliest next token, `count` times, with a cache. It is here to test models, and so does without all that the
+ * generation package has.
+ *
+ * @param attentionMask 0 where a row is padded on its left
+ * @returns the new tokens of each row
+ */
+export async function greedy(
+  model: CausalLM,
+  promptIds: readonly (readonly number[])[],
+  count: number,
+  attentionMask?: readonly (readonly number[])[],
+): Promise<number[][]> {
+  const cache = model.createCache();
+  const written: number[][] = promptIds.map(() => []);
+  let inputIds = promptIds;
+  let mask = attentionMask;
+  let positionIds: readonly (readonly number[])[] | undefined = mask?.map(positionsOf);
+  try {
+    for (let step = 0; step < count; step++) {
+      const next = tidy(() => {
+        const { logits } = model.forward({ inputIds, attentionMask: mask, positionIds, cache, logitsToKeep: 1 });
+        return argMax(logits, -1);
+      });
+      inputIds = Array.from(await next.data(), (id) => [id]);
+      next.dispose();
+      for (const [row, [id]] of inputIds.entries()) written[row]!.push(id!);
+      mask = mask?.map((row) => [...row, 1]);
+      positionIds = positionIds?.map((row) => [row.at(-1)! + 1]);
+    }
+  } finally {
+    cache.dispose();
+  }
+  return written;
+}
+
+/** Positions as the reference's `generate` counts them: tokens before, padding not counted; 0 for padding. */
+export function positionsOf(mask: readonly number[]): number[] {
+  let seen = 0;
+  return mask.map((value) => (value === 0 ? 0 : seen++));
+}
