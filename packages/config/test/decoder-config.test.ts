@@ -184,7 +184,7 @@ const pretrainedKeys = `
   output_scores pad_token_id per_layer_config prefix problem_type pruned_heads quantization_config remove_invalid_values
   repetition_penalty return_dict return_dict_in_generate sep_token_id suppress_tokens task_specific_params temperature
   tf_legacy_loss tie_encoder_decoder tie_last_hidden_states tie_word_embeddings tokenizer_class top_k top_p torch_dtype
-  torchscript transformers_version typical_p use_bfloat16 vocab_size`;
+  torchscript transformers.js_config transformers_version typical_p use_bfloat16 vocab_size`;
 
 test.each(pretrainedKeys.trim().split(/\s+/))("%s is used, fixed, or ignored for a reason", (key) => {
   const role = decoderConfig.explain(key);
