@@ -5,7 +5,8 @@ export class EngineError extends MixtapeError {
   static override readonly brand: string = "EngineError";
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown, to stand in a sentence. TensorFlow.js throws bare objects too. */
 export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  const hasMessage = typeof thrown === "object" && thrown !== null && "message" in thrown;
+  return String(hasMessage ? thrown.message : thrown).replace(/\.$/, "");
 }

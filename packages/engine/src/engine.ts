@@ -36,7 +36,7 @@ export interface EngineStatus {
 export interface EngineOptions {
   /**
    * For `wasm` in a browser: the URL of the folder that serves `tfjs-backend-wasm*.wasm` (copy them from
-   * `@tensorflow/tfjs-backend-wasm/dist`), with a slash at its end. Default: beside the bundle. Node finds them itself.
+   * `@tensorflow/tfjs-backend-wasm/dist`), with a slash at its end. Default: the folder of the page. Node finds them itself.
    */
   readonly wasmPath?: string;
 }

@@ -1,7 +1,7 @@
 import { registerHostKernels } from "@mixtape/ops";
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { backend as currentBackend, env } from "@tensorflow/tfjs-core";
-import { wasmFolder } from "#platform";
+import { isNode, wasmFolder } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource, MemoryLimit } from "../engine.js";
 import { EngineError } from "../engine-error.js";
@@ -14,11 +14,13 @@ const LIMIT: MemoryLimit = {
   why: "WebAssembly addresses 4 GiB, and XNNPACK keeps a second, packed copy of each matrix that it multiplies by",
 };
 
-/** WebAssembly with SIMD. One thread in Node, whatever is set; more in a browser page that is cross-origin isolated. */
+/** WebAssembly with SIMD. One thread, in Node and in a page that is cross-origin isolated alike. */
 export const wasm: EngineSource = {
   name: "wasm",
   automatic: () => true,
-  howToGet: "it comes with @mixtape/engine",
+  howToGet: isNode
+    ? "it comes with @mixtape/engine"
+    : "serve the .wasm files of @tensorflow/tfjs-backend-wasm/dist, and give the URL of their folder as wasmPath",
 
   async prepare({ wasmPath }) {
     const tfjs = await import("@tensorflow/tfjs-backend-wasm");

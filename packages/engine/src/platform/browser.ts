@@ -9,7 +9,7 @@ export function loadTfjsNode(): TfjsNode {
   throw new Error("it runs in Node only");
 }
 
-/** Left to TensorFlow.js: beside the bundle. */
+/** Left to TensorFlow.js: in the folder of the page. */
 export function wasmFolder(): string | undefined {
   return undefined;
 }
