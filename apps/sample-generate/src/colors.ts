@@ -1,0 +1,11 @@
+import pc from "picocolors";
+
+/** Colours of what is written to standard error: none where it is no terminal, or `NO_COLOR` is set. */
+export const colors = pc.createColors(wanted());
+
+function wanted(): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR && FORCE_COLOR !== "0") return true;
+  return process.stderr.isTTY === true && TERM !== "dumb";
+}

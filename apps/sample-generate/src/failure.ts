@@ -1,0 +1,68 @@
+/** What went wrong, in words, and the exit code that says of what kind it was. */
+
+import { MixtapeError } from "@mixtape/errors";
+import { CommanderError } from "commander";
+import { colors } from "./colors.js";
+
+/** Exit codes. */
+export const EXIT = {
+  /** A checkpoint, a file or an engine is not as it should be. */
+  failure: 1,
+  /** The command line itself is wrong. */
+  usage: 2,
+  /** Ctrl-C: 128 plus the number of the signal. */
+  interrupted: 130,
+} as const;
+
+/** A command line that says too little, or two things at once. */
+export class UsageError extends Error {}
+
+/** A file that was named on the command line does not hold what it should. */
+export class InputError extends MixtapeError {
+  static override readonly brand: string = "InputError";
+}
+
+/** Ctrl-C came before there was anything to show. */
+export class InterruptedError extends Error {
+  constructor() {
+    super("Interrupted.");
+  }
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  return EXIT.failure;
+}
+
+/** One message, without a stack; with `details` all of it, with the stack and the causes. */
+export function explain(error: unknown, details: boolean): string {
+  if (error instanceof InterruptedError) return `${error.message}\n`;
+  const label = colors.red("error:");
+  if (details) return `${label} ${error instanceof Error ? describeAll(error) : String(error)}\n`;
+  const message = error instanceof Error ? error.message : String(error);
+  const known = error instanceof MixtapeError || error instanceof UsageError;
+  const text = shorten(message.trimEnd());
+  return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
+}
+
+/** Lists longer than this are cut at the terminal. */
+const MOST_LINES = 12;
+
+/** A message whose list is long, with the list's beginning, how much is left out, and what comes after the list. */
+function shorten(message: string): string {
+  const lines = message.split("\n");
+  const isItem = (line: string): boolean => line.startsWith("  ");
+  const first = lines.findIndex(isItem);
+  const end = lines.findLastIndex(isItem) + 1;
+  const left = end - first - MOST_LINES;
+  if (first === -1 || left <= 1) return message;
+  const cut = `  … and ${left} more (--debug shows all)`;
+  return [...lines.slice(0, first + MOST_LINES), cut, ...lines.slice(end)].join("\n");
+}
+
+function describeAll(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by: ${describeAll(error.cause)}` : "";
+  return `${error.stack ?? error.message}${cause}`;
+}

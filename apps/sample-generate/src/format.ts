@@ -1,0 +1,43 @@
+/** Numbers as people read them. */
+
+const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+
+/** `10.0 MiB` */
+export function bytes(count: number): string {
+  let value = count;
+  let unit = 0;
+  for (; value >= 1024 && unit < UNITS.length - 1; unit++) value /= 1024;
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** `6,123,456,789` */
+export function whole(count: number): string {
+  return count.toLocaleString("en-US", { maximumFractionDigits: 0 });
+}
+
+/** `6.12 B`, as parameters are counted; the number itself below a thousand. */
+export function short(count: number): string {
+  const [size, unit] = count >= 1e9 ? [1e9, " B"] : count >= 1e6 ? [1e6, " M"] : count >= 1e3 ? [1e3, " k"] : [1, ""];
+  return `${(count / size).toFixed(unit === "" ? 0 : 2)}${unit}`;
+}
+
+/** `0.41 s` */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
+
+/** `45.2 tokens/s`; null is what could not be measured. */
+export function rate(tokensPerSecond: number | null): string {
+  return tokensPerSecond === null ? "too short to tell" : `${tokensPerSecond.toFixed(1)} tokens/s`;
+}
+
+/** `1 layer`, `2 layers` */
+export function plural(count: number, noun: string): string {
+  return `${whole(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Rows of a name and a value, the values in one column. */
+export function table(rows: readonly (readonly [string, string])[], paint: (name: string) => string): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${paint(name.padEnd(width))}  ${value}\n`).join("");
+}

@@ -1,0 +1,62 @@
+/** A checkpoint from its folder onto an engine, with a progress bar. */
+
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type CausalLM,
+  type Engine,
+  type EngineName,
+  loadModel,
+  loadTokenizer,
+  type Tokenizer,
+  useEngine,
+} from "@mixtape/mixtape";
+import { InputError, InterruptedError } from "./failure.js";
+import type { Interrupt } from "./interrupt.js";
+import { LoadingBar } from "./loading-bar.js";
+
+/** What is ready to run. */
+export interface Loaded {
+  readonly engine: Engine;
+  readonly model: CausalLM;
+  /** How long the engine, and the weights' way onto it, took. */
+  readonly loadMs: number;
+}
+
+/**
+ * Prepares an engine and loads a model onto it.
+ * @throws {InterruptedError} at Ctrl-C
+ */
+export async function load(folder: string, engineName: EngineName | "auto", interrupt: Interrupt): Promise<Loaded> {
+  const begin = performance.now();
+  checkFolder(folder);
+  const engine = await useEngine(engineName);
+  const bar = new LoadingBar();
+  try {
+    const model = await loadModel(folder, { signal: interrupt.signal, onProgress: (progress) => bar.show(progress) });
+    return { engine, model, loadMs: performance.now() - begin };
+  } catch (error) {
+    throw interrupt.came ? new InterruptedError() : error;
+  } finally {
+    bar.clear();
+  }
+}
+
+/** The tokenizer of a checkpoint; null for a folder without one where that is allowed. A broken one is always an error. */
+export async function loadTokenizerOf(folder: string, { optional }: { optional: boolean }): Promise<Tokenizer | null> {
+  checkFolder(folder);
+  if (optional && !existsSync(join(folder, "tokenizer.json"))) return null;
+  return loadTokenizer(folder);
+}
+
+/** @throws {InputError} where there is no such folder */
+export function checkFolder(folder: string): void {
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return;
+  throw new InputError({
+    where: folder,
+    expected: "a folder with config.json and safetensors files",
+    got: found ? "a file" : "nothing of this name",
+    fix: found ? "Give the folder that it lies in" : "Check the path given as --model",
+  });
+}

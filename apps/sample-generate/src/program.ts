@@ -1,0 +1,43 @@
+import { Command } from "commander";
+import pc from "picocolors";
+import { colors } from "./colors.js";
+import { enginesCommand } from "./commands/engines.js";
+import { forwardCommand } from "./commands/forward.js";
+import { generateCommand } from "./commands/generate.js";
+import { inspectCommand } from "./commands/inspect.js";
+
+/**
+ * The command line.
+ * @param end is told the exit code of the command that ran
+ */
+export function makeProgram(end: (exitCode: number) => void): Command {
+  const program = new Command("sample-generate")
+    .description("Mixture-of-Experts language models from a Hugging Face checkpoint on disk.")
+    .usage("<command> [options]")
+    .helpCommand(false)
+    .showHelpAfterError(false)
+    .addHelpText("after", "\nsample-generate <command> --help has the options of a command, and examples.");
+  for (const command of [generateCommand(end), forwardCommand(), inspectCommand(), enginesCommand()])
+    program.addCommand(command);
+  for (const command of [program, ...program.commands]) {
+    const hint = command === program ? "" : `${command.name()} `;
+    command
+      .exitOverride()
+      .configureOutput({
+        outputError: (message, write) =>
+          write(`${colors.red("error:")} ${sentence(message)} sample-generate ${hint}--help shows how.\n`),
+      })
+      // Commander takes colours away where standard output is no terminal, or NO_COLOR is set.
+      .configureHelp({ styleTitle: pc.createColors(true).bold, helpWidth: 110 });
+  }
+  return program;
+}
+
+/** Commander's message on one line, closed by a full stop. */
+function sentence(message: string): string {
+  const text = message
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\s*\n\s*/g, ". ");
+  return /[.?!)]$/.test(text) ? text : `${text}.`;
+}
