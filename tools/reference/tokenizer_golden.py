@@ -3,7 +3,7 @@
     python tools/reference/tokenizer_golden.py
 
 Needs transformers 5.18.0. Writes one folder per tokenizer into packages/tokenizer/test/__fixtures__: the Hugging Face
-files and golden.json.
+files and golden.json. Of the sample model it writes golden.json alone, since its files lie in models/.
 """
 
 import json
@@ -12,9 +12,11 @@ import shutil
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-OUT = Path(__file__).resolve().parents[2] / "packages" / "tokenizer" / "test" / "__fixtures__"
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "packages" / "tokenizer" / "test" / "__fixtures__"
+SAMPLE = ROOT / "models" / "sample-afmoe"
 
 CORPUS = [
     "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife.",
@@ -238,10 +240,21 @@ def write(name: str, tok: Tokenizer, specials: list[str], tokens: dict, template
     fast = PreTrainedTokenizerFast(tokenizer_object=tok, **tokens)
     fast.chat_template = template
     fast.save_pretrained(folder)
-    result = golden(Tokenizer.from_file(str(folder / "tokenizer.json")), specials)
-    result["chats"] = chats(fast, cases)
+    write_golden(folder, Tokenizer.from_file(str(folder / "tokenizer.json")), specials, chats(fast, cases))
+
+
+def write_sample() -> None:
+    folder = OUT / SAMPLE.name
+    folder.mkdir(exist_ok=True)
+    cases = [(CHAT, {"add_generation_prompt": True}), ([SYSTEM, *CHAT], {})]
+    tok = Tokenizer.from_file(str(SAMPLE / "tokenizer.json"))
+    write_golden(folder, tok, ["<|endoftext|>"], chats(AutoTokenizer.from_pretrained(SAMPLE), cases))
+
+
+def write_golden(folder: Path, tok: Tokenizer, specials: list[str], rendered: list[dict]) -> None:
+    result = {**golden(tok, specials), "chats": rendered}
     (folder / "golden.json").write_text(json.dumps(result, ensure_ascii=True) + "\n")
-    print(f"{name}: {result['vocabSize']} tokens, {sum(f.stat().st_size for f in folder.iterdir()):,} bytes")
+    print(f"{folder.name}: {result['vocabSize']} tokens, {sum(f.stat().st_size for f in folder.iterdir()):,} bytes")
 
 
 def main() -> None:
@@ -265,6 +278,7 @@ def main() -> None:
     mixtral_cases = [(CHAT, {}), (CHAT[:2], {"add_generation_prompt": True})]
     write("mixtral", mixtral(), ["<s>", "</s>"], names, MIXTRAL, mixtral_cases)
     write("metaspace", metaspace(), ["</s>"], names, None, [])
+    write_sample()
 
 
 if __name__ == "__main__":

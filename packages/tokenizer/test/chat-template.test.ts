@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Tokenizer, TokenizerError } from "../src/index.js";
 import { goldenOf, textOf, tokenizerOf } from "./fixtures.js";
 
-describe.each(["qwen", "mixtral"] as const)("%s agrees with transformers", (name) => {
+describe.each(["qwen", "mixtral", "sample-afmoe"] as const)("%s agrees with transformers", (name) => {
   test.each(goldenOf(name).chats)("$options", async ({ messages, options, text }) => {
     const { add_generation_prompt: addGenerationPrompt, tools, ...variables } = options;
     const tokenizer = await tokenizerOf(name);

@@ -10,11 +10,12 @@ export interface Golden {
   chats: { messages: ChatMessage[]; options: Record<string, unknown>; text: string }[];
 }
 
-export const NAMES = ["qwen", "llama3", "mixtral", "metaspace"] as const;
+export const NAMES = ["qwen", "llama3", "mixtral", "metaspace", "sample-afmoe"] as const;
 export type Name = (typeof NAMES)[number];
 
+/** The folder with a tokenizer's files. The sample model has its own. */
 export function folderOf(name: Name): string {
-  return fileURLToPath(new URL(`./__fixtures__/${name}`, import.meta.url));
+  return pathOf(name === "sample-afmoe" ? "../../../models/sample-afmoe" : `./__fixtures__/${name}`);
 }
 
 export function textOf(name: Name, file: string): string {
@@ -26,5 +27,9 @@ export function tokenizerOf(name: Name): Promise<Tokenizer> {
 }
 
 export function goldenOf(name: Name): Golden {
-  return JSON.parse(textOf(name, "golden.json"));
+  return JSON.parse(readFileSync(pathOf(`./__fixtures__/${name}/golden.json`), "utf8"));
+}
+
+function pathOf(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
 }

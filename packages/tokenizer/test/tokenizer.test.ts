@@ -26,7 +26,8 @@ describe.each(NAMES)("%s agrees with Python", (name) => {
 
 describe("any text comes back", async () => {
   const options = { numRuns: 300 };
-  const arbitrary = fc.string({ unit: "binary", maxLength: 40 });
+  // "▁" stands for a space in Mixtral's vocabulary, and comes back as one in Python too.
+  const arbitrary = fc.string({ unit: "binary", maxLength: 40 }).filter((text) => !text.includes("▁"));
   for (const name of ["llama3", "mixtral"] as const) {
     const tokenizer = await tokenizerOf(name);
     prop.prop([arbitrary], options)(name, (text) => {
@@ -128,7 +129,7 @@ describe("bad input", () => {
   test("a folder without tokenizer", async () => {
     const folder = folderOf("qwen").replace(/\/qwen$/, "");
     expect(await message(Tokenizer.fromFolder(folder))).toBe(
-      `${folder}: expected a file tokenizer.json, got llama3, metaspace, mixtral, qwen. ` +
+      `${folder}: expected a file tokenizer.json, got llama3, metaspace, mixtral, qwen, sample-afmoe. ` +
         "Copy tokenizer.json from the model's page into the folder.",
     );
   });
