@@ -37,10 +37,10 @@ if (homeless.length > 0) {
   throw new Error(`.dependency-cruiser.cjs: expected every package on a floor, got none for ${homeless.join(", ")}.`);
 }
 
-/** Every specifier that the packages' `exports` offer, such as `@mixtape/config`. */
+/** Every specifier that the packages offer, such as `@mixtape/config`, and their own private ones, such as `#files`. */
 const offered = present.flatMap((name) => {
-  const { name: fullName, exports = { ".": "" } } = manifestOf("packages", name);
-  return Object.keys(exports).map((subpath) => fullName + subpath.slice(1));
+  const { name: fullName, exports = { ".": "" }, imports = {} } = manifestOf("packages", name);
+  return [...Object.keys(exports).map((subpath) => fullName + subpath.slice(1)), ...Object.keys(imports)];
 });
 
 /** Test tools stand in the root package.json once, for the tests of all packages. */

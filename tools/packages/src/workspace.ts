@@ -13,11 +13,12 @@ export interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly [key: string]: unknown;
 }
 
-/** A folder under `packages/`. */
+/** A folder under `packages/` or `apps/`. */
 export interface Package {
   /** The folder's name: `config`. */
   readonly folder: string;
@@ -30,11 +31,19 @@ export function readManifest(path: string): Manifest {
   return JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Manifest;
 }
 
+function workspacesIn(parent: string): Package[] {
+  if (!existsSync(join(root, parent))) return [];
+  return readdirSync(join(root, parent))
+    .map((folder) => ({ folder, path: join(root, parent, folder) }))
+    .filter(({ path }) => existsSync(join(path, "package.json")))
+    .map((found) => ({ ...found, manifest: readManifest(found.path) }));
+}
+
 /** Every package, in the order of their names. */
-export const packages: readonly Package[] = readdirSync(join(root, "packages"))
-  .map((folder) => ({ folder, path: join(root, "packages", folder) }))
-  .filter(({ path }) => existsSync(join(path, "package.json")))
-  .map((found) => ({ ...found, manifest: readManifest(found.path) }));
+export const packages: readonly Package[] = workspacesIn("packages");
+
+/** Every app. */
+export const apps: readonly Package[] = workspacesIn("apps");
 
 /** The packages that users can install. */
 export const published = packages.filter(({ manifest }) => !manifest.private);

@@ -38,6 +38,7 @@ function addPackage(name: string, files: Record<string, string>, dependencies: s
     JSON.stringify({
       name: `@mixtape/${name}`,
       exports: { ".": "./dist/index.js" },
+      imports: { "#files": "./dist/index.js" },
       dependencies: all,
       devDependencies,
     }),
@@ -72,6 +73,7 @@ test.each([true, false])("each rule finds what breaks it, and nothing else (pack
   });
   add("safetensors", ["@mixtape/errors"], {
     "src/file-node.ts": 'import "node:fs";',
+    "src/private.ts": 'import "#files";',
     "src/platform/node.ts": 'import "node:fs";',
     "src/file.ts": 'import "node:fs"; import "@mixtape/errors";',
     "src/undeclared.ts": 'import "zod";',

@@ -1,10 +1,10 @@
 /** All packages are cast from one mould, and what is written in several places is the same everywhere. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { packages, published, readManifest, root } from "../src/workspace.js";
+import { apps, packages, published, readManifest, root } from "../src/workspace.js";
 
 const text = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
 const tsconfig = (...path: string[]) =>
@@ -61,9 +61,16 @@ describe.each(packages)("$manifest.name", ({ folder, path, manifest }) => {
   });
 });
 
+test("a command's file is there before the build: npm links no other", () => {
+  const files = [...packages, ...apps].flatMap(({ path, manifest }) =>
+    Object.values(manifest.bin ?? {}).map((file) => join(path, file)),
+  );
+  expect(files.filter((file) => file.includes("/dist/") || !existsSync(file))).toEqual([]);
+});
+
 test("a dependency has the same range in every package", () => {
   const ranges = new Map<string, Set<string>>();
-  for (const { manifest } of [...packages, { manifest: readManifest(root) }]) {
+  for (const { manifest } of [...packages, ...apps, { manifest: readManifest(root) }]) {
     for (const group of [manifest.dependencies, manifest.devDependencies, manifest.peerDependencies]) {
       for (const [name, range] of Object.entries(group ?? {}))
         ranges.set(name, (ranges.get(name) ?? new Set()).add(range));
