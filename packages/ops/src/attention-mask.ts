@@ -16,7 +16,7 @@ export interface AttentionMaskShape {
   readonly queries: number;
   /** S, at least L */
   readonly keys: number;
-  /** How many slots a query sees at most, its own included; null or absent for all. */
+  /** How many slots a query sees at most, its own included, so at least 1; null or absent for all. */
   readonly window?: number | null;
   /** Padding of the `keys` slots; null or absent where all are tokens. */
   readonly keyPadding?: KeyPadding | null;
@@ -40,11 +40,14 @@ export class AttentionMask {
   readonly keyPadding: KeyPadding | null;
   #additive: Tensor4D | undefined;
   #padding: Tensor2D | undefined;
+  #disposed = false;
 
-  /** @throws {OpsError} where there are fewer slots than queries, or the padding has another size. */
+  /** @throws {OpsError} where there are fewer slots than queries, the window is empty, or the padding has another size. */
   constructor({ queries, keys, window = null, keyPadding = null }: AttentionMaskShape) {
     if (keys < queries)
       throw new OpsError({ where: "AttentionMask", expected: `at least ${queries} keys`, got: `${keys}` });
+    if (window !== null && !(Number.isInteger(window) && window >= 1))
+      throw new OpsError({ where: "AttentionMask", expected: "a window of at least 1 slot", got: `${window}` });
     if (keyPadding && keyPadding.values.length !== keyPadding.rows * keys)
       throw new OpsError({
         where: "AttentionMask",
@@ -71,19 +74,28 @@ export class AttentionMask {
 
   /** `[B | 1, 1, L, S]`: 0 where a key is seen, the lowest float32 where not. Made once; belongs to the mask. */
   additive(): Tensor4D {
+    // A gradient may ask after that; then the tensor belongs to its tidy.
+    if (this.#disposed) return this.#writeOut();
     this.#additive ??= keep(this.#writeOut());
     return this.#additive;
   }
 
-  /** `[B, S]` int32, 1 for a token and 0 for padding, or undefined where nothing is padding. Belongs to the mask. */
+  /**
+   * `[B, S]` int32, 1 for a token and 0 for padding, or undefined where nothing is padding. Made once; belongs to the mask.
+   * @throws {OpsError} after the mask was disposed.
+   */
   padding(): Tensor2D | undefined {
     if (this.keyPadding === null) return undefined;
+    if (this.#disposed)
+      throw new OpsError({ where: "AttentionMask", expected: "a mask in use", got: "one that was disposed" });
     const { rows, values } = this.keyPadding;
     this.#padding ??= keep(tensor2d(Int32Array.from(values), [rows, this.keys], "int32"));
     return this.#padding;
   }
 
+  /** Frees the tensors. A gradient of what was computed before can still be taken. */
   dispose(): void {
+    this.#disposed = true;
     this.#additive?.dispose();
     this.#padding?.dispose();
     this.#additive = this.#padding = undefined;

@@ -1,5 +1,6 @@
 import { matMul, mul, reshape, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
 import { type Activation, activate } from "./activations.js";
+import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
@@ -16,8 +17,15 @@ const runGate = defineOp({
  *
  * @param gate any shape
  * @param up the same shape
+ * @throws {OpsError} where the shapes differ.
  */
 export function gate<T extends Tensor>(gate: T, up: T, activation: Activation): T {
+  if (gate.shape.join() !== up.shape.join())
+    throw new OpsError({
+      where: "gate",
+      expected: "two tensors of one shape",
+      got: `[${gate.shape}] and [${up.shape}]`,
+    });
   return runGate({ gate, up }, { activation }) as T;
 }
 
@@ -50,8 +58,10 @@ const run = defineOp({
  *
  * @param x `[…, hidden]`
  * @returns the shape of `x`
+ * @throws {OpsError} where shapes do not fit, or the matrices are not laid out alike.
  */
 export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, activation: Activation): T {
+  checkMatrices(x, weights);
   const inputs = {
     x: x as Tensor,
     gate: wholeTensor(weights.gate) as Tensor2D,
@@ -59,4 +69,27 @@ export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, activ
     down: wholeTensor(weights.down) as Tensor2D,
   };
   return run(inputs, { activation, transposed: weights.gate.layout === "transposed" }) as T;
+}
+
+function checkMatrices(x: Tensor, { gate, up, down }: GatedMlpWeights): void {
+  const [inner, width] = gate.shape;
+  const fits =
+    x.shape.at(-1) === width && up.shape.join() === gate.shape.join() && down.shape.join() === [width, inner].join();
+  if (!fits)
+    throw new OpsError({
+      where: "gatedMlp",
+      expected: "an input […, hidden], gate and up [intermediate, hidden], down [hidden, intermediate]",
+      got: [x, gate, up, down].map(({ shape }) => `[${shape}]`).join(", "),
+    });
+  checkLayouts("gatedMlp", { gate, up, down });
+}
+
+/** A fused kernel is told one layout for all three. */
+export function checkLayouts(where: string, { gate, up, down }: GatedMlpWeights): void {
+  if (up.layout !== gate.layout || down.layout !== gate.layout)
+    throw new OpsError({
+      where,
+      expected: "gate, up and down in one layout",
+      got: `${gate.layout}, ${up.layout} and ${down.layout}`,
+    });
 }

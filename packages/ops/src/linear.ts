@@ -27,12 +27,14 @@ type LinearAttributes = { transposed: boolean };
  * @param weight a matrix `[out, in]`
  * @param bias `[out]`
  * @returns `[…, out]`
- * @throws {OpsError} where the last axis of `x` is not the weight's `in`.
+ * @throws {OpsError} where the last axis of `x` is not the weight's `in`, or the bias is not `[out]`.
  */
 export function linear<T extends Tensor>(x: T, weight: Weight, bias?: Tensor1D): T {
   const [out, width] = weight.shape;
-  if (x.shape.at(-1) !== width)
-    throw new OpsError({ where: `linear [${out}, ${width}]`, expected: `an input […, ${width}]`, got: `[${x.shape}]` });
+  const where = `linear [${out}, ${width}]`;
+  if (x.shape.at(-1) !== width) throw new OpsError({ where, expected: `an input […, ${width}]`, got: `[${x.shape}]` });
+  if (bias && bias.shape.join() !== `${out}`)
+    throw new OpsError({ where, expected: `a bias [${out}]`, got: `[${bias.shape}]` });
   const inputs = { x: x as Tensor, weight: wholeTensor(weight) as Tensor2D, bias };
   return run(inputs, { transposed: weight.layout === "transposed" }) as T;
 }

@@ -87,16 +87,19 @@ function runRecorded<I extends OpInputs, A extends object, O extends Tensor>(
 /**
  * The gradients of `f` with respect to `xs`, given the gradient `dy` of its value. Zero where `f` does not use an `x`.
  *
- * It may be called while another gradient is computed, which `tf.grads` may not: tfjs has one tape, and a nested call clears it.
+ * It may be called in a custom gradient, on the way there and on the way back, where `tf.grads` may not: tfjs has one tape,
+ * which a nested call clears, and records nothing on the way there.
  */
 export function gradientsOf(f: () => Tensor, xs: Tensor[], dy: Tensor): Tensor[] {
   const { state } = engine();
-  const outer = state.activeTape;
+  const { activeTape, gradientDepth, kernelDepth } = state;
+  // On the way there all is a constant to the gradient outside: this one has a tape of its own.
+  if (kernelDepth > 0) state.gradientDepth = state.kernelDepth = 0;
   try {
     const { value, grads } = engine().gradients(f, xs, dy, true);
     value.dispose();
     return grads.map((grad, i) => grad ?? zerosLike(xs[i]!));
   } finally {
-    state.activeTape = outer;
+    Object.assign(state, { activeTape, gradientDepth, kernelDepth });
   }
 }

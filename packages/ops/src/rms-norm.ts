@@ -1,4 +1,5 @@
 import { add, mean, mul, rsqrt, square, type Tensor, type Tensor1D } from "@tensorflow/tfjs-core";
+import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
 
 const run = defineOp({
@@ -16,7 +17,14 @@ const run = defineOp({
  * @param x `[…, n]`
  * @param scale `[n]`
  * @returns the shape of `x`
+ * @throws {OpsError} where the scale is not as long as the last axis of `x`.
  */
 export function rmsNorm<T extends Tensor>(x: T, scale: Tensor1D, eps: number): T {
+  if (scale.shape.join() !== `${x.shape.at(-1)}`)
+    throw new OpsError({
+      where: "rmsNorm",
+      expected: `a scale [${x.shape.at(-1)}] for [${x.shape}]`,
+      got: `[${scale.shape}]`,
+    });
   return run({ x, scale }, { eps }) as T;
 }

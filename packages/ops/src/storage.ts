@@ -1,5 +1,5 @@
 import { type Dtype, fromFloat32, type TensorView, toFloat32, toFloat32Transposed } from "@mixtape/safetensors";
-import { getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { dispose, getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { logicalTensor, type Weight, type WeightRole, type WeightView } from "./weight.js";
 
@@ -7,11 +7,16 @@ import { logicalTensor, type Weight, type WeightRole, type WeightView } from "./
 export interface Storage {
   /** One line for a person: `"float32, matrices transposed"`. */
   readonly description: string;
-  /** Reads a view once and makes it a weight of this engine. */
+  /**
+   * Reads a view once and makes it a weight of this engine.
+   * @throws {OpsError} where the view has not the rank of the role: 1 for a vector, 2 for a matrix and a table, 3 for a stack.
+   */
   place(view: WeightView, role: WeightRole): Promise<Weight>;
   /** How many bytes a weight of that logical shape takes on this engine. */
   bytes(shape: readonly number[], role: WeightRole, dtype: Dtype): number;
 }
+
+const RANKS: Readonly<Record<WeightRole, number>> = { vector: 1, matrix: 2, table: 2, stack: 3 };
 
 /** What differs between engines that know only float32 tensors. */
 export interface FloatStorageOptions {
@@ -39,6 +44,8 @@ export class FloatStorage implements Storage {
   async place(view: WeightView, role: WeightRole): Promise<Weight> {
     const layout = role === "matrix" || role === "stack" ? this.#options.matrices : "plain";
     const { shape } = view;
+    if (shape.length !== RANKS[role])
+      throw new OpsError({ where: `a ${role}`, expected: `${RANKS[role]} axes`, got: `[${shape}]` });
     const parts = role === "stack" ? await this.#placeStack(view, layout) : [await decode(single(view), layout)];
     return { role, shape, layout, parts };
   }
@@ -52,12 +59,22 @@ export class FloatStorage implements Storage {
     const matrices = "views" in view ? view.views : Array.from({ length: view.shape[0]! }, (_, e) => view.at(e));
     if (this.#options.stacks === "together") return [await decodeTogether(matrices, layout)];
     const parts: Tensor[] = [];
-    for (const matrix of matrices) parts.push(await decode(matrix, layout));
+    try {
+      for (const matrix of matrices) parts.push(await decode(matrix, layout));
+    } catch (error) {
+      dispose(parts);
+      throw error;
+    }
     return parts;
   }
 }
 
-/** The logical values of one part of a weight (a stack that is stored apart has one per expert), encoded as `dtype`. */
+/**
+ * The logical values of one part of a weight (a stack that is stored apart has one per expert), encoded as `dtype`.
+ *
+ * @returns little endian bytes, row-major. On an engine that lives in JavaScript they may be the weight's own memory: to be
+ *   read, not written.
+ */
 export async function encodePart(weight: Weight, dtype: Dtype, part = 0): Promise<Uint8Array> {
   const logical = logicalTensor(weight, part);
   try {

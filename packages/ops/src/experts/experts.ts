@@ -1,7 +1,7 @@
 import { type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { Activation } from "../activations.js";
 import { OpsError } from "../errors.js";
-import type { GatedMlpWeights } from "../gated-mlp.js";
+import { checkLayouts, type GatedMlpWeights } from "../gated-mlp.js";
 import { defineOp, hasKernel } from "../op.js";
 import { stackedTensor, type Weight } from "../weight.js";
 import { dense } from "./dense.js";
@@ -45,7 +45,8 @@ const compositions = { sparse, gathered, dense };
  * @param stacks `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`
  * @param strategy how to run them; what suits the engine where absent. {@link expertsRuns} tells what ran.
  * @returns `[T, M]`
- * @throws {OpsError} where shapes do not fit, or `fused` is asked of an engine that has no such kernel.
+ * @throws {OpsError} where shapes do not fit, the stacks are not laid out alike, or `fused` is asked of an engine that has
+ *   no such kernel.
  */
 export function experts(
   routed: Routed,
@@ -58,37 +59,49 @@ export function experts(
   }),
 ): Tensor2D {
   checkShapes(routed, stacks);
+  checkLayouts("experts", stacks);
+  checkStrategy(strategy);
   countRun(strategy);
-  if (strategy !== "fused") return tidy(() => compositions[strategy](routed, stacks, activation));
-  if (!hasKernel(EXPERTS_KERNEL))
-    throw new OpsError({
-      where: "experts",
-      expected: `the strategy ${Object.keys(compositions).join(", ")}`,
-      got: `"fused"`,
-      fix: "The engine in use has no fused experts kernel",
-    });
-  const inputs = {
-    ...routed,
-    gate: stackedTensor(stacks.gate),
-    up: stackedTensor(stacks.up),
-    down: stackedTensor(stacks.down),
-  };
-  return fused(inputs, { activation, transposed: stacks.gate.layout === "transposed" });
+  return tidy(() => {
+    if (strategy !== "fused") return compositions[strategy](routed, stacks, activation);
+    const inputs = {
+      ...routed,
+      gate: stackedTensor(stacks.gate),
+      up: stackedTensor(stacks.up),
+      down: stackedTensor(stacks.down),
+    };
+    return fused(inputs, { activation, transposed: stacks.gate.layout === "transposed" });
+  });
+}
+
+function checkStrategy(strategy: ExpertsStrategy): void {
+  const here = hasKernel(EXPERTS_KERNEL);
+  if (strategy in compositions || (strategy === "fused" && here)) return;
+  throw new OpsError({
+    where: "experts",
+    expected: `the strategy ${Object.keys(compositions).join(", ")}${here ? ", fused" : ""}`,
+    got: JSON.stringify(strategy),
+    fix: strategy === "fused" ? "The engine in use has no fused experts kernel" : undefined,
+  });
 }
 
 function checkShapes({ x, indices, weights }: Routed, { gate, up, down }: GatedMlpWeights): void {
   const [t, m] = x.shape;
   const [e, i] = gate.shape;
   const fits =
+    t > 0 &&
     gate.shape.join() === [e, i, m].join() &&
     up.shape.join() === gate.shape.join() &&
     down.shape.join() === [e, m, i].join() &&
     indices.shape[0] === t &&
+    indices.dtype === "int32" &&
     weights.shape.join() === indices.shape.join();
   if (!fits)
     throw new OpsError({
       where: "experts",
-      expected: "x [T, M], indices and weights [T, K], gate and up [E, I, M], down [E, M, I]",
-      got: [x, indices, weights, gate, up, down].map(({ shape }) => `[${shape}]`).join(", "),
+      expected: "x [T, M], int32 indices and weights [T, K], gate and up [E, I, M], down [E, M, I], T at least 1",
+      got:
+        [x, indices, weights, gate, up, down].map(({ shape }) => `[${shape}]`).join(", ") +
+        `, indices ${indices.dtype}`,
     });
 }

@@ -28,9 +28,9 @@ export const attentionKernel: HostKernel = {
           const to = (row * l + query) * h * d + head * d;
           const isToken = padding && padding.subarray(row * s, (row + 1) * s);
           const total = weigh(scores, q, at, k, group, d, seen, scale, isToken);
-          if (total > 0) mix(y, to, scores, v, group, d, seen, 1 / total);
           // A query that sees nothing is padding itself: like the reference, it attends to every slot evenly.
-          else mix(y, to, scores.fill(1), v, group, d, { from: 0, to: s }, 1 / s);
+          if (total === 0) mix(y, to, scores.fill(1), v, group, d, { from: 0, to: s }, 1 / s);
+          else mix(y, to, scores, v, group, d, seen, 1 / total);
         }
       }
     }
@@ -40,7 +40,10 @@ export const attentionKernel: HostKernel = {
 
 type Range = { readonly from: number; readonly to: number };
 
-/** Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum: 0 where none is seen. */
+/**
+ * Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum: 0 where none is seen, and NaN
+ * where a score is not a number.
+ */
 function weigh(
   scores: Float32Array,
   q: Float32Array,
@@ -53,18 +56,20 @@ function weigh(
   isToken: Int32Array | undefined,
 ): number {
   let largest = -Infinity;
+  let seesNone = true;
   for (let key = from; key < to; key++) {
     if (isToken && isToken[key] === 0) {
       scores[key] = -Infinity;
       continue;
     }
+    seesNone = false;
     const row = group + key * d;
     let dot = 0;
     for (let i = 0; i < d; i++) dot += q[at + i]! * k[row + i]!;
     scores[key] = dot * scale;
     if (scores[key]! > largest) largest = scores[key]!;
   }
-  if (largest === -Infinity) return 0;
+  if (seesNone) return 0;
   let total = 0;
   for (let key = from; key < to; key++) {
     scores[key] = Math.exp(scores[key]! - largest);

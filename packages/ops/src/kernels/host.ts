@@ -1,4 +1,11 @@
-import { getKernel, type KernelBackend, registerKernel, type TensorInfo, type TypedArray, util } from "@tensorflow/tfjs-core";
+import {
+  getKernel,
+  type KernelBackend,
+  registerKernel,
+  type TensorInfo,
+  type TypedArray,
+  util,
+} from "@tensorflow/tfjs-core";
 import { multiplyOnHost } from "./multiply-on-host.js";
 
 /** What a kernel written in TypeScript needs of an engine whose tensors lie in memory that JavaScript reads. */

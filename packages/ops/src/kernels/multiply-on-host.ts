@@ -16,7 +16,14 @@ export function multiplyOnHost(host: Host, x: TensorInfo, weight: TensorInfo, tr
 }
 
 /** `y[r, c] = x[r] · w[c]` */
-function dotRows(x: Float32Array, w: Float32Array, y: Float32Array, rows: number, width: number, columns: number): void {
+function dotRows(
+  x: Float32Array,
+  w: Float32Array,
+  y: Float32Array,
+  rows: number,
+  width: number,
+  columns: number,
+): void {
   const tail = width - (width % 4);
   for (let row = 0; row < rows; row++) {
     const a = row * width;
@@ -39,7 +46,14 @@ function dotRows(x: Float32Array, w: Float32Array, y: Float32Array, rows: number
 }
 
 /** `y[r] = Σ_i x[r, i] · w[i]` */
-function addRows(x: Float32Array, w: Float32Array, y: Float32Array, rows: number, width: number, columns: number): void {
+function addRows(
+  x: Float32Array,
+  w: Float32Array,
+  y: Float32Array,
+  rows: number,
+  width: number,
+  columns: number,
+): void {
   const sums = new Float64Array(columns);
   for (let row = 0; row < rows; row++) {
     sums.fill(0);
