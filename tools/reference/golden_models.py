@@ -20,6 +20,16 @@ MODELS = {
     "qwen3-moe": (transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM),
     "afmoe": (transformers.AfmoeConfig, transformers.AfmoeForCausalLM),
 }
+
+
+def classes_of(family: str) -> tuple[type, type]:
+    """The configuration and the causal language model of a family, or of any `model_type` that transformers knows."""
+    if family in MODELS:
+        return MODELS[family]
+    config_class = transformers.CONFIG_MAPPING[family]
+    return config_class, transformers.MODEL_FOR_CAUSAL_LM_MAPPING[config_class]
+
+
 EAGER = dict(attn_implementation="eager", experts_implementation="eager")
 NEW_TOKENS = 64
 # An agreement of 1e-4 must never turn on a tie: the last expert in and the first one out differ by this much in what
@@ -50,7 +60,7 @@ def write_case(case: Case, out: Path) -> str:
 
 
 def _write_with_seed(case: Case, seed: int, out: Path) -> str:
-    config_class, model_class = MODELS[case.family]
+    config_class, model_class = classes_of(case.family)
     config = config_class(**copy.deepcopy(case.config))
     source = model_class._from_config(config, dtype=torch.float32, **EAGER).eval()
     golden_weights.fill(source, seed)

@@ -21,6 +21,8 @@ GAINS = {
     "router.gate.weight": 2.0,
     "lm_head.weight": 2.0,
 }
+# Of projections that only one family has.
+OTHER_GAIN = 1.5
 
 
 def fill(model: torch.nn.Module, seed: int) -> None:
@@ -53,4 +55,6 @@ def _shape_noise(name: str, noise: torch.Tensor, config) -> torch.Tensor:
     for suffix, gain in GAINS.items():
         if name.endswith(suffix):
             return noise * gain * noise.shape[-1] ** -0.5
-    raise ValueError(f"no rule for the parameter {name}")
+    if noise.dim() == 1:
+        raise ValueError(f"no rule for the vector {name}")
+    return noise * OTHER_GAIN * noise.shape[-1] ** -0.5

@@ -135,11 +135,13 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    */
   async savePretrained(folder: string, { dtype, files, ...options }: SaveOptions = {}): Promise<void> {
     const config = { ...this.config, dtype: dtype ? (CONFIG_DTYPES[dtype] ?? this.config.dtype) : this.config.dtype };
-    const json = `${JSON.stringify(this.#class.config.toJSON(config), null, 2)}\n`;
-    const generation = `${JSON.stringify(generationConfig.toJSON(this.generationConfig), null, 2)}\n`;
     await writeCheckpoint(folder, this.tensorsToWrite(dtype), {
       ...options,
-      files: { "config.json": json, "generation_config.json": generation, ...files },
+      files: {
+        "config.json": this.#class.config.stringify(config),
+        "generation_config.json": generationConfig.stringify(this.generationConfig),
+        ...files,
+      },
     });
   }
 

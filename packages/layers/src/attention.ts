@@ -38,7 +38,8 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
   readonly vProj: Linear;
   readonly oProj: Linear;
 
-  constructor(config: C, layer: number) {
+  /** @param options.outputBias whether `oProj` has a bias; as `attentionBias` says where absent. */
+  constructor(config: C, layer: number, { outputBias = config.attentionBias } = {}) {
     super();
     this.config = config;
     this.layer = layer;
@@ -46,7 +47,7 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
     this.qProj = new Linear(hiddenSize, numAttentionHeads * headDim, { bias });
     this.kProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias });
     this.vProj = new Linear(hiddenSize, numKeyValueHeads * headDim, { bias });
-    this.oProj = new Linear(numAttentionHeads * headDim, hiddenSize, { bias });
+    this.oProj = new Linear(numAttentionHeads * headDim, hiddenSize, { bias: outputBias });
   }
 
   /** @param x `[B, L, M]` @returns `[B, L, M]` */

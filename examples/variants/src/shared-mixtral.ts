@@ -1,0 +1,31 @@
+import { type ConfigOf, count, defineConfig } from "@mixtape/config";
+import { type MoeBlock, SharedExpertsMoeBlock } from "@mixtape/layers";
+import { MixtralDecoderLayer, MixtralForCausalLM, MixtralModel, mixtralConfig } from "@mixtape/mixtral";
+
+const sharedMixtralConfig = defineConfig({
+  modelType: "shared-mixtral",
+  extends: mixtralConfig,
+  fields: { numSharedExperts: count().default(1) },
+});
+type SharedMixtralConfig = ConfigOf<typeof sharedMixtralConfig>;
+
+/** Mixtral with experts that every token goes to, beside those that it is routed to. */
+export class SharedMixtralForCausalLM extends MixtralForCausalLM<SharedMixtralConfig> {
+  static override readonly config = sharedMixtralConfig;
+
+  protected override buildModel(config: SharedMixtralConfig): SharedMixtralModel {
+    return new SharedMixtralModel(config);
+  }
+}
+
+class SharedMixtralModel extends MixtralModel<SharedMixtralConfig> {
+  protected override buildLayer(config: SharedMixtralConfig, layer: number): SharedMixtralLayer {
+    return new SharedMixtralLayer(config, layer);
+  }
+}
+
+class SharedMixtralLayer extends MixtralDecoderLayer<SharedMixtralConfig> {
+  protected override buildMoe(config: SharedMixtralConfig, layer: number): MoeBlock {
+    return new SharedExpertsMoeBlock(config, this.buildRouter(config, layer));
+  }
+}
