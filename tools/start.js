@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const root = here("..");
-const app = here("../apps/sample-generate/dist/main.js");
+const app = here("../apps/sample-generate/bin/sample-generate.js");
 
 /** The app's arguments: those given, and the defaults for what they leave out. */
 function withDefaults(/** @type {string[]} */ given) {
