@@ -34,8 +34,7 @@ export const qwen2MoeConfig = defineConfig({
   },
   keys: { numExperts: ["num_experts", "num_local_experts"] },
   derive: (c) => {
-    const isSparse = (layer: number) =>
-      !c.mlpOnlyLayers?.includes(layer) && (layer + 1) % c.decoderSparseStep === 0;
+    const isSparse = (layer: number) => !c.mlpOnlyLayers?.includes(layer) && (layer + 1) % c.decoderSparseStep === 0;
     return {
       slidingWindow: null,
       layerTypes: uniformLayerTypes({ ...c, slidingWindow: null }),
