@@ -7,7 +7,7 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { mustRun } from "./run.js";
 
@@ -114,7 +114,7 @@ async function build(folder, library, project) {
   const deps = join(folder, "deps");
   await rm(deps, { recursive: true, force: true });
   await mkdir(join(deps, "lib"), { recursive: true });
-  await symlink(join(library, "include"), join(deps, "include"));
+  await symlink(relative(deps, join(library, "include")), join(deps, "include"));
   for (const [name, target] of [
     ["libtensorflow_cc.so.2", "libtensorflow_cc.so.2"],
     ["libtensorflow_framework.so.2", "libtensorflow_framework.so.2"],
@@ -122,7 +122,7 @@ async function build(folder, library, project) {
     ["libtensorflow_framework.so", "libtensorflow_framework.so.2"],
     [EXPECTED_LIBRARY, "libtensorflow_cc.so.2"],
   ]) {
-    await symlink(join(library, "lib", String(target)), join(deps, "lib", String(name)));
+    await symlink(relative(join(deps, "lib"), join(library, "lib", String(target))), join(deps, "lib", String(name)));
   }
   // Names no download: that a library is named at all makes the script build from source.
   await writeFile(join(folder, "scripts", "custom-binary.json"), JSON.stringify({ "tf-lib": "unused" }));

@@ -88,18 +88,22 @@ async function test(names, env) {
 function packagesWithEngines() {
   return readdirSync(PACKAGES).filter((name) => {
     const folder = join(PACKAGES, name);
+    const tests = typescriptIn(join(folder, "test"));
+    if (!tests.some((file) => file.endsWith(".test.ts"))) return false;
     const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
     const known = Object.keys({ ...dependencies, ...devDependencies });
     return (
-      known.includes("@mixtape/engine") || known.includes("@mixtape/testing") || readsEngines(join(folder, "test"))
+      known.includes("@mixtape/engine") ||
+      known.includes("@mixtape/testing") ||
+      tests.some((file) => readFileSync(file, "utf8").includes(ENGINES))
     );
   });
 }
 
-/** @param {string} tests */
-function readsEngines(tests) {
-  const files = existsSync(tests) ? readdirSync(tests, { recursive: true, encoding: "utf8" }) : [];
-  return files.some((file) => file.endsWith(".ts") && readFileSync(join(tests, file), "utf8").includes(ENGINES));
+/** @param {string} folder */
+function typescriptIn(folder) {
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+  return names.filter((name) => name.endsWith(".ts")).map((name) => join(folder, name));
 }
 
 main(process.argv.slice(2)).catch((/** @type {Error} */ error) => {
