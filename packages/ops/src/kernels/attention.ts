@@ -26,7 +26,7 @@ export const attentionKernel: HostKernel = {
           const seen = { from: window === null ? 0 : Math.max(0, slot - window + 1), to: slot + 1 };
           const at = ((row * h + head) * l + query) * d;
           const to = (row * l + query) * h * d + head * d;
-          const isToken = padding && padding.subarray(row * s, (row + 1) * s);
+          const isToken = padding?.subarray(row * s, (row + 1) * s);
           const total = weigh(scores, q, at, k, group, d, seen, scale, isToken);
           // A query that sees nothing is padding itself: like the reference, it attends to every slot evenly.
           if (total === 0) mix(y, to, scores.fill(1), v, group, d, { from: 0, to: s }, 1 / s);

@@ -1,0 +1,7 @@
+import { ATTENTION } from "./attention-cases.js";
+import type { OpEntry } from "./cases.js";
+import { EXPERTS } from "./experts-cases.js";
+import { SIMPLE } from "./simple-cases.js";
+
+/** Every op with the ways to use it. */
+export const CATALOGUE: readonly OpEntry[] = [...SIMPLE, ATTENTION, ...EXPERTS];

@@ -1,0 +1,34 @@
+/** What a fused kernel is given: the part of an op's contract that engines write kernels against. */
+export interface Contract {
+  readonly op: string;
+  readonly kernel: string;
+  readonly inputs: readonly string[];
+  /** Inputs that may be absent. */
+  readonly optional: readonly string[];
+  readonly attributes: readonly string[];
+}
+
+/** The contracts of all ops, as README.md lists them. */
+export const CONTRACTS: readonly Contract[] = [
+  contract("linear", "MixtapeLinear", "x, weight, bias?", "transposed"),
+  contract("embedding", "MixtapeEmbedding", "ids, weight", "transposed"),
+  contract("rmsNorm", "MixtapeRmsNorm", "x, scale", "eps"),
+  contract("rotary", "MixtapeRotary", "x, cos, sin", ""),
+  contract("attention", "MixtapeAttention", "q, k, v, padding?", "scale, window, mask"),
+  contract("gate", "MixtapeGate", "gate, up", "activation"),
+  contract("gatedMlp", "MixtapeGatedMlp", "x, gate, up, down", "activation, transposed"),
+  contract("experts", "MixtapeExperts", "x, indices, weights, gate, up, down", "activation, transposed"),
+  contract("topKIndices", "MixtapeTopKIndices", "scores", "k"),
+  contract("takeAlong", "MixtapeTakeAlong", "x, indices", ""),
+];
+
+function contract(op: string, kernel: string, inputs: string, attributes: string): Contract {
+  const names = inputs.split(", ");
+  return {
+    op,
+    kernel,
+    inputs: names.filter((name) => !name.endsWith("?")),
+    optional: names.filter((name) => name.endsWith("?")).map((name) => name.slice(0, -1)),
+    attributes: attributes === "" ? [] : attributes.split(", "),
+  };
+}

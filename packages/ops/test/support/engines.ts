@@ -1,0 +1,38 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { env, removeBackend, setBackend } from "@tensorflow/tfjs-core";
+import { registerHostKernels } from "../../src/index.js";
+
+/** The tfjs backends that these tests run on: those of CI, or what `MIXTAPE_TEST_ENGINES` lists. */
+export const ENGINES: readonly string[] = (process.env.MIXTAPE_TEST_ENGINES ?? "cpu,wasm").split(",");
+
+const require = createRequire(import.meta.url);
+
+/** `engine` stands above this package, so the backends are set up here by hand. */
+const LOADERS: Record<string, () => Promise<unknown>> = {
+  cpu: () => import("@tensorflow/tfjs-backend-cpu"),
+  wasm: () => import("@tensorflow/tfjs-backend-wasm"),
+  tensorflow: async () => {
+    const util = require("node:util") as Record<string, unknown>;
+    util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+    util.isArray ??= Array.isArray;
+    process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
+    const folder = process.env.MIXTAPE_TFJS_NODE;
+    require(folder ? join(folder) : "@tensorflow/tfjs-node");
+  },
+};
+
+/** Makes a backend the one in use, with our kernels, and lets tfjs look for leaks in every kernel. */
+export async function useBackend(name: string): Promise<void> {
+  const load = LOADERS[name];
+  if (!load) throw new Error(`MIXTAPE_TEST_ENGINES: expected ${Object.keys(LOADERS).join(", ")}, got ${name}`);
+  env().set("PROD", true);
+  // On wasm a clone is a copy, and what a custom gradient saves would count as a leak.
+  env().set("IS_TEST", name !== "wasm");
+  await load();
+  if (!(await setBackend(name))) {
+    removeBackend(name);
+    throw new Error(`the backend ${name} does not start`);
+  }
+  registerHostKernels(name);
+}

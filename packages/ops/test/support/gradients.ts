@@ -1,0 +1,65 @@
+import { grads, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { type OpCase, runCase } from "./cases.js";
+import { normal, toTensor, toTensors, type Values } from "./values.js";
+
+/** The inputs of a case that have a gradient. */
+export function differentiable({ inputs }: OpCase): string[] {
+  return Object.keys(inputs).filter((name) => inputs[name]!.dtype === "float32");
+}
+
+/** A fixed gradient from above, zero where nobody reads the output. */
+export function upstreamOf(opCase: OpCase): Values {
+  const { shape } = runCase(opCase);
+  const { values } = normal(99, shape);
+  return { shape, dtype: "float32", values: values.map((value, i) => (opCase.reads?.(i) === false ? 0 : value)) };
+}
+
+/** The gradients of a case by tfjs, as tensors: one for each of {@link differentiable}. */
+export function gradientTensors(opCase: OpCase, tensors: Record<string, Tensor>, upstream: Tensor): Tensor[] {
+  const names = differentiable(opCase);
+  let release: (() => void) | undefined;
+  const f = (...xs: Tensor[]) => {
+    const prepared = opCase.prepare({ ...tensors, ...Object.fromEntries(names.map((name, i) => [name, xs[i]!])) });
+    release = prepared.release;
+    return prepared.run();
+  };
+  const gradients = grads(f)(
+    names.map((name) => tensors[name]!),
+    upstream,
+  );
+  release?.();
+  return gradients;
+}
+
+/** The same as values, by name. */
+export function gradientsOfCase(opCase: OpCase, upstream: Values): Record<string, Float32Array> {
+  return tidy(() => {
+    const gradients = gradientTensors(opCase, toTensors(opCase.inputs), toTensor(upstream));
+    const names = differentiable(opCase);
+    return Object.fromEntries(gradients.map((gradient, i) => [names[i]!, gradient.dataSync() as Float32Array]));
+  });
+}
+
+/** Half the distance of the two points of a difference. A power of two: adding it to a number near 1 rounds little. */
+const STEP = 2 ** -7;
+
+/** The gradients of a case by central differences of the ops's float32 output, summed in float64. */
+export function finiteDifferences(opCase: OpCase, upstream: Values): Record<string, Float32Array> {
+  const loss = (name: string, values: Float32Array): number => {
+    const inputs = { ...opCase.inputs, [name]: { ...opCase.inputs[name]!, values } };
+    let sum = 0;
+    runCase({ ...opCase, inputs }).values.forEach((value, i) => {
+      sum += value * upstream.values[i]!;
+    });
+    return sum;
+  };
+  const gradientOf = (name: string): Float32Array => {
+    const at = opCase.inputs[name]!.values as Float32Array;
+    return at.map((value, i) => {
+      const right = at.with(i, value + STEP);
+      const left = at.with(i, value - STEP);
+      return (loss(name, right) - loss(name, left)) / (right[i]! - left[i]!);
+    });
+  };
+  return Object.fromEntries(differentiable(opCase).map((name) => [name, gradientOf(name)]));
+}

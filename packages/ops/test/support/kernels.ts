@@ -1,0 +1,61 @@
+import {
+  fill,
+  getBackend,
+  getKernelsForBackend,
+  type KernelFunc,
+  registerKernel,
+  unregisterKernel,
+} from "@tensorflow/tfjs-core";
+
+/** The names of the fused kernels that the engine in use has. */
+export function fusedKernels(): string[] {
+  return getKernelsForBackend(getBackend())
+    .map(({ kernelName }) => kernelName)
+    .filter((name) => name.startsWith("Mixtape"))
+    .sort();
+}
+
+/** What a stand-in for a fused kernel was asked to do. */
+export interface KernelCall {
+  readonly inputs: readonly string[];
+  readonly attrs: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Runs `f` on the engine in use as if this were its only fused kernel. It gives 7 everywhere in a tensor of that shape, which
+ * no composition gives.
+ *
+ * @returns what `f` returned, and how the kernel was called meanwhile
+ */
+export function withStandIn<T>(
+  kernelName: string,
+  shape: readonly number[],
+  f: () => T,
+): { result: T; calls: KernelCall[] } {
+  const calls: KernelCall[] = [];
+  const backendName = getBackend();
+  const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
+    calls.push({ inputs: Object.keys(inputs).sort(), attrs: attrs ?? {} });
+    return fill([...shape], 7);
+  };
+  const result = composed(() => {
+    registerKernel({ kernelName, backendName, kernelFunc });
+    try {
+      return f();
+    } finally {
+      unregisterKernel(kernelName, backendName);
+    }
+  });
+  return { result, calls };
+}
+
+/** Runs `f` on the engine in use as if it had no fused kernel: every op is its composition. */
+export function composed<T>(f: () => T): T {
+  const kernels = getKernelsForBackend(getBackend()).filter(({ kernelName }) => kernelName.startsWith("Mixtape"));
+  for (const { kernelName, backendName } of kernels) unregisterKernel(kernelName, backendName);
+  try {
+    return f();
+  } finally {
+    for (const kernel of kernels) registerKernel(kernel);
+  }
+}

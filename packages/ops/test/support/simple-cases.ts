@@ -1,0 +1,155 @@
+import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+import {
+  type Activation,
+  embedding,
+  gate,
+  gatedMlp,
+  linear,
+  rmsNorm,
+  rotary,
+  takeAlong,
+  topKIndices,
+} from "../../src/index.js";
+import { type OpCase, type OpEntry, opCase } from "./cases.js";
+import { choices, floats, integers, normal, uniform, type Values } from "./values.js";
+import { type Placement, weightOf } from "./weights.js";
+
+const LAYOUTS: readonly Placement["layout"][] = ["plain", "transposed"];
+const ACTIVATIONS: readonly Activation[] = ["silu", "gelu", "gelu_pytorch_tanh", "relu"];
+
+/** The ops other than attention and experts. */
+export const SIMPLE: readonly OpEntry[] = [
+  { op: "linear", kernel: "MixtapeLinear", differentiable: true, cases: linearCases() },
+  { op: "embedding", kernel: "MixtapeEmbedding", differentiable: true, cases: embeddingCases() },
+  { op: "rmsNorm", kernel: "MixtapeRmsNorm", differentiable: true, cases: rmsNormCases() },
+  { op: "rotary", kernel: "MixtapeRotary", differentiable: true, cases: rotaryCases() },
+  { op: "gate", kernel: "MixtapeGate", differentiable: true, cases: ACTIVATIONS.map(gateCase) },
+  { op: "gatedMlp", kernel: "MixtapeGatedMlp", differentiable: true, cases: gatedMlpCases() },
+  { op: "takeAlong", kernel: "MixtapeTakeAlong", differentiable: true, cases: takeAlongCases() },
+  { op: "topKIndices", kernel: "MixtapeTopKIndices", differentiable: false, cases: topKCases() },
+];
+
+function linearCases(): OpCase[] {
+  const shapes = { "a vector": [4], "one row": [1, 4], rows: [3, 4], "batches of rows": [2, 3, 4] };
+  return LAYOUTS.flatMap((layout) =>
+    Object.entries(shapes).flatMap(([what, shape]) => {
+      const x = normal(1, shape);
+      const w = normal(2, [5, 4]);
+      return [
+        opCase(`${what}, ${layout}`, { x, w }, (t) => {
+          const weight = weightOf(t.w, "matrix", { layout });
+          return () => linear(t.x, weight);
+        }),
+        opCase(`${what}, ${layout}, bias`, { x, w, bias: normal(3, [5]) }, (t) => {
+          const weight = weightOf(t.w, "matrix", { layout });
+          return () => linear(t.x, weight, t.bias as Tensor1D);
+        }),
+      ];
+    }),
+  );
+}
+
+function embeddingCases(): OpCase[] {
+  return LAYOUTS.flatMap((layout) =>
+    Object.entries({ "one id": [4], "ids that repeat": [2, 0, 2, 6, 2] }).map(([what, ids]) =>
+      opCase(`${what}, ${layout}`, { ids: integers(ids), table: normal(1, [7, 3]) }, (t) => {
+        const weight = weightOf(t.table, layout === "plain" ? "table" : "matrix", { layout });
+        return () => embedding(t.ids as Tensor1D, weight);
+      }),
+    ),
+  );
+}
+
+function rmsNormCases(): OpCase[] {
+  const variants: [string, number[], number][] = [
+    ["one row", [1, 8], 1e-5],
+    ["hidden states", [2, 3, 8], 1e-6],
+    ["heads", [2, 2, 3, 4], 1e-5],
+    ["an eps that matters", [3, 8], 0.5],
+  ];
+  return variants.map(([what, shape, eps]) =>
+    opCase(what, { x: normal(1, shape), scale: normal(2, [shape.at(-1)!], { scale: 0.3, shift: 1 }) }, (t) => {
+      return () => rmsNorm(t.x, t.scale as Tensor1D, eps);
+    }),
+  );
+}
+
+function rotaryCases(): OpCase[] {
+  const variants: [string, number[], number, number][] = [
+    ["one token, one head", [1, 1, 1, 4], 1, 4],
+    ["rows that share their positions", [3, 2, 3, 4], 1, 4],
+    ["rows with positions of their own", [3, 2, 3, 4], 3, 4],
+    ["half of a head", [2, 2, 3, 8], 1, 4],
+    ["half of a head, positions of their own", [2, 2, 3, 8], 2, 4],
+  ];
+  return variants.map(([what, shape, rows, d]) => {
+    // Not cosines and sines of one angle: the op takes any two tables, and scaled ones.
+    const tables = { cos: normal(2, [rows, shape[2]!, d]), sin: normal(3, [rows, shape[2]!, d]) };
+    return opCase(what, { x: normal(1, shape), ...tables }, (t) => {
+      return () => rotary(t.x as Tensor4D, { cos: t.cos as Tensor3D, sin: t.sin as Tensor3D });
+    });
+  });
+}
+
+/** From −4 to 4 and far beyond, and nowhere near the kink of relu at 0. */
+function gateCase(activation: Activation): OpCase {
+  const spread = floats([-30, -4, -2.5, -1, -0.75, -0.3, -0.1, 0.1, 0.3, 0.75, 1, 2.5, 4, 30], [2, 7]);
+  return opCase(activation, { gate: spread, up: normal(1, [2, 7]) }, (t) => () => gate(t.gate, t.up, activation));
+}
+
+function gatedMlpCases(): OpCase[] {
+  const inputs = (shape: number[]): Record<"x" | "gate" | "up" | "down", Values> => ({
+    x: normal(1, shape),
+    gate: normal(2, [5, 4], { scale: 0.7 }),
+    up: normal(3, [5, 4], { scale: 0.7 }),
+    down: normal(4, [4, 5], { scale: 0.7 }),
+  });
+  const one = (what: string, shape: number[], layout: Placement["layout"], activation: Activation) =>
+    opCase(`${what}, ${layout}, ${activation}`, inputs(shape), ({ x, ...matrices }) => {
+      const weights = {
+        gate: weightOf(matrices.gate, "matrix", { layout }),
+        up: weightOf(matrices.up, "matrix", { layout }),
+        down: weightOf(matrices.down, "matrix", { layout }),
+      };
+      return () => gatedMlp(x, weights, activation);
+    });
+  return [
+    ...LAYOUTS.flatMap((layout) => ACTIVATIONS.map((activation) => one("rows", [3, 4], layout, activation))),
+    one("one token", [1, 1, 4], "transposed", "silu"),
+    one("batches of rows", [2, 2, 4], "plain", "silu"),
+  ];
+}
+
+function takeAlongCases(): OpCase[] {
+  const variants: [string, number, number, number][] = [
+    ["one row, one column", 1, 1, 4],
+    ["some columns", 3, 2, 5],
+    ["all columns", 3, 4, 4],
+  ];
+  return variants.map(([what, t, k, e]) =>
+    opCase(what, { x: normal(1, [t, e]), indices: choices(2, t, k, e) }, ({ x, indices }) => {
+      return () => takeAlong(x as Tensor2D, indices as Tensor2D);
+    }),
+  );
+}
+
+function topKCases(): OpCase[] {
+  const next = uniform(5);
+  // Few different values, so that many are equal.
+  const coarse = (t: number, e: number) =>
+    floats(
+      Array.from({ length: t * e }, () => Math.floor(next() * 4)),
+      [t, e],
+    );
+  const variants: [string, Values, number][] = [
+    ["one token, k = 1", normal(1, [1, 6]), 1],
+    ["k = E", normal(2, [3, 6]), 6],
+    ["all equal", floats(new Array(8).fill(0.5), [1, 8]), 5],
+    ["ties", coarse(4, 16), 5],
+    ["256 experts", normal(3, [3, 256]), 8],
+    ["256 experts, ties", coarse(3, 256), 12],
+  ];
+  return variants.map(([what, scores, k]) =>
+    opCase(what, { scores }, (t) => () => topKIndices(t.scores as Tensor2D, k)),
+  );
+}
