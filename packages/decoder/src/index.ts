@@ -10,7 +10,17 @@ export { type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export { type LoadContext, type LoadOptions, type LoadProgress, loadParameters } from "./load.js";
 export { LoadBalancedCausalLM, type LoadBalancedConfig } from "./load-balanced-causal-lm.js";
 export { causalLoss, loadBalancingLoss } from "./losses.js";
-export { type ExpertNames, expertRules, type NameRule, type Place, partOf, perExpert, rule, tensor } from "./names.js";
+export {
+  type ExpertNames,
+  expertRules,
+  type NameRule,
+  type OwnPlace,
+  type Place,
+  partOf,
+  perExpert,
+  rule,
+  tensor,
+} from "./names.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { tensorsToWrite } from "./save.js";

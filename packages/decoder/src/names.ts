@@ -8,31 +8,35 @@
 
 /** Where the values of a parameter lie on disk, relative to the part of its name that the rule does not cover. */
 export type Place =
+  | OwnPlace
+  /** Equal part `part` of `of` along the second axis of one tensor. */
+  | { readonly kind: "part"; readonly name: string; readonly part: number; readonly of: number };
+
+/** A place that holds one parameter and nothing else, so that it can be saved there. */
+export type OwnPlace =
   /** One tensor, as it is. */
   | { readonly kind: "tensor"; readonly name: string }
   /** One tensor per index of the first axis: `*` in the name is the index. */
-  | { readonly kind: "stack"; readonly name: string }
-  /** Equal part `part` of `of` along the second axis of one tensor. */
-  | { readonly kind: "part"; readonly name: string; readonly part: number; readonly of: number };
+  | { readonly kind: "stack"; readonly name: string };
 
 /** For parameters whose name ends with `param`: where they lie. */
 export interface NameRule {
   readonly param: string;
   /** The first is where it is saved; all are accepted. */
-  readonly places: readonly [Place, ...Place[]];
+  readonly places: readonly [OwnPlace, ...Place[]];
 }
 
 /** One tensor of that name. */
-export const tensor = (name: string): Place => ({ kind: "tensor", name });
+export const tensor = (name: string): OwnPlace => ({ kind: "tensor", name });
 
 /** One tensor per expert; `*` is the expert. */
-export const perExpert = (name: string): Place => ({ kind: "stack", name });
+export const perExpert = (name: string): OwnPlace => ({ kind: "stack", name });
 
 /** Equal part `part` of `of` along the second axis, as gate and up lie in `gate_up_proj` `[E, 2I, M]`. */
 export const partOf = (name: string, part: number, of: number): Place => ({ kind: "part", name, part, of });
 
 /** The parameter `param` lies at the first place, or at one of the others. */
-export const rule = (param: string, ...places: [Place, ...Place[]]): NameRule => ({ param, places });
+export const rule = (param: string, ...places: [OwnPlace, ...Place[]]): NameRule => ({ param, places });
 
 /**
  * Rules for the experts of an MoE block at `block` in memory: one matrix per expert on disk, under the names given, or the
@@ -40,7 +44,7 @@ export const rule = (param: string, ...places: [Place, ...Place[]]): NameRule =>
  */
 export function expertRules({ block = "mlp", disk = block, gate, up, down }: ExpertNames): NameRule[] {
   const fused = (name: string): string => `${block}.experts.${name}`;
-  const one = (name: string): Place => perExpert(`${disk}.experts.*.${name}.weight`);
+  const one = (name: string): OwnPlace => perExpert(`${disk}.experts.*.${name}.weight`);
   return [
     rule(`${block}.experts.gate_proj`, one(gate), partOf(fused("gate_up_proj"), 0, 2)),
     rule(`${block}.experts.up_proj`, one(up), partOf(fused("gate_up_proj"), 1, 2)),
@@ -60,11 +64,11 @@ export interface ExpertNames {
 }
 
 /** Where a parameter lies, with whole names. */
-export function placesOf(name: string, rules: readonly NameRule[]): readonly [Place, ...Place[]] {
+export function placesOf(name: string, rules: readonly NameRule[]): NameRule["places"] {
   const found = rules.find(({ param }) => name === param || name.endsWith(`.${param}`));
   if (!found) return [{ kind: "tensor", name }];
   const prefix = name.slice(0, name.length - found.param.length);
-  return found.places.map((place) => ({ ...place, name: prefix + place.name })) as [Place, ...Place[]];
+  return found.places.map((place) => ({ ...place, name: prefix + place.name })) as [OwnPlace, ...Place[]];
 }
 
 /** The names on disk of a place that holds `count` matrices, if it is a stack. */

@@ -1,5 +1,5 @@
 import type { Module, Param } from "@mixtape/layers";
-import { encodePart } from "@mixtape/ops";
+import { encodeWeight } from "@mixtape/ops";
 import type { Dtype, TensorToWrite } from "@mixtape/safetensors";
 import { type NameRule, namesAt, placesOf } from "./names.js";
 
@@ -22,5 +22,5 @@ export function* tensorsToWrite(
 }
 
 function toWrite(name: string, shape: readonly number[], param: Param, dtype: Dtype, index?: number): TensorToWrite {
-  return { name, dtype, shape, bytes: () => encodePart(param.weight, dtype, index) };
+  return { name, dtype, shape, bytes: () => encodeWeight(param.weight, dtype, index) };
 }

@@ -1,4 +1,4 @@
-import { type Activation, experts, type Routed } from "@mixtape/ops";
+import { type Activation, type ExpertsStrategy, experts, type Routed } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import type { MlpConfig } from "./gated-mlp.js";
 import { Module } from "./module.js";
@@ -22,9 +22,12 @@ export class Experts extends Module {
     this.#activation = hiddenAct;
   }
 
-  /** @returns `[T, M]`, each token's experts weighted and summed */
-  forward(routed: Routed): Tensor2D {
+  /**
+   * @param strategy how to run them; what suits the engine where absent
+   * @returns `[T, M]`, each token's experts weighted and summed
+   */
+  forward(routed: Routed, strategy?: ExpertsStrategy): Tensor2D {
     const stacks = { gate: this.gateProj.weight, up: this.upProj.weight, down: this.downProj.weight };
-    return experts(routed, stacks, this.#activation);
+    return experts(routed, stacks, this.#activation, strategy);
   }
 }

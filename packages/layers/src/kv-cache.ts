@@ -1,4 +1,4 @@
-import { concat, dispose, gather, keep, slice, type Tensor4D, tensor1d } from "@tensorflow/tfjs-core";
+import { concat, dispose, gather, keep, slice, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 
 /** Keys and values of one layer, `[B, G, S, D]` each. */
@@ -7,8 +7,9 @@ type Stored = { readonly keys: Tensor4D; readonly values: Tensor4D };
 /**
  * The keys and values of tokens that a model has seen, so that the next token costs one step and not the whole text.
  *
- * Layers with a window keep the `window − 1` latest tokens, which is all that the next token can see of the past; the others
- * keep everything. The cache owns its tensors: dispose it.
+ * Layers without a window keep everything. Those with one keep the tokens that were added last and the `window − 1` before
+ * them: all that the next token can see of the past, also after the last addition is taken back with `crop`. The cache owns
+ * its tensors: dispose it.
  */
 export class KVCache {
   readonly #windows: readonly (number | null)[];
@@ -27,29 +28,32 @@ export class KVCache {
     return Math.min(...this.#seen);
   }
 
-  /** How many tokens of the past layer `layer` still holds. */
+  /** How many tokens of the past the next token of layer `layer` attends to. */
   heldBy(layer: number): number {
-    return this.#stored[layer]?.keys.shape[2] ?? 0;
+    return Math.min(this.#slots(layer), this.#mostHeld(layer));
   }
 
   /**
-   * Adds the keys and values of new tokens to a layer.
+   * Adds the keys and values of new tokens to a layer. Inside `tf.tidy`, as in a forward pass; the cache keeps what it needs.
    * @param keys `[B, G, L, D]` @param values `[B, G, L, D]`
    * @returns what the new tokens attend with: those that the layer held, then the new, `[B, G, held + L, D]`
    * @throws {LayersError} where the batch differs from the cache's.
    */
   append(layer: number, keys: Tensor4D, values: Tensor4D): Stored {
-    const past = this.#stored[layer];
-    if (past && past.keys.shape[0] !== keys.shape[0])
+    const stored = this.#stored[layer];
+    if (stored && stored.keys.shape[0] !== keys.shape[0])
       throw new LayersError({
         where: "KVCache",
-        expected: `${past.keys.shape[0]} rows, as in the cache`,
+        expected: `${stored.keys.shape[0]} rows, as in the cache`,
         got: `${keys.shape[0]}`,
         fix: "Use one cache per batch",
       });
-    const all = past
-      ? { keys: concat([past.keys, keys], 2), values: concat([past.values, values], 2) }
-      : { keys, values };
+    const held = this.heldBy(layer);
+    const join = (past: Tensor4D, added: Tensor4D): Tensor4D => concat([lastSlots(past, held), added], 2);
+    const all =
+      stored && held > 0
+        ? tidy(() => ({ keys: join(stored.keys, keys), values: join(stored.values, values) }))
+        : { keys, values };
     this.#store(layer, all, this.#seen[layer]! + keys.shape[2]);
     return all;
   }
@@ -59,20 +63,18 @@ export class KVCache {
    * @throws {LayersError} where a window has slid past what would be needed.
    */
   crop(length: number): void {
+    const fewest = Math.max(...this.#windows.map((_, layer) => this.#fewestLeft(layer)));
+    if (length < fewest)
+      throw new LayersError({
+        where: "KVCache.crop",
+        expected: `at least ${fewest} tokens`,
+        got: `${length}`,
+        fix: "A sliding layer no longer holds what the tokens before would need; start a new cache",
+      });
     for (const [layer, stored] of this.#stored.entries()) {
-      const seen = this.#seen[layer]!;
-      if (seen <= length) continue;
-      const held = this.heldBy(layer);
-      const left = Math.max(held - (seen - length), 0);
-      // All of a layer without a window, and what the next token sees of one with.
-      const needed = Math.min(length, (this.#windows[layer] ?? Infinity) - 1);
-      if (left < needed)
-        throw new LayersError({
-          where: "KVCache.crop",
-          expected: `at least ${seen - held + needed} tokens`,
-          got: `${length}`,
-          fix: "A sliding layer no longer holds what the tokens before would need; start a new cache",
-        });
+      const excess = this.#seen[layer]! - length;
+      if (excess <= 0) continue;
+      const left = this.#slots(layer) - excess;
       this.#store(layer, stored && left > 0 ? mapStored(stored, (t) => firstSlots(t, left)) : undefined, length);
     }
   }
@@ -81,7 +83,12 @@ export class KVCache {
   reorder(rows: readonly number[]): void {
     const order = tensor1d([...rows], "int32");
     for (const [layer, stored] of this.#stored.entries())
-      if (stored) this.#store(layer, mapStored(stored, (t) => gather(t, order)), this.#seen[layer]!);
+      if (stored)
+        this.#store(
+          layer,
+          mapStored(stored, (t) => gather(t, order)),
+          this.#seen[layer]!,
+        );
     order.dispose();
   }
 
@@ -96,10 +103,23 @@ export class KVCache {
 
   #store(layer: number, all: Stored | undefined, seen: number): void {
     const past = this.#stored[layer];
-    const most = (this.#windows[layer] ?? Infinity) - 1;
-    this.#stored[layer] = all && most > 0 ? mapStored(all, (t) => keep(lastSlots(t, most))) : undefined;
+    this.#stored[layer] = all && mapStored(all, keep);
     this.#seen[layer] = seen;
     if (past) dispose([past.keys, past.values]);
+  }
+
+  #slots(layer: number): number {
+    return this.#stored[layer]?.keys.shape[2] ?? 0;
+  }
+
+  /** How many tokens must stay when a layer is cropped, so that it holds all that the next token sees. */
+  #fewestLeft(layer: number): number {
+    const slid = this.#seen[layer]! - this.#slots(layer);
+    return slid === 0 ? 0 : slid + this.#mostHeld(layer);
+  }
+
+  #mostHeld(layer: number): number {
+    return (this.#windows[layer] ?? Infinity) - 1;
   }
 }
 

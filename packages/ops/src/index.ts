@@ -20,7 +20,7 @@ export { defineOp, gradientsOf, hasKernel, type OpContract, type OpInputs, untap
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";
 export {
-  encodePart,
+  encodeWeight,
   FloatStorage,
   type FloatStorageOptions,
   registerStorage,

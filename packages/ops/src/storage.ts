@@ -1,7 +1,7 @@
 import { type Dtype, fromFloat32, type TensorView, toFloat32, toFloat32Transposed } from "@mixtape/safetensors";
-import { dispose, getBackend, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { dispose, getBackend, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
-import { logicalTensor, type Weight, type WeightRole, type WeightView } from "./weight.js";
+import { logicalTensor, matrixAt, type Weight, type WeightRole, type WeightView } from "./weight.js";
 
 /** How an engine keeps weights. Each engine has one; `layers` asks the one of the engine in use. */
 export interface Storage {
@@ -70,13 +70,14 @@ export class FloatStorage implements Storage {
 }
 
 /**
- * The logical values of one part of a weight (a stack that is stored apart has one per expert), encoded as `dtype`.
+ * The values of a weight in its logical shape, encoded as `dtype`.
  *
+ * @param index of a stack, this matrix alone
  * @returns little endian bytes, row-major. On an engine that lives in JavaScript they may be the weight's own memory: to be
  *   read, not written.
  */
-export async function encodePart(weight: Weight, dtype: Dtype, part = 0): Promise<Uint8Array> {
-  const logical = logicalTensor(weight, part);
+export async function encodeWeight(weight: Weight, dtype: Dtype, index?: number): Promise<Uint8Array> {
+  const logical = tidy(() => logicalTensor(index === undefined ? weight : matrixAt(weight, index)));
   try {
     return fromFloat32((await logical.data()) as Float32Array, dtype);
   } finally {

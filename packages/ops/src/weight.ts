@@ -7,6 +7,7 @@ import {
   type Tensor,
   type Tensor2D,
   type Tensor3D,
+  tidy,
   transpose,
 } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
@@ -89,11 +90,13 @@ export function stackedTensor(weight: Weight): Tensor3D {
   return (isApart(weight) ? stack([...weight.parts]) : wholeTensor(weight)) as Tensor3D;
 }
 
-/** The tensor of a part in its logical layout, `[out, in]` for a matrix. A new tensor, which the caller disposes. */
-export function logicalTensor(weight: Weight, part = 0): Tensor {
-  const tensor = weight.parts[part]!;
-  if (weight.layout === "plain") return tensor.clone();
-  return transpose(tensor, tensor.rank === 3 ? [0, 2, 1] : [1, 0]);
+/** A weight as one tensor of its logical shape. A new tensor, which the caller disposes. */
+export function logicalTensor(weight: Weight): Tensor {
+  return tidy(() => {
+    const tensor = weight.role === "stack" ? stackedTensor(weight) : wholeTensor(weight);
+    if (weight.layout === "plain") return tensor.clone();
+    return transpose(tensor, tensor.rank === 3 ? [0, 2, 1] : [1, 0]);
+  });
 }
 
 /** Frees the weight's tensors. */
