@@ -150,9 +150,12 @@ case("dtype toString", text(dtype='"toString"'), FOUR)
 case("dtype with an escape", text(dtype='"\\u0046\\u0033\\u0032"'), FOUR)
 SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4}
 SIZES |= {"I64": 8, "F64": 8, "U16": 2, "U32": 4, "U64": 8, "F8_E8M0": 1, "C64": 8}
+SIZES |= {"F8_E4M3FNUZ": 1, "F8_E5M2FNUZ": 1}
 for dtype, size in SIZES.items():
     case(f"dtype {dtype}", text(dtype=f'"{dtype}"', shape="[2,3]", offsets=f"[0,{6 * size}]"), bytes(6 * size))
 case("dtype F4", text(dtype='"F4"', shape="[2]", offsets="[0,1]"), b"1")
+case("dtype F6_E2M3", text(dtype='"F6_E2M3"', shape="[4]", offsets="[0,3]"), b"123")
+case("dtype F6_E3M2", text(dtype='"F6_E3M2"', shape="[4]", offsets="[0,3]"), b"123")
 case("dtype F4, half a byte", text(dtype='"F4"', shape="[1]", offsets="[0,1]"), b"1")
 
 # Shapes

@@ -22,8 +22,19 @@ export const MAX_BUFFER_BYTES = 2 ** 32;
 
 /** Bytes already in memory. A read copies, so that nobody writes into the caller's buffer. */
 export function memorySource(buffer: ArrayBuffer | Uint8Array, name = "buffer"): ByteSource {
-  const bytes = buffer instanceof Uint8Array ? buffer : new Uint8Array(buffer);
+  const bytes = bytesOf(buffer);
   return { name, size: bytes.length, read: async (offset, length) => bytes.slice(offset, offset + length) };
+}
+
+/** The same memory as a plain `Uint8Array`. (A Node `Buffer` is one too, but its `slice` does not copy.) */
+export function bytesOf(memory: ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (!ArrayBuffer.isView(memory)) return new Uint8Array(memory);
+  return new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
+}
+
+/** Whether `value` is memory, also that of another realm: `instanceof` says no to it. */
+export function isMemory(value: unknown): value is ArrayBuffer | Uint8Array {
+  return ArrayBuffer.isView(value) || Object.prototype.toString.call(value) === "[object ArrayBuffer]";
 }
 
 /** A `Blob` or a `File`: a read takes only its slice. */

@@ -23,6 +23,7 @@ export const stampOf: Files["stampOf"] = async (path) => noFiles(path);
 export const makeFolder: Files["makeFolder"] = async (folder) => noFiles(folder);
 export const writeNew: Files["writeNew"] = async (path) => noFiles(path);
 export const move: Files["move"] = async (from) => noFiles(from);
+export const isMissing: Files["isMissing"] = noFiles;
 export const remove: Files["remove"] = async (path) => noFiles(path);
 export const syncFolder: Files["syncFolder"] = async (folder) => noFiles(folder);
 export const processId: Files["processId"] = () => noFiles("process");

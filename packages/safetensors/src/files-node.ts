@@ -114,6 +114,11 @@ export async function move(from: string, to: string): Promise<void> {
   await writing(to, () => rename(from, to));
 }
 
+/** Whether a write failed for want of the file that it was to work on. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof SafetensorsWriteError && code(error.cause) === "ENOENT";
+}
+
 /** Deletes a file; that it is gone already is fine. */
 export async function remove(path: string): Promise<void> {
   await writing(path, async () => {

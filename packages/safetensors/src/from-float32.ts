@@ -1,3 +1,4 @@
+import { bytesOf } from "./byte-source.js";
 import type { Dtype } from "./dtype.js";
 import { SafetensorsError } from "./errors.js";
 import { encodeSmallFloat } from "./small-float.js";
@@ -42,10 +43,6 @@ export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
       requireIntegers(values, dtype, 0, 2);
       return new Uint8Array(values);
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function encodeBfloat16(values: Float32Array): Uint8Array {

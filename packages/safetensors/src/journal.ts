@@ -1,7 +1,7 @@
 import { join, readIfThere, remove, stampOf, syncFolder, toPath } from "#files";
-import { SafetensorsNotFoundError } from "./errors.js";
-import { INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
-import { discard, listTemporaries, place, stage, type Temporary, temporaryPath } from "./staging.js";
+import { SafetensorsIndexError, SafetensorsNotFoundError } from "./errors.js";
+import { INDEX_FILE, isPlainFileName, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
+import { discard, listTemporaries, placeIfStaged, stage, type Temporary, temporaryPath } from "./staging.js";
 
 // A save replaces several files, and a file system replaces one at a time. So a save first stages everything under
 // temporary names, then writes a journal of what is to be done, and then takes one step that decides: the commit. Before
@@ -44,20 +44,40 @@ export async function finishSave(folder: string | URL): Promise<void> {
   }
 }
 
-/** Brings a save to its end, forward where it committed and else back, and leaves none of its temporary files. */
-export async function settle(folder: string, save: string): Promise<void> {
+/**
+ * Brings a save to its end, forward where it committed and else back, and leaves none of its temporary files.
+ * @param committed whether it did, from one who knows
+ */
+export async function settle(folder: string, save: string, committed?: boolean): Promise<void> {
   const journal = await readJournal(folder, save);
-  if (journal && (await hasCommitted(folder, journal))) {
+  if (journal && (committed ?? (await hasCommitted(folder, journal)))) {
     await placeFiles(folder, save, journal);
     for (const name of journal.stale) await remove(join(folder, name));
   } else if (journal) {
-    const index = join(folder, INDEX_FILE);
-    if (journal.commit === INDEX_FILE && (await stampOf(index)) === journal.stamp) await remove(index);
-    for (const name of journal.shards) await remove(join(folder, name));
+    await rollBack(folder, journal);
   }
   const mine = (await listTemporaries(folder)).filter((temporary) => temporary.save === save);
   for (const temporary of mine) if (temporary.name !== JOURNAL) await discard(folder, temporary);
   for (const temporary of mine) if (temporary.name === JOURNAL) await discard(folder, temporary);
+}
+
+async function rollBack(folder: string, { commit, stamp, shards }: Journal): Promise<void> {
+  const index = join(folder, INDEX_FILE);
+  const isOurs = commit === INDEX_FILE && (await stampOf(index)) === stamp;
+  if (isOurs) await remove(index); // in place, but a single file is still there and counts before it
+  const inUse = await indexedFiles(folder);
+  for (const name of shards) if (!inUse.has(name)) await remove(join(folder, name));
+}
+
+/** The files that the index of a folder names. None where there is no index, or one that cannot be read. */
+export async function indexedFiles(folder: string): Promise<ReadonlySet<string>> {
+  const index = await readIfThere(join(folder, INDEX_FILE), MAX_INDEX_BYTES);
+  try {
+    return new Set(index && parseIndex(index, INDEX_FILE).values());
+  } catch (error) {
+    if (error instanceof SafetensorsIndexError) return new Set();
+    throw error;
+  }
 }
 
 /** Settles every save whose process died on the way. */
@@ -73,10 +93,7 @@ async function hasCommitted(folder: string, { commit, stamp }: Journal): Promise
 }
 
 async function placeFiles(folder: string, save: string, { files }: Journal): Promise<void> {
-  for (const name of files) {
-    const isStaged = (await stampOf(temporaryPath(folder, name, save))) !== undefined;
-    if (isStaged) await place(folder, name, save);
-  }
+  for (const name of files) await placeIfStaged(folder, name, save);
   await syncFolder(folder);
 }
 

@@ -1,5 +1,5 @@
 import { openFile } from "#files";
-import { type ByteSource, blobSource, memorySource } from "./byte-source.js";
+import { type ByteSource, blobSource, isMemory, memorySource } from "./byte-source.js";
 import { SafetensorsError } from "./errors.js";
 import { GuardedSource } from "./guarded-source.js";
 import { type Header, LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.js";
@@ -34,7 +34,7 @@ export async function openSafetensors(
 }
 
 async function openSource(source: unknown, options: FetchOptions): Promise<ByteSource> {
-  if (source instanceof Uint8Array || source instanceof ArrayBuffer) return memorySource(source);
+  if (isMemory(source)) return memorySource(source);
   if (source instanceof Blob) return blobSource(source);
   if (isByteSource(source)) return source;
   if (typeof source === "string" || source instanceof URL) {

@@ -1,4 +1,4 @@
-import { isRunning, join, listFolder, move, processId, remove, writeNew } from "#files";
+import { isMissing, isRunning, join, listFolder, move, processId, remove, writeNew } from "#files";
 
 /** A temporary file is called `.NAME.PROCESS-SAVE.tmp`: whose it is, and whether its writer still lives. */
 const TEMPORARY = /^\.(?<name>.+)\.(?<save>(?<pid>\d+)-[0-9a-f]{8})\.tmp$/s;
@@ -46,6 +46,15 @@ export async function stage(
 /** Puts a staged file in place, over what is there. This is the moment at which it counts. */
 export async function place(folder: string, name: string, save: string): Promise<void> {
   await move(temporaryPath(folder, name, save), join(folder, name));
+}
+
+/** As {@link place}, but fine with a file that is in place already: whoever finished the save put it there. */
+export async function placeIfStaged(folder: string, name: string, save: string): Promise<void> {
+  try {
+    await place(folder, name, save);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 export async function listTemporaries(folder: string): Promise<Temporary[]> {

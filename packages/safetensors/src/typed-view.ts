@@ -1,4 +1,4 @@
-import { MAX_BUFFER_BYTES } from "./byte-source.js";
+import { bytesOf, MAX_BUFFER_BYTES } from "./byte-source.js";
 import { bytesPerElement, type Dtype } from "./dtype.js";
 import { SafetensorsError } from "./errors.js";
 
@@ -40,6 +40,6 @@ interface TypedArrayConstructor<T> {
 /** `bytes` as elements of another type: the same memory where it is aligned for them, else a copy. */
 export function viewAs<T>(Type: TypedArrayConstructor<T>, bytes: Uint8Array): T {
   const size = Type.BYTES_PER_ELEMENT;
-  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : bytesOf(bytes).slice();
   return new Type(buffer, byteOffset, bytes.length / size);
 }

@@ -1,7 +1,7 @@
 import { join, listFolder, makeFolder, readIfThere, remove, stampOf, syncFolder, toPath } from "#files";
-import { SafetensorsError, SafetensorsIndexError } from "./errors.js";
-import { formatIndex, INDEX_FILE, isPlainFileName, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
-import { type Journal, settle, settleDead, stageJournal } from "./journal.js";
+import { SafetensorsError } from "./errors.js";
+import { formatIndex, INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
+import { indexedFiles, type Journal, settle, settleDead, stageJournal } from "./journal.js";
 import { chunksOf, layOut, sizeOf, type TensorToWrite } from "./layout.js";
 import { quote } from "./scan-json.js";
 import { beginSave, endSave, place, stage, temporaryPath } from "./staging.js";
@@ -53,7 +53,7 @@ export async function writeCheckpoint(
       await stage(path, INDEX_FILE, save, chunk(formatIndex(shardOf, { total_size: totalBytes })));
       await commitShards(path, save, names, files, present);
     }
-    await settle(path, save);
+    await settle(path, save, true);
   } catch (error) {
     await settle(path, save).catch(() => undefined); // the next save tries again; the error that matters is the first
     throw error;
@@ -158,16 +158,8 @@ function freeShardNames(count: number, present: readonly string[]): string[] {
 
 /** The files that hold the weights of the present checkpoint: all that its index names, and all that are named like shards. */
 async function weightsIn(path: string, present: readonly string[]): Promise<string[]> {
-  const weights = new Set(present.filter((name) => SHARD.test(name)));
-  const index = await readIfThere(join(path, INDEX_FILE), MAX_INDEX_BYTES);
-  try {
-    for (const name of index ? parseIndex(index, INDEX_FILE).values() : []) {
-      if (name.endsWith(".safetensors")) weights.add(name);
-    }
-  } catch (error) {
-    if (!(error instanceof SafetensorsIndexError)) throw error; // an index that says nothing names no files
-  }
-  return [...weights];
+  const indexed = [...(await indexedFiles(path))].filter((name) => name.endsWith(".safetensors"));
+  return [...new Set([...indexed, ...present.filter((name) => SHARD.test(name))])];
 }
 
 function checkFiles(files: Files): void {

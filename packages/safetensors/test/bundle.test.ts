@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { runInNewContext } from "node:vm";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
-import { fixture } from "./helpers.js";
+import { fixture } from "./support.js";
 
 test("a bundle for browsers has nothing of Node in it, and reads and writes", async () => {
   const entry = fileURLToPath(new URL("../dist/index.js", import.meta.url));

@@ -11,7 +11,7 @@ import {
 } from "../src/errors.js";
 import { toFloat32 } from "../src/to-float32.js";
 import { encodeSafetensors } from "../src/write.js";
-import { closing, fixture, float32, temporaryFolder, thrownBy } from "./helpers.js";
+import { closing, fixture, float32, temporaryFolder, thrownBy } from "./support.js";
 
 const INDEX = "model.safetensors.index.json";
 const shards = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);

@@ -4,7 +4,7 @@ import { SafetensorsError } from "../src/errors.js";
 import { fromFloat32 } from "../src/from-float32.js";
 import { openSafetensors } from "../src/open.js";
 import { toFloat32 } from "../src/to-float32.js";
-import { fixture } from "./helpers.js";
+import { fixture } from "./support.js";
 
 const golden = await openSafetensors(fixture("conversions.safetensors"));
 const values = toFloat32(await golden.tensor("values").read(), "F32");

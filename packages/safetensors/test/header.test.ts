@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { SafetensorsError, SafetensorsFormatError } from "../src/errors.js";
 import { openSafetensors } from "../src/open.js";
-import { fileOf, fixture, thrownBy } from "./helpers.js";
+import { fileOf, fixture, thrownBy } from "./support.js";
 
 interface CorpusFile {
   readonly name: string;
@@ -30,6 +30,10 @@ const STRICTER: Readonly<Record<string, string>> = {
   "dtype U64": "a dtype of",
   "dtype F8_E8M0": "a dtype of",
   "dtype C64": "a dtype of",
+  "dtype F8_E4M3FNUZ": "a dtype of",
+  "dtype F8_E5M2FNUZ": "a dtype of",
+  "dtype F6_E2M3": "a dtype of",
+  "dtype F6_E3M2": "a dtype of",
   "dtype F4": "a dtype of",
   "shape 2^53 and a zero": "2^53",
   "shape 2^64 - 1 and a zero": "2^53",

@@ -11,7 +11,7 @@ import {
 } from "../src/errors.js";
 import { openSafetensors } from "../src/open.js";
 import { encodeSafetensors } from "../src/write.js";
-import { closing, fixture, thrownBy } from "./helpers.js";
+import { closing, fixture, thrownBy } from "./support.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

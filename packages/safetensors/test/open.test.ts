@@ -6,7 +6,7 @@ import { SafetensorsFormatError, SafetensorsNotFoundError, SafetensorsReadError 
 import { openSafetensors } from "../src/open.js";
 import { toFloat32 } from "../src/to-float32.js";
 import { encodeSafetensors } from "../src/write.js";
-import { closing, countingSource, fileOf, fixture, float32, temporaryFolder } from "./helpers.js";
+import { closing, countingSource, fileOf, fixture, float32, temporaryFolder } from "./support.js";
 
 interface Golden {
   readonly [name: string]: { readonly shape: number[]; readonly values: number[] };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { SafetensorsReadError } from "../src/errors.js";
 import { readSideFile } from "../src/side-file.js";
-import { temporaryFolder } from "./helpers.js";
+import { temporaryFolder } from "./support.js";
 
 test("a file of a folder or a map, or undefined", async () => {
   const folder = await temporaryFolder();

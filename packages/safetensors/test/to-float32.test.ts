@@ -4,7 +4,7 @@ import { DTYPES, type Dtype } from "../src/dtype.js";
 import { fromFloat32 } from "../src/from-float32.js";
 import { openSafetensors } from "../src/open.js";
 import { toFloat32, toFloat32Transposed } from "../src/to-float32.js";
-import { fixture } from "./helpers.js";
+import { fixture } from "./support.js";
 
 const golden = await openSafetensors(fixture("conversions.safetensors"));
 const bytesOf = (name: string) => golden.tensor(name).read();
@@ -47,6 +47,7 @@ test.each(DTYPES)("%s is read at any alignment", (dtype) => {
     const shifted = new Uint8Array(bytes.length + 8);
     shifted.set(bytes, shift);
     expect([...toFloat32(shifted.subarray(shift, shift + bytes.length), dtype)]).toEqual(values);
+    expect([...toFloat32(Buffer.from(shifted.buffer, shift, bytes.length), dtype)]).toEqual(values);
   }
 });
 

@@ -28,9 +28,11 @@ test("an empty slice reads nothing", async () => {
   expect(await stack.slice(3, 3).read()).toEqual(new Uint8Array(0));
 });
 
-test("each read is the caller's own", async () => {
-  (await stack.read()).fill(9);
-  expect((await stack.read())[0]).toBe(0);
+test("each read is the caller's own, also of a Buffer", async () => {
+  for (const view of [stack, viewOfBytes("buffer", "U8", [3], Buffer.from([0, 1, 2]))]) {
+    (await view.read()).fill(9);
+    expect((await view.read())[0]).toBe(0);
+  }
 });
 
 describe("refuses", () => {

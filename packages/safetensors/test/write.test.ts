@@ -7,7 +7,7 @@ import { SafetensorsError, SafetensorsNotFoundError, SafetensorsWriteError } fro
 import type { TensorToWrite } from "../src/layout.js";
 import { openSafetensors } from "../src/open.js";
 import { encodeSafetensors, writeSafetensors } from "../src/write.js";
-import { closing, fixture, float32, temporaryFolder } from "./helpers.js";
+import { closing, fixture, float32, temporaryFolder } from "./support.js";
 
 /** All tensors of a file, to be read when they are written. */
 async function tensorsOf(path: string): Promise<TensorToWrite[]> {
