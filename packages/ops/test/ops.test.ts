@@ -19,7 +19,7 @@ const OF_DIFFERENCES = 1e-3;
 describe.each(ENGINES)("on %s", (engine) => {
   beforeAll(() => useBackend(engine));
 
-  describe.each(CATALOGUE)("$op", ({ kernel, differentiable, cases }) => {
+  describe.each(CATALOGUE)("$op", ({ differentiable, cases }) => {
     test.each(cases)("$name: the op as it runs here equals its composition", (one) => {
       const { shape, values } = runCase(one);
       const expected = composed(() => {

@@ -1,0 +1,204 @@
+/** Attention and its masks against what they say of themselves, in float64. */
+
+import { memory, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import { AttentionMask, type AttentionMaskShape, attention, attentionWithProbabilities } from "../src/index.js";
+import { expectTensor } from "./support/close.js";
+import { ENGINES, useBackend } from "./support/engines.js";
+import { composed } from "./support/kernels.js";
+import { normal, toTensor, type Values } from "./support/values.js";
+
+/** Scores up to about 10 are rounded to 1e-6 of themselves before they go into an exponent. */
+const OF_SOFTMAX = { absolute: 2e-5, relative: 2e-5 };
+
+const tokens = (...rows: string[]) => ({ rows: rows.length, values: Uint8Array.from(rows.join(""), Number) });
+/** For each query the slots that it sees, as a string of 0 and 1. */
+const seen = (shape: AttentionMaskShape, row = 0): string[] => {
+  const mask = new AttentionMask(shape);
+  return Array.from({ length: shape.queries }, (_, query) =>
+    Array.from({ length: shape.keys }, (_, key) => Number(mask.sees(row, query, key))).join(""),
+  );
+};
+
+describe("a mask", () => {
+  test("lets a query see itself and what is before it", () => {
+    expect(seen({ queries: 3, keys: 3 })).toEqual(["100", "110", "111"]);
+    expect(seen({ queries: 2, keys: 4 })).toEqual(["1110", "1111"]);
+  });
+
+  test("ends at the window, which counts the query itself", () => {
+    expect(seen({ queries: 4, keys: 4, window: 2 })).toEqual(["1000", "1100", "0110", "0011"]);
+    expect(seen({ queries: 2, keys: 4, window: 1 })).toEqual(["0010", "0001"]);
+  });
+
+  test("leaves padding out, row by row", () => {
+    const shape = { queries: 3, keys: 3, keyPadding: tokens("011", "110") };
+    expect(seen(shape, 0)).toEqual(["000", "010", "011"]);
+    expect(seen(shape, 1)).toEqual(["100", "110", "110"]);
+  });
+
+  test("forgets a window that reaches everywhere, and padding that pads nothing", () => {
+    const mask = new AttentionMask({ queries: 1, keys: 3, window: 3, keyPadding: tokens("111") });
+    expect(mask).toMatchObject({ window: null, keyPadding: null, isOpen: true });
+    expect(new AttentionMask({ queries: 1, keys: 3, window: 2 })).toMatchObject({ window: 2, isOpen: false });
+    expect(new AttentionMask({ queries: 2, keys: 3 }).isOpen).toBe(false);
+    expect(new AttentionMask({ queries: 1, keys: 3, keyPadding: tokens("011") }).isOpen).toBe(false);
+  });
+
+  test("makes each of its tensors once, in a tidy too, and frees them", async () => {
+    await useBackend(ENGINES[0]!);
+    const mask = new AttentionMask({ queries: 2, keys: 2, keyPadding: tokens("11", "01") });
+    const before = memory().numTensors;
+    const [additive, padding] = tidy(() => [mask.additive(), mask.padding()!]);
+    expect(additive.shape).toEqual([2, 1, 2, 2]);
+    const lowest = -3.4028234663852886e38;
+    expect([...additive.dataSync()]).toEqual([0, lowest, 0, 0, lowest, lowest, lowest, 0]);
+    expect(padding.dtype).toBe("int32");
+    expect(padding.arraySync()).toEqual([
+      [1, 1],
+      [0, 1],
+    ]);
+    expect(mask.additive()).toBe(additive);
+    expect(mask.padding()).toBe(padding);
+    expect(memory().numTensors - before).toBe(2);
+    mask.dispose();
+    mask.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test("without padding is one matrix for all rows", () => {
+    const mask = new AttentionMask({ queries: 2, keys: 3 });
+    expect(mask.additive().shape).toEqual([1, 1, 2, 3]);
+    expect(mask.padding()).toBeUndefined();
+    mask.dispose();
+  });
+});
+
+interface Drawn extends AttentionMaskShape {
+  readonly b: number;
+  readonly h: number;
+  readonly g: number;
+  readonly d: number;
+  readonly seed: number;
+}
+
+const drawn: fc.Arbitrary<Drawn> = fc
+  .record({
+    b: fc.integer({ min: 1, max: 3 }),
+    g: fc.integer({ min: 1, max: 2 }),
+    group: fc.integer({ min: 1, max: 3 }),
+    queries: fc.integer({ min: 1, max: 4 }),
+    past: fc.nat(4),
+    d: fc.integer({ min: 1, max: 5 }),
+    window: fc.option(fc.integer({ min: 1, max: 6 })),
+    bits: fc.option(fc.array(fc.constantFrom(0, 1, 1), { minLength: 24, maxLength: 24 })),
+    seed: fc.integer(),
+  })
+  .map(({ group, past, bits, ...rest }) => {
+    const keys = rest.queries + past;
+    const keyPadding = bits && { rows: rest.b, values: Uint8Array.from(bits.slice(0, rest.b * keys)) };
+    return { ...rest, h: rest.g * group, keys, keyPadding };
+  });
+
+describe.each(ENGINES)("on %s", (engine) => {
+  beforeAll(() => useBackend(engine));
+
+  test("attention is what its formula says, with kernel and without", () => {
+    fc.assert(
+      fc.property(drawn, (one) => {
+        const inputs = inputsOf(one);
+        const expected = { shape: [one.b, one.queries, one.h * one.d], values: reference(one, inputs).output };
+        const mask = new AttentionMask(one);
+        const run = () =>
+          tidy(() => expectTensor(attention(...tensorsOf(inputs), mask, one.d ** -0.5), expected, OF_SOFTMAX));
+        run();
+        composed(run);
+        mask.dispose();
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test("attentionWithProbabilities gives both", () => {
+    fc.assert(
+      fc.property(drawn, (one) => {
+        const inputs = inputsOf(one);
+        const expected = reference(one, inputs);
+        const mask = new AttentionMask(one);
+        const before = memory().numTensors;
+        tidy(() => {
+          const { output, probabilities } = attentionWithProbabilities(...tensorsOf(inputs), mask, one.d ** -0.5);
+          const shape = [one.b, one.h, one.queries, one.keys];
+          expectTensor(probabilities, { shape, values: expected.probabilities }, OF_SOFTMAX);
+          expectTensor(output, { shape: [one.b, one.queries, one.h * one.d], values: expected.output }, OF_SOFTMAX);
+        });
+        mask.dispose();
+        expect(memory().numTensors).toBe(before);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("a query that sees nothing attends to every slot evenly, later ones too", () => {
+    const shape = { queries: 3, keys: 3, keyPadding: tokens("001") };
+    const inputs = inputsOf({ ...shape, b: 1, h: 1, g: 1, d: 2, seed: 1 });
+    const { values } = inputs.v;
+    const mean = [0, 1].map((i) => (values[i]! + values[2 + i]! + values[4 + i]!) / 3);
+    const expected = { shape: [1, 3, 2], values: [...mean, ...mean, values[4]!, values[5]!] };
+    const run = () =>
+      tidy(() => {
+        const mask = new AttentionMask(shape);
+        expectTensor(attention(...tensorsOf(inputs), mask, 1), expected);
+        mask.dispose();
+      });
+    run();
+    composed(run);
+  });
+});
+
+type Inputs = Readonly<Record<"q" | "k" | "v", Values>>;
+
+function inputsOf({ b, h, g, d, queries, keys, seed }: Drawn): Inputs {
+  return {
+    q: normal(seed, [b, h, queries, d], { scale: 1.5 }),
+    k: normal(seed + 1, [b, g, keys, d], { scale: 1.5 }),
+    v: normal(seed + 2, [b, g, keys, d]),
+  };
+}
+
+function tensorsOf({ q, k, v }: Inputs): [Tensor4D, Tensor4D, Tensor4D] {
+  return [toTensor(q) as Tensor4D, toTensor(k) as Tensor4D, toTensor(v) as Tensor4D];
+}
+
+/** Head by head and query by query. */
+function reference(one: Drawn, { q, k, v }: Inputs): { output: Float64Array; probabilities: Float64Array } {
+  const { b, h, g, d, queries: l, keys: s, window, keyPadding } = one;
+  const output = new Float64Array(b * l * h * d);
+  const probabilities = new Float64Array(b * h * l * s);
+  for (let row = 0; row < b; row++) {
+    for (let head = 0; head < h; head++) {
+      const group = row * g + Math.floor(head / (h / g));
+      for (let query = 0; query < l; query++) {
+        const slot = s - l + query;
+        const scores = Array.from({ length: s }, (_, key) => {
+          const isToken = !keyPadding || keyPadding.values[row * s + key] === 1;
+          if (key > slot || (window && key <= slot - window) || !isToken) return -Infinity;
+          let dot = 0;
+          for (let i = 0; i < d; i++)
+            dot += q.values[((row * h + head) * l + query) * d + i]! * k.values[(group * s + key) * d + i]!;
+          return dot / Math.sqrt(d);
+        });
+        const largest = Math.max(...scores);
+        const weights = scores.map((score) => (largest === -Infinity ? 1 : Math.exp(score - largest)));
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        weights.forEach((weight, key) => {
+          probabilities[((row * h + head) * l + query) * s + key] = weight / total;
+          for (let i = 0; i < d; i++)
+            output[((row * l + query) * h + head) * d + i]! += (weight / total) * v.values[(group * s + key) * d + i]!;
+        });
+      }
+    }
+  }
+  return { output, probabilities };
+}

@@ -1,0 +1,189 @@
+/** Routed experts: all strategies against the formula, what they read, and which of them ran. */
+
+import {
+  backend,
+  dispose,
+  memory,
+  profile,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  type Tensor,
+  type Tensor2D,
+  tidy,
+} from "@tensorflow/tfjs-core";
+import fc from "fast-check";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  chooseStrategy,
+  type ExpertsStrategy,
+  experts,
+  expertsRuns,
+  type GatedMlpWeights,
+  OpsError,
+} from "../src/index.js";
+import { expectTensor } from "./support/close.js";
+import { ENGINES, useBackend } from "./support/engines.js";
+import { COMPOSED } from "./support/experts-cases.js";
+import { composed, withStandIn } from "./support/kernels.js";
+import { choices, integers, normal, toTensor, type Values } from "./support/values.js";
+import { PLACEMENTS, type Placement, weightOf } from "./support/weights.js";
+
+type Given = Readonly<Record<"x" | "indices" | "weights" | "gate" | "up" | "down", Values>>;
+
+const given = (seed: number, e: number, inner: number, hidden: number, indices: Values): Given => ({
+  x: normal(seed, [indices.shape[0]!, hidden]),
+  indices,
+  weights: normal(seed + 1, indices.shape),
+  gate: normal(seed + 2, [e, inner, hidden]),
+  up: normal(seed + 3, [e, inner, hidden]),
+  down: normal(seed + 4, [e, hidden, inner]),
+});
+
+const stacksOf = ({ gate, up, down }: Given, placement: Placement): GatedMlpWeights => ({
+  gate: weightOf(toTensor(gate), "stack", placement),
+  up: weightOf(toTensor(up), "stack", placement),
+  down: weightOf(toTensor(down), "stack", placement),
+});
+
+const routedOf = ({ x, indices, weights }: Given) => ({
+  x: toTensor(x) as Tensor2D,
+  indices: toTensor(indices) as Tensor2D,
+  weights: toTensor(weights) as Tensor2D,
+});
+
+const run = (values: Given, placement: Placement, strategy?: ExpertsStrategy): Tensor2D =>
+  experts(routedOf(values), stacksOf(values, placement), "silu", strategy);
+
+/** What ran meanwhile. */
+function ran(f: () => void): Partial<Record<ExpertsStrategy, number>> {
+  const before = expertsRuns();
+  f();
+  const after = expertsRuns();
+  const names = Object.keys(after) as ExpertsStrategy[];
+  return Object.fromEntries(names.map((name) => [name, after[name] - before[name]]).filter(([, count]) => count));
+}
+
+describe.each(ENGINES)("on %s", (name) => {
+  beforeAll(() => useBackend(name));
+
+  test.each(COMPOSED)("%s is what the formula says, however the stacks lie", (strategy) => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.constantFrom(...PLACEMENTS),
+        fc.integer(),
+        (t, e, k, inner, hidden, placement, seed) => {
+          const values = given(seed, e, inner, hidden, choices(seed, t, 1 + (k % e), e));
+          const expected = { shape: [t, hidden], values: reference(values) };
+          tidy(() => expectTensor(run(values, placement, strategy), expected, { absolute: 2e-5, relative: 2e-5 }));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test("it takes one way by itself, and says which", () => {
+    const values = given(1, 4, 2, 3, choices(1, 3, 2, 4));
+    const counted = ran(() => tidy(() => run(values, PLACEMENTS[0]!)));
+    expect(counted).toEqual({ sparse: 1 });
+    expect(chooseStrategy({ tokens: 3, k: 2, experts: 4 })).toBe("sparse");
+  });
+
+  test("it takes the fused kernel where there is one", () => {
+    const values = given(1, 4, 2, 3, choices(1, 3, 2, 4));
+    withStandIn("MixtapeExperts", [3, 3], () => {
+      expect(chooseStrategy({ tokens: 3, k: 2, experts: 4 })).toBe("fused");
+      expect(ran(() => tidy(() => run(values, PLACEMENTS[0]!)))).toEqual({ fused: 1 });
+      expect(ran(() => tidy(() => run(values, PLACEMENTS[0]!, "dense")))).toEqual({ dense: 1 });
+    });
+  });
+
+  test.each(["apart", "together"] as const)("fused, of stacks that lie %s, leaves nothing but its output", (stacks) => {
+    const values = given(1, 4, 2, 3, choices(1, 3, 2, 4));
+    const weights = stacksOf(values, { layout: "plain", stacks });
+    const routed = routedOf(values);
+    withStandIn("MixtapeExperts", [3, 3], () => {
+      const before = memory().numTensors;
+      experts(routed, weights, "silu", "fused").dispose();
+      expect(memory().numTensors).toBe(before);
+    });
+  });
+
+  test("what it refuses is not counted as a run", () => {
+    const values = given(1, 4, 2, 3, choices(1, 3, 2, 4));
+    const refused = () => expect(() => tidy(() => run(values, PLACEMENTS[0]!, "fused"))).toThrow(OpsError);
+    expect(ran(refused)).toEqual({});
+  });
+
+  test("sparse reads the experts that were routed to and no others", () => {
+    // Experts 0 and 2 of stacks that lie apart: 1 and 3 were freed, and reading them would throw.
+    const values = given(1, 4, 2, 3, integers([2, 0, 0, 2], [2, 2]));
+    const stacks = stacksOf(values, { layout: "plain", stacks: "apart" });
+    for (const { parts } of Object.values(stacks) as { parts: Tensor[] }[]) dispose([parts[1]!, parts[3]!]);
+    const expected = { shape: [2, 3], values: reference(values) };
+    expectTensor(experts(routedOf(values), stacks, "silu", "sparse"), expected, { absolute: 1e-5, relative: 1e-5 });
+    expect(() => experts(routedOf(values), stacks, "silu", "dense")).toThrow();
+  });
+
+  test("sparse multiplies each routed expert once, whatever the number of tokens", async () => {
+    const values = given(1, 8, 2, 3, choices(3, 6, 2, 5));
+    const routed = new Set(values.indices.values).size;
+    const stacks = stacksOf(values, { layout: "plain", stacks: "apart" });
+    const tensors = routedOf(values);
+    const { kernels } = await composed(() =>
+      profile(() => {
+        const y = experts(tensors, stacks, "silu", "sparse");
+        y.dispose();
+        return y;
+      }),
+    );
+    // Three matrices of each, and the weighted sum.
+    expect(kernels.filter((kernel) => kernel.name === "BatchMatMul")).toHaveLength(3 * routed + 1);
+  });
+});
+
+describe("on an engine that cannot be read back at once", () => {
+  test("few choices are gathered, and many run through all experts", async () => {
+    await useBackend("cpu");
+    const cpu = backend();
+    registerBackend("far-away", () => cpu);
+    try {
+      await setBackend("far-away");
+      expect(chooseStrategy({ tokens: 1, k: 8, experts: 128 })).toBe("gathered");
+      expect(chooseStrategy({ tokens: 15, k: 8, experts: 128 })).toBe("gathered");
+      expect(chooseStrategy({ tokens: 16, k: 8, experts: 128 })).toBe("dense");
+    } finally {
+      await setBackend("cpu");
+      removeBackend("far-away");
+    }
+  });
+});
+
+/** Token by token and choice by choice, in float64. */
+function reference({ x, indices, weights, gate, up, down }: Given): Float64Array {
+  const [t = 0, k = 0] = indices.shape;
+  const [, inner = 0, hidden = 0] = gate.shape;
+  const output = new Float64Array(t * hidden);
+  const dot = (stack: Values, expert: number, i: number, token: number): number => {
+    let sum = 0;
+    for (let m = 0; m < hidden; m++)
+      sum += stack.values[(expert * inner + i) * hidden + m]! * x.values[token * hidden + m]!;
+    return sum;
+  };
+  for (let choice = 0; choice < t * k; choice++) {
+    const token = Math.floor(choice / k);
+    const expert = indices.values[choice]!;
+    for (let i = 0; i < inner; i++) {
+      const g = dot(gate, expert, i, token);
+      const value = (g / (1 + Math.exp(-g))) * dot(up, expert, i, token) * weights.values[choice]!;
+      for (let m = 0; m < hidden; m++)
+        output[token * hidden + m]! += value * down.values[(expert * hidden + m) * inner + i]!;
+    }
+  }
+  return output;
+}
