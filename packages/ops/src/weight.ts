@@ -74,9 +74,18 @@ export function wholeTensor(weight: Weight): Tensor {
   return tensor;
 }
 
-/** Expert `index` of a stack as a matrix, in the stack's layout. A view where the experts are stored apart. */
+/**
+ * Expert `index` of a stack as a matrix, in the stack's layout. A view where the experts are stored apart.
+ * @throws {OpsError} where there is no such expert.
+ */
 export function matrixAt(weight: Weight, index: number): Weight {
-  const shape = weight.shape.slice(1);
+  const [count = 0, ...shape] = weight.shape;
+  if (!(Number.isInteger(index) && index >= 0 && index < count))
+    throw new OpsError({
+      where: `a stack [${weight.shape}]`,
+      expected: `a matrix from 0 to ${count - 1}`,
+      got: `${index}`,
+    });
   return {
     role: "matrix",
     shape,
