@@ -49,10 +49,17 @@ export async function* streamText(
   prompts: Prompt | readonly Prompt[],
   options: TextOptions = {},
 ): AsyncGenerator<TextPiece, void, undefined> {
+  yield* streamRows(model, tokenizer, encodePrompts(tokenizer, isPrompt(prompts) ? [prompts] : prompts), options);
+}
+
+async function* streamRows(
+  model: CausalLM,
+  tokenizer: Tokenizer,
+  promptIds: readonly (readonly number[])[],
+  options: TextOptions,
+): AsyncGenerator<TextPiece, void, undefined> {
   checkVocabulary(model, tokenizer);
   const stops = options.stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? [];
-  if (stops.includes("")) throw new GenerationError({ where: "stop", expected: "strings of some length", got: '""' });
-  const promptIds = encodePrompts(tokenizer, prompts);
   const writers = promptIds.map(() => new RowWriter(tokenizer.stream({ skipSpecialTokens: true }), stops));
   const stopWhen = (row: number, newIds: readonly number[]): boolean =>
     writers[row]!.push(newIds.at(-1)!) || (options.stopWhen?.(row, newIds) ?? false);
@@ -93,7 +100,7 @@ export async function generateTexts(
     text: "",
     finishReason: "length" as FinishReason,
   }));
-  for await (const { row, id, text, finishReason } of streamText(model, tokenizer, promptIds, options)) {
+  for await (const { row, id, text, finishReason } of streamRows(model, tokenizer, promptIds, options)) {
     const state = rows[row]!;
     state.ids.push(id);
     state.text += text;
@@ -103,14 +110,13 @@ export async function generateTexts(
 }
 
 /** The ids of prompts; a text gets the special tokens that the tokenizer adds. */
-export function encodePrompts(tokenizer: Tokenizer, prompts: Prompt | readonly Prompt[]): (readonly number[])[] {
-  const list = typeof prompts === "string" || isIds(prompts) ? [prompts] : prompts;
-  return list.map((prompt) => (typeof prompt === "string" ? tokenizer.encode(prompt) : prompt));
+function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): (readonly number[])[] {
+  return prompts.map((prompt) => (typeof prompt === "string" ? tokenizer.encode(prompt) : prompt));
 }
 
-/** One list of ids; an empty list is an empty prompt. */
-function isIds(prompts: readonly number[] | readonly Prompt[]): prompts is readonly number[] {
-  return prompts.every((item) => typeof item === "number");
+/** One prompt rather than several; an empty list is an empty prompt. */
+function isPrompt(prompts: Prompt | readonly Prompt[]): prompts is Prompt {
+  return typeof prompts === "string" || prompts.every((item) => typeof item === "number");
 }
 
 /** @throws {GenerationError} where the tokenizer could make ids that the model does not have. */

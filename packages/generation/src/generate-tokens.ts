@@ -1,5 +1,6 @@
 import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
 import { pauses } from "./event-loop.js";
+import { GenerationError } from "./generation-error.js";
 import { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
 import { processorsOf } from "./processors.js";
 import { contextLimit, padPrompts } from "./prompts.js";
@@ -37,7 +38,7 @@ interface Row {
  * ```
  *
  * @param prompts token ids; rows may differ in length
- * @throws {GenerationError} for empty or too long prompts, and options out of range
+ * @throws {GenerationError} for empty or too long prompts, options out of range, and logits that are no numbers
  * @throws {DecoderError} for ids outside the vocabulary
  */
 export async function* generateTokens(
@@ -46,7 +47,7 @@ export async function* generateTokens(
   options: GenerationOptions = {},
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   const { signal } = options;
-  const settings = resolveOptions({ defaults: model.generationConfig, ...options }, model.config);
+  const settings = resolveOptions({ ...options, defaults: options.defaults ?? model.generationConfig }, model.config);
   const processors = processorsOf(settings);
   const limit = contextLimit(model.config);
   const rows = prompts.map((prompt, row): Row => {
@@ -67,6 +68,7 @@ export async function* generateTokens(
       for (const [row, state] of rows.entries()) {
         if (state.done) continue;
         const own = logits.subarray(row * vocabSize, (row + 1) * vocabSize);
+        checkLogits(own, row);
         const ids = [...state.prompt, ...state.newIds];
         for (const process of processors) process(own, ids);
         const id = state.sample(own);
@@ -91,6 +93,20 @@ async function nextLogits(model: CausalLM, inputs: CausalLMInputs): Promise<Floa
     return Float32Array.from(await outputs.logits.data());
   } finally {
     outputs.logits.dispose();
+  }
+}
+
+/** Without it, a model that computes nothing but NaN would seem to write the first token of its vocabulary. */
+function checkLogits(logits: Float32Array, row: number): void {
+  // A loop: over a large vocabulary it takes a tenth of the time of findIndex.
+  for (let id = 0; id < logits.length; id++) {
+    if (logits[id]! < Infinity) continue;
+    throw new GenerationError({
+      where: `logits of row ${row}`,
+      expected: "numbers",
+      got: `${logits[id]} for token ${id}`,
+      fix: "The weights may be damaged: loading with checkFinite names the tensor",
+    });
   }
 }
 

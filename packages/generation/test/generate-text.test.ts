@@ -1,0 +1,115 @@
+import { useEngine } from "@mixtape/engine";
+import { Tokenizer } from "@mixtape/tokenizer";
+import { beforeAll, describe, expect, test } from "vitest";
+import { GenerationError, generateText, generateTexts, streamText } from "../src/index.js";
+import { all, letters, ScriptedModel, surely, writerOf } from "./scripted-model.js";
+
+beforeAll(async () => {
+  await useEngine("cpu");
+});
+
+const tokenizer = letters();
+
+test("a prompt becomes ids, and new ids become text, without special tokens", async () => {
+  expect(await generateText(writerOf("lemon", 2).model, tokenizer, "go")).toEqual({
+    promptIds: [6, 14],
+    ids: [11, 4, 12, 14, 13, 15],
+    text: "lemon",
+    finishReason: "eos",
+  });
+});
+
+test("ids may stand for a prompt", async () => {
+  const { model } = writerOf("lemon", 2);
+  expect((await generateText(model, tokenizer, [6, 14])).text).toBe("lemon");
+  expect(await all(streamText(model, tokenizer, [6, 14]))).toEqual(await all(streamText(model, tokenizer, "go")));
+});
+
+test("text streams as it becomes certain", async () => {
+  const pieces = await all(streamText(writerOf("lemon", 1).model, tokenizer, "a", { stop: ["moo"] }));
+  expect(pieces.map(({ text }) => text)).toEqual(["l", "e", "", "", "mon", ""]);
+  expect(pieces.at(-1)).toEqual({ row: 0, id: 15, text: "", finishReason: "eos" });
+});
+
+describe("a stop string", () => {
+  test("ends the text and is no part of it; its tokens are among the ids", async () => {
+    const result = await generateText(writerOf("melonelon", 1).model, tokenizer, "a", { stop: ["nope", "ne"] });
+    expect(result).toEqual({ promptIds: [0], ids: [12, 4, 11, 14, 13, 4], text: "melo", finishReason: "stop" });
+  });
+
+  test("comes from the model's generation config where none is given", async () => {
+    const { model } = writerOf("lemon", 1, { generationConfig: { stopStrings: ["mo"] } });
+    expect((await generateText(model, tokenizer, "a")).text).toBe("le");
+    expect((await generateText(model, tokenizer, "a", { stop: [] })).text).toBe("lemon");
+    expect((await generateText(model, tokenizer, "a", { stop: ["on"] })).text).toBe("lem");
+  });
+
+  test("that has begun is shown where the text ends", async () => {
+    const { model } = writerOf("lemon", 1);
+    const result = await generateText(model, tokenizer, "a", { stop: ["moo"], maxNewTokens: 4 });
+    expect(result).toMatchObject({ text: "lemo", finishReason: "length" });
+    expect((await generateText(model, tokenizer, "a", { stop: ["n!"] })).text).toBe("lemon");
+  });
+
+  test("leaves stopWhen its say", async () => {
+    const stopWhen = (_: number, ids: readonly number[]) => ids.length === 3;
+    const { model } = writerOf("lemon", 1);
+    const result = await generateText(model, tokenizer, "a", { stop: ["moo"], stopWhen });
+    expect(result).toMatchObject({ text: "lem", finishReason: "stop" });
+  });
+
+  test("without characters is refused", async () => {
+    await expect(generateText(writerOf("a", 1).model, tokenizer, "a", { stop: [""] })).rejects.toThrow(
+      'stop: expected strings of some length, got "".',
+    );
+  });
+});
+
+test("prompts of a batch are written side by side, each with its own end", async () => {
+  const model = new ScriptedModel((ids) => surely(ids.length > 5 ? 15 : ids.at(-1)!, 16), { eosTokenId: 15 });
+  expect(await generateTexts(model.model, tokenizer, ["abc", [7]], { stop: ["ccc"] })).toEqual([
+    { promptIds: [0, 1, 2], ids: [2, 2, 2], text: "", finishReason: "stop" },
+    { promptIds: [7], ids: [7, 7, 7, 7, 7, 15], text: "hhhhh", finishReason: "eos" },
+  ]);
+});
+
+describe("an error for", () => {
+  test("an empty text", async () => {
+    const { model } = writerOf("a", 1);
+    await expect(generateText(model, tokenizer, "")).rejects.toThrow("prompt: expected at least one token, got none.");
+    await expect(generateTexts(model, tokenizer, [])).rejects.toThrow("prompts: expected at least one, got none.");
+    await expect(all(streamText(model, tokenizer, []))).rejects.toThrow(
+      "prompt: expected at least one token, got none.",
+    );
+  });
+
+  test("a tokenizer that knows more tokens than the model", async () => {
+    const model = new ScriptedModel(() => surely(0, 15), { vocabSize: 15 });
+    const attempt = () => generateText(model.model, tokenizer, "a");
+    await expect(attempt()).rejects.toThrow(GenerationError);
+    await expect(attempt()).rejects.toThrow(
+      "tokenizer: expected a vocabulary of at most the model's 15 tokens, got 16. The tokenizer belongs to another model, " +
+        "or the model's embedding was not resized.",
+    );
+    expect(model.lengths).toEqual([]);
+  });
+});
+
+test("characters that take several tokens come when they are complete", async () => {
+  const bytes = [..."🦉"].flatMap((owl) => [...new TextEncoder().encode(owl)]);
+  const names = bytes.map((byte) => `<0x${byte.toString(16).toUpperCase()}>`);
+  const vocab = Object.fromEntries([...names, "x", "<unk>"].map((token, id) => [token, id]));
+  const owls = Tokenizer.fromJSON({
+    model: { type: "BPE", vocab, merges: [], byte_fallback: true, unk_token: "<unk>" },
+    decoder: { type: "Sequence", decoders: [{ type: "ByteFallback" }, { type: "Fuse" }] },
+  });
+  const model = new ScriptedModel((ids) => surely(ids.length % 5 < 4 ? (ids.length % 5) - 0 : 4, 6), { vocabSize: 6 });
+  const pieces = await all(streamText(model.model, owls, [4, 4, 4, 4, 4], { maxNewTokens: 5 }));
+  expect(pieces.map(({ id, text }) => [id, text])).toEqual([
+    [0, ""],
+    [1, ""],
+    [2, ""],
+    [3, "🦉"],
+    [4, "x"],
+  ]);
+});
