@@ -14,8 +14,15 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
+/** What closes every message about the command line. */
+export const SEE_HELP = "See --help.";
+
 /** A command line that says too little, or two things at once. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(`${message}. ${SEE_HELP}`);
+  }
+}
 
 /** A file that was named on the command line does not hold what it should. */
 export class InputError extends MixtapeError {

@@ -2,6 +2,7 @@
 
 import type { EngineName } from "@mixtape/mixtape";
 import { Option } from "commander";
+import { UsageError } from "./failure.js";
 import { someText } from "./values.js";
 
 const ENGINES = { auto: true, tensorflow: true, webgpu: true, wasm: true, cpu: true } satisfies Record<
@@ -10,13 +11,24 @@ const ENGINES = { auto: true, tensorflow: true, webgpu: true, wasm: true, cpu: t
 >;
 
 export function modelOption(): Option {
-  return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format")
-    .argParser(someText)
-    .makeOptionMandatory();
+  return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format").argParser(someText);
+}
+
+/**
+ * A flag that must be there. Commander's own check of that comes before its check of misspelt flags, and would hide them.
+ * @throws {UsageError}
+ */
+export function given<T>(value: T | undefined, flag: string): T {
+  if (value !== undefined) return value;
+  throw new UsageError(`expected ${flag}`);
 }
 
 export function engineOption(): Option {
   return new Option("--engine <name>", "what computes").choices(Object.keys(ENGINES)).default("auto");
+}
+
+export function checkOption(): Option {
+  return new Option("--check-finite", "look for NaN and infinities in the weights, and name the tensor that has one");
 }
 
 export function debugOption(): Option {

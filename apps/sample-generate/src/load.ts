@@ -15,6 +15,13 @@ import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
 import { LoadingBar } from "./loading-bar.js";
 
+/** The flags that say what to load, and onto what. */
+export interface LoadFlags {
+  readonly model: string;
+  readonly engine: EngineName | "auto";
+  readonly checkFinite?: boolean;
+}
+
 /** What is ready to run. */
 export interface Loaded {
   readonly engine: Engine;
@@ -27,13 +34,20 @@ export interface Loaded {
  * Prepares an engine and loads a model onto it.
  * @throws {InterruptedError} at Ctrl-C
  */
-export async function load(folder: string, engineName: EngineName | "auto", interrupt: Interrupt): Promise<Loaded> {
+export async function load(
+  { model: folder, engine: name, checkFinite }: LoadFlags,
+  interrupt: Interrupt,
+): Promise<Loaded> {
   const begin = performance.now();
   checkFolder(folder);
-  const engine = await useEngine(engineName);
+  const engine = await useEngine(name);
   const bar = new LoadingBar();
   try {
-    const model = await loadModel(folder, { signal: interrupt.signal, onProgress: (progress) => bar.show(progress) });
+    const model = await loadModel(folder, {
+      checkFinite,
+      signal: interrupt.signal,
+      onProgress: (progress) => bar.show(progress),
+    });
     return { engine, model, loadMs: performance.now() - begin };
   } catch (error) {
     throw interrupt.came ? new InterruptedError() : error;

@@ -5,6 +5,7 @@ import { enginesCommand } from "./commands/engines.js";
 import { forwardCommand } from "./commands/forward.js";
 import { generateCommand } from "./commands/generate.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { SEE_HELP } from "./failure.js";
 
 /**
  * The command line.
@@ -20,12 +21,10 @@ export function makeProgram(end: (exitCode: number) => void): Command {
   for (const command of [generateCommand(end), forwardCommand(), inspectCommand(), enginesCommand()])
     program.addCommand(command);
   for (const command of [program, ...program.commands]) {
-    const hint = command === program ? "" : `${command.name()} `;
     command
       .exitOverride()
       .configureOutput({
-        outputError: (message, write) =>
-          write(`${colors.red("error:")} ${sentence(message)} sample-generate ${hint}--help shows how.\n`),
+        outputError: (message, write) => write(`${colors.red("error:")} ${sentence(message)} ${SEE_HELP}\n`),
       })
       // Commander takes colours away where standard output is no terminal, or NO_COLOR is set.
       .configureHelp({ styleTitle: pc.createColors(true).bold, helpWidth: 110 });
@@ -38,6 +37,6 @@ function sentence(message: string): string {
   const text = message
     .replace(/^error: /, "")
     .trim()
-    .replace(/\s*\n\s*/g, ". ");
+    .replace(/\s*\n\s*/g, " ");
   return /[.?!)]$/.test(text) ? text : `${text}.`;
 }

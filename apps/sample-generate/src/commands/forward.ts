@@ -1,21 +1,19 @@
 /** `sample-generate forward` */
 
-import type { CausalLMInputs, CausalLMOutput, EngineName } from "@mixtape/mixtape";
+import type { CausalLMInputs, CausalLMOutput } from "@mixtape/mixtape";
 import { openSafetensors, type TensorSource, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { colors } from "../colors.js";
 import { InputError } from "../failure.js";
-import { debugOption, engineOption, modelOption } from "../flags.js";
+import { checkOption, debugOption, engineOption, given, modelOption } from "../flags.js";
 import { plural, seconds } from "../format.js";
 import { Interrupt } from "../interrupt.js";
-import { load } from "../load.js";
+import { type LoadFlags, load } from "../load.js";
 import { someText } from "../values.js";
 
-interface ForwardFlags {
-  readonly model: string;
+interface ForwardFlags extends LoadFlags {
   readonly inputs: string;
   readonly outputs: string;
-  readonly engine: EngineName | "auto";
 }
 
 const EXAMPLES = `
@@ -35,19 +33,28 @@ export function forwardCommand(): Command {
     .description(
       "Run one forward pass from a file of inputs to a file of outputs, to compare with another implementation.",
     )
+    .usage("--model <dir> --inputs <file> --outputs <file> [options]")
     .addOption(modelOption())
-    .addOption(new Option("--inputs <file>", "safetensors to read").argParser(someText).makeOptionMandatory())
-    .addOption(new Option("--outputs <file>", "safetensors to write").argParser(someText).makeOptionMandatory())
+    .option("--inputs <file>", "safetensors to read", someText)
+    .option("--outputs <file>", "safetensors to write", someText)
     .addOption(engineOption())
+    .addOption(checkOption())
     .addOption(debugOption())
     .addHelpText("after", EXAMPLES)
-    .action(forward);
+    .action((flags: Partial<ForwardFlags> & Pick<ForwardFlags, "engine">) =>
+      forward({
+        ...flags,
+        model: given(flags.model, "--model DIR"),
+        inputs: given(flags.inputs, "--inputs IN.safetensors"),
+        outputs: given(flags.outputs, "--outputs OUT.safetensors"),
+      }),
+    );
 }
 
 async function forward(flags: ForwardFlags): Promise<void> {
   using interrupt = new Interrupt();
   const inputs = await readInputs(flags.inputs);
-  const { engine, model, loadMs } = await load(flags.model, flags.engine, interrupt);
+  const { engine, model, loadMs } = await load(flags, interrupt);
   const begin = performance.now();
   const tensors = await tensorsOf(model.forward({ ...inputs, outputHiddenStates: true, outputRouterLogits: true }));
   const forwardMs = performance.now() - begin;
@@ -82,7 +89,8 @@ async function readInputs(path: string): Promise<CausalLMInputs> {
 /** A tensor `[B, L]` of whole numbers as rows; undefined where the file has none of this name. */
 async function readRows(file: TensorSource, name: string, path: string): Promise<number[][] | undefined> {
   if (!file.has(name)) return undefined;
-  const { dtype, shape, read } = file.tensor(name);
+  const tensor = file.tensor(name);
+  const { dtype, shape } = tensor;
   const [rows, length] = shape;
   if ((dtype !== "I64" && dtype !== "I32") || shape.length !== 2 || !rows || !length)
     throw new InputError({
@@ -90,7 +98,7 @@ async function readRows(file: TensorSource, name: string, path: string): Promise
       expected: "whole numbers, I64 or I32, [batch, length]",
       got: `${dtype} [${shape}]`,
     });
-  const data = await read();
+  const data = await tensor.read();
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const at = (i: number): number =>
     dtype === "I64" ? Number(view.getBigInt64(i * 8, true)) : view.getInt32(i * 4, true);

@@ -6,17 +6,16 @@ import type { Tokenizer } from "@mixtape/tokenizer";
 import { Command } from "commander";
 import { colors } from "../colors.js";
 import { EXIT, InterruptedError } from "../failure.js";
-import { debugOption, engineOption, modelOption } from "../flags.js";
+import { checkOption, debugOption, engineOption, given, modelOption } from "../flags.js";
 import { bytes, plural, rate, seconds, table } from "../format.js";
 import { Interrupt } from "../interrupt.js";
-import { type Loaded, load, loadTokenizerOf } from "../load.js";
+import { type Loaded, type LoadFlags, load, loadTokenizerOf } from "../load.js";
 import { checkPrompt, type PromptFlags, promptIdsOf } from "../prompt.js";
 import { forTerminal } from "../streams.js";
 import { ids, integer, number, someText } from "../values.js";
 import { type Written, write } from "../write.js";
 
-interface GenerateFlags extends PromptFlags {
-  readonly model: string;
+interface GenerateFlags extends PromptFlags, LoadFlags {
   readonly maxNewTokens?: number;
   readonly temperature?: number;
   readonly topK?: number;
@@ -26,7 +25,6 @@ interface GenerateFlags extends PromptFlags {
   readonly seed?: number;
   readonly stop?: readonly string[];
   readonly ignoreEos?: boolean;
-  readonly engine: EngineName | "auto";
   readonly json?: boolean;
 }
 
@@ -72,6 +70,7 @@ but tokens are drawn only with --temperature. Ctrl-C ends the text where it is (
 export function generateCommand(end: (exitCode: number) => void): Command {
   return new Command("generate")
     .description("Continue a prompt, and stream the text.")
+    .usage("--model <dir> (--prompt <text> | --prompt-ids <ids> | --chat <file>) [options]")
     .addOption(modelOption())
     .option("--prompt <text>", "the text to continue")
     .option("--prompt-ids <ids>", "the tokens to continue, such as 5,6,7", ids)
@@ -103,9 +102,12 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .option("--ignore-eos", "go on after the token that ends a text")
     .addOption(engineOption())
     .option("--json", "print one JSON object at the end instead of the text")
+    .addOption(checkOption())
     .addOption(debugOption())
     .addHelpText("after", EXAMPLES)
-    .action(async (flags: GenerateFlags) => end(await generate(flags)));
+    .action(async (flags: Partial<GenerateFlags> & Pick<GenerateFlags, "engine">) =>
+      end(await generate({ ...flags, model: given(flags.model, "--model DIR") })),
+    );
 }
 
 const DEFAULT_LENGTH = 128;
@@ -122,7 +124,7 @@ async function generate(flags: GenerateFlags): Promise<number> {
   const needsText = flags.promptIds === undefined || flags.stop !== undefined;
   const tokenizer = await loadTokenizerOf(flags.model, { optional: !needsText });
   const promptIds = await promptIdsOf(flags, tokenizer);
-  const loaded = await load(flags.model, flags.engine, interrupt);
+  const loaded = await load(flags, interrupt);
   const options = optionsOf(flags, loaded.model);
   const before = expertsRuns();
   if (!flags.json) showPrompt(promptIds, tokenizer);
@@ -199,9 +201,9 @@ function show(text: string): void {
 function showSummary(result: GenerateResult, { engine }: Loaded): void {
   const { experts, promptIds, ids, finishReason, loadMs, peakRssBytes } = result;
   process.stdout.write("\n");
-  const passedOver = engine.passedOver.map(({ name, reason }) => `; ${name} does not work: ${reason}`).join("");
   const rows = [
-    ["engine", `${engine.name} (${engine.description})${passedOver}`],
+    ["engine", `${engine.name} (${engine.description})`],
+    ...engine.passedOver.map(({ name, reason }) => ["not used", `${name}: ${reason}`] as const),
     ["experts", experts ?? "none"],
     ["prompt", `${plural(promptIds.length, "token")}, ${rate(result.prefillTokensPerSecond)}`],
     ["text", `${plural(ids.length, "token")}, ${rate(result.decodeTokensPerSecond)}, ended by ${ENDS[finishReason]}`],
@@ -214,6 +216,6 @@ function showSummary(result: GenerateResult, { engine }: Loaded): void {
 const ENDS: Record<Written["finishReason"], string> = {
   eos: "the model",
   stop: "a stop string",
-  length: "the limit",
+  length: "the limit of its length",
   interrupted: "Ctrl-C",
 };

@@ -3,12 +3,12 @@
 import { type Engine, type EngineName, inspectModel, type ModelInspection, useEngine } from "@mixtape/mixtape";
 import { Command } from "commander";
 import pc from "picocolors";
-import { debugOption, engineOption, modelOption } from "../flags.js";
+import { debugOption, engineOption, given, modelOption } from "../flags.js";
 import { bytes, plural, short, table, whole } from "../format.js";
 import { checkFolder } from "../load.js";
 
 interface InspectFlags {
-  readonly model: string;
+  readonly model?: string;
   readonly engine: EngineName | "auto";
   readonly json?: boolean;
 }
@@ -40,12 +40,14 @@ Only config.json and the headers of the safetensors are read, so it answers at o
 export function inspectCommand(): Command {
   return new Command("inspect")
     .description("Say what a checkpoint is, what it needs, and whether it fits, without loading it.")
+    .usage("--model <dir> [options]")
     .addOption(modelOption())
     .addOption(engineOption())
     .option("--json", "print one JSON object")
     .addOption(debugOption())
     .addHelpText("after", EXAMPLES)
-    .action(async ({ model, engine, json }: InspectFlags) => {
+    .action(async ({ engine, json, ...flags }: InspectFlags) => {
+      const model = given(flags.model, "--model DIR");
       checkFolder(model);
       const inspection = await inspectModel(model);
       const result = { model, ...inspection, engine: fit(inspection, await useEngine(engine)) };
