@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const FIXTURES = new URL("../__fixtures__/", import.meta.url);
@@ -6,9 +5,4 @@ const FIXTURES = new URL("../__fixtures__/", import.meta.url);
 /** The path of a golden file or folder, such as `rope.json` or `models/afmoe/basic`. */
 export function fixture(path: string): string {
   return fileURLToPath(new URL(path, FIXTURES));
-}
-
-/** The golden checkpoints of a family, such as `afmoe`: names of folders in `models/<family>`. */
-export function goldenNames(family: string): string[] {
-  return readdirSync(fixture(`models/${family}`)).sort();
 }

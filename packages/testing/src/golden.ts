@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors, type TensorSource, toFloat32 } from "@mixtape/safetensors";
 import type { Values } from "./all-close.js";
@@ -40,6 +40,14 @@ export interface GoldenGreedy {
   readonly ids: number[][];
 }
 
+/** The golden checkpoints in a folder: the names of its folders. */
+export function goldenNames(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
+}
+
 /**
  * Reads the golden files of a checkpoint. A folder that spells another's weights differently (`basic-fused`, `basic-sharded`)
  * has none of its own: it shares those of `basic`.
@@ -53,7 +61,7 @@ export async function readGolden(folder: string): Promise<Golden> {
     for (const name of file.names) if (!INPUTS.has(name)) outputs.set(name, await valuesOf(file, name));
     return {
       folder,
-      case: readJson<GoldenCase>(join(own, "case.json")),
+      case: readCase(folder),
       inputs: {
         inputIds: (await ids("input_ids"))!,
         labels: (await ids("labels"))!,
@@ -73,8 +81,12 @@ export function hasGreedy(folder: string): boolean {
   return existsSync(join(ownerOf(folder), "greedy.json"));
 }
 
+export function readCase(folder: string): GoldenCase {
+  return readJson<GoldenCase>(join(ownerOf(folder), "case.json"));
+}
+
 /** The folder whose golden files are those of `folder`. */
-function ownerOf(folder: string): string {
+export function ownerOf(folder: string): string {
   return folder.replace(/-(fused|sharded)$/, "");
 }
 

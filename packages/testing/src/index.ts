@@ -1,7 +1,14 @@
 export { expectAllClose, type Tolerance, type Values } from "./all-close.js";
 export { type ConformanceOptions, conformance } from "./conformance/conformance.js";
 export { onEachEngine, testEngines } from "./engines.js";
-export { fixture, goldenNames } from "./fixtures.js";
-export { type Golden, type GoldenCase, type GoldenGreedy, type GoldenInputs, readGolden } from "./golden.js";
+export { fixture } from "./fixtures.js";
+export {
+  type Golden,
+  type GoldenCase,
+  type GoldenGreedy,
+  type GoldenInputs,
+  goldenNames,
+  readGolden,
+} from "./golden.js";
 export { greedy } from "./greedy.js";
 export { withoutLeak } from "./leak.js";

@@ -1,17 +1,58 @@
+import { resolve } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import { describe } from "vitest";
+import type { CausalLM } from "@mixtape/decoder";
+import { afterAll, beforeAll, describe } from "vitest";
 import { onEachEngine } from "../engines.js";
+import { fixture } from "../fixtures.js";
+import { cachesAndPads } from "./caching.js";
+import { savesAndLoads } from "./checkpoints.js";
 import { matchesGoldens } from "./goldens.js";
-import type { Family } from "./subject.js";
+import { hasGradients } from "./gradients.js";
+import { takesAndGives } from "./inputs.js";
+import { leavesNothing } from "./memory.js";
+import { refuses } from "./refusals.js";
+import { type Family, freshSubject, goldenSubjects } from "./subject.js";
 
-export interface ConformanceOptions {
-  /** The folder of golden checkpoints in `__fixtures__/models`, such as `afmoe`. */
-  readonly goldens?: string;
-}
+/** On what models a family is tested. */
+export type ConformanceOptions<C extends DecoderConfig> =
+  | {
+      /** A folder of golden checkpoints: one of those in `__fixtures__/models`, such as `afmoe`, or a path. */
+      readonly goldens: string;
+      /** How many there are at least. Default 1. */
+      readonly atLeast?: number;
+      readonly config?: never;
+    }
+  /** A small config, for a variant that has no reference: its weights are random. */
+  | { readonly config: C; readonly goldens?: never; readonly atLeast?: never };
 
-/** Declares the tests that every family and every variant passes, on each engine. */
-export function conformance<C extends DecoderConfig>(Model: Family<C>, { goldens }: ConformanceOptions): void {
+/**
+ * Declares the tests that every family and every variant passes, on each engine: it computes what the reference computed;
+ * caches, padding, ways to ask and strategies change nothing; what is saved is what is loaded; every parameter has its
+ * gradient; nothing is left behind; and bad input is refused with a message that names it.
+ */
+export function conformance<C extends DecoderConfig>(Model: Family<C>, options: ConformanceOptions<C>): void {
+  const folder = options.goldens === undefined ? undefined : resolve(fixture("models"), options.goldens);
+  const subjects = options.config ? [freshSubject(Model, options.config)] : goldenSubjects(Model, folder!);
+
   onEachEngine(() => {
-    if (goldens !== undefined) describe("computes what the reference computed", () => matchesGoldens(Model, goldens));
+    if (folder !== undefined)
+      describe("computes what the reference computed", () => matchesGoldens(Model, folder, options.atLeast ?? 1));
+
+    describe.each(subjects)("agrees with itself: $name", ({ create }) => {
+      let model: CausalLM<C>;
+      beforeAll(async () => {
+        model = await create();
+      });
+      afterAll(() => model.dispose());
+      cachesAndPads(() => model);
+      takesAndGives(() => model);
+    });
+
+    // What does not depend on the numbers needs one model.
+    const subject = subjects.find(({ name }) => name === "basic") ?? subjects[0]!;
+    describe("saves and loads", () => savesAndLoads(Model, subject));
+    describe("has gradients", () => hasGradients(subject));
+    describe("leaves nothing behind", () => leavesNothing(subject));
+    describe("refuses", () => refuses(Model, subject));
   });
 }

@@ -1,5 +1,88 @@
+import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM, CausalLMClass } from "@mixtape/decoder";
+import type { CausalLM, CausalLMClass, CausalLMInputs } from "@mixtape/decoder";
+import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
+import { dispose, randomNormal, type Tensor } from "@tensorflow/tfjs-core";
+import type { Values } from "../all-close.js";
+import { goldenNames, ownerOf, readCase } from "../golden.js";
 
 /** A class of models under test. */
-export type Family<C extends DecoderConfig> = CausalLMClass<CausalLM<C>, C> & Pick<typeof CausalLM, "fromPretrained">;
+export type Family<C extends DecoderConfig> = CausalLMClass<CausalLM<C>, C>;
+
+/** A model that has no reference of its own, and must agree with itself. */
+export interface Subject<C extends DecoderConfig> {
+  readonly name: string;
+  /** Where its checkpoint lies, if it has one. */
+  readonly folder?: string;
+  /** A new model on the engine in use. */
+  create(): Promise<CausalLM<C>>;
+}
+
+/** Numbers that a model computed in two ways may differ by so much. */
+export const SAME = { atol: 1e-4 };
+
+/** The golden checkpoints in float32; those that only spell another's weights differently are left out. */
+export function goldenSubjects<C extends DecoderConfig>(Model: Family<C>, folder: string): Subject<C>[] {
+  return goldenNames(folder).flatMap((name) => {
+    const own = join(folder, name);
+    if (ownerOf(own) !== own || readCase(own).weights !== "float32") return [];
+    return [{ name, folder: own, create: () => Model.fromPretrained(own) }];
+  });
+}
+
+/** A model of that config with random values, spread so that every part of it matters. */
+export function freshSubject<C extends DecoderConfig>(Model: Family<C>, config: C): Subject<C> {
+  return {
+    name: "fresh",
+    async create() {
+      const model = new Model(config);
+      await model.initialize({ seed: 1, std: 0.3 });
+      let seed = 1;
+      for (const [name, param] of model.namedParameters()) {
+        if (param.init === "normal") continue;
+        const values = randomNormal([...param.shape], param.init === "ones" ? 1 : 0, 0.2, "float32", seed++);
+        const bytes = fromFloat32((await values.data()) as Float32Array, "F32");
+        values.dispose();
+        await param.load(viewOfBytes(name, "F32", param.shape, bytes));
+      }
+      return model;
+    },
+  };
+}
+
+/** Token ids without a pattern, `[rows, length]`. */
+export function sampleText(rows: number, length: number, { vocabSize }: DecoderConfig): number[][] {
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from({ length }, (_, i) => (i * i * 7 + i * 13 + row * 31 + 5) % vocabSize),
+  );
+}
+
+/**
+ * A length past which all windows of a model have slid, but within that up to which its frequencies are the same whatever the
+ * length: dynamic and longrope change them with it, and keys in a cache stay rotated as they were. There cached decoding is
+ * another computation than a full forward pass, in the reference too.
+ */
+export function longLength(config: DecoderConfig): number {
+  return Math.min(2 * (config.slidingWindow ?? 0) + 12, steadyLength(config));
+}
+
+function steadyLength({ ropeParameters: rope, maxPositionEmbeddings: max }: DecoderConfig): number {
+  if (rope.ropeType === "longrope") return Math.min(max, rope.originalMaxPositionEmbeddings);
+  return max;
+}
+
+/** The logits of a forward pass. */
+export async function logitsOf(model: CausalLM, inputs: CausalLMInputs): Promise<Values> {
+  const output = model.forward(inputs);
+  const { logits } = output;
+  const values = { shape: logits.shape, values: (await logits.data()) as Float32Array };
+  for (const one of Object.values(output)) dispose(one as Tensor | Tensor[]);
+  return values;
+}
+
+/** Positions `[from, to)` of one row of logits `[B, L, V]`. */
+export function positions({ shape, values }: Values, row: number, from: number, to: number): Values {
+  const [, length, width] = shape as [number, number, number];
+  const start = row * length;
+  return { shape: [1, to - from, width], values: values.subarray((start + from) * width, (start + to) * width) };
+}

@@ -1,0 +1,87 @@
+import type { DecoderConfig } from "@mixtape/config";
+import type { CausalLM } from "@mixtape/decoder";
+import { expect, test } from "vitest";
+import { expectAllClose, type Values } from "../all-close.js";
+import { positionsOf } from "../greedy.js";
+import { logitsOf, longLength, positions, SAME, sampleText } from "./subject.js";
+
+/** What a cache and padding must not change. */
+export function cachesAndPads<C extends DecoderConfig>(model: () => CausalLM<C>): void {
+  test.each([
+    ["token by token", [1]],
+    ["in chunks", [5, 1, 7, 3, 2]],
+  ])("cached %s is a full forward pass, windows that slid included", async (_, sizes) => {
+    const length = longLength(model().config);
+    const ids = sampleText(2, length, model().config);
+    const full = await logitsOf(model(), { inputIds: ids });
+    const cache = model().createCache();
+    try {
+      for (let from = 0, step = 0; from < length; step++) {
+        const to = Math.min(from + sizes[step % sizes.length]!, length);
+        const chunk = await logitsOf(model(), { inputIds: ids.map((row) => row.slice(from, to)), cache });
+        for (const row of [0, 1])
+          await expectAllClose(
+            positions(chunk, row, 0, to - from),
+            positions(full, row, from, to),
+            SAME,
+            `logits of row ${row} from ${from} to ${to}`,
+          );
+        from = to;
+        expect(cache.length).toBe(to);
+      }
+    } finally {
+      cache.dispose();
+    }
+  });
+
+  test("a left-padded batch is its rows alone, at first and while it grows", async () => {
+    const { config } = model();
+    const length = longLength(config);
+    const prompt = Math.ceil(length / 2);
+    const lengths = [prompt, Math.ceil(prompt / 2), 1];
+    const grown = length - prompt;
+    const texts = sampleText(lengths.length, length, config).map((row, i) => row.slice(0, lengths[i]! + grown));
+    const alone: Values[] = [];
+    for (const text of texts) alone.push(await logitsOf(model(), { inputIds: [text] }));
+
+    const pads = lengths.map((n) => Array<number>(prompt - n).fill(0));
+    let mask = lengths.map((n, row) => [...pads[row]!, ...Array<number>(n).fill(1)]);
+    const cache = model().createCache();
+    try {
+      const first = await logitsOf(model(), {
+        inputIds: texts.map((text, row) => [
+          ...pads[row]!.map((_, i) => i % config.vocabSize),
+          ...text.slice(0, lengths[row]),
+        ]),
+        attentionMask: mask,
+        positionIds: mask.map(positionsOf),
+        cache,
+      });
+      for (const [row, n] of lengths.entries())
+        await expectAllClose(
+          positions(first, row, prompt - n, prompt),
+          positions(alone[row]!, 0, 0, n),
+          SAME,
+          `row ${row}`,
+        );
+      for (let step = 0; step < grown; step++) {
+        mask = mask.map((row) => [...row, 1]);
+        const next = await logitsOf(model(), {
+          inputIds: texts.map((text, row) => [text[lengths[row]! + step]!]),
+          attentionMask: mask,
+          positionIds: lengths.map((n) => [n + step]),
+          cache,
+        });
+        for (const [row, n] of lengths.entries())
+          await expectAllClose(
+            positions(next, row, 0, 1),
+            positions(alone[row]!, 0, n + step, n + step + 1),
+            SAME,
+            `row ${row} after ${step} steps`,
+          );
+      }
+    } finally {
+      cache.dispose();
+    }
+  });
+}

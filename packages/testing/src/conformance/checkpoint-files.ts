@@ -1,0 +1,24 @@
+import type { DecoderConfig } from "@mixtape/config";
+import type { CausalLM } from "@mixtape/decoder";
+import { encodeSafetensors, type TensorToWrite } from "@mixtape/safetensors";
+
+/** A change to a checkpoint. */
+export interface Change {
+  /** Of its tensors, as a list. */
+  readonly tensors?: (tensors: TensorToWrite[]) => TensorToWrite[];
+  /** Of its `config.json`. */
+  readonly config?: (json: Record<string, unknown>) => Record<string, unknown>;
+}
+
+/** A model's checkpoint in memory, with a change: what a browser would hand to `fromPretrained`. */
+export async function checkpointFiles<C extends DecoderConfig>(
+  model: CausalLM<C>,
+  { tensors = (all) => all, config = (json) => json }: Change = {},
+): Promise<Map<string, Uint8Array>> {
+  const { config: definition } = model.constructor as unknown as { config: { toJSON(config: C): object } };
+  const json = config({ ...definition.toJSON(model.config) });
+  return new Map([
+    ["config.json", new TextEncoder().encode(JSON.stringify(json))],
+    ["model.safetensors", await encodeSafetensors(tensors([...model.tensorsToWrite()]))],
+  ]);
+}

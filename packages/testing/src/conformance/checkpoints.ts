@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DecoderConfig } from "@mixtape/config";
+import type { CausalLM } from "@mixtape/decoder";
+import { bytesPerElement, type Dtype, openCheckpoint } from "@mixtape/safetensors";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { expectAllClose } from "../all-close.js";
+import { type Family, logitsOf, type Subject, sampleText } from "./subject.js";
+
+/** A checkpoint's tensors: `dtype [shape]` and bytes, by their names on disk. */
+type Contents = Map<string, { readonly type: string; readonly bytes: Uint8Array }>;
+
+/** What is saved is what is loaded, to the byte. */
+export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { create, folder: origin }: Subject<C>): void {
+  let model: CausalLM<C>;
+  let folder: string;
+  beforeAll(async () => {
+    model = await create();
+  });
+  afterAll(() => model.dispose());
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "mixtape-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  if (origin !== undefined)
+    test("saving a checkpoint of the reference gives its names and bytes", async () => {
+      await model.savePretrained(folder);
+      expect(await contentsOf(folder)).toEqual(await contentsOf(origin));
+    });
+
+  test.each(["F32", "BF16"] as const)("a model in %s comes back with the same bytes and logits", async (dtype) => {
+    await model.savePretrained(folder, { dtype });
+    const contents = await contentsOf(folder);
+    const numbers = [...contents.values()].reduce((sum, { bytes }) => sum + bytes.length / bytesPerElement(dtype), 0);
+    expect(numbers).toBe([...model.namedParameters()].reduce((sum, [, { size }]) => sum + size, 0));
+    expect(new Set([...contents.values()].map(({ type }) => type.split(" ")[0]))).toEqual(new Set([dtype]));
+    expect(await configIn(folder)).toEqual({ ...Model.config.toJSON(model.config), dtype: DTYPE_NAMES[dtype] });
+
+    // The second model is what is on disk; so must be what it saves.
+    const loaded = await Model.fromPretrained(folder);
+    try {
+      if (dtype === "F32") await expectSameLogits(loaded, model);
+      await loaded.savePretrained(folder, { maxShardBytes: (numbers * bytesPerElement(dtype)) / 3 });
+      const files = await readdir(folder);
+      expect(files.filter((name) => /^model.*-of-0000\d\.safetensors$/.test(name)).length).toBeGreaterThanOrEqual(3);
+      expect(files).not.toContain("model.safetensors");
+      expect(await contentsOf(folder)).toEqual(contents);
+      const again = await Model.fromPretrained(folder);
+      try {
+        await expectSameLogits(again, loaded);
+      } finally {
+        again.dispose();
+      }
+    } finally {
+      loaded.dispose();
+    }
+  });
+}
+
+const DTYPE_NAMES: Partial<Record<Dtype, string>> = { F32: "float32", BF16: "bfloat16" };
+
+async function contentsOf(folder: string): Promise<Contents> {
+  const file = await openCheckpoint(folder);
+  try {
+    const contents: Contents = new Map();
+    for (const name of [...file.names].sort()) {
+      const view = file.tensor(name);
+      contents.set(name, { type: `${view.dtype} [${view.shape}]`, bytes: await view.read() });
+    }
+    return contents;
+  } finally {
+    await file.close();
+  }
+}
+
+async function configIn(folder: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
+}
+
+async function expectSameLogits(actual: CausalLM, expected: CausalLM): Promise<void> {
+  const inputIds = sampleText(2, 7, expected.config);
+  await expectAllClose(await logitsOf(actual, { inputIds }), await logitsOf(expected, { inputIds }), { atol: 0 });
+}

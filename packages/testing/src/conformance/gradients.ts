@@ -1,0 +1,126 @@
+import type { DecoderConfig } from "@mixtape/config";
+import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
+import { Experts, type Param } from "@mixtape/layers";
+import { encodeWeight, gradientsOf } from "@mixtape/ops";
+import { fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
+import { dispose, keep, scalar, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { expect, test, vi } from "vitest";
+import { withoutLeak } from "../leak.js";
+import { type Subject, sampleText } from "./subject.js";
+
+/** How much the loss is to move when a slope is measured: far above its rounding, little enough to be straight. */
+const STEP = 4e-3;
+
+/** How far the measured move may be from the computed one: for curvature, and for the rounding of the loss. */
+const MOVE = { relative: 0.01, absolute: 4e-6 };
+
+/** The loss has the gradient that moving the weights shows, for every parameter. */
+export function hasGradients<C extends DecoderConfig>({ create }: Subject<C>): void {
+  test("the gradient by every parameter is what moving it in a random direction shows", async () => {
+    const model = await create();
+    const inputs = trainingInputs(model.config);
+    try {
+      await withoutLeak(async () => {
+        const gradients = await gradientsByParam(model, inputs);
+        const without: string[] = [];
+        for (const [name, param] of model.namedParameters()) {
+          const gradient = gradients.get(name)!;
+          expect(gradient.every(Number.isFinite), `${name}: finite`).toBe(true);
+          if (gradient.every((value) => value === 0)) without.push(name);
+          const { computed, measured } = await move(model, inputs, param, gradient);
+          expect(
+            Math.abs(measured - computed),
+            `${name}: the loss should move by ${computed} and moves by ${measured}`,
+          ).toBeLessThan(MOVE.relative * computed + MOVE.absolute);
+        }
+        // What only moves the choice of experts has no gradient; everything else has.
+        expect(without.filter((name) => !name.endsWith(".router.expert_bias"))).toEqual([]);
+      });
+    } finally {
+      model.dispose();
+    }
+  });
+}
+
+/** Two rows, one of them padded, with labels of which some do not count. */
+function trainingInputs(config: DecoderConfig): CausalLMInputs {
+  const inputIds = sampleText(2, 8, config);
+  return {
+    inputIds,
+    labels: inputIds.map((row, i) => (i === 0 ? row : row.map((id, at) => (at < 4 ? -100 : id)))),
+    attentionMask: inputIds.map((row, i) => row.map((_, at) => (i === 1 && at < 2 ? 0 : 1))),
+    outputRouterLogits: true,
+  };
+}
+
+/** The gradient of the loss by each parameter, in its logical shape. */
+async function gradientsByParam(model: CausalLM, inputs: CausalLMInputs): Promise<Map<string, Float32Array>> {
+  const params = [...model.namedParameters()];
+  const parts = params.flatMap(([, param]) => [...param.weight.parts]);
+  const tensors = tidy(() => gradientsOf(() => model.forward(inputs).loss!, parts, scalar(1)));
+  const gradients = new Map<string, Float32Array>();
+  const left = [...tensors];
+  for (const [name, { weight }] of params) {
+    const own = { ...weight, parts: left.splice(0, weight.parts.length) };
+    gradients.set(name, toFloat32(await encodeWeight(own, "F32"), "F32"));
+  }
+  dispose(tensors);
+  return gradients;
+}
+
+/** Moves a parameter to both sides, and puts it back. @returns by how much the loss moves between the two */
+async function move(
+  model: CausalLM,
+  inputs: CausalLMInputs,
+  param: Param,
+  gradient: Float32Array,
+): Promise<{ computed: number; measured: number }> {
+  const direction = gradient.map(randomly);
+  const slope = gradient.reduce((sum, value, i) => sum + value * direction[i]!, 0);
+  const values = toFloat32(await encodeWeight(param.weight, "F32"), "F32").slice();
+  const runAt = async (step: number) => {
+    const moved = fromFloat32(
+      values.map((value, i) => value + step * direction[i]!),
+      "F32",
+    );
+    await param.load(viewOfBytes("moved", "F32", param.shape, moved));
+    return lossAndRouting(model, inputs);
+  };
+  const { routing } = await runAt(0);
+  // Where a token changes its experts the loss jumps, and has no slope: nearer then.
+  for (let step = Math.min(1e-2, STEP / slope); step > 1e-5; step /= 4) {
+    const up = await runAt(step);
+    const down = await runAt(-step);
+    if (up.routing !== routing || down.routing !== routing) continue;
+    await runAt(0);
+    return { computed: 2 * step * slope, measured: up.loss - down.loss };
+  }
+  throw new Error("expected a step at which no token changes its experts, got none above 1e-5");
+}
+
+/**
+ * A direction, element by element: uphill, so that slopes add up, and somewhere where there is no slope, lest a gradient that
+ * is missing goes unnoticed.
+ */
+function randomly(slope: number, i: number): number {
+  const sign = Math.sign(slope) || (i % 2 === 0 ? 1 : -1);
+  return sign * (0.5 + ((i * 7919) % 997) / 997);
+}
+
+async function lossAndRouting(model: CausalLM, inputs: CausalLMInputs): Promise<{ loss: number; routing: string }> {
+  const chosen: Tensor[] = [];
+  const spies = [...model.namedModules()].flatMap(([, module]) => {
+    if (!(module instanceof Experts)) return [];
+    const run = module.forward.bind(module);
+    return vi.spyOn(module, "forward").mockImplementation((routed) => {
+      chosen.push(keep(routed.indices.clone()));
+      return run(routed);
+    });
+  });
+  const loss = tidy(() => model.forward(inputs).loss!);
+  for (const spy of spies) spy.mockRestore();
+  const [value] = await loss.data();
+  const routing = await Promise.all(chosen.map((indices) => indices.data()));
+  dispose([loss, ...chosen]);
+  return { loss: value!, routing: routing.join(";") };
+}
