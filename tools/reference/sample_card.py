@@ -176,7 +176,8 @@ the same held-out tokens. Over everything the model needs {ours:.3f} nats per to
 
 Share of the choices (percent) that go to each expert on the held-out text; an even share is {100 / config['num_experts']:.1f}. The distance is half the
 sum of absolute differences to the mean of the four registers. The least used expert of any layer takes
-{100 * facts['least_used']:.1f} % of its layer's choices, averaged over the registers.
+{100 * facts['least_used']:.1f} % of its layer's choices, averaged over the registers. The trained `expert_bias` changes
+{", ".join(f"{100 * x:.1f} %" for x in facts['changed_by_bias'])} of the choices in layers {", ".join(map(str, facts['moe_layers']))}.
 
 {expert_tables(facts)}
 

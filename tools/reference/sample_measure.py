@@ -56,12 +56,14 @@ def model_nats(model: AfmoeForCausalLM, stream: np.ndarray, mark: int) -> float:
 
 
 class ExpertUse:
-    """Counts the experts chosen in every MoE layer while it is installed."""
+    """Counts the experts chosen in every MoE layer while it is installed, and the choices that the bias changed."""
 
     def __init__(self, model: AfmoeForCausalLM) -> None:
         self.experts = model.config.num_experts
         self.layers = [i for i, layer in enumerate(model.model.layers) if layer.moe_enabled]
         self.counts = torch.zeros(len(self.layers), self.experts)
+        self.changed = torch.zeros(len(self.layers))
+        self.chosen = torch.zeros(len(self.layers))
         self.hooks = [
             model.model.layers[i].mlp.router.register_forward_hook(self._recorder(row))
             for row, i in enumerate(self.layers)
@@ -69,7 +71,11 @@ class ExpertUse:
 
     def _recorder(self, row: int):
         def record(_module, _inputs, output) -> None:
-            self.counts[row] += torch.bincount(output[2].flatten(), minlength=self.experts).float()
+            logits, _, chosen = output
+            self.counts[row] += torch.bincount(chosen.flatten(), minlength=self.experts).float()
+            unbiased = torch.topk(logits, k=chosen.shape[1], dim=1).indices
+            self.changed[row] += (chosen[:, :, None] != unbiased[:, None, :]).all(dim=2).sum()
+            self.chosen[row] += chosen.numel()
 
         return record
 
@@ -156,5 +162,7 @@ def measure(folder: Path, train: dict[str, np.ndarray], held_out: dict[str, np.n
                               for r in REGISTERS},
         "expert_bias": {str(i): [round(x, 4) for x in model.model.layers[i].mlp.expert_bias.tolist()]
                         for i in use.layers},
+        # Share of the choices that the scores alone would not have made.
+        "changed_by_bias": [round(x, 4) for x in (use.changed / use.chosen).tolist()],
         "samples": write_samples(model, tokenizer),
     }
