@@ -42,7 +42,7 @@ def data_table(facts: dict) -> str:
          f"{facts['documents'][r][0]} / {facts['documents'][r][1]}"]
         for r in REGISTERS
     ]
-    return table(["register", "source", "training tokens", "held-out tokens", "documents"], rows)
+    return table(["register", "source", "training tokens", "held-out tokens", "documents: training / held out"], rows)
 
 
 def loss_table(facts: dict) -> str:
