@@ -1,7 +1,7 @@
 import type { DecoderConfig } from "@mixtape/config";
 import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
 import { Experts, type Param } from "@mixtape/layers";
-import { encodeWeight, gradientsOf } from "@mixtape/ops";
+import { encodeWeight, gradientsOf, topKIndices } from "@mixtape/ops";
 import { fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { dispose, keep, scalar, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { expect, test, vi } from "vitest";
@@ -9,7 +9,10 @@ import { withoutLeak } from "../leak.js";
 import { type Subject, sampleText } from "./subject.js";
 
 /** How much the loss is to move when a slope is measured: far above its rounding, little enough to be straight. */
-const STEP = 4e-3;
+const RISE = 4e-3;
+
+/** How far weights are moved for that, at most: further, the loss is no straight line. */
+const FURTHEST = 4e-3;
 
 /** How far the measured move may be from the computed one: for curvature, and for the rounding of the loss. */
 const MOVE = { relative: 0.01, absolute: 4e-6 };
@@ -88,7 +91,7 @@ async function move(
   };
   const { routing } = await runAt(0);
   // Where a token changes its experts the loss jumps, and has no slope: nearer then.
-  for (let step = Math.min(1e-2, STEP / slope); step > 1e-5; step /= 4) {
+  for (let step = Math.min(FURTHEST, RISE / slope); step > 1e-5; step /= 4) {
     const up = await runAt(step);
     const down = await runAt(-step);
     if (up.routing !== routing || down.routing !== routing) continue;
@@ -107,20 +110,24 @@ function randomly(slope: number, i: number): number {
   return sign * (0.5 + ((i * 7919) % 997) / 997);
 }
 
+/** The loss, and the experts of each token: those that it was sent to, and those that an auxiliary loss counts. */
 async function lossAndRouting(model: CausalLM, inputs: CausalLMInputs): Promise<{ loss: number; routing: string }> {
-  const chosen: Tensor[] = [];
+  const sent: Tensor[] = [];
   const spies = [...model.namedModules()].flatMap(([, module]) => {
     if (!(module instanceof Experts)) return [];
     const run = module.forward.bind(module);
     return vi.spyOn(module, "forward").mockImplementation((routed) => {
-      chosen.push(keep(routed.indices.clone()));
+      sent.push(keep(routed.indices.clone()));
       return run(routed);
     });
   });
-  const loss = tidy(() => model.forward(inputs).loss!);
+  const { loss, counted } = tidy(() => {
+    const { loss, routerLogits = [] } = model.forward(inputs);
+    return { loss: loss!, counted: routerLogits.map((logits, i) => topKIndices(logits, sent[i]!.shape[1]!)) };
+  });
   for (const spy of spies) spy.mockRestore();
+  const routing = await Promise.all([...sent, ...counted].map((indices) => indices.data()));
   const [value] = await loss.data();
-  const routing = await Promise.all(chosen.map((indices) => indices.data()));
-  dispose([loss, ...chosen]);
+  dispose([loss, ...sent, ...counted]);
   return { loss: value!, routing: routing.join(";") };
 }
