@@ -1,5 +1,5 @@
 /** The types behind {@link defineConfig}: how a config's result is worked out from its fields, its base and `derive`. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Fault } from "./config-error.js";
 import type { JsonObject } from "./json.js";
 

@@ -2,7 +2,8 @@
  * The kinds of value that a config holds, as zod schemas. A schema's message is the expectation as a noun phrase: the
  * error reads `num_experts: expected an integer of at least 1, got 0`.
  */
-import { z } from "zod";
+// Not `{ z }`, here and elsewhere: with it, a bundle holds messages in forty languages that nobody reads.
+import * as z from "zod";
 
 /** An integer of at least `min`, 1 unless told, and at most `max`. */
 export function count({ min = 1, max }: { min?: number; max?: number } = {}) {

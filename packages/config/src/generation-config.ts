@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigOf } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { defineConfig } from "./define-config.js";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Allowed, CompoundField, Field, KeyRole, Layer, Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { type JsonObject, own, snakeCase } from "./json.js";

@@ -1,5 +1,5 @@
 /** Reads RoPE parameters from either spelling, as transformers' `RotaryEmbeddingConfigMixin` does, and writes them back. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { CompoundField, Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { camelCase, isObject, type JsonObject, own, snakeCase } from "./json.js";

@@ -2,7 +2,7 @@
  * Rotary position embeddings: the parameters of each type, one spelling, every default filled. The maths that they feed is
  * in transformers' `modeling_rope_utils.py`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { count, flag, listOf, number } from "./fields.js";
 
 const common = {

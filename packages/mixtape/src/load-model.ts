@@ -1,7 +1,7 @@
 import { type CausalLM, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, useEngine } from "@mixtape/engine";
-import type { CheckpointSource } from "@mixtape/safetensors";
-import { Tokenizer } from "@mixtape/tokenizer";
+import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
+import { TOKENIZER_FILES, Tokenizer } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
 
@@ -39,10 +39,15 @@ export async function loadModel(
 
 /**
  * Loads the tokenizer of a checkpoint.
- * @throws {TokenizerError} for a folder without tokenizer
+ * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @throws {TokenizerError} where there is no `tokenizer.json`, or a file is broken
  */
-export function loadTokenizer(folder: string | URL): Promise<Tokenizer> {
-  return Tokenizer.fromFolder(folder);
+export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer> {
+  if (!(source instanceof Map) && !/^https?:/i.test(String(source)))
+    return Tokenizer.fromFolder(source as string | URL);
+  const read = async (name: string) => [name, await readSideFile(source, name)] as const;
+  const files = await Promise.all(TOKENIZER_FILES.map(read));
+  return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))));
 }
 
 async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine> {

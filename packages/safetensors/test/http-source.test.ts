@@ -10,6 +10,7 @@ import {
   SafetensorsReadError,
 } from "../src/errors.js";
 import { openSafetensors } from "../src/open.js";
+import { readSideFile } from "../src/side-file.js";
 import { encodeSafetensors } from "../src/write.js";
 import { closing, fixture, thrownBy } from "./support.js";
 
@@ -118,6 +119,25 @@ describe("a server that does not", () => {
 
   test("may send a whole file where that is allowed", async () => {
     const tensors = closing(await openSafetensors(await serve(whole), { wholeFileUpTo: 1e6 }));
+    expect(Buffer.compare(await tensors.tensor("b").read(), large)).toBe(0);
+  });
+
+  test("is good enough for what is read whole: side files and the index", async () => {
+    const index = { weight_map: { a: "shard.safetensors", b: "shard.safetensors" } };
+    const text: Record<string, string> = {
+      "/config.json": "{}",
+      "/model.safetensors.index.json": JSON.stringify(index),
+    };
+    const handler = ranges({ "/shard.safetensors": file });
+    const url = await serve((request, response) => {
+      const content = text[request.url ?? ""];
+      if (content) response.writeHead(200).end(content);
+      else handler(request, response);
+    });
+    expect(await readSideFile(url, "config.json")).toEqual(new Uint8Array([0x7b, 0x7d]));
+    expect(await readSideFile(url, "none.json")).toBeUndefined();
+    await expect(readSideFile(url, "config.json", { wholeFileUpTo: 1 })).rejects.toThrow("expected at most 1 bytes");
+    const tensors = closing(await openCheckpoint(url));
     expect(Buffer.compare(await tensors.tensor("b").read(), large)).toBe(0);
   });
 

@@ -3,4 +3,4 @@ export type { StreamDecoder } from "./stream-decoder.js";
 export type { DecodeOptions, EncodeOptions } from "./tokenizer.js";
 export { Tokenizer } from "./tokenizer.js";
 export { TokenizerError } from "./tokenizer-error.js";
-export type { TokenizerFile, TokenizerFiles } from "./tokenizer-files.js";
+export { TOKENIZER_FILES, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";

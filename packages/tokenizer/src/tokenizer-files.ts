@@ -27,6 +27,9 @@ const CONFIG = "tokenizer_config.json";
 const SPECIAL_TOKENS = "special_tokens_map.json";
 const TEMPLATE = "chat_template.jinja";
 
+/** The names of the files that a tokenizer is read from. All but `tokenizer.json` may be missing. */
+export const TOKENIZER_FILES: readonly string[] = [TOKENIZER, CONFIG, SPECIAL_TOKENS, TEMPLATE];
+
 /** Reads a folder on disk. */
 export async function readFolder(folder: string | URL): Promise<TokenizerSource> {
   const where = String(folder);
