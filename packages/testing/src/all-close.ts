@@ -25,20 +25,17 @@ export async function expectAllClose(
   what = "values",
 ): Promise<void> {
   const [got, want] = await Promise.all([read(actual), read(expected)]);
-  if (
-    (got.shape && want.shape ? got.shape.join() !== want.shape.join() : false) ||
-    got.values.length !== want.values.length
-  )
+  const shapesDiffer = got.shape && want.shape && got.shape.join() !== want.shape.join();
+  if (shapesDiffer || got.values.length !== want.values.length)
     throw new Error(`${what}: expected the shape [${shapeOf(want)}], got [${shapeOf(got)}]`);
-  let worst = -1;
-  let excess = 0;
+  let worst = 0;
+  let most = 0;
   let above = 0;
   for (const [i, value] of want.values.entries()) {
-    const distance = got.values[i] === value ? 0 : Math.abs(got.values[i]! - value);
-    const over = Number.isNaN(distance) ? Infinity : distance - (atol + rtol * Math.abs(value));
-    if (over <= 0) continue;
+    const excess = excessOf(got.values[i]!, value, atol + rtol * Math.abs(value));
+    if (excess <= 0) continue;
     above++;
-    if (over > excess) [worst, excess] = [i, over];
+    if (excess > most) [worst, most] = [i, excess];
   }
   if (above === 0) return;
   const shape = shapeOf(want);
@@ -48,9 +45,16 @@ export async function expectAllClose(
   );
 }
 
+/** By how much two numbers are too far apart. NaN is close to nothing, and infinity to itself alone. */
+function excessOf(actual: number, expected: number, allowed: number): number {
+  if (actual === expected) return 0;
+  const excess = Math.abs(actual - expected) - allowed;
+  return Number.isNaN(excess) ? Infinity : excess;
+}
+
 interface Read {
   readonly shape: readonly number[] | undefined;
-  readonly values: ArrayLike<number> & Iterable<number> & { entries(): IterableIterator<[number, number]> };
+  readonly values: Float32Array | Int32Array | Uint8Array;
 }
 
 async function read(source: Tensor | Values | Float32Array): Promise<Read> {
