@@ -6,7 +6,13 @@ export { GatedMlp, type MlpConfig } from "./gated-mlp.js";
 export { KVCache } from "./kv-cache.js";
 export { Linear } from "./linear.js";
 export { Module } from "./module.js";
-export { MoeBlock, type MoeConfig, type OnRouterLogits, type SharedExpertsConfig, SharedExpertsMoeBlock } from "./moe-block.js";
+export {
+  MoeBlock,
+  type MoeConfig,
+  type OnRouterLogits,
+  type SharedExpertsConfig,
+  SharedExpertsMoeBlock,
+} from "./moe-block.js";
 export { type Init, Param } from "./param.js";
 export { QKNormAttention } from "./qk-norm-attention.js";
 export { RMSNorm } from "./rms-norm.js";

@@ -19,7 +19,8 @@ export abstract class Module {
   /** This module and all modules below it with their names; its own is empty. */
   *namedModules(prefix = ""): IterableIterator<[name: string, module: Module]> {
     yield [prefix.slice(0, -1), this];
-    for (const [name, part] of this.children()) if (part instanceof Module) yield* part.namedModules(`${prefix}${name}.`);
+    for (const [name, part] of this.children())
+      if (part instanceof Module) yield* part.namedModules(`${prefix}${name}.`);
   }
 
   /** Its direct parts with their names. */

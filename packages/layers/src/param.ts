@@ -1,5 +1,5 @@
-import type { Dtype } from "@mixtape/safetensors";
 import { disposeWeight, storageOf, type Weight, type WeightRole, type WeightView } from "@mixtape/ops";
+import type { Dtype } from "@mixtape/safetensors";
 import type { Tensor1D } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 

@@ -1,4 +1,4 @@
-import type { LongRope, RopeParameters, YarnRope, Llama3Rope } from "@mixtape/config";
+import type { Llama3Rope, LongRope, RopeParameters, YarnRope } from "@mixtape/config";
 import { rotaryDim } from "@mixtape/config";
 
 /** The angles that one position turns by, and what cosines and sines are multiplied by. */
@@ -51,7 +51,12 @@ function wavelengthOver2Pi(theta: number, d: number, i: number): number {
 }
 
 /** θ grown so that positions past the limit keep within the angles that were trained ("NTK-aware", by length at hand). */
-function dynamicTheta(theta: number, factor: number, d: number, { length, maxPositionEmbeddings: max }: RopeContext): number {
+function dynamicTheta(
+  theta: number,
+  factor: number,
+  d: number,
+  { length, maxPositionEmbeddings: max }: RopeContext,
+): number {
   return theta * ((factor * Math.max(length, max)) / max - (factor - 1)) ** (d / (d - 2));
 }
 
