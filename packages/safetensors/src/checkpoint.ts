@@ -24,9 +24,7 @@ export async function openCheckpoint(source: CheckpointSource, options: FetchOpt
   const folder = await folderOf(source, options);
   const single = await unlessMissing(folder.open(SINGLE_FILE));
   if (single) return openSafetensors(single);
-  // As a side file is, the index is read whole in any case.
-  const whole = await folderOf(source, { wholeFileUpTo: MAX_INDEX_BYTES, ...options });
-  const index = await unlessMissing(whole.open(INDEX_FILE));
+  const index = await unlessMissing(folder.open(INDEX_FILE, MAX_INDEX_BYTES));
   if (index) return openShards(folder, await readIndex(index, folder.nameOf(INDEX_FILE)));
   throw new SafetensorsNotFoundError({
     where: folder.name,

@@ -14,8 +14,12 @@ export type CheckpointSource = string | URL | CheckpointFiles;
 export interface Folder {
   readonly name: string;
   nameOf(file: string): string;
-  /** @throws SafetensorsNotFoundError */
-  open(file: string): Promise<ByteSource>;
+  /**
+   * @param wholeUpTo how long a file that will be read whole may be. A server that ignores ranges will do for it: those
+   *   that compress often ignore them for JSON.
+   * @throws SafetensorsNotFoundError
+   */
+  open(file: string, wholeUpTo?: number): Promise<ByteSource>;
 }
 
 /** The folder of a source. In a local one, a save that was killed after its commit is finished first. */
@@ -49,7 +53,7 @@ function webFolder(base: URL, options: FetchOptions): Folder {
   return {
     name: base.origin + base.pathname,
     nameOf,
-    open: (file) => openUrl(address(file), options),
+    open: (file, wholeUpTo) => openUrl(address(file), allowing(wholeUpTo, options)),
   };
 }
 
@@ -57,14 +61,20 @@ function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
   return {
     name: "the map of files",
     nameOf: (file) => file,
-    async open(file) {
+    async open(file, wholeUpTo) {
       const content = files.get(file);
-      if (content instanceof URL) return isWebAddress(content) ? openUrl(content, options) : openFile(content);
+      if (content instanceof URL) {
+        return isWebAddress(content) ? openUrl(content, allowing(wholeUpTo, options)) : openFile(content);
+      }
       if (content instanceof Blob) return blobSource(content, file);
       if (content) return memorySource(content, file);
       throw new SafetensorsNotFoundError({ where: file, expected: "a file of this name", got: "none in the map" });
     },
   };
+}
+
+function allowing(wholeUpTo = 0, options: FetchOptions): FetchOptions {
+  return { ...options, wholeFileUpTo: Math.max(wholeUpTo, options.wholeFileUpTo ?? 0) };
 }
 
 /** What `opening` opens, or undefined where there is no such file. */

@@ -16,9 +16,8 @@ export async function readSideFile(
   name: string,
   options: FetchOptions = {},
 ): Promise<Uint8Array | undefined> {
-  // It is read whole in any case, so a server that ignores ranges will do: those that compress often ignore them for JSON.
-  const folder = await folderOf(source, { wholeFileUpTo: MAX_SIDE_FILE_BYTES, ...options });
-  const opened = await unlessMissing(folder.open(name));
+  const folder = await folderOf(source, options);
+  const opened = await unlessMissing(folder.open(name, MAX_SIDE_FILE_BYTES));
   if (!opened) return undefined;
   const file = new GuardedSource(opened);
   try {
