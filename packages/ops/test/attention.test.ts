@@ -7,6 +7,7 @@ import { AttentionMask, type AttentionMaskShape, attention, attentionWithProbabi
 import { expectTensor } from "./support/close.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { composed } from "./support/kernels.js";
+import { attention as reference } from "./support/reference.js";
 import { normal, toTensor, type Values } from "./support/values.js";
 
 /** Scores up to about 10 are rounded to 1e-6 of themselves before they go into an exponent. */
@@ -108,7 +109,10 @@ describe.each(ENGINES)("on %s", (engine) => {
     fc.assert(
       fc.property(drawn, (one) => {
         const inputs = inputsOf(one);
-        const expected = { shape: [one.b, one.queries, one.h * one.d], values: reference(one, inputs).output };
+        const expected = {
+          shape: [one.b, one.queries, one.h * one.d],
+          values: reference(inputs, one, one.d ** -0.5).output,
+        };
         const mask = new AttentionMask(one);
         const run = () =>
           tidy(() => expectTensor(attention(...tensorsOf(inputs), mask, one.d ** -0.5), expected, OF_SOFTMAX));
@@ -124,7 +128,7 @@ describe.each(ENGINES)("on %s", (engine) => {
     fc.assert(
       fc.property(drawn, (one) => {
         const inputs = inputsOf(one);
-        const expected = reference(one, inputs);
+        const expected = reference(inputs, one, one.d ** -0.5);
         const mask = new AttentionMask(one);
         const before = memory().numTensors;
         tidy(() => {
@@ -169,36 +173,4 @@ function inputsOf({ b, h, g, d, queries, keys, seed }: Drawn): Inputs {
 
 function tensorsOf({ q, k, v }: Inputs): [Tensor4D, Tensor4D, Tensor4D] {
   return [toTensor(q) as Tensor4D, toTensor(k) as Tensor4D, toTensor(v) as Tensor4D];
-}
-
-/** Head by head and query by query. */
-function reference(one: Drawn, { q, k, v }: Inputs): { output: Float64Array; probabilities: Float64Array } {
-  const { b, h, g, d, queries: l, keys: s, window, keyPadding } = one;
-  const output = new Float64Array(b * l * h * d);
-  const probabilities = new Float64Array(b * h * l * s);
-  for (let row = 0; row < b; row++) {
-    for (let head = 0; head < h; head++) {
-      const group = row * g + Math.floor(head / (h / g));
-      for (let query = 0; query < l; query++) {
-        const slot = s - l + query;
-        const scores = Array.from({ length: s }, (_, key) => {
-          const isToken = !keyPadding || keyPadding.values[row * s + key] === 1;
-          if (key > slot || (window && key <= slot - window) || !isToken) return -Infinity;
-          let dot = 0;
-          for (let i = 0; i < d; i++)
-            dot += q.values[((row * h + head) * l + query) * d + i]! * k.values[(group * s + key) * d + i]!;
-          return dot / Math.sqrt(d);
-        });
-        const largest = Math.max(...scores);
-        const weights = scores.map((score) => (largest === -Infinity ? 1 : Math.exp(score - largest)));
-        const total = weights.reduce((sum, weight) => sum + weight, 0);
-        weights.forEach((weight, key) => {
-          probabilities[((row * h + head) * l + query) * s + key] = weight / total;
-          for (let i = 0; i < d; i++)
-            output[((row * l + query) * h + head) * d + i]! += (weight / total) * v.values[(group * s + key) * d + i]!;
-        });
-      }
-    }
-  }
-  return { output, probabilities };
 }

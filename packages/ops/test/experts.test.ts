@@ -26,6 +26,7 @@ import { expectTensor } from "./support/close.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { COMPOSED } from "./support/experts-cases.js";
 import { composed, withStandIn } from "./support/kernels.js";
+import { experts as reference } from "./support/reference.js";
 import { choices, integers, normal, toTensor, type Values } from "./support/values.js";
 import { PLACEMENTS, type Placement, weightOf } from "./support/weights.js";
 
@@ -163,27 +164,3 @@ describe("on an engine that cannot be read back at once", () => {
     }
   });
 });
-
-/** Token by token and choice by choice, in float64. */
-function reference({ x, indices, weights, gate, up, down }: Given): Float64Array {
-  const [t = 0, k = 0] = indices.shape;
-  const [, inner = 0, hidden = 0] = gate.shape;
-  const output = new Float64Array(t * hidden);
-  const dot = (stack: Values, expert: number, i: number, token: number): number => {
-    let sum = 0;
-    for (let m = 0; m < hidden; m++)
-      sum += stack.values[(expert * inner + i) * hidden + m]! * x.values[token * hidden + m]!;
-    return sum;
-  };
-  for (let choice = 0; choice < t * k; choice++) {
-    const token = Math.floor(choice / k);
-    const expert = indices.values[choice]!;
-    for (let i = 0; i < inner; i++) {
-      const g = dot(gate, expert, i, token);
-      const value = (g / (1 + Math.exp(-g))) * dot(up, expert, i, token) * weights.values[choice]!;
-      for (let m = 0; m < hidden; m++)
-        output[token * hidden + m]! += value * down.values[(expert * hidden + m) * inner + i]!;
-    }
-  }
-  return output;
-}

@@ -28,12 +28,10 @@ import {
 } from "../src/index.js";
 import { expectTensor } from "./support/close.js";
 import { CONTRACTS } from "./support/contracts.js";
-import { ENGINES, useBackend } from "./support/engines.js";
+import { HOSTS, useBackend } from "./support/engines.js";
 import { composed, fusedKernels } from "./support/kernels.js";
 import { choices, floats, normal, toTensor } from "./support/values.js";
 import { weightOf } from "./support/weights.js";
-
-const HOSTS = ["cpu", "wasm"].filter((engine) => ENGINES.includes(engine));
 
 const size = (max: number) => fc.integer({ min: 1, max });
 const seed = fc.integer();

@@ -1,14 +1,20 @@
 /** Every op in every way to use it, on every engine: its value, its gradient and its tensors. */
 
+import { fileURLToPath } from "node:url";
 import { memory } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
+import { hasKernel } from "../src/index.js";
 import { runCase } from "./support/cases.js";
 import { CATALOGUE } from "./support/catalogue.js";
 import { expectClose } from "./support/close.js";
+import { type Check, type Coverage, manualPage, note, writtenCoverage } from "./support/coverage.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { finiteDifferences, gradientsOfCase, gradientTensors, upstreamOf } from "./support/gradients.js";
 import { composed, fusedKernels } from "./support/kernels.js";
 import { toTensor, toTensors } from "./support/values.js";
+
+/** Sums of a few products in float32, and tfjs's error function, which is right to 1.5e-7. */
+const OF_FORMULA = { absolute: 5e-6, relative: 5e-6 };
 
 /**
  * Central differences of a float32 output: of rounding, 1e-7 of the output over a step of 1/64; of curvature, 1e-5. Both in
@@ -16,19 +22,28 @@ import { toTensor, toTensors } from "./support/values.js";
  */
 const OF_DIFFERENCES = 1e-3;
 
+/** What passed in this run, by engine. */
+const passed: Record<string, Coverage> = {};
+const fixture = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
 describe.each(ENGINES)("on %s", (engine) => {
   beforeAll(() => useBackend(engine));
+  const coverage: Coverage = {};
+  passed[engine] = coverage;
 
-  describe.each(CATALOGUE)("$op", ({ differentiable, cases }) => {
-    test.each(cases)("$name: the op as it runs here equals its composition", (one) => {
+  describe.each(CATALOGUE)("$op", ({ op, kernel, differentiable, cases }) => {
+    const pass = (check: Check) => note(coverage, op, hasKernel(kernel) ? "fused" : "composed", check);
+
+    test.each(cases)("$name: it gives what its formula says, and so does its composition", (one) => {
       const { shape, values } = runCase(one);
-      const expected = composed(() => {
+      expectClose(values, one.expected, OF_FORMULA);
+      const composition = composed(() => {
         expect(fusedKernels()).toEqual([]);
         return runCase(one);
       });
-      expect(shape).toEqual(expected.shape);
-      if (differentiable) expectClose(values, expected.values);
-      else expect(values).toEqual(expected.values);
+      expectClose(composition.values, one.expected, OF_FORMULA);
+      expect(shape).toEqual(composition.shape);
+      pass("value");
     });
 
     test.each(cases)("$name: it makes one tensor, its output", (one) => {
@@ -42,6 +57,7 @@ describe.each(ENGINES)("on %s", (engine) => {
       y.dispose();
       expect(memory().numTensors).toBe(prepared.numTensors);
       release?.();
+      pass("tensors");
     });
 
     if (!differentiable) return;
@@ -53,6 +69,7 @@ describe.each(ENGINES)("on %s", (engine) => {
         const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 1);
         expectClose(gradients[name]!, expected, { absolute: OF_DIFFERENCES * largest, relative: 0 });
       }
+      pass("differences");
     });
 
     test.each(cases)("$name: its gradient is that of its composition", (one) => {
@@ -60,6 +77,7 @@ describe.each(ENGINES)("on %s", (engine) => {
       const gradients = gradientsOfCase(one, upstream);
       const expected = composed(() => gradientsOfCase(one, upstream));
       for (const name in expected) expectClose(gradients[name]!, expected[name]!, { absolute: 1e-5, relative: 1e-5 });
+      pass("composition");
     });
 
     test.each(cases)("$name: a gradient leaves nothing but itself", (one) => {
@@ -68,6 +86,16 @@ describe.each(ENGINES)("on %s", (engine) => {
       const before = memory().numTensors;
       const gradients = gradientTensors(one, tensors, upstream);
       expect(memory().numTensors - before).toBe(gradients.length);
+      pass("leaks");
     });
   });
+
+  test("what passed is what is written down of this engine", async () => {
+    const written = `${JSON.stringify(coverage, null, 2)}\n`;
+    await expect(written).toMatchFileSnapshot(fixture(`__fixtures__/coverage/${engine}.json`));
+  });
+});
+
+test("the manual says the same", async () => {
+  await expect(manualPage({ ...writtenCoverage(), ...passed })).toMatchFileSnapshot(fixture("../../../docs/ops.md"));
 });

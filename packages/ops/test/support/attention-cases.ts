@@ -1,6 +1,7 @@
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { AttentionMask, type AttentionMaskShape, attention } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
+import * as reference from "./reference.js";
 import { normal } from "./values.js";
 
 export const ATTENTION: OpEntry = {
@@ -69,6 +70,7 @@ function one(name: string, { heads: [h, g], mask: shape, tokens = [] }: Variant)
         release: () => own.dispose(),
       };
     },
+    (given) => reference.attention(given, { window: shape.window, keyPadding }, d ** -0.5).output,
     reads,
   );
 }

@@ -16,6 +16,8 @@ export interface OpCase {
   readonly inputs: Readonly<Record<string, Values>>;
   /** Lays tensors with the names of `inputs` out as the op takes them. */
   prepare(tensors: Readonly<Record<string, Tensor>>): Prepared;
+  /** What the op is to give for these inputs, row-major. */
+  readonly expected: ArrayLike<number>;
   /** Whether the element of the output may have a gradient. Absent: all may. */
   readonly reads?: (index: number) => boolean;
 }
@@ -34,6 +36,7 @@ export function opCase<N extends string>(
   name: string,
   inputs: Record<N, Values>,
   prepare: (tensors: Record<N, Tensor>) => Prepared | (() => Tensor),
+  expected: (inputs: Record<N, Values>) => ArrayLike<number>,
   reads?: (index: number) => boolean,
 ): OpCase {
   return {
@@ -43,6 +46,7 @@ export function opCase<N extends string>(
       const prepared = prepare(tensors as Record<N, Tensor>);
       return typeof prepared === "function" ? { run: prepared } : prepared;
     },
+    expected: expected(inputs),
     reads,
   };
 }

@@ -1,10 +1,12 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { env, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { registerHostKernels } from "../../src/index.js";
 
 /** The tfjs backends that these tests run on: those of CI, or what `MIXTAPE_TEST_ENGINES` lists. */
 export const ENGINES: readonly string[] = (process.env.MIXTAPE_TEST_ENGINES ?? "cpu,wasm").split(",");
+
+/** Those of them that have the kernels written in TypeScript. */
+export const HOSTS: readonly string[] = ENGINES.filter((engine) => engine === "cpu" || engine === "wasm");
 
 const require = createRequire(import.meta.url);
 
@@ -18,7 +20,7 @@ const LOADERS: Record<string, () => Promise<unknown>> = {
     util.isArray ??= Array.isArray;
     process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
     const folder = process.env.MIXTAPE_TFJS_NODE;
-    require(folder ? join(folder) : "@tensorflow/tfjs-node");
+    require(folder ?? "@tensorflow/tfjs-node");
   },
 };
 

@@ -1,6 +1,7 @@
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { type ExpertsStrategy, experts } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
+import * as reference from "./reference.js";
 import { choices, integers, normal, type Values } from "./values.js";
 import { PLACEMENTS, type Placement, weightOf } from "./weights.js";
 
@@ -52,13 +53,18 @@ function one(what: string, strategy: ExpertsStrategy, placement: Placement): OpC
     up: normal(14, [e, INNER, HIDDEN]),
     down: normal(15, [e, HIDDEN, INNER]),
   };
-  return opCase(`${what}, ${placement.layout}, ${placement.stacks}`, inputs, (t) => {
-    const stacks = {
-      gate: weightOf(t.gate, "stack", placement),
-      up: weightOf(t.up, "stack", placement),
-      down: weightOf(t.down, "stack", placement),
-    };
-    const routed = { x: t.x as Tensor2D, indices: t.indices as Tensor2D, weights: t.weights as Tensor2D };
-    return () => experts(routed, stacks, "silu", strategy);
-  });
+  return opCase(
+    `${what}, ${placement.layout}, ${placement.stacks}`,
+    inputs,
+    (t) => {
+      const stacks = {
+        gate: weightOf(t.gate, "stack", placement),
+        up: weightOf(t.up, "stack", placement),
+        down: weightOf(t.down, "stack", placement),
+      };
+      const routed = { x: t.x as Tensor2D, indices: t.indices as Tensor2D, weights: t.weights as Tensor2D };
+      return () => experts(routed, stacks, "silu", strategy);
+    },
+    reference.experts,
+  );
 }

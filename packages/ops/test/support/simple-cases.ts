@@ -11,6 +11,7 @@ import {
   topKIndices,
 } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
+import * as reference from "./reference.js";
 import { choices, floats, integers, normal, uniform, type Values } from "./values.js";
 import { type Placement, weightOf } from "./weights.js";
 
@@ -36,14 +37,24 @@ function linearCases(): OpCase[] {
       const x = normal(1, shape);
       const w = normal(2, [5, 4]);
       return [
-        opCase(`${what}, ${layout}`, { x, w }, (t) => {
-          const weight = weightOf(t.w, "matrix", { layout });
-          return () => linear(t.x, weight);
-        }),
-        opCase(`${what}, ${layout}, bias`, { x, w, bias: normal(3, [5]) }, (t) => {
-          const weight = weightOf(t.w, "matrix", { layout });
-          return () => linear(t.x, weight, t.bias as Tensor1D);
-        }),
+        opCase(
+          `${what}, ${layout}`,
+          { x, w },
+          (t) => {
+            const weight = weightOf(t.w, "matrix", { layout });
+            return () => linear(t.x, weight);
+          },
+          ({ x, w }) => reference.linear(x, w),
+        ),
+        opCase(
+          `${what}, ${layout}, bias`,
+          { x, w, bias: normal(3, [5]) },
+          (t) => {
+            const weight = weightOf(t.w, "matrix", { layout });
+            return () => linear(t.x, weight, t.bias as Tensor1D);
+          },
+          ({ x, w, bias }) => reference.linear(x, w, bias),
+        ),
       ];
     }),
   );
@@ -52,10 +63,15 @@ function linearCases(): OpCase[] {
 function embeddingCases(): OpCase[] {
   return LAYOUTS.flatMap((layout) =>
     Object.entries({ "one id": [4], "ids that repeat": [2, 0, 2, 6, 2] }).map(([what, ids]) =>
-      opCase(`${what}, ${layout}`, { ids: integers(ids), table: normal(1, [7, 3]) }, (t) => {
-        const weight = weightOf(t.table, layout === "plain" ? "table" : "matrix", { layout });
-        return () => embedding(t.ids as Tensor1D, weight);
-      }),
+      opCase(
+        `${what}, ${layout}`,
+        { ids: integers(ids), table: normal(1, [7, 3]) },
+        (t) => {
+          const weight = weightOf(t.table, layout === "plain" ? "table" : "matrix", { layout });
+          return () => embedding(t.ids as Tensor1D, weight);
+        },
+        ({ ids, table }) => reference.embedding(ids, table),
+      ),
     ),
   );
 }
@@ -68,9 +84,14 @@ function rmsNormCases(): OpCase[] {
     ["an eps that matters", [3, 8], 0.5],
   ];
   return variants.map(([what, shape, eps]) =>
-    opCase(what, { x: normal(1, shape), scale: normal(2, [shape.at(-1)!], { scale: 0.3, shift: 1 }) }, (t) => {
-      return () => rmsNorm(t.x, t.scale as Tensor1D, eps);
-    }),
+    opCase(
+      what,
+      { x: normal(1, shape), scale: normal(2, [shape.at(-1)!], { scale: 0.3, shift: 1 }) },
+      (t) => {
+        return () => rmsNorm(t.x, t.scale as Tensor1D, eps);
+      },
+      ({ x, scale }) => reference.rmsNorm(x, scale, eps),
+    ),
   );
 }
 
@@ -85,16 +106,26 @@ function rotaryCases(): OpCase[] {
   return variants.map(([what, shape, rows, d]) => {
     // Not cosines and sines of one angle: the op takes any two tables, and scaled ones.
     const tables = { cos: normal(2, [rows, shape[2]!, d]), sin: normal(3, [rows, shape[2]!, d]) };
-    return opCase(what, { x: normal(1, shape), ...tables }, (t) => {
-      return () => rotary(t.x as Tensor4D, { cos: t.cos as Tensor3D, sin: t.sin as Tensor3D });
-    });
+    return opCase(
+      what,
+      { x: normal(1, shape), ...tables },
+      (t) => {
+        return () => rotary(t.x as Tensor4D, { cos: t.cos as Tensor3D, sin: t.sin as Tensor3D });
+      },
+      ({ x, cos, sin }) => reference.rotary(x, cos, sin),
+    );
   });
 }
 
 /** From −4 to 4 and far beyond, and nowhere near the kink of relu at 0. */
 function gateCase(activation: Activation): OpCase {
   const spread = floats([-30, -4, -2.5, -1, -0.75, -0.3, -0.1, 0.1, 0.3, 0.75, 1, 2.5, 4, 30], [2, 7]);
-  return opCase(activation, { gate: spread, up: normal(1, [2, 7]) }, (t) => () => gate(t.gate, t.up, activation));
+  return opCase(
+    activation,
+    { gate: spread, up: normal(1, [2, 7]) },
+    (t) => () => gate(t.gate, t.up, activation),
+    ({ gate: g, up }) => reference.gate(g.values, up.values, activation),
+  );
 }
 
 function gatedMlpCases(): OpCase[] {
@@ -105,14 +136,19 @@ function gatedMlpCases(): OpCase[] {
     down: normal(4, [4, 5], { scale: 0.7 }),
   });
   const one = (what: string, shape: number[], layout: Placement["layout"], activation: Activation) =>
-    opCase(`${what}, ${layout}, ${activation}`, inputs(shape), ({ x, ...matrices }) => {
-      const weights = {
-        gate: weightOf(matrices.gate, "matrix", { layout }),
-        up: weightOf(matrices.up, "matrix", { layout }),
-        down: weightOf(matrices.down, "matrix", { layout }),
-      };
-      return () => gatedMlp(x, weights, activation);
-    });
+    opCase(
+      `${what}, ${layout}, ${activation}`,
+      inputs(shape),
+      ({ x, ...matrices }) => {
+        const weights = {
+          gate: weightOf(matrices.gate, "matrix", { layout }),
+          up: weightOf(matrices.up, "matrix", { layout }),
+          down: weightOf(matrices.down, "matrix", { layout }),
+        };
+        return () => gatedMlp(x, weights, activation);
+      },
+      ({ x, gate: g, up, down }) => reference.gatedMlp(x.values, g, up, down, activation),
+    );
   return [
     ...LAYOUTS.flatMap((layout) => ACTIVATIONS.map((activation) => one("rows", [3, 4], layout, activation))),
     one("one token", [1, 1, 4], "transposed", "silu"),
@@ -127,9 +163,14 @@ function takeAlongCases(): OpCase[] {
     ["all columns", 3, 4, 4],
   ];
   return variants.map(([what, t, k, e]) =>
-    opCase(what, { x: normal(1, [t, e]), indices: choices(2, t, k, e) }, ({ x, indices }) => {
-      return () => takeAlong(x as Tensor2D, indices as Tensor2D);
-    }),
+    opCase(
+      what,
+      { x: normal(1, [t, e]), indices: choices(2, t, k, e) },
+      ({ x, indices }) => {
+        return () => takeAlong(x as Tensor2D, indices as Tensor2D);
+      },
+      ({ x, indices }) => reference.takeAlong(x, indices),
+    ),
   );
 }
 
@@ -150,6 +191,11 @@ function topKCases(): OpCase[] {
     ["256 experts, ties", coarse(3, 256), 12],
   ];
   return variants.map(([what, scores, k]) =>
-    opCase(what, { scores }, (t) => () => topKIndices(t.scores as Tensor2D, k)),
+    opCase(
+      what,
+      { scores },
+      (t) => () => topKIndices(t.scores as Tensor2D, k),
+      (given) => reference.topKIndices(given.scores, k),
+    ),
   );
 }

@@ -1,0 +1,158 @@
+/** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
+
+import type { Activation, AttentionMaskShape } from "../../src/index.js";
+import { sizeOf, type Values } from "./values.js";
+
+type Numbers = ArrayLike<number>;
+
+/** `x [rows, in]` times `w [out, in]`, both row-major. */
+function product(x: Numbers, w: Numbers, width: number): Float64Array {
+  const columns = w.length / width;
+  return Float64Array.from({ length: (x.length / width) * columns }, (_, at) => {
+    const [row, column] = [Math.floor(at / columns), at % columns];
+    let sum = 0;
+    for (let i = 0; i < width; i++) sum += x[row * width + i]! * w[column * width + i]!;
+    return sum;
+  });
+}
+
+export function linear(x: Values, w: Values, bias?: Values): Float64Array {
+  const [out = 0, width = 0] = w.shape;
+  return product(x.values, w.values, width).map((value, at) => value + (bias?.values[at % out] ?? 0));
+}
+
+export function embedding(ids: Values, table: Values): number[] {
+  const width = table.shape[1]!;
+  return [...ids.values].flatMap((id) => [...table.values.subarray(id * width, (id + 1) * width)]);
+}
+
+export function rmsNorm(x: Values, scale: Values, eps: number): Float64Array {
+  const n = scale.values.length;
+  return Float64Array.from(x.values, (value, at) => {
+    const row = Math.floor(at / n) * n;
+    let squares = 0;
+    for (let i = 0; i < n; i++) squares += x.values[row + i]! ** 2;
+    return (scale.values[at % n]! * value) / Math.sqrt(squares / n + eps);
+  });
+}
+
+export function rotary(x: Values, cos: Values, sin: Values): Float64Array {
+  const [, h = 0, l = 0, width = 0] = x.shape;
+  const [rows = 0, , d = 0] = cos.shape;
+  return Float64Array.from(x.values, (value, at) => {
+    const i = at % width;
+    if (i >= d) return value;
+    const position = Math.floor(at / width) % l;
+    const row = rows === 1 ? 0 : Math.floor(at / (h * l * width));
+    const angle = (row * l + position) * d + i;
+    const half = d / 2;
+    const other = i < half ? -x.values[at + half]! : x.values[at - half]!;
+    return value * cos.values[angle]! + other * sin.values[angle]!;
+  });
+}
+
+const ACTIVATIONS: Readonly<Record<Activation, (x: number) => number>> = {
+  silu: (x) => x / (1 + Math.exp(-x)),
+  gelu: (x) => (x / 2) * (1 + erf(x / Math.SQRT2)),
+  gelu_pytorch_tanh: (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  relu: (x) => Math.max(x, 0),
+};
+
+/** By its Taylor series, which within ±4 loses six of float64's sixteen digits; beyond, what is left to 1 is 2e-8. */
+function erf(x: number): number {
+  if (Math.abs(x) > 4) return Math.sign(x);
+  let sum = 0;
+  let term = x;
+  for (let n = 0; n < 80; n++) {
+    sum += term / (2 * n + 1);
+    term *= -(x * x) / (n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+export function gate(g: Numbers, up: Numbers, activation: Activation): Float64Array {
+  return Float64Array.from(g, (value, i) => ACTIVATIONS[activation](value) * up[i]!);
+}
+
+export function gatedMlp(x: Numbers, g: Values, up: Values, down: Values, activation: Activation): Float64Array {
+  const [inner = 0, hidden = 0] = g.shape;
+  const gated = gate(product(x, g.values, hidden), product(x, up.values, hidden), activation);
+  return product(gated, down.values, inner);
+}
+
+export function experts(
+  given: Readonly<Record<"x" | "indices" | "weights" | "gate" | "up" | "down", Values>>,
+): Float64Array {
+  const { x, indices, weights } = given;
+  const [tokens = 0, k = 0] = indices.shape;
+  const hidden = x.shape[1]!;
+  const output = new Float64Array(tokens * hidden);
+  indices.values.forEach((expert, choice) => {
+    const token = Math.floor(choice / k) * hidden;
+    const own = x.values.subarray(token, token + hidden);
+    const [g, up, down] = [given.gate, given.up, given.down].map((stack) => matrixOf(stack, expert));
+    gatedMlp(own, g!, up!, down!, "silu").forEach((value, i) => {
+      output[token + i]! += weights.values[choice]! * value;
+    });
+  });
+  return output;
+}
+
+function matrixOf({ shape: [, ...shape], values, dtype }: Values, index: number): Values {
+  const size = sizeOf(shape);
+  return { shape, dtype, values: values.subarray(index * size, (index + 1) * size) };
+}
+
+export function takeAlong(x: Values, indices: Values): number[] {
+  const [, e = 0] = x.shape;
+  const [, k = 0] = indices.shape;
+  return Array.from(indices.values, (index, at) => x.values[Math.floor(at / k) * e + index]!);
+}
+
+/** The largest first, and of equal ones the first. */
+export function topKIndices({ shape: [t = 0, e = 0], values }: Values, k: number): number[] {
+  return Array.from({ length: t }, (_, row) => {
+    const own = [...values.subarray(row * e, (row + 1) * e)];
+    // Not by their difference, which infinite ones do not have.
+    const order = own.map((_, i) => i).sort((a, b) => (own[a]! === own[b]! ? a - b : own[a]! > own[b]! ? -1 : 1));
+    return order.slice(0, k);
+  }).flat();
+}
+
+/** Head by head and query by query: `output` is `[B, L, H·D]`, `probabilities` `[B, H, L, S]`. */
+export function attention(
+  { q, k, v }: Readonly<Record<"q" | "k" | "v", Values>>,
+  { window, keyPadding }: Pick<AttentionMaskShape, "window" | "keyPadding">,
+  scale: number,
+): { output: Float64Array; probabilities: Float64Array } {
+  const [b, h, l, d] = q.shape as [number, number, number, number];
+  const [, g, s] = k.shape as [number, number, number];
+  const output = new Float64Array(b * l * h * d);
+  const probabilities = new Float64Array(b * h * l * s);
+  for (let row = 0; row < b; row++) {
+    for (let head = 0; head < h; head++) {
+      const group = (row * g + Math.floor(head / (h / g))) * s;
+      for (let query = 0; query < l; query++) {
+        const at = (row * h + head) * l + query;
+        const slot = s - l + query;
+        const sees = (key: number) =>
+          key <= slot && (!window || key > slot - window) && keyPadding?.values[row * s + key] !== 0;
+        const scores = Array.from({ length: s }, (_, key) => {
+          let dot = 0;
+          for (let i = 0; i < d; i++) dot += q.values[at * d + i]! * k.values[(group + key) * d + i]!;
+          return sees(key) ? dot * scale : -Infinity;
+        });
+        const largest = Math.max(...scores);
+        // A query that sees nothing attends evenly.
+        const weights = scores.map((score) => (largest === -Infinity ? 1 : Math.exp(score - largest)));
+        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        weights.forEach((weight, key) => {
+          probabilities[at * s + key] = weight / total;
+          for (let i = 0; i < d; i++)
+            output[((row * l + query) * h + head) * d + i]! += (weight / total) * v.values[(group + key) * d + i]!;
+        });
+      }
+    }
+  }
+  return { output, probabilities };
+}
