@@ -73,8 +73,9 @@ function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
   };
 }
 
-function allowing(wholeUpTo = 0, options: FetchOptions): FetchOptions {
-  return { ...options, wholeFileUpTo: Math.max(wholeUpTo, options.wholeFileUpTo ?? 0) };
+/** The options for a file, in which the caller's own limit comes first. */
+function allowing(wholeUpTo: number | undefined, options: FetchOptions): FetchOptions {
+  return { ...options, wholeFileUpTo: options.wholeFileUpTo ?? wholeUpTo };
 }
 
 /** What `opening` opens, or undefined where there is no such file. */

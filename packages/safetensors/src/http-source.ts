@@ -11,7 +11,7 @@ export interface FetchOptions {
   readonly signal?: AbortSignal;
   /**
    * Where a server does not answer range requests, download a whole file of at most so many bytes and hold it in memory.
-   * 0, the default, refuses such a server.
+   * 0 refuses such a server. By default tensors are refused, and what is read whole anyway (an index, a side file) is not.
    */
   readonly wholeFileUpTo?: number;
 }
