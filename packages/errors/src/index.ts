@@ -45,13 +45,16 @@ export class MixtapeError extends Error {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === "object" && value !== null && BRANDS in value && (value[BRANDS] as string[]).includes(this.brand);
+    return (
+      typeof value === "object" && value !== null && BRANDS in value && (value[BRANDS] as string[]).includes(this.brand)
+    );
   }
 }
 
 /** The brands of a class and of all that it derives from. */
 function brandsOf(leaf: typeof MixtapeError): string[] {
   const brands: string[] = [];
-  for (let c: unknown = leaf; typeof c === "function" && "brand" in c; c = Object.getPrototypeOf(c)) brands.push(String(c.brand));
+  for (let c: unknown = leaf; typeof c === "function" && "brand" in c; c = Object.getPrototypeOf(c))
+    brands.push(String(c.brand));
   return brands;
 }

@@ -1,4 +1,4 @@
-import { expertRules, LoadBalancedCausalLM, DecoderModel, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
 import { MoeBlock, type Router, SoftmaxRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
