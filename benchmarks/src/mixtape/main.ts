@@ -1,0 +1,35 @@
+/** The process that measures Mixtape: `main.js ENGINE REQUEST`. Its last line is the answer. */
+
+import { argv } from "node:process";
+import { type EngineName, useEngine } from "@mixtape/engine";
+import { MixtapeError } from "@mixtape/errors";
+import type { Found } from "../runners/runner.js";
+import { measureProducts } from "./products.js";
+import { measureProfile } from "./profile.js";
+import type { Request } from "./request.js";
+import { measureTask } from "./task.js";
+
+const [engine, request] = argv.slice(2) as [EngineName, string];
+console.log(JSON.stringify(await answer(engine, JSON.parse(request) as Request)));
+
+async function answer(engine: EngineName, request: Request): Promise<object> {
+  switch (request.kind) {
+    case "find":
+      return find(engine);
+    case "run":
+      return measureTask(engine, request);
+    case "products":
+      return measureProducts(engine, request.folder);
+    case "profile":
+      return measureProfile(engine, request.folder);
+  }
+}
+
+async function find(engine: EngineName): Promise<Found> {
+  try {
+    return { description: (await useEngine(engine)).description };
+  } catch (error) {
+    if (error instanceof MixtapeError) return { missing: error.message };
+    throw error;
+  }
+}

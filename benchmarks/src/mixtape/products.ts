@@ -1,0 +1,45 @@
+import { initialize } from "@mixtape/decoder";
+import { type EngineName, useEngine } from "@mixtape/engine";
+import { Linear } from "@mixtape/layers";
+import { randomNormal, tidy } from "@tensorflow/tfjs-core";
+import type { Products } from "../runners/runner.js";
+import { workOf } from "../shapes/work.js";
+import { spreadOf } from "../statistics.js";
+import { repeat, timed } from "./repeat.js";
+
+/** 64 MiB of float32: past that, a larger matrix is read no faster. */
+const LARGEST = 4096;
+const CUBE = 512;
+
+/** Measures an engine's own products, with matrices stored as a model's are. */
+export async function measureProducts(engine: EngineName, folder: string): Promise<Products> {
+  await useEngine(engine);
+  const { weights } = await workOf(folder);
+  const size = Math.min(64 * Math.ceil(Math.sqrt(weights) / 64), LARGEST);
+  const bytesPerSecond = (4 * size ** 2) / (await secondsOf(1, size));
+  const flopsPerSecond = (2 * CUBE ** 3) / (await secondsOf(CUBE, CUBE));
+  return { vector: { size, bytesPerSecond }, matrix: { size: CUBE, flopsPerSecond } };
+}
+
+/** How long `rows` rows by a square matrix take. */
+async function secondsOf(rows: number, size: number): Promise<number> {
+  const matrix = new Linear(size, size);
+  await initialize(matrix);
+  const x = randomNormal([rows, size]);
+  // Several at a time: one may be shorter than what a clock can tell.
+  const times = 10;
+  const all = await repeat(() =>
+    timed(async () => {
+      const last = tidy(() => {
+        for (let i = 1; i < times; i++) matrix.forward(x);
+        return matrix.forward(x);
+      });
+      // Where products run in the background, this waits for them.
+      await last.data();
+      last.dispose();
+    }),
+  );
+  x.dispose();
+  matrix.dispose();
+  return spreadOf(all).median / 1000 / times;
+}

@@ -1,0 +1,23 @@
+/** How long a measurement warms up, and how long it measures, at least. */
+const LEAST_MS = 1000;
+const LEAST_RUNS = 3;
+
+/** Does something for a while, so that code is compiled and weights are packed, and then for a while to measure it. */
+export async function repeat<T>(f: () => T | Promise<T>): Promise<T[]> {
+  await collect(f, 1);
+  return collect(f, LEAST_RUNS);
+}
+
+async function collect<T>(f: () => T | Promise<T>, leastRuns: number): Promise<T[]> {
+  const results: T[] = [];
+  const begin = performance.now();
+  while (results.length < leastRuns || performance.now() - begin < LEAST_MS) results.push(await f());
+  return results;
+}
+
+/** How long `f` takes, in milliseconds. */
+export async function timed(f: () => unknown): Promise<number> {
+  const begin = performance.now();
+  await f();
+  return performance.now() - begin;
+}

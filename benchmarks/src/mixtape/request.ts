@@ -1,0 +1,8 @@
+import type { Task } from "../tasks.js";
+
+/** What a measuring process is asked. */
+export type Request =
+  | { readonly kind: "find" }
+  | { readonly kind: "run"; readonly folder: string; readonly task: Task }
+  | { readonly kind: "products"; readonly folder: string }
+  | { readonly kind: "profile"; readonly folder: string };

@@ -1,0 +1,30 @@
+import type { Bandwidth, Machine } from "../machine/machine.js";
+import type { Entry } from "../race.js";
+import type { Work } from "../shapes/work.js";
+import type { Task } from "../tasks.js";
+
+/** All that was measured: what `--json` writes, and what the tables are made of. */
+export interface Results {
+  readonly date: string;
+  /** The arguments of `npm run bench`. */
+  readonly args: string;
+  readonly rounds: number;
+  readonly machine: Machine;
+  /** The load average of the last minute as the run began, and as it ended. */
+  readonly load: { readonly before: number; readonly after: number };
+  /** Reading memory that no cache holds. */
+  readonly memory: Bandwidth;
+  readonly tasks: readonly Task[];
+  readonly shapes: readonly ShapeResults[];
+  /** Runners that were looked for and are not here, and why. */
+  readonly missing: readonly { readonly name: string; readonly reason: string }[];
+}
+
+export interface ShapeResults {
+  readonly name: string;
+  readonly description: string;
+  readonly work: Work;
+  /** Reading as many bytes as a token is multiplied by, in float32, split over the threads. */
+  readonly weightsMemory: Bandwidth;
+  readonly entries: readonly Entry[];
+}
