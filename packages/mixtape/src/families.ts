@@ -35,9 +35,10 @@ export function registeredFamilies(): string[] {
 
 /**
  * The class for a `model_type`.
+ * @param where what names it in an error, such as the path of a config
  * @throws {UnknownFamilyError} listing those that are known.
  */
-export function familyOf(modelType: unknown, where: string): Family {
+export function familyOf(modelType: unknown, where = "familyOf"): Family {
   const family = typeof modelType === "string" ? families.get(modelType) : undefined;
   if (family) return family;
   throw new UnknownFamilyError({

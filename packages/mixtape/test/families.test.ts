@@ -1,0 +1,63 @@
+import { defineConfig } from "@mixtape/config";
+import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
+import { describe, expect, test } from "vitest";
+import {
+  familyOf,
+  generateTokens,
+  inspectModel,
+  loadModel,
+  registeredFamilies,
+  registerFamily,
+  UnknownFamilyError,
+} from "../src/index.js";
+import { withConfig } from "./files.js";
+
+/** Mixtral under another name. */
+class OtherForCausalLM extends MixtralForCausalLM {
+  static override readonly config = defineConfig({ modelType: "other", extends: mixtralConfig, fields: {} });
+}
+
+test("the three families are there", () => {
+  expect(registeredFamilies()).toEqual(expect.arrayContaining(["mixtral", "qwen3_moe", "afmoe"]));
+  expect(familyOf("mixtral")).toBe(MixtralForCausalLM);
+});
+
+test("a variant that is registered loads, generates and can be inspected", async () => {
+  const checkpoint = withConfig("mixtral/basic", { model_type: "other" });
+  await expect(loadModel(checkpoint)).rejects.toThrow(UnknownFamilyError);
+  registerFamily(OtherForCausalLM);
+  expect(registeredFamilies()).toContain("other");
+  const model = await loadModel(checkpoint, { engine: "cpu" });
+  expect(model).toBeInstanceOf(OtherForCausalLM);
+  expect((await generateTokens(model, [[1]]).next()).value).toMatchObject({ row: 0 });
+  expect(await inspectModel(checkpoint)).toMatchObject({ modelType: "other" });
+  model.dispose();
+});
+
+test("what is registered last counts", async () => {
+  class Later extends OtherForCausalLM {}
+  registerFamily(OtherForCausalLM);
+  registerFamily(Later);
+  expect(familyOf("other")).toBe(Later);
+});
+
+describe("an error for", () => {
+  test.each([
+    ["llama", '"llama"'],
+    [7, "7"],
+    [undefined, "none"],
+  ])("the model type %o", async (modelType, got) => {
+    const checkpoint = withConfig("mixtral/basic", { model_type: modelType });
+    const message = `config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got ${got}. A family of your own is made known with registerFamily.`;
+    await expect(loadModel(checkpoint)).rejects.toThrow(UnknownFamilyError);
+    await expect(loadModel(checkpoint)).rejects.toThrow(message);
+    await expect(inspectModel(checkpoint)).rejects.toThrow(message);
+  });
+
+  test("a class whose config has no model type", () => {
+    class Nameless extends MixtralForCausalLM {
+      static override readonly config = { ...mixtralConfig, modelType: undefined } as unknown as typeof mixtralConfig;
+    }
+    expect(() => registerFamily(Nameless)).toThrow("Nameless: expected a config with a modelType, got none.");
+  });
+});

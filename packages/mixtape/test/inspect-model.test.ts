@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { inspectModel } from "../src/index.js";
+import { configOnly, filesOf, golden, SAMPLE } from "./files.js";
+
+/*
+ * Counted by hand. Mixtral: vocabulary 97, width 32, 3 layers, 4 heads and 2 kv heads of 8, 4 experts of width 8, 2 for each
+ * token. An embedding and a head of 97 · 32; in each layer projections of 32 · (32 + 16 + 16) + 32 · 32, 2 norms of 32, a
+ * router of 4 · 32, experts of 4 · 3 · 8 · 32; a norm of 32.
+ */
+const EMBEDDING = 97 * 32;
+const EXPERTS = 3 * (4 * 3 * 8 * 32);
+const NORMS = 3 * 2 * 32 + 32;
+const OTHER_MATRICES = EMBEDDING + 3 * (32 * 64 + 32 * 32 + 4 * 32);
+const TOTAL = EMBEDDING + EXPERTS + NORMS + OTHER_MATRICES;
+
+test("counts a checkpoint without loading it", async () => {
+  const inspection = await inspectModel(golden("mixtral/basic"));
+  expect(inspection).toEqual({
+    modelType: "mixtral",
+    layers: { total: 3, moe: 3, sliding: 0 },
+    experts: { total: 4, perToken: 2, shared: 0 },
+    parameters: { total: TOTAL, active: TOTAL - EXPERTS / 2 },
+    dtypes: { F32: { tensors: 60, bytes: 4 * TOTAL } },
+    engines: {
+      tensorflow: {
+        weightBytes: 4 * TOTAL,
+        storage: "float32, matrices transposed, experts apart",
+        experts: "sparse",
+      },
+      webgpu: {
+        weightBytes: 4 * TOTAL,
+        storage: "float32, matrices transposed, experts together",
+        experts: "gathered",
+      },
+      // A second copy of each matrix that is multiplied by.
+      wasm: {
+        weightBytes: 4 * (TOTAL + EXPERTS + OTHER_MATRICES),
+        storage: "float32, matrices transposed, experts apart",
+        experts: "sparse",
+      },
+      cpu: { weightBytes: 4 * TOTAL, storage: "float32, matrices as in the file, experts apart", experts: "sparse" },
+    },
+  });
+  expect(await inspectModel(filesOf(golden("mixtral/basic-sharded")))).toEqual(inspection);
+});
+
+// Totals and experts as the safetensors library of Python counts them in the files.
+test.each([
+  ["qwen3-moe", { total: 2, moe: 2, sliding: 0 }, { total: 6, perToken: 3, shared: 0 }, 21_920, 6_912],
+  ["afmoe", { total: 3, moe: 2, sliding: 2 }, { total: 5, perToken: 2, shared: 1 }, 28_122, 5_760],
+])("%s: active are all but the experts that a token is not sent to", async (family, layers, experts, total, routed) => {
+  const idle = routed * (1 - experts.perToken / experts.total);
+  expect(await inspectModel(golden(`${family}/basic`))).toMatchObject({
+    layers,
+    experts,
+    parameters: { total, active: total - idle },
+  });
+});
+
+test("dtypes are those on disk", async () => {
+  const { dtypes, parameters } = await inspectModel(golden("afmoe/bfloat16"));
+  const counts = Object.values(dtypes);
+  expect(dtypes.BF16!.tensors).toBeGreaterThan(dtypes.F32?.tensors ?? 0);
+  expect(counts.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(
+    2 * parameters.total + 2 * ((dtypes.F32?.bytes ?? 0) / 4),
+  );
+});
+
+test("the sample model is what its card says", async () => {
+  const { modelType, parameters, layers, experts } = await inspectModel(SAMPLE);
+  expect(modelType).toBe("afmoe");
+  expect(parameters.total).toBe(5_223_016);
+  expect(layers).toEqual({ total: 6, moe: 5, sliding: 4 });
+  expect(experts).toEqual({ total: 8, perToken: 2, shared: 1 });
+});
+
+describe("an error for", () => {
+  test("a config without weights", async () => {
+    await expect(inspectModel(configOnly("Trinity-Mini"))).rejects.toThrow(
+      "the map of files: expected model.safetensors or model.safetensors.index.json, got neither.",
+    );
+  });
+});

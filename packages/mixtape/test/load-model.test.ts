@@ -1,0 +1,164 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { AfmoeForCausalLM } from "@mixtape/afmoe";
+import { MixtralForCausalLM } from "@mixtape/mixtral";
+import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
+import { withoutLeak } from "@mixtape/testing";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  CheckpointError,
+  currentEngine,
+  EngineError,
+  generateText,
+  loadModel,
+  loadTokenizer,
+  ModelTooLargeError,
+  TokenizerError,
+  useEngine,
+} from "../src/index.js";
+import { configOnly, filesOf, golden, SAMPLE, withConfig } from "./files.js";
+
+test("without an engine in use, the automatic choice is made", async () => {
+  expect(() => currentEngine()).toThrow(EngineError);
+  const model = await loadModel(golden("mixtral/basic"));
+  expect(currentEngine().name).toMatch(/^(tensorflow|wasm)$/);
+  model.dispose();
+});
+
+test("an engine that is asked for is used, and stays in use", async () => {
+  (await loadModel(golden("mixtral/basic"), { engine: "cpu" })).dispose();
+  expect(currentEngine().name).toBe("cpu");
+  (await loadModel(golden("mixtral/basic"))).dispose();
+  expect(currentEngine().name).toBe("cpu");
+});
+
+describe("on cpu", () => {
+  beforeAll(async () => {
+    await useEngine("cpu");
+  });
+
+  test.each([
+    ["mixtral", MixtralForCausalLM],
+    ["qwen3-moe", Qwen3MoeForCausalLM],
+    ["afmoe", AfmoeForCausalLM],
+  ])("model_type finds the family %s, whole, sharded, and in a page's files", async (family, Family) => {
+    await withoutLeak(async () => {
+      const sources = [
+        golden(`${family}/basic`),
+        golden(`${family}/basic-sharded`),
+        filesOf(golden(`${family}/basic-sharded`)),
+      ];
+      for (const source of sources) {
+        const model = await loadModel(source);
+        expect(model).toBeInstanceOf(Family);
+        model.dispose();
+      }
+    });
+  });
+
+  test("progress is told in bytes of the file, up to all of them", async () => {
+    const seen: number[] = [];
+    let total = 0;
+    const onProgress = ({ loadedBytes, totalBytes }: { loadedBytes: number; totalBytes: number }) => {
+      seen.push(loadedBytes);
+      total = totalBytes;
+    };
+    (await loadModel(golden("mixtral/basic"), { onProgress })).dispose();
+    expect(total).toBe(4 * 25_248);
+    expect(seen.at(-1)).toBe(total);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+  });
+
+  test("an aborted load throws the reason and leaves nothing", async () => {
+    const controller = new AbortController();
+    await withoutLeak(async () => {
+      const onProgress = () => controller.abort(new Error("enough"));
+      await expect(loadModel(golden("afmoe/basic"), { signal: controller.signal, onProgress })).rejects.toThrow(
+        "enough",
+      );
+    });
+  });
+
+  test("the model has its generation config", async () => {
+    const files = filesOf(golden("mixtral/basic"));
+    files.set("generation_config.json", new Blob(['{ "temperature": 0.25, "max_new_tokens": 3 }']));
+    const model = await loadModel(files);
+    expect(model.generationConfig).toMatchObject({ temperature: 0.25, maxNewTokens: 3 });
+    model.dispose();
+  });
+
+  test("the sample model writes text, from its folder and from a page's files", async () => {
+    const options = { maxNewTokens: 8, temperature: 0 };
+    const texts: string[] = [];
+    for (const source of [SAMPLE, filesOf(SAMPLE)]) {
+      const model = await loadModel(source);
+      const tokenizer = await loadTokenizer(source);
+      texts.push((await generateText(model, tokenizer, "It was", options)).text);
+      model.dispose();
+    }
+    expect(texts[0]).toMatch(/\w+ \w+/);
+    expect(texts[1]).toBe(texts[0]);
+  });
+});
+
+describe("an error for", () => {
+  test("weights that an engine does not hold, before any is looked for", async () => {
+    const published = configOnly("Mixtral-8x7B-v0.1");
+    await expect(loadModel(published, { engine: "wasm" })).rejects.toThrow(ModelTooLargeError);
+    await expect(loadModel(published, { engine: "wasm" })).rejects.toThrow(
+      /^config\.json: expected weights of at most 4\.00 GiB on the engine "wasm" \(WebAssembly .*\), got 34\d\.\d\d GiB\. Take an engine without this limit, or a smaller model\.$/,
+    );
+    await expect(loadModel(published, { engine: "cpu" })).rejects.toThrow(
+      "the map of files: expected model.safetensors or model.safetensors.index.json, got neither.",
+    );
+  });
+
+  test("an engine that does not exist", async () => {
+    const name = "abacus" as "cpu";
+    await expect(loadModel(golden("mixtral/basic"), { engine: name })).rejects.toThrow(
+      'useEngine: expected one of auto, tensorflow, webgpu, wasm, cpu, got "abacus".',
+    );
+  });
+
+  test("a folder without config", async () => {
+    const nothing = join(golden("mixtral"), "nothing");
+    await expect(loadModel(nothing)).rejects.toThrow(CheckpointError);
+    await expect(loadModel(nothing)).rejects.toThrow(
+      `${nothing}/config.json: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors.`,
+    );
+  });
+
+  test("tensors that the config does not ask for, and those that it does, all at once", async () => {
+    const fewer = withConfig("mixtral/basic", { num_local_experts: 3, vocab_size: 90 });
+    const error: unknown = await loadModel(fewer, { engine: "cpu" }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(CheckpointError);
+    const { message } = error as CheckpointError;
+    expect(message).toMatch(/^the files: expected the tensors that its config asks for, got 14 faults:\n/);
+    expect(message).toContain("  model.embed_tokens.weight is [97,32] and should be [90,32]\n");
+    expect(message).toContain("  lm_head.weight is [97,32] and should be [90,32]\n");
+    expect(message).toContain("  model.layers.0.block_sparse_moe.gate.weight is [4,32] and should be [3,32]\n");
+    expect(message).toContain("  unexpected model.layers.2.block_sparse_moe.experts.3.w2.weight\n");
+  });
+
+  test("NaN in the weights, on request", async () => {
+    const files = new Map<string, Blob | Uint8Array>(filesOf(golden("mixtral/basic")));
+    const bytes = Uint8Array.from(readFileSync(join(golden("mixtral/basic"), "model.safetensors")));
+    // The last four bytes of the file are the last number of its last tensor.
+    bytes.set([0, 0, 0xc0, 0x7f], bytes.length - 4);
+    files.set("model.safetensors", bytes);
+    (await loadModel(files, { engine: "cpu" })).dispose();
+    await withoutLeak(() =>
+      expect(loadModel(files, { checkFinite: true })).rejects.toThrow(
+        "model.norm.weight: expected finite numbers, got NaN at element 31 of [32]. The checkpoint is damaged, or training " +
+          "diverged before it was saved.",
+      ),
+    );
+  });
+
+  test("a checkpoint without tokenizer", async () => {
+    for (const source of [golden("mixtral/basic"), filesOf(golden("mixtral/basic"))]) {
+      await expect(loadTokenizer(source)).rejects.toThrow(TokenizerError);
+      await expect(loadTokenizer(source)).rejects.toThrow("expected a file tokenizer.json");
+    }
+  });
+});
