@@ -1,0 +1,140 @@
+import {
+  matMul,
+  mul,
+  reshape,
+  sigmoid,
+  type Tensor,
+  type Tensor2D,
+  tensor1d,
+  tensor2d,
+  tensor3d,
+  tidy,
+} from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Embedding, GatedMlp, Linear, MoeBlock, RMSNorm, SharedExpertsMoeBlock, SoftmaxRouter } from "../src/index.js";
+import { fillAll, useCpu, viewOf, withTensors } from "./support/cpu.js";
+
+beforeAll(useCpu);
+
+const numbers = (f: () => Tensor): number[] => {
+  let values: number[] = [];
+  tidy(() => {
+    values = Array.from(f().dataSync());
+  });
+  return values;
+};
+const expectClose = (actual: number[], expected: number[]) => {
+  expect(actual).toHaveLength(expected.length);
+  for (const [i, value] of expected.entries()) expect(actual[i]).toBeCloseTo(value, 5);
+};
+const silu = (x: number) => x / (1 + Math.exp(-x));
+
+test("Linear: x·Wᵀ + b", async () => {
+  await withTensors(async () => {
+    const linear = new Linear(2, 3, { bias: true });
+    await linear.weight.load(viewOf([3, 2], [1, 2, 3, 4, 5, 6]));
+    await linear.bias!.load(viewOf([3], [10, 20, 30]));
+    expect(numbers(() => linear.forward(tensor2d([[1, -1]])))).toEqual([9, 19, 29]);
+    expect(() => linear.forward(tensor2d([[1, 2, 3]]))).toThrow("linear [3, 2]: expected an input […, 2], got [1,3]");
+    linear.dispose();
+  }, 1);
+});
+
+test("Embedding: rows by id, as a table and tied to a head", async () => {
+  for (const tied of [false, true]) {
+    const embedding = new Embedding(3, 2, { tied });
+    expect(embedding.weight.role).toBe(tied ? "matrix" : "table");
+    await embedding.weight.load(viewOf([3, 2], [1, 2, 3, 4, 5, 6]));
+    expect(numbers(() => embedding.forward(tensor1d([2, 0, 2], "int32")))).toEqual([5, 6, 1, 2, 5, 6]);
+    embedding.dispose();
+  }
+});
+
+test("RMSNorm: scale · x / √(mean(x²) + eps)", async () => {
+  const norm = new RMSNorm(2, 0.5);
+  await norm.weight.load(viewOf([2], [1, 10]));
+  const root = Math.sqrt((9 + 16) / 2 + 0.5);
+  expectClose(
+    numbers(() => norm.forward(tensor3d([[[3, 4]]]))),
+    [3 / root, 40 / root],
+  );
+  norm.dispose();
+});
+
+test("GatedMlp: down(silu(gate(x)) · up(x))", async () => {
+  const mlp = new GatedMlp({ hiddenSize: 1, hiddenAct: "silu" }, 2);
+  await mlp.gateProj.weight.load(viewOf([2, 1], [1, -1]));
+  await mlp.upProj.weight.load(viewOf([2, 1], [2, 3]));
+  await mlp.downProj.weight.load(viewOf([1, 2], [5, 7]));
+  const at = (x: number) => 5 * silu(x) * 2 * x + 7 * silu(-x) * 3 * x;
+  expectClose(
+    numbers(() => mlp.forward(tensor2d([[2], [-0.5]]))),
+    [at(2), at(-0.5)],
+  );
+  mlp.dispose();
+});
+
+describe("MoeBlock", () => {
+  const config = {
+    hiddenSize: 4,
+    hiddenAct: "silu",
+    numExperts: 3,
+    numExpertsPerTok: 2,
+    moeIntermediateSize: 2,
+    numSharedExperts: 2,
+  } as const;
+  const x = () => tensor3d([0.5, -1, 2, 0.25, 1, 1, -1, -2, 0, 3, 1, -1, 0.1, 0.2, 0.3, 0.4], [2, 2, 4]);
+
+  test("each token is the weighted sum of its experts", async () => {
+    await withTensors(async () => {
+      const block = new MoeBlock(config, new SoftmaxRouter(config));
+      await fillAll(block);
+      const seen: number[][] = [];
+      const actual = numbers(() => block.forward(x(), (logits) => seen.push(logits.shape, [...logits.dataSync()])));
+      expect(seen[0]).toEqual([4, 3]);
+      const expected = numbers(() => {
+        const tokens: Tensor2D = reshape(x(), [4, 4]);
+        const { logits, ...routing } = block.router.route(tokens);
+        expectClose(seen[1]!, [...logits.dataSync()]);
+        const indices = routing.indices.arraySync();
+        const weights = routing.weights.arraySync();
+        const experts = [0, 1, 2].map((e) => {
+          const part = (p: typeof block.experts.gateProj) => p.weight.parts[e]!;
+          const gate = matMul(tokens, part(block.experts.gateProj), false, true);
+          const up = matMul(tokens, part(block.experts.upProj), false, true);
+          const inner = mul(mul(gate, sigmoid(gate)), up);
+          return matMul(inner, part(block.experts.downProj), false, true).arraySync() as number[][];
+        });
+        return tensor2d(
+          indices.map((chosen, t) =>
+            [0, 1, 2, 3].map((m) => chosen.reduce((sum, e, k) => sum + weights[t]![k]! * experts[e]![t]![m]!, 0)),
+          ),
+        );
+      });
+      expectClose(actual, expected);
+      block.dispose();
+    });
+  });
+
+  test("shared experts see every token", async () => {
+    const block = new SharedExpertsMoeBlock(config, new SoftmaxRouter(config));
+    await fillAll(block);
+    expect(block.sharedExperts!.gateProj.weight.shape).toEqual([4, 4]);
+    const all = numbers(() => block.forward(x()));
+    const shared = numbers(() => block.sharedExperts!.forward(x()));
+    const plain = new MoeBlock(config, block.router);
+    for (const name of ["gateProj", "upProj", "downProj"] as const)
+      Object.defineProperty(plain.experts, name, { value: block.experts[name] });
+    const routed = numbers(() => plain.forward(x()));
+    expectClose(
+      all,
+      routed.map((value, i) => value + shared[i]!),
+    );
+    block.dispose();
+  });
+
+  test("without shared experts there is no such part", () => {
+    const block = new SharedExpertsMoeBlock({ ...config, numSharedExperts: 0 }, new SoftmaxRouter(config));
+    expect(block.sharedExperts).toBeNull();
+  });
+});

@@ -1,0 +1,62 @@
+import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
+import { memory } from "@tensorflow/tfjs-core";
+import { beforeAll, expect, test } from "vitest";
+import { Linear, Param } from "../src/index.js";
+import { useCpu, viewOf, withTensors } from "./support/cpu.js";
+
+beforeAll(useCpu);
+
+test("it allocates nothing before it is loaded", async () => {
+  const param = await withTensors(() => new Param([1 << 20, 1 << 20], "matrix"));
+  expect(param).toMatchObject({
+    shape: [1 << 20, 1 << 20],
+    size: 2 ** 40,
+    isLoaded: false,
+    init: "normal",
+    dtype: "F32",
+  });
+  expect(() => param.weight).toThrow("a parameter [1048576,1048576]: expected values, got none. Load a checkpoint");
+});
+
+test("it takes values, keeps their dtype, and gives them back", async () => {
+  await withTensors(async () => {
+    const param = new Param([2, 2], "matrix");
+    await param.load(viewOfBytes("w", "BF16", [2, 2], fromFloat32(Float32Array.of(1, 2, 3, 4), "BF16")));
+    expect(param).toMatchObject({ dtype: "BF16", isLoaded: true });
+    expect(Array.from(param.weight.parts[0]!.dataSync())).toEqual([1, 2, 3, 4]);
+    param.dispose();
+    expect(param.isLoaded).toBe(false);
+    param.dispose();
+  });
+});
+
+test("loading again frees what was there", async () => {
+  const param = new Param([3], "vector");
+  await param.load(viewOf([3], [1, 2, 3]));
+  await withTensors(() => param.load(viewOf([3], [4, 5, 6])));
+  expect(Array.from(param.vector.dataSync())).toEqual([4, 5, 6]);
+  param.dispose();
+});
+
+test("another shape is refused, and the values stay", async () => {
+  const param = new Param([2, 3], "matrix");
+  await param.load(viewOf([2, 3], [1, 2, 3, 4, 5, 6]));
+  const { numTensors } = memory();
+  await expect(param.load(viewOf([3, 2], [1, 2, 3, 4, 5, 6]))).rejects.toThrow("Param.load: expected [2,3], got [3,2]");
+  await expect(param.load(viewOf([6], [1, 2, 3, 4, 5, 6]))).rejects.toThrow("Param.load: expected [2,3], got [6]");
+  expect(memory().numTensors).toBe(numTensors);
+  expect(param.isLoaded).toBe(true);
+  param.dispose();
+});
+
+test("a module frees all of its parameters, and can be loaded again", async () => {
+  await withTensors(async () => {
+    const linear = new Linear(2, 1, { bias: true });
+    for (let round = 0; round < 2; round++) {
+      await linear.weight.load(viewOf([1, 2], [1, 2]));
+      await linear.bias!.load(viewOf([1], [3]));
+      linear.dispose();
+      expect([...linear.namedParameters()].some(([, param]) => param.isLoaded)).toBe(false);
+    }
+  });
+});
