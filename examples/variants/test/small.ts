@@ -1,0 +1,40 @@
+/** Configs that are tested in seconds, with grouped heads, several experts, and windows that slide. */
+import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
+import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
+import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
+
+const sizes = {
+  vocabSize: 97,
+  hiddenSize: 32,
+  numHiddenLayers: 3,
+  numAttentionHeads: 4,
+  numKeyValueHeads: 2,
+  headDim: 8,
+  maxPositionEmbeddings: 128,
+};
+const experts = { intermediateSize: 40, moeIntermediateSize: 12, numExperts: 6, numExpertsPerTok: 2 };
+
+export const softmaxAfmoe = SoftmaxAfmoeForCausalLM.config.create({
+  ...sizes,
+  ...experts,
+  numSharedExperts: 1,
+  globalAttnEveryNLayers: 2,
+  slidingWindow: 6,
+});
+
+export const sharedMixtral = SharedMixtralForCausalLM.config.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 4,
+  numExpertsPerTok: 2,
+  numSharedExperts: 2,
+});
+
+export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.config.create({
+  ...sizes,
+  ...experts,
+  layerTypes: ["sliding_attention", "full_attention", "sliding_attention"],
+  useSlidingWindow: true,
+  slidingWindow: 6,
+  routeScale: 1.5,
+});
