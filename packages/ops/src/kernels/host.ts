@@ -54,15 +54,22 @@ interface WasmBackend extends KernelBackend {
 const HOSTS: Record<HostBackend, (backend: KernelBackend) => Host> = {
   cpu: (backend) => {
     const cpu = backend as CpuBackend;
-    const host: Host = {
-      output: (shape, dtype) =>
-        cpu.makeTensorInfo([...shape], dtype, util.getTypedArrayFromDType(dtype, util.sizeFromShape([...shape]))),
-      floats: ({ dataId }) => cpu.data.get(dataId).values as Float32Array,
+    const output: Host["output"] = (shape, dtype) =>
+      cpu.makeTensorInfo([...shape], dtype, util.getTypedArrayFromDType(dtype, util.sizeFromShape([...shape])));
+    const floats: Host["floats"] = ({ dataId }) => cpu.data.get(dataId).values as Float32Array;
+    return {
+      output,
+      floats,
       ints: ({ dataId }) => cpu.data.get(dataId).values as Int32Array,
-      multiply: (x, weight, transposed) => multiplyOnHost(host, x, weight, transposed),
+      multiply: (x, weight, transposed) => {
+        const width = x.shape.at(-1)!;
+        const columns = weight.shape[transposed ? 1 : 0]!;
+        const out = output([util.sizeFromShape(x.shape) / width, columns], "float32");
+        multiplyOnHost(floats(x), floats(weight), floats(out), width, transposed);
+        return out;
+      },
       free: ({ dataId }) => cpu.disposeData(dataId),
     };
-    return host;
   },
   wasm: (backend) => {
     const wasm = backend as WasmBackend;

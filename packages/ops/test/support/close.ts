@@ -8,7 +8,7 @@ export interface Tolerance {
 }
 
 /** What two orders of summation in float32 differ by, for sums of up to a few hundred numbers near 1. */
-export const FLOAT32: Tolerance = { absolute: 2e-6, relative: 2e-6 };
+const FLOAT32: Tolerance = { absolute: 2e-6, relative: 2e-6 };
 
 /** Fails with the first numbers that lie too far off. NaN equals nothing. */
 export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = FLOAT32): void {

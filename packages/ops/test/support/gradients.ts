@@ -3,7 +3,7 @@ import { type OpCase, runCase } from "./cases.js";
 import { normal, toTensor, toTensors, type Values } from "./values.js";
 
 /** The inputs of a case that have a gradient. */
-export function differentiable({ inputs }: OpCase): string[] {
+function differentiable({ inputs }: OpCase): string[] {
   return Object.keys(inputs).filter((name) => inputs[name]!.dtype === "float32");
 }
 
