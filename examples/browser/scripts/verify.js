@@ -1,0 +1,256 @@
+/**
+ * Looks at the page in a real browser: `npm run verify:browser` at the top of the repository.
+ *
+ * The text that the page writes is Node's for the same seed, from a URL and from chosen files; Stop stops; logits of golden
+ * checkpoints agree with the reference on wasm and cpu; and all that under a strict content security policy, without an
+ * error on the console. `--screenshots FOLDER` keeps pictures. Needs a Chromium; CHROMIUM names one.
+ */
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { generateText, loadModel, loadTokenizer, useEngine } from "@mixtape/mixtape";
+import { TOKENIZER_FILES } from "@mixtape/tokenizer";
+import { build } from "esbuild";
+import { chromium } from "playwright-core";
+import { findChromium } from "./chromium.js";
+import { serve } from "./server.js";
+import { printSizes } from "./sizes.js";
+
+const folder = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
+const MODEL = folder("../../../models/sample-afmoe");
+const GOLDENS = folder("../../../packages/testing/__fixtures__/models");
+
+/** One checkpoint for each family; where it has no golden file of its own, that of the checkpoint that it spells anew. */
+const CASES = [
+  { checkpoint: "mixtral/basic-sharded", golden: "mixtral/basic" },
+  { checkpoint: "qwen3-moe/basic-fused", golden: "qwen3-moe/basic" },
+  { checkpoint: "afmoe/left-padded", golden: "afmoe/left-padded" },
+];
+/** Files that a checkpoint may lack. The page asks for them, and a browser reports every 404 on its console. */
+const OPTIONAL = ["model.safetensors", "generation_config.json", ...TOKENIZER_FILES];
+const ENGINES = /** @type {const} */ (["wasm", "cpu"]);
+const TOLERANCE = 1e-4;
+const SCREEN = { width: 900, height: 820 };
+
+const PROMPT = "It was a fine morning, and";
+const OPTIONS = { maxNewTokens: 120, temperature: 0.8, seed: 11 };
+
+/** @typedef {import("playwright-core").Page} Page */
+
+const { values } = parseArgs({ options: { screenshots: { type: "string" } } });
+const executablePath = chromiumOrExit();
+const modules = mkdtempSync(join(tmpdir(), "mixtape-browser-"));
+await build({
+  entryPoints: [folder("../src/goldens.ts")],
+  outdir: modules,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  logLevel: "warning",
+});
+const folders = { "/model/": MODEL, "/goldens/": GOLDENS, "/modules/": modules, "/": folder("../dist") };
+const server = await serve(folders, 0);
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+  ],
+});
+try {
+  printSizes(folder("../dist"));
+  console.log(`Chromium ${browser.version()}`);
+  await verify();
+} finally {
+  await browser.close();
+  server.close();
+  rmSync(modules, { recursive: true });
+}
+
+function chromiumOrExit() {
+  try {
+    return findChromium();
+  } catch (error) {
+    console.error(`verify:browser: ${error instanceof Error ? error.message : error}`);
+    process.exit(1);
+  }
+}
+
+async function verify() {
+  const page = await browser.newPage({ viewport: SCREEN });
+  /** @type {string[]} */
+  const complaints = [];
+  page.on("console", (message) => {
+    const isFault = ["error", "warning"].includes(message.type());
+    if (isFault && !OPTIONAL.some((name) => message.location().url.endsWith(`/${name}`)))
+      complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(server.url);
+  await picture(page, "empty");
+
+  const expected = await writeInNode();
+  await page.selectOption("#engine", "wasm");
+  await page.click("#load-sample");
+  const fromUrl = await writeInPage(page);
+  assert.equal(fromUrl.text, expected.text);
+  console.log(`from a URL: ${expected.ids.length} tokens, the text of Node. ${fromUrl.model}`);
+  console.log(`  ${fromUrl.speed}; the page answered every ${fromUrl.longestGapMs.toFixed(0)} ms or faster`);
+  await picture(page, "written");
+
+  const files = readdirSync(MODEL).map((name) => join(MODEL, name));
+  await page.setInputFiles("#files", files);
+  const fromFiles = await writeInPage(page);
+  assert.equal(fromFiles.text, expected.text);
+  console.log("from chosen files: the same text");
+
+  console.log(await stopEarly(page, expected.text));
+  await picture(page, "stopped");
+  await refuse(page);
+
+  for (const { checkpoint, golden } of CASES) {
+    for (const engine of ENGINES) await compareLogits(page, engine, checkpoint, golden);
+  }
+  assert.deepEqual(complaints, [], "the console");
+}
+
+async function writeInNode() {
+  await useEngine("wasm");
+  const model = await loadModel(MODEL);
+  const result = await generateText(model, await loadTokenizer(MODEL), PROMPT, OPTIONS);
+  model.dispose();
+  assert.ok(result.ids.length > 20, "a text of some length");
+  return result;
+}
+
+/**
+ * Waits for the model, has the page write, and takes its text.
+ * @param {Page} page
+ */
+async function writeInPage(page) {
+  await ready(page);
+  await page.fill("#prompt", PROMPT);
+  await page.fill("#temperature", String(OPTIONS.temperature));
+  await page.fill("#max-new-tokens", String(OPTIONS.maxNewTokens));
+  await page.fill("#seed", String(OPTIONS.seed));
+  const [longestGapMs] = await Promise.all([
+    page.evaluate(watchFrames),
+    page.click("#start").then(() => shows(page, "#speed", /ended by/)),
+  ]);
+  return {
+    longestGapMs,
+    text: await page.locator("#written").textContent(),
+    model: await page.locator("#model").textContent(),
+    speed: await page.locator("#speed").textContent(),
+  };
+}
+
+/** Runs in the page: the longest that it could not do anything while text was written. @returns {Promise<number>} */
+function watchFrames() {
+  return new Promise((resolve) => {
+    let last = performance.now();
+    let longest = 0;
+    let began = false;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+      const isWriting = document.body.classList.contains("busy");
+      began ||= isWriting;
+      if (!began || isWriting) return;
+      clearInterval(timer);
+      resolve(longest);
+    }, 5);
+  });
+}
+
+/**
+ * @param {Page} page
+ * @param {string} whole what the page would write if it were not stopped
+ */
+async function stopEarly(page, whole) {
+  await page.click("#start");
+  await shows(page, "#written", /.{20}/s);
+  await picture(page, "writing");
+  await page.click("#stop");
+  await shows(page, "#speed", /stopped/);
+  const text = (await page.locator("#written").textContent()) ?? "";
+  assert.ok(text.length < whole.length && whole.startsWith(text), `a beginning of the text: ${JSON.stringify(text)}`);
+  return `stopped after ${text.length} of ${whole.length} characters`;
+}
+
+/**
+ * What is no checkpoint is refused with a reason, and the page goes on.
+ * @param {Page} page
+ */
+async function refuse(page) {
+  await page.setInputFiles("#files", [join(MODEL, "config.json"), join(MODEL, "tokenizer.json")]);
+  await page.waitForSelector("#model.fault");
+  const reason = await page.locator("#model").textContent();
+  assert.match(reason ?? "", /model\.safetensors/);
+  await picture(page, "refused");
+  await page.click("#load-sample");
+  await ready(page);
+  console.log(`refused: ${reason}`);
+}
+
+/**
+ * @param {Page} page
+ * @param {"wasm" | "cpu"} engine
+ * @param {string} checkpoint
+ * @param {string} golden
+ */
+async function compareLogits(page, engine, checkpoint, golden) {
+  const places = { checkpoint: `goldens/${checkpoint}`, golden: `goldens/${golden}/golden.safetensors` };
+  const difference = await page.evaluate(
+    async ([name, where]) => {
+      const path = "/modules/goldens.js";
+      /** @type {typeof import("../src/goldens.js")} */
+      const { compare } = await import(path);
+      return compare(name, where);
+    },
+    /** @type {const} */ ([engine, places]),
+  );
+  const { largest, shape } = difference;
+  console.log(`${checkpoint} on ${engine}: ${shape.join(" × ")} logits within ${largest.toExponential(1)}`);
+  assert.ok(largest <= TOLERANCE, `${checkpoint} on ${engine}: expected at most ${TOLERANCE}, got ${largest}`);
+}
+
+/** @param {Page} page */
+async function ready(page) {
+  await page.waitForSelector("#start:enabled", { timeout: 60_000 });
+}
+
+/**
+ * @param {Page} page
+ * @param {string} selector
+ * @param {RegExp} text
+ */
+async function shows(page, selector, text) {
+  await page.locator(selector).filter({ hasText: text }).waitFor({ timeout: 120_000 });
+}
+
+/**
+ * @param {Page} page
+ * @param {string} name
+ */
+async function picture(page, name) {
+  if (values.screenshots === undefined) return;
+  mkdirSync(values.screenshots, { recursive: true });
+  const before = page.viewportSize() ?? SCREEN;
+  for (const [kind, viewport] of Object.entries({ screen: SCREEN, phone: { width: 390, height: 844 } })) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(values.screenshots, `${name}-${kind}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await page.setViewportSize(before);
+}
