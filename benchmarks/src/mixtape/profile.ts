@@ -8,7 +8,7 @@ import { type DecodeStep, decodeOne, kernelsOf, prefill, type StepKernel, watchD
 import { timed } from "./repeat.js";
 
 const CONTEXT = 512;
-const WARM_UP_STEPS = 100;
+const WARM_UP_STEPS = 50;
 const STEPS = 50;
 
 /** Counts and times the kernels of decode steps. */
@@ -19,11 +19,10 @@ export async function measureProfile(engine: EngineName, folder: string): Promis
   const cache = model.createCache();
   prefill(model, cache, prompt);
   const step = (i: number): Promise<void> => decodeOne(model, cache, prompt[i % CONTEXT]!);
-  for (let i = 0; i < WARM_UP_STEPS; i++) await step(i);
   const stepMs: number[] = [];
   const kernels: (readonly StepKernel[])[] = [];
   // In turns, so that both see the same machine.
-  for (let i = 0; i < STEPS; i++) {
+  for (let i = 0; i < WARM_UP_STEPS + STEPS; i++) {
     stepMs.push(await timed(() => step(i)));
     kernels.push(await kernelsOf(() => step(i)));
   }
@@ -34,8 +33,8 @@ export async function measureProfile(engine: EngineName, folder: string): Promis
     context: CONTEXT,
     expertsPerToken: summarize(model).experts.perToken,
     ...countsOf(watched),
-    stepMs: spreadOf(stepMs).median,
-    kernelMs: medianTimes(kernels),
+    stepMs: spreadOf(stepMs.slice(WARM_UP_STEPS)).median,
+    kernelMs: medianTimes(kernels.slice(WARM_UP_STEPS)),
   };
 }
 
