@@ -3,6 +3,7 @@
 import {
   backend,
   dispose,
+  engine,
   memory,
   profile,
   registerBackend,
@@ -13,7 +14,7 @@ import {
   tidy,
 } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   chooseStrategy,
   type ExpertsStrategy,
@@ -129,6 +130,21 @@ describe.each(ENGINES)("on %s", (name) => {
     const expected = { shape: [2, 3], values: reference(values) };
     expectTensor(experts(routedOf(values), stacks, "silu", "sparse"), expected, { absolute: 1e-5, relative: 1e-5 });
     expect(() => experts(routedOf(values), stacks, "silu", "dense")).toThrow();
+  });
+
+  test.each([
+    ["sparse", 1],
+    ["gathered", 0],
+    ["dense", 0],
+  ] as const)("%s reads back from the engine %i times", (strategy, times) => {
+    const values = given(1, 4, 2, 3, choices(1, 3, 2, 4));
+    const stacks = stacksOf(values, { layout: "plain", stacks: "together" });
+    const routed = routedOf(values);
+    // What tensors are read by. Kernels read through their backend, where their tensors lie.
+    const reads = [vi.spyOn(engine(), "readSync"), vi.spyOn(engine(), "read")];
+    experts(routed, stacks, "silu", strategy);
+    expect(reads.map((read) => read.mock.calls.length)).toEqual([times, 0]);
+    for (const read of reads) read.mockRestore();
   });
 
   test("sparse multiplies each routed expert once, whatever the number of tokens", async () => {

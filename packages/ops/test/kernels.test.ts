@@ -26,11 +26,15 @@ import {
   rotary,
   takeAlong,
 } from "../src/index.js";
-import { expectTensor } from "./support/close.js";
+import { HOST_KERNELS } from "../src/kernels/register.js";
+import { runCase } from "./support/cases.js";
+import { CATALOGUE } from "./support/catalogue.js";
+import { expectClose, expectTensor } from "./support/close.js";
 import { CONTRACTS } from "./support/contracts.js";
 import { HOSTS, useBackend } from "./support/engines.js";
 import { composed, fusedKernels } from "./support/kernels.js";
-import { choices, floats, normal, toTensor } from "./support/values.js";
+import { MovingHost, onMovingHost } from "./support/moving-host.js";
+import { choices, floats, integers, normal, toTensor } from "./support/values.js";
 import { weightOf } from "./support/weights.js";
 
 const size = (max: number) => fc.integer({ min: 1, max });
@@ -256,6 +260,32 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
   test("UnsortedSegmentSum leaves out rows of segments that there are not", () => {
     const y = unsortedSegmentSum(tensor2d([1, 2, 3], [3, 1]), tensor1d([-1, 1, 2], "int32"), 2);
     expectTensor(y, { shape: [2, 1], values: [0, 2] });
+  });
+});
+
+describe("where memory moves, as wasm's does when it grows", () => {
+  beforeAll(() => useBackend("cpu"));
+
+  const moving = HOST_KERNELS.flatMap((kernel) =>
+    CATALOGUE.filter((entry) => entry.kernel === kernel.name).map((entry) => ({ ...entry, kernel })),
+  );
+  const ours = HOST_KERNELS.filter(({ name }) => name.startsWith("Mixtape"));
+  test("each kernel of ours is looked at", () =>
+    expect(new Set(moving.map(({ kernel }) => kernel))).toEqual(new Set(ours)));
+
+  describe.each(moving)("$kernel.name", ({ kernel, cases }) => {
+    test.each(cases)("$name", (one) => {
+      const { values } = onMovingHost(kernel, () => runCase(one));
+      expectClose(values, one.expected, { absolute: 5e-6, relative: 5e-6 });
+    });
+  });
+
+  test("UnsortedSegmentSum", () => {
+    const kernel = HOST_KERNELS.find(({ name }) => name === "UnsortedSegmentSum")!;
+    const host = new MovingHost();
+    const inputs = { x: host.tensor(floats([1, 2, 3, 4], [2, 2])), segmentIds: host.tensor(integers([1, 1])) };
+    const out = kernel.run(host, inputs, { numSegments: 2 });
+    expect([...host.floats(out)]).toEqual([0, 0, 4, 6]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Every op in every way to use it, on every engine: its value, its gradient and its tensors. */
 
 import { fileURLToPath } from "node:url";
-import { memory } from "@tensorflow/tfjs-core";
+import { backend, dispose, memory } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { hasKernel } from "../src/index.js";
 import { runCase } from "./support/cases.js";
@@ -51,11 +51,12 @@ describe.each(ENGINES)("on %s", (engine) => {
       const { run, release } = one.prepare(tensors);
       // Once before, for what a mask keeps.
       run().dispose();
-      const prepared = memory();
+      const [numTensors, numDataIds] = [memory().numTensors, backend().numDataIds()];
       const y = run();
-      expect(memory().numTensors - prepared.numTensors).toBe(1);
+      expect(memory().numTensors - numTensors).toBe(1);
       y.dispose();
-      expect(memory().numTensors).toBe(prepared.numTensors);
+      expect(memory().numTensors).toBe(numTensors);
+      expect(backend().numDataIds()).toBe(numDataIds);
       release?.();
       pass("tensors");
     });
@@ -83,9 +84,11 @@ describe.each(ENGINES)("on %s", (engine) => {
     test.each(cases)("$name: a gradient leaves nothing but itself", (one) => {
       const upstream = toTensor(upstreamOf(one));
       const tensors = toTensors(one.inputs);
-      const before = memory().numTensors;
+      const [numTensors, numDataIds] = [memory().numTensors, backend().numDataIds()];
       const gradients = gradientTensors(one, tensors, upstream);
-      expect(memory().numTensors - before).toBe(gradients.length);
+      expect(memory().numTensors - numTensors).toBe(gradients.length);
+      dispose(gradients);
+      expect(backend().numDataIds()).toBe(numDataIds);
       pass("leaks");
     });
   });

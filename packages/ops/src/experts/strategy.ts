@@ -9,7 +9,7 @@ import { getBackend, getKernel } from "@tensorflow/tfjs-core";
  * - `gathered`: the matrices of each token's experts are gathered and multiplied as one batch. Nothing is read back; it
  *   copies one set of matrices per token and choice, so it suits a few tokens.
  * - `dense`: every expert runs on every token, weighted by zero where it was not chosen. Nothing is read back; it costs E/K
- *   times the work.
+ *   times the work, and an expert that gives infinity or NaN spoils the tokens that did not choose it too.
  */
 export type ExpertsStrategy = "fused" | "sparse" | "gathered" | "dense";
 

@@ -10,7 +10,8 @@ import { takeAlongKernel } from "./take-along.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
 import { unsortedSegmentSumKernel } from "./unsorted-segment-sum.js";
 
-const KERNELS: readonly HostKernel[] = [
+/** All kernels that are written in TypeScript. */
+export const HOST_KERNELS: readonly HostKernel[] = [
   linearKernel,
   rmsNormKernel,
   rotaryKernel,
@@ -27,7 +28,7 @@ const KERNELS: readonly HostKernel[] = [
  * costs more than its arithmetic, and a chain of them more than one pass over memory. Other engines are left as they are.
  */
 export function registerHostKernels(backend: string): void {
-  for (const kernel of KERNELS) {
+  for (const kernel of HOST_KERNELS) {
     const own = kernel.backends.find((name) => name === backend);
     if (own && !getKernel(kernel.name, own)) registerHostKernel(kernel, own satisfies HostBackend);
   }

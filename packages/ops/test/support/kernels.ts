@@ -21,8 +21,21 @@ export interface KernelCall {
   readonly attrs: Readonly<Record<string, unknown>>;
 }
 
+/** Runs `f` on the engine in use as if this were its only fused kernel. */
+export function withKernel<T>(kernelName: string, kernelFunc: KernelFunc, f: () => T): T {
+  const backendName = getBackend();
+  return composed(() => {
+    registerKernel({ kernelName, backendName, kernelFunc });
+    try {
+      return f();
+    } finally {
+      unregisterKernel(kernelName, backendName);
+    }
+  });
+}
+
 /**
- * Runs `f` on the engine in use as if this were its only fused kernel. It gives 7 everywhere in a tensor of that shape, which
+ * Runs `f` on the engine in use with a stand-in for a fused kernel, and no other. It gives 7 everywhere in a tensor of that shape, which
  * no composition gives.
  *
  * @returns what `f` returned, and how the kernel was called meanwhile
@@ -33,20 +46,11 @@ export function withStandIn<T>(
   f: () => T,
 ): { result: T; calls: KernelCall[] } {
   const calls: KernelCall[] = [];
-  const backendName = getBackend();
   const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
     calls.push({ inputs: Object.keys(inputs).sort(), attrs: attrs ?? {} });
     return fill([...shape], 7);
   };
-  const result = composed(() => {
-    registerKernel({ kernelName, backendName, kernelFunc });
-    try {
-      return f();
-    } finally {
-      unregisterKernel(kernelName, backendName);
-    }
-  });
-  return { result, calls };
+  return { result: withKernel(kernelName, kernelFunc, f), calls };
 }
 
 /** Runs `f` on the engine in use as if it had no fused kernel: every op is its composition. */
