@@ -6,7 +6,7 @@
  * file stays small and shares the engine of the installed tfjs-core.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
 import { build } from "esbuild";
@@ -32,9 +32,9 @@ const sharedWithMain = {
     bundle.onResolve({ filter: /^\./ }, ({ path, importer }) => {
       if (!importer.startsWith(dist)) return undefined;
       const file = resolve(dirname(importer), path.endsWith(".js") ? path : `${path}.js`);
-      if (/\/dist\/engine\.js$/.test(file)) return { path: file, namespace: "engine" };
+      if (file === resolve(dist, "engine.js")) return { path: file, namespace: "engine" };
       // Namespaces such as `broadcast_util` are exported whole, under the file's name.
-      const stem = file.slice(file.lastIndexOf("/") + 1, -3);
+      const stem = basename(file, ".js");
       if (typeof tf[stem] === "object") {
         return { path: file, namespace: "main-space", pluginData: { stem, names: Object.keys(tf[stem]) } };
       }
