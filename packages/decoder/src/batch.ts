@@ -13,12 +13,12 @@ export interface Batch {
 
 /**
  * Reads a batch. A tensor is read back from the engine; arrays cost nothing.
- * @throws {DecoderError} naming `what` where rows differ in length, there is none, or a value is no whole number.
+ * @throws {DecoderError} naming `what` where rows differ in length, there is none, or a value is no whole number of 32 bits.
  */
 export function readBatch(input: BatchInput, what: string): Batch {
   if (input instanceof Tensor) {
     if (input.rank !== 2) throw new DecoderError({ where: what, expected: "a tensor [B, L]", got: `[${input.shape}]` });
-    return check({ rows: input.shape[0], length: input.shape[1], values: Int32Array.from(input.dataSync()) }, what);
+    return toBatch(input.shape[0], input.shape[1], input.dataSync(), what);
   }
   const length = input[0]?.length ?? 0;
   const ragged = input.find((row) => row.length !== length);
@@ -29,14 +29,14 @@ export function readBatch(input: BatchInput, what: string): Batch {
       got: `one of ${ragged.length}`,
       fix: "Pad the shorter rows and mask the padding",
     });
-  const flat = input.flat();
-  const odd = flat.find((value) => !Number.isInteger(value));
-  if (odd !== undefined) throw new DecoderError({ where: what, expected: "whole numbers", got: `${odd}` });
-  return check({ rows: input.length, length, values: Int32Array.from(flat) }, what);
+  return toBatch(input.length, length, input.flat(), what);
 }
 
-function check(batch: Batch, what: string): Batch {
-  if (batch.rows === 0 || batch.length === 0)
-    throw new DecoderError({ where: what, expected: "at least one token", got: `${batch.rows} × ${batch.length}` });
-  return batch;
+function toBatch(rows: number, length: number, numbers: ArrayLike<number>, what: string): Batch {
+  if (rows === 0 || length === 0)
+    throw new DecoderError({ where: what, expected: "at least one token", got: `${rows} × ${length}` });
+  const values = Int32Array.from(numbers);
+  const odd = values.findIndex((value, i) => value !== numbers[i]);
+  if (odd >= 0) throw new DecoderError({ where: what, expected: "whole numbers of 32 bits", got: `${numbers[odd]}` });
+  return { rows, length, values };
 }

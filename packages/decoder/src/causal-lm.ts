@@ -31,12 +31,17 @@ import type { NameRule } from "./names.js";
 import { tensorsToWrite } from "./save.js";
 
 /** What a class of causal language models says of its family. */
-export interface CausalLMClass<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig> {
+export interface CausalLMFamily<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig> {
   new (config: C): M;
   /** Reads and writes the family's `config.json`; its `modelType` names the family. */
   readonly config: ConfigDefinition<C, object>;
   /** What its parameters are called on disk where that is not what they are called in memory. */
   readonly names: readonly NameRule[];
+}
+
+/** A class of causal language models. */
+export interface CausalLMClass<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig>
+  extends CausalLMFamily<M, C> {
   /** See {@link CausalLM.fromPretrained}. */
   fromPretrained(source: CheckpointSource, options?: LoadOptions): Promise<M>;
 }
@@ -77,7 +82,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
    */
   static async fromPretrained<M extends CausalLM<C>, C extends DecoderConfig>(
-    this: CausalLMClass<M, C>,
+    this: CausalLMFamily<M, C>,
     source: CheckpointSource,
     options: LoadOptions = {},
   ): Promise<M> {
@@ -126,7 +131,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
 
   /** The tensors that a checkpoint of this model has, under their names on disk. */
   tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
-    return tensorsToWrite(this, this.#class.names, dtype);
+    return tensorsToWrite(this, familyOf(this).names, dtype);
   }
 
   /**
@@ -138,7 +143,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     await writeCheckpoint(folder, this.tensorsToWrite(dtype), {
       ...options,
       files: {
-        "config.json": this.#class.config.stringify(config),
+        "config.json": familyOf(this).config.stringify(config),
         "generation_config.json": generationConfig.stringify(this.generationConfig),
         ...files,
       },
@@ -158,10 +163,6 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     return 0;
   }
 
-  get #class(): CausalLMClass<CausalLM<C>, C> {
-    return this.constructor as unknown as CausalLMClass<CausalLM<C>, C>;
-  }
-
   #head(hidden: Tensor3D): Tensor3D {
     return linear(hidden, (this.lmHead ?? this.model.embedTokens).weight.weight);
   }
@@ -177,6 +178,11 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     const loss = causalLoss(logits, readBatch(labels!, "labels"), numItemsInBatch);
     return auxLoss ? add(loss, mul(auxLoss, this.auxLossCoef)) : loss;
   }
+}
+
+/** No member of the class: a model of a narrower config would be no `CausalLM` any more. */
+function familyOf<C extends DecoderConfig>(model: CausalLM<C>): CausalLMFamily<CausalLM<C>, C> {
+  return model.constructor as unknown as CausalLMFamily<CausalLM<C>, C>;
 }
 
 /** How configs call the dtypes of safetensors. */

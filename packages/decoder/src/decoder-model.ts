@@ -31,6 +31,12 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
    */
   forward(inputs: ModelInputs): ModelOutput {
     const { cache } = inputs;
+    if (cache && cache.windows.join() !== this.#windows().join())
+      throw new DecoderError({
+        where: "cache",
+        expected: "one that this model's createCache made",
+        got: `one for ${cache.windows.length} layers, with the windows ${cache.windows.map((window) => window ?? "none")}`,
+      });
     const past = cache?.length ?? 0;
     try {
       return tidy(() => this.#run(inputs, past));
@@ -43,7 +49,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
 
   /** An empty cache for this model. Dispose it. */
   createCache(): KVCache {
-    return new KVCache(this.config.layerTypes.map((_, layer) => this.#windowOf(layer)));
+    return new KVCache(this.#windows());
   }
 
   /** Makes a layer. Called by the constructor: it must not read `this`. */
@@ -120,6 +126,10 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
         got: `${batch.rows} × ${batch.length}`,
       });
     return batch;
+  }
+
+  #windows(): (number | null)[] {
+    return this.config.layerTypes.map((_, layer) => this.#windowOf(layer));
   }
 
   #windowOf(layer: number): number | null {

@@ -1,5 +1,5 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
-export { CausalLM, type CausalLMClass, type SaveOptions } from "./causal-lm.js";
+export { CausalLM, type CausalLMClass, type CausalLMFamily, type SaveOptions } from "./causal-lm.js";
 export { type ConfigFile, readConfig } from "./config-file.js";
 export { DecoderLayer, type FeedForward, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";

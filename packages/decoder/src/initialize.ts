@@ -21,7 +21,8 @@ export async function initialize(
   module: Module,
   { seed = 0, std = 0.02, dtype = "F32" }: InitOptions = {},
 ): Promise<void> {
-  let index = 0;
+  // From 1: tfjs takes a seed of 0 for none.
+  let index = 1;
   for (const [name, param] of module.namedParameters()) {
     const fresh = freshTensor(param, std, seed * 65_537 + index++);
     try {

@@ -12,13 +12,13 @@ type Stored = { readonly keys: Tensor4D; readonly values: Tensor4D };
  * its tensors: dispose it.
  */
 export class KVCache {
-  readonly #windows: readonly (number | null)[];
+  /** For each layer its window in tokens, or null where it sees everything. */
+  readonly windows: readonly (number | null)[];
   readonly #stored: (Stored | undefined)[];
   readonly #seen: number[];
 
-  /** @param windows one entry per layer: its window in tokens, or null for a layer that sees everything. */
   constructor(windows: readonly (number | null)[]) {
-    this.#windows = windows;
+    this.windows = windows;
     this.#stored = windows.map(() => undefined);
     this.#seen = windows.map(() => 0);
   }
@@ -63,7 +63,7 @@ export class KVCache {
    * @throws {LayersError} where a window has slid past what would be needed.
    */
   crop(length: number): void {
-    const fewest = Math.max(...this.#windows.map((_, layer) => this.#fewestLeft(layer)));
+    const fewest = Math.max(...this.windows.map((_, layer) => this.#fewestLeft(layer)));
     if (length < fewest)
       throw new LayersError({
         where: "KVCache.crop",
@@ -94,7 +94,7 @@ export class KVCache {
 
   /** Frees all tensors; the cache is empty and can be used again. */
   dispose(): void {
-    for (const layer of this.#windows.keys()) this.#store(layer, undefined, 0);
+    for (const layer of this.windows.keys()) this.#store(layer, undefined, 0);
   }
 
   [Symbol.dispose](): void {
@@ -119,7 +119,7 @@ export class KVCache {
   }
 
   #mostHeld(layer: number): number {
-    return (this.#windows[layer] ?? Infinity) - 1;
+    return (this.windows[layer] ?? Infinity) - 1;
   }
 }
 

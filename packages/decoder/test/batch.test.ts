@@ -1,0 +1,50 @@
+import { scalar, tensor1d, tensor2d, tensor3d } from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type BatchInput, readBatch } from "../src/index.js";
+import { useCpu } from "./support/tiny.js";
+
+beforeAll(useCpu);
+
+test("rows of numbers and tensors read alike", () => {
+  const expected = { rows: 2, length: 3, values: Int32Array.of(1, 2, 3, -100, 0, 6) };
+  const rows = [
+    [1, 2, 3],
+    [-100, 0, 6],
+  ];
+  expect(readBatch(rows, "labels")).toEqual(expected);
+  for (const dtype of ["int32", "float32"] as const) {
+    const tensor = tensor2d(rows, [2, 3], dtype);
+    expect(readBatch(tensor, "labels")).toEqual(expected);
+    tensor.dispose();
+  }
+});
+
+describe("what is no batch is refused by its name", () => {
+  const tensors: [string, BatchInput, string][] = [
+    [
+      "rows of different lengths",
+      [[1, 2], [3]],
+      "inputIds: expected rows of one length, 2 as the first, got one of 1. Pad",
+    ],
+    ["a fraction", [[1, 1.5]], "inputIds: expected whole numbers of 32 bits, got 1.5"],
+    ["NaN", [[Number.NaN]], "inputIds: expected whole numbers of 32 bits, got NaN"],
+    ["what wraps around to a token", [[2 ** 32 + 1]], "inputIds: expected whole numbers of 32 bits, got 4294967297"],
+    ["no rows", [], "inputIds: expected at least one token, got 0 × 0"],
+    ["empty rows", [[], []], "inputIds: expected at least one token, got 2 × 0"],
+  ];
+  test.each(tensors)("%s", (_, input, message) => {
+    expect(() => readBatch(input, "inputIds")).toThrow(message);
+  });
+
+  test("tensors of another rank, and with fractions", () => {
+    for (const tensor of [scalar(1, "int32"), tensor1d([1], "int32"), tensor3d([[[1]]])]) {
+      expect(() => readBatch(tensor as never, "labels")).toThrow(
+        `labels: expected a tensor [B, L], got [${tensor.shape}]`,
+      );
+      tensor.dispose();
+    }
+    const fraction = tensor2d([[0.5]]);
+    expect(() => readBatch(fraction, "labels")).toThrow("labels: expected whole numbers of 32 bits, got 0.5");
+    fraction.dispose();
+  });
+});

@@ -1,0 +1,75 @@
+import "@tensorflow/tfjs-backend-cpu";
+import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, number } from "@mixtape/config";
+import { MoeBlock, SoftmaxRouter } from "@mixtape/layers";
+import { env, memory, setBackend } from "@tensorflow/tfjs-core";
+import { expect } from "vitest";
+import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer } from "../../src/index.js";
+
+/** Makes tfjs's JavaScript backend the one in use. What differs between engines is tested with the families. */
+export async function useCpu(): Promise<void> {
+  env().set("PROD", true);
+  await setBackend("cpu");
+}
+
+export const tinyConfig = defineConfig({
+  modelType: "tiny",
+  extends: decoderConfig,
+  fields: {
+    numExperts: count().default(3),
+    numExpertsPerTok: count().default(2),
+    moeIntermediateSize: count().default(2),
+    routerAuxLossCoef: number({ min: 0 }).default(0.5),
+  },
+  derive: (c) => ({ mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, (layer) => layer > 0) }),
+});
+export type TinyConfig = ConfigOf<typeof tinyConfig>;
+
+class TinyLayer extends PreNormDecoderLayer<TinyConfig> {
+  protected override buildMoe(config: TinyConfig): MoeBlock {
+    return new MoeBlock(config, new SoftmaxRouter(config));
+  }
+}
+
+class TinyModel extends DecoderModel<TinyConfig> {
+  protected override buildLayer(config: TinyConfig, layer: number): TinyLayer {
+    return new TinyLayer(config, layer);
+  }
+}
+
+/** A family of two layers, the first dense, the second with three experts, stacked on disk under names of their own. */
+export class TinyForCausalLM extends LoadBalancedCausalLM<TinyConfig> {
+  static readonly config = tinyConfig;
+  static readonly names = expertRules({ gate: "w1", up: "w3", down: "w2" });
+
+  protected override buildModel(config: TinyConfig): TinyModel {
+    return new TinyModel(config);
+  }
+}
+
+export function tinyOf(changes: Partial<TinyConfig> = {}): TinyConfig {
+  return tinyConfig.create({
+    vocabSize: 11,
+    hiddenSize: 4,
+    intermediateSize: 6,
+    numHiddenLayers: 2,
+    numAttentionHeads: 2,
+    numKeyValueHeads: 1,
+    maxPositionEmbeddings: 32,
+    ...changes,
+  });
+}
+
+/** A tiny model with random weights. */
+export async function tiny(changes: Partial<TinyConfig> = {}): Promise<TinyForCausalLM> {
+  const model = new TinyForCausalLM(tinyOf(changes));
+  await model.initialize({ seed: 3, std: 0.4 });
+  return model;
+}
+
+/** Runs `f`, which must leave as many tensors as there were. */
+export async function withoutLeak<T>(f: () => T | Promise<T>): Promise<T> {
+  const before = memory().numTensors;
+  const result = await f();
+  expect(memory().numTensors).toBe(before);
+  return result;
+}
