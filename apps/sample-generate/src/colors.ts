@@ -9,3 +9,8 @@ function wanted(): boolean {
   if (FORCE_COLOR && FORCE_COLOR !== "0") return true;
   return process.stderr.isTTY === true && TERM !== "dumb";
 }
+
+/** Says on standard error what the reader may not expect. */
+export function note(text: string): void {
+  process.stderr.write(`${colors.yellow("note:")} ${text}\n`);
+}

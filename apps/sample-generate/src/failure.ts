@@ -3,6 +3,7 @@
 import { MixtapeError } from "@mixtape/errors";
 import { CommanderError } from "commander";
 import { colors } from "./colors.js";
+import { whole } from "./format.js";
 
 /** Exit codes. */
 export const EXIT = {
@@ -50,7 +51,8 @@ export function explain(error: unknown, details: boolean): string {
   if (details) return `${label} ${error instanceof Error ? describeAll(error) : String(error)}\n`;
   const message = error instanceof Error ? error.message : String(error);
   const known = error instanceof MixtapeError || error instanceof UsageError;
-  const text = shorten(message.trimEnd());
+  // A list leaves the full stop of its sentence on a line of its own.
+  const text = shorten(message.trimEnd()).replace(/\n\. /, "\n");
   return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
 }
 
@@ -65,7 +67,7 @@ function shorten(message: string): string {
   const end = lines.findLastIndex(isItem) + 1;
   const left = end - first - MOST_LINES;
   if (first === -1 || left <= 1) return message;
-  const cut = `  … and ${left} more (--debug shows all)`;
+  const cut = `  … and ${whole(left)} more (--debug shows all)`;
   return [...lines.slice(0, first + MOST_LINES), cut, ...lines.slice(end)].join("\n");
 }
 

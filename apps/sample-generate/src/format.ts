@@ -1,13 +1,13 @@
 /** Numbers as people read them. */
 
-const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+const UNITS = ["", "KiB", "MiB", "GiB", "TiB"];
 
 /** `10.0 MiB` */
 export function bytes(count: number): string {
   let value = count;
   let unit = 0;
   for (; value >= 1024 && unit < UNITS.length - 1; unit++) value /= 1024;
-  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+  return unit === 0 ? plural(value, "byte") : `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
 /** `6,123,456,789` */

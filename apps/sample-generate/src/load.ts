@@ -65,12 +65,12 @@ export async function loadTokenizerOf(folder: string, { optional }: { optional: 
 
 /** @throws {InputError} where there is no such folder */
 export function checkFolder(folder: string): void {
-  const found = statSync(folder, { throwIfNoEntry: false });
-  if (found?.isDirectory()) return;
+  const isThere = existsSync(folder);
+  if (isThere && statSync(folder).isDirectory()) return;
   throw new InputError({
     where: folder,
     expected: "a folder with config.json and safetensors files",
-    got: found ? "a file" : "nothing of this name",
-    fix: found ? "Give the folder that it lies in" : "Check the path given as --model",
+    got: isThere ? "a file" : "nothing of this name",
+    fix: isThere ? "Give the folder that it lies in" : "Check the path given as --model",
   });
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import pc from "picocolors";
 import { colors } from "./colors.js";
@@ -15,6 +16,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command("sample-generate")
     .description("Mixture-of-Experts language models from a Hugging Face checkpoint on disk.")
     .usage("<command> [options]")
+    .version(version())
     .helpCommand(false)
     .showHelpAfterError(false)
     .addHelpText("after", "\nsample-generate <command> --help has the options of a command, and examples.");
@@ -27,9 +29,14 @@ export function makeProgram(end: (exitCode: number) => void): Command {
         outputError: (message, write) => write(`${colors.red("error:")} ${sentence(message)} ${SEE_HELP}\n`),
       })
       // Commander takes colours away where standard output is no terminal, or NO_COLOR is set.
-      .configureHelp({ styleTitle: pc.createColors(true).bold, helpWidth: 110 });
+      .configureHelp({ styleTitle: pc.createColors(true).bold });
   }
   return program;
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 /** Commander's message on one line, closed by a full stop. */

@@ -36,7 +36,7 @@ async function readChat(path: string): Promise<ChatMessage[]> {
   try {
     json = JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {
-    const got = cause instanceof SyntaxError ? `no JSON (${cause.message})` : reason(cause);
+    const got = cause instanceof SyntaxError ? `no JSON (${cause.message.replace(/\s+/g, " ")})` : reason(cause);
     throw new InputError({ where: path, expected, got, cause });
   }
   if (!Array.isArray(json)) throw new InputError({ where: path, expected, got: "JSON that is no list" });

@@ -1,8 +1,6 @@
-/** `sample-generate engines` */
+/** `sample-generate engines`: its flags. */
 
-import { listEngines } from "@mixtape/mixtape";
 import { Command } from "commander";
-import pc from "picocolors";
 import { debugOption } from "../flags.js";
 
 export function enginesCommand(): Command {
@@ -10,14 +8,8 @@ export function enginesCommand(): Command {
     .description("Try every engine, and say which work here and how to get the others.")
     .option("--json", "print one JSON list")
     .addOption(debugOption())
-    .action(async ({ json }: { readonly json?: boolean }) => {
-      const engines = await listEngines();
-      process.stdout.write(json ? `${JSON.stringify(engines)}\n` : engines.map(describe).join(""));
+    .action(async (flags: { readonly json?: boolean }) => {
+      const { engines } = await import("../actions/engines.js");
+      await engines(flags);
     });
-}
-
-function describe({ name, available, detail, howToGet }: Awaited<ReturnType<typeof listEngines>>[number]): string {
-  const mark = available ? pc.green("works   ") : pc.dim("missing ");
-  const advice = available ? "" : `${" ".repeat(21)}${pc.dim(`to get it: ${howToGet}`)}\n`;
-  return `${name.padEnd(12)} ${mark}${detail}\n${advice}`;
 }

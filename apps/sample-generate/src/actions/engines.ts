@@ -1,0 +1,16 @@
+/** `sample-generate engines`: what it does. */
+
+import { type EngineStatus, listEngines } from "@mixtape/mixtape";
+import pc from "picocolors";
+
+/** Says which engines work here. */
+export async function engines({ json }: { readonly json?: boolean }): Promise<void> {
+  const list = await listEngines();
+  process.stdout.write(json ? `${JSON.stringify(list)}\n` : list.map(describe).join(""));
+}
+
+function describe({ name, available, detail, howToGet }: EngineStatus): string {
+  const mark = available ? pc.green("works  ") : pc.dim("missing");
+  const advice = available ? "" : pc.dim(`${" ".repeat(23)}to get it: ${howToGet}\n`);
+  return `${name.padEnd(12)}  ${mark}  ${detail}\n${advice}`;
+}

@@ -1,0 +1,142 @@
+/** `sample-generate generate`: what it does. */
+
+import type { CausalLM, EngineName, TextOptions } from "@mixtape/mixtape";
+import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
+import type { Tokenizer } from "@mixtape/tokenizer";
+import { colors, note } from "../colors.js";
+import { EXIT, UsageError } from "../failure.js";
+import { bytes, plural, rate, seconds, table } from "../format.js";
+import { Interrupt } from "../interrupt.js";
+import { type Loaded, load, loadTokenizerOf } from "../load.js";
+import { promptIdsOf } from "../prompt.js";
+import { forTerminal } from "../streams.js";
+import { type Written, write } from "../write.js";
+import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
+
+/** What `--json` prints. */
+interface GenerateResult {
+  /** The folder, as given. */
+  readonly model: string;
+  readonly modelType: string;
+  readonly engine: EngineName;
+  /** The strategies that the experts ran by, joined by "+" where it was more than one; null for a model without experts. */
+  readonly experts: string | null;
+  readonly promptIds: readonly number[];
+  /** The new tokens, an end token included. */
+  readonly ids: readonly number[];
+  /** Null for a folder without tokenizer. */
+  readonly text: string | null;
+  readonly finishReason: Written["finishReason"];
+  readonly loadMs: number;
+  readonly prefillTokensPerSecond: number;
+  /** Null where a single token was written: that one comes with the prompt. */
+  readonly decodeTokensPerSecond: number | null;
+  readonly peakRssBytes: number;
+}
+
+/**
+ * Continues a prompt.
+ * @returns the exit code
+ */
+export async function generate(flags: GenerateFlags): Promise<number> {
+  using interrupt = new Interrupt();
+  warnOfNoEffect(flags);
+  const tokenizer = await loadTokenizerOf(flags.model, { optional: flags.promptIds !== undefined });
+  if (flags.stop && !tokenizer) throw new UsageError(`--stop needs a tokenizer, and ${flags.model} has none`);
+  const promptIds = await promptIdsOf(flags, tokenizer);
+  const loaded = await load(flags, interrupt);
+  const options = optionsOf(flags, loaded.model);
+  if (!tokenizer && loaded.model.generationConfig.stopStrings?.length)
+    note("without a tokenizer, the model's stop strings cannot be seen");
+  const before = expertsRuns();
+  if (!flags.json) showPrompt(promptIds, tokenizer);
+  const written = await write(loaded.model, tokenizer, promptIds, options, interrupt, flags.json ? () => {} : show);
+  const result = resultOf(flags, loaded, promptIds, written, strategiesSince(before));
+  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else showSummary(result, loaded);
+  return interrupt.came ? EXIT.interrupted : 0;
+}
+
+function optionsOf(flags: GenerateFlags, { generationConfig }: CausalLM): TextOptions {
+  const { maxNewTokens, temperature = 0, topK, topP, minP, repetitionPenalty, seed, stop, ignoreEos } = flags;
+  return {
+    maxNewTokens: maxNewTokens ?? generationConfig.maxNewTokens ?? DEFAULT_LENGTH,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    seed,
+    stop,
+    ...(ignoreEos && { eosTokenId: null }),
+  };
+}
+
+/** Flags that only count when tokens are drawn by chance. */
+function warnOfNoEffect({ temperature, topK, topP, minP, seed }: GenerateFlags): void {
+  if (temperature) return;
+  const idle = Object.entries({ "--top-k": topK, "--top-p": topP, "--min-p": minP, "--seed": seed });
+  const given = idle.filter(([, value]) => value !== undefined).map(([name]) => name);
+  if (given.length > 0)
+    note(`without --temperature, ${given.join(" and ")} ${given.length > 1 ? "change" : "changes"} nothing`);
+}
+
+/** The strategies by which experts have run since `before`. */
+function strategiesSince(before: Readonly<Record<ExpertsStrategy, number>>): string | null {
+  const ran = Object.entries(expertsRuns()).filter(([name, count]) => count > before[name as ExpertsStrategy]);
+  return ran.length > 0 ? ran.map(([name]) => name).join("+") : null;
+}
+
+function resultOf(
+  { model }: GenerateFlags,
+  { engine, model: { config }, loadMs }: Loaded,
+  promptIds: readonly number[],
+  { ids, text, finishReason, prefillMs, decodeMs }: Written,
+  experts: string | null,
+): GenerateResult {
+  return {
+    model,
+    modelType: config.modelType,
+    engine: engine.name,
+    experts,
+    promptIds,
+    ids,
+    text,
+    finishReason,
+    loadMs,
+    prefillTokensPerSecond: promptIds.length / (prefillMs / 1000),
+    decodeTokensPerSecond: ids.length > 1 ? (ids.length - 1) / (decodeMs / 1000) : null,
+    peakRssBytes: process.resourceUsage().maxRSS * 1024,
+  };
+}
+
+function showPrompt(promptIds: readonly number[], tokenizer: Tokenizer | null): void {
+  const text = tokenizer ? forTerminal(tokenizer.decode(promptIds)) : `[${promptIds.join(", ")}]\n`;
+  process.stderr.write(colors.dim(text));
+}
+
+function show(text: string): void {
+  process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text);
+}
+
+function showSummary(result: GenerateResult, { engine }: Loaded): void {
+  const { experts, promptIds, ids, finishReason, loadMs, peakRssBytes } = result;
+  process.stdout.write("\n");
+  const rows = [
+    ["engine", `${engine.name} (${engine.description})`],
+    ...engine.passedOver.map(({ name, reason }) => ["not used", `${name}: ${reason}`] as const),
+    ["experts", experts ?? "none"],
+    ["prefill", `${plural(promptIds.length, "token")}, ${rate(result.prefillTokensPerSecond)}`],
+    ["decode", `${plural(ids.length, "token")}, ${rate(result.decodeTokensPerSecond)}, ended by ${ENDS[finishReason]}`],
+    ["loading", seconds(loadMs)],
+    ["memory", `${bytes(peakRssBytes)} at most`],
+  ] as const;
+  process.stderr.write(`\n${table(rows, colors.dim)}`);
+}
+
+const ENDS: Record<Written["finishReason"], string> = {
+  eos: "the model",
+  stop: "a stop string",
+  length: "the limit of its length",
+  interrupted: "Ctrl-C",
+};

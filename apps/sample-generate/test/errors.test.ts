@@ -1,0 +1,303 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fails, golden, run, SAMPLE, STACK, start } from "./command.js";
+
+const MODEL = golden("mixtral/basic");
+const generate = (code: number, message: string | RegExp, ...args: string[]) =>
+  fails(code, message, "generate", ...args);
+
+describe.concurrent("a command line that is wrong ends with 2", () => {
+  const prompt = ["--model", MODEL, "--prompt-ids", "5"];
+  const range = (flag: string, value: string, expected: string) =>
+    `option '${flag}' argument '${value}' is invalid. Expected ${expected}. See --help.`;
+
+  test.each<[string, string | RegExp, string[]]>([
+    ["no model", "expected --model DIR. See --help.", ["--prompt", "x"]],
+    [
+      "no prompt",
+      "expected a prompt: --prompt TEXT, --prompt-ids 5,6,7 or --chat FILE.json. See --help.",
+      ["--model", MODEL],
+    ],
+    [
+      "two prompts",
+      "expected one prompt: --prompt TEXT, --prompt-ids 5,6,7 or --chat FILE.json. See --help.",
+      [...prompt, "--prompt", "x"],
+    ],
+    ["a misspelt flag", "unknown option '--modle' (Did you mean --model?) See --help.", ["--modle", "x"]],
+    ["a flag without its value", "option '--prompt <text>' argument missing. See --help.", ["--prompt"]],
+    ["a prompt without quotes", /^error: too many arguments/, ["--model", MODEL, "--prompt", "It", "was"]],
+    [
+      "ids that are none",
+      range("--prompt-ids <ids>", "5,x", "token ids separated by commas, such as 5,6,7"),
+      ["--model", MODEL, "--prompt-ids", "5,x"],
+    ],
+    [
+      "no ids",
+      range("--prompt-ids <ids>", "", "token ids separated by commas, such as 5,6,7"),
+      ["--model", MODEL, "--prompt-ids", ""],
+    ],
+    [
+      "no tokens to write",
+      range("--max-new-tokens <n>", "0", "a whole number of at least 1"),
+      [...prompt, "--max-new-tokens", "0"],
+    ],
+    [
+      "a temperature below 0",
+      range("--temperature <t>", "-1", "a number of at least 0"),
+      [...prompt, "--temperature", "-1"],
+    ],
+    [
+      "a temperature that is no number",
+      range("--temperature <t>", "hot", "a number of at least 0"),
+      [...prompt, "--temperature", "hot"],
+    ],
+    [
+      "a top-k that is not whole",
+      range("--top-k <k>", "1.5", "a whole number of at least 0"),
+      [...prompt, "--top-k", "1.5"],
+    ],
+    ["a top-p of 0", range("--top-p <p>", "0", "a number above 0 and at most 1"), [...prompt, "--top-p", "0"]],
+    ["a min-p above 1", range("--min-p <m>", "2", "a number from 0 to 1"), [...prompt, "--min-p", "2"]],
+    [
+      "a repetition penalty of 0",
+      range("--repetition-penalty <r>", "0", "a number above 0"),
+      [...prompt, "--repetition-penalty", "0"],
+    ],
+    ["a seed that is not whole", range("--seed <s>", "0.5", "a whole number"), [...prompt, "--seed", "0.5"]],
+    ["an empty stop string", range("--stop <text...>", "", "some text"), [...prompt, "--stop", ""]],
+    [
+      "stop strings without tokenizer",
+      `--stop needs a tokenizer, and ${MODEL} has none. See --help.`,
+      [...prompt, "--stop", "x"],
+    ],
+    [
+      "an engine that does not exist",
+      "option '--engine <name>' argument 'abacus' is invalid. Allowed choices are auto, tensorflow, webgpu, wasm, cpu. See --help.",
+      [...prompt, "--engine", "abacus"],
+    ],
+  ])("%s", (_, message, args) => generate(2, message, ...args));
+
+  test("no such command", () => fails(2, "unknown command 'generat' (Did you mean generate?) See --help.", "generat"));
+
+  test("no command: the help says which there are", async () => {
+    const { code, stderr } = await run([]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("Usage: sample-generate <command> [options]");
+  });
+});
+
+describe.concurrent("what cannot be done ends with 1", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "mixtape-errors-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** A copy of a checkpoint, to be damaged. */
+  function copyOf(source: string, name: string): string {
+    const copy = join(folder, name);
+    cpSync(source, copy, { recursive: true });
+    return copy;
+  }
+
+  function changed(name: string, changes: Readonly<Record<string, unknown>>): string {
+    const copy = copyOf(MODEL, name);
+    const config = JSON.parse(readFileSync(join(copy, "config.json"), "utf8")) as object;
+    writeFileSync(join(copy, "config.json"), JSON.stringify({ ...config, ...changes }));
+    return copy;
+  }
+
+  test("a folder that is not there", () =>
+    generate(
+      1,
+      "/no/such/folder: expected a folder with config.json and safetensors files, got nothing of this name. Check the path given as --model.",
+      "--model",
+      "/no/such/folder",
+      "--prompt-ids",
+      "5",
+    ));
+
+  test("a file for a folder", () => {
+    const file = join(MODEL, "config.json");
+    const message = `${file}: expected a folder with config.json and safetensors files, got a file. Give the folder that it lies in.`;
+    return generate(1, message, "--model", file, "--prompt-ids", "5");
+  });
+
+  test("a folder without config", () => {
+    const config = join(folder, "config.json");
+    const message = `${config}: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors.`;
+    return generate(1, message, "--model", folder, "--prompt-ids", "5");
+  });
+
+  test("a folder without weights", () => {
+    const copy = copyOf(MODEL, "weightless");
+    rmSync(join(copy, "model.safetensors"));
+    const message = `${copy}: expected model.safetensors or model.safetensors.index.json, got neither.`;
+    return generate(1, message, "--model", copy, "--prompt-ids", "5");
+  });
+
+  test("a folder without tokenizer, for text", () =>
+    generate(
+      1,
+      /^error: .*basic: expected a file tokenizer\.json, got .*Copy tokenizer\.json .*$/,
+      "--model",
+      MODEL,
+      "--prompt",
+      "x",
+    ));
+
+  test("a family that nobody registered", () => {
+    const copy = changed("unknown", { model_type: "llama" });
+    const message = `${copy}/config.json: model_type: expected one of mixtral, qwen3_moe, afmoe, got "llama". A family of your own is made known with registerFamily.`;
+    return generate(1, message, "--model", copy, "--prompt-ids", "5");
+  });
+
+  test("a config that is no JSON", () => {
+    const copy = copyOf(MODEL, "broken");
+    writeFileSync(join(copy, "config.json"), "{");
+    return generate(
+      1,
+      /^error: .*config\.json: expected a JSON object in UTF-8, got .*$/,
+      "--model",
+      copy,
+      "--prompt-ids",
+      "5",
+    );
+  });
+
+  test("a shard that was cut off", () => {
+    const copy = copyOf(golden("mixtral/basic-sharded"), "truncated");
+    const shard = join(copy, "model-00002-of-00003.safetensors");
+    truncateSync(shard, 3000);
+    const message = new RegExp(
+      `^error: .*${basename(shard)}: expected \\d+ bytes of tensors, got \\d+\\. .*truncated.*$`,
+    );
+    return generate(1, message, "--model", copy, "--prompt-ids", "5");
+  });
+
+  test("tensors that are missing, a long list made short", async () => {
+    const copy = changed("more", { num_hidden_layers: 9 });
+    const { code, stderr } = await run(["generate", "--model", copy, "--prompt-ids", "5"]);
+    expect(code).toBe(1);
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines[0]).toBe(`error: ${copy}: expected the tensors that its config asks for, got 114 faults:`);
+    expect(lines.slice(1, 13).every((line) => line.startsWith("  missing model.layers.3."))).toBe(true);
+    expect(lines.slice(13)).toEqual([
+      "  … and 102 more (--debug shows all)",
+      "The checkpoint is incomplete, or its config belongs to another.",
+    ]);
+  });
+
+  test("NaN in the weights, where --check-finite looks for it", async () => {
+    const copy = copyOf(MODEL, "nan");
+    const file = join(copy, "model.safetensors");
+    const bytes = readFileSync(file);
+    bytes.set([0, 0, 0xc0, 0x7f], bytes.length - 4);
+    writeFileSync(file, bytes);
+    const args = ["--model", copy, "--prompt-ids", "5"];
+    await generate(
+      1,
+      /^error: model\.norm\.weight: expected finite numbers, got NaN at element 31 of \[32\]\. .*$/,
+      ...args,
+      "--check-finite",
+    );
+    const { code, stderr } = await run(["generate", ...args]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("error: logits of row 0: expected numbers, got NaN for token 0.");
+  });
+
+  test("an empty prompt", () =>
+    generate(1, "prompt: expected at least one token, got none.", "--model", SAMPLE, "--prompt", "", "--json"));
+
+  test("a prompt longer than the context", () =>
+    generate(
+      1,
+      "prompt: expected fewer tokens than the model's context, 128, got 128. Shorten it; the context is max_position_embeddings in config.json.",
+      "--model",
+      MODEL,
+      "--json",
+      "--prompt-ids",
+      new Array(128).fill(1).join(),
+    ));
+
+  test("a token id outside the vocabulary", () =>
+    generate(
+      1,
+      "inputIds[0][1]: expected a token id from 0 to 96, got 97. The tokenizer may belong to another model.",
+      "--model",
+      MODEL,
+      "--json",
+      "--prompt-ids",
+      "5,97",
+    ));
+
+  test("a tokenizer with more tokens than the model", () => {
+    const copy = copyOf(MODEL, "foreign");
+    cpSync(join(SAMPLE, "tokenizer.json"), join(copy, "tokenizer.json"));
+    const message = /^error: tokenizer: expected a vocabulary of at most the model's 97 tokens, got 4096\. .*$/;
+    return generate(1, message, "--model", copy, "--prompt", "x", "--json");
+  });
+
+  describe.concurrent("a chat", () => {
+    const chat = (name: string, text: string, message: (file: string) => string | RegExp, model = SAMPLE) => {
+      const file = join(folder, `${name}.json`);
+      writeFileSync(file, text);
+      return generate(1, message(file), "--model", model, "--chat", file);
+    };
+    const LIST = 'a list of messages, [{ "role": "user", "content": "…" }]';
+
+    test("that is not there", () =>
+      generate(1, `absent.json: expected ${LIST}, got no such file.`, "--model", SAMPLE, "--chat", "absent.json"));
+    test("that is no JSON", () =>
+      chat("no-json", "hello", () => /no-json\.json: expected a list of messages.*got no JSON \(.*\)\.$/));
+    test("that is no list", () =>
+      chat("no-list", "{}", (file) => `${file}: expected ${LIST}, got JSON that is no list.`));
+    test("without messages", () => chat("none", "[]", (file) => `${file}: expected ${LIST}, got an empty list.`));
+    test("without a role", () =>
+      chat(
+        "no-role",
+        '[{ "content": "x" }]',
+        (file) => `${file}: message 1: expected a role and a content, got {"content":"x"}.`,
+      ));
+    test("with a role that the template does not know", () => {
+      const copy = copyOf(SAMPLE, "strict");
+      const template = "{% if messages[0]['role'] != 'user' %}{{ raise_exception('Only user may speak') }}{% endif %}";
+      writeFileSync(join(copy, "chat_template.jinja"), template);
+      const message = `chat template of ${copy}: expected messages that the template accepts, got the template's error "Only user may speak".`;
+      return chat("role", '[{ "role": "ghost", "content": "boo" }]', () => message, copy);
+    });
+  });
+
+  test("an engine that is not installed", () =>
+    generate(
+      1,
+      /^error: engine "webgpu": expected an engine that works here, got .*\. To get it: .*Here there are: .*cpu \(.*\)\.$/,
+      "--model",
+      MODEL,
+      "--prompt-ids",
+      "5",
+      "--engine",
+      "webgpu",
+    ));
+});
+
+test.concurrent("--debug and MIXTAPE_DEBUG show the stack, and where it came from", async () => {
+  const args = ["generate", "--model", "/no/such/folder", "--prompt-ids", "5"];
+  for (const ended of [await run([...args, "--debug"]), await start(args, { MIXTAPE_DEBUG: "1" })]) {
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(STACK);
+    expect(ended.stderr).toContain("InputError: /no/such/folder: expected a folder");
+  }
+});
+
+test.concurrent("colours come where they are asked for, and not with NO_COLOR", async () => {
+  const args = ["generate", "--model", "/no/such/folder", "--prompt-ids", "5"];
+  const [forced, both] = [
+    await start(args, { FORCE_COLOR: "1" }),
+    await start(args, { FORCE_COLOR: "1", NO_COLOR: "1" }),
+  ];
+  expect(forced.stderr.startsWith("\x1b[31merror:\x1b[39m ")).toBe(true);
+  expect(both.stderr).toMatch(/^error: /);
+});

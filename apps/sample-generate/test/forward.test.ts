@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSafetensors, type TensorToWrite, toFloat32, writeSafetensors } from "@mixtape/safetensors";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fails, golden, run } from "./command.js";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "mixtape-forward-"));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+type Tensors = Map<
+  string,
+  { readonly dtype: string; readonly shape: readonly number[]; readonly values: Float32Array }
+>;
+
+async function read(path: string): Promise<Tensors> {
+  const file = await openSafetensors(path);
+  const tensors: Tensors = new Map();
+  for (const name of file.names) {
+    const tensor = file.tensor(name);
+    const { dtype, shape } = tensor;
+    tensors.set(name, { dtype, shape, values: toFloat32(await tensor.read(), dtype) });
+  }
+  await file.close();
+  return tensors;
+}
+
+async function forward(model: string, inputs: string, ...args: string[]): Promise<Tensors> {
+  const outputs = join(folder, `${Math.random()}.safetensors`);
+  const ended = await run(["forward", "--model", model, "--inputs", inputs, "--outputs", outputs, ...args]);
+  expect(ended).toMatchObject({ code: 0, stdout: "" });
+  expect(ended.stderr).toMatch(/\d+ tensors in .*; \w+, \d+\.\d\d s to load, \d+\.\d\d s to compute\n$/);
+  return read(outputs);
+}
+
+/** What the golden files have in addition: the loss without the auxiliary one, attentions, and the inputs. */
+const OTHER = /^(lm_loss|attentions\.\d+|input_ids|attention_mask|position_ids|labels)$/;
+
+describe.concurrent("within 1e-4 of the reference", () => {
+  test.each([
+    ["mixtral/basic", "wasm"],
+    ["mixtral/positions", "cpu"],
+    ["qwen3-moe/right-padded", "wasm"],
+    ["qwen3-moe/basic", "cpu"],
+    ["afmoe/left-padded", "wasm"],
+    ["afmoe/basic", "cpu"],
+  ])("%s on %s", async (name, engine) => {
+    const file = join(golden(name), "golden.safetensors");
+    const [wanted, got] = [await read(file), await forward(golden(name), file, "--engine", engine)];
+    expect([...got.keys()].sort()).toEqual([...wanted.keys()].filter((key) => !OTHER.test(key)).sort());
+    for (const [key, { dtype, shape, values }] of got) {
+      expect(dtype, key).toBe("F32");
+      expect(shape, key).toEqual(wanted.get(key)!.shape);
+      const worst = Math.max(...values.map((value, i) => Math.abs(value - wanted.get(key)!.values[i]!)));
+      expect(worst, key).toBeLessThanOrEqual(key.endsWith("loss") ? 1e-5 : 1e-4);
+    }
+  });
+});
+
+async function inputsOf(name: string, ...tensors: TensorToWrite[]): Promise<string> {
+  const path = join(folder, `${name}.safetensors`);
+  await writeSafetensors(path, tensors);
+  return path;
+}
+
+const int32 = (name: string, rows: number, values: readonly number[]): TensorToWrite => ({
+  name,
+  dtype: "I32",
+  shape: [rows, values.length / rows],
+  bytes: new Uint8Array(Int32Array.from(values).buffer),
+});
+
+test("I32 does, and without labels there is no loss", async () => {
+  const inputs = await inputsOf("plain", int32("input_ids", 2, [1, 2, 3, 4, 5, 6]));
+  const outputs = await forward(golden("qwen3-moe/basic"), inputs);
+  expect([...outputs.keys()].sort()).toEqual([
+    "aux_loss",
+    "hidden_states.0",
+    "hidden_states.1",
+    "hidden_states.2",
+    "logits",
+    "router_logits.0",
+    "router_logits.1",
+  ]);
+  expect(outputs.get("logits")!.shape).toEqual([2, 3, 97]);
+  expect(outputs.get("router_logits.0")!.shape).toEqual([6, 6]);
+});
+
+describe.concurrent("an error for", () => {
+  const model = golden("mixtral/basic");
+  const attempt = (inputs: string, code: number, message: string | RegExp, outputs = join(folder, "none")) =>
+    fails(code, message, "forward", "--model", model, "--inputs", inputs, "--outputs", outputs);
+
+  test("inputs that are not there", () =>
+    attempt(join(folder, "absent"), 1, /^error: .*absent: expected a .*file, got .*$/));
+
+  test("inputs without input_ids", async () => {
+    const inputs = await inputsOf("without", int32("labels", 1, [1, 2]));
+    await attempt(inputs, 1, `${inputs}: expected a tensor input_ids, got labels.`);
+  });
+
+  test("inputs of another dtype", async () => {
+    const bytes = new Uint8Array(Float32Array.of(1, 2).buffer);
+    const inputs = await inputsOf("floats", { name: "input_ids", dtype: "F32", shape: [1, 2], bytes });
+    await attempt(
+      inputs,
+      1,
+      `${inputs}: input_ids: expected whole numbers, I64 or I32, [batch, length], got F32 [1,2].`,
+    );
+  });
+
+  test("inputs that do not fit each other", async () => {
+    const inputs = await inputsOf("unequal", int32("input_ids", 1, [1, 2]), int32("labels", 1, [1, 2, 3]));
+    await attempt(inputs, 1, /^error: labels: expected .*, got .*$/);
+  });
+
+  test("a token id outside the vocabulary", async () => {
+    const inputs = await inputsOf("outside", int32("input_ids", 1, [1, 97]));
+    await attempt(
+      inputs,
+      1,
+      "inputIds[0][1]: expected a token id from 0 to 96, got 97. The tokenizer may belong to another model.",
+    );
+  });
+
+  test("outputs that have no folder, before anything is computed", async () => {
+    const inputs = await inputsOf("good", int32("input_ids", 1, [1]));
+    const outputs = join(folder, "no", "where");
+    await attempt(
+      inputs,
+      1,
+      `${outputs}: expected a folder ${join(folder, "no")} to write to, got nothing of this name.`,
+      outputs,
+    );
+  });
+
+  test("files that are not named", () =>
+    fails(2, "expected --inputs IN.safetensors. See --help.", "forward", "--model", model));
+});
