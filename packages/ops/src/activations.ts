@@ -1,11 +1,11 @@
-import { add, erf, mul, relu, sigmoid, type Tensor, tanh } from "@tensorflow/tfjs-core";
+import { add, erf, mul, relu, sigmoid, type Tensor, tanh, tidy } from "@tensorflow/tfjs-core";
 
 /** The activation functions that configs may name in `hidden_act`. */
 export type Activation = "silu" | "gelu" | "gelu_pytorch_tanh" | "relu";
 
 /** `activation(x)`, elementwise. */
 export function activate<T extends Tensor>(x: T, activation: Activation): T {
-  return ACTIVATIONS[activation](x) as T;
+  return tidy(() => ACTIVATIONS[activation](x) as T);
 }
 
 const SQRT_HALF = Math.SQRT1_2;

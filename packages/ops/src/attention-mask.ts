@@ -1,8 +1,11 @@
 import { keep, type Tensor2D, type Tensor4D, tensor2d, tensor4d } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 
-/** The largest finite negative float32: what the reference adds to a score that must not count. */
-const MASKED = -3.4028234663852886e38;
+/**
+ * What is added to a score that must not count. The reference adds the lowest float32, and this swallows any score just as
+ * well. tfjs's WebGPU softmax starts its maximum at −3.402823e38: a row of nothing but lower numbers would come out as NaN.
+ */
+const MASKED = -3.4e38;
 
 /** Which slots hold tokens, row by row: `values[row * slots + slot]` is 1 for a token and 0 for padding. */
 export interface KeyPadding {
@@ -72,7 +75,7 @@ export class AttentionMask {
     return inReach && (this.keyPadding === null || this.keyPadding.values[row * this.keys + key] !== 0);
   }
 
-  /** `[B | 1, 1, L, S]`: 0 where a key is seen, the lowest float32 where not. Made once; belongs to the mask. */
+  /** `[B | 1, 1, L, S]`: 0 where a key is seen, −3.4e38 where not. Made once; belongs to the mask. */
   additive(): Tensor4D {
     // A gradient may ask after that; then the tensor belongs to its tidy.
     if (this.#disposed) return this.#writeOut();

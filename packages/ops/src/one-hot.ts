@@ -1,4 +1,4 @@
-import { cast, equal, expandDims, range, type Tensor } from "@tensorflow/tfjs-core";
+import { cast, equal, expandDims, range, type Tensor, tidy } from "@tensorflow/tfjs-core";
 
 /**
  * 1 at each index and 0 elsewhere, float32.
@@ -9,5 +9,5 @@ import { cast, equal, expandDims, range, type Tensor } from "@tensorflow/tfjs-co
  * @returns `[…, depth]`
  */
 export function oneHot(indices: Tensor, depth: number): Tensor {
-  return cast(equal(expandDims(indices, -1), range(0, depth, 1, "int32")), "float32");
+  return tidy(() => cast(equal(expandDims(indices, -1), range(0, depth, 1, "int32")), "float32"));
 }

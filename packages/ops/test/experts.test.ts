@@ -164,6 +164,16 @@ describe.each(ENGINES)("on %s", (name) => {
   });
 });
 
+test("one token of sparse runs its experts, joins and weighs them, and nothing else", async () => {
+  await useBackend("cpu");
+  const values = given(1, 4, 2, 3, integers([3, 1], [1, 2]));
+  const stacks = stacksOf(values, { layout: "plain", stacks: "apart" });
+  const routed = routedOf(values);
+  const { kernels } = await profile(() => experts(routed, stacks, "silu", "sparse"));
+  const names = kernels.map(({ name }) => name).filter((name) => name !== "Reshape");
+  expect(names).toEqual(["MixtapeGatedMlp", "MixtapeGatedMlp", "Concat", "BatchMatMul"]);
+});
+
 describe("on an engine that cannot be read back at once", () => {
   test("few choices are gathered, and many run through all experts", async () => {
     await useBackend("cpu");

@@ -13,8 +13,7 @@ export const unsortedSegmentSumKernel: HostKernel = {
     const ids = host.ints(inputs.segmentIds);
     const sums = host.floats(out).fill(0);
     ids.forEach((id, row) => {
-      // As on the other engines, rows of a segment that does not exist count nowhere.
-      if (id < 0 || id >= numSegments) return;
+      // A row of a segment that does not exist is written beyond the array: nowhere, as on the other engines.
       for (let i = 0; i < width; i++) sums[id * width + i]! += x[row * width + i]!;
     });
     return out;

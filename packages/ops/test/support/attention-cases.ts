@@ -54,7 +54,7 @@ function one(name: string, { heads: [h, g], mask: shape, tokens = [] }: Variant)
     v: normal(3, [b, g, keys, d]),
   };
   const mask = describe();
-  // Scores of a query that sees nothing are swallowed by the lowest float32; nobody reads its row, so no gradient comes.
+  // Scores of a query that sees nothing are swallowed by the mask; nobody reads its row, so no gradient comes.
   const reads = (index: number) => {
     const query = Math.floor(index / (h * d)) % queries;
     const row = Math.floor(index / (h * d * queries));
