@@ -16,7 +16,7 @@ export function viewOf(shape: readonly number[], values: ArrayLike<number>): Ten
 }
 
 /** Fills a parameter with numbers without a pattern. */
-export function fill(param: Param, seed: number): Promise<void> {
+function fill(param: Param, seed: number): Promise<void> {
   return param.load(
     viewOf(
       param.shape,
