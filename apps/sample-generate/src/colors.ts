@@ -1,13 +1,14 @@
 import pc from "picocolors";
 
-/** Colours of what is written to standard error: none where it is no terminal, or `NO_COLOR` is set. */
-export const colors = pc.createColors(wanted());
+/** Colours of what is written to standard error. */
+export const colors = colorsFor(process.stderr);
 
-function wanted(): boolean {
+/** Colours for a stream: none where it is no terminal, or `NO_COLOR` is set. */
+export function colorsFor(stream: { readonly isTTY?: boolean }): ReturnType<typeof pc.createColors> {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
-  if (NO_COLOR) return false;
-  if (FORCE_COLOR && FORCE_COLOR !== "0") return true;
-  return process.stderr.isTTY === true && TERM !== "dumb";
+  if (NO_COLOR) return pc.createColors(false);
+  if (FORCE_COLOR && FORCE_COLOR !== "0") return pc.createColors(true);
+  return pc.createColors(stream.isTTY === true && TERM !== "dumb");
 }
 
 /** Says on standard error what the reader may not expect. */

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import pc from "picocolors";
-import { colors } from "./colors.js";
+import { colors, colorsFor } from "./colors.js";
 import { enginesCommand } from "./commands/engines.js";
 import { forwardCommand } from "./commands/forward.js";
 import { generateCommand } from "./commands/generate.js";
 import { inspectCommand } from "./commands/inspect.js";
-import { SEE_HELP } from "./failure.js";
+import { SEE_HELP, UsageError } from "./failure.js";
 
 /**
  * The command line.
@@ -25,11 +24,14 @@ export function makeProgram(end: (exitCode: number) => void): Command {
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()
+      .allowExcessArguments()
+      .hook("preAction", (_, { args: [word] }) => {
+        if (word !== undefined) throw new UsageError(`expected flags, got "${word}". A text with spaces needs quotes`);
+      })
       .configureOutput({
         outputError: (message, write) => write(`${colors.red("error:")} ${sentence(message)} ${SEE_HELP}\n`),
       })
-      // Commander takes colours away where standard output is no terminal, or NO_COLOR is set.
-      .configureHelp({ styleTitle: pc.createColors(true).bold });
+      .configureHelp({ styleTitle: colorsFor(process.stdout).bold });
   }
   return program;
 }

@@ -27,7 +27,11 @@ describe.concurrent("a command line that is wrong ends with 2", () => {
     ],
     ["a misspelt flag", "unknown option '--modle' (Did you mean --model?) See --help.", ["--modle", "x"]],
     ["a flag without its value", "option '--prompt <text>' argument missing. See --help.", ["--prompt"]],
-    ["a prompt without quotes", /^error: too many arguments/, ["--model", MODEL, "--prompt", "It", "was"]],
+    [
+      "a prompt without quotes",
+      'expected flags, got "was". A text with spaces needs quotes. See --help.',
+      ["--model", MODEL, "--prompt", "It", "was"],
+    ],
     [
       "ids that are none",
       range("--prompt-ids <ids>", "5,x", "token ids separated by commas, such as 5,6,7"),

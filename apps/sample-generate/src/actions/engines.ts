@@ -1,7 +1,9 @@
 /** `sample-generate engines`: what it does. */
 
 import { type EngineStatus, listEngines } from "@mixtape/mixtape";
-import pc from "picocolors";
+import { colorsFor } from "../colors.js";
+
+const colors = colorsFor(process.stdout);
 
 /** Says which engines work here. */
 export async function engines({ json }: { readonly json?: boolean }): Promise<void> {
@@ -10,7 +12,7 @@ export async function engines({ json }: { readonly json?: boolean }): Promise<vo
 }
 
 function describe({ name, available, detail, howToGet }: EngineStatus): string {
-  const mark = available ? pc.green("works  ") : pc.dim("missing");
-  const advice = available ? "" : pc.dim(`${" ".repeat(23)}to get it: ${howToGet}\n`);
+  const mark = available ? colors.green("works  ") : colors.dim("missing");
+  const advice = available ? "" : colors.dim(`${" ".repeat(23)}to get it: ${howToGet}\n`);
   return `${name.padEnd(12)}  ${mark}  ${detail}\n${advice}`;
 }

@@ -1,9 +1,11 @@
 /** `sample-generate inspect`: what it does. */
 
 import { type Engine, type EngineName, inspectModel, type ModelInspection, useEngine } from "@mixtape/mixtape";
-import pc from "picocolors";
+import { colorsFor } from "../colors.js";
 import { bytes, plural, short, table, whole } from "../format.js";
 import { checkFolder } from "../load.js";
+
+const colors = colorsFor(process.stdout);
 
 /** The flags of `sample-generate inspect`. */
 export interface InspectFlags {
@@ -64,9 +66,9 @@ function describe(result: InspectResult): string {
     }),
   ] as const;
   const needs = Object.entries(engines).map(([name, { weightBytes, storage, experts: strategy }]) => {
-    return [name, `${bytes(weightBytes).padStart(10)} as ${storage}; experts ${strategy ?? "none"}`] as const;
+    return [name, `${bytes(weightBytes).padStart(10)}  experts ${(strategy ?? "none").padEnd(8)}  ${storage}`] as const;
   });
-  return `${table(rows, pc.dim)}\nWeights on each engine\n${table(needs, pc.dim)}\n${verdict(result)}\n`;
+  return `${table(rows, colors.dim)}\nWeights on each engine\n${table(needs, colors.dim)}\n${verdict(result)}\n`;
 }
 
 function expertsLine({ total, perToken, shared }: ModelInspection["experts"]): string {
@@ -77,10 +79,10 @@ function verdict({ engine, engines }: InspectResult): string {
   const { name, description, memoryLimitBytes, memoryLimitReason, freeMemoryBytes, fits } = engine;
   const needs = engines[name].weightBytes;
   const where = `${name} (${description})`;
-  if (fits) return `${pc.green("It fits")} ${where}: ${bytes(freeMemoryBytes)} of memory are free.`;
+  if (fits) return `${colors.green("It fits")} ${where}: ${bytes(freeMemoryBytes)} of memory are free.`;
   const limited = memoryLimitBytes !== null && needs > memoryLimitBytes;
   const why = limited
     ? `it holds ${bytes(memoryLimitBytes)} (${memoryLimitReason})`
     : `${bytes(freeMemoryBytes)} of memory are free`;
-  return `${pc.red("It does not fit")} ${where}: the weights take ${bytes(needs)}, and ${why}.`;
+  return `${colors.red("It does not fit")} ${where}: the weights take ${bytes(needs)}, and ${why}.`;
 }
