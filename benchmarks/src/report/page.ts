@@ -22,8 +22,8 @@ ${reportOf(results, baseline)}
 - A prefill is the time from a prompt to its first token, through \`generateTokens\`, greedily. Decoding is the 32 tokens after the
   first. Loading goes from before the engine is prepared until all weights are on it, the files being in the page cache.
   Resident memory is that of the whole process, Node and its garbage included.
-- The machine's reading bandwidth is that of \`memcmp\` (\`Buffer.equals\`) over two halves of a buffer. JavaScript has no
-  better access to it.
+- The machine's reading bandwidth is that of \`memcmp\` (\`Buffer.equals\`) over two buffers, the best of five times. JavaScript
+  has no better access to it. The engines' own products are their best times as well: both are bounds.
 - \`of its own products\` compares with the engine's own matrix products, measured alone: decoding with a row by a square matrix of
   about as many weights as a token meets, prefilling with 512 rows by a 512 × 512 matrix. Above 100 % a model's smaller matrices
   suit the engine better than that one.
@@ -31,7 +31,8 @@ ${reportOf(results, baseline)}
   many bytes; and prefilling with the fastest matrix product of the engines here, since JavaScript cannot measure what the
   processor could do. Attention is not counted as work.
 - Kernels are what \`tf.profile\` counts; their times are medians over 50 steps, and the time outside of them is the rest of the
-  median of 50 steps without a profiler between those. Counted as matrix products are ${listOf([...PRODUCTS])}.
+  median of 50 steps without a profiler between those. Counted as matrix products are
+  ${listOf([...PRODUCTS])}.
 `;
 }
 
@@ -58,8 +59,10 @@ function shapeReport(shape: ShapeResults, { tasks }: Results, baseline?: string)
   const profiled = entries.filter(({ profile }) => profile !== null);
   return `## ${shape.name}
 
-${shape.description} ${work.summary}. In float32 a token reads ${number((4 * work.weights) / 1e6)} MB of weights; the machine reads
-that many bytes at ${giga(weightsMemory.oneThread)} GB/s with one thread and ${giga(weightsMemory.allThreads)} GB/s with all.
+${shape.description}
+${work.summary}.
+In float32 a token reads ${number((4 * work.weights) / 1e6)} MB of weights; the machine reads that many bytes at
+${giga(weightsMemory.oneThread)} GB/s with one thread and ${giga(weightsMemory.allThreads)} GB/s with all.
 
 ${speedTable(measuresOf(shape, tasks, baseline), baseline)}
 
@@ -105,9 +108,12 @@ function stepReport(entries: readonly Entry[]): string {
     ["kernels in a step", ({ kernels }) => `${total(kernels)}`],
     [`kernels in a MoE layer, at most (bound ${bound})`, ({ moeLayer }) => `${total(moeLayer)}`],
     [`kernels in its MoE block alone (bound ${bound})`, ({ moeBlock }) => `${total(moeBlock)}`],
-    ["reads back in a step", ({ readBacks }) => `${readBacks.total}`],
-    ["reads back in a layer, at most (bound 1)", ({ readBacks }) => `${readBacks.mostInALayer}`],
-    ["reads inside of kernels in a layer, at most", ({ readBacks }) => `${readBacks.mostInKernelsOfALayer}`],
+    ["read-backs in a step", ({ readBacks }) => `${readBacks.total}`],
+    ["read-backs in a layer, at most (bound 1)", ({ readBacks }) => `${readBacks.mostInALayer}`],
+    [
+      "copies out of the engine by its own kernels in a layer, at most",
+      ({ readBacks }) => `${readBacks.mostInKernelsOfALayer}`,
+    ],
     ["time of a step, ms", ({ stepMs }) => number(stepMs)],
     ["in matrix products", (profile) => percent(sharesOf(profile).products)],
     ["in other kernels", (profile) => percent(sharesOf(profile).otherKernels)],
