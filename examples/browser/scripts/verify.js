@@ -2,7 +2,7 @@
  * Looks at the page in a real browser: `npm run verify:browser` at the top of the repository.
  *
  * The text that the page writes is Node's for the same seed, from a URL and from chosen files; Stop stops; logits of golden
- * checkpoints agree with the reference on wasm and cpu; and all that under a strict content security policy, without an
+ * checkpoints agree with the reference on wasm, cpu and webgpu; and all that under a strict content security policy, without an
  * error on the console. `--screenshots FOLDER` keeps pictures. Needs a Chromium; CHROMIUM names one.
  */
 
@@ -32,7 +32,7 @@ const CASES = [
 ];
 /** Files that a checkpoint may lack. The page asks for them, and a browser reports every 404 on its console. */
 const OPTIONAL = ["model.safetensors", "generation_config.json", ...TOKENIZER_FILES];
-const ENGINES = /** @type {const} */ (["wasm", "cpu"]);
+const ENGINES = /** @type {const} */ (["wasm", "cpu", "webgpu"]);
 const TOLERANCE = 1e-4;
 const SCREEN = { width: 900, height: 820 };
 
@@ -58,10 +58,13 @@ const browser = await chromium.launch({
   executablePath,
   args: [
     "--no-sandbox",
-    "--disable-gpu",
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
+    // WebGPU computed by Chromium itself: slow, and there without a graphics card.
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
   ],
 });
 try {
@@ -115,8 +118,10 @@ async function verify() {
   await picture(page, "stopped");
   await refuse(page);
 
+  const engines = (await page.evaluate(hasWebGpu)) ? ENGINES : ENGINES.filter((engine) => engine !== "webgpu");
+  if (engines.length < ENGINES.length) console.log("webgpu is not compared: this browser gives no adapter");
   for (const { checkpoint, golden } of CASES) {
-    for (const engine of ENGINES) await compareLogits(page, engine, checkpoint, golden);
+    for (const engine of engines) await compareLogits(page, engine, checkpoint, golden);
   }
   assert.deepEqual(complaints, [], "the console");
 }
@@ -201,9 +206,15 @@ async function refuse(page) {
   console.log(`refused: ${reason}`);
 }
 
+/** Runs in the page. */
+async function hasWebGpu() {
+  const { gpu } = /** @type {{ gpu?: { requestAdapter(options: object): Promise<unknown> } }} */ (navigator);
+  return Boolean(await gpu?.requestAdapter({ powerPreference: "high-performance" }));
+}
+
 /**
  * @param {Page} page
- * @param {"wasm" | "cpu"} engine
+ * @param {(typeof ENGINES)[number]} engine
  * @param {string} checkpoint
  * @param {string} golden
  */

@@ -1,6 +1,6 @@
 /** What the page and its worker tell each other. */
 
-import type { EngineName, FinishReason } from "@mixtape/mixtape";
+import type { Engine, EngineName, FinishReason } from "@mixtape/mixtape";
 
 /** What the page asks of the worker. */
 export type Request =
@@ -29,6 +29,8 @@ export type Reply =
       readonly modelType: string;
       readonly parameters: number;
       readonly engine: string;
+      /** The engines that the automatic choice tried before, and why not. */
+      readonly passedOver: Engine["passedOver"];
       readonly seconds: number;
     }
   /** New text, which may be empty while a character is incomplete. */

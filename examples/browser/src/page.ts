@@ -93,8 +93,11 @@ function answer(reply: Reply): void {
     case "loaded":
       show(
         modelStatus,
-        `${reply.modelType}, ${(reply.parameters / 1e6).toFixed(1)} million parameters, on ${reply.engine}. ` +
+        [
+          `${reply.modelType}, ${(reply.parameters / 1e6).toFixed(1)} million parameters, on ${reply.engine}.`,
+          ...reply.passedOver.map(({ name, reason }) => `Not on ${name}: ${reason}.`),
           `Loaded in ${reply.seconds.toFixed(1)} s.`,
+        ].join(" "),
       );
       enter("ready");
       break;

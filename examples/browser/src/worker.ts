@@ -48,6 +48,7 @@ async function load({ source: from, engine: name }: Load, signal: AbortSignal): 
     modelType: model.config.modelType,
     parameters: [...model.namedParameters()].reduce((sum, [, { size }]) => sum + size, 0),
     engine: `${engine.name} (${engine.description})`,
+    passedOver: engine.passedOver,
     seconds: (performance.now() - begin) / 1000,
   });
 }

@@ -1,5 +1,5 @@
 import { backend } from "@tensorflow/tfjs-core";
-import { loadTfjsNode } from "#platform";
+import { isNode, loadTfjsNode } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource } from "../engine.js";
 
@@ -12,7 +12,7 @@ interface NodeBackend {
 /** TensorFlow's C library through `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs-node`, whichever is installed. */
 export const tensorflow: EngineSource = {
   name: "tensorflow",
-  automatic: () => true,
+  automatic: () => isNode,
   howToGet:
     "npm install @tensorflow/tfjs-node, or @tensorflow/tfjs-node-gpu where CUDA is; either downloads libtensorflow in an " +
     "install script. MIXTAPE_TFJS_NODE can name a folder with the package instead",
