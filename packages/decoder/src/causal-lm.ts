@@ -87,8 +87,9 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     options: LoadOptions = {},
   ): Promise<M> {
     const { json, where } = await readConfig(source);
-    const model = new this(this.config.parse(json, { file: where }));
-    model.generationConfig = await readGenerationConfig(source);
+    const { ignore } = options;
+    const model = new this(this.config.parse(json, { file: where, ignore }));
+    model.generationConfig = await readGenerationConfig(source, ignore);
     const tensors = await openCheckpoint(source);
     try {
       // A head that is tied may still be on disk, as a copy of the embedding.

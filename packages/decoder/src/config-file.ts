@@ -30,9 +30,12 @@ export async function readConfig(source: CheckpointSource): Promise<ConfigFile> 
  * @throws {CheckpointError} where it is no JSON object.
  * @throws {ConfigError} where it asks for what generation here does not do.
  */
-export async function readGenerationConfig(source: CheckpointSource): Promise<GenerationConfig> {
+export async function readGenerationConfig(
+  source: CheckpointSource,
+  ignore?: readonly string[],
+): Promise<GenerationConfig> {
   const json = await readJson(source, "generation_config.json");
-  return json ? generationConfig.parse(json, { file: placeOf(source, "generation_config.json") }) : {};
+  return json ? generationConfig.parse(json, { file: placeOf(source, "generation_config.json"), ignore }) : {};
 }
 
 async function readJson(source: CheckpointSource, name: string): Promise<Record<string, unknown> | undefined> {

@@ -12,6 +12,11 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
   /** Whether to look for NaN and infinities, and name the tensor that has one. It costs a pass over each tensor. */
   readonly checkFinite?: boolean;
+  /**
+   * Keys of `config.json` and `generation_config.json` that nothing here knows and that do not change what the model computes.
+   * An unknown key is an error otherwise.
+   */
+  readonly ignore?: readonly string[];
 }
 
 /** How far loading is. */

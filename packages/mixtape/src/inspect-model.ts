@@ -1,4 +1,11 @@
-import { type CausalLM, type ModelSummary, readConfig, summarize, weightBytes } from "@mixtape/decoder";
+import {
+  type CausalLM,
+  type LoadOptions,
+  type ModelSummary,
+  readConfig,
+  summarize,
+  weightBytes,
+} from "@mixtape/decoder";
 import type { EngineName } from "@mixtape/engine";
 import { chooseStrategy, type ExpertsStrategy, storageOf } from "@mixtape/ops";
 import { type CheckpointSource, type Dtype, openCheckpoint } from "@mixtape/safetensors";
@@ -26,12 +33,16 @@ const ENGINES: readonly EngineName[] = ["tensorflow", "webgpu", "wasm", "cpu"];
 
 /**
  * Looks at a checkpoint without loading it: no tensor is read, no engine is needed.
+ * @param options.ignore as for {@link loadModel}
  * @throws as {@link loadModel} for folders that hold no checkpoint of a known family.
  */
-export async function inspectModel(source: CheckpointSource): Promise<ModelInspection> {
+export async function inspectModel(
+  source: CheckpointSource,
+  { ignore }: Pick<LoadOptions, "ignore"> = {},
+): Promise<ModelInspection> {
   const { json, where } = await readConfig(source);
   const Family = familyOf(json.model_type, where);
-  const model = new Family(Family.config.parse(json, { file: where }));
+  const model = new Family(Family.config.parse(json, { file: where, ignore }));
   const summary = summarize(model);
   const engines = ENGINES.map((name) => [name, needsOf(model, summary, name)] as const);
   return {

@@ -32,7 +32,7 @@ export async function loadModel(
 ): Promise<CausalLM> {
   const { json, where } = await readConfig(source);
   const Family = familyOf(json.model_type, where);
-  const config = Family.config.parse(json, { file: where });
+  const config = Family.config.parse(json, { file: where, ignore: options.ignore });
   checkFit(new Family(config), await engineFor(engine), where);
   return Family.fromPretrained(source, options);
 }

@@ -10,6 +10,7 @@ import {
   currentEngine,
   EngineError,
   generateText,
+  inspectModel,
   loadModel,
   loadTokenizer,
   ModelTooLargeError,
@@ -138,6 +139,22 @@ describe("an error for", () => {
     expect(message).toContain("  lm_head.weight is [97,32] and should be [90,32]\n");
     expect(message).toContain("  model.layers.0.block_sparse_moe.gate.weight is [4,32] and should be [3,32]\n");
     expect(message).toContain("  unexpected model.layers.2.block_sparse_moe.experts.3.w2.weight\n");
+  });
+
+  test("a key that nothing knows, unless it is to be ignored", async () => {
+    const files = withConfig("mixtral/basic", { house_style: "plain" });
+    files.set("generation_config.json", new Blob(['{ "mood": "cheerful" }']));
+    await expect(loadModel(files, { engine: "cpu" })).rejects.toThrow(
+      'house_style: expected a key of the mixtral config, got "house_style": "plain". If it does not change what the model ' +
+        'computes, pass ignore: ["house_style"]',
+    );
+    await expect(loadModel(files, { ignore: ["house_style"] })).rejects.toThrow('pass ignore: ["mood"]');
+    await expect(inspectModel(files)).rejects.toThrow("house_style");
+    const ignore = ["house_style", "mood"];
+    expect((await inspectModel(files, { ignore })).modelType).toBe("mixtral");
+    const model = await loadModel(files, { ignore });
+    expect(model.generationConfig.maxNewTokens).toBeUndefined();
+    model.dispose();
   });
 
   test("NaN in the weights, on request", async () => {
