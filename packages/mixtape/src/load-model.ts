@@ -1,5 +1,5 @@
 import { type CausalLM, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
-import { currentEngine, type Engine, EngineError, type EngineName, useEngine } from "@mixtape/engine";
+import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
 import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
@@ -9,6 +9,8 @@ import { ModelTooLargeError } from "./mixtape-error.js";
 export interface LoadModelOptions extends LoadOptions {
   /** The engine to load it onto. Default: the one in use, or the automatic choice where none is. */
   readonly engine?: EngineName | "auto";
+  /** Whether weights that do not fit the engine, or the machine, are refused before any is read. Default true. */
+  readonly checkMemory?: boolean;
 }
 
 /**
@@ -28,12 +30,13 @@ export interface LoadModelOptions extends LoadOptions {
  */
 export async function loadModel(
   source: CheckpointSource,
-  { engine, ...options }: LoadModelOptions = {},
+  { engine, checkMemory = true, ...options }: LoadModelOptions = {},
 ): Promise<CausalLM> {
   const { json, where } = await readConfig(source);
   const Family = familyOf(json.model_type, where);
   const config = Family.config.parse(json, { file: where, ignore: options.ignore });
-  checkFit(new Family(config), await engineFor(engine), where);
+  const prepared = await engineFor(engine);
+  if (checkMemory) checkFit(new Family(config), prepared, where);
   return Family.fromPretrained(source, options);
 }
 
@@ -62,13 +65,20 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
 
 function checkFit(model: CausalLM, { name, backend, memoryLimit }: Engine, where: string): void {
   const bytes = weightBytes(model, backend);
-  if (!memoryLimit || bytes <= memoryLimit.bytes) return;
+  const limit = [memoryLimit, machineMemory()].find((known) => known && bytes > known.bytes);
+  if (!limit) return;
   throw new ModelTooLargeError({
     where,
-    expected: `weights of at most ${gib(memoryLimit.bytes)} on the engine "${name}" (${memoryLimit.why})`,
+    expected: `weights of at most ${gib(limit.bytes)} on the engine "${name}" (${limit.why})`,
     got: gib(bytes),
-    fix: "Take an engine without this limit, or a smaller model",
+    fix: "Take an engine or a machine without this limit, a smaller model, or checkMemory: false to try all the same",
   });
+}
+
+/** What this machine has left, where that can be known: Node tells, browsers do not. */
+function machineMemory(): MemoryLimit | null {
+  const bytes = globalThis.process?.availableMemory?.();
+  return bytes === undefined ? null : { bytes, why: "the memory that this machine has free" };
 }
 
 function gib(bytes: number): string {

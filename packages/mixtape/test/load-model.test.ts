@@ -4,7 +4,7 @@ import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { withoutLeak } from "@mixtape/testing";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CheckpointError,
   currentEngine,
@@ -107,9 +107,15 @@ describe("an error for", () => {
     const published = configOnly("Mixtral-8x7B-v0.1");
     await expect(loadModel(published, { engine: "wasm" })).rejects.toThrow(ModelTooLargeError);
     await expect(loadModel(published, { engine: "wasm" })).rejects.toThrow(
-      /^config\.json: expected weights of at most 4\.00 GiB on the engine "wasm" \(WebAssembly .*\), got 34\d\.\d\d GiB\. Take an engine without this limit, or a smaller model\.$/,
+      /^config\.json: expected weights of at most 4\.00 GiB on the engine "wasm" \(WebAssembly .*\), got 34\d\.\d\d GiB\. Take an engine or a machine without this limit, a smaller model, or checkMemory: false to try all the same\.$/,
     );
+    const free = vi.spyOn(process, "availableMemory").mockReturnValue(8 * 2 ** 30);
     await expect(loadModel(published, { engine: "cpu" })).rejects.toThrow(
+      'config.json: expected weights of at most 8.00 GiB on the engine "cpu" (the memory that this machine has free), got 17',
+    );
+    free.mockRestore();
+    // Past the check it is the files that are missing.
+    await expect(loadModel(published, { engine: "cpu", checkMemory: false })).rejects.toThrow(
       "the map of files: expected model.safetensors or model.safetensors.index.json, got neither.",
     );
   });
