@@ -3,7 +3,7 @@ import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
 import { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
 import { processorsOf } from "./processors.js";
-import { contextLimit, padPrompts } from "./prompts.js";
+import { padPrompts } from "./prompts.js";
 import { greedy, type Sampler, seededSampler } from "./sampler.js";
 
 /**
@@ -49,12 +49,12 @@ export async function* generateTokens(
   const { signal } = options;
   const settings = resolveOptions({ ...options, defaults: options.defaults ?? model.generationConfig }, model.config);
   const processors = processorsOf(settings);
-  const limit = contextLimit(model.config);
   const rows = prompts.map((prompt, row): Row => {
     const sample = settings.doSample ? seededSampler(settings.seed, row) : greedy;
     return { prompt, newIds: [], sample, done: false };
   });
   const batch = padPrompts(prompts, model.config, settings.padTokenId);
+  checkRoom(prompts, settings);
   const pause = pauses();
   const cache = model.createCache();
   try {
@@ -73,7 +73,7 @@ export async function* generateTokens(
         for (const process of processors) process(own, ids);
         const id = state.sample(own);
         state.newIds.push(id);
-        const finishReason = reasonToEnd(id, row, state, settings, limit, options.stopWhen);
+        const finishReason = reasonToEnd(id, row, state, settings, options.stopWhen);
         state.done = finishReason !== undefined;
         yield finishReason ? { row, id, finishReason } : { row, id };
       }
@@ -83,6 +83,18 @@ export async function* generateTokens(
   } finally {
     cache.dispose();
   }
+}
+
+/** Prompts are within the model's context already; the generation config may leave less. */
+function checkRoom(prompts: readonly (readonly number[])[], { maxLength }: Settings): void {
+  const row = prompts.findIndex(({ length }) => length >= maxLength);
+  if (row < 0) return;
+  throw new GenerationError({
+    where: prompts.length === 1 ? "prompt" : `prompts[${row}]`,
+    expected: `fewer tokens than max_length in generation_config.json, ${maxLength}`,
+    got: `${prompts[row]!.length}`,
+    fix: "Give maxNewTokens, which goes before it",
+  });
 }
 
 /** The logits of the last position of each row, `[B · V]`, on the host. */
@@ -127,12 +139,11 @@ function reasonToEnd(
   id: number,
   row: number,
   { prompt, newIds }: Row,
-  { eosTokenIds, maxNewTokens }: Settings,
-  limit: number,
+  { eosTokenIds, maxNewTokens, maxLength }: Settings,
   stopWhen: GenerationOptions["stopWhen"],
 ): FinishReason | undefined {
   if (eosTokenIds.has(id)) return "eos";
   if (stopWhen?.(row, newIds)) return "stop";
-  if (newIds.length >= maxNewTokens || prompt.length + newIds.length >= limit) return "length";
+  if (newIds.length >= maxNewTokens || prompt.length + newIds.length >= maxLength) return "length";
   return undefined;
 }

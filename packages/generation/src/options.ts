@@ -1,9 +1,13 @@
 import type { DecoderConfig, GenerationConfig } from "@mixtape/config";
 import { GenerationError } from "./generation-error.js";
+import { contextLimit } from "./prompts.js";
 
 /** How tokens are chosen, and when to stop. What is left out is as the model's generation config says, or the default. */
 export interface GenerationOptions {
-  /** How many tokens to write at most. Default 20, as in the reference. */
+  /**
+   * How many tokens to write at most. Default 20, as in the reference; where the model's generation config has `max_length` and
+   * no `max_new_tokens`, so many that prompt and text are that long together.
+   */
   readonly maxNewTokens?: number;
   /** Draw tokens by their probability rather than take the likeliest. Default: yes if a temperature above 0 is given. */
   readonly doSample?: boolean;
@@ -34,6 +38,8 @@ export interface GenerationOptions {
 /** Options with every default filled in. */
 export interface Settings {
   readonly maxNewTokens: number;
+  /** How long prompt and text may be together. */
+  readonly maxLength: number;
   readonly doSample: boolean;
   readonly temperature: number;
   readonly topK: number;
@@ -55,8 +61,12 @@ export function resolveOptions(options: GenerationOptions, config: DecoderConfig
   const wanted = options.temperature === undefined ? defaults.doSample : options.temperature > 0;
   const eos = options.eosTokenId === undefined ? (defaults.eosTokenId ?? config.eosTokenId) : options.eosTokenId;
   const eosTokenIds = new Set([eos ?? []].flat());
+  const maxNewTokens = options.maxNewTokens ?? defaults.maxNewTokens;
+  // A length in new tokens goes before one in all.
+  const maxLength = maxNewTokens === undefined ? defaults.maxLength : undefined;
   const settings: Settings = {
-    maxNewTokens: options.maxNewTokens ?? defaults.maxNewTokens ?? 20,
+    maxNewTokens: maxNewTokens ?? maxLength ?? 20,
+    maxLength: Math.min(maxLength ?? Infinity, contextLimit(config)),
     doSample: (options.doSample ?? wanted ?? false) && temperature > 0,
     temperature,
     topK: options.topK ?? defaults.topK ?? 50,

@@ -86,6 +86,19 @@ describe("the end", () => {
     );
   });
 
+  test("of the generation config's max_length, prompt included", async () => {
+    const model = sums({ generationConfig: { maxLength: 5 } });
+    expect(await run(model, [[1, 1], [1]], {})).toEqual([
+      { ids: [2, 3, 5], reason: "length" },
+      { ids: [1, 2, 3, 5], reason: "length" },
+    ]);
+    await expect(run(model, [[1], [1, 1, 1, 1, 1]], {})).rejects.toThrow(
+      "prompts[1]: expected fewer tokens than max_length in generation_config.json, 5, got 5. Give maxNewTokens, which " +
+        "goes before it.",
+    );
+    expect((await run(model, [[1, 1, 1, 1, 1]], { maxNewTokens: 1 }))[0]!.reason).toBe("length");
+  });
+
   test("where stopWhen says so, which sees the row's new tokens", async () => {
     const seen: string[] = [];
     const stopWhen = (row: number, ids: readonly number[]) => seen.push(`${row}: ${ids}`) > 0 && ids.at(-1) === 5;

@@ -8,6 +8,7 @@ const resolve = (options: GenerationOptions = {}, model: ScriptedOptions = {}) =
 test("the defaults are the reference's: greedy, 20 tokens", () => {
   expect(resolve({ seed: 1 })).toEqual({
     maxNewTokens: 20,
+    maxLength: 64,
     doSample: false,
     temperature: 1,
     topK: 50,
@@ -44,6 +45,14 @@ test("what is given goes before the generation config, that before the model's c
     padTokenId: 7,
   });
   expect(resolve({ eosTokenId: 8, padTokenId: 9 }, model)).toMatchObject({ eosTokenIds: new Set([8]), padTokenId: 9 });
+});
+
+test("max_length counts where nobody says how many new tokens", () => {
+  expect(resolve({ defaults: { maxLength: 30 } })).toMatchObject({ maxNewTokens: 30, maxLength: 30 });
+  expect(resolve({ defaults: { maxLength: 1000 } }).maxLength).toBe(64);
+  expect(resolve({ defaults: { maxLength: 30, maxNewTokens: 40 } })).toMatchObject({ maxNewTokens: 40, maxLength: 64 });
+  expect(resolve({ defaults: { maxLength: 30 }, maxNewTokens: 50 })).toMatchObject({ maxNewTokens: 50, maxLength: 64 });
+  expect(resolve({}, { ropeType: "dynamic" }).maxLength).toBe(Infinity);
 });
 
 test("a temperature asks for sampling, and 0 for none, whatever the generation config says", () => {

@@ -30,6 +30,7 @@ const golden = JSON.parse(readFileSync(fixture("samplers.json"), "utf8")) as Gol
 /** Settings that change nothing. */
 const NEUTRAL: Settings = {
   maxNewTokens: 1,
+  maxLength: 64,
   doSample: true,
   temperature: 1,
   topK: 0,
