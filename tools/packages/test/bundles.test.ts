@@ -3,13 +3,18 @@
  * side effects and is not used, and a browser's bundle asks for none of Node's modules.
  */
 
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { codeBlocks } from "../src/example.js";
 import { lines, run } from "../src/run.js";
-import { published, root } from "../src/workspace.js";
+import { published } from "../src/workspace.js";
+
+/** Where the examples run: some write files. */
+const empty = mkdtempSync(join(tmpdir(), "mixtape-bundles-"));
+afterAll(() => rmSync(empty, { recursive: true }));
 
 /** Leaves what others wrote in its place: some of it loads files that lie beside it. */
 const oursAlone: Plugin = {
@@ -40,7 +45,7 @@ describe.each(published)("$manifest.name", ({ path }) => {
     const outfile = join(home, `bundle-${process.pid}.mjs`);
     await bundle({ platform: "node", outfile, plugins: [oursAlone] });
     try {
-      expect(lines(await run(process.execPath, [outfile], root))).toEqual(example?.prints);
+      expect(lines(await run(process.execPath, [outfile], empty))).toEqual(example?.prints);
     } finally {
       rmSync(outfile);
     }
