@@ -70,6 +70,7 @@ export function causalLoss(logits: Tensor3D, labels: Batch, numItems?: number): 
  *
  * @param routerLogits one per MoE layer, `[B·L, E]` each
  * @param attentionMask `[B, L]`: padding does not count
+ * @throws {DecoderError} where all is padding (the reference returns NaN).
  */
 export function loadBalancingLoss(routerLogits: readonly Tensor2D[], k: number, attentionMask?: Batch): Scalar {
   return tidy(() => {
@@ -77,6 +78,8 @@ export function loadBalancingLoss(routerLogits: readonly Tensor2D[], k: number, 
     const [rows, e] = logits.shape as [number, number];
     const counts = rowWeights(rows, routerLogits.length, attentionMask);
     const total = counts.reduce((n, value) => n + value, 0);
+    if (total === 0)
+      throw new DecoderError({ where: "attentionMask", expected: "at least one token", got: "padding alone" });
     const weights = tensor2d(counts, [1, rows]);
     const probabilities = softmax(logits) as Tensor2D;
     const choices = sum(oneHot(topKIndices(probabilities, k), e), 1) as Tensor2D;

@@ -6,6 +6,7 @@ import { type HostBackend, type HostKernel, registerHostKernel } from "./host.js
 import { linearKernel } from "./linear.js";
 import { rmsNormKernel } from "./rms-norm.js";
 import { rotaryKernel } from "./rotary.js";
+import { replaceSliceOfCpu } from "./slice.js";
 import { takeAlongKernel } from "./take-along.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
 import { unsortedSegmentSumKernel } from "./unsorted-segment-sum.js";
@@ -28,6 +29,7 @@ export const HOST_KERNELS: readonly HostKernel[] = [
  * costs more than its arithmetic, and a chain of them more than one pass over memory. Other engines are left as they are.
  */
 export function registerHostKernels(backend: string): void {
+  if (backend === "cpu") replaceSliceOfCpu();
   for (const kernel of HOST_KERNELS) {
     const own = kernel.backends.find((name) => name === backend);
     if (own && !getKernel(kernel.name, own)) registerHostKernel(kernel, own satisfies HostBackend);
