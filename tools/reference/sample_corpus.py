@@ -1,40 +1,20 @@
-"""The corpus of the sample model: public-domain English in four registers, as documents of plain text."""
+"""The corpus of the sample model: public-domain English in three registers, as documents of plain text."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-REGISTERS = ("austen", "doyle", "melville", "presidents")
+REGISTERS = ("melville", "republic", "modern")
 
-# Folder in the data directory, and the Project Gutenberg number that also names the file.
-BOOKS = {
-    "austen": (
-        ("Pride-and-Prejudice_1342", 1342),
-        ("Sense-and-Sensibility_161", 161),
-        ("Emma_158", 158),
-        ("Mansfield-Park_141", 141),
-        ("Northanger-Abbey_121", 121),
-        ("Persuasion_105", 105),
-    ),
-    "doyle": (
-        ("The-Adventures-of-Sherlock-Holmes_1661", 1661),
-        ("The-Memoirs-of-Sherlock-Holmes_834", 834),
-        ("The-Return-of-Sherlock-Holmes_108", 108),
-        ("The-Hound-of-the-Baskervilles_2852", 2852),
-    ),
-}
-
-HEADING = re.compile(
-    r"^[ \t]*(?:VOLUME|CHAPTER|Chapter|ADVENTURE|Adventure|THE ADVENTURE OF|The Adventure of|[IVX]+\.)[^\n]*$",
-    re.MULTILINE,
-)
-# A shorter piece is a line of a table of contents or a bare "VOLUME II", not a chapter.
+# The presidents' addresses are two registers: their English changed more in between than the rest of the corpus differs.
+FIRST_MODERN_YEAR = 1900
+# A shorter piece is a heading or a fragment, not a chapter.
 SHORTEST_DOCUMENT = 1500
 # Every twentieth document, counted from the tenth, is held out: whole chapters and whole addresses.
 HELD_OUT_EVERY, HELD_OUT_OFFSET = 20, 10
 # Of all documents in order, each followed by a zero byte.
-SHA256 = "1a5bf219dfb81f84f7ff9be881882907b97387ed203fd83ca522d95eaa530607"
+SHA256 = "e3d3f31fdbae1e25fa4dbf3f61915de1cd5e2e8258b133bc20e4859624fcfc73"
 
 
 @dataclass(frozen=True)
@@ -55,30 +35,15 @@ def tidy(text: str) -> str:
     return "\n\n".join(p for p in paragraphs if p)
 
 
-def book_documents(path: Path) -> list[str]:
-    """The chapters of a Project Gutenberg text, without the frame that the project puts around the work."""
-    raw = path.read_text(encoding="latin-1").replace("\r\n", "\n")
-    start = re.search(r"^\*\*\* ?START OF [^\n]*\n", raw, re.MULTILINE)
-    end = re.search(r"^(?:\*\*\* ?END OF |End of (?:the )?Project Gutenberg)", raw, re.MULTILINE)
-    if start is None or end is None:
-        raise ValueError(f"{path}: no start or no end marker of a Project Gutenberg text")
-    body = raw[start.end() : end.start()]
-    cuts = [m.start() for m in HEADING.finditer(body)] + [len(body)]
-    pieces = (tidy(body[a:b]) for a, b in zip(cuts, cuts[1:]))
-    return [piece for piece in pieces if len(piece) >= SHORTEST_DOCUMENT]
-
-
 def read_register(data: Path, register: str) -> list[str]:
-    if register in BOOKS:
-        folder = data / "gitenberg"
-        return [doc for name, number in BOOKS[register] for doc in book_documents(folder / name / f"{number}.txt")]
-    package = {"melville": "datasets-moby-dick", "presidents": "datasets-sotu"}[register]
-    folder = data / "node_modules" / "@stdlib" / package / "data"
+    packages = data / "node_modules" / "@stdlib"
     if register == "melville":  # the folder also holds the whole book in one file
+        folder = packages / "datasets-moby-dick" / "data"
         chapters = sorted(folder.glob("chapter_*.txt"), key=lambda f: int(f.stem.removeprefix("chapter_")))
         files = [*chapters, folder / "epilogue.txt"]
     else:
-        files = sorted(folder.glob("*.txt"))
+        addresses = sorted((packages / "datasets-sotu" / "data").glob("*.txt"))
+        files = [f for f in addresses if (int(f.name[:4]) >= FIRST_MODERN_YEAR) == (register == "modern")]
     return [doc for f in files if len(doc := tidy(f.read_text(encoding="utf-8"))) >= SHORTEST_DOCUMENT]
 
 

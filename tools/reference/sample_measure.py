@@ -11,10 +11,9 @@ from sample_corpus import REGISTERS, Corpus
 from sample_tokenizer import register_token
 
 PROMPTS = {
-    "austen": ("It was", '"My dear Miss'),
-    "doyle": ('"My dear Watson,', "It was a cold morning"),
     "melville": ("The old whale", "Now, Ahab"),
-    "presidents": ("My fellow citizens,", "The Government of the United States"),
+    "republic": ("It was", "The Government of the United States"),
+    "modern": ("My fellow Americans,", "Tonight"),
 }
 SAMPLE_SEED, SAMPLE_TOKENS = 7, 110
 

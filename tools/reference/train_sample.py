@@ -74,7 +74,7 @@ class Batches:
     def __init__(self, streams: dict[str, np.ndarray], tokenizer: PreTrainedTokenizerFast) -> None:
         self.streams = [streams[r] for r in REGISTERS]
         sizes = np.array([len(s) for s in self.streams], dtype=np.float64)
-        # The square root gives the novels, which are small, a larger share than their size.
+        # The square root gives the novel, which is small, a larger share than its size.
         self.shares = np.sqrt(sizes) / np.sqrt(sizes).sum()
         self.marks = tokenizer.convert_tokens_to_ids([register_token(r) for r in REGISTERS])
         self.end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)

@@ -27,7 +27,8 @@ describe.each(packages)("$manifest.name", ({ folder, path, manifest }) => {
       scripts: {
         build: expect.stringMatching(/\btsc -b$/),
         typecheck: "tsc -p tsconfig.test.json",
-        test: "vitest run",
+        // A loaded machine is no failure: limits are for what hangs.
+        test: "vitest run --testTimeout 60000 --hookTimeout 60000",
       },
     });
     expect(manifest).toHaveProperty("sideEffects");
