@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors, type TensorToWrite, toFloat32, writeSafetensors } from "@mixtape/safetensors";
@@ -135,6 +136,53 @@ describe.concurrent("an error for", () => {
       `${outputs}: expected a folder ${join(folder, "no")} to write to, got nothing of this name.`,
       outputs,
     );
+  });
+
+  describe.concurrent("outputs that must not be replaced:", () => {
+    const refused = (path: string, got: string): string =>
+      `${path}: expected a new file, or one that may be replaced, as --outputs, got ${got}.`;
+
+    test("a folder", async () => {
+      const inputs = await inputsOf("for-folder", int32("input_ids", 1, [1]));
+      const outputs = join(folder, "a-folder");
+      mkdirSync(outputs);
+      await attempt(inputs, 1, refused(outputs, "a folder"), outputs);
+      expect(lstatSync(outputs).isDirectory()).toBe(true);
+    });
+
+    test.skipIf(process.platform === "win32")("a pipe", async () => {
+      const inputs = await inputsOf("for-pipe", int32("input_ids", 1, [1]));
+      const outputs = join(folder, "a-pipe");
+      execFileSync("mkfifo", [outputs]);
+      await attempt(inputs, 1, refused(outputs, "no regular file"), outputs);
+      expect(lstatSync(outputs).isFIFO()).toBe(true);
+    });
+
+    test("the inputs, by another name too", async () => {
+      const inputs = await inputsOf("for-itself", int32("input_ids", 1, [1]));
+      const before = readFileSync(inputs);
+      const link = join(folder, "link.safetensors");
+      symlinkSync(inputs, link);
+      for (const outputs of [inputs, link]) await attempt(inputs, 1, refused(outputs, "the file of --inputs"), outputs);
+      expect(readFileSync(inputs)).toEqual(before);
+      expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    });
+
+    test("a file of the model, also where it is a link to elsewhere", async () => {
+      const inputs = await inputsOf("for-model", int32("input_ids", 1, [1]));
+      const copy = join(folder, "model");
+      cpSync(model, copy, { recursive: true });
+      const linked = join(copy, "linked.bin");
+      symlinkSync(await inputsOf("blob", int32("input_ids", 1, [1])), linked);
+      const weights = join(copy, "model.safetensors");
+      const before = readFileSync(weights);
+      for (const outputs of [weights, linked]) {
+        const args = ["--model", copy, "--inputs", inputs, "--outputs", outputs];
+        await fails(1, refused(outputs, "a file of the model"), "forward", ...args);
+      }
+      expect(readFileSync(weights)).toEqual(before);
+      expect(lstatSync(linked).isSymbolicLink()).toBe(true);
+    });
   });
 
   test("files that are not named", () =>
