@@ -30,6 +30,11 @@ export class InputError extends MixtapeError {
   static override readonly brand: string = "InputError";
 }
 
+/** Standard output cannot be written. */
+export class OutputError extends MixtapeError {
+  static override readonly brand: string = "OutputError";
+}
+
 /** Ctrl-C came before there was anything to show. */
 export class InterruptedError extends Error {
   constructor() {

@@ -3,10 +3,10 @@
 import { CommanderError } from "commander";
 import { exitCodeOf, explain } from "./failure.js";
 import { makeProgram } from "./program.js";
-import { endQuietlyWithReader } from "./streams.js";
+import { watchOutput } from "./streams.js";
 
 async function main(): Promise<void> {
-  endQuietlyWithReader();
+  watchOutput();
   try {
     await makeProgram((code) => {
       process.exitCode = code;

@@ -1,5 +1,44 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { forTerminal } from "../src/streams.js";
+import { golden, run } from "./command.js";
+
+const PROMPT = ["--model", golden("mixtral/basic"), "--prompt-ids", "5", "--max-new-tokens", "4", "--engine", "wasm"];
+
+test.concurrent("without a reader of standard error, a command does its work and tells how it ended", async () => {
+  const closed = (args: readonly string[]) => run(args, (child) => child.stderr!.destroy());
+  expect(await closed(["generate", ...PROMPT])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^(\d+ ){3}\d+\n$/),
+  });
+  expect(await closed(["generate", "--model", "/no/such/folder", "--prompt-ids", "5"])).toMatchObject({ code: 1 });
+  expect(await closed(["generate", "--prompt-ids", "5"])).toMatchObject({ code: 2 });
+});
+
+test.each([
+  ["generate", PROMPT],
+  ["inspect", PROMPT.slice(0, 2)],
+])("%s: standard output that cannot be written is one message", (command, args) => {
+  const folder = mkdtempSync(join(tmpdir(), "mixtape-streams-"));
+  const file = join(folder, "out");
+  writeFileSync(file, "");
+  // Open for reading alone, so that each write fails.
+  const stdout = openSync(file, "r");
+  const bin = fileURLToPath(new URL("../bin/sample-generate.js", import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [bin, command, ...args], {
+    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, MIXTAPE_DEBUG: undefined },
+    stdio: ["ignore", stdout, "pipe"],
+    encoding: "utf8",
+  });
+  closeSync(stdout);
+  rmSync(folder, { recursive: true });
+  expect(stderr.replace(/^\[5\]\n/, "")).toMatch(/^error: standard output: expected to be written to, got EBADF.*\n$/);
+  expect(status).toBe(1);
+});
 
 test("what a model writes cannot steer the terminal", () => {
   expect(forTerminal("a\tb\nc\r\nd")).toBe("a\tb\nc\nd");
