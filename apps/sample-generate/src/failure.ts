@@ -57,8 +57,13 @@ export function explain(error: unknown, details: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
   const known = error instanceof MixtapeError || error instanceof UsageError;
   // A list leaves the full stop of its sentence on a line of its own.
-  const text = shorten(message.trimEnd()).replace(/\n\. /, "\n");
+  const text = shorten(inFlags(message.trimEnd())).replace(/\n\. /, "\n");
   return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
+}
+
+/** Advice for callers in code, as advice for the command line. */
+function inFlags(message: string): string {
+  return message.replace(/pass ignore: \["([^"]+)"\]/g, "pass --ignore $1");
 }
 
 /** Lists longer than this are cut at the terminal. */

@@ -31,6 +31,13 @@ export function checkOption(): Option {
   return new Option("--check-finite", "look for NaN and infinities in the weights, and name the tensor that has one");
 }
 
+export function ignoreOption(): Option {
+  const add = (key: string, before: readonly string[] = []): string[] => [...before, someText(key)];
+  return new Option("--ignore <key...>", "keys of config.json that do not change what the model computes").argParser(
+    add,
+  );
+}
+
 export function debugOption(): Option {
   return new Option("--debug", "show the stack of an error, and long messages in full (or set MIXTAPE_DEBUG=1)");
 }

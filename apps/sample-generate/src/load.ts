@@ -19,6 +19,7 @@ import { LoadingBar } from "./loading-bar.js";
 export interface LoadFlags {
   readonly model: string;
   readonly engine: EngineName | "auto";
+  readonly ignore?: readonly string[];
   readonly checkFinite?: boolean;
 }
 
@@ -35,7 +36,7 @@ export interface Loaded {
  * @throws {InterruptedError} at Ctrl-C
  */
 export async function load(
-  { model: folder, engine: name, checkFinite }: LoadFlags,
+  { model: folder, engine: name, ignore, checkFinite }: LoadFlags,
   interrupt: Interrupt,
 ): Promise<Loaded> {
   const begin = performance.now();
@@ -44,6 +45,7 @@ export async function load(
   const bar = new LoadingBar();
   try {
     const model = await loadModel(folder, {
+      ignore,
       checkFinite,
       signal: interrupt.signal,
       onProgress: (progress) => bar.show(progress),

@@ -158,6 +158,29 @@ describe.concurrent("what cannot be done ends with 1", () => {
     return generate(1, message, "--model", copy, "--prompt-ids", "5");
   });
 
+  test("keys of the config that nobody knows, until --ignore names them", async () => {
+    const copy = changed("keys", { foo_bar: 1, foo_baz: true });
+    const hint = (key: string) => `If it does not change what the model computes, pass --ignore ${key}`;
+    const inputs = join(golden("mixtral/basic"), "golden.safetensors");
+    const outputs = join(folder, "ignored.safetensors");
+    for (const [command, ...args] of [
+      ["generate", "--prompt-ids", "5", "--max-new-tokens", "1"],
+      ["forward", "--inputs", inputs, "--outputs", outputs],
+      ["inspect"],
+    ] as const) {
+      const all = [command, "--model", copy, "--engine", "cpu", ...args];
+      const both = await run(all);
+      expect(both.code).toBe(1);
+      expect(both.stderr).toContain(hint("foo_bar"));
+      expect(both.stderr).toContain(hint("foo_baz"));
+      const one = await run([...all, "--ignore", "foo_bar"]);
+      expect(one.code).toBe(1);
+      expect(one.stderr).not.toContain("foo_bar");
+      expect(one.stderr).toContain(hint("foo_baz"));
+      expect(await run([...all, "--ignore", "foo_bar", "--ignore", "foo_baz"])).toMatchObject({ code: 0 });
+    }
+  });
+
   test("a config that is no JSON", () => {
     const copy = copyOf(MODEL, "broken");
     writeFileSync(join(copy, "config.json"), "{");

@@ -11,6 +11,7 @@ const colors = colorsFor(process.stdout);
 export interface InspectFlags {
   readonly model: string;
   readonly engine: EngineName | "auto";
+  readonly ignore?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -32,9 +33,9 @@ interface InspectResult extends ModelInspection {
 }
 
 /** Says what a checkpoint is, and whether it fits. */
-export async function inspect({ model, engine, json }: InspectFlags): Promise<void> {
+export async function inspect({ model, engine, ignore, json }: InspectFlags): Promise<void> {
   checkFolder(model);
-  const inspection = await inspectModel(model);
+  const inspection = await inspectModel(model, { ignore });
   const result = { model, ...inspection, engine: fit(inspection, await useEngine(engine)) };
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
 }

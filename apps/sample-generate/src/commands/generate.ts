@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import { DEFAULT_LENGTH, type GenerateFlags } from "../actions/generate-flags.js";
-import { checkOption, debugOption, engineOption, given, modelOption } from "../flags.js";
+import { checkOption, debugOption, engineOption, given, ignoreOption, modelOption } from "../flags.js";
 import { checkPrompt } from "../prompt.js";
 import { ids, integer, number, someText } from "../values.js";
 
@@ -59,6 +59,7 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .option("--ignore-eos", "go on after the token that ends a text")
     .addOption(engineOption())
     .option("--json", "print one JSON object at the end instead of the text")
+    .addOption(ignoreOption())
     .addOption(checkOption())
     .addOption(debugOption())
     .addHelpText("after", EXAMPLES)

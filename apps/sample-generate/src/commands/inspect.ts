@@ -2,7 +2,7 @@
 
 import { Command } from "commander";
 import type { InspectFlags } from "../actions/inspect.js";
-import { debugOption, engineOption, given, modelOption } from "../flags.js";
+import { debugOption, engineOption, given, ignoreOption, modelOption } from "../flags.js";
 
 const EXAMPLES = `
 Examples:
@@ -18,6 +18,7 @@ export function inspectCommand(): Command {
     .addOption(modelOption())
     .addOption(engineOption())
     .option("--json", "print one JSON object")
+    .addOption(ignoreOption())
     .addOption(debugOption())
     .addHelpText("after", EXAMPLES)
     .action(async (flags: Partial<InspectFlags> & Pick<InspectFlags, "engine">) => {
