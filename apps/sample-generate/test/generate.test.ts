@@ -190,7 +190,7 @@ describe.concurrent("for people", () => {
           "^It was",
           "  engine +(wasm|tensorflow) \\(.+\\)",
           "(?:  not used +tensorflow: .+\n)?  experts +sparse",
-          "  prefill +2 tokens, \\d+\\.\\d tokens/s",
+          "  prefill +3 tokens, \\d+\\.\\d tokens/s",
           "  decode +12 tokens, \\d+\\.\\d tokens/s, ended by the limit of its length",
           "  loading +\\d+\\.\\d\\d s",
           "  memory +\\d+\\.\\d [MG]iB at most",
