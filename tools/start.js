@@ -20,11 +20,11 @@ function withDefaults(/** @type {string[]} */ given) {
   const model = has("--model", "--help", "-h") ? [] : ["--model", "models/sample-afmoe"];
   const prompt = has("--prompt", "--prompt-ids", "--chat", "--help", "-h")
     ? []
-    : ["--prompt", "<|modern|>My fellow citizens, tonight"];
+    : ["--prompt", "<|republic|>The condition of the Treasury"];
   // Greedily, a model of this size goes in circles.
   const sampling = has("--temperature", "--seed", "--help", "-h")
     ? []
-    : ["--temperature", "0.7", "--repetition-penalty", "1.1", "--seed", "1"];
+    : ["--temperature", "0.5", "--repetition-penalty", "1.1", "--seed", "2"];
   return ["generate", ...model, ...prompt, ...sampling, ...given];
 }
 
