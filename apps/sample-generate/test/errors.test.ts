@@ -238,16 +238,20 @@ describe.concurrent("what cannot be done ends with 1", () => {
   test("an empty prompt", () =>
     generate(1, "prompt: expected at least one token, got none.", "--model", SAMPLE, "--prompt", "", "--json"));
 
-  test("a prompt longer than the context", () =>
+  test.each([
+    ["with", ["--json"]],
+    ["without", []],
+  ] as const)("a prompt longer than the context, %s --json not shown", (_, flags) =>
     generate(
       1,
       "prompt: expected fewer tokens than the model's context, 128, got 128. Shorten it; the context is max_position_embeddings in config.json.",
       "--model",
       MODEL,
-      "--json",
       "--prompt-ids",
       new Array(128).fill(1).join(),
-    ));
+      ...flags,
+    ),
+  );
 
   test("a token id outside the vocabulary", () =>
     generate(

@@ -49,8 +49,21 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   if (!tokenizer && loaded.model.generationConfig.stopStrings?.length)
     note("without a tokenizer, the model's stop strings cannot be seen");
   const before = expertsRuns();
-  if (!flags.json) showPrompt(promptIds, tokenizer);
-  const written = await write(loaded.model, tokenizer, promptIds, options, interrupt, flags.json ? () => {} : show);
+  let shown = false;
+  const showAfterPrompt = (text: string): void => {
+    // Not before the first token: only then is it known that the model takes the prompt.
+    if (!shown) showPrompt(promptIds, tokenizer);
+    shown = true;
+    show(text);
+  };
+  const written = await write(
+    loaded.model,
+    tokenizer,
+    promptIds,
+    options,
+    interrupt,
+    flags.json ? () => {} : showAfterPrompt,
+  );
   const result = resultOf(flags, loaded, promptIds, written, strategiesSince(before));
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else showSummary(result, loaded);
