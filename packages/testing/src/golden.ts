@@ -40,8 +40,16 @@ export interface GoldenGreedy {
   readonly ids: number[][];
 }
 
-/** The golden checkpoints in a folder: the names of its folders. */
+/**
+ * The golden checkpoints in a folder: the names of its folders.
+ * @throws {Error} where the folder does not exist, saying what writes it
+ */
 export function goldenNames(folder: string): string[] {
+  if (!existsSync(folder))
+    throw new Error(
+      `${folder}: expected a folder of golden checkpoints, got none. ` +
+        "tools/reference/golden_family.py writes it; without Python, give conformance a config instead of goldens.",
+    );
   return readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)

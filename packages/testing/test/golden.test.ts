@@ -42,3 +42,9 @@ test("a checkpoint that is only spelled differently shares the golden files of t
   const fused = await readGolden(join(folder, "basic-fused"));
   expect(fused).toEqual({ ...basic, folder: join(folder, "basic-fused") });
 });
+
+test("a folder that is missing is named, with what writes it", () => {
+  const folder = fixture("models/no-family");
+  expect(() => goldenNames(folder)).toThrow(`${folder}: expected a folder of golden checkpoints, got none. `);
+  expect(() => goldenNames(folder)).toThrow("tools/reference/golden_family.py writes it; without Python");
+});
