@@ -1,4 +1,4 @@
-export type { ConfigOf, DecoderConfig, GenerationConfig } from "@mixtape/config";
+export { ConfigError, type ConfigOf, type DecoderConfig, type GenerationConfig } from "@mixtape/config";
 export { CausalLM, type CausalLMInputs, type CausalLMOutput, CheckpointError, DecoderError } from "@mixtape/decoder";
 export {
   currentEngine,
@@ -9,6 +9,7 @@ export {
   listEngines,
   useEngine,
 } from "@mixtape/engine";
+export { MixtapeError } from "@mixtape/errors";
 export {
   type FinishReason,
   type GeneratedText,
@@ -20,6 +21,7 @@ export {
   type TextOptions,
   type TextPiece,
 } from "@mixtape/generation";
+export { SafetensorsError } from "@mixtape/safetensors";
 export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
 export { familyOf, registeredFamilies, registerFamily } from "./families.js";
 export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
