@@ -63,7 +63,9 @@ export function explain(error: unknown, details: boolean): string {
 
 /** Advice for callers in code, as advice for the command line. */
 function inFlags(message: string): string {
-  return message.replace(/pass ignore: \["([^"]+)"\]/g, "pass --ignore $1");
+  return message
+    .replace(/pass ignore: \["([^"]+)"\]/g, "pass --ignore $1")
+    .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
 }
 
 /** Lists longer than this are cut at the terminal. */

@@ -92,6 +92,9 @@ describe.concurrent("a command line that is wrong ends with 2", () => {
   });
 });
 
+const NAN_LOGITS =
+  "logits of row 0: expected numbers, got NaN for token 0. The weights may be damaged: --check-finite names the tensor.";
+
 describe.concurrent("what cannot be done ends with 1", () => {
   let folder: string;
   beforeAll(() => {
@@ -230,9 +233,23 @@ describe.concurrent("what cannot be done ends with 1", () => {
       ...args,
       "--check-finite",
     );
-    const { code, stderr } = await run(["generate", ...args]);
-    expect(code).toBe(1);
-    expect(stderr).toContain("error: logits of row 0: expected numbers, got NaN for token 0.");
+    await generate(1, NAN_LOGITS, ...args);
+  });
+
+  test("NaN that comes after the first token: the message has a line of its own", async () => {
+    const copy = copyOf(MODEL, "nan-later");
+    const args = ["generate", "--model", copy, "--prompt-ids", "5", "--engine", "cpu"];
+    const token = Number((await run([...args, "--max-new-tokens", "1"])).stdout);
+    const file = join(copy, "model.safetensors");
+    const bytes = readFileSync(file);
+    const headerEnd = 8 + Number(bytes.readBigUInt64LE());
+    const header = JSON.parse(bytes.toString("utf8", 8, headerEnd)) as Record<string, { data_offsets: number[] }>;
+    const [begin] = header["model.embed_tokens.weight"]!.data_offsets;
+    bytes.writeFloatLE(Number.NaN, headerEnd + begin! + token * 32 * 4);
+    writeFileSync(file, bytes);
+    const ended = await run(args);
+    expect(token).not.toBe(5);
+    expect(ended).toEqual({ code: 1, stdout: `${token}`, stderr: `[5]\n\nerror: ${NAN_LOGITS}\n` });
   });
 
   test("an empty prompt", () =>

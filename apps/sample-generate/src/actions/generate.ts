@@ -63,7 +63,11 @@ export async function generate(flags: GenerateFlags): Promise<number> {
     options,
     interrupt,
     flags.json ? () => {} : showAfterPrompt,
-  );
+  ).catch((error: unknown) => {
+    // What is said about it begins on a line of its own.
+    if (shown) process.stderr.write("\n");
+    throw error;
+  });
   const result = resultOf(flags, loaded, promptIds, written, strategiesSince(before));
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else showSummary(result, loaded);
