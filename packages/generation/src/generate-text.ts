@@ -3,12 +3,13 @@ import type { StreamDecoder, Tokenizer } from "@mixtape/tokenizer";
 import { type FinishReason, generateTokens } from "./generate-tokens.js";
 import { GenerationError } from "./generation-error.js";
 import type { GenerationOptions } from "./options.js";
+import { kindOf } from "./prompts.js";
 import { StopStrings } from "./stop-strings.js";
 
 /** Options of text, in addition to those of tokens. */
 export interface TextOptions extends GenerationOptions {
-  /** Strings that end the text. They are no part of it. Default: the model's. */
-  readonly stop?: readonly string[];
+  /** A string, or strings, that end the text. They are no part of it. Default: the model's. */
+  readonly stop?: string | readonly string[];
 }
 
 /** What a model writes from: text, or token ids. */
@@ -59,7 +60,7 @@ async function* streamRows(
   options: TextOptions,
 ): AsyncGenerator<TextPiece, void, undefined> {
   checkVocabulary(model, tokenizer);
-  const stops = options.stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? [];
+  const stops = [options.stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? []].flat();
   const writers = promptIds.map(() => new RowWriter(tokenizer.stream({ skipSpecialTokens: true }), stops));
   const stopWhen = (row: number, newIds: readonly number[]): boolean =>
     writers[row]!.push(newIds.at(-1)!) || (options.stopWhen?.(row, newIds) ?? false);
@@ -111,12 +112,28 @@ export async function generateTexts(
 
 /** The ids of prompts; a text gets the special tokens that the tokenizer adds. */
 function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): (readonly number[])[] {
-  return prompts.map((prompt) => (typeof prompt === "string" ? tokenizer.encode(prompt) : prompt));
+  if (typeof (tokenizer as Partial<Tokenizer> | undefined)?.encode !== "function")
+    throw new GenerationError({
+      where: "tokenizer",
+      expected: "a Tokenizer, between the model and the prompt",
+      got: kindOf(tokenizer),
+      fix: "loadTokenizer reads that of a checkpoint; generateTokens does without",
+    });
+  if (!Array.isArray(prompts)) throw notPrompt(prompts);
+  return prompts.map((prompt: Prompt) => {
+    if (typeof prompt === "string") return tokenizer.encode(prompt);
+    if (!Array.isArray(prompt)) throw notPrompt(prompt);
+    return prompt;
+  });
+}
+
+function notPrompt(prompt: unknown): GenerationError {
+  return new GenerationError({ where: "prompt", expected: "a text, or a list of token ids", got: kindOf(prompt) });
 }
 
 /** One prompt rather than several; an empty list is an empty prompt. */
 function isPrompt(prompts: Prompt | readonly Prompt[]): prompts is Prompt {
-  return typeof prompts === "string" || prompts.every((item) => typeof item === "number");
+  return typeof prompts === "string" || (Array.isArray(prompts) && prompts.every((item) => typeof item === "number"));
 }
 
 /** @throws {GenerationError} where the tokenizer could make ids that the model does not have. */

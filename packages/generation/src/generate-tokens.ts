@@ -3,7 +3,7 @@ import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
 import { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
 import { processorsOf } from "./processors.js";
-import { padPrompts } from "./prompts.js";
+import { checkPrompts, padPrompts } from "./prompts.js";
 import { greedy, type Sampler, seededSampler } from "./sampler.js";
 
 /**
@@ -46,6 +46,7 @@ export async function* generateTokens(
   prompts: readonly (readonly number[])[],
   options: GenerationOptions = {},
 ): AsyncGenerator<GeneratedToken, void, undefined> {
+  checkPrompts(prompts);
   const { signal } = options;
   const settings = resolveOptions({ ...options, defaults: options.defaults ?? model.generationConfig }, model.config);
   const processors = processorsOf(settings);

@@ -42,3 +42,22 @@ export function padPrompts(prompts: readonly (readonly number[])[], config: Deco
 export function contextLimit({ maxPositionEmbeddings, ropeParameters }: DecoderConfig): number {
   return ropeParameters.ropeType === "dynamic" ? Infinity : maxPositionEmbeddings;
 }
+
+/** @throws {GenerationError} where prompts are something else than a list of lists of ids, which JavaScript lets pass. */
+export function checkPrompts(prompts: unknown): void {
+  if (Array.isArray(prompts) && prompts.every(Array.isArray)) return;
+  throw new GenerationError({
+    where: "prompts",
+    expected: "a list of prompts, each a list of ids",
+    got: Array.isArray(prompts)
+      ? `a list with ${kindOf(prompts.find((one) => !Array.isArray(one)))} in it`
+      : kindOf(prompts),
+    fix: "A single prompt goes into a list too: [[1, 2, 3]]. Text goes to generateText or streamText",
+  });
+}
+
+/** What to call a value in an error. */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return `${value}`;
+  return typeof value === "number" ? `the number ${value}` : `a value of type ${typeof value}`;
+}

@@ -113,3 +113,32 @@ test("characters that take several tokens come when they are complete", async ()
     [4, "x"],
   ]);
 });
+
+describe("what JavaScript lets pass is refused by name", () => {
+  const { model } = writerOf("lemon", 2);
+
+  test.each([
+    [5, "the number 5"],
+    [undefined, "undefined"],
+    [{}, "a value of type object"],
+  ])("%s as a prompt", async (prompt, got) => {
+    const message = `prompt: expected a text, or a list of token ids, got ${got}.`;
+    await expect(generateText(model, tokenizer, prompt as never)).rejects.toThrow(message);
+    await expect(all(streamText(model, tokenizer, prompt as never))).rejects.toThrow(message);
+    await expect(generateTexts(model, tokenizer, prompt as never)).rejects.toThrow(GenerationError);
+  });
+
+  test("a prompt where the tokenizer belongs", async () => {
+    const message = "tokenizer: expected a Tokenizer, between the model and the prompt, got ";
+    await expect(generateText(model, "go" as never, {} as never)).rejects.toThrow(`${message}a value of type string`);
+    await expect(generateText(model, undefined as never, "go")).rejects.toThrow(`${message}undefined`);
+  });
+});
+
+test("a stop string may be given alone", async () => {
+  const { model } = writerOf("lemon", 2);
+  expect(await generateText(model, tokenizer, "go", { stop: "mo" })).toMatchObject({
+    text: "le",
+    finishReason: "stop",
+  });
+});

@@ -204,3 +204,14 @@ describe("an error for", () => {
     expect(model.lengths).toEqual([]);
   });
 });
+
+test.each([
+  [[1, 2, 3], "a list with the number 1 in it"],
+  [[[1], "go"], "a list with a value of type string in it"],
+  ["go", "a value of type string"],
+  [undefined, "undefined"],
+])("prompts that are no lists of ids: %j", async (prompts, got) => {
+  const wrong = all(generateTokens(sums().model, prompts as never));
+  await expect(wrong).rejects.toThrow(`prompts: expected a list of prompts, each a list of ids, got ${got}.`);
+  await expect(wrong).rejects.toThrow(GenerationError);
+});
