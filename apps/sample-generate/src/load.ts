@@ -61,6 +61,15 @@ export async function load(
 /** The tokenizer of a checkpoint; null for a folder without one where that is allowed. A broken one is always an error. */
 export async function loadTokenizerOf(folder: string, { optional }: { optional: boolean }): Promise<Tokenizer | null> {
   checkFolder(folder);
+  const config = join(folder, "config.json");
+  // A folder without both is no checkpoint at all, and its tokenizer is not what is missing.
+  if (!existsSync(config))
+    throw new InputError({
+      where: config,
+      expected: "a file",
+      got: "none",
+      fix: "A checkpoint in Hugging Face format has config.json beside its safetensors",
+    });
   if (optional && !existsSync(join(folder, "tokenizer.json"))) return null;
   return loadTokenizer(folder);
 }

@@ -132,10 +132,13 @@ describe.concurrent("what cannot be done ends with 1", () => {
     return generate(1, message, "--model", file, "--prompt-ids", "5");
   });
 
-  test("a folder without config", () => {
+  test.each([
+    ["--prompt", "x"],
+    ["--prompt-ids", "5"],
+  ])("a folder without config, given %s", (...prompt) => {
     const config = join(folder, "config.json");
     const message = `${config}: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors.`;
-    return generate(1, message, "--model", folder, "--prompt-ids", "5");
+    return generate(1, message, "--model", folder, ...prompt);
   });
 
   test("a folder without weights", () => {
