@@ -47,9 +47,9 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     }
   }
 
-  /** An empty cache for this model. Dispose it. */
+  /** An empty cache for this model; an engine may keep it in the dtype of the embeddings' checkpoint. Dispose it. */
   createCache(): KVCache {
-    return new KVCache(this.#windows());
+    return new KVCache(this.#windows(), { dtype: this.embedTokens.weight.dtype });
   }
 
   /** Makes a layer. Called by the constructor: it must not read `this`. */

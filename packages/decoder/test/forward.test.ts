@@ -1,3 +1,4 @@
+import { registerStorage, storageOf, TensorSlots } from "@mixtape/ops";
 import type { Rank, Tensor3D } from "@tensorflow/tfjs-core";
 import { tensor3d, tidy, zeros } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
@@ -211,4 +212,31 @@ test("the types allow ids or embeddings, never both and never neither", () => {
   expectTypeOf<{ inputIds: number[][] } & Embeds>().not.toExtend<ModelInputs>();
   expectTypeOf<{ attentionMask: number[][] }>().not.toExtend<ModelInputs>();
   expectTypeOf<{ inputIds: number[][] } & Embeds>().not.toExtend<CausalLMInputs>();
+});
+
+test("the engine that keeps a cache is told the dtype of the checkpoint", async () => {
+  const storage = storageOf("cpu");
+  const asked: unknown[] = [];
+  registerStorage("cpu", {
+    description: "of a test",
+    place: (view, role) => storage.place(view, role),
+    bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
+    slots: (options) => {
+      asked.push(options);
+      return new TensorSlots();
+    },
+  });
+  try {
+    const rounded = await tiny();
+    await rounded.initialize({ dtype: "BF16" });
+    for (const one of [model, rounded]) {
+      const cache = one.createCache();
+      tidy(() => one.forward({ inputIds: [[1, 2]], cache }));
+      cache.dispose();
+    }
+    rounded.dispose();
+  } finally {
+    registerStorage("cpu", storage);
+  }
+  expect(asked).toEqual([{ dtype: "F32" }, { dtype: "F32" }, { dtype: "BF16" }, { dtype: "BF16" }]);
 });

@@ -1,25 +1,26 @@
-import { concat, dispose, gather, keep, slice, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { createSlots, type KeyValues, type Slots, type SlotsOptions, slotsToAppendTo } from "@mixtape/ops";
+import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
-
-/** Keys and values of one layer, `[B, G, S, D]` each. */
-type Stored = { readonly keys: Tensor4D; readonly values: Tensor4D };
 
 /**
  * The keys and values of tokens that a model has seen, so that the next token costs one step and not the whole text.
  *
  * Layers without a window keep everything. Those with one keep the tokens that were added last and the `window − 1` before
- * them: all that the next token can see of the past, also after the last addition is taken back with `crop`. The cache owns
- * its tensors: dispose it.
+ * them: all that the next token can see of the past, also after the last addition is taken back with `crop`. The engine in
+ * use when a layer gets its first tokens says how they are kept. The cache owns that storage: dispose it.
  */
 export class KVCache {
   /** For each layer its window in tokens, or null where it sees everything. */
   readonly windows: readonly (number | null)[];
-  readonly #stored: (Stored | undefined)[];
+  readonly #options: SlotsOptions;
+  readonly #slots: (Slots | undefined)[];
   readonly #seen: number[];
 
-  constructor(windows: readonly (number | null)[]) {
+  /** @param options.dtype of the model's checkpoint: an engine may keep keys and values in it; float32 where absent. */
+  constructor(windows: readonly (number | null)[], options: SlotsOptions = {}) {
     this.windows = windows;
-    this.#stored = windows.map(() => undefined);
+    this.#options = options;
+    this.#slots = windows.map(() => undefined);
     this.#seen = windows.map(() => 0);
   }
 
@@ -30,32 +31,31 @@ export class KVCache {
 
   /** How many tokens of the past the next token of layer `layer` attends to. */
   heldBy(layer: number): number {
-    return Math.min(this.#slots(layer), this.#mostHeld(layer));
+    return Math.min(this.#lengthOf(layer), this.#mostHeld(layer));
   }
 
   /**
-   * Adds the keys and values of new tokens to a layer. Inside `tf.tidy`, as in a forward pass; the cache keeps what it needs.
+   * Adds the keys and values of new tokens to a layer.
    * @param keys `[B, G, L, D]` @param values `[B, G, L, D]`
-   * @returns what the new tokens attend with: those that the layer held, then the new, `[B, G, held + L, D]`
+   * @returns what the new tokens attend with: those that the layer held, then the new, `[B, G, held + L, D]`. They belong to
+   *   the cache, and are valid until it changes.
    * @throws {LayersError} where the batch differs from the cache's.
    */
-  append(layer: number, keys: Tensor4D, values: Tensor4D): Stored {
-    const stored = this.#stored[layer];
-    if (stored && stored.keys.shape[0] !== keys.shape[0])
+  append(layer: number, keys: Tensor4D, values: Tensor4D): KeyValues {
+    const past = this.#slots[layer];
+    if (past && past.length > 0 && past.rows !== keys.shape[0])
       throw new LayersError({
         where: "KVCache",
-        expected: `${stored.keys.shape[0]} rows, as in the cache`,
+        expected: `${past.rows} rows, as in the cache`,
         got: `${keys.shape[0]}`,
         fix: "Use one cache per batch",
       });
-    const held = this.heldBy(layer);
-    const join = (past: Tensor4D, added: Tensor4D): Tensor4D => concat([lastSlots(past, held), added], 2);
-    const all =
-      stored && held > 0
-        ? tidy(() => ({ keys: join(stored.keys, keys), values: join(stored.values, values) }))
-        : { keys, values };
-    this.#store(layer, all, this.#seen[layer]! + keys.shape[2]);
-    return all;
+    const slots = past ? slotsToAppendTo(past) : createSlots(this.#options);
+    this.#slots[layer] = slots;
+    slots.dropFirst(slots.length - this.heldBy(layer));
+    slots.append({ keys, values });
+    this.#seen[layer]! += keys.shape[2];
+    return slots.view();
   }
 
   /**
@@ -71,68 +71,43 @@ export class KVCache {
         got: `${length}`,
         fix: "A sliding layer no longer holds what the tokens before would need; start a new cache",
       });
-    for (const [layer, stored] of this.#stored.entries()) {
+    for (const [layer, slots] of this.#slots.entries()) {
       const excess = this.#seen[layer]! - length;
       if (excess <= 0) continue;
-      const left = this.#slots(layer) - excess;
-      this.#store(layer, stored && left > 0 ? mapStored(stored, (t) => firstSlots(t, left)) : undefined, length);
+      slots?.crop(Math.max(0, slots.length - excess));
+      this.#seen[layer] = length;
     }
   }
 
   /** Makes row `i` of the cache what row `rows[i]` was, as beam search does. */
   reorder(rows: readonly number[]): void {
-    const order = tensor1d([...rows], "int32");
-    for (const [layer, stored] of this.#stored.entries())
-      if (stored)
-        this.#store(
-          layer,
-          mapStored(stored, (t) => gather(t, order)),
-          this.#seen[layer]!,
-        );
-    order.dispose();
+    for (const slots of this.#slots) slots?.reorder(rows);
   }
 
-  /** Frees all tensors; the cache is empty and can be used again. */
+  /** Frees all storage; the cache is empty and can be used again. */
   dispose(): void {
-    for (const layer of this.windows.keys()) this.#store(layer, undefined, 0);
+    for (const [layer, slots] of this.#slots.entries()) {
+      slots?.dispose();
+      this.#slots[layer] = undefined;
+      this.#seen[layer] = 0;
+    }
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #store(layer: number, all: Stored | undefined, seen: number): void {
-    const past = this.#stored[layer];
-    this.#stored[layer] = all && mapStored(all, keep);
-    this.#seen[layer] = seen;
-    if (past) dispose([past.keys, past.values]);
-  }
-
-  #slots(layer: number): number {
-    return this.#stored[layer]?.keys.shape[2] ?? 0;
+  #lengthOf(layer: number): number {
+    return this.#slots[layer]?.length ?? 0;
   }
 
   /** How many tokens must stay when a layer is cropped, so that it holds all that the next token sees. */
   #fewestLeft(layer: number): number {
-    const slid = this.#seen[layer]! - this.#slots(layer);
+    const slid = this.#seen[layer]! - this.#lengthOf(layer);
     return slid === 0 ? 0 : slid + this.#mostHeld(layer);
   }
 
   #mostHeld(layer: number): number {
     return (this.windows[layer] ?? Infinity) - 1;
   }
-}
-
-function mapStored({ keys, values }: Stored, f: (tensor: Tensor4D) => Tensor4D): Stored {
-  return { keys: f(keys), values: f(values) };
-}
-
-function firstSlots(tensor: Tensor4D, n: number): Tensor4D {
-  return slice(tensor, [0, 0, 0, 0], [-1, -1, n, -1]);
-}
-
-/** The last `n` slots; the tensor itself where it has no more. */
-function lastSlots(tensor: Tensor4D, n: number): Tensor4D {
-  const held = tensor.shape[2];
-  return held <= n ? tensor : slice(tensor, [0, 0, held - n, 0], [-1, -1, n, -1]);
 }

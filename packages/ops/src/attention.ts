@@ -24,7 +24,7 @@ export interface AttentionAttributes {
   readonly mask: AttentionMask;
 }
 
-type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D };
+export type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D };
 
 const run = defineOp({
   kernel: "MixtapeAttention",

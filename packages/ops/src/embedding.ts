@@ -2,9 +2,12 @@ import { gather, reshape, type Tensor1D, type Tensor2D, transpose } from "@tenso
 import { defineOp } from "./op.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
+export type EmbeddingInputs = { ids: Tensor1D; weight: Tensor2D };
+export type EmbeddingAttributes = { transposed: boolean };
+
 const run = defineOp({
   kernel: "MixtapeEmbedding",
-  compose: ({ ids, weight }: { ids: Tensor1D; weight: Tensor2D }, { transposed }: { transposed: boolean }) => {
+  compose: ({ ids, weight }: EmbeddingInputs, { transposed }: EmbeddingAttributes) => {
     if (!transposed) return gather(weight, ids) as Tensor2D;
     // A table that is tied to the head lies as the head multiplies by it; its rows are columns there.
     const columns = gather(weight, ids, 1) as Tensor2D;

@@ -4,10 +4,12 @@ import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
+export type GateInputs = { gate: Tensor; up: Tensor };
+export type GateAttributes = { activation: Activation };
+
 const runGate = defineOp({
   kernel: "MixtapeGate",
-  compose: ({ gate, up }: { gate: Tensor; up: Tensor }, { activation }: { activation: Activation }) =>
-    mul(activate(gate, activation), up),
+  compose: ({ gate, up }: GateInputs, { activation }: GateAttributes) => mul(activate(gate, activation), up),
 });
 
 /**
@@ -36,12 +38,12 @@ export interface GatedMlpWeights {
   readonly down: Weight;
 }
 
-type MlpInputs = { x: Tensor; gate: Tensor2D; up: Tensor2D; down: Tensor2D };
-type MlpAttributes = { activation: Activation; transposed: boolean };
+export type GatedMlpInputs = { x: Tensor; gate: Tensor2D; up: Tensor2D; down: Tensor2D };
+export type GatedMlpAttributes = { activation: Activation; transposed: boolean };
 
 const run = defineOp({
   kernel: "MixtapeGatedMlp",
-  compose: ({ x, gate: g, up, down }: MlpInputs, { activation, transposed }: MlpAttributes) => {
+  compose: ({ x, gate: g, up, down }: GatedMlpInputs, { activation, transposed }: GatedMlpAttributes) => {
     const rows = (x.rank === 2 ? x : reshape(x, [-1, x.shape.at(-1)!])) as Tensor2D;
     const times = (a: Tensor2D, w: Tensor2D): Tensor2D => matMul(a, w, false, !transposed);
     const product = times(gate(times(rows, g), times(rows, up), activation), down);

@@ -12,6 +12,7 @@ export { OpsError } from "./errors.js";
 export { experts } from "./experts/experts.js";
 export type { Routed } from "./experts/routed.js";
 export { chooseStrategy, type ExpertsStrategy, expertsRuns } from "./experts/strategy.js";
+export { FUSED_KERNELS, type FusedKernel, type FusedKernelName, type FusedKernels } from "./fused-kernels.js";
 export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
 export { linear } from "./linear.js";
@@ -19,6 +20,9 @@ export { oneHot } from "./one-hot.js";
 export { defineOp, gradientsOf, hasKernel, type OpContract, type OpInputs, untaped } from "./op.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";
+export { createSlots, slotsToAppendTo } from "./slots/create-slots.js";
+export { checkAppended, type KeyValues, type Slots, type SlotsOptions } from "./slots/slots.js";
+export { TensorSlots } from "./slots/tensor-slots.js";
 export {
   encodeWeight,
   FloatStorage,

@@ -3,6 +3,9 @@ import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
+export type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
+export type LinearAttributes = { transposed: boolean };
+
 const run = defineOp({
   kernel: "MixtapeLinear",
   compose: ({ x, weight, bias }: LinearInputs, { transposed }: LinearAttributes) => {
@@ -14,9 +17,6 @@ const run = defineOp({
     return x.rank === 2 ? sum : reshape(sum, [...x.shape.slice(0, -1), sum.shape[1]]);
   },
 });
-
-type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
-type LinearAttributes = { transposed: boolean };
 
 /**
  * A linear map of the last axis: `x·Wᵀ + b`.

@@ -32,7 +32,7 @@ export function hasKernel(kernel: string): boolean {
 }
 
 /** Whether tfjs records operations for a gradient right now. */
-function isRecording(): boolean {
+export function isRecording(): boolean {
   const { gradientDepth, kernelDepth } = engine().state;
   return gradientDepth > 0 && kernelDepth === 0;
 }

@@ -2,9 +2,12 @@ import { add, mean, mul, rsqrt, square, type Tensor, type Tensor1D } from "@tens
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
 
+export type RmsNormInputs = { x: Tensor; scale: Tensor1D };
+export type RmsNormAttributes = { eps: number };
+
 const run = defineOp({
   kernel: "MixtapeRmsNorm",
-  compose: ({ x, scale }: { x: Tensor; scale: Tensor1D }, { eps }: { eps: number }) =>
+  compose: ({ x, scale }: RmsNormInputs, { eps }: RmsNormAttributes) =>
     mul(mul(x, rsqrt(add(mean(square(x), -1, true), eps))), scale),
 });
 

@@ -10,9 +10,11 @@ export interface RotaryTables {
   readonly sin: Tensor3D;
 }
 
+export type RotaryInputs = { x: Tensor4D; cos: Tensor3D; sin: Tensor3D };
+
 const run = defineOp({
   kernel: "MixtapeRotary",
-  compose: ({ x, cos, sin }: { x: Tensor4D; cos: Tensor3D; sin: Tensor3D }) => {
+  compose: ({ x, cos, sin }: RotaryInputs) => {
     const [b, h, l, width] = x.shape;
     const d = cos.shape[2];
     const turned = d === width ? x : slice(x, [0, 0, 0, 0], [b, h, l, d]);

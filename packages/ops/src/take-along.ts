@@ -3,9 +3,11 @@ import { OpsError } from "./errors.js";
 import { oneHot } from "./one-hot.js";
 import { defineOp } from "./op.js";
 
+export type TakeAlongInputs = { x: Tensor2D; indices: Tensor2D };
+
 const run = defineOp({
   kernel: "MixtapeTakeAlong",
-  compose: ({ x, indices }: { x: Tensor2D; indices: Tensor2D }) => {
+  compose: ({ x, indices }: TakeAlongInputs) => {
     const [t, e] = x.shape;
     const [, k] = indices.shape;
     const choice = oneHot(indices, e) as Tensor3D;

@@ -2,9 +2,12 @@ import { type Tensor2D, topk } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { defineOp, untaped } from "./op.js";
 
+export type TopKIndicesInputs = { scores: Tensor2D };
+export type TopKIndicesAttributes = { k: number };
+
 const run = defineOp({
   kernel: "MixtapeTopKIndices",
-  compose: ({ scores }: { scores: Tensor2D }, { k }: { k: number }) => {
+  compose: ({ scores }: TopKIndicesInputs, { k }: TopKIndicesAttributes) => {
     const { values, indices } = topk(scores, k);
     values.dispose();
     return indices as Tensor2D;

@@ -18,6 +18,7 @@ import {
   type Activation,
   AttentionMask,
   attention,
+  FUSED_KERNELS,
   gate,
   gatedMlp,
   linear,
@@ -59,7 +60,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
 
   test("there are these", () => {
     const without = ["MixtapeEmbedding", "MixtapeExperts"];
-    const expected = CONTRACTS.map(({ kernel }) => kernel).filter((kernel) => !without.includes(kernel));
+    const expected = FUSED_KERNELS.filter((kernel) => !without.includes(kernel));
     expect(fusedKernels()).toEqual(expected.sort());
   });
 
@@ -287,6 +288,10 @@ describe("where memory moves, as wasm's does when it grows", () => {
     const out = kernel.run(host, inputs, { numSegments: 2 });
     expect([...host.floats(out)]).toEqual([0, 0, 4, 6]);
   });
+});
+
+test("the list of fused kernels is that of the contracts", () => {
+  expect([...FUSED_KERNELS].sort()).toEqual(CONTRACTS.map(({ kernel }) => kernel).sort());
 });
 
 test("an engine that they are not for gets none", () => {

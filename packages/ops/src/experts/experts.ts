@@ -10,7 +10,7 @@ import type { Routed } from "./routed.js";
 import { sparse } from "./sparse.js";
 import { chooseStrategy, countRun, EXPERTS_KERNEL, type ExpertsStrategy } from "./strategy.js";
 
-type ExpertsInputs = {
+export type ExpertsInputs = {
   x: Tensor2D;
   indices: Tensor2D;
   weights: Tensor2D;
@@ -18,7 +18,7 @@ type ExpertsInputs = {
   up: Tensor3D;
   down: Tensor3D;
 };
-type ExpertsAttributes = { activation: Activation; transposed: boolean };
+export type ExpertsAttributes = { activation: Activation; transposed: boolean };
 
 const fused = defineOp({
   kernel: EXPERTS_KERNEL,

@@ -1,0 +1,54 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { AttentionAttributes, AttentionInputs } from "./attention.js";
+import type { EmbeddingAttributes, EmbeddingInputs } from "./embedding.js";
+import type { ExpertsAttributes, ExpertsInputs } from "./experts/experts.js";
+import type { GateAttributes, GatedMlpAttributes, GatedMlpInputs, GateInputs } from "./gated-mlp.js";
+import type { LinearAttributes, LinearInputs } from "./linear.js";
+import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
+import type { RotaryInputs } from "./rotary.js";
+import type { TakeAlongInputs } from "./take-along.js";
+import type { TopKIndicesAttributes, TopKIndicesInputs } from "./top-k-indices.js";
+
+/** What an engine's kernel is called with, as tfjs has it: `TensorInfo` where the op has a tensor. */
+export interface FusedKernel<I extends object, A extends object> {
+  readonly inputs: { readonly [name in keyof I]: undefined extends I[name] ? TensorInfo | undefined : TensorInfo };
+  readonly attrs: A;
+}
+
+type NoAttributes = Record<never, never>;
+
+/**
+ * The fused kernels that the ops of this package ask an engine for, each with its inputs and attributes. What a kernel has to
+ * give is defined by the composition of its op.
+ */
+export interface FusedKernels {
+  readonly MixtapeLinear: FusedKernel<LinearInputs, LinearAttributes>;
+  readonly MixtapeEmbedding: FusedKernel<EmbeddingInputs, EmbeddingAttributes>;
+  readonly MixtapeRmsNorm: FusedKernel<RmsNormInputs, RmsNormAttributes>;
+  readonly MixtapeRotary: FusedKernel<RotaryInputs, NoAttributes>;
+  readonly MixtapeAttention: FusedKernel<AttentionInputs, AttentionAttributes>;
+  readonly MixtapeGate: FusedKernel<GateInputs, GateAttributes>;
+  readonly MixtapeGatedMlp: FusedKernel<GatedMlpInputs, GatedMlpAttributes>;
+  readonly MixtapeExperts: FusedKernel<ExpertsInputs, ExpertsAttributes>;
+  readonly MixtapeTopKIndices: FusedKernel<TopKIndicesInputs, TopKIndicesAttributes>;
+  readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
+}
+
+/** The name of a fused kernel. */
+export type FusedKernelName = keyof FusedKernels;
+
+const NAMES: Readonly<Record<FusedKernelName, true>> = {
+  MixtapeLinear: true,
+  MixtapeEmbedding: true,
+  MixtapeRmsNorm: true,
+  MixtapeRotary: true,
+  MixtapeAttention: true,
+  MixtapeGate: true,
+  MixtapeGatedMlp: true,
+  MixtapeExperts: true,
+  MixtapeTopKIndices: true,
+  MixtapeTakeAlong: true,
+};
+
+/** The names of all {@link FusedKernels}: what an engine can offer. */
+export const FUSED_KERNELS = Object.keys(NAMES) as readonly FusedKernelName[];
