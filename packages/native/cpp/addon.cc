@@ -1,0 +1,20 @@
+// The addon: every function that JavaScript can call, from bind/.
+
+#include <napi.h>
+
+#include "bind/environment.h"
+#include "bind/exports.h"
+
+namespace {
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  mixtape::enter_environment(env, exports);
+  mixtape::export_engine(exports);
+  mixtape::export_weights(exports);
+  mixtape::export_products(exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(mixtape, initialize)

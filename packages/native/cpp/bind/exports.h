@@ -1,0 +1,12 @@
+#pragma once
+// Each file of this folder adds its functions to the addon.
+
+#include <napi.h>
+
+namespace mixtape {
+
+void export_engine(Napi::Object exports);
+void export_weights(Napi::Object exports);
+void export_products(Napi::Object exports);
+
+}  // namespace mixtape

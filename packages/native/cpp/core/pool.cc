@@ -1,0 +1,137 @@
+#include "core/pool.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "core/pause.h"
+
+namespace mixtape {
+namespace {
+
+using Work = void (*)(void*, size_t);
+
+/** How often an idle thread looks for work before it sleeps: some 50 µs, longer than JavaScript takes between two kernels. */
+constexpr int kLooks = 2000;
+
+}  // namespace
+
+struct Pool::State {
+  /** Held by whoever's work is under way. */
+  std::mutex busy;
+
+  Work work = nullptr;
+  void* context = nullptr;
+  size_t chunks = 0;
+  std::atomic<size_t> next{0};
+  /** Counts jobs; a worker that sees it change joins. */
+  std::atomic<uint64_t> job{0};
+  std::atomic<int> working{0};
+
+  std::mutex sleep;
+  std::condition_variable wake;
+  std::atomic<int> sleepers{0};
+  std::atomic<bool> stopping{false};
+
+  std::atomic<int> size{1};
+  std::vector<std::thread> threads;
+
+  void take() {
+    for (size_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) work(context, chunk);
+  }
+
+  void loop(uint64_t seen) {
+    for (;;) {
+      for (int look = 0; job.load(std::memory_order_acquire) == seen && look < kLooks; look++) pause();
+      if (job.load(std::memory_order_acquire) == seen) {
+        std::unique_lock<std::mutex> lock(sleep);
+        sleepers.fetch_add(1);
+        wake.wait(lock, [&] { return job.load() != seen || stopping.load(); });
+        sleepers.fetch_sub(1);
+      }
+      if (stopping.load()) return;
+      seen = job.load(std::memory_order_acquire);
+      take();
+      working.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  void start() {
+    const uint64_t seen = job.load();
+    while (static_cast<int>(threads.size()) < size.load() - 1) threads.emplace_back([this, seen] { loop(seen); });
+  }
+
+  void stop() {
+    {
+      std::lock_guard<std::mutex> lock(sleep);
+      stopping.store(true);
+      job.fetch_add(1);
+    }
+    wake.notify_all();
+    for (auto& thread : threads) thread.join();
+    threads.clear();
+    stopping.store(false);
+  }
+};
+
+Pool::Pool() : state_(new State) { state_->size = usable_processors(); }
+
+Pool& Pool::shared() {
+  // Never destroyed: threads of other Node environments may still use it while the process ends.
+  static Pool* const pool = new Pool;
+  return *pool;
+}
+
+int Pool::size() const { return state_->size.load(); }
+
+void Pool::resize(int threads) {
+  std::lock_guard<std::mutex> lock(state_->busy);
+  state_->stop();
+  state_->size = threads;
+}
+
+void Pool::stop() {
+  std::lock_guard<std::mutex> lock(state_->busy);
+  state_->stop();
+}
+
+void Pool::run(size_t chunks, Work work, const void* context) {
+  State& s = *state_;
+  void* const own = const_cast<void*>(context);
+  if (chunks < 2 || s.size.load(std::memory_order_relaxed) == 1 || !s.busy.try_lock()) {
+    for (size_t chunk = 0; chunk < chunks; chunk++) work(own, chunk);
+    return;
+  }
+  std::lock_guard<std::mutex> lock(s.busy, std::adopt_lock);
+  s.start();
+  s.work = work;
+  s.context = own;
+  s.chunks = chunks;
+  s.working.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
+  s.next.store(0, std::memory_order_relaxed);
+  s.job.fetch_add(1);
+  if (s.sleepers.load() > 0) {
+    // Under the lock, so that nobody misses it between a last look and falling asleep.
+    std::lock_guard<std::mutex> sleeping(s.sleep);
+    s.wake.notify_all();
+  }
+  s.take();
+  while (s.working.load(std::memory_order_acquire) > 0) pause();
+}
+
+int usable_processors() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  const unsigned count = std::thread::hardware_concurrency();
+  return count > 0 ? static_cast<int>(count) : 1;
+}
+
+}  // namespace mixtape

@@ -1,0 +1,45 @@
+#pragma once
+// Threads that share the work of one operation.
+
+#include <cstddef>
+#include <memory>
+
+namespace mixtape {
+
+/**
+ * A fixed set of threads, the caller's among them. They take chunks of work in order, one by one, until none is left; idle
+ * ones watch for work for some microseconds, then sleep.
+ *
+ * Any thread may call `run`. While one's work is under way, that of another runs on its own thread alone: nobody waits.
+ */
+class Pool {
+ public:
+  /** The one pool of the process. */
+  static Pool& shared();
+
+  /** How many threads work, the caller's included. */
+  int size() const;
+  /** @param threads at least 1 */
+  void resize(int threads);
+
+  /** Runs `work(chunk)` for every chunk below `chunks`, each once. `work` must not throw. */
+  template <class Work>
+  void run(size_t chunks, Work&& work) {
+    run(chunks, [](void* context, size_t chunk) { (*static_cast<Work*>(context))(chunk); }, &work);
+  }
+
+  /** Ends all threads but the caller's. They come back with the next `run`. */
+  void stop();
+
+ private:
+  struct State;
+  Pool();
+  ~Pool() = delete;
+  void run(size_t chunks, void (*work)(void*, size_t), const void* context);
+  State* state_;
+};
+
+/** How many processors this process may use. */
+int usable_processors();
+
+}  // namespace mixtape

@@ -1,0 +1,33 @@
+#pragma once
+// What every part of the engine speaks of. No standard templates here: kernels that are compiled for one instruction set
+// include this file, and an inline function of theirs must never be linked into code that runs elsewhere.
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace mixtape {
+
+/** How numbers of a weight lie in memory. A storage format is one file in formats/. */
+enum class Dtype : uint8_t { float32, bfloat16, float16 };
+constexpr int kDtypes = 3;
+
+constexpr size_t bytes_per_element(Dtype dtype) { return dtype == Dtype::float32 ? 4 : 2; }
+
+/** Rows of a matrix [rows, columns] that lie behind one another. `data` has the alignment of an element, no more. */
+struct Matrix {
+  Dtype dtype;
+  const uint8_t* data;
+  size_t rows;
+  size_t columns;
+
+  size_t row_bytes() const { return columns * bytes_per_element(dtype); }
+  const uint8_t* row(size_t i) const { return data + i * row_bytes(); }
+  Matrix slice(size_t from, size_t to) const { return {dtype, row(from), to - from, columns}; }
+};
+
+/** Whether activations are rounded to bfloat16 before they meet weights that are. */
+enum class Precision : uint8_t { bfloat16, float32 };
+
+enum class Activation : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid };
+
+}  // namespace mixtape

@@ -1,0 +1,23 @@
+#pragma once
+// A weight in its storage format, where it lies.
+
+#include <memory>
+#include <vector>
+
+#include "core/types.h"
+
+namespace mixtape {
+
+/** One or more matrices of one shape and format: a vector counts as a single row, a stack of experts as one matrix each. */
+struct Weight {
+  Dtype dtype;
+  size_t rows;
+  size_t columns;
+  std::vector<const uint8_t*> parts;
+  /** What keeps the parts' memory: mappings of files, or blocks of our own. */
+  std::vector<std::shared_ptr<const void>> owners;
+
+  Matrix matrix(size_t part) const { return {dtype, parts[part], rows, columns}; }
+};
+
+}  // namespace mixtape

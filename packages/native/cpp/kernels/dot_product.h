@@ -1,0 +1,138 @@
+#pragma once
+// Products as rows times tokens, each a dot product along the width: no weight is moved before it is used, and any format
+// serves that can be loaded. Fastest for few tokens, where reading the weights is all the work.
+
+#include <string.h>
+
+#include "formats/formats.h"
+#include "kernels/table.h"
+
+namespace mixtape {
+namespace {
+
+/** Multiplies weights of a format by float32 activations. */
+template <class S, class Format> struct FloatTerms {
+  using Weight = typename Format::Element;
+  using Input = float;
+  using Vector = typename S::F;
+  static constexpr size_t kStep = S::N;
+  static Vector weights(const Weight* p) { return Format::template load<S>(p); }
+  static Vector some_weights(const Weight* p, size_t count) { return load_some<S, Format>(p, count); }
+  static Vector inputs(const Input* p) { return S::load(p); }
+  static typename S::F multiply(typename S::F acc, Vector w, Vector x) { return S::fma(w, x, acc); }
+  static void pack(const float* x, size_t width, Input* packed) { memcpy(packed, x, width * sizeof *x); }
+};
+
+/** Multiplies bfloat16 weights by activations rounded to bfloat16, in pairs. */
+template <class S> struct Bfloat16Terms {
+  using Weight = uint16_t;
+  using Input = uint16_t;
+  using Vector = typename S::B;
+  static constexpr size_t kStep = 2 * S::N;
+  static Vector weights(const Weight* p) { return S::load_pairs(p); }
+  static Vector some_weights(const Weight* p, size_t count) {
+    Weight block[kStep] = {};
+    memcpy(block, p, count * sizeof *p);
+    return S::load_pairs(block);
+  }
+  static Vector inputs(const Input* p) { return S::load_pairs(p); }
+  static typename S::F multiply(typename S::F acc, Vector w, Vector x) { return S::dot_pairs(acc, w, x); }
+  static void pack(const float* x, size_t width, Input* packed) {
+    size_t k = 0;
+    for (; k + S::N <= width; k += S::N) S::store_bfloat16(packed + k, S::load(x + k));
+    if (k == width) return;
+    uint16_t block[S::N];
+    S::store_bfloat16(block, load_some<S, Float32>(x + k, width - k));
+    memcpy(packed + k, block, (width - k) * sizeof *packed);
+  }
+};
+
+template <class S, class Terms> struct DotProduct {
+  using Weight = typename Terms::Weight;
+  using Input = typename Terms::Input;
+
+  /** Rows of weights, and tokens, whose sums are kept in registers together. */
+  static constexpr int kRows = 4;
+  static constexpr int kTokens = S::N == 8 ? 2 : 6;
+
+  /** Packed tokens lie at multiples of a vector, zeros behind them. */
+  static size_t packed_width(size_t width) { return (width + Terms::kStep - 1) / Terms::kStep * Terms::kStep; }
+  static size_t packed_bytes(size_t tokens, size_t width) { return tokens * packed_width(width) * sizeof(Input); }
+
+  static void pack(const float* x, const int32_t* rows, size_t from, size_t to, size_t, size_t width, uint8_t* packed) {
+    const size_t padded = packed_width(width);
+    for (size_t t = from; t < to; t++) {
+      Input* const out = reinterpret_cast<Input*>(packed) + t * padded;
+      Terms::pack(x + (rows ? static_cast<size_t>(rows[t]) : t) * width, width, out);
+      memset(out + width, 0, (padded - width) * sizeof(Input));
+    }
+  }
+
+  static void multiply(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride) {
+    const size_t padded = packed_width(w.columns);
+    const Input* const x = reinterpret_cast<const Input*>(packed);
+    size_t n = 0;
+    for (; n + kRows <= w.rows; n += kRows) all_tokens<kRows>(w, n, x, padded, tokens, y, stride);
+    for (; n < w.rows; n++) all_tokens<1>(w, n, x, padded, tokens, y, stride);
+  }
+
+ private:
+  template <int R>
+  static void all_tokens(const Matrix& w, size_t n, const Input* x, size_t padded, size_t tokens, float* y, size_t stride) {
+    const Weight* const rows = reinterpret_cast<const Weight*>(w.row(n));
+    size_t t = 0;
+    for (; t + kTokens <= tokens; t += kTokens)
+      block<R, kTokens>(rows, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+    for (; t + 2 <= tokens; t += 2) block<R, 2>(rows, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+    if (t < tokens) block<R, 1>(rows, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+  }
+
+  template <int R, int T>
+  static void block(const Weight* w, size_t width, const Input* x, size_t padded, float* y, size_t stride) {
+    typename S::F acc[R][T];
+    for (int r = 0; r < R; r++)
+      for (int t = 0; t < T; t++) acc[r][t] = S::zero();
+    size_t k = 0;
+    for (; k + Terms::kStep <= width; k += Terms::kStep) {
+      typename Terms::Vector rows[R];
+      for (int r = 0; r < R; r++) rows[r] = Terms::weights(w + r * width + k);
+      for (int t = 0; t < T; t++) {
+        const typename Terms::Vector input = Terms::inputs(x + t * padded + k);
+        for (int r = 0; r < R; r++) acc[r][t] = Terms::multiply(acc[r][t], rows[r], input);
+      }
+    }
+    if (k < width) {
+      for (int r = 0; r < R; r++) {
+        const typename Terms::Vector row = Terms::some_weights(w + r * width + k, width - k);
+        for (int t = 0; t < T; t++) acc[r][t] = Terms::multiply(acc[r][t], row, Terms::inputs(x + t * padded + k));
+      }
+    }
+    for (int t = 0; t < T; t++)
+      for (int r = 0; r < R; r++) y[t * stride + r] = S::sum(acc[r][t]);
+  }
+
+ public:
+  static constexpr Product product = {1, packed_bytes, pack, multiply};
+};
+
+/** The dot product of a format: in bfloat16 pairs where asked for and where the instruction set has them. */
+template <class S, class Format> const Product& dot_product(Precision precision) {
+  if constexpr (S::kBfloat16Product && Format::dtype == Dtype::bfloat16)
+    if (precision == Precision::bfloat16) return DotProduct<S, Bfloat16Terms<S>>::product;
+  (void)precision;
+  return DotProduct<S, FloatTerms<S, Format>>::product;
+}
+
+template <class S> const Product& dot_product(Dtype weights, Precision precision) {
+  switch (weights) {
+    case Dtype::bfloat16:
+      return dot_product<S, Bfloat16>(precision);
+    case Dtype::float16:
+      return dot_product<S, Float16>(precision);
+    default:
+      return dot_product<S, Float32>(precision);
+  }
+}
+
+}  // namespace
+}  // namespace mixtape

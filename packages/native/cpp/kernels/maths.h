@@ -1,0 +1,39 @@
+#pragma once
+// Functions of vectors that no instruction set has.
+
+#include "core/types.h"
+
+namespace mixtape {
+namespace {
+
+/** eˣ, to about 1 ulp: 2ⁿ times a polynomial on |r| ≤ ln 2 / 2 (Cephes). 0 below −87.3; infinity above 88.7; a NaN stays one. */
+template <class S> inline typename S::F exp(typename S::F x) {
+  const auto low = S::set(-87.33654f);
+  const auto high = S::set(88.72283f);
+  const auto inside = S::min(S::max(x, low), high);
+  const auto n = S::round(S::mul(inside, S::set(1.44269504f)));
+  auto r = S::fma(n, S::set(-0.693359375f), inside);
+  r = S::fma(n, S::set(2.12194440e-4f), r);
+  auto p = S::set(1.9875691500e-4f);
+  p = S::fma(p, r, S::set(1.3981999507e-3f));
+  p = S::fma(p, r, S::set(8.3334519073e-3f));
+  p = S::fma(p, r, S::set(4.1665795894e-2f));
+  p = S::fma(p, r, S::set(1.6666665459e-1f));
+  p = S::fma(p, r, S::set(5.0000001201e-1f));
+  p = S::add(S::fma(S::mul(p, r), r, r), S::set(1));
+  // In two steps: 2ⁿ alone may be no number although the product is one.
+  const auto half = S::round(S::mul(n, S::set(0.5f)));
+  auto y = S::scale(S::scale(p, half), S::sub(n, half));
+  y = S::select_less(x, low, S::zero(), y);
+  y = S::select_less(high, x, S::set(__builtin_inff()), y);
+  // What compares with nothing is not a number.
+  const auto is_number = S::select_less(x, S::set(1), S::set(1), S::select_less(S::zero(), x, S::set(1), S::zero()));
+  return S::select_less(is_number, S::set(1), x, y);
+}
+
+template <class S> inline typename S::F sigmoid(typename S::F x) {
+  return S::div(S::set(1), S::add(S::set(1), exp<S>(S::sub(S::zero(), x))));
+}
+
+}  // namespace
+}  // namespace mixtape

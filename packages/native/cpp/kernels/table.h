@@ -1,0 +1,39 @@
+#pragma once
+// What an instruction set offers: functions that work on one thread's share. Who calls them splits the work.
+
+#include "core/types.h"
+
+namespace mixtape {
+
+/**
+ * How weights of one format are multiplied by activations: x is packed once, then rows of weights are multiplied by all of it.
+ */
+struct Product {
+  /** Tokens are packed in groups of so many; a share of the packing starts at a multiple of it. */
+  size_t group;
+  /** Bytes that packed activations take. */
+  size_t (*packed_bytes)(size_t tokens, size_t width);
+  /**
+   * Packs tokens [from, to) of `tokens`.
+   * @param x `[tokens, width]`, or, where `rows` is given, what token t is is row `rows[t]` of it
+   */
+  void (*pack)(const float* x, const int32_t* rows, size_t from, size_t to, size_t tokens, size_t width, uint8_t* packed);
+  /** `y[t · stride + n] = Σ_k x[t, k] · w[n, k]` for all tokens and all rows of `w`. */
+  void (*multiply)(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride);
+};
+
+/** The kernels of one instruction set. */
+struct Kernels {
+  const char* name;
+  /** The fastest product for so many tokens. */
+  const Product& (*product)(Dtype weights, Precision activations, size_t tokens);
+  /** `y[i] = x[i]`, decoded. */
+  void (*decode)(Dtype from, const uint8_t* x, size_t count, float* y);
+  /** Elementwise `y = activation(gate) · up`. */
+  void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
+};
+
+/** The kernels in use: those of the best instruction set here, or of the one that MIXTAPE_NATIVE_ISA names. */
+const Kernels& kernels();
+
+}  // namespace mixtape

@@ -1,0 +1,19 @@
+#pragma once
+// The kernels of one instruction set, from the sources that all share.
+
+#include "kernels/decode.h"
+#include "kernels/dot_product.h"
+#include "kernels/gate.h"
+#include "kernels/table.h"
+
+namespace mixtape {
+namespace {
+
+template <class S> const Product& product_of(Dtype weights, Precision activations, size_t) {
+  return dot_product<S>(weights, activations);
+}
+
+template <class S> constexpr Kernels table_of() { return {S::kName, product_of<S>, decode<S>, gate<S>}; }
+
+}  // namespace
+}  // namespace mixtape

@@ -1,0 +1,91 @@
+/** The compiled half of this package: finding it, and what it offers. */
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { arch, env, platform } from "node:process";
+import { fileURLToPath } from "node:url";
+import { NativeError } from "./errors.js";
+
+/** A weight in its storage format, in memory or in a mapped file. Opaque; freed by `release`. */
+export interface NativeWeight {
+  readonly brand: "NativeWeight";
+}
+
+/** A mapped file. Weights in it keep it alive. */
+export interface NativeFile {
+  readonly brand: "NativeFile";
+}
+
+/** Storage formats, by the number that the addon knows them by. */
+export const DTYPES = { F32: 0, BF16: 1, F16: 2 } as const;
+export type NativeDtype = keyof typeof DTYPES;
+
+/** Activations, by the number that the addon knows them by. */
+export const ACTIVATIONS = { silu: 0, gelu: 1, gelu_pytorch_tanh: 2, relu: 3, sigmoid: 4 } as const;
+
+/** Whether activations are rounded to bfloat16 before they meet bfloat16 weights. */
+export const PRECISIONS = { bfloat16: 0, float32: 1 } as const;
+export type Precision = keyof typeof PRECISIONS;
+
+/** The functions of the addon. Each checks all that it is given, and throws a {@link NativeError}. */
+export interface Addon {
+  onError(make: (where: string, expected: string, got: string) => Error): void;
+  info(): { isa: string; isas: string[]; threads: number; processors: number };
+  setThreads(count: number): void;
+  openFile(path: string): NativeFile;
+  /** `parts[i]` is a matrix `[rows, columns]` at `offsets[i]` of `files[i]`. */
+  mapWeight(dtype: number, rows: number, columns: number, files: NativeFile[], offsets: Float64Array): NativeWeight;
+  copyWeight(dtype: number, rows: number, columns: number, parts: Uint8Array[]): NativeWeight;
+  decodeWeight(out: Float32Array, weight: NativeWeight): void;
+  release(handle: NativeWeight | NativeFile): void;
+  linear(
+    out: Float32Array,
+    x: Float32Array,
+    weight: NativeWeight | Float32Array,
+    bias: Float32Array | null,
+    width: number,
+    precision: number,
+  ): void;
+}
+
+let loaded: Addon | undefined;
+
+/**
+ * Loads the addon: from `MIXTAPE_NATIVE_BINARY` where it is set, else as built here, else from the package of this platform.
+ * @throws {NativeError} naming each place that was tried, and why it did not serve.
+ */
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Addon {
+  const require = createRequire(import.meta.url);
+  const reasons: string[] = [];
+  for (const path of places()) {
+    try {
+      const found = require(path) as Addon;
+      found.onError((where, expected, got) => new NativeError({ where, expected, got }));
+      return found;
+    } catch (error) {
+      reasons.push(`${path}: ${firstLine(error)}`);
+    }
+  }
+  throw new NativeError({
+    where: "@mixtape/native",
+    expected: `a binary for ${platform}-${arch}`,
+    got: reasons.join("; ") || "none",
+    fix: `Install @mixtape/native-${platform}-${arch}, or build it from the repository with a C++ compiler`,
+  });
+}
+
+function places(): string[] {
+  if (env.MIXTAPE_NATIVE_BINARY) return [env.MIXTAPE_NATIVE_BINARY];
+  const name = `${platform}-${arch}`;
+  const built = fileURLToPath(new URL(`native/${name}/mixtape.node`, import.meta.url));
+  return [...(existsSync(built) ? [built] : []), `@mixtape/native-${name}`];
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n", 1)[0]!;
+}

@@ -1,0 +1,97 @@
+import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
+import { type backend_util, type DataStorage, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
+import { PRECISIONS, type Precision } from "./addon.js";
+import { Arrays } from "./arrays.js";
+import { Bucket, type Held, type Numbers } from "./bucket.js";
+
+type DataId = object;
+
+/**
+ * The tfjs backend `native`. Its tensors are arrays, as those of tfjs's cpu backend, whose kernels it takes over where it has
+ * no own; weights and caches are held in forms of their own, which become arrays only where a kernel of tfjs asks.
+ */
+export class NativeBackend extends MathBackendCPU {
+  /** Whether activations are rounded to bfloat16 before they meet bfloat16 weights, as the addon takes it. */
+  get precision(): number {
+    return this.#precision;
+  }
+  #precision: number;
+  readonly #arrays = new Arrays();
+
+  constructor(precision: Precision) {
+    super();
+    this.#precision = PRECISIONS[precision];
+  }
+
+  setPrecision(precision: Precision): void {
+    this.#precision = PRECISIONS[precision];
+  }
+
+  /** What lies behind a tensor. */
+  bucket({ dataId }: Pick<TensorInfo, "dataId">): Bucket {
+    return this.#buckets.get(dataId);
+  }
+
+  /** The float32 numbers of a tensor, for a native kernel to read. */
+  floats(tensor: TensorInfo): Float32Array {
+    return this.bucket(tensor).numbers as Float32Array;
+  }
+
+  /** The int32 numbers of a tensor, for a native kernel to read. */
+  ints(tensor: TensorInfo): Int32Array {
+    return this.bucket(tensor).numbers as Int32Array;
+  }
+
+  /** A new tensor for a native kernel to fill: there is anything in it. */
+  output(shape: readonly number[], dtype: "float32" | "int32" | "bool" = "float32"): TensorInfo {
+    const numbers = this.#arrays.take(dtype, util.sizeFromShape(shape as number[]));
+    return this.#add(Bucket.ofOwn(numbers, dtype), shape, dtype);
+  }
+
+  /** A tensor of values that are kept in another form. */
+  hold(held: Held, shape: readonly number[]): TensorInfo {
+    return this.#add(Bucket.ofHeld(held), shape, "float32");
+  }
+
+  override write(values: backend_util.BackendValues, _shape: number[], dtype: DataType): DataId {
+    return this.#add(Bucket.ofShared(values, dtype), [], dtype).dataId;
+  }
+
+  override move(
+    dataId: DataId,
+    values: backend_util.BackendValues,
+    _shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    this.data.set(dataId, Bucket.ofShared(values, dtype, refCount));
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const bucket = this.#buckets.get(dataId);
+    const isLast = force || bucket.refCount === 1;
+    const done = super.disposeData(dataId, force);
+    if (isLast) {
+      bucket.held?.release();
+      const numbers: Numbers | undefined = bucket.reusable;
+      if (numbers) this.#arrays.give(bucket.dtype as "float32" | "int32" | "bool", numbers);
+    }
+    return done;
+  }
+
+  override dispose(): void {
+    this.#arrays.clear();
+    super.dispose();
+  }
+
+  get #buckets(): DataStorage<Bucket> {
+    return this.data as unknown as DataStorage<Bucket>;
+  }
+
+  #add(bucket: Bucket, shape: readonly number[], dtype: DataType): TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, bucket);
+    return { dataId, shape: shape as number[], dtype };
+  }
+}

@@ -1,0 +1,81 @@
+import type { backend_util, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+
+/** Memory that a native kernel reads and writes directly. */
+export type Numbers = Float32Array | Int32Array | Uint8Array;
+
+/** A tensor's values kept in another form than an array: a compact weight, slots of a cache. */
+export interface Held {
+  /** The values as float32, row-major. Made anew at each call. */
+  decode(): Float32Array;
+  /** Called once, when the last tensor on it is disposed. */
+  release(): void;
+}
+
+/**
+ * What lies behind the tensors of one dataId.
+ *
+ * tfjs's own kernels read `values`, and may keep that array in another tensor or hand it to a user. So an array that was read
+ * there is left to the garbage collector; one that only native kernels saw is used again.
+ */
+export class Bucket {
+  refCount: number;
+  readonly dtype: DataType;
+  complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  #values: backend_util.BackendValues | undefined;
+  readonly #held: Held | undefined;
+  #isShared: boolean;
+
+  private constructor(
+    dtype: DataType,
+    values: backend_util.BackendValues | undefined,
+    held: Held | undefined,
+    isShared: boolean,
+    refCount: number,
+  ) {
+    this.dtype = dtype;
+    this.#values = values;
+    this.#held = held;
+    this.#isShared = isShared;
+    this.refCount = refCount;
+  }
+
+  /** Values that someone else may hold too. */
+  static ofShared(values: backend_util.BackendValues | undefined, dtype: DataType, refCount = 1): Bucket {
+    return new Bucket(dtype, values, undefined, true, refCount);
+  }
+
+  /** Values that nobody but native kernels has seen. */
+  static ofOwn(values: Numbers, dtype: DataType): Bucket {
+    return new Bucket(dtype, values, undefined, false, 1);
+  }
+
+  static ofHeld(held: Held): Bucket {
+    return new Bucket("float32", undefined, held, true, 1);
+  }
+
+  /** For tfjs: whatever the values are, as an array. */
+  get values(): backend_util.BackendValues | undefined {
+    this.#isShared = true;
+    return this.#held ? this.#held.decode() : this.#values;
+  }
+
+  set values(values: backend_util.BackendValues | undefined) {
+    this.#isShared = true;
+    this.#values = values;
+  }
+
+  /** For native kernels: the array, not to be kept. */
+  get numbers(): Numbers {
+    return (this.#held ? this.#held.decode() : this.#values) as Numbers;
+  }
+
+  /** What is kept in another form than an array. */
+  get held(): Held | undefined {
+    return this.#held;
+  }
+
+  /** The array, if nobody else can have it. */
+  get reusable(): Numbers | undefined {
+    return this.#isShared ? undefined : (this.#values as Numbers);
+  }
+}

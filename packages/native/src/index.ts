@@ -1,0 +1,3 @@
+export type { Precision } from "./addon.js";
+export { NativeError } from "./errors.js";
+export { type NativeInfo, type NativeOptions, nativeInfo, registerNative } from "./register.js";

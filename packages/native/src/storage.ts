@@ -1,0 +1,113 @@
+import { OpsError, type Storage, type Weight, type WeightRole, type WeightView } from "@mixtape/ops";
+import { bytesPerElement, type Dtype, fromFloat32, type TensorView, toFloat32 } from "@mixtape/safetensors";
+import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { addon, DTYPES, type NativeDtype, type NativeFile, type NativeWeight } from "./addon.js";
+import type { NativeBackend } from "./backend.js";
+import type { Held } from "./bucket.js";
+import { Files } from "./files.js";
+
+/** A weight that stays in the format of its file, behind a tensor. */
+export class CompactWeight implements Held {
+  readonly native: NativeWeight;
+  readonly #size: number;
+
+  constructor(native: NativeWeight, size: number) {
+    this.native = native;
+    this.#size = size;
+  }
+
+  decode(): Float32Array {
+    const values = new Float32Array(this.#size);
+    addon().decodeWeight(values, this.native);
+    return values;
+  }
+
+  release(): void {
+    addon().release(this.native);
+  }
+}
+
+/** Weights in the format of their file, used where they lie: in the mapped file, or in a copy of its bytes. */
+export class NativeStorage implements Storage {
+  readonly #backend: () => NativeBackend;
+  readonly #mmap: boolean;
+  readonly #files = new Files();
+
+  /** @param mmap whether files are mapped, or read */
+  constructor(backend: () => NativeBackend, { mmap }: { mmap: boolean }) {
+    this.#backend = backend;
+    this.#mmap = mmap;
+  }
+
+  get description(): string {
+    return `as in the file (bfloat16, float16, float32), ${this.#mmap ? "mapped" : "read into memory"}`;
+  }
+
+  async place(view: WeightView, role: WeightRole): Promise<Weight> {
+    const { shape } = view;
+    if (shape.length !== RANKS[role])
+      throw new OpsError({ where: `a ${role}`, expected: `${RANKS[role]} axes`, got: `[${shape}]` });
+    return { role, shape, layout: "plain", parts: [await this.#tensor(view, role)] };
+  }
+
+  bytes(shape: readonly number[], _role: WeightRole, dtype: Dtype): number {
+    const size = shape.reduce((product, n) => product * n, 1);
+    return size * bytesPerElement(isNative(dtype) ? dtype : "F32");
+  }
+
+  async #tensor(view: WeightView, role: WeightRole): Promise<Tensor> {
+    // A few hundred numbers, added and multiplied by kernels that know nothing of formats.
+    if (role === "vector") return tensor(await readFloats(view), [...view.shape]);
+    const [rows = 1, columns = 1] = view.shape.slice(-2);
+    const parts = role === "stack" && !("views" in view) ? partsOf(view) : "views" in view ? view.views : [view];
+    const native = this.#mapped(view.dtype, rows, columns, parts) ?? (await copied(view.dtype, rows, columns, parts));
+    const size = parts.length * rows * columns;
+    const info = this.#backend().hold(new CompactWeight(native, size), view.shape);
+    return engine().makeTensorFromTensorInfo(info);
+  }
+
+  /** The weight where it lies in its files, if it lies in files, in a format that is multiplied as it is, and aligned. */
+  #mapped(dtype: Dtype, rows: number, columns: number, parts: readonly TensorView[]): NativeWeight | undefined {
+    if (!this.#mmap || !isNative(dtype) || rows * columns === 0) return undefined;
+    const size = bytesPerElement(dtype);
+    const files: NativeFile[] = [];
+    const offsets = new Float64Array(parts.length);
+    for (const [i, { location }] of parts.entries()) {
+      if (!location || location.offset % size !== 0) return undefined;
+      files.push(this.#files.open(location.path));
+      offsets[i] = location.offset;
+    }
+    return addon().mapWeight(DTYPES[dtype], rows, columns, files, offsets);
+  }
+}
+
+const RANKS: Readonly<Record<WeightRole, number>> = { vector: 1, matrix: 2, table: 2, stack: 3 };
+
+function isNative(dtype: Dtype): dtype is NativeDtype {
+  return dtype in DTYPES;
+}
+
+function partsOf(view: TensorView): TensorView[] {
+  return Array.from({ length: view.shape[0]! }, (_, i) => view.at(i));
+}
+
+async function readFloats(view: WeightView): Promise<Float32Array> {
+  if ("views" in view)
+    throw new OpsError({ where: `a stack [${view.shape}]`, expected: "the role stack", got: "vector" });
+  return toFloat32(await view.read(), view.dtype);
+}
+
+/** The weight in memory of its own; formats that are not multiplied as they are become float32. */
+async function copied(
+  dtype: Dtype,
+  rows: number,
+  columns: number,
+  parts: readonly TensorView[],
+): Promise<NativeWeight> {
+  const bytes: Uint8Array[] = [];
+  for (const part of parts) {
+    const read = await part.read();
+    bytes.push(isNative(dtype) ? read : fromFloat32(toFloat32(read, dtype), "F32"));
+  }
+  return addon().copyWeight(DTYPES[isNative(dtype) ? dtype : "F32"], rows, columns, bytes);
+}
