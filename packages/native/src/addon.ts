@@ -46,6 +46,22 @@ export interface Addon {
     width: number,
     precision: number,
   ): void;
+  /** Rows as long as the scale. */
+  rmsNorm(out: Float32Array, x: Float32Array, scale: Float32Array, residual: Float32Array | null, eps: number): void;
+  /** `x` `[…, length, width]`, the tables `[…, length, turned]`. */
+  rotary(
+    out: Float32Array,
+    x: Float32Array,
+    cos: Float32Array,
+    sin: Float32Array,
+    length: number,
+    width: number,
+    turned: number,
+  ): void;
+  gate(out: Float32Array, gate: Float32Array, up: Float32Array, activation: number): void;
+  embedding(out: Float32Array, ids: Int32Array, weight: NativeWeight | Float32Array, rows: number): void;
+  topKIndices(out: Int32Array, scores: Float32Array, width: number, k: number): void;
+  takeAlong(out: Float32Array, x: Float32Array, indices: Int32Array, width: number, k: number): void;
 }
 
 let loaded: Addon | undefined;
@@ -82,7 +98,8 @@ function load(): Addon {
 function places(): string[] {
   if (env.MIXTAPE_NATIVE_BINARY) return [env.MIXTAPE_NATIVE_BINARY];
   const name = `${platform}-${arch}`;
-  const built = fileURLToPath(new URL(`native/${name}/mixtape.node`, import.meta.url));
+  // The same from `dist` and from `src`, which tests import.
+  const built = fileURLToPath(new URL(`../dist/native/${name}/mixtape.node`, import.meta.url));
   return [...(existsSync(built) ? [built] : []), `@mixtape/native-${name}`];
 }
 

@@ -43,6 +43,10 @@ export class NativeStorage implements Storage {
     return `as in the file (bfloat16, float16, float32), ${this.#mmap ? "mapped" : "read into memory"}`;
   }
 
+  get mapped(): boolean {
+    return this.#mmap;
+  }
+
   async place(view: WeightView, role: WeightRole): Promise<Weight> {
     const { shape } = view;
     if (shape.length !== RANKS[role])

@@ -26,6 +26,8 @@ test.skipIf(missing !== undefined)("the test-suite that tfjs-core publishes pass
   expect({ status, stderr, stdout }).toEqual({
     status: 0,
     stderr: "",
-    stdout: expect.stringMatching(/^tfjs-core 4\.22\.0 on native, .+: 4225 specs passed, 0 failed, 5 left out, in .+ s\n$/),
+    stdout: expect.stringMatching(
+      /^tfjs-core 4\.22\.0 on native, .+: 4225 specs passed, 0 failed, 5 left out, in .+ s\n$/,
+    ),
   });
 });

@@ -8,6 +8,8 @@ import { logicalTensor, matrixAt, type Weight, type WeightRole, type WeightView 
 export interface Storage {
   /** One line for a person: `"float32, matrices transposed"`. */
   readonly description: string;
+  /** Whether weights stay in their files, mapped: the system reads what is used, and memory is no limit. False where absent. */
+  readonly mapped?: boolean;
   /**
    * Reads a view once and makes it a weight of this engine.
    * @throws {OpsError} where the view has not the rank of the role: 1 for a vector, 2 for a matrix and a table, 3 for a stack.
