@@ -3,12 +3,16 @@
 import type { EngineName } from "@mixtape/mixtape";
 import { Option } from "commander";
 import { UsageError } from "./failure.js";
-import { someText } from "./values.js";
+import { integer, someText } from "./values.js";
 
-const ENGINES = { auto: true, tensorflow: true, webgpu: true, wasm: true, cpu: true } satisfies Record<
-  EngineName | "auto",
-  true
->;
+const ENGINES = {
+  auto: true,
+  native: true,
+  tensorflow: true,
+  webgpu: true,
+  wasm: true,
+  cpu: true,
+} satisfies Record<EngineName | "auto", true>;
 
 export function modelOption(): Option {
   return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format").argParser(someText);
@@ -25,6 +29,18 @@ export function given<T>(value: T | undefined, flag: string): T {
 
 export function engineOption(): Option {
   return new Option("--engine <name>", "what computes").choices(Object.keys(ENGINES)).default("auto");
+}
+
+export function threadsOption(): Option {
+  return new Option(
+    "--threads <n>",
+    "for native: how many threads compute (default: one for each processor)",
+  ).argParser(integer(1));
+}
+
+export function precisionOption(): Option {
+  const about = "for native: what activations are rounded to where they meet bfloat16 weights (default: bfloat16)";
+  return new Option("--precision <name>", about).choices(["bfloat16", "float32"]);
 }
 
 export function checkOption(): Option {

@@ -2,23 +2,15 @@
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import {
-  type CausalLM,
-  type Engine,
-  type EngineName,
-  loadModel,
-  loadTokenizer,
-  type Tokenizer,
-  useEngine,
-} from "@mixtape/mixtape";
+import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
+import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
 import { LoadingBar } from "./loading-bar.js";
 
 /** The flags that say what to load, and onto what. */
-export interface LoadFlags {
+export interface LoadFlags extends EngineFlags {
   readonly model: string;
-  readonly engine: EngineName | "auto";
   readonly ignore?: readonly string[];
   readonly checkFinite?: boolean;
 }
@@ -36,12 +28,12 @@ export interface Loaded {
  * @throws {InterruptedError} at Ctrl-C
  */
 export async function load(
-  { model: folder, engine: name, ignore, checkFinite }: LoadFlags,
+  { model: folder, ignore, checkFinite, ...flags }: LoadFlags,
   interrupt: Interrupt,
 ): Promise<Loaded> {
   const begin = performance.now();
   checkFolder(folder);
-  const engine = await useEngine(name);
+  const engine = await chooseEngine(flags);
   const bar = new LoadingBar();
   try {
     const model = await loadModel(folder, {

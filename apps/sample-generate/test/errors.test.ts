@@ -78,7 +78,7 @@ describe.concurrent("a command line that is wrong ends with 2", () => {
     ],
     [
       "an engine that does not exist",
-      "option '--engine <name>' argument 'abacus' is invalid. Allowed choices are auto, tensorflow, webgpu, wasm, cpu. See --help.",
+      "option '--engine <name>' argument 'abacus' is invalid. Allowed choices are auto, native, tensorflow, webgpu, wasm, cpu. See --help.",
       [...prompt, "--engine", "abacus"],
     ],
   ])("%s", (_, message, args) => generate(2, message, ...args));

@@ -188,8 +188,8 @@ describe.concurrent("for people", () => {
       new RegExp(
         [
           "^It was",
-          "  engine +(wasm|tensorflow) \\(.+\\)",
-          "(?:  not used +tensorflow: .+\n)?  experts +sparse",
+          "  engine +(native|wasm|tensorflow) \\(.+\\)",
+          "(?:  not used +\\w+: .+\n)*  experts +(fused|sparse)",
           "  prefill +3 tokens, \\d+\\.\\d tokens/s",
           "  decode +12 tokens, \\d+\\.\\d tokens/s, ended by the limit of its length",
           "  loading +\\d+\\.\\d\\d s",

@@ -9,6 +9,12 @@ interface Inspection {
   readonly [key: string]: unknown;
 }
 
+interface Status {
+  readonly name: string;
+  readonly available: boolean;
+  readonly detail: string;
+}
+
 // Counted by hand: 97 tokens, width 32, 3 layers of 4 heads and 2 kv heads of 8, 4 experts of width 8, 2 for each token.
 const EMBEDDING = 97 * 32;
 const EXPERTS = 3 * (4 * 3 * 8 * 32);
@@ -67,9 +73,26 @@ test.concurrent("a model that is too large does not fit, and inspect says why", 
   }
 });
 
+test.concurrent("flags of the engine: native takes them, another one says that it does not", async () => {
+  const flags = ["inspect", "--model", SAMPLE, "--threads", "1", "--precision", "float32"];
+  const { stdout, stderr } = await run([...flags, "--engine", "wasm"]);
+  expect(stderr).toBe(
+    ["threads", "precision"]
+      .map((flag) => `note: --${flag} is for the engine native; wasm does not take it\n`)
+      .join(""),
+  );
+  expect(stdout).toContain("\nIt fits wasm (");
+  const { available, detail } = (await json<Status[]>("engines")).find(({ name }) => name === "native")!;
+  if (!available && !process.env.CI) return console.warn(`Not tested here: native. ${detail}`);
+  const native = await run([...flags, "--engine", "native"]);
+  expect({ code: native.code, stderr: native.stderr }).toEqual({ code: 0, stderr: "" });
+  expect(native.stdout).toMatch(/\n {2}native +.+ {2}as in the file \(bfloat16, float16, float32\), mapped\n/);
+  expect(native.stdout).toMatch(/\nIt fits native \(@mixtape\/native, .+, 1 thread\): /);
+});
+
 test.concurrent("engines lists what works here", async () => {
-  const list = await json<{ name: string; available: boolean; detail: string; howToGet: string }[]>("engines");
-  expect(list.map(({ name }) => name)).toEqual(["tensorflow", "webgpu", "wasm", "cpu"]);
+  const list = await json<Status[]>("engines");
+  expect(list.map(({ name }) => name)).toEqual(["native", "tensorflow", "webgpu", "wasm", "cpu"]);
   expect(list.at(-1)).toMatchObject({ available: true, detail: expect.stringContaining("tfjs-backend-cpu") });
   const { code, stdout } = await run(["engines"]);
   expect(code).toBe(0);

@@ -1,5 +1,5 @@
 /** Names of the engines: each is a TensorFlow.js backend. */
-export type EngineName = "tensorflow" | "webgpu" | "wasm" | "cpu";
+export type EngineName = "native" | "tensorflow" | "webgpu" | "wasm" | "cpu";
 
 /** An engine in use. */
 export interface Engine {
@@ -34,6 +34,18 @@ export interface EngineStatus {
 }
 
 export interface EngineOptions {
+  /** For `native`: how many threads compute, the calling one included; a whole number from 1. Default: one for each processor. */
+  readonly threads?: number;
+  /**
+   * For `native`: what activations are rounded to where they meet weights in bfloat16. `"bfloat16"`, the default, is what the
+   * hardware multiplies fastest; `"float32"` does not round. Weights in float32 and float16 are never met by rounded ones.
+   */
+  readonly precision?: "bfloat16" | "float32";
+  /**
+   * For `native`: whether weights are mapped from their files, which must then stay as they are while a model is loaded, or
+   * read into memory. Default true.
+   */
+  readonly mmap?: boolean;
   /**
    * For `wasm` in a browser: the URL of the folder that serves `tfjs-backend-wasm*.wasm` (copy them from
    * `@tensorflow/tfjs-backend-wasm/dist`), with a slash at its end. Default: the folder of the page. Node finds them itself.
@@ -50,6 +62,13 @@ export interface EngineSource {
   /** Whether the automatic choice may try it where this runs. */
   automatic(): boolean | Promise<boolean>;
   readonly howToGet: string;
+  /**
+   * Makes known to `ops` how the engine keeps weights and which kernels it has, without using it. Only where that is not known
+   * from the start.
+   *
+   * @throws anything, where the engine does not work here
+   */
+  introduce?(): Promise<void>;
   /**
    * Loads the backend's package, makes it the backend in use, and says what was got. Runs again when the engine is chosen
    * again.

@@ -1,3 +1,3 @@
 export type { Engine, EngineName, EngineOptions, EngineStatus, MemoryLimit, PassedOver } from "./engine.js";
 export { EngineError } from "./engine-error.js";
-export { currentEngine, listEngines, useEngine } from "./use-engine.js";
+export { currentEngine, knownEngines, listEngines, useEngine } from "./use-engine.js";

@@ -2,6 +2,7 @@
 
 import { getBackend, setBackend, engine as tfjs } from "@tensorflow/tfjs-core";
 import { quiet } from "./backend.js";
+import { checkOptions } from "./check-options.js";
 import type { Engine, EngineName, EngineOptions, EngineSource, EngineStatus, PassedOver } from "./engine.js";
 import { EngineError, messageOf } from "./engine-error.js";
 import { findSource, SOURCES } from "./engines/sources.js";
@@ -17,20 +18,23 @@ let turn: Promise<unknown> = Promise.resolve();
  * Prepares an engine and makes it the one in use. Tensors that exist move to it when they are next used.
  *
  * `"auto"` takes the first that works of
- * - `tensorflow`, if tfjs-node-gpu or tfjs-node is installed: who installs it wants it, it has no 4 GiB limit, and it is the
- *   only one of these with several threads or CUDA in Node;
+ * - `native`, in Node, where there is a binary for the platform;
+ * - `tensorflow`, if tfjs-node-gpu or tfjs-node is installed. With CUDA, choose it by name: `native` comes first and has none;
  * - `webgpu`, in a browser whose adapter is hardware;
  * - `wasm`;
  * - `cpu`.
  *
  * and lists in `passedOver` what it tried before and why not: an installed tfjs-node that does not load, for one.
  *
- * An engine chosen by name is that engine or an error, never another.
+ * An engine chosen by name is that engine or an error, never another. Each call sets all options of its engine: those left
+ * out have their defaults, whatever an earlier call gave.
  *
- * @throws {EngineError} if the engine does not work here; the message says why, which ones do, and how to get this one
+ * @throws {EngineError} if the engine does not work here; the message says why, which ones do, and how to get this one;
+ *   or if an option is none
  */
 export function useEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
   return next(async () => {
+    checkOptions(options);
     const engine = await (name === "auto" ? automatic(options) : chosen(name, options));
     state[CURRENT] = engine;
     return engine;
@@ -64,15 +68,34 @@ export function listEngines(): Promise<EngineStatus[]> {
   return next(async () => {
     const before = tfjs().backendName;
     const statuses: EngineStatus[] = [];
-    for (const { name, howToGet, prepare } of SOURCES) {
-      const { available, detail } = await prepare({}).then(
-        ({ description }) => ({ available: true, detail: description }),
+    for (const source of SOURCES) {
+      const { available, detail } = await describe(source).then(
+        (description) => ({ available: true, detail: description }),
         (error: unknown) => ({ available: false, detail: messageOf(error) }),
       );
-      statuses.push({ name, available, detail, howToGet });
+      statuses.push({ name: source.name, available, detail, howToGet: source.howToGet });
     }
     if (before) await setBackend(before);
     return statuses;
+  });
+}
+
+/**
+ * The engines of which is known here how they keep weights and run experts, whether they work or not: all, but `native` only
+ * where its binary loads. No engine is prepared.
+ */
+export function knownEngines(): Promise<EngineName[]> {
+  return next(async () => {
+    const names: EngineName[] = [];
+    for (const { name, introduce } of SOURCES) {
+      try {
+        await introduce?.();
+        names.push(name);
+      } catch {
+        // Nothing is known of it; whoever chooses it is told why.
+      }
+    }
+    return names;
   });
 }
 
@@ -116,13 +139,20 @@ async function others(failed: EngineSource): Promise<string[]> {
   for (const source of SOURCES) {
     if (source === failed) continue;
     try {
-      working.push(`${source.name} (${(await source.prepare({})).description})`);
+      working.push(`${source.name} (${await describe(source)})`);
     } catch {
       // It does not work either, and was not asked for.
     }
   }
   if (before) await setBackend(before);
   return working;
+}
+
+/** What works. The engine in use is not prepared again: that would set its options back. */
+async function describe({ name, prepare }: EngineSource): Promise<string> {
+  const used = state[CURRENT];
+  if (used?.name === name && used.backend === tfjs().backendName) return used.description;
+  return (await prepare({})).description;
 }
 
 /** Runs `work` after what was asked for before, with TensorFlow.js's warnings off. */

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { ENGINES } from "./engines.js";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 
@@ -16,7 +17,7 @@ const PROGRAM = `
   console.log(JSON.stringify({ name, c: [...(await c.data())], current: currentEngine().name }));
 `;
 
-describe.each(["wasm", "cpu"])("%s in plain Node prints what we print and nothing else", (name) => {
+describe.each(ENGINES)("%s in plain Node prints what we print and nothing else", (name) => {
   const program = PROGRAM.replace("ENGINE", JSON.stringify(name));
   const output = `${JSON.stringify({ name, c: [11], current: name })}\n`;
 
@@ -42,7 +43,7 @@ test("a bundler for browsers meets no node: module", () => {
     if (seen.has(url.href)) return;
     seen.add(url.href);
     for (const [, specifier = ""] of readFileSync(url, "utf8").matchAll(/(?:\bfrom|\bimport\() ?"([^"]+)"/g)) {
-      expect(specifier).not.toMatch(/^node:|tfjs-node/);
+      expect(specifier).not.toMatch(/^node:|tfjs-node|mixtape\/native/);
       if (specifier === "#platform") visit(new URL("../dist/platform/browser.js", import.meta.url));
       else if (specifier.startsWith(".")) visit(new URL(specifier, url));
     }

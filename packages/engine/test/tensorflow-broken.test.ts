@@ -12,6 +12,13 @@ const GPU = "@tensorflow/tfjs-node-gpu";
 const NO_BINDING =
   'throw new Error("The Node.js native addon module (tfjs_binding.node) can not be found at path: x. \\nPlease run command")';
 
+// As where there is no binary for the platform.
+vi.mock("@mixtape/native", () => ({
+  registerNative() {
+    throw new Error("no binary");
+  },
+}));
+
 const projects: string[] = [];
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -96,12 +103,15 @@ test("chosen automatically: passed over, with the reason", async () => {
   vi.stubEnv("MIXTAPE_TFJS_NODE", "/no/such/folder");
   const { name, passedOver } = await useEngine("auto");
   expect(name).toBe("wasm");
-  expect(passedOver).toEqual([{ name: "tensorflow", reason: expect.stringContaining("/no/such/folder") }]);
+  expect(passedOver).toEqual([
+    { name: "native", reason: "no binary" },
+    { name: "tensorflow", reason: expect.stringContaining("/no/such/folder") },
+  ]);
 });
 
 test("listed, with the reason", async () => {
   vi.stubEnv("MIXTAPE_TFJS_NODE", "/no/such/folder");
-  const [tensorflow] = await listEngines();
+  const [, tensorflow] = await listEngines();
   expect(tensorflow).toMatchObject({
     name: "tensorflow",
     available: false,

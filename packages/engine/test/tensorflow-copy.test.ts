@@ -6,6 +6,13 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { currentEngine, useEngine } from "../src/index.js";
 import { copyTfjs, emptyProject, FAKE_ON_CPU_KERNELS, installFake } from "./fake-tfjs-node.js";
 
+// As where there is no binary for the platform.
+vi.mock("@mixtape/native", () => ({
+  registerNative() {
+    throw new Error("no binary");
+  },
+}));
+
 // What holds for the real tfjs-node is checked with MIXTAPE_TEST_ENGINES=tensorflow. Here: a package that brings its own
 // copy of tfjs-core.
 const project = emptyProject();
@@ -45,8 +52,9 @@ test("and can be left and taken again", async () => {
   expect(ours.getBackend()).toBe("tensorflow");
 });
 
-test("auto takes it", async () => {
-  expect(await useEngine()).toMatchObject({ name: "tensorflow", passedOver: [] });
+test("auto takes it where native does not load", async () => {
+  const passedOver = [{ name: "native", reason: "no binary" }];
+  expect(await useEngine()).toMatchObject({ name: "tensorflow", passedOver });
 });
 
 test("the functions that Node 23 took from util are there", () => {

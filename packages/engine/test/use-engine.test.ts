@@ -1,7 +1,7 @@
 import { getBackend, matMul, memory, type Rank, setBackend, type Tensor, tensor2d } from "@tensorflow/tfjs-core";
 import { describe, expect, test, vi } from "vitest";
 import { currentEngine, EngineError, type EngineName, listEngines, useEngine } from "../src/index.js";
-import { ENGINES } from "./engines.js";
+import { ENGINES, HAS_NATIVE } from "./engines.js";
 
 /** `[[1, 2], [3, 4]] · [[5, 6], [7, 8]]` on the engine in use. */
 async function product(): Promise<number[]> {
@@ -45,6 +45,7 @@ describe.each(ENGINES)("%s", (name) => {
   test("says what it is", async () => {
     const { description, memoryLimit } = await useEngine(name);
     const patterns: Record<EngineName, RegExp> = {
+      native: /^@mixtape\/native, (AMX|AVX-512|AVX2|NEON|portable C\+\+), \d+ threads?$/,
       tensorflow: /^tfjs-node(-gpu)? 4\.\d+\.\d+, libtensorflow 2\.\d+\.\d+, (CPU|GPU)$/,
       webgpu: /^tfjs-backend-webgpu 4\.\d+\.\d+, /,
       wasm: /^tfjs-backend-wasm 4\.\d+\.\d+, SIMD, 1 thread$/,
@@ -81,20 +82,21 @@ test("auto takes the first that works, and lists what it passed over", async () 
   const engine = await useEngine();
   const working = (await listEngines()).filter((status) => status.available && status.name !== "webgpu");
   expect(engine.name).toBe(working[0]?.name);
-  if (engine.name === "tensorflow") expect(engine.passedOver).toEqual([]);
-  else expect(engine.passedOver.map(({ name }) => name)).toEqual(["tensorflow"]);
+  const order = ["native", "tensorflow", "wasm"];
+  expect(engine.passedOver.map(({ name }) => name)).toEqual(order.slice(0, order.indexOf(engine.name)));
+  if (HAS_NATIVE) expect(engine.name).toBe("native");
 });
 
 test("listEngines tries all and leaves the one in use", async () => {
   const engine = await useEngine("cpu");
   const statuses = await listEngines();
-  expect(statuses.map(({ name }) => name)).toEqual(["tensorflow", "webgpu", "wasm", "cpu"]);
+  expect(statuses.map(({ name }) => name)).toEqual(["native", "tensorflow", "webgpu", "wasm", "cpu"]);
   for (const { name, available, detail, howToGet } of statuses) {
     if (ENGINES.includes(name)) expect(available).toBe(true);
     expect(detail).not.toBe("");
     expect(howToGet).not.toBe("");
   }
-  expect(statuses[2]).toMatchObject({ available: true, detail: expect.stringMatching(/^tfjs-backend-wasm/) });
+  expect(statuses[3]).toMatchObject({ available: true, detail: expect.stringMatching(/^tfjs-backend-wasm/) });
   expect(currentEngine()).toEqual(engine);
   expect(getBackend()).toBe("cpu");
 });
@@ -111,6 +113,6 @@ test("a backend changed behind our back is noticed", async () => {
 
 test("an unknown name", async () => {
   expect(await messageOf(useEngine("cuda" as EngineName))).toBe(
-    'useEngine: expected one of auto, tensorflow, webgpu, wasm, cpu, got "cuda".',
+    'useEngine: expected one of auto, native, tensorflow, webgpu, wasm, cpu, got "cuda".',
   );
 });

@@ -61,5 +61,5 @@ describe("in a browser", () => {
 });
 
 test("the order of the automatic choice", () => {
-  expect(SOURCES.map(({ name }) => name)).toEqual(["tensorflow", "webgpu", "wasm", "cpu"]);
+  expect(SOURCES.map(({ name }) => name)).toEqual(["native", "tensorflow", "webgpu", "wasm", "cpu"]);
 });

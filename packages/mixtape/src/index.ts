@@ -5,6 +5,7 @@ export {
   type Engine,
   EngineError,
   type EngineName,
+  type EngineOptions,
   type EngineStatus,
   listEngines,
   useEngine,

@@ -6,7 +6,7 @@ import {
   summarize,
   weightBytes,
 } from "@mixtape/decoder";
-import type { EngineName } from "@mixtape/engine";
+import { type EngineName, knownEngines } from "@mixtape/engine";
 import { chooseStrategy, type ExpertsStrategy, storageOf } from "@mixtape/ops";
 import { type CheckpointSource, type Dtype, openCheckpoint } from "@mixtape/safetensors";
 import { familyOf } from "./families.js";
@@ -15,8 +15,8 @@ import { familyOf } from "./families.js";
 export interface ModelInspection extends ModelSummary {
   /** How many tensors of each dtype the files hold, and how many bytes those take. */
   readonly dtypes: Readonly<Partial<Record<Dtype, { readonly tensors: number; readonly bytes: number }>>>;
-  /** What the weights take on each engine, and how its experts run. */
-  readonly engines: Readonly<Record<EngineName, EngineNeeds>>;
+  /** What the weights take on each engine, and how its experts run; on `native` only where its binary loads. */
+  readonly engines: Readonly<Record<Exclude<EngineName, "native">, EngineNeeds> & { native?: EngineNeeds }>;
 }
 
 /** What a model asks of an engine. */
@@ -25,14 +25,14 @@ export interface EngineNeeds {
   readonly weightBytes: number;
   /** How weights are kept there. */
   readonly storage: string;
+  /** Whether weights stay in their files, so that they need not fit into memory. */
+  readonly mapped: boolean;
   /** How routed experts run for one token; null for a model without experts. */
   readonly experts: ExpertsStrategy | null;
 }
 
-const ENGINES: readonly EngineName[] = ["tensorflow", "webgpu", "wasm", "cpu"];
-
 /**
- * Looks at a checkpoint without loading it: no tensor is read, no engine is needed.
+ * Looks at a checkpoint without loading it: no tensor is read, no engine is prepared.
  * @param options.ignore as for {@link loadModel}
  * @throws as {@link loadModel} for folders that hold no checkpoint of a known family.
  */
@@ -44,24 +44,36 @@ export async function inspectModel(
   const Family = familyOf(json.model_type, where);
   const model = new Family(Family.config.parse(json, { file: where, ignore }));
   const summary = summarize(model);
-  const engines = ENGINES.map((name) => [name, needsOf(model, summary, name)] as const);
+  const dtypes = await countDtypes(source);
+  const engines = (await knownEngines()).map(
+    (name) => [name, needsOf(model, summary, name, mainDtype(dtypes))] as const,
+  );
   return {
     ...summary,
-    dtypes: await countDtypes(source),
+    dtypes,
     engines: Object.fromEntries(engines) as ModelInspection["engines"],
   };
 }
 
-function needsOf(model: CausalLM, { experts, layers }: ModelSummary, backend: EngineName): EngineNeeds {
+function needsOf(model: CausalLM, { experts, layers }: ModelSummary, backend: EngineName, dtype: Dtype): EngineNeeds {
   const routed = { tokens: 1, k: experts.perToken, experts: experts.total };
+  const storage = storageOf(backend);
   return {
-    weightBytes: weightBytes(model, backend),
-    storage: storageOf(backend).description,
+    weightBytes: weightBytes(model, backend, dtype),
+    storage: storage.description,
+    mapped: storage.mapped ?? false,
     experts: layers.moe > 0 ? chooseStrategy(routed, backend) : null,
   };
 }
 
-async function countDtypes(source: CheckpointSource): Promise<ModelInspection["dtypes"]> {
+/** The dtype of most bytes of a checkpoint: engines that keep dtypes are counted as if all tensors had it. */
+export function mainDtype(dtypes: ModelInspection["dtypes"]): Dtype {
+  const bytesOf = Object.entries(dtypes).map(([dtype, { bytes }]) => [dtype as Dtype, bytes] as const);
+  return bytesOf.reduce((most, one) => (one[1] > most[1] ? one : most), ["F32", 0] as const)[0];
+}
+
+/** How many tensors of each dtype the files of a checkpoint hold. Reads their headers. */
+export async function countDtypes(source: CheckpointSource): Promise<ModelInspection["dtypes"]> {
   const counts: Partial<Record<Dtype, { tensors: number; bytes: number }>> = {};
   const tensors = await openCheckpoint(source);
   try {

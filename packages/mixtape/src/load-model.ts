@@ -1,8 +1,10 @@
 import { type CausalLM, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
+import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
+import { countDtypes, mainDtype } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
 
 /** How a model is loaded. */
@@ -36,7 +38,7 @@ export async function loadModel(
   const Family = familyOf(json.model_type, where);
   const config = Family.config.parse(json, { file: where, ignore: options.ignore });
   const prepared = await engineFor(engine);
-  if (checkMemory) checkFit(new Family(config), prepared, where);
+  if (checkMemory) await checkFit(new Family(config), prepared, source, where);
   return Family.fromPretrained(source, options);
 }
 
@@ -63,9 +65,20 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
   }
 }
 
-function checkFit(model: CausalLM, { name, backend, memoryLimit }: Engine, where: string): void {
-  const bytes = weightBytes(model, backend);
-  const limit = [memoryLimit, machineMemory()].find((known) => known && bytes > known.bytes);
+async function checkFit(
+  model: CausalLM,
+  { name, backend, memoryLimit }: Engine,
+  source: CheckpointSource,
+  where: string,
+): Promise<void> {
+  const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
+  const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
+  const asFloat32 = weightBytes(model, backend, "F32");
+  if (!limitOf(asFloat32)) return;
+  // The files are asked only where what they hold matters.
+  const keepsDtypes = weightBytes(model, backend, "BF16") !== asFloat32;
+  const bytes = keepsDtypes ? weightBytes(model, backend, mainDtype(await countDtypes(source))) : asFloat32;
+  const limit = limitOf(bytes);
   if (!limit) return;
   throw new ModelTooLargeError({
     where,

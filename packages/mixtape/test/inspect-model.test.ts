@@ -1,6 +1,9 @@
+import { testEngines } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
-import { inspectModel } from "../src/index.js";
+import { inspectModel, useEngine } from "../src/index.js";
 import { configOnly, filesOf, golden, SAMPLE } from "./files.js";
+
+const HAS_NATIVE = testEngines().includes("native");
 
 /*
  * Counted by hand. Mixtral: vocabulary 97, width 32, 3 layers, 4 heads and 2 kv heads of 8, 4 experts of width 8, 2 for each
@@ -25,20 +28,36 @@ test("counts a checkpoint without loading it", async () => {
       tensorflow: {
         weightBytes: 4 * TOTAL,
         storage: "float32, matrices transposed, experts apart",
+        mapped: false,
         experts: "sparse",
       },
       webgpu: {
         weightBytes: 4 * TOTAL,
         storage: "float32, matrices transposed, experts together",
+        mapped: false,
         experts: "gathered",
       },
       // A second copy of each matrix that is multiplied by.
       wasm: {
         weightBytes: 4 * (TOTAL + EXPERTS + OTHER_MATRICES),
         storage: "float32, matrices transposed, experts apart",
+        mapped: false,
         experts: "sparse",
       },
-      cpu: { weightBytes: 4 * TOTAL, storage: "float32, matrices as in the file, experts apart", experts: "sparse" },
+      cpu: {
+        weightBytes: 4 * TOTAL,
+        storage: "float32, matrices as in the file, experts apart",
+        mapped: false,
+        experts: "sparse",
+      },
+      ...(HAS_NATIVE && {
+        native: {
+          weightBytes: 4 * TOTAL,
+          storage: "as in the file (bfloat16, float16, float32), mapped",
+          mapped: true,
+          experts: expect.stringMatching(/^(fused|sparse)$/),
+        },
+      }),
     },
   });
   expect(await inspectModel(filesOf(golden("mixtral/basic-sharded")))).toEqual(inspection);
@@ -64,6 +83,18 @@ test("dtypes are those on disk", async () => {
   expect(counts.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(
     2 * parameters.total + 2 * ((dtypes.F32?.bytes ?? 0) / 4),
   );
+});
+
+test.runIf(HAS_NATIVE)("native keeps bfloat16, and says so when it reads instead of mapping", async () => {
+  const before = (await inspectModel(golden("afmoe/bfloat16"))).engines;
+  expect(before.native).toMatchObject({ weightBytes: before.cpu.weightBytes / 2, mapped: true });
+  await useEngine("native", { mmap: false });
+  expect((await inspectModel(golden("afmoe/bfloat16"))).engines.native).toMatchObject({
+    weightBytes: before.cpu.weightBytes / 2,
+    storage: "as in the file (bfloat16, float16, float32), read into memory",
+    mapped: false,
+  });
+  await useEngine("native");
 });
 
 test("the sample model is what its card says", async () => {

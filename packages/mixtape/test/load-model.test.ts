@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
-import { withoutLeak } from "@mixtape/testing";
+import { testEngines, withoutLeak } from "@mixtape/testing";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CheckpointError,
@@ -19,10 +19,12 @@ import {
 } from "../src/index.js";
 import { configOnly, filesOf, golden, SAMPLE, withConfig } from "./files.js";
 
+const HAS_NATIVE = testEngines().includes("native");
+
 test("without an engine in use, the automatic choice is made", async () => {
   expect(() => currentEngine()).toThrow(EngineError);
   const model = await loadModel(golden("mixtral/basic"));
-  expect(currentEngine().name).toMatch(/^(tensorflow|wasm)$/);
+  expect(currentEngine().name).toMatch(HAS_NATIVE ? /^native$/ : /^(tensorflow|wasm)$/);
   model.dispose();
 });
 
@@ -120,10 +122,29 @@ describe("an error for", () => {
     );
   });
 
+  test.runIf(HAS_NATIVE)("weights that native would read into memory; those that it maps need not fit", async () => {
+    const checkpoint = golden("mixtral/bfloat16");
+    const { parameters } = await inspectModel(checkpoint);
+    const free = vi.spyOn(process, "availableMemory");
+    try {
+      await useEngine("native", { mmap: false });
+      free.mockReturnValue(2 * parameters.total - 1);
+      await expect(loadModel(checkpoint)).rejects.toThrow(ModelTooLargeError);
+      // Kept as they are in the file, two bytes each.
+      free.mockReturnValue(2 * parameters.total);
+      (await loadModel(checkpoint)).dispose();
+      await useEngine("native");
+      free.mockReturnValue(1);
+      (await loadModel(checkpoint)).dispose();
+    } finally {
+      free.mockRestore();
+    }
+  });
+
   test("an engine that does not exist", async () => {
     const name = "abacus" as "cpu";
     await expect(loadModel(golden("mixtral/basic"), { engine: name })).rejects.toThrow(
-      'useEngine: expected one of auto, tensorflow, webgpu, wasm, cpu, got "abacus".',
+      'useEngine: expected one of auto, native, tensorflow, webgpu, wasm, cpu, got "abacus".',
     );
   });
 

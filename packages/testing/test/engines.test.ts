@@ -3,16 +3,36 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { onEachEngine, testEngines } from "../src/engines.js";
 
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
 
-test("cpu and wasm, unless the environment says otherwise", () => {
+test("cpu, wasm and native, unless the environment says otherwise", () => {
   vi.stubEnv("MIXTAPE_TEST_ENGINES", undefined);
-  expect(testEngines()).toEqual(["cpu", "wasm"]);
+  vi.stubEnv("CI", "true");
+  expect(testEngines()).toEqual(["cpu", "wasm", "native"]);
   vi.stubEnv("MIXTAPE_TEST_ENGINES", "tensorflow,cpu");
   expect(testEngines()).toEqual(["tensorflow", "cpu"]);
   vi.stubEnv("MIXTAPE_TEST_ENGINES", "");
   expect(testEngines).toThrow('MIXTAPE_TEST_ENGINES: expected names of engines, got ""');
+});
+
+test("native is left out where it was not built, but never in CI, and never without a word", async () => {
+  vi.stubEnv("MIXTAPE_TEST_ENGINES", undefined);
+  vi.doMock("@mixtape/native", () => ({
+    registerNative() {
+      throw new Error("no binary");
+    },
+  }));
+  vi.resetModules();
+  const { testEngines } = await import("../src/engines.js");
+  vi.stubEnv("CI", "true");
+  expect(testEngines()).toEqual(["cpu", "wasm", "native"]);
+  vi.stubEnv("CI", undefined);
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  expect(testEngines()).toEqual(["cpu", "wasm"]);
+  expect(warn).toHaveBeenCalledWith("Not tested here: the engine native.", new Error("no binary"));
+  vi.doUnmock("@mixtape/native");
 });
 
 describe("each engine is in use while its tests run", () => {

@@ -1,16 +1,16 @@
 /** `sample-generate inspect`: what it does. */
 
-import { type Engine, type EngineName, inspectModel, type ModelInspection, useEngine } from "@mixtape/mixtape";
+import { type Engine, type EngineName, type EngineNeeds, inspectModel, type ModelInspection } from "@mixtape/mixtape";
 import { colorsFor } from "../colors.js";
+import { chooseEngine, type EngineFlags } from "../engine.js";
 import { bytes, plural, short, table, whole } from "../format.js";
 import { checkFolder } from "../load.js";
 
 const colors = colorsFor(process.stdout);
 
 /** The flags of `sample-generate inspect`. */
-export interface InspectFlags {
+export interface InspectFlags extends EngineFlags {
   readonly model: string;
-  readonly engine: EngineName | "auto";
   readonly ignore?: readonly string[];
   readonly json?: boolean;
 }
@@ -27,29 +27,37 @@ interface InspectResult extends ModelInspection {
     readonly memoryLimitReason: string | null;
     /** What the machine has left. */
     readonly freeMemoryBytes: number;
-    /** Whether the weights are within both. */
+    /** Whether the weights are within both, or within the first where they stay in their files. */
     readonly fits: boolean;
   };
 }
 
 /** Says what a checkpoint is, and whether it fits. */
-export async function inspect({ model, engine, ignore, json }: InspectFlags): Promise<void> {
+export async function inspect({ model, ignore, json, ...flags }: InspectFlags): Promise<void> {
   checkFolder(model);
+  // First, so that what is said of it holds for the options that it was given.
+  const engine = await chooseEngine(flags);
   const inspection = await inspectModel(model, { ignore });
-  const result = { model, ...inspection, engine: fit(inspection, await useEngine(engine)) };
+  const result = { model, ...inspection, engine: fit(inspection, engine) };
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
 }
 
 function fit({ engines }: ModelInspection, { name, description, memoryLimit }: Engine): InspectResult["engine"] {
   const freeMemoryBytes = process.availableMemory();
+  const { weightBytes, mapped } = needsOn(engines, name);
   return {
     name,
     description,
     memoryLimitBytes: memoryLimit?.bytes ?? null,
     memoryLimitReason: memoryLimit?.why ?? null,
     freeMemoryBytes,
-    fits: engines[name].weightBytes <= Math.min(freeMemoryBytes, memoryLimit?.bytes ?? Infinity),
+    fits: weightBytes <= Math.min(mapped ? Infinity : freeMemoryBytes, memoryLimit?.bytes ?? Infinity),
   };
+}
+
+/** What a model asks of the engine in use, of which all is known. */
+function needsOn(engines: ModelInspection["engines"], name: EngineName): EngineNeeds {
+  return engines[name]!;
 }
 
 function describe(result: InspectResult): string {
@@ -78,8 +86,12 @@ function expertsLine({ total, perToken, shared }: ModelInspection["experts"]): s
 
 function verdict({ engine, engines }: InspectResult): string {
   const { name, description, memoryLimitBytes, memoryLimitReason, freeMemoryBytes, fits } = engine;
-  const needs = engines[name].weightBytes;
+  const { weightBytes: needs, mapped } = needsOn(engines, name);
   const where = `${name} (${description})`;
+  if (fits && mapped && needs > freeMemoryBytes) {
+    const slow = `${bytes(freeMemoryBytes)} of memory are free, so parts of it will be read again and again`;
+    return `${colors.yellow("It runs from its files")} on ${where}: the weights take ${bytes(needs)}, and ${slow}.`;
+  }
   if (fits) return `${colors.green("It fits")} ${where}: ${bytes(freeMemoryBytes)} of memory are free.`;
   const limited = memoryLimitBytes !== null && needs > memoryLimitBytes;
   const why = limited

@@ -2,7 +2,16 @@
 
 import { Command } from "commander";
 import type { ForwardFlags } from "../actions/forward.js";
-import { checkOption, debugOption, engineOption, given, ignoreOption, modelOption } from "../flags.js";
+import {
+  checkOption,
+  debugOption,
+  engineOption,
+  given,
+  ignoreOption,
+  modelOption,
+  precisionOption,
+  threadsOption,
+} from "../flags.js";
 import { someText } from "../values.js";
 
 const EXAMPLES = `
@@ -27,6 +36,8 @@ export function forwardCommand(): Command {
     .option("--inputs <file>", "safetensors to read", someText)
     .option("--outputs <file>", "safetensors to write", someText)
     .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(precisionOption())
     .addOption(ignoreOption())
     .addOption(checkOption())
     .addOption(debugOption())

@@ -2,7 +2,16 @@
 
 import { Command } from "commander";
 import { DEFAULT_LENGTH, type GenerateFlags } from "../actions/generate-flags.js";
-import { checkOption, debugOption, engineOption, given, ignoreOption, modelOption } from "../flags.js";
+import {
+  checkOption,
+  debugOption,
+  engineOption,
+  given,
+  ignoreOption,
+  modelOption,
+  precisionOption,
+  threadsOption,
+} from "../flags.js";
 import { checkPrompt } from "../prompt.js";
 import { ids, integer, number, someText } from "../values.js";
 
@@ -58,6 +67,8 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .option("--stop <text...>", "end the text where one of these comes; they are no part of it", addText)
     .option("--ignore-eos", "go on after the token that ends a text")
     .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(precisionOption())
     .option("--json", "print one JSON object at the end instead of the text")
     .addOption(ignoreOption())
     .addOption(checkOption())

@@ -2,7 +2,15 @@
 
 import { Command } from "commander";
 import type { InspectFlags } from "../actions/inspect.js";
-import { debugOption, engineOption, given, ignoreOption, modelOption } from "../flags.js";
+import {
+  debugOption,
+  engineOption,
+  given,
+  ignoreOption,
+  modelOption,
+  precisionOption,
+  threadsOption,
+} from "../flags.js";
 
 const EXAMPLES = `
 Examples:
@@ -17,6 +25,8 @@ export function inspectCommand(): Command {
     .usage("--model <dir> [options]")
     .addOption(modelOption())
     .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(precisionOption())
     .option("--json", "print one JSON object")
     .addOption(ignoreOption())
     .addOption(debugOption())

@@ -1,8 +1,13 @@
 /** What a browser or another runtime without Node's modules offers the engines: nothing. */
 
-import type { TfjsNode } from "./platform.js";
+import type { Native, TfjsNode } from "./platform.js";
 
 export const isNode = false;
+
+/** @throws always: the binary is one for Node */
+export function loadNative(): Promise<Native> {
+  return Promise.reject(new Error("it runs in Node only"));
+}
 
 /** @throws always: tfjs-node is a Node package */
 export function loadTfjsNode(): TfjsNode {

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { messageOf } from "../engine-error.js";
-import type { TfjsNode } from "./platform.js";
+import type { Native, TfjsNode } from "./platform.js";
 
 export const isNode = true;
 
@@ -14,6 +14,11 @@ const TFJS_NODE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as cons
 /** Resolves beside this package, where a package manager puts its peers, and then from the user's project. */
 function fromHere(): NodeJS.Require[] {
   return [createRequire(import.meta.url), createRequire(join(process.cwd(), sep))];
+}
+
+/** Loads the package of the engine `native`, but not its binary yet. */
+export function loadNative(): Promise<Native> {
+  return import("@mixtape/native");
 }
 
 /**

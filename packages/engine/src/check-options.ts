@@ -1,0 +1,21 @@
+import type { EngineOptions } from "./engine.js";
+import { EngineError } from "./engine-error.js";
+
+const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
+
+/**
+ * Checks options before any engine is tried: a wrong one is the caller's mistake, and the automatic choice must not take it
+ * for an engine that does not work.
+ *
+ * @throws {EngineError}
+ */
+export function checkOptions({ threads, precision }: EngineOptions): void {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
+    refuse("threads", "a whole number from 1", threads);
+  if (precision !== undefined && !PRECISIONS.includes(precision))
+    refuse("precision", '"bfloat16" or "float32"', precision);
+}
+
+function refuse(option: string, expected: string, got: unknown): never {
+  throw new EngineError({ where: `the option ${option}`, expected, got: JSON.stringify(got) ?? String(got) });
+}
