@@ -6,15 +6,16 @@ import { argv, env, exit, stderr } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { load, machine, measureBandwidth } from "./machine/machine.js";
-import { findRunners, race } from "./race.js";
+import { installPeers } from "./peers/install.js";
+import { findRunners, race, type Starter } from "./race.js";
 import { pageOf, reportOf } from "./report/page.js";
 import type { Results, ShapeResults } from "./report/results.js";
-import type { Runner } from "./runners/runner.js";
 import { RUNNERS } from "./runners/runners.js";
 import { select } from "./select.js";
+import type { Shape } from "./shapes/shape.js";
 import { SHAPES } from "./shapes/shapes.js";
-import { workOf } from "./shapes/work.js";
-import { TASKS } from "./tasks.js";
+import { decodeBytes, workOf } from "./shapes/work.js";
+import { heatsOf, TASKS, type Task } from "./tasks.js";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 /** Twice what the largest caches hold. */
@@ -28,20 +29,23 @@ interface Flags {
   readonly baseline?: string;
   readonly json?: string;
   readonly writeDocs?: boolean;
+  readonly installPeers?: boolean;
 }
 
 const program = new Command("bench")
-  .description("Races the engines that are here: loading, prefilling, decoding, memory, kernels.")
+  .description("Races the engines that are here, and other projects': loading, prefilling, decoding, memory, kernels.")
   .option("--engines <names>", "comma-separated; all that are here where absent")
   .option("--shapes <names>", "models, comma-separated; all where absent")
   .option("--tasks <names>", "comma-separated; all where absent")
   .option("--runs <n>", "processes for each figure", positive, 5)
-  .option("--baseline <name>", "the engine that ratios are against; the slowest where absent")
+  .option("--baseline <name>", "the engine that ratios are against; the best peer, or the slowest, where absent")
   .option("--json <file>", "write all that was measured")
-  .option("--write-docs", "write docs/benchmarks.md");
+  .option("--write-docs", "write docs/benchmarks.md")
+  .option("--install-peers", "install node-llama-cpp, torch and transformers into the cache, and race nothing");
 
 program.parse();
-await bench(program.opts<Flags>()).catch((error: Error) => {
+const flags = program.opts<Flags>();
+await (flags.installPeers ? installPeers(log) : bench(flags)).catch((error: Error) => {
   stderr.write(`bench: ${error.message}\n`);
   exit(1);
 });
@@ -49,17 +53,14 @@ await bench(program.opts<Flags>()).catch((error: Error) => {
 async function bench(flags: Flags): Promise<void> {
   const tasks = flags.tasks ? select(TASKS, flags.tasks, "--tasks") : TASKS;
   const shapes = flags.shapes ? select(SHAPES, flags.shapes, "--shapes") : SHAPES;
-  const { field, missing } = await lineUp(flags);
+  const { field, missing } = await lineUp(flags, shapes);
   const before = load();
   log("reading memory");
   const memory = await measureBandwidth(LARGE);
   const done: ShapeResults[] = [];
-  for (const { name, description, prepare } of shapes) {
-    const folder = await prepare();
-    const work = await workOf(folder);
-    const weightsMemory = await measureBandwidth(4 * work.weights);
-    const entries = await race(field, { folder, tasks, rounds: flags.runs, log });
-    done.push({ name, description, work, weightsMemory, entries });
+  for (const shape of shapes) {
+    const results = await raceOn(shape, { field, tasks, rounds: flags.runs });
+    if (results) done.push(results);
   }
   const results: Results = {
     date: new Date().toISOString().slice(0, 10),
@@ -72,7 +73,7 @@ async function bench(flags: Flags): Promise<void> {
     machine: machine(),
     load: { before, after: load() },
     memory,
-    tasks,
+    peaks: null,
     shapes: done,
     missing,
   };
@@ -82,12 +83,32 @@ async function bench(flags: Flags): Promise<void> {
   if (flags.writeDocs) await writeFile(PAGE, pageOf(results, flags.baseline));
 }
 
+/** Races on a shape whoever it suits; null where that leaves nobody or nothing. */
+async function raceOn(
+  { name, description, runners, tasks, prepare }: Shape,
+  wanted: { readonly field: readonly Starter[]; readonly tasks: readonly Task[]; readonly rounds: number },
+): Promise<ShapeResults | null> {
+  const field = wanted.field.filter(({ runner }) => runners.includes(runner.name));
+  const own = tasks.filter((task) => wanted.tasks.some((other) => other.name === task.name));
+  if (field.length === 0 || own.length === 0) {
+    log(`${name}: no ${field.length === 0 ? "engine" : "task"} for it among those wanted`);
+    return null;
+  }
+  const files = await prepare();
+  const work = await workOf(files.folder);
+  log(`reading ${Math.round(decodeBytes(work) / 1e6)} MB of memory`);
+  const weightsMemory = await measureBandwidth(decodeBytes(work));
+  const entries = await race(field, { files, heats: heatsOf(own), rounds: wanted.rounds, log });
+  return { name, description, tasks: own, work, weightsMemory, entries };
+}
+
 /** Those that run. One that was named and does not run is an error; others that do not are told of. */
-async function lineUp({ engines, baseline }: Flags): Promise<{
-  field: { runner: Runner; description: string }[];
-  missing: Results["missing"];
-}> {
-  const wanted = engines ? select(RUNNERS, engines, "--engines") : RUNNERS;
+async function lineUp(
+  { engines, baseline }: Flags,
+  shapes: readonly Shape[],
+): Promise<{ field: Starter[]; missing: Results["missing"] }> {
+  const useful = RUNNERS.filter(({ name }) => shapes.some(({ runners }) => runners.includes(name)));
+  const wanted = engines ? select(RUNNERS, engines, "--engines") : useful;
   if (baseline) select(wanted, baseline, "--baseline");
   const field = [];
   const missing = [];

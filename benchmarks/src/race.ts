@@ -1,15 +1,24 @@
 /** Runners against each other, in turns. */
 
+import { warmUp } from "./machine/page-cache.js";
 import type { Found, Products, Runner, Sample, StepProfile } from "./runners/runner.js";
-import type { Task } from "./tasks.js";
+import type { Files } from "./shapes/shape.js";
+import type { Heat } from "./tasks.js";
 
-/** A runner that is here, and what it was measured to do. */
+/** A runner that is here. */
+export interface Starter {
+  readonly runner: Runner;
+  readonly description: string;
+}
+
+/** What a runner was measured to do. */
 export interface Entry {
   readonly name: string;
   readonly description: string;
-  /** By task, one per round. */
+  readonly peer: boolean;
+  /** By heat, one per round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
-  readonly products: Products;
+  readonly products: Products | null;
   readonly profile: StepProfile | null;
 }
 
@@ -17,13 +26,13 @@ export interface Entry {
 export interface Turn {
   readonly round: number;
   readonly runner: Runner;
-  readonly task: Task;
+  readonly heat: Heat;
 }
 
-/** Every runner does a task before the next task comes, and every round starts with another runner. */
-export function turnsOf(runners: readonly Runner[], tasks: readonly Task[], rounds: number): Turn[] {
+/** Every runner runs a heat before the next heat comes, and every round starts with another runner. */
+export function turnsOf(runners: readonly Runner[], heats: readonly Heat[], rounds: number): Turn[] {
   return Array.from({ length: rounds }, (_, round) =>
-    tasks.flatMap((task) => runners.map((_, i) => ({ round, runner: runners[(i + round) % runners.length]!, task }))),
+    heats.flatMap((heat) => runners.map((_, i) => ({ round, runner: runners[(i + round) % runners.length]!, heat }))),
   ).flat();
 }
 
@@ -34,32 +43,29 @@ export async function findRunners(runners: readonly Runner[]): Promise<{ runner:
   return answers;
 }
 
-/** Runs every task on every runner in turns, one process at a time. */
+/** Runs every heat on every runner in turns, one process at a time, its files in the page cache. */
 export async function race(
-  field: readonly { readonly runner: Runner; readonly description: string }[],
-  {
-    folder,
-    tasks,
-    rounds,
-    log,
-  }: { folder: string; tasks: readonly Task[]; rounds: number; log: (line: string) => void },
+  field: readonly Starter[],
+  { files, heats, rounds, log }: { files: Files; heats: readonly Heat[]; rounds: number; log: (line: string) => void },
 ): Promise<Entry[]> {
   const runners = field.map(({ runner }) => runner);
   const samples = new Map(runners.map((runner) => [runner, {} as Record<string, Sample[]>]));
-  for (const { round, runner, task } of turnsOf(runners, tasks, rounds)) {
-    log(`round ${round + 1} of ${rounds}: ${task.title} on ${runner.name}`);
+  for (const { round, runner, heat } of turnsOf(runners, heats, rounds)) {
+    log(`round ${round + 1} of ${rounds}: ${heat.tasks.map(({ name }) => name).join(", ")} on ${runner.name}`);
     const own = samples.get(runner)!;
-    own[task.name] = [...(own[task.name] ?? []), await runner.run(folder, task)];
+    await warmUp(files, runner.reads);
+    own[heat.name] = [...(own[heat.name] ?? []), await runner.run(files, heat.tasks)];
   }
   const entries: Entry[] = [];
   for (const { runner, description } of field) {
-    log(`products and kernels of ${runner.name}`);
+    if (runner.products || runner.profile) log(`products and kernels of ${runner.name}`);
     entries.push({
       name: runner.name,
       description,
+      peer: runner.peer,
       samples: samples.get(runner)!,
-      products: await runner.products(folder),
-      profile: (await runner.profile?.(folder)) ?? null,
+      products: (await runner.products?.(files)) ?? null,
+      profile: (await runner.profile?.(files)) ?? null,
     });
   }
   return entries;

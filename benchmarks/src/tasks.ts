@@ -6,25 +6,85 @@ export interface Task {
   readonly title: string;
   readonly promptTokens: number;
   readonly newTokens: number;
-  /** The first new token ends the prefill; those after it are decoded. */
-  readonly measures: "prefill" | "decode";
+  /**
+   * `start`: how long after the start of the process the first new token is there; nothing has warmed up. `prefill`: how fast
+   * the prompt is read, the first new token included. `decode`: how fast those after it are written.
+   */
+  readonly measures: "start" | "prefill" | "decode";
+  /** Whether it is done a single time, since its prompt takes long; the tasks before it have warmed up. */
+  readonly once?: true;
 }
 
 const prefill = (promptTokens: number): Task => ({
   name: `prefill-${promptTokens}`,
-  title: `prefill of ${promptTokens} tokens`,
+  title: `prefill of ${promptTokens.toLocaleString("en-US")} tokens`,
   promptTokens,
   newTokens: 1,
   measures: "prefill",
 });
 
-export const TASKS: readonly Task[] = [
+const START: Task = {
+  name: "start",
+  title: "from process start to the first token after 32",
+  promptTokens: 32,
+  newTokens: 33,
+  measures: "start",
+};
+const DECODE_EMPTY: Task = {
+  name: "decode-empty",
+  title: "decode, empty context",
+  promptTokens: 1,
+  newTokens: 33,
+  measures: "decode",
+};
+
+/** For the sample model, whose context is 1,024. */
+export const SHORT_TASKS: readonly Task[] = [
+  START,
   prefill(32),
-  prefill(128),
   prefill(512),
-  { name: "decode-empty", title: "decode, empty context", promptTokens: 1, newTokens: 33, measures: "decode" },
+  DECODE_EMPTY,
   { name: "decode-512", title: "decode after 512 tokens", promptTokens: 512, newTokens: 33, measures: "decode" },
 ];
+
+/** For shapes of large models. */
+export const LONG_TASKS: readonly Task[] = [
+  START,
+  prefill(32),
+  prefill(512),
+  prefill(2048),
+  DECODE_EMPTY,
+  {
+    name: "decode-8192",
+    title: "decode after 8,192 tokens",
+    promptTokens: 8192,
+    newTokens: 33,
+    measures: "decode",
+    once: true,
+  },
+];
+
+export const TASKS: readonly Task[] = [
+  ...new Map([...SHORT_TASKS, ...LONG_TASKS].map((task) => [task.name, task])).values(),
+];
+
+/** Tasks that a process does one after another. */
+export interface Heat {
+  readonly name: "start" | "speed";
+  readonly title: string;
+  readonly tasks: readonly Task[];
+}
+
+/** A process that has just started is measured alone, with nothing else in memory. */
+export function heatsOf(tasks: readonly Task[]): Heat[] {
+  const start = tasks.filter(({ measures }) => measures === "start");
+  const speed = tasks.filter(({ measures }) => measures !== "start");
+  const heats: Heat[] = [
+    { name: "start", title: "32 tokens read, 33 written", tasks: start },
+    { name: "speed", title: "all tasks after each other", tasks: speed },
+  ];
+  return heats.filter((heat) => heat.tasks.length > 0);
+}
 
 /** The same prompt for every runner: ids that jump about the vocabulary, so that tokens are routed to all experts. */
 export function promptOf({ promptTokens }: Pick<Task, "promptTokens">, vocabSize: number): number[] {

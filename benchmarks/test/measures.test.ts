@@ -1,58 +1,94 @@
 import { expect, test } from "vitest";
 import type { Entry } from "../src/race.js";
-import { measuresOf, tokensPerSecond } from "../src/report/measures.js";
+import { BEST_PEER, measuresOf, SLOWEST, tokensPerSecond, usualBaseline } from "../src/report/measures.js";
 import type { ShapeResults } from "../src/report/results.js";
-import type { Sample } from "../src/runners/runner.js";
+import type { Products, Sample } from "../src/runners/runner.js";
 import type { Task } from "../src/tasks.js";
 
+const START: Task = { name: "s", title: "start", promptTokens: 10, newTokens: 2, measures: "start" };
 const PREFILL: Task = { name: "p", title: "prefill", promptTokens: 100, newTokens: 1, measures: "prefill" };
 const DECODE: Task = { name: "d", title: "decode", promptTokens: 10, newTokens: 11, measures: "decode" };
 
-const sample = (firstTokenMs: number[], restMs: number): Sample => ({
-  loadMs: firstTokenMs[0]!,
-  runs: firstTokenMs.map((ms) => ({ firstTokenMs: ms, restMs })),
-  peakRssBytes: 2 ** 20 * (restMs + 1),
-});
-const entry = (name: string, ms: number, flopsPerSecond: number): Entry => ({
+const run = (ms: number) => ({ firstTokenMs: ms, restMs: ms });
+const sample = (runs: Sample["runs"], loadMs: number): Sample => ({ loadMs, runs, memory: null });
+const entry = (name: string, ms: number, { peer = false, products = null as Products | null } = {}): Entry => ({
   name,
   description: name,
-  samples: { p: [sample([ms, ms, 9 * ms], 0)], d: [sample([ms], ms)] },
-  products: { vector: { size: 1, bytesPerSecond: 16_000 }, matrix: { size: 1, flopsPerSecond } },
+  peer,
+  samples: {
+    start: [sample({ s: [run(ms)] }, 1000)],
+    speed: [sample({ p: [run(ms), run(ms), run(9 * ms)], d: [run(ms)] }, 3000)],
+  },
+  products,
   profile: null,
 });
+const products = (flopsPerSecond: number): Products => ({
+  vector: { size: 1, bytesPerSecond: 16_000 },
+  matrix: { size: 1, flopsPerSecond },
+});
+/** 4 weights of 2 bytes each: 1 of the head, and 2 of a fourth of the 8 in experts. */
 const SHAPE: ShapeResults = {
   name: "shape",
   description: "",
-  work: { weights: 4, headWeights: 1, summary: "" },
-  weightsMemory: { bytes: 16, oneThread: 8000, allThreads: 32_000 },
-  entries: [entry("slow", 100, 60_200), entry("fast", 50, 120_400)],
+  tasks: [START, PREFILL, DECODE],
+  work: { weights: 4, headWeights: 1, routedWeights: 2, routedShare: 0.25, bytesPerWeight: 2, summary: "" },
+  weightsMemory: { bytes: 8, oneThread: 8000, allThreads: 16_000 },
+  entries: [entry("slow", 100, { products: products(60_200) }), entry("fast", 50, { products: products(120_400) })],
 };
+const NO_PEAKS = { peaks: null };
+const figures = (shape: ShapeResults, results: Parameters<typeof measuresOf>[1], baseline: string) =>
+  measuresOf(shape, results, baseline).map(
+    ({ what, runner, spread, ratio, ofOwnProducts, ofBound }) =>
+      [`${what} ${runner}`, spread.median, ratio, ofOwnProducts, ofBound] as const,
+  );
 
 test("a process's figure is the median of its runs", () => {
-  expect(tokensPerSecond(sample([50, 100, 10_000], 7), PREFILL)).toBe(1000);
-  expect(tokensPerSecond(sample([50, 100, 10_000], 20), DECODE)).toBe(500);
+  const runs = [50, 100, 10_000].map((ms) => ({ firstTokenMs: ms, restMs: ms / 5 }));
+  expect(tokensPerSecond(runs, PREFILL)).toBe(1000);
+  expect(tokensPerSecond(runs, DECODE)).toBe(500);
 });
 
 test("figures with their ratios and shares of what bounds them", () => {
-  const rows = measuresOf(SHAPE, [PREFILL, DECODE]).map(
-    ({ what, runner, spread, ratio, ofOwnProducts, ofMachine }) =>
-      [`${what} ${runner}`, spread.median, ratio, ofOwnProducts, ofMachine] as const,
-  );
-  expect(rows).toEqual([
-    ["load slow", 100, 1, null, null],
-    ["load fast", 50, 2, null, null],
+  expect(figures(SHAPE, NO_PEAKS, SLOWEST)).toEqual([
+    // The median of both heats' processes.
+    ["load, from process start slow", 2000, 1, null, null],
+    ["load, from process start fast", 2000, 1, null, null],
+    ["start slow", 1100, 1, null, null],
+    ["start fast", 1050, 1100 / 1050, null, null],
     // 3 weights for every token and the head's 1 for the last: 2 · 3.01 FLOP for each of 1000 and 2000 tokens.
-    ["prefill slow", 1000, 1, 0.1, 0.05],
-    ["prefill fast", 2000, 2, 0.1, 0.1],
-    // 16 bytes for each of 100 and 200 tokens.
+    ["prefill slow", 1000, 1, 0.1, null],
+    ["prefill fast", 2000, 2, 0.1, null],
+    // 16 bytes in float32, 8 on disk, for each of 100 and 200 tokens.
     ["decode slow", 100, 1, 0.1, 0.05],
     ["decode fast", 200, 2, 0.2, 0.1],
-    ["peak resident memory, prefill slow", 1, 1, null, null],
-    ["peak resident memory, prefill fast", 1, 1, null, null],
   ]);
 });
 
-test("ratios are against the baseline where one is named", () => {
-  const ratios = measuresOf(SHAPE, [DECODE], "fast").map(({ ratio }) => ratio);
-  expect(ratios).toEqual([0.5, 1, 0.5, 1, 51 / 101, 1]);
+test("measured peaks bound prefilling by what takes longer, and take memcmp's place in decoding", () => {
+  const peaks = { readBytesPerSecond: 3200, bfloat16FlopsPerSecond: 60_200, float32FlopsPerSecond: 1 };
+  const only = { ...SHAPE, tasks: [PREFILL, DECODE] };
+  const sharesOf = (results: Parameters<typeof measuresOf>[1]) =>
+    Object.fromEntries(figures(only, results, SLOWEST).map(([name, , , , ofBound]) => [name, ofBound]));
+  // 602 FLOP in 10 ms, 20 bytes in 6.25 ms: 10,000 tokens/s at most.
+  expect(sharesOf({ peaks })["prefill fast"]).toBeCloseTo(0.2, 12);
+  expect(sharesOf({ peaks })["decode fast"]).toBe(0.5);
+  // 20 bytes in 20 ms: 2 of the head and others than experts, and all 8 of the experts, which 100 tokens surely meet.
+  const slowMemory = { ...peaks, readBytesPerSecond: 1000 };
+  expect(sharesOf({ peaks: slowMemory })["prefill fast"]).toBeCloseTo(0.4, 9);
+});
+
+test("ratios are against whom is named, or against the best of the peers", () => {
+  const ratios = (shape: ShapeResults, baseline: string) =>
+    measuresOf({ ...shape, tasks: [DECODE] }, NO_PEAKS, baseline)
+      .filter(({ what }) => what === "decode")
+      .map(({ ratio }) => ratio);
+  expect(ratios(SHAPE, "fast")).toEqual([0.5, 1]);
+  expect(usualBaseline(SHAPE)).toBe(SLOWEST);
+  const raced = {
+    ...SHAPE,
+    entries: [entry("ours", 20), entry("peer", 40, { peer: true }), entry("better peer", 30, { peer: true })],
+  };
+  expect(usualBaseline(raced)).toBe(BEST_PEER);
+  expect(ratios(raced, BEST_PEER)).toEqual([1.5, 0.75, 1]);
+  expect(ratios(SHAPE, BEST_PEER)).toEqual([null, null]);
 });

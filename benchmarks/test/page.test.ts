@@ -1,10 +1,15 @@
 import { expect, test } from "vitest";
 import { pageOf } from "../src/report/page.js";
 import type { Results } from "../src/report/results.js";
-import type { StepProfile } from "../src/runners/runner.js";
-import { TASKS } from "../src/tasks.js";
+import type { Sample, StepProfile } from "../src/runners/runner.js";
+import { SHORT_TASKS } from "../src/tasks.js";
 
-const sample = { loadMs: 100, runs: [{ firstTokenMs: 10, restMs: 320 }], peakRssBytes: 300 * 2 ** 20 };
+const MIB = 2 ** 20;
+const sample: Sample = {
+  loadMs: 100,
+  runs: Object.fromEntries(SHORT_TASKS.map(({ name }) => [name, [{ firstTokenMs: 10, restMs: 320 }]])),
+  memory: { residentBytes: 300 * MIB, mappedBytes: 200 * MIB, anonymousBytes: 110 * MIB },
+};
 const profile: StepProfile = {
   context: 512,
   kernels: { MixtapeLinear: 40, Add: 10 },
@@ -24,18 +29,27 @@ const RESULTS: Results = {
   machine: { processor: "Abacus", cores: 2, memoryBytes: 2 ** 34, system: "linux", node: "v20.19.0" },
   load: { before: 0.1, after: 1.25 },
   memory: bandwidth,
-  tasks: TASKS,
+  peaks: null,
   shapes: [
     {
       name: "sample-afmoe",
       description: "A model.",
-      work: { weights: 3e6, headWeights: 1e6, summary: "small" },
+      tasks: SHORT_TASKS,
+      work: {
+        weights: 3e6,
+        headWeights: 1e6,
+        routedWeights: 1e6,
+        routedShare: 0.25,
+        bytesPerWeight: 2,
+        summary: "small",
+      },
       weightsMemory: bandwidth,
       entries: [
         {
           name: "wasm",
           description: "wasm 1.0",
-          samples: Object.fromEntries(TASKS.map(({ name }) => [name, [sample, sample]])),
+          peer: false,
+          samples: { start: [sample, sample], speed: [{ ...sample, remark: "on a whim" }, sample] },
           products: { vector: { size: 1728, bytesPerSecond: 20e9 }, matrix: { size: 512, flopsPerSecond: 40e9 } },
           profile,
         },
@@ -62,12 +76,37 @@ test("the page has every figure, with its unit, its spread and its bounds", () =
     "3,200 (3,200 – 3,200)",
     "1.00",
     "32.5 %",
-    "32.5 %",
   ]);
-  // 12 MB for each of 100 tokens in a second.
-  expect(rowOf(page, "decode after 512").slice(2)).toEqual(["100 (100 – 100)", "1.00", "6.0 %", "6.0 %"]);
-  expect(rowOf(page, "load, ms").slice(2)).toEqual(["100 (100 – 100)", "1.00"]);
-  expect(rowOf(page, "peak resident")).toContain("300 (300 – 300)");
+  // For each of 100 tokens in a second 12 MB in float32, 6 on disk.
+  expect(rowOf(page, "decode after 512").slice(2)).toEqual(["100 (100 – 100)", "1.00", "6.0 %", "3.0 %"]);
+  expect(rowOf(page, "load, from process start, ms").slice(2)).toEqual(["100 (100 – 100)", "1.00"]);
+  expect(rowOf(page, "from process start to the first").slice(2)).toEqual(["110 (110 – 110)", "1.00"]);
+  expect(rowOf(page, "32 tokens read, 33 written")).toEqual([
+    "32 tokens read, 33 written",
+    "`wasm`",
+    "300",
+    "200",
+    "110",
+  ]);
+});
+
+test("measured peaks are told, and bound prefilling", () => {
+  const peaks = { readBytesPerSecond: 30e9, bfloat16FlopsPerSecond: 900e9, float32FlopsPerSecond: 300e9 };
+  const page = pageOf({ ...RESULTS, peaks });
+  expect(rowOf(page, "a native kernel reading")).toEqual(["a native kernel reading memory", "30.0 GB/s"]);
+  expect(rowOf(page, "native kernels")).toContain("900 GFLOP/s in bfloat16, 300 in float32");
+  // 512 tokens: 2.05 GFLOP in 2.28 ms, of which 10 ms is 22.8 %.
+  expect(rowOf(page, "prefill of 512 tokens").at(-1)).toBe("22.8 %");
+});
+
+test("a peer is compared with, and has no products and kernels of its own", () => {
+  const [shape] = RESULTS.shapes;
+  const peer = { ...shape!.entries[0]!, name: "llama.cpp", peer: true, products: null, profile: null };
+  const page = pageOf({ ...RESULTS, shapes: [{ ...shape!, entries: [peer] }] });
+  expect(page).toContain("× best peer");
+  expect(page).not.toContain("of its own products |");
+  expect(page).not.toContain("A decode step after");
+  expect(pageOf({ ...RESULTS, shapes: [{ ...shape!, entries: [peer] }] }, "llama.cpp")).toContain("× llama.cpp");
 });
 
 test("the page says where, when and how, what is missing, and what a step does", () => {
@@ -75,6 +114,7 @@ test("the page says where, when and how, what is missing, and what a step does",
   expect(page).toContain("Abacus, 2 cores, 16.0 GiB");
   expect(page).toContain("`npm run bench -- --write-docs`, 5 rounds");
   expect(page).toContain("0.1 before, 1.3 after");
+  expect(page).toContain("`wasm`: on a whim.");
   expect(page).toContain("Not measured: `tensorflow`. It is not installed.");
   expect(rowOf(page, "kernels in a step")).toEqual(["kernels in a step", "50"]);
   expect(rowOf(page, "kernels in a MoE layer")).toEqual(["kernels in a MoE layer, at most (bound 46)", "25"]);

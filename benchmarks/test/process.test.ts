@@ -1,16 +1,21 @@
 import { fileURLToPath } from "node:url";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
-import { ask } from "../src/runners/child.js";
-import type { Products, Sample } from "../src/runners/runner.js";
+import { ask, sample } from "../src/runners/child.js";
+import type { Products } from "../src/runners/runner.js";
 import type { Task } from "../src/tasks.js";
 
 const MAIN = fileURLToPath(new URL("../dist/mixtape/main.js", import.meta.url));
 const FOLDER = fixture("models/afmoe/basic");
-const TASK: Task = { name: "t", title: "t", promptTokens: 4, newTokens: 3, measures: "decode" };
+const DECODE: Task = { name: "d", title: "d", promptTokens: 4, newTokens: 3, measures: "decode" };
+const START: Task = { ...DECODE, name: "s", measures: "start" };
+const ONCE: Task = { ...DECODE, name: "o", once: true };
 
-const measure = <T>(engine: string, request: object): Promise<T> =>
-  ask<T>({ file: process.execPath, args: [MAIN, engine, JSON.stringify(request)] });
+const command = (engine: string, request: object) => ({
+  file: process.execPath,
+  args: [MAIN, engine, JSON.stringify(request)],
+});
+const measure = <T>(engine: string, request: object): Promise<T> => ask<T>(command(engine, request));
 
 describe("a process of its own", () => {
   test("says what an engine is, and why one is not there", async () => {
@@ -18,12 +23,21 @@ describe("a process of its own", () => {
     expect(await measure("abacus", { kind: "find" })).toEqual({ missing: expect.stringContaining('got "abacus"') });
   });
 
-  test("measures a task", async () => {
-    const { loadMs, runs, peakRssBytes } = await measure<Sample>("wasm", { kind: "run", folder: FOLDER, task: TASK });
+  test("measures tasks, and is watched", async () => {
+    const tasks = [START, DECODE, ONCE];
+    const before = performance.now();
+    const { loadMs, runs, memory } = await sample(command("wasm", { kind: "run", folder: FOLDER, tasks }));
     expect(loadMs).toBeGreaterThan(0);
-    expect(runs.length).toBeGreaterThanOrEqual(3);
-    for (const { firstTokenMs, restMs } of runs) expect(Math.min(firstTokenMs, restMs)).toBeGreaterThan(0);
-    expect(peakRssBytes).toBeGreaterThan(2 ** 20);
+    expect(loadMs).toBeLessThan(performance.now() - before);
+    expect(Object.keys(runs)).toEqual(["s", "d", "o"]);
+    expect([runs.s!.length, runs.o!.length]).toEqual([1, 1]);
+    expect(runs.d!.length).toBeGreaterThanOrEqual(3);
+    for (const { firstTokenMs, restMs } of Object.values(runs).flat())
+      expect(Math.min(firstTokenMs, restMs)).toBeGreaterThan(0);
+    if (process.platform !== "linux") return expect(memory).toBeNull();
+    const { residentBytes, mappedBytes, anonymousBytes } = memory!;
+    expect(Math.min(mappedBytes, anonymousBytes)).toBeGreaterThan(2 ** 20);
+    expect(residentBytes).toBeGreaterThanOrEqual(Math.max(mappedBytes, anonymousBytes));
   });
 
   test("measures products", async () => {
@@ -34,6 +48,6 @@ describe("a process of its own", () => {
   });
 
   test("fails with the reason", async () => {
-    await expect(measure("wasm", { kind: "run", folder: "nowhere", task: TASK })).rejects.toThrow("config.json");
+    await expect(measure("wasm", { kind: "run", folder: "nowhere", tasks: [DECODE] })).rejects.toThrow("config.json");
   });
 });

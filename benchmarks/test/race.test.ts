@@ -1,40 +1,68 @@
-import { expect, test } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { race, turnsOf } from "../src/race.js";
 import type { Runner } from "../src/runners/runner.js";
-import { TASKS } from "../src/tasks.js";
+import { heatsOf, LONG_TASKS } from "../src/tasks.js";
 
 const products = { vector: { size: 1, bytesPerSecond: 1 }, matrix: { size: 1, flopsPerSecond: 1 } };
 const runner = (name: string, done: string[]): Runner => ({
   name,
+  peer: name === "b",
+  reads: name === "b" ? "gguf" : "folder",
   find: async () => ({ description: name }),
-  run: async (_folder, task) => {
-    done.push(`${name} ${task.name}`);
-    return { loadMs: done.length, runs: [], peakRssBytes: 0 };
+  run: async (_files, tasks) => {
+    done.push(`${name} ${tasks.map((task) => task.name).join("+")}`);
+    return { loadMs: done.length, runs: {}, memory: null };
   },
-  products: async () => products,
+  ...(name === "a" && { products: async () => products }),
 });
 
-test("runners take turns at each task, and each round starts with another", () => {
-  const turns = turnsOf([runner("a", []), runner("b", [])], TASKS.slice(0, 2), 3);
-  expect(turns.map(({ round, runner, task }) => `${round} ${task.name} ${runner.name}`)).toEqual(
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "race-"));
+  await writeFile(join(folder, "model.gguf"), "");
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+test("a start has a process to itself, all other tasks share one", () => {
+  expect(heatsOf(LONG_TASKS).map(({ tasks }) => tasks.map(({ name }) => name))).toEqual([
+    ["start"],
+    ["prefill-32", "prefill-512", "prefill-2048", "decode-empty", "decode-8192"],
+  ]);
+  expect(heatsOf(LONG_TASKS.slice(1, 2)).map(({ name }) => name)).toEqual(["speed"]);
+});
+
+test("runners take turns at each heat, and each round starts with another", () => {
+  const turns = turnsOf([runner("a", []), runner("b", [])], heatsOf(LONG_TASKS), 3);
+  expect(turns.map(({ round, runner, heat }) => `${round} ${heat.name} ${runner.name}`)).toEqual(
     [
-      "0 prefill-32 a, 0 prefill-32 b, 0 prefill-128 a, 0 prefill-128 b",
-      "1 prefill-32 b, 1 prefill-32 a, 1 prefill-128 b, 1 prefill-128 a",
-      "2 prefill-32 a, 2 prefill-32 b, 2 prefill-128 a, 2 prefill-128 b",
+      "0 start a, 0 start b, 0 speed a, 0 speed b",
+      "1 start b, 1 start a, 1 speed b, 1 speed a",
+      "2 start a, 2 start b, 2 speed a, 2 speed b",
     ].flatMap((round) => round.split(", ")),
   );
 });
 
-test("every sample is kept with its runner and task; a runner without tfjs has no profile", async () => {
+test("every sample is kept with its runner and heat; what a runner does not measure is null", async () => {
   const done: string[] = [];
   const field = [runner("a", done), runner("b", done)].map((one) => ({ runner: one, description: one.name }));
   const log: string[] = [];
-  const entries = await race(field, { folder: "", tasks: TASKS.slice(0, 1), rounds: 2, log: (line) => log.push(line) });
-  expect(done).toEqual(["a prefill-32", "b prefill-32", "b prefill-32", "a prefill-32"]);
-  expect(entries.map(({ name, samples }) => [name, samples["prefill-32"]!.map(({ loadMs }) => loadMs)])).toEqual([
+  const entries = await race(field, {
+    files: { folder, gguf: join(folder, "model.gguf") },
+    heats: heatsOf(LONG_TASKS.slice(1, 3)),
+    rounds: 2,
+    log: (line) => log.push(line),
+  });
+  expect(done).toEqual(["a", "b", "b", "a"].map((name) => `${name} prefill-32+prefill-512`));
+  expect(entries.map(({ name, samples }) => [name, samples.speed!.map(({ loadMs }) => loadMs)])).toEqual([
     ["a", [1, 4]],
     ["b", [2, 3]],
   ]);
-  expect(entries.map(({ profile }) => profile)).toEqual([null, null]);
-  expect(log).toHaveLength(6);
+  expect(entries.map((entry) => [entry.peer, entry.products, entry.profile])).toEqual([
+    [false, products, null],
+    [true, null, null],
+  ]);
+  expect(log).toHaveLength(5);
 });

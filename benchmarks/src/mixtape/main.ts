@@ -7,7 +7,7 @@ import type { Found } from "../runners/runner.js";
 import { measureProducts } from "./products.js";
 import { measureProfile } from "./profile.js";
 import type { Request } from "./request.js";
-import { measureTask } from "./task.js";
+import { measureTasks } from "./tasks.js";
 
 const [engine, request] = argv.slice(2) as [EngineName, string];
 console.log(JSON.stringify(await answer(engine, JSON.parse(request) as Request)));
@@ -17,7 +17,7 @@ async function answer(engine: EngineName, request: Request): Promise<object> {
     case "find":
       return find(engine);
     case "run":
-      return measureTask(engine, request);
+      return measureTasks(engine, request);
     case "products":
       return measureProducts(engine, request.folder);
     case "profile":

@@ -2,10 +2,10 @@ import { initialize } from "@mixtape/decoder";
 import { type EngineName, useEngine } from "@mixtape/engine";
 import { Linear } from "@mixtape/layers";
 import { randomNormal, tidy } from "@tensorflow/tfjs-core";
+import { repeat, timed } from "../child/repeat.js";
 import type { Products } from "../runners/runner.js";
 import { workOf } from "../shapes/work.js";
 import { spreadOf } from "../statistics.js";
-import { repeat, timed } from "./repeat.js";
 
 /** 64 MiB of float32: past that, a larger matrix is read no faster. */
 const LARGEST = 4096;

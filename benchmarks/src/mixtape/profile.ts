@@ -1,11 +1,11 @@
 import { summarize } from "@mixtape/decoder";
 import { type EngineName, useEngine } from "@mixtape/engine";
 import { loadModel } from "@mixtape/mixtape";
+import { timed } from "../child/repeat.js";
 import type { Counts, StepProfile } from "../runners/runner.js";
 import { spreadOf } from "../statistics.js";
 import { promptOf } from "../tasks.js";
 import { type DecodeStep, decodeOne, kernelsOf, prefill, type StepKernel, watchDecodeStep } from "./decode-step.js";
-import { timed } from "./repeat.js";
 
 const CONTEXT = 512;
 const WARM_UP_STEPS = 50;

@@ -3,6 +3,6 @@ import type { Task } from "../tasks.js";
 /** What a measuring process is asked. */
 export type Request =
   | { readonly kind: "find" }
-  | { readonly kind: "run"; readonly folder: string; readonly task: Task }
+  | { readonly kind: "run"; readonly folder: string; readonly tasks: readonly Task[] }
   | { readonly kind: "products"; readonly folder: string }
   | { readonly kind: "profile"; readonly folder: string };

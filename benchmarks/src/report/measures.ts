@@ -1,10 +1,12 @@
 /** From what was sampled to what is reported. */
 
 import type { Entry } from "../race.js";
-import type { Sample } from "../runners/runner.js";
+import type { Run } from "../runners/runner.js";
+import { prefillFlops } from "../shapes/work.js";
 import { type Spread, spreadOf } from "../statistics.js";
-import type { Task } from "../tasks.js";
-import type { ShapeResults } from "./results.js";
+import { heatsOf, type Task } from "../tasks.js";
+import { boundOf, type Limits } from "./bounds.js";
+import type { Results, ShapeResults } from "./results.js";
 
 /** One figure of one runner. */
 export interface Measure {
@@ -12,73 +14,104 @@ export interface Measure {
   readonly unit: string;
   readonly runner: string;
   readonly spread: Spread;
-  /** How many times better than the baseline. */
-  readonly ratio: number;
+  /** How many times better than what it is compared with; null where there is nothing to compare with. */
+  readonly ratio: number | null;
   /** Shares of what could be reached; null where nothing bounds the figure. */
   readonly ofOwnProducts: number | null;
-  readonly ofMachine: number | null;
+  readonly ofBound: number | null;
 }
 
-type Figure = Pick<Measure, "what" | "unit" | "runner" | "spread" | "ofOwnProducts" | "ofMachine"> & {
-  readonly lessIsBetter: boolean;
-};
+/** What ratios are against: a runner's name, or, figure by figure, the best of the peers or the worst of all. */
+export type Baseline = string;
+export const BEST_PEER: Baseline = "best peer";
+export const SLOWEST: Baseline = "slowest";
 
-/**
- * Every figure of every runner, figure by figure.
- * @param baseline whose figures the ratios are against; of each figure the worst where absent
- */
-export function measuresOf(shape: ShapeResults, tasks: readonly Task[], baseline?: string): Measure[] {
+type Figure = Omit<Measure, "ratio"> & { readonly peer: boolean; readonly lessIsBetter: boolean };
+
+/** Against whom a shape's runners are compared where nobody was named. */
+export function usualBaseline({ entries }: Pick<ShapeResults, "entries">): Baseline {
+  return entries.some(({ peer }) => peer) ? BEST_PEER : SLOWEST;
+}
+
+/** Every figure of every runner, figure by figure. */
+export function measuresOf(shape: ShapeResults, { peaks }: Pick<Results, "peaks">, baseline: Baseline): Measure[] {
+  const limits = { ...shape, peaks };
   const figures = [
     shape.entries.map((entry) => loadFigure(entry)),
-    ...tasks.map((task) => shape.entries.map((entry) => speedFigure(entry, task, shape))),
-    shape.entries.map((entry) => memoryFigure(entry, tasks)),
+    ...shape.tasks.map((task) => shape.entries.map((entry) => figureOf(entry, task, limits))),
   ];
-  return figures.flatMap((row) => row.map((figure) => ({ ...figure, ratio: ratioOf(figure, row, baseline) })));
+  return figures.flatMap((row) =>
+    row.map(({ lessIsBetter, peer, ...figure }) => ({
+      ...figure,
+      ratio: ratioOf({ ...figure, lessIsBetter, peer }, row, baseline),
+    })),
+  );
 }
 
 /** Tokens per second of one process: the median of its runs. */
-export function tokensPerSecond({ runs }: Sample, task: Task): number {
+export function tokensPerSecond(runs: readonly Run[], task: Task): number {
   if (task.measures === "prefill")
     return (1000 * task.promptTokens) / spreadOf(runs.map(({ firstTokenMs }) => firstTokenMs)).median;
   return (1000 * (task.newTokens - 1)) / spreadOf(runs.map(({ restMs }) => restMs)).median;
 }
 
-function loadFigure({ name, samples }: Entry): Figure {
+function loadFigure({ name, peer, samples }: Entry): Figure {
   const all = Object.values(samples).flat();
-  return unbounded("load", "ms", name, spreadOf(all.map(({ loadMs }) => loadMs)));
+  return {
+    what: "load, from process start",
+    unit: "ms",
+    runner: name,
+    peer,
+    spread: spreadOf(all.map(({ loadMs }) => loadMs)),
+    lessIsBetter: true,
+    ofOwnProducts: null,
+    ofBound: null,
+  };
 }
 
-function memoryFigure({ name, samples }: Entry, tasks: readonly Task[]): Figure {
-  const largest = tasks.reduce((a, b) => (b.promptTokens + b.newTokens > a.promptTokens + a.newTokens ? b : a));
-  const bytes = samples[largest.name]!.map(({ peakRssBytes }) => peakRssBytes / 2 ** 20);
-  return unbounded(`peak resident memory, ${largest.title}`, "MiB", name, spreadOf(bytes));
-}
-
-function unbounded(what: string, unit: string, runner: string, spread: Spread): Figure {
-  return { what, unit, runner, spread, lessIsBetter: true, ofOwnProducts: null, ofMachine: null };
-}
-
-function speedFigure(entry: Entry, task: Task, { work, entries, weightsMemory }: ShapeResults): Figure {
-  const spread = spreadOf(entry.samples[task.name]!.map((sample) => tokensPerSecond(sample, task)));
-  const figure = { what: task.title, unit: "tokens/s", runner: entry.name, spread, lessIsBetter: false };
-  if (task.measures === "decode") {
-    const bytes = 4 * work.weights * spread.median;
-    return {
-      ...figure,
-      ofOwnProducts: bytes / entry.products.vector.bytesPerSecond,
-      ofMachine: bytes / weightsMemory.allThreads,
-    };
+function figureOf(entry: Entry, task: Task, limits: Limits): Figure {
+  const [heat] = heatsOf([task]);
+  const samples = entry.samples[heat!.name]!;
+  const figure = { what: task.title, runner: entry.name, peer: entry.peer, ofOwnProducts: null, ofBound: null };
+  if (task.measures === "start") {
+    const spread = spreadOf(samples.map(({ loadMs, runs }) => loadMs + runs[task.name]![0]!.firstTokenMs));
+    return { ...figure, unit: "ms", spread, lessIsBetter: true };
   }
-  const perToken = work.weights - work.headWeights + work.headWeights / task.promptTokens;
-  const flops = 2 * perToken * spread.median;
-  const best = Math.max(...entries.map(({ products }) => products.matrix.flopsPerSecond));
-  return { ...figure, ofOwnProducts: flops / entry.products.matrix.flopsPerSecond, ofMachine: flops / best };
+  const spread = spreadOf(samples.map(({ runs }) => tokensPerSecond(runs[task.name]!, task)));
+  const bound = boundOf(task, limits);
+  return {
+    ...figure,
+    unit: "tokens/s",
+    spread,
+    lessIsBetter: false,
+    ofOwnProducts: ofOwnProducts(entry, task, limits, spread.median),
+    ofBound: bound && spread.median / bound,
+  };
 }
 
-function ratioOf(figure: Figure, row: readonly Figure[], baseline: string | undefined): number {
-  const against = row.find(({ runner }) => runner === baseline) ?? row.reduce((a, b) => (isBetter(a, b) ? b : a));
+/** These engines keep weights in float32. */
+function ofOwnProducts(
+  { products }: Entry,
+  { measures, promptTokens }: Task,
+  { work }: Limits,
+  speed: number,
+): number | null {
+  if (!products) return null;
+  if (measures === "decode") return (4 * work.weights * speed) / products.vector.bytesPerSecond;
+  return ((prefillFlops(work, promptTokens) / promptTokens) * speed) / products.matrix.flopsPerSecond;
+}
+
+function ratioOf(figure: Figure, row: readonly Figure[], baseline: Baseline): number | null {
+  const against = againstWhom(row, baseline);
+  if (!against) return null;
   const ratio = figure.spread.median / against.spread.median;
   return figure.lessIsBetter ? 1 / ratio : ratio;
+}
+
+function againstWhom(row: readonly Figure[], baseline: Baseline): Figure | undefined {
+  if (baseline === SLOWEST) return row.reduce((a, b) => (isBetter(a, b) ? b : a));
+  if (baseline !== BEST_PEER) return row.find(({ runner }) => runner === baseline);
+  return row.filter(({ peer }) => peer).reduce<Figure | undefined>((a, b) => (a && isBetter(a, b) ? a : b), undefined);
 }
 
 function isBetter(a: Figure, b: Figure): boolean {

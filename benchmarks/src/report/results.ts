@@ -1,4 +1,5 @@
 import type { Bandwidth, Machine } from "../machine/machine.js";
+import type { Peaks } from "../machine/peaks.js";
 import type { Entry } from "../race.js";
 import type { Work } from "../shapes/work.js";
 import type { Task } from "../tasks.js";
@@ -14,7 +15,8 @@ export interface Results {
   readonly load: { readonly before: number; readonly after: number };
   /** Reading memory that no cache holds. */
   readonly memory: Bandwidth;
-  readonly tasks: readonly Task[];
+  /** Null where `native` is not here to measure them. */
+  readonly peaks: Peaks | null;
   readonly shapes: readonly ShapeResults[];
   /** Runners that were looked for and are not here, and why. */
   readonly missing: readonly { readonly name: string; readonly reason: string }[];
@@ -23,8 +25,9 @@ export interface Results {
 export interface ShapeResults {
   readonly name: string;
   readonly description: string;
+  readonly tasks: readonly Task[];
   readonly work: Work;
-  /** Reading as many bytes as a token is multiplied by, in float32, split over the threads. */
+  /** Reading as many bytes as a token is multiplied by, split over the threads. */
   readonly weightsMemory: Bandwidth;
   readonly entries: readonly Entry[];
 }

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { watchMemory } from "./memory.js";
+import type { Answer, Sample } from "./runner.js";
 
 /** A command whose last line of output is its answer, as JSON. */
 export interface Command {
@@ -8,14 +10,34 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Tells a process when it was started, in milliseconds since 1970: it cannot know how long it took until its first line ran. */
+export const STARTED = "MIXTAPE_BENCH_STARTED";
+
 /**
  * Runs a command in a process of its own.
  * @throws {Error} with what the process wrote to standard error, where it fails or answers nothing.
  */
-export async function ask<T>({ file, args, env }: Command): Promise<T> {
-  const options = { env: { ...process.env, ...env }, maxBuffer: 64 * 2 ** 20 };
-  const { stdout, stderr } = await promisify(execFile)(file, [...args], options);
-  const answer = stdout.trimEnd().split("\n").at(-1);
-  if (!answer) throw new Error(`${file}: expected an answer, got none. ${stderr}`);
-  return JSON.parse(answer) as T;
+export async function ask<T>(command: Command): Promise<T> {
+  return (await watch<T>(command)).answer;
+}
+
+/** Runs a command that measures, and watches its memory. */
+export async function sample(command: Command): Promise<Sample> {
+  const { answer, memory } = await watch<Answer>(command);
+  return { ...answer, memory };
+}
+
+async function watch<T>({ file, args, env }: Command): Promise<{ answer: T; memory: Sample["memory"] }> {
+  const started = `${performance.timeOrigin + performance.now()}`;
+  const options = { env: { ...process.env, ...env, [STARTED]: started }, maxBuffer: 64 * 2 ** 20 };
+  const running = promisify(execFile)(file, [...args], options);
+  const watching = watchMemory(running.child.pid ?? 0);
+  try {
+    const { stdout, stderr } = await running;
+    const answer = stdout.trimEnd().split("\n").at(-1);
+    if (!answer) throw new Error(`${file}: expected an answer, got none. ${stderr}`);
+    return { answer: JSON.parse(answer) as T, memory: watching.stop() };
+  } finally {
+    watching.stop();
+  }
 }

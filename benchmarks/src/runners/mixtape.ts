@@ -1,31 +1,36 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EngineName } from "@mixtape/engine";
+import { cacheFolder } from "../cache-folder.js";
 import type { Request } from "../mixtape/request.js";
-import { ask } from "./child.js";
-import type { Found, Products, Runner, Sample, StepProfile } from "./runner.js";
+import { ask, type Command, sample } from "./child.js";
+import type { Found, Products, Runner, StepProfile } from "./runner.js";
 
 const CHILD = fileURLToPath(new URL("../mixtape/main.js", import.meta.url));
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
 /** Mixtape on one of its engines. */
 export function mixtape(engine: EngineName): Runner {
-  const answer = <T>(request: Request): Promise<T> =>
-    ask({ file: process.execPath, args: [CHILD, engine, JSON.stringify(request)], env: builtTfjsNode() });
+  const command = (request: Request): Command => ({
+    file: process.execPath,
+    args: [CHILD, engine, JSON.stringify(request)],
+    env: builtTfjsNode(),
+  });
   return {
     name: engine,
-    find: () => answer<Found>({ kind: "find" }),
-    run: (folder, task) => answer<Sample>({ kind: "run", folder, task }),
-    products: (folder) => answer<Products>({ kind: "products", folder }),
-    profile: (folder) => answer<StepProfile>({ kind: "profile", folder }),
+    peer: false,
+    reads: "folder",
+    find: () => ask<Found>(command({ kind: "find" })),
+    run: ({ folder }, tasks) => sample(command({ kind: "run", folder, tasks })),
+    products: ({ folder }) => ask<Products>(command({ kind: "products", folder })),
+    profile: ({ folder }) => ask<StepProfile>(command({ kind: "profile", folder })),
   };
 }
 
 /** The tfjs-node that `npm run verify:tensorflow` built, where no other is named. */
 function builtTfjsNode(): Record<string, string> {
   if (process.env.MIXTAPE_TFJS_NODE) return {};
-  const cache = resolve(ROOT, process.env.MIXTAPE_CACHE ?? ".cache", "tensorflow");
+  const cache = cacheFolder("tensorflow");
   const built = (existsSync(cache) ? readdirSync(cache) : [])
     .filter((name) => /^tfjs-node-[\d.]+$/.test(name))
     .map((name) => join(cache, name, "node_modules", "@tensorflow", "tfjs-node"))

@@ -1,3 +1,4 @@
+import type { Files } from "../shapes/shape.js";
 import type { Task } from "../tasks.js";
 
 /**
@@ -6,25 +7,52 @@ import type { Task } from "../tasks.js";
  */
 export interface Runner {
   readonly name: string;
+  /** Whether it is another project's, which Mixtape is compared with. */
+  readonly peer: boolean;
+  /** Which of a shape's files it loads. */
+  readonly reads: "folder" | "gguf";
   /** What it is, with versions, or why it does not run here. */
   find(): Promise<Found>;
-  /** Loads the checkpoint in a folder, and does a task several times. */
-  run(folder: string, task: Task): Promise<Sample>;
+  /** Loads a model, and does each task several times. */
+  run(files: Files, tasks: readonly Task[]): Promise<Sample>;
   /** How fast its own matrix products are: what its model could not outrun. */
-  products(folder: string): Promise<Products>;
+  products?(files: Files): Promise<Products>;
   /** What a decode step does, where tfjs can tell. */
-  profile?(folder: string): Promise<StepProfile>;
+  profile?(files: Files): Promise<StepProfile>;
 }
 
 export type Found = { readonly description: string } | { readonly missing: string };
 
-/** What one process measured of one task, after warm-up. */
-export interface Sample {
-  /** From the start of preparing the engine until all weights are on it. */
+/** What one process measured. */
+export interface Sample extends Answer {
+  /** As far as the system says. */
+  readonly memory: Memory | null;
+}
+
+/** What the process says itself. */
+export interface Answer {
+  /** From the start of the process until all weights are there. */
   readonly loadMs: number;
-  readonly runs: readonly { readonly firstTokenMs: number; readonly restMs: number }[];
-  /** The largest resident set of the process, Node and its garbage included. */
-  readonly peakRssBytes: number;
+  /** By task. */
+  readonly runs: Readonly<Record<string, readonly Run[]>>;
+  /** What it chose on its own, in words. */
+  readonly remark?: string;
+}
+
+/** One doing of a task. */
+export interface Run {
+  /** From the prompt to the first new token. */
+  readonly firstTokenMs: number;
+  /** From the first new token to the last. */
+  readonly restMs: number;
+}
+
+/** The most that was resident at any time; the parts need not have been at their most together. */
+export interface Memory {
+  readonly residentBytes: number;
+  /** Of files: weights that lie where they were mapped, and libraries. */
+  readonly mappedBytes: number;
+  readonly anonymousBytes: number;
 }
 
 /** Products of the runner alone, without a model. */

@@ -1,4 +1,12 @@
+import { llamaCpp } from "./llama-cpp.js";
 import { mixtape } from "./mixtape.js";
 import type { Runner } from "./runner.js";
+import { transformers } from "./transformers.js";
 
-export const RUNNERS: readonly Runner[] = [mixtape("cpu"), mixtape("wasm"), mixtape("tensorflow")];
+export const RUNNERS: readonly Runner[] = [
+  mixtape("cpu"),
+  mixtape("wasm"),
+  mixtape("tensorflow"),
+  llamaCpp,
+  transformers,
+];

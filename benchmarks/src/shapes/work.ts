@@ -1,5 +1,6 @@
 import { type CausalLM, readConfig, summarize } from "@mixtape/decoder";
 import { familyOf } from "@mixtape/mixtape";
+import { bytesPerElement, openCheckpoint } from "@mixtape/safetensors";
 
 /** How many weights a token is multiplied by. */
 export interface Work {
@@ -7,25 +8,37 @@ export interface Work {
   readonly weights: number;
   /** Those of the head among them, which of a prompt only the last token meets. */
   readonly headWeights: number;
+  /** Those of the routed experts among them. */
+  readonly routedWeights: number;
+  /** Which share of the routed experts one token meets. */
+  readonly routedShare: number;
+  /** On disk. */
+  readonly bytesPerWeight: number;
   /** One line about the model. */
   readonly summary: string;
 }
 
-/** Counts the work of a checkpoint from its config. */
+/** Counts the work of a checkpoint from its config and its largest tensor. */
 export async function workOf(folder: string): Promise<Work> {
   const { json, where } = await readConfig(folder);
   const Family = familyOf(json.model_type, where);
   const model: CausalLM = new Family(Family.config.parse(json, { file: where }));
   const { modelType, layers, experts, parameters } = summarize(model);
+  const routedShare = experts.perToken / experts.total;
   let weights = 0;
+  let routedWeights = 0;
   for (const [, param] of model.namedParameters()) {
-    if (param.role === "matrix") weights += param.size;
-    if (param.role === "stack") weights += (param.size * experts.perToken) / experts.total;
+    if (param.role === "matrix" || param.role === "vector") weights += param.size;
+    if (param.role === "stack") routedWeights += param.size * routedShare;
   }
+  weights += routedWeights;
   const { hiddenSize, vocabSize } = model.config;
   return {
     weights,
     headWeights: hiddenSize * vocabSize,
+    routedWeights,
+    routedShare,
+    bytesPerWeight: await bytesPerWeight(folder),
     summary:
       `${modelType}, ${layers.total} layers of which ${layers.moe} have ${experts.total} experts, ` +
       `${experts.perToken} of them and ${experts.shared} shared per token; hidden size ${hiddenSize}, ` +
@@ -33,6 +46,28 @@ export async function workOf(folder: string): Promise<Work> {
   };
 }
 
+/** What a token reads to be written. */
+export function decodeBytes({ weights, bytesPerWeight }: Work): number {
+  return weights * bytesPerWeight;
+}
+
+/** What a prompt multiplies, attention not counted. */
+export function prefillFlops({ weights, headWeights }: Work, tokens: number): number {
+  return 2 * ((weights - headWeights) * tokens + headWeights);
+}
+
+/** What a prompt reads if each expert is as likely as the next: the more tokens, the fewer experts that none is routed to. */
+export function prefillBytes({ weights, routedWeights, routedShare, bytesPerWeight }: Work, tokens: number): number {
+  const met = 1 - (1 - routedShare) ** tokens;
+  return (weights - routedWeights + (routedWeights / routedShare) * met) * bytesPerWeight;
+}
+
+async function bytesPerWeight(folder: string): Promise<number> {
+  await using source = await openCheckpoint(folder);
+  const views = source.names.map((name) => source.tensor(name));
+  return bytesPerElement(views.reduce((a, b) => (b.byteLength > a.byteLength ? b : a)).dtype);
+}
+
 function millions(n: number): string {
-  return `${(n / 1e6).toFixed(1)} million`;
+  return `${(n / 1e6).toLocaleString("en-US", { maximumFractionDigits: 1, minimumFractionDigits: 1 })} million`;
 }

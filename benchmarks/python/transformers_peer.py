@@ -1,0 +1,137 @@
+"""The process that measures Hugging Face transformers: `transformers_peer.py REQUEST`. Its last line is the answer.
+
+A request is JSON: {"kind": "find", "threads": 2}, or {"kind": "run", "threads": 2, "folder": ..., "tasks": [...]}, the tasks
+being those of src/tasks.ts.
+"""
+
+import json
+import os
+import sys
+import time
+
+# Before torch is imported: importing it is a part of loading, as it is for whoever uses it.
+STARTED = float(os.environ["MIXTAPE_BENCH_STARTED"])
+
+# As in src/child/repeat.ts.
+LEAST_SECONDS = 1
+LEAST_RUNS = 3
+MOST_SECONDS = 10
+
+# How transformers multiplies by experts: all are tried on the machine, for prompts and for single tokens apart.
+# `batched_mm` copies the weights of the experts of every token, which is too much memory for a prompt.
+PREFILL_EXPERTS = ("grouped_mm", "eager")
+DECODE_EXPERTS = ("grouped_mm", "eager", "batched_mm")
+
+
+def main():
+    request = json.loads(sys.argv[1])
+    answer = find(request) if request["kind"] == "find" else run(request)
+    print(json.dumps(answer))
+
+
+def find(request):
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        return {"missing": f"{sys.executable}: {error}."}
+    return {
+        "description": f"transformers {transformers.__version__}, torch {torch.__version__}; bfloat16, "
+        f"{request['threads']} threads; {torch.backends.cpu.get_cpu_capability()}"
+    }
+
+
+def run(request):
+    import torch
+
+    torch.set_num_threads(request["threads"])
+    torch.set_grad_enabled(False)
+    writer = Writer(request["folder"])
+    load_ms = time.time() * 1000 - STARTED
+    tasks = request["tasks"]
+    answer = {"loadMs": load_ms, "runs": {}}
+    if any(task["measures"] != "start" for task in tasks):
+        answer["remark"] = writer.choose_experts()
+    for task in tasks:
+        once = task.get("once") or task["measures"] == "start"
+        answer["runs"][task["name"]] = [writer.run(task)] if once else repeat(lambda task=task: writer.run(task))
+    return answer
+
+
+class Writer:
+    """A model, written with greedily."""
+
+    def __init__(self, folder):
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa")
+        self.model.eval()
+        self.prefill_experts = PREFILL_EXPERTS[0]
+        self.decode_experts = DECODE_EXPERTS[0]
+
+    def choose_experts(self):
+        """Takes the fastest way for a prompt of 512 tokens, and for single tokens, each the second time it is done."""
+        self.prefill_experts = min(PREFILL_EXPERTS, key=self.prefill_time)
+        self.decode_experts = min(DECODE_EXPERTS, key=self.decode_time)
+        return f"experts by {self.prefill_experts} in prefill, by {self.decode_experts} in decoding"
+
+    def prefill_time(self, experts):
+        self.prefill_experts = experts
+        task = {"promptTokens": 512, "newTokens": 1}
+        return min(self.run(task)["firstTokenMs"] for _ in range(2))
+
+    def decode_time(self, experts):
+        self.decode_experts = experts
+        task = {"promptTokens": 1, "newTokens": 9}
+        return min(self.run(task)["restMs"] for _ in range(2))
+
+    def run(self, task):
+        """One doing of a task, with a cache that grows: a static one computes over its whole length."""
+        import torch
+        from transformers import DynamicCache
+
+        with torch.inference_mode():
+            ids = torch.tensor([prompt_of(task["promptTokens"], self.model.config.vocab_size)])
+            cache = DynamicCache(config=self.model.config)
+            begin = time.perf_counter()
+            self.model.set_experts_implementation(self.prefill_experts)
+            token = self.next_token(ids, cache)
+            first = time.perf_counter()
+            self.model.set_experts_implementation(self.decode_experts)
+            for _ in range(task["newTokens"] - 1):
+                token = self.next_token(token, cache)
+            return {"firstTokenMs": (first - begin) * 1000, "restMs": (time.perf_counter() - first) * 1000}
+
+    def next_token(self, ids, cache):
+        logits = self.model(ids, past_key_values=cache, logits_to_keep=1).logits
+        token = logits[:, -1].argmax(-1, keepdim=True)
+        # Where a program would look at it.
+        token.item()
+        return token
+
+
+def prompt_of(length, vocab_size):
+    """As in src/tasks.ts."""
+    return [((i + 1) * 2654435761 & 0xFFFFFFFF) % vocab_size for i in range(length)]
+
+
+def repeat(function):
+    collect(function, 1)
+    return collect(function, LEAST_RUNS)
+
+
+def collect(function, least_runs):
+    results = []
+    begin = time.perf_counter()
+
+    def passed():
+        return time.perf_counter() - begin
+
+    while not results or ((len(results) < least_runs or passed() < LEAST_SECONDS) and passed() < MOST_SECONDS):
+        results.append(function())
+    return results
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+import { env } from "node:process";
+import { STARTED } from "../runners/child.js";
+import type { Answer, Run } from "../runners/runner.js";
+import { promptOf, type Task } from "../tasks.js";
+import { repeat } from "./repeat.js";
+
+/** A model that has been loaded: writes tokens after a prompt, from an empty cache, and yields each. */
+export interface Writer {
+  readonly vocabSize: number;
+  write(prompt: number[], newTokens: number): AsyncIterable<unknown>;
+}
+
+/** Loads a model and does tasks with it, in a process that was started for this. */
+export async function runTasks(tasks: readonly Task[], load: () => Promise<Writer>): Promise<Answer> {
+  const writer = await load();
+  const loadMs = performance.timeOrigin + performance.now() - Number(env[STARTED]);
+  const runs: Record<string, Run[]> = {};
+  for (const task of tasks) {
+    const run = (): Promise<Run> => runOnce(writer, task);
+    runs[task.name] = task.once || task.measures === "start" ? [await run()] : await repeat(run);
+  }
+  return { loadMs, runs };
+}
+
+async function runOnce({ vocabSize, write }: Writer, task: Task): Promise<Run> {
+  const begin = performance.now();
+  let firstTokenMs: number | undefined;
+  for await (const _ of write(promptOf(task, vocabSize), task.newTokens)) firstTokenMs ??= performance.now() - begin;
+  if (firstTokenMs === undefined) throw new Error("expected new tokens, got none");
+  return { firstTokenMs, restMs: performance.now() - begin - firstTokenMs };
+}

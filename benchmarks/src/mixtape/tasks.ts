@@ -1,0 +1,22 @@
+import { type EngineName, useEngine } from "@mixtape/engine";
+import { generateTokens } from "@mixtape/generation";
+import { loadModel } from "@mixtape/mixtape";
+import { runTasks } from "../child/run-tasks.js";
+import type { Answer } from "../runners/runner.js";
+import type { Task } from "../tasks.js";
+
+/** Loads a model and does tasks with it, as a user's program would. */
+export function measureTasks(
+  engine: EngineName,
+  { folder, tasks }: { folder: string; tasks: readonly Task[] },
+): Promise<Answer> {
+  return runTasks(tasks, async () => {
+    await useEngine(engine);
+    const model = await loadModel(folder);
+    return {
+      vocabSize: model.config.vocabSize,
+      write: (prompt, maxNewTokens) =>
+        generateTokens(model, [prompt], { maxNewTokens, temperature: 0, eosTokenId: null }),
+    };
+  });
+}

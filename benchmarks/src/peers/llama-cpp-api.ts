@@ -1,0 +1,26 @@
+/** As much of node-llama-cpp's interface as is used here. It is not a dependency: who wants to race it installs it. */
+
+export interface NodeLlamaCpp {
+  getLlama(options: { gpu: false; build: "never"; logLevel: "error"; maxThreads: number }): Promise<Llama>;
+}
+
+export interface Llama {
+  /** Such as `CPU : AVX2 = 1 | AVX512_BF16 = 1`. */
+  readonly systemInfo: string;
+  readonly cpuMathCores: number;
+  loadModel(options: { modelPath: string; gpuLayers: 0; useMmap: true; useMlock: false }): Promise<LlamaModel>;
+}
+
+interface LlamaModel {
+  createContext(options: { contextSize: number; threads: number }): Promise<LlamaContext>;
+}
+
+interface LlamaContext {
+  getSequence(): LlamaSequence;
+}
+
+export interface LlamaSequence {
+  clearHistory(): Promise<void>;
+  /** Reads tokens, then writes some without end. */
+  evaluate(tokens: readonly number[], options: { temperature: 0; yieldEogToken: true }): AsyncGenerator<number>;
+}

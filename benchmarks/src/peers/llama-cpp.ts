@@ -1,0 +1,71 @@
+/**
+ * The process that measures llama.cpp, through node-llama-cpp: `llama-cpp.js FOLDER REQUEST`, the folder being where it is
+ * installed. Its last line is the answer.
+ */
+
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { argv, exit } from "node:process";
+import { pathToFileURL } from "node:url";
+import { runTasks, type Writer } from "../child/run-tasks.js";
+import type { Found } from "../runners/runner.js";
+import type { Task } from "../tasks.js";
+import type { Llama, LlamaSequence, NodeLlamaCpp } from "./llama-cpp-api.js";
+
+/** What the process is asked. */
+export type LlamaRequest =
+  | { readonly kind: "find" }
+  | { readonly kind: "run"; readonly gguf: string; readonly vocabSize: number; readonly tasks: readonly Task[] };
+
+const [folder, request] = argv.slice(2) as [string, string];
+const answer = await answerTo(JSON.parse(request) as LlamaRequest);
+console.log(JSON.stringify(answer));
+// Its threads would keep the process.
+exit();
+
+async function answerTo(asked: LlamaRequest): Promise<object> {
+  return asked.kind === "find" ? find() : runTasks(asked.tasks, () => load(asked));
+}
+
+/** It has builds for several processors, and takes the best that this one runs. */
+async function find(): Promise<Found> {
+  const { version } = JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as { version: string };
+  const info = JSON.parse(readFileSync(join(packageFolder(), "llama", "llama.cpp.info.json"), "utf8")) as {
+    tag: string;
+  };
+  const { systemInfo } = await start();
+  const wanted = /AVX512_BF16|AVX512|AVX2|AMX_INT8|NEON|SVE/;
+  const features = [...systemInfo.matchAll(/(\w+) = 1/g)].map(([, name]) => name!).filter((name) => wanted.test(name));
+  return {
+    description: `node-llama-cpp ${version}, llama.cpp ${info.tag}; bfloat16, ${availableParallelism()} threads; ${features.join(", ")}`,
+  };
+}
+
+async function load({ gguf, vocabSize, tasks }: LlamaRequest & { kind: "run" }): Promise<Writer> {
+  const llama = await start();
+  const model = await llama.loadModel({ modelPath: gguf, gpuLayers: 0, useMmap: true, useMlock: false });
+  const contextSize = Math.max(...tasks.map(({ promptTokens, newTokens }) => promptTokens + newTokens));
+  const context = await model.createContext({ contextSize, threads: availableParallelism() });
+  const sequence = context.getSequence();
+  return { vocabSize, write: (prompt, newTokens) => write(sequence, prompt, newTokens) };
+}
+
+async function* write(sequence: LlamaSequence, prompt: number[], newTokens: number): AsyncGenerator<number> {
+  await sequence.clearHistory();
+  let written = 0;
+  for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
+    yield token;
+    if (++written === newTokens) return;
+  }
+}
+
+async function start(): Promise<Llama> {
+  const entry = pathToFileURL(join(packageFolder(), "dist", "index.js")).href;
+  const { getLlama } = (await import(entry)) as NodeLlamaCpp;
+  return getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: availableParallelism() });
+}
+
+function packageFolder(): string {
+  return join(folder, "node_modules", "node-llama-cpp");
+}

@@ -1,0 +1,79 @@
+/** The head of a GGUF file, version 3: metadata, and where each tensor lies. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+
+import { GGMLQuantizationType, type GGUFTypedMetadata, GGUFValueType, serializeGgufMetadata } from "@huggingface/gguf";
+import { type TypedValue, vocabulary } from "./gguf-vocabulary.js";
+import { type GgufValue, type RandomModel, sizeOf, type Weight } from "./model.js";
+
+/** What tensors are aligned to where metadata do not say otherwise. */
+const ALIGNMENT = 32;
+
+/** Everything before the first tensor, padded. */
+export function ggufHeader(model: RandomModel): Uint8Array {
+  let offset = 0;
+  const infos = model.weights.map((weight) => {
+    const info = tensorInfo(weight, offset);
+    offset += aligned(ggufBytes(weight));
+    return info;
+  });
+  const head = Buffer.concat([serializeGgufMetadata(typedMetadata(model), { alignment: 1 }), ...infos]);
+  return Buffer.concat([head, padding(head.length)]);
+}
+
+/** The bytes of a tensor's values, without padding. */
+export function ggufBytes(weight: Weight): number {
+  return (weight.experts ?? 1) * sizeOf(weight.shape) * (weight.stored === "matrix" ? 2 : 4);
+}
+
+/** Zeros up to where the next tensor begins. */
+export function padding(length: number): Uint8Array {
+  return new Uint8Array(aligned(length) - length);
+}
+
+function aligned(length: number): number {
+  return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+}
+
+function typedMetadata({ architecture, metadata, config, weights }: RandomModel): GGUFTypedMetadata {
+  const model: Record<string, GgufValue> = {
+    "general.architecture": architecture,
+    // LLAMA_FTYPE_MOSTLY_BF16.
+    "general.file_type": 32,
+    ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`${architecture}.${key}`, value])),
+    [`${architecture}.vocab_size`]: config.vocab_size,
+  };
+  return {
+    version: { value: 3, type: GGUFValueType.UINT32 },
+    tensor_count: { value: BigInt(weights.length), type: GGUFValueType.UINT64 },
+    // Counted by the serializer.
+    kv_count: { value: 0n, type: GGUFValueType.UINT64 },
+    ...Object.fromEntries(Object.entries(model).map(([key, value]) => [key, typed(value)])),
+    ...vocabulary(config.vocab_size),
+  };
+}
+
+function typed(value: GgufValue): TypedValue {
+  switch (typeof value) {
+    case "string":
+      return { value, type: GGUFValueType.STRING };
+    case "boolean":
+      return { value, type: GGUFValueType.BOOL };
+    case "number":
+      return { value, type: GGUFValueType.UINT32 };
+    default:
+      return { value: value.float32, type: GGUFValueType.FLOAT32 };
+  }
+}
+
+/** Name, sizes (the fastest first), type, and how many bytes after the header it begins. */
+function tensorInfo({ gguf, shape, experts, stored }: Weight, offset: number): Uint8Array {
+  const name = Buffer.from(gguf);
+  const sizes = experts === undefined ? shape : [experts, ...shape];
+  const info = Buffer.alloc(8 + name.length + 4 + 8 * sizes.length + 4 + 8);
+  let at = info.writeBigUInt64LE(BigInt(name.length));
+  at += name.copy(info, at);
+  at = info.writeUInt32LE(sizes.length, at);
+  for (const size of sizes.toReversed()) at = info.writeBigUInt64LE(BigInt(size), at);
+  at = info.writeUInt32LE(stored === "matrix" ? GGMLQuantizationType.BF16 : GGMLQuantizationType.F32, at);
+  info.writeBigUInt64LE(BigInt(offset), at);
+  return info;
+}

@@ -1,0 +1,83 @@
+/** A model whose weights are random: what its two files, in Hugging Face's format and in llama.cpp's, have in common. */
+
+import { bfloat16Values, type Distribution } from "./values.js";
+
+/** One tensor of GGUF, which may be several of a Hugging Face checkpoint. */
+export interface Weight {
+  /** In a Hugging Face checkpoint; of experts with `*` where the expert's number stands. */
+  readonly name: string;
+  readonly gguf: string;
+  /** Of one expert, where it has experts. */
+  readonly shape: readonly number[];
+  /** How many experts GGUF stacks along a first axis. */
+  readonly experts?: number;
+  readonly distribution: Distribution;
+  /** How each format stores it. */
+  readonly stored: Stored;
+  /** llama.cpp rotates neighbours where Hugging Face rotates halves: rows of each head in its order. */
+  readonly interleavedHeads?: number;
+}
+
+/** `matrix`: bfloat16 in both. `small`: bfloat16, and float32 in GGUF, as llama.cpp asks for. `bias`: float32 in both. */
+export type Stored = "matrix" | "small" | "bias";
+
+export type GgufValue = string | number | boolean | { readonly float32: number };
+
+export interface RandomModel {
+  /** `config.json`. */
+  readonly config: Readonly<Record<string, unknown>> & { readonly vocab_size: number };
+  /** llama.cpp's name of the architecture, and its metadata, whose keys begin with that name. */
+  readonly architecture: string;
+  readonly metadata: Readonly<Record<string, GgufValue>>;
+  readonly weights: readonly Weight[];
+}
+
+/** Of a usual initialisation. */
+const MATRIX: Distribution = { mean: 0, deviation: 0.02 };
+/**
+ * As large as what layers add to it: else what attention averages over all tokens, which is the same for each, outweighs
+ * the token itself, and all are routed to the same few experts.
+ */
+export const TOKENS: Distribution = { mean: 0, deviation: 1 };
+const NORM: Distribution = { mean: 1, deviation: 0.0625 };
+
+export function matrix(name: string, gguf: string, shape: readonly number[], distribution = MATRIX): Weight {
+  return { name, gguf, shape, distribution, stored: "matrix" };
+}
+
+/** Projections to heads that are rotated; given for llama.cpp's order where it rotates neighbours. */
+export function interleaved(weight: Weight, heads: number): Weight {
+  return { ...weight, interleavedHeads: heads };
+}
+
+export function experts(name: string, gguf: string, count: number, shape: readonly number[]): Weight {
+  return { name, gguf, shape, experts: count, distribution: MATRIX, stored: "matrix" };
+}
+
+/** A router's matrix: small, and float32 in GGUF. */
+export function router(name: string, gguf: string, shape: readonly number[]): Weight {
+  return { name, gguf, shape, distribution: MATRIX, stored: "small" };
+}
+
+export function norm(name: string, gguf: string, size: number, distribution = NORM): Weight {
+  return { name, gguf, shape: [size], distribution, stored: "small" };
+}
+
+export function bias(name: string, gguf: string, size: number): Weight {
+  return { name, gguf, shape: [size], distribution: MATRIX, stored: "bias" };
+}
+
+/** The names in a Hugging Face checkpoint: one, or one for each expert. */
+export function namesOf({ name, experts }: Weight): string[] {
+  if (experts === undefined) return [name];
+  return Array.from({ length: experts }, (_, expert) => name.replace("*", `${expert}`));
+}
+
+/** The bfloat16 values of one tensor of a Hugging Face checkpoint. Float32 stores hold these too. */
+export function valuesOf({ shape, distribution }: Weight, name: string): Uint8Array {
+  return bfloat16Values(name, sizeOf(shape), distribution);
+}
+
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}

@@ -1,0 +1,76 @@
+/**
+ * Random values that are the same on every machine, and cost little more than copying: one block of normally distributed
+ * numbers is drawn, and each tensor reads it round and round from a place of its own.
+ */
+
+import { fromFloat32, toFloat32 } from "@mixtape/safetensors";
+
+/** How the values of a tensor are distributed. */
+export interface Distribution {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** Not a multiple of anything that a model's shapes are multiples of: rows of a matrix do not repeat. */
+const LENGTH = 4_194_301;
+/** Bytes of a bfloat16. */
+const BYTES = 2;
+
+let normals: Float32Array | undefined;
+const blocks = new Map<string, Uint8Array>();
+
+/** The values of a tensor as bfloat16, little-endian. The name decides where in the block they begin. */
+export function bfloat16Values(name: string, count: number, distribution: Distribution): Uint8Array {
+  const block = blockOf(distribution);
+  const bytes = new Uint8Array(count * BYTES);
+  for (let done = 0, from = (hash(name) % LENGTH) * BYTES; done < bytes.length; from = 0) {
+    const part = block.subarray(from, from + bytes.length - done);
+    bytes.set(part, done);
+    done += part.length;
+  }
+  return bytes;
+}
+
+/** The same values as float32. */
+export function asFloat32(bfloat16: Uint8Array): Uint8Array {
+  const { buffer, byteOffset, byteLength } = toFloat32(bfloat16, "BF16");
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function blockOf({ mean, deviation }: Distribution): Uint8Array {
+  const key = `${mean} ${deviation}`;
+  const known = blocks.get(key);
+  if (known) return known;
+  normals ??= drawNormals();
+  const block = fromFloat32(
+    normals.map((x) => mean + deviation * x),
+    "BF16",
+  );
+  blocks.set(key, block);
+  return block;
+}
+
+/** Sums of twelve uniform numbers, less their mean: nearly normal, of deviation 1, and by exact arithmetic alone. */
+function drawNormals(): Float32Array {
+  const values = new Float32Array(LENGTH);
+  let state = 0x9e3779b9;
+  for (let i = 0; i < LENGTH; i++) {
+    let sum = 0;
+    for (let n = 0; n < 6; n++) {
+      // Marsaglia's xorshift of 32 bits: two numbers of 16 bits each.
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      sum += (state & 0xffff) + (state >>> 16);
+    }
+    values[i] = (sum - 6 * 0xffff) / 0x10000;
+  }
+  return values;
+}
+
+/** FNV-1a. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193);
+  return value >>> 0;
+}
