@@ -1,6 +1,7 @@
 // The platforms that the engine is built for, and how.
 
 import { arch, platform } from "node:process";
+import { fileURLToPath } from "node:url";
 
 /** The platform of this process, named as Node names it. */
 export const HERE = `${platform}-${arch}`;
@@ -28,11 +29,46 @@ const AVX512 = [...AVX2, ..."f bw dq vl vnni bf16".split(" ").map((part) => `-ma
 const X64 = { "isa/portable.cc": [], "isa/avx2.cc": AVX2, "isa/avx512.cc": AVX512 };
 const ARM64 = { "isa/portable.cc": [], "isa/neon.cc": [] };
 
-const LINUX = ["-shared", "-pthread", "-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"];
+const LINUX = [
+  "-shared",
+  "-pthread",
+  "-static-libstdc++",
+  "-static-libgcc",
+  `-Wl,--version-script=${fileURLToPath(new URL("../cpp/exports.map", import.meta.url))}`,
+  "-Wl,--gc-sections",
+  // Stays loaded when the last Node worker that uses it ends: no thread ever returns into code that is gone.
+  "-Wl,-z,nodelete",
+];
+const MACOS = ["-bundle", "-undefined", "dynamic_lookup"];
+const WINDOWS = ["-shared", "-static", "-Wl,--gc-sections"];
 
+/**
+ * `flagsOf` tells the files of isa/ and what each needs besides `flags`; `crossCompilers` are tried on other platforms;
+ * `runner` runs its programs there; `needsImports`: Windows resolves Node's functions through an import library.
+ */
 export const PLATFORMS = {
-  "linux-x64": { flags: COMMON, flagsOf: X64, linkFlags: LINUX, crossCompiler: "x86_64-linux-gnu-g++" },
-  "linux-arm64": { flags: COMMON, flagsOf: ARM64, linkFlags: LINUX, crossCompiler: "aarch64-linux-gnu-g++" },
-  "darwin-arm64": { flags: COMMON, flagsOf: ARM64, linkFlags: ["-bundle", "-undefined", "dynamic_lookup"] },
-  "darwin-x64": { flags: COMMON, flagsOf: X64, linkFlags: ["-bundle", "-undefined", "dynamic_lookup"] },
+  "linux-x64": {
+    flags: COMMON,
+    flagsOf: X64,
+    linkFlags: LINUX,
+    crossCompilers: ["x86_64-linux-gnu-g++"],
+    runner: ["qemu-x86_64", "-L", "/usr/x86_64-linux-gnu"],
+  },
+  "linux-arm64": {
+    flags: COMMON,
+    flagsOf: ARM64,
+    linkFlags: LINUX,
+    crossCompilers: ["aarch64-linux-gnu-g++"],
+    runner: ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+  },
+  "darwin-arm64": { flags: COMMON, flagsOf: ARM64, linkFlags: MACOS, crossCompilers: [] },
+  "darwin-x64": { flags: COMMON, flagsOf: X64, linkFlags: MACOS, crossCompilers: [] },
+  "win32-x64": {
+    // GCC does not align the stack to 32 bytes on Windows (its bug 54412), so no move may rely on it.
+    flags: [...COMMON, "-Wa,-muse-unaligned-vector-move"],
+    flagsOf: X64,
+    linkFlags: WINDOWS,
+    crossCompilers: ["x86_64-w64-mingw32-g++-posix", "x86_64-w64-mingw32-g++"],
+    needsImports: "x86_64-w64-mingw32-dlltool",
+  },
 };

@@ -98,8 +98,7 @@ function load(): Addon {
 function places(): string[] {
   if (env.MIXTAPE_NATIVE_BINARY) return [env.MIXTAPE_NATIVE_BINARY];
   const name = `${platform}-${arch}`;
-  // The same from `dist` and from `src`, which tests import.
-  const built = fileURLToPath(new URL(`../dist/native/${name}/mixtape.node`, import.meta.url));
+  const built = fileURLToPath(new URL(`../platforms/${name}/mixtape.node`, import.meta.url));
   return [...(existsSync(built) ? [built] : []), `@mixtape/native-${name}`];
 }
 

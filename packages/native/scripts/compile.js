@@ -1,0 +1,72 @@
+// Runs a C++ compiler over sources: only what changed since the last time is compiled, and nothing is left half written.
+
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { pid } from "node:process";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+/**
+ * Compiles sources and links them.
+ * @param {{ compiler: string, sources: { path: string, flags: string[] }[], objects: string, binary: string,
+ *   linkFlags: string[] }} program `objects` is the folder for what lies between
+ */
+export async function compileProgram({ compiler, sources, objects, binary, linkFlags }) {
+  mkdirSync(objects, { recursive: true });
+  mkdirSync(dirname(binary), { recursive: true });
+  const jobs = sources.map(({ path, flags }) => ({
+    object: join(objects, `${path.replaceAll(/[\\/:]/g, "-")}.o`),
+    command: [compiler, ...flags, "-MMD", "-c", path],
+  }));
+  const queue = jobs.filter((job) => !isFresh(job));
+  const worker = async () => {
+    for (let job = queue.shift(); job; job = queue.shift()) await compile(job);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const link = [compiler, ...jobs.map(({ object }) => object), ...linkFlags];
+  const record = join(objects, "link.command");
+  if (isLinked(binary, record, link, jobs)) return;
+  // Renamed into place: a process that has the old one loaded keeps it.
+  const partial = `${binary}.${pid}`;
+  await execute([...link, "-o", partial], partial);
+  writeFileSync(record, link.join(" "));
+  renameSync(partial, binary);
+}
+
+async function compile({ object, command }) {
+  const partial = `${object}.${pid}`;
+  const dependencies = `${object}.d`;
+  await execute([...command, "-MF", `${dependencies}.${pid}`, "-o", partial], partial);
+  renameSync(`${dependencies}.${pid}`, dependencies);
+  writeFileSync(`${object}.command`, command.join(" "));
+  renameSync(partial, object);
+}
+
+async function execute([compiler, ...args], partial) {
+  const { stderr } = await run(compiler, args).catch((error) => {
+    rmSync(partial, { force: true });
+    throw error;
+  });
+  if (stderr) process.stderr.write(stderr);
+}
+
+/** Whether an object is newer than all that it was made from, by the same command. */
+function isFresh({ object, command }) {
+  if (![object, `${object}.d`, `${object}.command`].every(existsSync)) return false;
+  if (readFileSync(`${object}.command`, "utf8") !== command.join(" ")) return false;
+  const made = statSync(object).mtimeMs;
+  const [, list = ""] = readFileSync(`${object}.d`, "utf8")
+    .replaceAll(/\\\r?\n/g, " ")
+    .split(/: (.*)/s);
+  const files = list.split(/(?<!\\)\s+/).filter(Boolean);
+  return files.every((file) => existsSync(file) && statSync(file).mtimeMs <= made);
+}
+
+function isLinked(binary, record, link, jobs) {
+  if (!existsSync(binary) || !existsSync(record) || readFileSync(record, "utf8") !== link.join(" ")) return false;
+  const made = statSync(binary).mtimeMs;
+  return jobs.every(({ object }) => statSync(object).mtimeMs <= made);
+}
