@@ -122,6 +122,12 @@ int32_t* Args::ints(size_t index, const char* name, size_t length) const {
   return found.data;
 }
 
+void Args::indices(Span<int32_t> values, size_t count, const char* name) const {
+  for (size_t i = 0; i < values.length; i++)
+    if (values.data[i] < 0 || static_cast<size_t>(values.data[i]) >= count)
+      fail(std::string(name) + " below " + std::to_string(count), std::to_string(values.data[i]));
+}
+
 double Args::number(size_t index, const char* name) const {
   const Napi::Value value = at(index);
   if (!value.IsNumber()) fail(std::string(name) + " as a number", describe(value));

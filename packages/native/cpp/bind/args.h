@@ -37,6 +37,8 @@ class Args {
   /** Exactly `length` numbers. */
   float* floats(size_t index, const char* name, size_t length) const;
   int32_t* ints(size_t index, const char* name, size_t length) const;
+  /** That each of some indices is one of `count`. */
+  void indices(Span<int32_t> values, size_t count, const char* name) const;
   /** A whole number from `least` to `most`. */
   size_t count(size_t index, const char* name, size_t least = 0, size_t most = size_t{1} << 40) const;
   double number(size_t index, const char* name) const;

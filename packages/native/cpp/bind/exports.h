@@ -8,5 +8,6 @@ namespace mixtape {
 void export_engine(Napi::Object exports);
 void export_weights(Napi::Object exports);
 void export_products(Napi::Object exports);
+void export_rows(Napi::Object exports);
 
 }  // namespace mixtape

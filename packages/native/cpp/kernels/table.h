@@ -29,6 +29,11 @@ struct Kernels {
   const Product& (*product)(Dtype weights, Precision activations, size_t tokens);
   /** `y[i] = x[i]`, decoded. */
   void (*decode)(Dtype from, const uint8_t* x, size_t count, float* y);
+  /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
+  void (*rms_norm)(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
+  /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */
+  void (*rotary)(const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
+                 size_t table_step, float* y);
   /** Elementwise `y = activation(gate) · up`. */
   void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
 };

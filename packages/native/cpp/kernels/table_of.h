@@ -4,6 +4,8 @@
 #include "kernels/decode.h"
 #include "kernels/dot_product.h"
 #include "kernels/gate.h"
+#include "kernels/rms_norm.h"
+#include "kernels/rotary.h"
 #include "kernels/table.h"
 
 namespace mixtape {
@@ -13,7 +15,7 @@ template <class S> const Product& product_of(Dtype weights, Precision activation
   return dot_product<S>(weights, activations);
 }
 
-template <class S> constexpr Kernels table_of() { return {S::kName, product_of<S>, decode<S>, gate<S>}; }
+template <class S> constexpr Kernels table_of() { return {S::kName, product_of<S>, decode<S>, rms_norm<S>, rotary<S>, gate<S>}; }
 
 }  // namespace
 }  // namespace mixtape

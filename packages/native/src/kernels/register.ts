@@ -1,9 +1,23 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
+import { embeddingKernel } from "./embedding.js";
+import { gateKernel } from "./gate.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearKernel } from "./linear.js";
+import { rmsNormKernel } from "./rms-norm.js";
+import { rotaryKernel } from "./rotary.js";
+import { takeAlongKernel } from "./take-along.js";
+import { topKIndicesKernel } from "./top-k-indices.js";
 
 /** The kernels of this package. All others are tfjs's, of its cpu backend. */
-const NATIVE_KERNELS: readonly NativeKernel[] = [linearKernel];
+const NATIVE_KERNELS: readonly NativeKernel[] = [
+  linearKernel,
+  embeddingKernel,
+  rmsNormKernel,
+  rotaryKernel,
+  gateKernel,
+  topKIndicesKernel,
+  takeAlongKernel,
+];
 
 /** Gives the backend `native` its kernels. */
 export function registerKernels(): void {

@@ -1,0 +1,42 @@
+#pragma once
+// [a, b] · cos + [−b, a] · sin: rotary position embedding of rows
+
+#include <string.h>
+
+#include "formats/formats.h"
+
+namespace mixtape {
+namespace {
+
+/** One row: its first `2 · half` numbers turn, the rest of `width` passes. x may be y. */
+template <class S>
+void rotate(const float* x, const float* cos, const float* sin, size_t half, size_t width, float* y) {
+  size_t i = 0;
+  const auto turn = [&](auto load, auto store) {
+    const auto a = load(x + i);
+    const auto b = load(x + half + i);
+    const auto first = S::sub(S::mul(a, load(cos + i)), S::mul(b, load(sin + i)));
+    const auto second = S::add(S::mul(b, load(cos + half + i)), S::mul(a, load(sin + half + i)));
+    store(y + i, first);
+    store(y + half + i, second);
+  };
+  for (; i + S::N <= half; i += S::N)
+    turn([](const float* p) { return S::load(p); }, [](float* p, typename S::F v) { S::store(p, v); });
+  if (i < half) {
+    const size_t rest = half - i;
+    turn([rest](const float* p) { return load_some<S, Float32>(p, rest); },
+         [rest](float* p, typename S::F v) { store_some<S>(p, v, rest); });
+  }
+  memmove(y + 2 * half, x + 2 * half, (width - 2 * half) * sizeof *y);
+}
+
+/** Rows of `width`; from one row to the next the tables go on by `table_step`. */
+template <class S>
+void rotary(const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half, size_t table_step,
+            float* y) {
+  for (size_t row = 0; row < rows; row++)
+    rotate<S>(x + row * width, cos + row * table_step, sin + row * table_step, half, width, y + row * width);
+}
+
+}  // namespace
+}  // namespace mixtape

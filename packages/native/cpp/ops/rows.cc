@@ -1,0 +1,78 @@
+#include "ops/rows.h"
+
+#include "core/pool.h"
+#include "kernels/table.h"
+#include "ops/share.h"
+
+namespace mixtape {
+namespace {
+
+/** Runs `work(from, to)` for shares of rows. */
+template <class Work> void for_rows(size_t rows, size_t width, Work&& work) {
+  const Shares shares(rows, std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1)));
+  Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
+}
+
+/** By insertion: routers choose a few of at most a few hundred. */
+void top_k_of(const float* x, size_t width, size_t k, int32_t* indices) {
+  for (size_t i = 0; i < width; i++) {
+    size_t place = std::min(i, k);
+    // Strictly larger moves ahead, so of equal scores the lower column stays first.
+    for (; place > 0 && x[i] > x[indices[place - 1]]; place--)
+      if (place < k) indices[place] = indices[place - 1];
+    if (place < k) indices[place] = static_cast<int32_t>(i);
+  }
+}
+
+}  // namespace
+
+void rms_norm(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y) {
+  for_rows(rows, width, [&](size_t from, size_t to) {
+    const size_t at = from * width;
+    kernels().rms_norm(x + at, scale, residual ? residual + at : nullptr, to - from, width, eps, y + at);
+  });
+}
+
+void rotary(const float* x, const float* cos, const float* sin, const RotaryShape& shape, float* y) {
+  const auto [tables, heads, length, width, turned] = shape;
+  // With one position, the heads of a table are rows that share it.
+  const size_t rows = length == 1 ? heads : length;
+  const size_t blocks = length == 1 ? tables : tables * heads;
+  const size_t step = length == 1 ? 0 : turned;
+  const size_t blocks_per_table = length == 1 ? 1 : heads;
+  for_rows(blocks, rows * width, [&](size_t from, size_t to) {
+    for (size_t block = from; block < to; block++) {
+      const size_t at = block * rows * width;
+      const size_t table = block / blocks_per_table * length * turned;
+      kernels().rotary(x + at, cos + table, sin + table, rows, width, turned / 2, step, y + at);
+    }
+  });
+}
+
+void gate(Activation activation, const float* gate, const float* up, size_t count, float* y) {
+  for_rows(count, 1, [&](size_t from, size_t to) {
+    kernels().gate(activation, gate + from, up + from, to - from, y + from);
+  });
+}
+
+void embedding(const Matrix& table, const int32_t* ids, size_t count, float* y) {
+  const size_t width = table.columns;
+  for_rows(count, width, [&](size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) kernels().decode(table.dtype, table.row(ids[i]), width, y + i * width);
+  });
+}
+
+void top_k_indices(const float* x, size_t rows, size_t width, size_t k, int32_t* indices) {
+  for_rows(rows, width, [&](size_t from, size_t to) {
+    for (size_t row = from; row < to; row++) top_k_of(x + row * width, width, k, indices + row * k);
+  });
+}
+
+void take_along(const float* x, const int32_t* indices, size_t rows, size_t width, size_t k, float* y) {
+  for_rows(rows, k, [&](size_t from, size_t to) {
+    for (size_t row = from; row < to; row++)
+      for (size_t j = 0; j < k; j++) y[row * k + j] = x[row * width + indices[row * k + j]];
+  });
+}
+
+}  // namespace mixtape

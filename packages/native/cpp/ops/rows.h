@@ -1,0 +1,35 @@
+#pragma once
+// Operations on rows of numbers, on all threads where there is enough to do.
+
+#include "core/types.h"
+
+namespace mixtape {
+
+/** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
+void rms_norm(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
+
+/** How the rows of rotary's input lie: `[tables, heads, length, width]`, the tables `[tables, length, turned]`. */
+struct RotaryShape {
+  size_t tables;
+  size_t heads;
+  size_t length;
+  size_t width;
+  /** How much of a row turns: even, at most `width`. */
+  size_t turned;
+};
+
+void rotary(const float* x, const float* cos, const float* sin, const RotaryShape& shape, float* y);
+
+/** `y = activation(gate) · up`; y may be one of the two. */
+void gate(Activation activation, const float* gate, const float* up, size_t count, float* y);
+
+/** Row `ids[i]` of a table, decoded. The ids are rows of it. */
+void embedding(const Matrix& table, const int32_t* ids, size_t count, float* y);
+
+/** The columns of the k largest of each row, the largest first; of equal ones the lower column. NaN is above nothing. */
+void top_k_indices(const float* x, size_t rows, size_t width, size_t k, int32_t* indices);
+
+/** `y[t, j] = x[t, indices[t, j]]`; the indices are columns of x. */
+void take_along(const float* x, const int32_t* indices, size_t rows, size_t width, size_t k, float* y);
+
+}  // namespace mixtape
