@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <stdexcept>
 #include <system_error>
 
 #include "bind/environment.h"
@@ -11,6 +12,9 @@ namespace mixtape {
 namespace {
 
 constexpr napi_type_tag kWeightTag = {0x6d69787461706521, 0x7765696768740001};
+/** Of an array: more than any model has experts or files. */
+constexpr uint32_t kMostItems = 1 << 20;
+
 constexpr napi_type_tag kFileTag = {0x6d69787461706521, 0x66696c6500000001};
 
 template <class T> struct Handle {
@@ -84,11 +88,16 @@ bool Args::absent(size_t index) const {
 
 template <class T>
 Span<T> Args::span(Napi::Value value, napi_typedarray_type wanted, const char* expected, const char* name) const {
-  napi_typedarray_type type;
+  // An older Node leaves the type of arrays that are newer than itself as it was.
+  auto type = static_cast<napi_typedarray_type>(-1);
   size_t length;
   void* data;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok || type != wanted)
+  napi_value buffer;
+  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, &buffer, nullptr) != napi_ok || type != wanted)
     fail(std::string(name) + " as a " + expected, describe(value));
+  bool is_own = false;
+  if (napi_is_arraybuffer(value.Env(), buffer, &is_own) != napi_ok || !is_own)
+    fail(std::string(name) + " in memory that no other thread can change", describe(value) + " on a SharedArrayBuffer");
   return {static_cast<T*>(data), data ? length : 0};
 }
 
@@ -104,8 +113,10 @@ Span<double> Args::doubles(size_t index, const char* name) const {
   return span<double>(at(index), napi_float64_array, "Float64Array", name);
 }
 
-Span<uint8_t> Args::bytes(size_t index, const char* name) const {
-  return span<uint8_t>(at(index), napi_uint8_array, "Uint8Array", name);
+Span<uint8_t> Args::bytes(size_t index, const char* name) const { return bytes(at(index), name); }
+
+Span<uint8_t> Args::bytes(Napi::Value value, const char* name) const {
+  return span<uint8_t>(value, napi_uint8_array, "Uint8Array", name);
 }
 
 float* Args::floats(size_t index, const char* name, size_t length) const {
@@ -154,10 +165,15 @@ std::string Args::text(size_t index, const char* name) const {
   return value.As<Napi::String>().Utf8Value();
 }
 
-Napi::Array Args::array(size_t index, const char* name) const {
+std::vector<Napi::Value> Args::array(size_t index, const char* name) const {
   const Napi::Value value = at(index);
   if (!value.IsArray()) fail(std::string(name) + " as an array", describe(value));
-  return value.As<Napi::Array>();
+  const auto array = value.As<Napi::Array>();
+  const uint32_t length = array.Length();
+  if (length > kMostItems) fail(std::string(name) + " of at most " + std::to_string(kMostItems), std::to_string(length));
+  std::vector<Napi::Value> items(length);
+  for (uint32_t i = 0; i < length; i++) items[i] = array.Get(i);
+  return items;
 }
 
 Precision Args::precision(size_t index) const { return static_cast<Precision>(count(index, "precision", 0, 1)); }
@@ -231,6 +247,8 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
     throw_native_error(info.Env(), {"a file", "one that can be mapped", error.what()});
   } catch (const std::runtime_error& error) {
     throw_native_error(info.Env(), {"the engine", "to start", error.what()});
+  } catch (const std::length_error&) {
+    throw_native_error(info.Env(), {"memory", "an operation that fits in it", "a larger one"});
   }
   return info.Env().Undefined();
 }

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/mapping.h"
 #include "core/weight.h"
@@ -34,6 +35,7 @@ class Args {
   Span<int32_t> ints(size_t index, const char* name) const;
   Span<double> doubles(size_t index, const char* name) const;
   Span<uint8_t> bytes(size_t index, const char* name) const;
+  Span<uint8_t> bytes(Napi::Value value, const char* name) const;
   /** Exactly `length` numbers. */
   float* floats(size_t index, const char* name, size_t length) const;
   int32_t* ints(size_t index, const char* name, size_t length) const;
@@ -44,7 +46,8 @@ class Args {
   double number(size_t index, const char* name) const;
   bool flag(size_t index, const char* name) const;
   std::string text(size_t index, const char* name) const;
-  Napi::Array array(size_t index, const char* name) const;
+  /** Reading items may run JavaScript (getters), which may free what another argument points to: read arrays first. */
+  std::vector<Napi::Value> array(size_t index, const char* name) const;
 
   Precision precision(size_t index) const;
   Activation activation(size_t index) const;

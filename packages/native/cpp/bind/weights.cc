@@ -25,13 +25,13 @@ Napi::Value map_weight(const Napi::CallbackInfo& info) {
   const size_t rows = args.count(1, "rows");
   const size_t columns = args.count(2, "columns");
   const size_t length = args.product(args.product(rows, columns), bytes_per_element(dtype));
-  const Napi::Array files = args.array(3, "files");
+  const std::vector<Napi::Value> files = args.array(3, "files");
   const auto offsets = args.doubles(4, "offsets");
-  if (offsets.length != files.Length())
-    args.fail(std::to_string(files.Length()) + " offsets, one per file", std::to_string(offsets.length));
+  if (offsets.length != files.size())
+    args.fail(std::to_string(files.size()) + " offsets, one per file", std::to_string(offsets.length));
   Weight weight{dtype, rows, columns, {}, {}};
-  for (uint32_t i = 0; i < files.Length(); i++) {
-    const auto file = args.file(files.Get(i), "files");
+  for (size_t i = 0; i < files.size(); i++) {
+    const auto file = args.file(files[i], "files");
     const double offset = offsets.data[i];
     const bool inside = offset >= 0 && offset <= static_cast<double>(file->size()) && length <= file->size() &&
                         static_cast<size_t>(offset) <= file->size() - length;
@@ -54,18 +54,15 @@ Napi::Value copy_weight(const Napi::CallbackInfo& info) {
   const size_t rows = args.count(1, "rows");
   const size_t columns = args.count(2, "columns");
   const size_t length = args.product(args.product(rows, columns), bytes_per_element(dtype));
-  const Napi::Array parts = args.array(3, "parts");
+  const std::vector<Napi::Value> parts = args.array(3, "parts");
   Weight weight{dtype, rows, columns, {}, {}};
-  for (uint32_t i = 0; i < parts.Length(); i++) {
-    const Napi::Value value = parts.Get(i);
-    const bool is_bytes =
-        value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array;
-    if (!is_bytes || value.As<Napi::TypedArray>().ByteLength() != length)
-      args.fail("a Uint8Array of " + std::to_string(length), describe(value));
+  for (const Napi::Value value : parts) {
+    const auto bytes = args.bytes(value, "parts");
+    if (bytes.length != length) args.fail("a Uint8Array of " + std::to_string(length), describe(value));
     const std::align_val_t alignment{64};
     std::shared_ptr<uint8_t> block(static_cast<uint8_t*>(::operator new(length > 0 ? length : 1, alignment)),
                                    [alignment](uint8_t* data) { ::operator delete(data, alignment); });
-    if (length > 0) std::memcpy(block.get(), value.As<Napi::Uint8Array>().Data(), length);
+    if (length > 0) std::memcpy(block.get(), bytes.data, length);
     weight.parts.push_back(block.get());
     weight.owners.push_back(std::move(block));
   }

@@ -1,5 +1,6 @@
 #include "core/mapping.h"
 
+#include <cerrno>
 #include <system_error>
 
 #if defined(_WIN32)
@@ -10,8 +11,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 #endif
 
 namespace mixtape {
@@ -34,13 +33,13 @@ std::wstring wide(const std::string& utf8) {
 }  // namespace
 
 std::shared_ptr<Mapping> Mapping::open(const std::string& path) {
+  if (path.find('\0') != std::string::npos) throw std::system_error(EINVAL, std::generic_category(), path);
   const DWORD sharing = FILE_SHARE_READ | FILE_SHARE_DELETE;
   HANDLE file = CreateFileW(wide(path).c_str(), GENERIC_READ, sharing, nullptr, OPEN_EXISTING, 0, nullptr);
   if (file == INVALID_HANDLE_VALUE) fail(path);
   LARGE_INTEGER size;
   HANDLE view = nullptr;
-  if (GetFileSizeEx(file, &size) && size.QuadPart > 0)
-    view = CreateFileMappingW(file, nullptr, PAGE_READONLY, 0, 0, nullptr);
+  if (GetFileSizeEx(file, &size)) view = CreateFileMappingW(file, nullptr, PAGE_READONLY, 0, 0, nullptr);
   CloseHandle(file);
   if (!view) fail(path);
   void* const data = MapViewOfFile(view, FILE_MAP_READ, 0, 0, 0);
@@ -54,18 +53,20 @@ Mapping::~Mapping() { UnmapViewOfFile(data_); }
 #else
 
 std::shared_ptr<Mapping> Mapping::open(const std::string& path) {
-  const auto fail = [&](int file) {
-    const int error = errno;
+  const auto fail = [&](int file, int error) {
     if (file >= 0) close(file);
     throw std::system_error(error, std::generic_category(), path);
   };
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) fail(file);
+  if (path.find('\0') != std::string::npos) fail(-1, EINVAL);
+  // Not to wait for a writer, where it is a pipe.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) fail(file, errno);
   struct stat status;
-  if (fstat(file, &status) != 0) fail(file);
+  if (fstat(file, &status) != 0) fail(file, errno);
+  if (!S_ISREG(status.st_mode)) fail(file, S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
   const auto size = static_cast<size_t>(status.st_size);
   void* const data = mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
-  if (data == MAP_FAILED) fail(file);
+  if (data == MAP_FAILED) fail(file, errno);
   close(file);
   return std::shared_ptr<Mapping>(new Mapping(static_cast<uint8_t*>(data), size));
 }

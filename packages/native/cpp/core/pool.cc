@@ -2,8 +2,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -42,8 +45,17 @@ struct Pool::State {
   std::atomic<int> size{1};
   std::vector<std::thread> threads;
 
+  /** What a chunk threw, the first of them. */
+  std::mutex failing;
+  std::exception_ptr failure;
+
   void take() {
-    for (size_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) work(context, chunk);
+    try {
+      for (size_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) work(context, chunk);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(failing);
+      if (!failure) failure = std::current_exception();
+    }
   }
 
   void loop(uint64_t seen) {
@@ -62,9 +74,16 @@ struct Pool::State {
     }
   }
 
+  /** Where the system gives no more threads, those that there are do the work. */
   void start() {
     const uint64_t seen = job.load();
-    while (static_cast<int>(threads.size()) < size.load() - 1) threads.emplace_back([this, seen] { loop(seen); });
+    const auto wanted = static_cast<size_t>(size.load() - 1);
+    if (threads.size() >= wanted) return;
+    threads.reserve(wanted);
+    try {
+      while (threads.size() < wanted) threads.emplace_back([this, seen] { loop(seen); });
+    } catch (const std::system_error&) {
+    }
   }
 
   void stop() {
@@ -122,7 +141,11 @@ void Pool::run(size_t chunks, Work work, const void* context) {
     s.wake.notify_all();
   }
   s.take();
-  while (s.working.load(std::memory_order_acquire) > 0) pause();
+  for (int look = 0; s.working.load(std::memory_order_acquire) > 0; look++) {
+    if (look < kLooks) pause();
+    else std::this_thread::yield();
+  }
+  if (s.failure) std::rethrow_exception(std::exchange(s.failure, nullptr));
 }
 
 int usable_processors() {

@@ -22,7 +22,10 @@ class Pool {
   /** @param threads at least 1 */
   void resize(int threads);
 
-  /** Runs `work(chunk)` for every chunk below `chunks`, each once. `work` must not throw. */
+  /**
+   * Runs `work(chunk)` for every chunk below `chunks`, each once.
+   * @throws what `work` throws, the first of it, once no thread works any more; other chunks may not have been run then
+   */
   template <class Work>
   void run(size_t chunks, Work&& work) {
     run(chunks, [](void* context, size_t chunk) { (*static_cast<Work*>(context))(chunk); }, &work);
