@@ -16,6 +16,11 @@ export interface NativeFile {
   readonly brand: "NativeFile";
 }
 
+/** Keys and values of one layer of a KV cache. Opaque; freed by `release`. */
+export interface NativeSlotsHandle {
+  readonly brand: "NativeSlots";
+}
+
 /** Storage formats, by the number that the addon knows them by. */
 export const DTYPES = { F32: 0, BF16: 1, F16: 2 } as const;
 export type NativeDtype = keyof typeof DTYPES;
@@ -37,7 +42,7 @@ export interface Addon {
   mapWeight(dtype: number, rows: number, columns: number, files: NativeFile[], offsets: Float64Array): NativeWeight;
   copyWeight(dtype: number, rows: number, columns: number, parts: Uint8Array[]): NativeWeight;
   decodeWeight(out: Float32Array, weight: NativeWeight): void;
-  release(handle: NativeWeight | NativeFile): void;
+  release(handle: NativeWeight | NativeFile | NativeSlotsHandle): void;
   linear(
     out: Float32Array,
     x: Float32Array,
@@ -62,6 +67,34 @@ export interface Addon {
   embedding(out: Float32Array, ids: Int32Array, weight: NativeWeight | Float32Array, rows: number): void;
   topKIndices(out: Int32Array, scores: Float32Array, width: number, k: number): void;
   takeAlong(out: Float32Array, x: Float32Array, indices: Int32Array, width: number, k: number): void;
+  /** Empty slots of float32 or bfloat16. */
+  createSlots(dtype: number): NativeSlotsHandle;
+  /** `keys` and `values` are `[rows, heads, count, width]`. */
+  appendSlots(
+    slots: NativeSlotsHandle,
+    keys: Float32Array,
+    values: Float32Array,
+    rows: number,
+    heads: number,
+    count: number,
+    width: number,
+  ): void;
+  dropFirstSlots(slots: NativeSlotsHandle, count: number): void;
+  cropSlots(slots: NativeSlotsHandle, length: number): void;
+  reorderSlots(slots: NativeSlotsHandle, rows: Int32Array): void;
+  /** The keys, or the values: `[rows, heads, length, width]`. */
+  readSlots(out: Float32Array, slots: NativeSlotsHandle, values: boolean): void;
+  /** `shape` is rows, heads, groups, queries, slots, width; `values` is null where `keys` are slots, which hold both. */
+  attention(
+    out: Float32Array,
+    q: Float32Array,
+    keys: NativeSlotsHandle | Float32Array,
+    values: Float32Array | null,
+    tokens: Int32Array | null,
+    shape: Int32Array,
+    window: number | null,
+    scale: number,
+  ): void;
 }
 
 let loaded: Addon | undefined;

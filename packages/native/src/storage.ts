@@ -1,10 +1,19 @@
-import { OpsError, type Storage, type Weight, type WeightRole, type WeightView } from "@mixtape/ops";
+import {
+  OpsError,
+  type Slots,
+  type SlotsOptions,
+  type Storage,
+  type Weight,
+  type WeightRole,
+  type WeightView,
+} from "@mixtape/ops";
 import { bytesPerElement, type Dtype, fromFloat32, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import { addon, DTYPES, type NativeDtype, type NativeFile, type NativeWeight } from "./addon.js";
+import { addon, DTYPES, type NativeDtype, type NativeFile, type NativeWeight, PRECISIONS } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import type { Held } from "./bucket.js";
 import { Files } from "./files.js";
+import { NativeSlots } from "./slots.js";
 
 /** A weight that stays in the format of its file, behind a tensor. */
 export class CompactWeight implements Held {
@@ -57,6 +66,13 @@ export class NativeStorage implements Storage {
   bytes(shape: readonly number[], _role: WeightRole, dtype: Dtype): number {
     const size = shape.reduce((product, n) => product * n, 1);
     return size * bytesPerElement(isNative(dtype) ? dtype : "F32");
+  }
+
+  /** In bfloat16 where the checkpoint is and activations may be rounded, as torch keeps them; else in float32. */
+  slots({ dtype }: SlotsOptions): Slots {
+    const backend = this.#backend();
+    const isCompact = dtype === "BF16" && backend.precision === PRECISIONS.bfloat16;
+    return new NativeSlots(backend, isCompact ? "BF16" : "F32");
   }
 
   async #tensor(view: WeightView, role: WeightRole): Promise<Tensor> {

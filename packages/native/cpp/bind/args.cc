@@ -16,6 +16,7 @@ constexpr napi_type_tag kWeightTag = {0x6d69787461706521, 0x7765696768740001};
 constexpr uint32_t kMostItems = 1 << 20;
 
 constexpr napi_type_tag kFileTag = {0x6d69787461706521, 0x66696c6500000001};
+constexpr napi_type_tag kSlotsTag = {0x6d69787461706521, 0x736c6f7473000001};
 
 template <class T> struct Handle {
   std::shared_ptr<T> value;
@@ -198,6 +199,13 @@ std::shared_ptr<Mapping> Args::file(Napi::Value value, const char* name) const {
   return handle->value;
 }
 
+Slots& Args::slots(size_t index, const char* name) const {
+  const auto* const handle = handle_in<Slots>(at(index), kSlotsTag);
+  if (!handle) fail(std::string(name) + " as slots", describe(at(index)));
+  if (!handle->value) fail(std::string(name) + " as slots in use", "some that were released");
+  return *handle->value;
+}
+
 Matrix Args::matrix(size_t index, const char* name, size_t rows, size_t columns) const {
   const std::string expected = std::string(name) + " [" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
   if (at(index).IsTypedArray()) {
@@ -220,14 +228,20 @@ Napi::Object handle_of(Napi::Env env, std::shared_ptr<Mapping> file) {
   return make_handle<Mapping>(env, std::move(file), kFileTag);
 }
 
+Napi::Object handle_of(Napi::Env env, std::shared_ptr<Slots> slots) {
+  return make_handle<Slots>(env, std::move(slots), kSlotsTag);
+}
+
 void release(const Napi::CallbackInfo& info) {
   const Napi::Value value = info[0];
   if (auto* const weight = handle_in<const Weight>(value, kWeightTag)) {
     weight->value.reset();
   } else if (auto* const file = handle_in<Mapping>(value, kFileTag)) {
     file->value.reset();
+  } else if (auto* const slots = handle_in<Slots>(value, kSlotsTag)) {
+    slots->value.reset();
   } else {
-    throw ArgumentError{"release", "a weight or a mapped file", describe(value)};
+    throw ArgumentError{"release", "a weight, a mapped file or slots", describe(value)};
   }
 }
 

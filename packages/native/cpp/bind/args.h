@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/mapping.h"
+#include "core/slots.h"
 #include "core/weight.h"
 
 namespace mixtape {
@@ -57,6 +58,8 @@ class Args {
   const Weight& weight(size_t index, const char* name) const;
   const Weight& weight(Napi::Value value, const char* name) const;
   std::shared_ptr<Mapping> file(Napi::Value value, const char* name) const;
+  /** Slots that have not been released. */
+  Slots& slots(size_t index, const char* name) const;
   /** A matrix of that shape: a weight of one part, or as many float32 numbers. */
   Matrix matrix(size_t index, const char* name, size_t rows, size_t columns) const;
 
@@ -79,6 +82,7 @@ std::string describe(Napi::Value value);
 /** Makes a handle that keeps a value for JavaScript until it is released or collected. */
 Napi::Object handle_of(Napi::Env env, Weight weight);
 Napi::Object handle_of(Napi::Env env, std::shared_ptr<Mapping> file);
+Napi::Object handle_of(Napi::Env env, std::shared_ptr<Slots> slots);
 /** Frees what a handle keeps; a handle that is used afterwards is an ArgumentError. */
 void release(const Napi::CallbackInfo& info);
 

@@ -2,6 +2,7 @@
 // What an instruction set offers: functions that work on one thread's share. Who calls them splits the work.
 
 #include "core/types.h"
+#include "kernels/attention_types.h"
 
 namespace mixtape {
 
@@ -36,6 +37,9 @@ struct Kernels {
                  size_t table_step, float* y);
   /** Elementwise `y = activation(gate) · up`. */
   void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
+  /** `y[i] = x[i]` in float32 or bfloat16. */
+  void (*encode)(Dtype to, const float* x, size_t count, uint8_t* y);
+  AttentionKernels attention;
 };
 
 /** The kernels in use: those of the best instruction set here, or of the one that MIXTAPE_NATIVE_ISA names. */

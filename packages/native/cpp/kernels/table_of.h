@@ -1,8 +1,10 @@
 #pragma once
 // The kernels of one instruction set, from the sources that all share.
 
+#include "kernels/attention_one.h"
 #include "kernels/decode.h"
 #include "kernels/dot_product.h"
+#include "kernels/encode.h"
 #include "kernels/gate.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
@@ -15,7 +17,9 @@ template <class S> const Product& product_of(Dtype weights, Precision activation
   return dot_product<S>(weights, activations);
 }
 
-template <class S> constexpr Kernels table_of() { return {S::kName, product_of<S>, decode<S>, rms_norm<S>, rotary<S>, gate<S>}; }
+template <class S> constexpr Kernels table_of() {
+  return {S::kName, product_of<S>, decode<S>, rms_norm<S>, rotary<S>, gate<S>, encode<S>, attention_kernels<S>()};
+}
 
 }  // namespace
 }  // namespace mixtape

@@ -1,4 +1,5 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
+import { attentionKernel } from "./attention.js";
 import { embeddingKernel } from "./embedding.js";
 import { gateKernel } from "./gate.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
@@ -10,6 +11,7 @@ import { topKIndicesKernel } from "./top-k-indices.js";
 
 /** The kernels of this package. All others are tfjs's, of its cpu backend. */
 const NATIVE_KERNELS: readonly NativeKernel[] = [
+  attentionKernel,
   linearKernel,
   embeddingKernel,
   rmsNormKernel,

@@ -1,0 +1,24 @@
+#pragma once
+// Keys and values as attention reads them.
+
+#include "core/types.h"
+
+namespace mixtape {
+
+/**
+ * Keys and values of `lanes` (rows of the batch times key heads), a slot for each position. They lie in blocks: block i holds
+ * `[lanes, block, width]` keys and as many values, and slot s is slot `(first + s) % block` of block `(first + s) / block`. A
+ * plain tensor is one block of `length` slots.
+ */
+struct KeyValues {
+  Dtype dtype;
+  size_t lanes;
+  size_t length;
+  size_t width;
+  size_t block;
+  size_t first;
+  const uint8_t* const* keys;
+  const uint8_t* const* values;
+};
+
+}  // namespace mixtape

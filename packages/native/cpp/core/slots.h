@@ -1,0 +1,74 @@
+#pragma once
+// The storage of a KV cache: keys and values of one layer.
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "core/key_values.h"
+
+namespace mixtape {
+
+/**
+ * Slots of `[rows, heads]` keys and values, in blocks of a fixed number of slots: they grow at their end without moving what is
+ * there, and blocks that have been dropped whole are freed. Slots of no length take any rows, heads and width.
+ */
+class Slots {
+ public:
+  /** Slots of a block: what a window may hold too much, and what a sequence reads in one run. */
+  static constexpr size_t kBlock = 256;
+
+  /** @param dtype float32 or bfloat16 */
+  explicit Slots(Dtype dtype) : dtype_(dtype) {}
+
+  Dtype dtype() const { return dtype_; }
+  size_t rows() const { return rows_; }
+  size_t heads() const { return heads_; }
+  size_t length() const { return length_; }
+  size_t width() const { return width_; }
+  /** Bytes of all blocks. */
+  size_t bytes() const { return (blocks_.size() + (spare_ ? 1 : 0)) * block_bytes(); }
+
+  /**
+   * Adds `count` slots, rounded to the dtype: keys and values `[rows, heads, count, width]`. All of the shape that there is, if
+   * there is one. @throws std::bad_alloc; nothing is added then.
+   */
+  void append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width);
+  /** Forgets the first `count` slots, of `length` at most. */
+  void drop_first(size_t count);
+  /** Forgets the slots from `length` on. */
+  void crop(size_t length);
+  /** Makes row i what row `rows[i]` was. @throws std::bad_alloc; nothing has changed then. */
+  void reorder(const int32_t* rows, size_t count);
+
+  /** What there is, until the next change. */
+  KeyValues view() const;
+
+ private:
+  struct Free {
+    void operator()(uint8_t* data) const;
+  };
+  using Block = std::unique_ptr<uint8_t, Free>;
+
+  size_t block_bytes() const { return 2 * half_bytes(); }
+  size_t half_bytes() const { return rows_ * heads_ * kBlock * width_ * bytes_per_element(dtype_); }
+  static Block make_block(size_t bytes);
+  void write(const float* from, std::vector<const uint8_t*>& to, size_t count);
+  void clear();
+  void list();
+
+  Dtype dtype_;
+  size_t rows_ = 0;
+  size_t heads_ = 0;
+  size_t width_ = 0;
+  size_t length_ = 0;
+  /** Where slot 0 lies in the first block. */
+  size_t first_ = 0;
+  std::vector<Block> blocks_;
+  /** A block that was dropped: a window that slides needs one as often as it frees one. */
+  Block spare_;
+  std::vector<const uint8_t*> keys_;
+  std::vector<const uint8_t*> values_;
+};
+
+}  // namespace mixtape

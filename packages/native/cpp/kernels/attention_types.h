@@ -1,0 +1,39 @@
+#pragma once
+// What attention kernels are told.
+
+#include "core/key_values.h"
+
+namespace mixtape {
+
+/** The queries that attend to one lane of keys and values: all of some heads. They are the last `count` of its slots. */
+struct Queries {
+  /** `[heads, count, width]` */
+  const float* q;
+  size_t heads;
+  size_t count;
+  float scale;
+  const KeyValues* slots;
+  size_t lane;
+  /** How many slots a query sees at most, its own included; at least 1. */
+  size_t window;
+  /** `[slots.length]`, 0 for padding, which is not seen; null where there is none. */
+  const int32_t* tokens;
+};
+
+/**
+ * Attention over some slots as a state: of each head `Σ 2^(score − largest) · value`, then `largest`, then `Σ 2^…`, where a score
+ * is in powers of two. States of one head over several stretches of slots make its attention.
+ */
+constexpr size_t state_size(size_t width) { return width + 2; }
+
+struct AttentionKernels {
+  /** One query over the slots [from, to), all of which it may see but for padding: a state per head. */
+  void (*attend_one)(const Queries& all, size_t query, size_t from, size_t to, float* states);
+  /**
+   * The attention of one head from its states over `parts` stretches of slots, `stride` numbers apart. Not a number where no
+   * slot was seen.
+   */
+  void (*join_states)(const float* states, size_t parts, size_t stride, size_t width, float* out);
+};
+
+}  // namespace mixtape
