@@ -43,7 +43,7 @@ void each_query(const Attention& given, float* out) {
   const size_t longest = std::min(given.window, slots.length);
   const size_t bytes = slots.lanes * longest * 2 * slots.width * bytes_per_element(slots.dtype);
   const size_t wanted = kSharesPerThread * static_cast<size_t>(Pool::shared().size());
-  const size_t stretch = std::max(slots.lanes * longest / wanted, kLeastSlots) + 63 & ~size_t{63};
+  const size_t stretch = (std::max(slots.lanes * longest / wanted, kLeastSlots) + 63) & ~size_t{63};
   const size_t parts = (longest + stretch - 1) / stretch;
   Scratch scratch;
   float* const states = scratch.floats(slots.lanes * parts * heads * size);

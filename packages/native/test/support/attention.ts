@@ -1,0 +1,225 @@
+/** Attention against its definition, in float64. */
+
+import { AttentionMask, type AttentionMaskShape, attention, createSlots, type KeyValues } from "@mixtape/ops";
+import { memory, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Isa, onIsa } from "./isa.js";
+
+type Shape4 = [number, number, number, number];
+
+interface Case extends AttentionMaskShape {
+  readonly rows: number;
+  readonly heads: number;
+  readonly groups: number;
+  readonly width: number;
+  readonly seed: number;
+}
+
+/** Numbers about as far from 0 as those of a normalised head. */
+function numbers(count: number, seed: number): Float32Array {
+  let state = seed >>> 0 || 1;
+  const next = () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+  return Float32Array.from({ length: count }, () => 3 * (next() + next() + next() - 1.5));
+}
+
+interface Inputs {
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+}
+
+function inputsOf({ rows, heads, groups, queries, keys, width, seed }: Case): Inputs {
+  return {
+    q: numbers(rows * heads * queries * width, seed),
+    k: numbers(rows * groups * keys * width, seed + 1),
+    v: numbers(rows * groups * keys * width, seed + 2),
+  };
+}
+
+/** `[rows, queries, heads · width]` */
+function reference({ q, k, v }: Inputs, one: Case, scale: number): Float64Array {
+  const { rows, heads, groups, queries, keys, width } = one;
+  const mask = new AttentionMask(one);
+  const out = new Float64Array(rows * queries * heads * width);
+  for (let row = 0; row < rows; row++)
+    for (let head = 0; head < heads; head++)
+      for (let query = 0; query < queries; query++) {
+        const at = ((row * heads + head) * queries + query) * width;
+        const lane = (row * groups + Math.floor(head / (heads / groups))) * keys;
+        const seen = Array.from({ length: keys }, (_, key) => key).filter((key) => mask.sees(row, query, key));
+        const scores = seen.map((key) => {
+          let dot = 0;
+          for (let i = 0; i < width; i++) dot += q[at + i]! * k[(lane + key) * width + i]!;
+          return dot * scale;
+        });
+        const largest = Math.max(...scores);
+        const weights = new Map(seen.map((key, i) => [key, Math.exp(scores[i]! - largest)]));
+        if (seen.length === 0) for (let key = 0; key < keys; key++) weights.set(key, 1);
+        const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
+        const to = ((row * queries + query) * heads + head) * width;
+        for (const [key, weight] of weights)
+          for (let i = 0; i < width; i++) out[to + i]! += (weight / total) * v[(lane + key) * width + i]!;
+      }
+  return out;
+}
+
+function bfloat16(values: Float32Array): Float32Array {
+  const bits = new Uint32Array(Float32Array.from(values).buffer);
+  return new Float32Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000).buffer);
+}
+
+/** The slots [from, to) of `[rows, groups, keys, width]`. */
+function cut(values: Float32Array, { rows, groups, keys, width }: Case, from: number, to: number): Tensor4D {
+  const lanes = Array.from({ length: rows * groups }, (_, lane) =>
+    values.subarray((lane * keys + from) * width, (lane * keys + to) * width),
+  );
+  const all = new Float32Array(lanes.length * (to - from) * width);
+  for (const [i, lane] of lanes.entries()) all.set(lane, i * lane.length);
+  return tensor4d(all, [rows, groups, to - from, width]);
+}
+
+/** Runs attention on tensors, and on slots that were filled in pieces and had others before them. */
+function results(inputs: Inputs, one: Case, scale: number, dtype: "F32" | "BF16", pieces: readonly number[]) {
+  const { rows, heads, groups, queries, keys, width } = one;
+  const mask = new AttentionMask(one);
+  const slots = createSlots({ dtype });
+  const append = (added: KeyValues) => slots.append(added);
+  try {
+    return tidy(() => {
+      const q = tensor4d(inputs.q, [rows, heads, queries, width]);
+      const dropped = pieces[0]!;
+      const shape: Shape4 = [rows, groups, dropped, width];
+      const noise = tensor4d(numbers(rows * groups * dropped * width, 7), shape);
+      append({ keys: noise, values: noise });
+      let from = 0;
+      for (const piece of [...pieces.slice(1), keys]) {
+        const to = Math.min(keys, from + piece);
+        if (to > from) append({ keys: cut(inputs.k, one, from, to), values: cut(inputs.v, one, from, to) });
+        from = to;
+      }
+      append({ keys: noise, values: noise });
+      slots.crop(dropped + keys);
+      slots.dropFirst(dropped);
+      const view = slots.view();
+      return {
+        ofTensors: attention(q, cut(inputs.k, one, 0, keys), cut(inputs.v, one, 0, keys), mask, scale).dataSync(),
+        ofSlots: attention(q, view.keys, view.values, mask, scale).dataSync(),
+      };
+    });
+  } finally {
+    slots.dispose();
+    mask.dispose();
+  }
+}
+
+function expectClose(got: ArrayLike<number>, expected: Float64Array, tolerance: number, what: string): void {
+  expect(got.length).toBe(expected.length);
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const off = Math.abs(got[i]! - expected[i]!) / (1 + Math.abs(expected[i]!));
+    if (!(off <= worst)) worst = off;
+  }
+  expect(worst, what).toBeLessThan(tolerance);
+}
+
+const drawn: fc.Arbitrary<{ one: Case; pieces: number[] }> = fc
+  .record({
+    rows: fc.integer({ min: 1, max: 3 }),
+    groups: fc.integer({ min: 1, max: 2 }),
+    perGroup: fc.constantFrom(1, 2, 3, 4, 5, 8, 16),
+    queries: fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 40 }), fc.integer({ min: 41, max: 150 })),
+    past: fc.oneof(fc.nat(4), fc.nat(700)),
+    width: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(64, 96, 127, 128)),
+    window: fc.option(fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 7, max: 400 }))),
+    padding: fc.option(fc.array(fc.nat(200), { minLength: 3, maxLength: 3 })),
+    holes: fc.boolean(),
+    seed: fc.integer(),
+    pieces: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 4 }),
+  })
+  .map(({ perGroup, past, padding, holes, pieces, ...rest }) => {
+    const keys = rest.queries + past;
+    const values = new Uint8Array(rest.rows * keys).fill(1);
+    if (padding)
+      for (let row = 0; row < rest.rows; row++) {
+        values.fill(0, row * keys, row * keys + Math.min(keys, padding[row]!));
+        if (holes) for (let key = 0; key < keys; key += 5) values[row * keys + key] = 0;
+      }
+    const keyPadding = padding && { rows: rest.rows, values };
+    return { one: { ...rest, heads: rest.groups * perGroup, keys, keyPadding }, pieces };
+  })
+  .filter(({ one }) => one.rows * one.heads * one.queries * one.keys * one.width < 6e6);
+
+export function attentionTests(isa: Isa): void {
+  onIsa(isa, () => {
+    test("is what its definition says, over tensors and over slots in blocks", () => {
+      fc.assert(
+        fc.property(drawn, ({ one, pieces }) => {
+          const inputs = inputsOf(one);
+          const scale = one.width ** -0.5;
+          const expected = reference(inputs, one, scale);
+          const before = memory().numTensors;
+          const { ofTensors, ofSlots } = results(inputs, one, scale, "F32", pieces);
+          expect(memory().numTensors).toBe(before);
+          expectClose(ofTensors, expected, 1e-5, "tensors");
+          expectClose(ofSlots, expected, 1e-5, "slots");
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test("over bfloat16 slots is that of rounded keys and values", () => {
+      fc.assert(
+        fc.property(drawn, ({ one, pieces }) => {
+          const { q, k, v } = inputsOf(one);
+          const scale = one.width ** -0.5;
+          const expected = reference({ q, k: bfloat16(k), v: bfloat16(v) }, one, scale);
+          expectClose(results({ q, k, v }, one, scale, "BF16", pieces).ofSlots, expected, 2e-2, "slots");
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test.each([1, 5, 40])("a score that is not a number makes its %i queries none, and no other", (queries) => {
+      const one: Case = { rows: 1, heads: 4, groups: 2, queries, keys: queries + 20, width: 16, seed: 3 };
+      const inputs = inputsOf(one);
+      // A query of the first head, then a key that only the last query sees.
+      inputs.q[0] = Number.NaN;
+      inputs.k[(2 * one.keys - 1) * one.width] = Number.NaN;
+      const { ofTensors, ofSlots } = results(inputs, one, 0.25, "F32", [10, 3]);
+      const expected = reference(inputs, one, 0.25);
+      for (const got of [ofTensors, ofSlots])
+        expect(Array.from(got, Number.isNaN)).toEqual(Array.from(expected, Number.isNaN));
+      expect(expected.some(Number.isNaN) && expected.some((x) => !Number.isNaN(x))).toBe(true);
+    });
+
+    test("what a query does not see does not reach it, whatever it is", () => {
+      const one: Case = { rows: 1, heads: 4, groups: 2, queries: 60, keys: 60, width: 16, window: 9, seed: 5 };
+      const inputs = inputsOf(one);
+      for (let i = 0; i < one.width; i++) inputs.v[30 * one.width + i] = i % 2 ? Number.NaN : Infinity;
+      const expected = reference(inputs, one, 0.25);
+      const { ofTensors, ofSlots } = results(inputs, one, 0.25, "F32", [10, 3]);
+      for (const got of [ofTensors, ofSlots])
+        expect(Array.from(got, Number.isFinite)).toEqual(Array.from(expected, Number.isFinite));
+    });
+
+    test("large scores, and those without bound, are as in the definition", () => {
+      const one: Case = { rows: 1, heads: 2, groups: 1, queries: 20, keys: 90, width: 8, seed: 9 };
+      const inputs = inputsOf(one);
+      const expected = reference(inputs, one, 40);
+      for (const got of Object.values(results(inputs, one, 40, "F32", [1]))) expectClose(got, expected, 3e-4, "large");
+      // All scores of the first query are −∞, or not a number where one is 0 · ∞.
+      inputs.k.fill(1);
+      for (let i = 0; i < one.width; i++) inputs.q[i] = -Infinity;
+      for (const got of Object.values(results(inputs, one, 1, "F32", [1]))) {
+        expect([...got.subarray(0, one.width)].every(Number.isNaN)).toBe(true);
+        expect([...got.subarray(one.width)].some(Number.isNaN)).toBe(false);
+      }
+    });
+  });
+}
