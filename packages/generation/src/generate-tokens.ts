@@ -2,7 +2,7 @@ import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
 import { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
-import { processorsOf } from "./processors.js";
+import { type LogitsProcessor, processorsOf } from "./processors.js";
 import { checkPrompts, padPrompts } from "./prompts.js";
 import { greedy, type Sampler, seededSampler } from "./sampler.js";
 
@@ -69,10 +69,7 @@ export async function* generateTokens(
       for (const [row, state] of rows.entries()) {
         if (state.done) continue;
         const own = logits.subarray(row * vocabSize, (row + 1) * vocabSize);
-        checkLogits(own, row);
-        const ids = [...state.prompt, ...state.newIds];
-        for (const process of processors) process(own, ids);
-        const id = state.sample(own);
+        const id = chooseToken(own, row, state, processors);
         state.newIds.push(id);
         const finishReason = reasonToEnd(id, row, state, settings, options.stopWhen);
         state.done = finishReason !== undefined;
@@ -98,29 +95,44 @@ function checkRoom(prompts: readonly (readonly number[])[], { maxLength }: Setti
   });
 }
 
-/** The logits of the last position of each row, `[B · V]`, on the host. */
+/** The logits of the last position of each row, `[B · V]`. Some engines hand out their own memory: to be read, not written. */
 async function nextLogits(model: CausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
   const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false });
   try {
-    // A copy: some engines hand out their own memory, and processors write into it.
-    return Float32Array.from(await outputs.logits.data());
+    return (await outputs.logits.data()) as Float32Array;
   } finally {
     outputs.logits.dispose();
   }
 }
 
-/** Without it, a model that computes nothing but NaN would seem to write the first token of its vocabulary. */
-function checkLogits(logits: Float32Array, row: number): void {
-  // A loop: over a large vocabulary it takes a tenth of the time of findIndex.
-  for (let id = 0; id < logits.length; id++) {
-    if (logits[id]! < Infinity) continue;
-    throw new GenerationError({
-      where: `logits of row ${row}`,
-      expected: "numbers",
-      got: `${logits[id]} for token ${id}`,
-      fix: "The weights may be damaged: loading with checkFinite names the tensor",
-    });
+/** @param logits of the row, `[V]`, which stay as they are */
+function chooseToken(
+  logits: Float32Array,
+  row: number,
+  { sample, prompt, newIds }: Row,
+  processors: readonly LogitsProcessor[],
+): number {
+  if (sample === greedy && processors.length === 0) {
+    const id = greedy(logits);
+    checkLogit(logits, id, row);
+    return id;
   }
+  for (let id = 0; id < logits.length; id++) checkLogit(logits, id, row);
+  const processed = new Float32Array(logits);
+  const ids = processors.length > 0 ? [...prompt, ...newIds] : [];
+  for (const process of processors) process(processed, ids);
+  return sample(processed);
+}
+
+/** Without it, a model that computes nothing but NaN would seem to write the first token of its vocabulary. */
+function checkLogit(logits: Float32Array, id: number, row: number): void {
+  if (logits[id]! < Infinity) return;
+  throw new GenerationError({
+    where: `logits of row ${row}`,
+    expected: "numbers",
+    got: `${logits[id]} for token ${id}`,
+    fix: "The weights may be damaged: loading with checkFinite names the tensor",
+  });
 }
 
 /** The newest token of each row, with its place among those before. */

@@ -5,10 +5,18 @@ import { softmax } from "./processors.js";
 /** Chooses a token from processed logits `[V]`. */
 export type Sampler = (logits: Float32Array) => number;
 
-/** The likeliest token; of equals the first. */
+/** The likeliest token; of equals the first. NaN and infinity go before all numbers: who looks at the choice finds them. */
 export const greedy: Sampler = (logits) => {
   let best = 0;
-  for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i;
+  let largest = -Infinity;
+  // One pass without calls: a vocabulary may have 200,000 tokens.
+  for (let i = 0; i < logits.length; i++) {
+    const logit = logits[i]!;
+    if (logit <= largest) continue;
+    if (!(logit < Infinity)) return i;
+    largest = logit;
+    best = i;
+  }
   return best;
 };
 

@@ -13,6 +13,9 @@ test("greedy takes the largest, of equals the first", () => {
   expect(greedy(Float32Array.of(1, 3, 2, 3))).toBe(1);
   expect(greedy(Float32Array.of(-Infinity, -5))).toBe(1);
   expect(greedy(Float32Array.of(0))).toBe(0);
+  expect(greedy(Float32Array.of(1, Number.NaN, 2))).toBe(1);
+  expect(greedy(Float32Array.of(1, 2, Infinity))).toBe(2);
+  expect(greedy(Float32Array.of(-Infinity, -Infinity))).toBe(0);
 });
 
 test("a seed draws the same tokens for ever", () => {
