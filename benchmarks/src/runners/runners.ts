@@ -7,6 +7,7 @@ export const RUNNERS: readonly Runner[] = [
   mixtape("cpu"),
   mixtape("wasm"),
   mixtape("tensorflow"),
+  mixtape("native"),
   llamaCpp,
   transformers,
 ];

@@ -1,5 +1,5 @@
 import { headNorms, projections } from "./attention.js";
-import { bias, experts, matrix, norm, type RandomModel, router, type Weight } from "./model.js";
+import { bias, experts, type MoeSizes, matrix, norm, type RandomModel, router, type Weight } from "./model.js";
 import type { Distribution } from "./values.js";
 
 /**
@@ -10,10 +10,18 @@ const POST_NORM: Distribution = { mean: 0.0625, deviation: 0.00390625 };
 /** The model multiplies them by the square root of its hidden size. */
 const TOKENS: Distribution = { mean: 0, deviation: 0.04 };
 
-/** Trinity-Nano's shape, whole. */
-export function afmoe(): RandomModel {
-  const [layers, vocab, hidden, heads, kvHeads, headDim] = [56, 200_192, 1024, 8, 2, 128];
-  const [denseLayers, denseWidth, width, count, perToken, shared] = [2, 3072, 256, 128, 8, 1];
+export interface AfmoeSizes extends MoeSizes {
+  /** The first layers, which have a dense feed-forward. */
+  readonly denseLayers: number;
+  readonly denseWidth: number;
+  readonly sharedExperts: number;
+  readonly window: number;
+}
+
+/** AFMoE, whose every fourth layer attends to all tokens and the others to a window. */
+export function afmoe(sizes: AfmoeSizes): RandomModel {
+  const { layers, vocab, hidden, heads, kvHeads, headDim, window } = sizes;
+  const { denseLayers, denseWidth, width, experts: count, perToken, sharedExperts: shared } = sizes;
 
   const gatedMlp = (hf: string, gguf: string, suffix: string, size: number): Weight[] => [
     matrix(`${hf}.gate_proj.weight`, `${gguf}.ffn_gate${suffix}.weight`, [size, hidden]),
@@ -32,7 +40,7 @@ export function afmoe(): RandomModel {
     const [hf, gguf] = [`model.layers.${i}`, `blk.${i}`];
     return [
       norm(`${hf}.input_layernorm.weight`, `${gguf}.attn_norm.weight`, hidden),
-      ...projections(i, { hidden, heads, kvHeads, headDim }),
+      ...projections(i, sizes),
       ...headNorms(i, headDim),
       matrix(`${hf}.self_attn.gate_proj.weight`, `${gguf}.attn_gate.weight`, [heads * headDim, hidden]),
       norm(`${hf}.post_attention_layernorm.weight`, `${gguf}.post_attention_norm.weight`, hidden, POST_NORM),
@@ -55,7 +63,9 @@ export function afmoe(): RandomModel {
       hidden_size: hidden,
       initializer_range: 0.02,
       intermediate_size: denseWidth,
-      layer_types: Array.from({ length: layers }, (_, i) => (i % 4 === 3 ? "full_attention" : "sliding_attention")),
+      layer_types: Array.from({ length: layers }, (_, i) =>
+        (i + 1) % 4 === 0 ? "full_attention" : "sliding_attention",
+      ),
       max_position_embeddings: 131_072,
       model_type: "afmoe",
       moe_intermediate_size: width,
@@ -72,7 +82,7 @@ export function afmoe(): RandomModel {
       rms_norm_eps: 1e-5,
       rope_parameters: { rope_theta: 10_000, rope_type: "default" },
       route_scale: 2.826,
-      sliding_window: 2048,
+      sliding_window: window,
       tie_word_embeddings: false,
       use_cache: true,
       vocab_size: vocab,
@@ -88,7 +98,7 @@ export function afmoe(): RandomModel {
       "attention.key_length": headDim,
       "attention.value_length": headDim,
       "attention.layer_norm_rms_epsilon": { float32: 1e-5 },
-      "attention.sliding_window": 2048,
+      "attention.sliding_window": window,
       "rope.freq_base": { float32: 10_000 },
       leading_dense_block_count: denseLayers,
       expert_count: count,

@@ -1,13 +1,8 @@
 /** Weights that the attention of several families has in common. */
 
-import { interleaved, matrix, norm, type Weight } from "./model.js";
+import { interleaved, type MoeSizes, matrix, norm, type Weight } from "./model.js";
 
-interface Heads {
-  readonly hidden: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-}
+type Heads = Pick<MoeSizes, "hidden" | "heads" | "kvHeads" | "headDim">;
 
 /** The four projections of a layer. */
 export function projections(layer: number, { hidden, heads, kvHeads, headDim }: Heads): Weight[] {

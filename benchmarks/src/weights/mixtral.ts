@@ -1,15 +1,15 @@
 import { interleavedProjections } from "./attention.js";
-import { experts, matrix, norm, type RandomModel, router, TOKENS, type Weight } from "./model.js";
+import { experts, type MoeSizes, matrix, norm, type RandomModel, router, TOKENS, type Weight } from "./model.js";
 
-/** Mixtral-8x7B's shape. @param options.layers how many of its 32 */
-export function mixtral({ layers }: { layers: number }): RandomModel {
-  const [vocab, hidden, heads, kvHeads, headDim, width, count, perToken] = [32_000, 4096, 32, 8, 128, 14_336, 8, 2];
+/** Mixtral, whose heads are as wide as its hidden size allows. */
+export function mixtral(sizes: MoeSizes): RandomModel {
+  const { layers, vocab, hidden, heads, kvHeads, headDim, width, experts: count, perToken } = sizes;
   const layer = (i: number): Weight[] => {
     const [hf, gguf] = [`model.layers.${i}`, `blk.${i}`];
     const moe = `${hf}.block_sparse_moe`;
     return [
       norm(`${hf}.input_layernorm.weight`, `${gguf}.attn_norm.weight`, hidden),
-      ...interleavedProjections(i, { hidden, heads, kvHeads, headDim }),
+      ...interleavedProjections(i, sizes),
       norm(`${hf}.post_attention_layernorm.weight`, `${gguf}.ffn_norm.weight`, hidden),
       router(`${moe}.gate.weight`, `${gguf}.ffn_gate_inp.weight`, [count, hidden]),
       experts(`${moe}.experts.*.w1.weight`, `${gguf}.ffn_gate_exps.weight`, count, [width, hidden]),

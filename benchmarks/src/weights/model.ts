@@ -32,6 +32,20 @@ export interface RandomModel {
   readonly weights: readonly Weight[];
 }
 
+/** What the families have in common. */
+export interface MoeSizes {
+  readonly layers: number;
+  readonly vocab: number;
+  readonly hidden: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Of one expert. */
+  readonly width: number;
+  readonly experts: number;
+  readonly perToken: number;
+}
+
 /** Of a usual initialisation. */
 const MATRIX: Distribution = { mean: 0, deviation: 0.02 };
 /**

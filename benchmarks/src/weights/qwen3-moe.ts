@@ -1,14 +1,19 @@
 import { headNorms, projections } from "./attention.js";
-import { experts, matrix, norm, type RandomModel, router, TOKENS, type Weight } from "./model.js";
+import { experts, type MoeSizes, matrix, norm, type RandomModel, router, TOKENS, type Weight } from "./model.js";
 
-/** Qwen3-30B-A3B's shape. @param options.layers how many of its 48 @param options.vocab of its 151,936 */
-export function qwen3Moe({ layers, vocab }: { layers: number; vocab: number }): RandomModel {
-  const [hidden, heads, kvHeads, headDim, width, count, perToken] = [2048, 32, 4, 128, 768, 128, 8];
+export interface Qwen3MoeSizes extends MoeSizes {
+  /** Of a dense feed-forward, which no layer here has. */
+  readonly denseWidth: number;
+}
+
+/** Qwen3-MoE, every layer with experts. */
+export function qwen3Moe(sizes: Qwen3MoeSizes): RandomModel {
+  const { layers, vocab, hidden, heads, kvHeads, headDim, denseWidth, width, experts: count, perToken } = sizes;
   const layer = (i: number): Weight[] => {
     const [hf, gguf] = [`model.layers.${i}`, `blk.${i}`];
     return [
       norm(`${hf}.input_layernorm.weight`, `${gguf}.attn_norm.weight`, hidden),
-      ...projections(i, { hidden, heads, kvHeads, headDim }),
+      ...projections(i, sizes),
       ...headNorms(i, headDim),
       norm(`${hf}.post_attention_layernorm.weight`, `${gguf}.ffn_norm.weight`, hidden),
       router(`${hf}.mlp.gate.weight`, `${gguf}.ffn_gate_inp.weight`, [count, hidden]),
@@ -30,7 +35,7 @@ export function qwen3Moe({ layers, vocab }: { layers: number; vocab: number }): 
       hidden_act: "silu",
       hidden_size: hidden,
       initializer_range: 0.02,
-      intermediate_size: 6144,
+      intermediate_size: denseWidth,
       max_position_embeddings: 40_960,
       mlp_only_layers: [],
       model_type: "qwen3_moe",
@@ -57,7 +62,7 @@ export function qwen3Moe({ layers, vocab }: { layers: number; vocab: number }): 
       block_count: layers,
       context_length: 40_960,
       embedding_length: hidden,
-      feed_forward_length: 6144,
+      feed_forward_length: denseWidth,
       "attention.head_count": heads,
       "attention.head_count_kv": kvHeads,
       "attention.key_length": headDim,
