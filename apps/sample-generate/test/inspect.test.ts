@@ -87,7 +87,7 @@ test.concurrent("flags of the engine: native takes them, another one says that i
   const native = await run([...flags, "--engine", "native"]);
   expect({ code: native.code, stderr: native.stderr }).toEqual({ code: 0, stderr: "" });
   expect(native.stdout).toMatch(/\n {2}native +.+ {2}as in the file \(bfloat16, float16, float32\), mapped\n/);
-  expect(native.stdout).toMatch(/\nIt fits native \(@mixtape\/native, .+, 1 thread\): /);
+  expect(native.stdout).toMatch(/\nIt fits native \(.+, 1 thread, float32 products\): /);
 });
 
 test.concurrent("engines lists what works here", async () => {

@@ -17,14 +17,23 @@ describe.runIf(HAS_NATIVE)("where its binary loads", () => {
   });
 
   test("its description says the number of threads that was asked for", async () => {
-    expect((await useEngine("native", { threads: 1 })).description).toMatch(/, 1 thread$/);
-    expect((await useEngine("auto", { threads: 2 })).description).toMatch(/, 2 threads$/);
+    expect((await useEngine("native", { threads: 1 })).description).toMatch(/, 1 thread, bfloat16 products$/);
+    expect((await useEngine("auto", { threads: 2 })).description).toMatch(/, 2 threads, bfloat16 products$/);
   });
 
   test("options that are left out have their defaults, whatever was set before", async () => {
     const usual = (await useEngine("native")).description;
     await useEngine("native", { threads: 3 });
     expect((await useEngine("native")).description).toBe(usual);
+  });
+
+  test("its precision may change while tensors live on it", async () => {
+    await useEngine("native");
+    const x = tensor1d([1, 2, 3]);
+    expect((await useEngine("native", { precision: "float32" })).description).toMatch(/, float32 products$/);
+    expect((await useEngine("native")).description).toMatch(/, bfloat16 products$/);
+    expect([...x.dataSync()]).toEqual([1, 2, 3]);
+    x.dispose();
   });
 
   test("precision and mmap reach it", async () => {

@@ -45,7 +45,7 @@ describe.each(ENGINES)("%s", (name) => {
   test("says what it is", async () => {
     const { description, memoryLimit } = await useEngine(name);
     const patterns: Record<EngineName, RegExp> = {
-      native: /^@mixtape\/native, (AMX|AVX-512|AVX2|NEON|portable C\+\+), \d+ threads?$/,
+      native: /^(AMX and AVX-512|AVX-512|AVX2|NEON|portable C\+\+), \d+ threads?, bfloat16 products$/,
       tensorflow: /^tfjs-node(-gpu)? 4\.\d+\.\d+, libtensorflow 2\.\d+\.\d+, (CPU|GPU)$/,
       webgpu: /^tfjs-backend-webgpu 4\.\d+\.\d+, /,
       wasm: /^tfjs-backend-wasm 4\.\d+\.\d+, SIMD, 1 thread$/,

@@ -42,22 +42,15 @@ const ISA_NAMES: Readonly<Record<string, string>> = {
 let current: { precision: Precision; mmap: boolean; storage: NativeStorage } | undefined;
 
 /**
- * Makes the tfjs backend `native`, or changes how it works. `tf.setBackend("native")` then uses it.
- * @throws {NativeError} where the binary does not load; where `precision` or `mmap` is to change while tensors live on it.
+ * Makes the tfjs backend `native`, or changes how it works: the products and the weights to come. `tf.setBackend("native")` then
+ * uses it.
+ * @throws {NativeError} where the binary does not load.
  */
 export function registerNative({ threads, precision = "bfloat16", mmap = true }: NativeOptions = {}): NativeInfo {
   const native = addon();
   const { processors } = native.info();
   native.setThreads(threads ?? processors);
   if (current?.precision !== precision || current.mmap !== mmap) {
-    const live = "native" in engine().registry ? (findBackend("native")?.numDataIds() ?? 0) : 0;
-    if (live > 0)
-      throw new NativeError({
-        where: "registerNative",
-        expected: `precision ${current?.precision} and mmap ${current?.mmap} as before, or no tensors on the engine`,
-        got: `precision ${precision} and mmap ${mmap}, and ${live} tensors`,
-        fix: "Dispose of models and tensors before the engine is changed",
-      });
     const backend = () => findBackend("native") as NativeBackend;
     if (!current) {
       registerKernels();

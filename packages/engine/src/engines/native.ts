@@ -3,15 +3,6 @@ import { isNode, loadNative } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource } from "../engine.js";
 
-/** Instruction sets as people know them. */
-const ISAS: Readonly<Record<string, string>> = {
-  amx: "AMX",
-  avx512: "AVX-512",
-  avx2: "AVX2",
-  neon: "NEON",
-  portable: "portable C++",
-};
-
 /** This library's own engine, in C++: several threads, weights as they lie in their files, fused kernels. Node only. */
 export const native: EngineSource = {
   name: "native",
@@ -27,8 +18,7 @@ export const native: EngineSource = {
 
   async prepare({ threads, precision, mmap }) {
     const { registerNative } = await loadNative();
-    const { isa, threads: count } = registerNative({ threads, precision, mmap });
-    const description = `@mixtape/native, ${ISAS[isa] ?? isa}, ${count} ${count === 1 ? "thread" : "threads"}`;
+    const { description } = registerNative({ threads, precision, mmap });
     await activate("native");
     // tfjs's cpu backend, which this one extends, greets at its first tensor; this one is made while warnings are off.
     scalar(0).dispose();

@@ -34,9 +34,10 @@ export function conformance<C extends DecoderConfig>(Model: Family<C>, options: 
   const folder = options.goldens === undefined ? undefined : resolve(fixture("models"), options.goldens);
   const subjects = options.config ? [freshSubject(Model, options.config)] : goldenSubjects(Model, folder!);
 
-  onEachEngine(() => {
+  onEachEngine((engine) => {
     if (folder !== undefined)
-      describe("computes what the reference computed", () => matchesGoldens(Model, folder, options.atLeast ?? 1));
+      describe("computes what the reference computed", () =>
+        matchesGoldens(Model, folder, { fewest: options.atLeast ?? 1, engine }));
 
     describe.each(subjects)("agrees with itself: $name", ({ create }) => {
       let model: CausalLM<C>;
