@@ -12,6 +12,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   mixtape::export_engine(exports);
   mixtape::export_weights(exports);
   mixtape::export_products(exports);
+  mixtape::export_mlp(exports);
   mixtape::export_rows(exports);
   mixtape::export_slots(exports);
   mixtape::export_attention(exports);

@@ -51,6 +51,33 @@ export interface Addon {
     width: number,
     precision: number,
   ): void;
+  /** `x` `[…, width]`, `gate` and `up` `[inner, width]`, `down` `[width, inner]`. */
+  gatedMlp(
+    out: Float32Array,
+    x: Float32Array,
+    gate: NativeWeight | Float32Array,
+    up: NativeWeight | Float32Array,
+    down: NativeWeight | Float32Array,
+    width: number,
+    inner: number,
+    activation: number,
+    precision: number,
+  ): void;
+  /** `x` `[tokens, width]`, `indices` and `weights` `[tokens, choices]`, the stacks of `count` matrices as those of `gatedMlp`. */
+  experts(
+    out: Float32Array,
+    x: Float32Array,
+    indices: Int32Array,
+    weights: Float32Array,
+    gate: NativeWeight | Float32Array,
+    up: NativeWeight | Float32Array,
+    down: NativeWeight | Float32Array,
+    count: number,
+    width: number,
+    inner: number,
+    activation: number,
+    precision: number,
+  ): void;
   /** Rows as long as the scale. */
   rmsNorm(out: Float32Array, x: Float32Array, scale: Float32Array, residual: Float32Array | null, eps: number): void;
   /** `x` `[…, length, width]`, the tables `[…, length, turned]`. */

@@ -8,6 +8,7 @@ namespace mixtape {
 void export_engine(Napi::Object exports);
 void export_weights(Napi::Object exports);
 void export_products(Napi::Object exports);
+void export_mlp(Napi::Object exports);
 void export_rows(Napi::Object exports);
 void export_slots(Napi::Object exports);
 void export_attention(Napi::Object exports);

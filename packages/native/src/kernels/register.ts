@@ -1,7 +1,9 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
 import { attentionKernel } from "./attention.js";
 import { embeddingKernel } from "./embedding.js";
+import { expertsKernel } from "./experts.js";
 import { gateKernel } from "./gate.js";
+import { gatedMlpKernel } from "./gated-mlp.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearKernel } from "./linear.js";
 import { rmsNormKernel } from "./rms-norm.js";
@@ -17,6 +19,8 @@ const NATIVE_KERNELS: readonly NativeKernel[] = [
   rmsNormKernel,
   rotaryKernel,
   gateKernel,
+  gatedMlpKernel,
+  expertsKernel,
   topKIndicesKernel,
   takeAlongKernel,
 ];

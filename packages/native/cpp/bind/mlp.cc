@@ -1,0 +1,82 @@
+// gatedMlp, experts
+
+#include <vector>
+
+#include "bind/args.h"
+#include "bind/exports.h"
+#include "ops/experts.h"
+#include "ops/gated_mlp.h"
+
+namespace mixtape {
+namespace {
+
+/** gatedMlp(out, x, gate, up, down, width, inner, activation, precision): out and x are [tokens, width] */
+Napi::Value gated_mlp_of(const Napi::CallbackInfo& info) {
+  const Args args(info, "gatedMlp");
+  const size_t width = args.count(5, "width", 1);
+  const size_t inner = args.count(6, "inner");
+  const auto x = args.floats(1, "x");
+  const size_t tokens = x.length / width;
+  args.require(tokens * width == x.length, "x as whole rows of `width`");
+  float* const out = args.floats(0, "out", x.length);
+  const GatedMlp mlp{args.matrix(2, "gate", inner, width), args.matrix(3, "up", inner, width),
+                     args.matrix(4, "down", width, inner)};
+  const GateOptions options{args.activation(7), args.precision(8)};
+  if (tokens > 0) gated_mlp(mlp, x.data, tokens, options, out);
+  return info.Env().Undefined();
+}
+
+/** A stack of that shape: a weight of as many parts, or as many float32 numbers. */
+Stack stack(const Napi::CallbackInfo& info, const Args& args, size_t index, const char* name, size_t experts, size_t rows,
+            size_t columns) {
+  const size_t size = args.product(experts, args.product(rows, columns));
+  if (info[index].IsTypedArray()) {
+    const float* const values = args.floats(index, name, size);
+    return {Dtype::float32, experts, rows, columns, nullptr, reinterpret_cast<const uint8_t*>(values)};
+  }
+  const Weight& weight = args.weight(index, name);
+  if (weight.parts.size() != experts || weight.rows != rows || weight.columns != columns) {
+    const auto shape = [](size_t count, size_t m, size_t n) {
+      return std::to_string(count) + " × [" + std::to_string(m) + ", " + std::to_string(n) + "]";
+    };
+    args.fail(std::string(name) + " as " + shape(experts, rows, columns),
+              shape(weight.parts.size(), weight.rows, weight.columns));
+  }
+  return {weight.dtype, experts, rows, columns, weight.parts.data(), nullptr};
+}
+
+/**
+ * experts(out, x, indices, weights, gate, up, down, count, width, inner, activation, precision): out and x are [tokens, width],
+ * indices and weights [tokens, choices]
+ */
+Napi::Value experts_of(const Napi::CallbackInfo& info) {
+  const Args args(info, "experts");
+  const size_t count = args.count(7, "count");
+  const size_t width = args.count(8, "width", 1);
+  const size_t inner = args.count(9, "inner");
+  const auto x = args.floats(1, "x");
+  const size_t tokens = x.length / width;
+  args.require(tokens > 0 && tokens * width == x.length, "x as whole rows of `width`, one at least");
+  float* const out = args.floats(0, "out", x.length);
+  const auto given = args.ints(2, "indices");
+  const size_t choices = given.length / tokens;
+  args.require(choices * tokens == given.length, "indices as many whole rows as x");
+  // Copied: what is written to `out` may lie in the same memory.
+  std::vector<int32_t> indices(given.data, given.data + given.length);
+  args.indices({indices.data(), indices.size()}, count, "indices");
+  const float* const weights = args.floats(3, "weights", given.length);
+  const Experts experts{stack(info, args, 4, "gate", count, inner, width), stack(info, args, 5, "up", count, inner, width),
+                        stack(info, args, 6, "down", count, width, inner)};
+  const GateOptions options{args.activation(10), args.precision(11)};
+  mixtape::experts(experts, {x.data, indices.data(), weights, tokens, choices}, options, out);
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void export_mlp(Napi::Object exports) {
+  export_function(exports, "gatedMlp", gated_mlp_of);
+  export_function(exports, "experts", experts_of);
+}
+
+}  // namespace mixtape

@@ -1,0 +1,138 @@
+#include "ops/experts.h"
+
+#include <string.h>
+
+#include <vector>
+
+#include "core/pool.h"
+#include "core/scratch.h"
+
+namespace mixtape {
+namespace {
+
+/** The choices of an expert: [from, to) in the order by expert. */
+struct Group {
+  size_t expert;
+  size_t from;
+  size_t to;
+  size_t count() const { return to - from; }
+};
+
+/** Choices in the order by expert; those of one expert in the order of tokens. */
+struct Grouped {
+  std::vector<Group> groups;
+  std::vector<int32_t> tokens;
+  std::vector<float> weights;
+
+  Grouped(const Routed& routed, size_t experts) {
+    const size_t choices = routed.tokens * routed.choices;
+    std::vector<size_t> next(experts + 1);
+    for (size_t i = 0; i < choices; i++) next[static_cast<size_t>(routed.indices[i]) + 1]++;
+    for (size_t e = 0; e < experts; e++) {
+      if (next[e + 1] > 0) groups.push_back({e, next[e], next[e] + next[e + 1]});
+      next[e + 1] += next[e];
+    }
+    tokens.resize(choices);
+    weights.resize(choices);
+    for (size_t i = 0; i < choices; i++) {
+      const size_t place = next[static_cast<size_t>(routed.indices[i])]++;
+      tokens[place] = static_cast<int32_t>(i / routed.choices);
+      weights[place] = routed.weights[i];
+    }
+  }
+};
+
+/** A step of a job that has several for each group. */
+struct Task {
+  uint32_t group;
+  uint32_t step;
+};
+
+template <class Steps> std::vector<Task> tasks_of(size_t groups, Steps&& steps) {
+  std::vector<Task> tasks;
+  for (uint32_t g = 0; g < groups; g++)
+    for (uint32_t step = 0, count = static_cast<uint32_t>(steps(g)); step < count; step++) tasks.push_back({g, step});
+  return tasks;
+}
+
+/** Gives the parts of several packed groups memory. */
+template <class Part> void place(std::vector<Part>& parts, Scratch& scratch) {
+  size_t bytes = 0;
+  for (const Part& part : parts) bytes += part.bytes();
+  uint8_t* memory = scratch.bytes(bytes);
+  for (Part& part : parts) memory = part.place(memory);
+}
+
+/** `activation(gate · x) · (up · x)` of each choice, in the order by expert. */
+void gate_up(const Experts& experts, const Grouped& grouped, const float* x, const GateOptions& options, float* hidden) {
+  const auto& groups = grouped.groups;
+  std::vector<GateUp> parts;
+  parts.reserve(groups.size());
+  for (const Group& group : groups)
+    parts.emplace_back(experts.gate.matrix(group.expert), experts.up.matrix(group.expert), group.count(), options);
+  Scratch scratch;
+  place(parts, scratch);
+
+  const auto packing = tasks_of(groups.size(), [&](size_t g) { return parts[g].steps(); });
+  run_steps(packing.size(), grouped.tokens.size() * experts.gate.columns, [&](size_t i) {
+    const auto [g, step] = packing[i];
+    parts[g].pack(step, x, grouped.tokens.data() + groups[g].from);
+  });
+
+  const auto products = tasks_of(groups.size(), [&](size_t g) { return parts[g].shares().count; });
+  Pool::shared().run(products.size(), [&](size_t i) {
+    const auto [g, share] = products[i];
+    const Shares shares = parts[g].shares();
+    parts[g].multiply(shares.from(share), shares.to(share), hidden + groups[g].from * experts.gate.rows);
+  });
+}
+
+/** Adds `weight · down · hidden` of each choice to its token. A thread takes a few columns of y, and all experts for them. */
+void down(const Stack& stack, const Grouped& grouped, const float* hidden, Precision precision, size_t tokens, float* y) {
+  const auto& groups = grouped.groups;
+  std::vector<Packed> parts;
+  parts.reserve(groups.size());
+  size_t most = 0;
+  for (const Group& group : groups) {
+    parts.emplace_back(kernels().product(stack.dtype, precision, group.count()), group.count(), stack.columns);
+    most = std::max(most, group.count());
+  }
+  Scratch scratch;
+  place(parts, scratch);
+
+  const auto packing = tasks_of(groups.size(), [&](size_t g) { return parts[g].steps(); });
+  run_steps(packing.size(), grouped.tokens.size() * stack.columns, [&](size_t i) {
+    const auto [g, step] = packing[i];
+    parts[g].pack(step, hidden + groups[g].from * stack.columns, nullptr);
+  });
+
+  const Shares shares(stack.rows, kShareRows);
+  Pool::shared().run(shares.count, [&](size_t share) {
+    const size_t from = shares.from(share);
+    const size_t count = shares.to(share) - from;
+    Scratch own;
+    float* const out = own.floats(most * count);
+    for (size_t t = 0; t < tokens; t++) memset(y + t * stack.rows + from, 0, count * sizeof *y);
+    for (size_t g = 0; g < groups.size(); g++) {
+      const Group& group = groups[g];
+      parts[g].multiply(stack.matrix(group.expert).slice(from, from + count), out, count);
+      for (size_t i = 0; i < group.count(); i++) {
+        const float weight = grouped.weights[group.from + i];
+        float* const sum = y + static_cast<size_t>(grouped.tokens[group.from + i]) * stack.rows + from;
+        for (size_t n = 0; n < count; n++) sum[n] += weight * out[i * count + n];
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void experts(const Experts& experts, const Routed& routed, const GateOptions& options, float* y) {
+  const Grouped grouped(routed, experts.gate.experts);
+  Scratch scratch;
+  float* const hidden = scratch.floats(grouped.tokens.size() * experts.gate.rows);
+  gate_up(experts, grouped, routed.x, options, hidden);
+  down(experts.down, grouped, hidden, options.precision, routed.tokens, y);
+}
+
+}  // namespace mixtape

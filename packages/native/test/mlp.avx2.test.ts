@@ -1,0 +1,3 @@
+import { mlpTests } from "./support/mlp.js";
+
+mlpTests("avx2");
