@@ -1,6 +1,6 @@
 import { type Heads, Linear, QKNormAttention } from "@mixtape/layers";
-import type { RotaryTables } from "@mixtape/ops";
-import { mul, sigmoid, type Tensor3D } from "@tensorflow/tfjs-core";
+import { gate, type RotaryTables } from "@mixtape/ops";
+import type { Tensor3D } from "@tensorflow/tfjs-core";
 import type { AfmoeConfig } from "./config.js";
 
 /** Normalised queries and keys, positions on sliding layers only, and a sigmoid gate on what the heads give. */
@@ -18,6 +18,6 @@ export class AfmoeAttention<C extends AfmoeConfig = AfmoeConfig> extends QKNormA
   }
 
   protected override gateOutput(out: Tensor3D, x: Tensor3D): Tensor3D {
-    return mul(out, sigmoid(this.gateProj.forward(x)));
+    return gate(this.gateProj.forward(x), out, "sigmoid");
   }
 }

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
+import { type AttentionContext, Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
 import { AttentionMask, type KeyPadding } from "@mixtape/ops";
 import { reshape, type Tensor2D, type Tensor3D, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
@@ -66,19 +66,21 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     const [b, l] = x.shape;
     const rope = this.#rotary.tables(this.#positions(inputs.positionIds, b, l, past));
     const masks = new LayerMasks(l, readPadding(inputs.attentionMask, b, past + l));
+    const outputRouterLogits = inputs.outputRouterLogits ?? this.config.outputRouterLogits;
+    const wanted = { attentions: outputAttentions === true, routerLogits: outputRouterLogits };
     const hiddenStates: Tensor3D[] = [];
     const attentions: Tensor4D[] = [];
     const routerLogits: Tensor2D[] = [];
     try {
       for (const [layer, decoderLayer] of this.layers.entries()) {
         hiddenStates.push(x);
-        x = decoderLayer.forward(x, {
-          rope,
-          mask: masks.of((cache?.heldBy(layer) ?? 0) + l, this.#windowOf(layer)),
-          cache,
-          onProbabilities: outputAttentions ? (p) => attentions.push(p) : undefined,
-          onRouterLogits: (logits) => routerLogits.push(logits),
-        });
+        const mask = masks.of((cache?.heldBy(layer) ?? 0) + l, this.#windowOf(layer));
+        const made = runLayer(decoderLayer, x, { rope, mask, cache }, wanted);
+        // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
+        if (layer > 0 && !outputHiddenStates && made.x !== x) x.dispose();
+        x = made.x;
+        attentions.push(...made.attentions);
+        routerLogits.push(...made.routerLogits);
       }
     } finally {
       masks.dispose();
@@ -88,7 +90,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
       lastHiddenState,
       ...(outputHiddenStates && { hiddenStates: [...hiddenStates, lastHiddenState] }),
       ...(outputAttentions && { attentions }),
-      ...((inputs.outputRouterLogits ?? this.config.outputRouterLogits) && { routerLogits }),
+      ...(outputRouterLogits && { routerLogits }),
     };
   }
 
@@ -135,6 +137,25 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   #windowOf(layer: number): number | null {
     return this.config.layerTypes[layer] === "sliding_attention" ? this.config.slidingWindow : null;
   }
+}
+
+/** What a layer gives, and what was seen of it on the way. */
+type LayerOutput = { x: Tensor3D; attentions: Tensor4D[]; routerLogits: Tensor2D[] };
+
+/** Runs a layer; of the tensors that it makes, what it gives and what is wanted are left. */
+function runLayer(
+  layer: DecoderLayer,
+  x: Tensor3D,
+  context: AttentionContext,
+  wanted: { readonly attentions: boolean; readonly routerLogits: boolean },
+): LayerOutput {
+  return tidy(() => {
+    const attentions: Tensor4D[] = [];
+    const routerLogits: Tensor2D[] = [];
+    const onProbabilities = wanted.attentions ? (p: Tensor4D) => attentions.push(p) : undefined;
+    const onRouterLogits = wanted.routerLogits ? (logits: Tensor2D) => routerLogits.push(logits) : undefined;
+    return { x: layer.forward(x, { ...context, onProbabilities, onRouterLogits }), attentions, routerLogits };
+  });
 }
 
 /** Masks of one forward pass: layers that see the same share one. */

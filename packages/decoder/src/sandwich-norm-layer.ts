@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
 import { RMSNorm } from "@mixtape/layers";
-import { add, type Tensor3D } from "@tensorflow/tfjs-core";
+import type { Tensor3D } from "@tensorflow/tfjs-core";
 import { DecoderLayer, type LayerContext } from "./decoder-layer.js";
 
 /** Norms before and after both parts, as in AFMoE: `x += norm(attn(norm(x))); x += norm(mlp(norm(x)))`. */
@@ -21,8 +21,8 @@ export abstract class SandwichNormDecoderLayer<C extends DecoderConfig = Decoder
 
   override forward(x: Tensor3D, context: LayerContext): Tensor3D {
     const attended = this.selfAttn.forward(this.inputLayernorm.forward(x), context);
-    const mixed = add<Tensor3D>(x, this.postAttentionLayernorm.forward(attended));
+    const mixed = this.postAttentionLayernorm.forward(attended, x);
     const fed = this.mlp.forward(this.preMlpLayernorm.forward(mixed), context.onRouterLogits);
-    return add(mixed, this.postMlpLayernorm.forward(fed));
+    return this.postMlpLayernorm.forward(fed, mixed);
   }
 }

@@ -1,6 +1,6 @@
 import { registerStorage, storageOf, TensorSlots } from "@mixtape/ops";
 import type { Rank, Tensor3D } from "@tensorflow/tfjs-core";
-import { tensor3d, tidy, zeros } from "@tensorflow/tfjs-core";
+import { getKernel, memory, registerKernel, tensor3d, tidy, unregisterKernel, zeros } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
 import type { CausalLMInputs, ModelInputs } from "../src/index.js";
 import { type TinyForCausalLM, tiny, useCpu, withoutLeak } from "./support/tiny.js";
@@ -239,4 +239,53 @@ test("the engine that keeps a cache is told the dtype of the checkpoint", async 
     registerStorage("cpu", storage);
   }
   expect(asked).toEqual([{ dtype: "F32" }, { dtype: "F32" }, { dtype: "BF16" }, { dtype: "BF16" }]);
+});
+
+describe("what a layer makes is freed when it is done", () => {
+  /** The most bytes that there were when a norm, which each layer begins with, began. */
+  async function mostBytes(numHiddenLayers: number, run: (of: TinyForCausalLM) => void): Promise<number> {
+    const deep = await tiny({ numHiddenLayers });
+    const { kernelFunc, ...kernel } = getKernel("Square", "cpu");
+    const before = memory().numBytes;
+    let most = 0;
+    unregisterKernel("Square", "cpu");
+    registerKernel({
+      ...kernel,
+      kernelFunc: (args) => {
+        most = Math.max(most, memory().numBytes - before);
+        return kernelFunc(args);
+      },
+    });
+    try {
+      run(deep);
+    } finally {
+      unregisterKernel("Square", "cpu");
+      registerKernel({ ...kernel, kernelFunc });
+    }
+    deep.dispose();
+    return most;
+  }
+
+  const inputIds = [Array.from({ length: 16 }, (_, i) => i % 11)];
+
+  test("so that a deep model needs what a shallow one does", async () => {
+    const run = (of: TinyForCausalLM) => of.forward({ inputIds }).logits.dispose();
+    const shallow = await mostBytes(2, run);
+    expect(shallow).toBeGreaterThan(0);
+    expect(await mostBytes(8, run)).toBe(shallow);
+  });
+
+  test("but what is asked for stays", async () => {
+    const run = (of: TinyForCausalLM) => {
+      const { hiddenStates, routerLogits, attentions } = of.forward({
+        inputIds,
+        outputHiddenStates: true,
+        outputRouterLogits: true,
+        outputAttentions: true,
+      });
+      for (const tensor of [...hiddenStates!, ...routerLogits!, ...attentions!])
+        expect(Array.from(tensor.dataSync()).every(Number.isFinite)).toBe(true);
+    };
+    await withoutLeak(() => tidy(() => run(model)));
+  });
 });

@@ -1,6 +1,15 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { type AttentionMask, attention, attentionWithProbabilities, type RotaryTables, rotary } from "@mixtape/ops";
-import { reshape, type Tensor3D, type Tensor4D, transpose } from "@tensorflow/tfjs-core";
+import {
+  type AttentionMask,
+  attention,
+  attentionWithProbabilities,
+  type HeadProjection,
+  projectHeads,
+  type RotaryTables,
+  rotary,
+  splitHeads,
+} from "@mixtape/ops";
+import type { Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { KVCache } from "./kv-cache.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
@@ -52,10 +61,9 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
 
   /** @param x `[B, L, M]` @returns `[B, L, M]` */
   forward(x: Tensor3D, { rope, mask, cache, onProbabilities }: AttentionContext): Tensor3D {
-    const heads = this.normalizeHeads([this.splitHeads(this.qProj, x), this.splitHeads(this.kProj, x)]);
-    const [q, k] = this.rotate(heads, rope);
-    const v = this.splitHeads(this.vProj, x);
-    const { keys, values } = cache ? cache.append(this.layer, k, v) : { keys: k, values: v };
+    const [queries, newKeys, newValues] = this.#project(x);
+    const [q, k] = this.rotate(this.normalizeHeads([queries, newKeys]), rope);
+    const { keys, values } = cache ? cache.append(this.layer, k, newValues) : { keys: k, values: newValues };
     const scale = this.config.headDim ** -0.5;
     if (!onProbabilities) return this.oProj.forward(this.gateOutput(attention(q, keys, values, mask, scale), x));
     const { output, probabilities } = attentionWithProbabilities(q, keys, values, mask, scale);
@@ -81,14 +89,17 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
     return out;
   }
 
-  /** Projects `[B, L, M]` and splits it into heads `[B, H, L, D]`. */
-  protected splitHeads(projection: Linear, x: Tensor3D): Tensor4D {
-    const [b, l] = x.shape;
+  /** Queries, keys and values. @param x `[B, L, M]` @returns `[B, H, L, D]`, `[B, G, L, D]` and `[B, G, L, D]` */
+  #project(x: Tensor3D): readonly [Tensor4D, Tensor4D, Tensor4D] {
     const { headDim } = this.config;
-    const projected = projection.forward(x);
-    const heads = projected.shape[2] / headDim;
-    // With one token, heads lie as they should already.
-    if (l === 1) return reshape(projected, [b, heads, 1, headDim]);
-    return transpose(reshape(projected, [b, l, heads, headDim]), [0, 2, 1, 3]) as Tensor4D;
+    const [q, k, v] = [this.qProj, this.kProj, this.vProj];
+    if (q.isPlain && k.isPlain && v.isPlain)
+      return projectHeads(x, { q: projectionOf(q), k: projectionOf(k), v: projectionOf(v) }, headDim);
+    const project = (projection: Linear): Tensor4D => splitHeads(projection.forward(x), headDim);
+    return [project(q), project(k), project(v)];
   }
+}
+
+function projectionOf({ weight, bias }: Linear): HeadProjection {
+  return { weight: weight.weight, bias: bias?.vector };
 }

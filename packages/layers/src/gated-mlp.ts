@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { type Activation, gatedMlp } from "@mixtape/ops";
+import { type Activation, gate, gatedMlp } from "@mixtape/ops";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
@@ -24,11 +24,10 @@ export class GatedMlp extends Module {
 
   /** @param x `[…, M]` @returns the same shape */
   forward<T extends Tensor>(x: T): T {
-    const weights = {
-      gate: this.gateProj.weight.weight,
-      up: this.upProj.weight.weight,
-      down: this.downProj.weight.weight,
-    };
+    const { gateProj, upProj, downProj } = this;
+    if (!(gateProj.isPlain && upProj.isPlain && downProj.isPlain))
+      return downProj.forward(gate(gateProj.forward(x), upProj.forward(x), this.#activation));
+    const weights = { gate: gateProj.weight.weight, up: upProj.weight.weight, down: downProj.weight.weight };
     return gatedMlp(x, weights, this.#activation);
   }
 }

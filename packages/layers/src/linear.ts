@@ -14,6 +14,14 @@ export class Linear extends Module {
     this.bias = bias ? new Param([outFeatures], "vector", "zeros") : null;
   }
 
+  /**
+   * Whether its weight and bias are all that it does, so that an op may take them in its place: a subclass may do more in
+   * `forward`.
+   */
+  get isPlain(): boolean {
+    return this.forward === Linear.prototype.forward;
+  }
+
   /** @param x `[…, in]` @returns `[…, out]` */
   forward<T extends Tensor>(x: T): T {
     return linear(x, this.weight.weight, this.bias?.vector);

@@ -1,4 +1,5 @@
-import { add, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import { reshape } from "@mixtape/ops";
+import { add, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
 import { Experts, type ExpertsConfig } from "./experts.js";
 import { GatedMlp } from "./gated-mlp.js";
 import { Module } from "./module.js";

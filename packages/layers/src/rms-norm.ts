@@ -14,8 +14,8 @@ export class RMSNorm extends Module {
     this.#eps = eps;
   }
 
-  /** @param x `[…, size]` @returns the same shape */
-  forward<T extends Tensor>(x: T): T {
-    return rmsNorm(x, this.weight.vector, this.#eps);
+  /** @param x `[…, size]` @param residual what the normalised is added to, the same shape @returns the same shape */
+  forward<T extends Tensor>(x: T, residual?: T): T {
+    return rmsNorm(x, this.weight.vector, this.#eps, residual);
   }
 }

@@ -1,4 +1,4 @@
-import { takeAlong, topKIndices } from "@mixtape/ops";
+import { chooseExperts, type ExpertChoice, takeAlong, topKIndices } from "@mixtape/ops";
 import { div, sum, type Tensor2D } from "@tensorflow/tfjs-core";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
@@ -37,9 +37,24 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   /** @param x `[T, M]` */
   route(x: Tensor2D): Routing {
     const logits = this.gate.forward(x);
+    const { choice } = this;
+    if (choice) return { logits, ...chooseExperts(logits, choice) };
     const scores = this.score(logits);
     const indices = topKIndices(this.rank(scores), this.config.numExpertsPerTok);
     return { logits, indices, weights: this.weigh(takeAlong(scores, indices)) };
+  }
+
+  /**
+   * What the hooks do as an op that engines run in one kernel; null where there is no such op. A class that says it says so
+   * for its own hooks alone: see {@link hasHooksOf}.
+   */
+  protected get choice(): ExpertChoice | null {
+    return null;
+  }
+
+  /** Whether no subclass has overridden a hook of that class. */
+  protected hasHooksOf({ prototype }: { readonly prototype: Router }): boolean {
+    return this.score === prototype.score && this.rank === prototype.rank && this.weigh === prototype.weigh;
   }
 
   /** @param logits `[T, E]` @returns `[T, E]` */

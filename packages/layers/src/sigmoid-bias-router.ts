@@ -1,3 +1,4 @@
+import type { ExpertChoice } from "@mixtape/ops";
 import { add, mul, sigmoid, type Tensor2D } from "@tensorflow/tfjs-core";
 import { Param } from "./param.js";
 import { Router, type RouterConfig } from "./router.js";
@@ -19,6 +20,12 @@ export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRo
   constructor(config: C) {
     super(config);
     this.expertBias = new Param([config.numExperts], "vector", "zeros");
+  }
+
+  protected override get choice(): ExpertChoice | null {
+    if (!this.hasHooksOf(SigmoidBiasRouter)) return null;
+    const { numExpertsPerTok: k, routeScale: scale } = this.config;
+    return { k, score: "sigmoid", bias: this.expertBias.vector, normalize: true, scale };
   }
 
   protected override score(logits: Tensor2D): Tensor2D {

@@ -1,11 +1,12 @@
 import { AttentionMask, type RotaryTables } from "@mixtape/ops";
-import { mul, slice, type Tensor3D, type Tensor4D, tensor3d, tidy } from "@tensorflow/tfjs-core";
+import { mul, slice, type Tensor, type Tensor3D, type Tensor4D, tensor3d, tidy } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   Attention,
   type AttentionConfig,
   type Heads,
   KVCache,
+  Linear,
   QKNormAttention,
   RotaryEmbedding,
 } from "../src/index.js";
@@ -137,4 +138,26 @@ test("hooks run in order: heads are normalised, rotated, and the output is gated
   expect(calls).toEqual(["normalize 2,4,3,4 2,2,3,4", "rotate", "gate 2,3,16 2,3,6"]);
   expect(new Set(out.map(Math.abs))).toEqual(new Set([0]));
   watched.dispose();
+});
+
+test("what a projection does beyond its weights is done", async () => {
+  const calls: number[][] = [];
+  class Watched extends Linear {
+    override forward<T extends Tensor>(x: T): T {
+      calls.push(x.shape);
+      return super.forward(x);
+    }
+  }
+  const adapted = new Attention({ ...config, attentionBias: true }, 0);
+  await fillAll(adapted);
+  const forward = () => run((mask) => adapted.forward(input(2, 3), { rope: tables(0, 3), mask: mask(3, 3) }));
+  const expected = forward();
+  const kProj = new Watched(6, 8, { bias: true });
+  for (const name of ["weight", "bias"])
+    Object.defineProperty(kProj, name, { value: Reflect.get(adapted.kProj, name) });
+  Object.defineProperty(adapted, "kProj", { value: kProj, enumerable: true });
+  const actual = forward();
+  expect(calls).toEqual([[2, 3, 6]]);
+  expect(actual).toEqual(expected);
+  adapted.dispose();
 });

@@ -61,6 +61,54 @@ test("RMSNorm: scale · x / √(mean(x²) + eps)", async () => {
   norm.dispose();
 });
 
+test("RMSNorm: added to a residual where there is one", async () => {
+  const norm = new RMSNorm(2, 0.5);
+  await norm.weight.load(viewOf([2], [1, 10]));
+  const root = Math.sqrt((9 + 16) / 2 + 0.5);
+  expectClose(
+    numbers(() => norm.forward(tensor2d([[3, 4]]), tensor2d([[-1, 7]]))),
+    [3 / root - 1, 40 / root + 7],
+  );
+  norm.dispose();
+});
+
+/** A linear map that does more in `forward` than its weights say, as an adapter does. */
+class Doubled extends Linear {
+  override forward<T extends Tensor>(x: T): T {
+    return mul(super.forward(x), 2) as T;
+  }
+}
+
+test("a linear map that does more than multiply is not plain", () => {
+  expect([new Linear(2, 3).isPlain, new Doubled(2, 3).isPlain]).toEqual([true, false]);
+});
+
+test.each(["gateProj", "upProj", "downProj"] as const)(
+  "GatedMlp runs what %s does beyond its weights",
+  async (name) => {
+    const plain = new GatedMlp({ hiddenSize: 2, hiddenAct: "relu" }, 3);
+    await fillAll(plain);
+    const adapted = new GatedMlp({ hiddenSize: 2, hiddenAct: "relu" }, 3);
+    const [out = 0, width = 0] = adapted[name].weight.shape;
+    Object.defineProperty(adapted, name, { value: new Doubled(width, out), enumerable: true });
+    await fillAll(adapted);
+    const x = () =>
+      tensor2d([
+        [0.5, -1],
+        [2, 0.25],
+      ]);
+    const expected = numbers(() => plain.forward(x()));
+    expect(expected.some((value) => Math.abs(value) > 0.01)).toBe(true);
+    // With relu, twice any of the three is twice the whole.
+    expectClose(
+      numbers(() => adapted.forward(x())),
+      expected.map((value) => 2 * value),
+    );
+    plain.dispose();
+    adapted.dispose();
+  },
+);
+
 test("GatedMlp: down(silu(gate(x)) · up(x))", async () => {
   const mlp = new GatedMlp({ hiddenSize: 1, hiddenAct: "silu" }, 2);
   await mlp.gateProj.weight.load(viewOf([2, 1], [1, -1]));

@@ -1,4 +1,4 @@
-import { tensor2d, tidy } from "@tensorflow/tfjs-core";
+import { mul, neg, registerKernel, type Tensor2D, tensor2d, tidy, unregisterKernel } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Router, type Routing, SigmoidBiasRouter, SoftmaxRouter } from "../src/index.js";
 import { useCpu, viewOf, withTensors } from "./support/cpu.js";
@@ -84,4 +84,85 @@ describe("sigmoid with a bias", () => {
     const { indices } = await route(new SigmoidBiasRouter({ ...config, routeScale: 1 }), [0, 0, 0, 0]);
     expect(indices).toEqual([1, 2, 3, 1]);
   });
+});
+
+describe("one kernel where the engine has it", () => {
+  const kernelName = "MixtapeChooseExperts";
+
+  /** What the kernel is asked for while these routers run on an engine that has it. */
+  async function asked(made: Router, bias?: number[]): Promise<object[]> {
+    const calls: object[] = [];
+    const kernelFunc = ({ inputs, attrs = {} }: Parameters<Parameters<typeof registerKernel>[0]["kernelFunc"]>[0]) => {
+      calls.push({ inputs: Object.keys(inputs), ...attrs });
+      return [tensor2d([0, 1, 0, 1], [2, 2], "int32"), tensor2d([5, 6, 7, 8], [2, 2])];
+    };
+    registerKernel({ kernelName, backendName: "cpu", kernelFunc });
+    try {
+      const { indices, weights } = await route(made, bias);
+      if (calls.length > 0)
+        expect([indices, weights]).toEqual([
+          [0, 1, 0, 1],
+          [5, 6, 7, 8],
+        ]);
+      return calls;
+    } finally {
+      unregisterKernel(kernelName, "cpu");
+    }
+  }
+
+  test("for the routers of this package, with what their hooks do", async () => {
+    const attrs = { k: 2, score: "softmax", normalize: true, scale: 1 };
+    expect(await asked(new SoftmaxRouter(config))).toEqual([{ inputs: ["logits"], ...attrs }]);
+    const loose = new SoftmaxRouter({ ...config, normTopkProb: false });
+    expect(await asked(loose)).toEqual([{ inputs: ["logits"], ...attrs, normalize: false }]);
+    expect(await asked(new SigmoidBiasRouter({ ...config, routeScale: 2 }), [0, 1, 2, 3])).toEqual([
+      { inputs: ["logits", "bias"], k: 2, score: "sigmoid", normalize: true, scale: 2 },
+    ]);
+  });
+
+  test("not for a router that overrides a hook", async () => {
+    class Halved extends SoftmaxRouter {
+      protected override weigh(chosen: Tensor2D): Tensor2D {
+        return mul(chosen, 0.5);
+      }
+    }
+    class Reversed extends SigmoidBiasRouter {
+      protected override rank(scores: Tensor2D): Tensor2D {
+        return neg(scores);
+      }
+    }
+    class Linear extends SoftmaxRouter {
+      protected override score(logits: Tensor2D): Tensor2D {
+        return logits;
+      }
+    }
+    expect(await asked(new Halved(config))).toEqual([]);
+    expect(await asked(new Linear(config))).toEqual([]);
+    expect(await asked(new Reversed({ ...config, routeScale: 1 }), [0, 0, 0, 0])).toEqual([]);
+    const { indices, weights } = await route(new Halved(config));
+    const [first, second] = LOGITS.map(softmax) as [number[], number[]];
+    expect(indices).toEqual([1, 2, 3, 1]);
+    expectClose(weights, [first[1]! / 2, first[2]! / 2, second[3]! / 2, second[1]! / 2]);
+  });
+});
+
+test("a router that overrides nothing gives what its hooks give", async () => {
+  /** The same hooks, not those of the class itself. */
+  class Hooked extends SigmoidBiasRouter {
+    protected override score(logits: Tensor2D): Tensor2D {
+      return super.score(logits);
+    }
+  }
+  class HookedSoftmax extends SoftmaxRouter {
+    protected override score(logits: Tensor2D): Tensor2D {
+      return super.score(logits);
+    }
+  }
+  const bias = [0.5, -0.9, 0, 0];
+  const scaled = { ...config, routeScale: 2.5 };
+  expect(await route(new SigmoidBiasRouter(scaled), bias)).toEqual(await route(new Hooked(scaled), bias));
+  for (const normTopkProb of [true, false]) {
+    const probabilities = { ...config, normTopkProb };
+    expect(await route(new SoftmaxRouter(probabilities))).toEqual(await route(new HookedSoftmax(probabilities)));
+  }
 });

@@ -1,7 +1,7 @@
 import { add, erf, mul, relu, sigmoid, type Tensor, tanh, tidy } from "@tensorflow/tfjs-core";
 
-/** The activation functions that configs may name in `hidden_act`. */
-export type Activation = "silu" | "gelu" | "gelu_pytorch_tanh" | "relu";
+/** The activation functions that configs may name in `hidden_act`, and that of gates. */
+export type Activation = "silu" | "gelu" | "gelu_pytorch_tanh" | "relu" | "sigmoid";
 
 /** `activation(x)`, elementwise. */
 export function activate<T extends Tensor>(x: T, activation: Activation): T {
@@ -20,4 +20,6 @@ const ACTIVATIONS: Record<Activation, (x: Tensor) => Tensor> = {
   gelu_pytorch_tanh: (x) =>
     mul(mul(x, 0.5), add(tanh(mul(add(x, mul(mul(mul(x, x), x), 0.044715)), SQRT_2_OVER_PI)), 1)),
   relu: (x) => relu(x),
+  /** 1 / (1 + e^−x) */
+  sigmoid: (x) => sigmoid(x),
 };

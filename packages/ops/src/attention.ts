@@ -13,6 +13,7 @@ import {
 import type { AttentionMask } from "./attention-mask.js";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
+import { sameShape } from "./shapes.js";
 
 /** What a fused attention kernel is told besides its tensors. */
 export interface AttentionAttributes {
@@ -98,7 +99,7 @@ function checkShapes(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask)
   const [b, h, l, d] = q.shape;
   const [kb, g, s, kd] = k.shape;
   const fits =
-    kb === b && kd === d && h % g === 0 && v.shape.join() === k.shape.join() && mask.queries === l && mask.keys === s;
+    kb === b && kd === d && h % g === 0 && sameShape(v.shape, k.shape) && mask.queries === l && mask.keys === s;
   const rows = mask.keyPadding?.rows ?? b;
   if (!fits || rows !== b)
     throw new OpsError({

@@ -1,9 +1,11 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { AttentionAttributes, AttentionInputs } from "./attention.js";
+import type { ChooseExpertsAttributes, ChooseExpertsInputs } from "./choose-experts.js";
 import type { EmbeddingAttributes, EmbeddingInputs } from "./embedding.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./experts/experts.js";
 import type { GateAttributes, GatedMlpAttributes, GatedMlpInputs, GateInputs } from "./gated-mlp.js";
 import type { LinearAttributes, LinearInputs } from "./linear.js";
+import type { ProjectHeadsAttributes, ProjectHeadsInputs } from "./project-heads.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
 import type { RotaryInputs } from "./rotary.js";
 import type { TakeAlongInputs } from "./take-along.js";
@@ -23,6 +25,7 @@ type NoAttributes = Record<never, never>;
  */
 export interface FusedKernels {
   readonly MixtapeLinear: FusedKernel<LinearInputs, LinearAttributes>;
+  readonly MixtapeProjectHeads: FusedKernel<ProjectHeadsInputs, ProjectHeadsAttributes>;
   readonly MixtapeEmbedding: FusedKernel<EmbeddingInputs, EmbeddingAttributes>;
   readonly MixtapeRmsNorm: FusedKernel<RmsNormInputs, RmsNormAttributes>;
   readonly MixtapeRotary: FusedKernel<RotaryInputs, NoAttributes>;
@@ -30,6 +33,7 @@ export interface FusedKernels {
   readonly MixtapeGate: FusedKernel<GateInputs, GateAttributes>;
   readonly MixtapeGatedMlp: FusedKernel<GatedMlpInputs, GatedMlpAttributes>;
   readonly MixtapeExperts: FusedKernel<ExpertsInputs, ExpertsAttributes>;
+  readonly MixtapeChooseExperts: FusedKernel<ChooseExpertsInputs, ChooseExpertsAttributes>;
   readonly MixtapeTopKIndices: FusedKernel<TopKIndicesInputs, TopKIndicesAttributes>;
   readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
 }
@@ -39,6 +43,7 @@ export type FusedKernelName = keyof FusedKernels;
 
 const NAMES: Readonly<Record<FusedKernelName, true>> = {
   MixtapeLinear: true,
+  MixtapeProjectHeads: true,
   MixtapeEmbedding: true,
   MixtapeRmsNorm: true,
   MixtapeRotary: true,
@@ -46,6 +51,7 @@ const NAMES: Readonly<Record<FusedKernelName, true>> = {
   MixtapeGate: true,
   MixtapeGatedMlp: true,
   MixtapeExperts: true,
+  MixtapeChooseExperts: true,
   MixtapeTopKIndices: true,
   MixtapeTakeAlong: true,
 };

@@ -2,6 +2,7 @@ import { matMul, mul, reshape, type Tensor, type Tensor2D } from "@tensorflow/tf
 import { type Activation, activate } from "./activations.js";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
+import { sameShape } from "./shapes.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
 export type GateInputs = { gate: Tensor; up: Tensor };
@@ -22,7 +23,7 @@ const runGate = defineOp({
  * @throws {OpsError} where the shapes differ.
  */
 export function gate<T extends Tensor>(gate: T, up: T, activation: Activation): T {
-  if (gate.shape.join() !== up.shape.join())
+  if (!sameShape(gate.shape, up.shape))
     throw new OpsError({
       where: "gate",
       expected: "two tensors of one shape",
@@ -76,7 +77,11 @@ export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, activ
 function checkMatrices(x: Tensor, { gate, up, down }: GatedMlpWeights): void {
   const [inner, width] = gate.shape;
   const fits =
-    x.shape.at(-1) === width && up.shape.join() === gate.shape.join() && down.shape.join() === [width, inner].join();
+    x.shape.at(-1) === width &&
+    sameShape(up.shape, gate.shape) &&
+    down.shape.length === 2 &&
+    down.shape[0] === width &&
+    down.shape[1] === inner;
   if (!fits)
     throw new OpsError({
       where: "gatedMlp",

@@ -7,6 +7,7 @@ export {
   attentionWithProbabilities,
 } from "./attention.js";
 export { AttentionMask, type AttentionMaskShape, type KeyPadding } from "./attention-mask.js";
+export { chooseExperts, type ExpertChoice } from "./choose-experts.js";
 export { embedding } from "./embedding.js";
 export { OpsError } from "./errors.js";
 export { experts } from "./experts/experts.js";
@@ -17,7 +18,17 @@ export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
 export { linear } from "./linear.js";
 export { oneHot } from "./one-hot.js";
-export { defineOp, gradientsOf, hasKernel, type OpContract, type OpInputs, untaped } from "./op.js";
+export {
+  defineOp,
+  defineOpWithOutputs,
+  gradientsOf,
+  hasKernel,
+  type OpContract,
+  type OpInputs,
+  untaped,
+} from "./op.js";
+export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
+export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";
 export { createSlots, slotsToAppendTo } from "./slots/create-slots.js";

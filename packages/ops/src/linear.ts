@@ -6,7 +6,8 @@ import { type Weight, wholeTensor } from "./weight.js";
 export type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
 export type LinearAttributes = { transposed: boolean };
 
-const run = defineOp({
+/** {@link linear} of tensors. */
+export const runLinear = defineOp({
   kernel: "MixtapeLinear",
   compose: ({ x, weight, bias }: LinearInputs, { transposed }: LinearAttributes) => {
     const width = x.shape.at(-1)!;
@@ -31,10 +32,12 @@ const run = defineOp({
  */
 export function linear<T extends Tensor>(x: T, weight: Weight, bias?: Tensor1D): T {
   const [out, width] = weight.shape;
-  const where = `linear [${out}, ${width}]`;
-  if (x.shape.at(-1) !== width) throw new OpsError({ where, expected: `an input […, ${width}]`, got: `[${x.shape}]` });
-  if (bias && bias.shape.join() !== `${out}`)
-    throw new OpsError({ where, expected: `a bias [${out}]`, got: `[${bias.shape}]` });
+  if (x.shape.at(-1) !== width) throw misfit(weight, `an input […, ${width}]`, x);
+  if (bias && !(bias.shape.length === 1 && bias.shape[0] === out)) throw misfit(weight, `a bias [${out}]`, bias);
   const inputs = { x: x as Tensor, weight: wholeTensor(weight) as Tensor2D, bias };
-  return run(inputs, { transposed: weight.layout === "transposed" }) as T;
+  return runLinear(inputs, { transposed: weight.layout === "transposed" }) as T;
+}
+
+function misfit({ shape: [out, width] }: Weight, expected: string, { shape }: Tensor): OpsError {
+  return new OpsError({ where: `linear [${out}, ${width}]`, expected, got: `[${shape}]` });
 }

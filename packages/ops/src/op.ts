@@ -1,10 +1,22 @@
-import { customGrad, engine, getBackend, getKernel, type Tensor, tidy, zerosLike } from "@tensorflow/tfjs-core";
+import {
+  customGrad,
+  engine,
+  env,
+  getBackend,
+  getKernel,
+  type KernelConfig,
+  type NamedAttrMap,
+  type Tensor,
+  type TensorInfo,
+  tidy,
+  zerosLike,
+} from "@tensorflow/tfjs-core";
 
 /** Named tensors that go into an operation. An optional input may be absent. */
 export type OpInputs = { readonly [name: string]: Tensor | undefined };
 
 /** What an engine must offer under `kernel` to run an operation in one piece, and what to do where it does not. */
-export interface OpContract<I extends OpInputs, A extends object, O extends Tensor> {
+export interface OpContract<I extends OpInputs, A extends object, O extends Tensor | readonly Tensor[]> {
   /** The name under which an engine registers its fused kernel with tfjs's `registerKernel`. */
   readonly kernel: string;
   /** The operation in tfjs operations: its definition, its fallback and, differentiated, its gradient. */
@@ -21,8 +33,24 @@ export function defineOp<I extends OpInputs, A extends object, O extends Tensor>
   contract: OpContract<I, A, O>,
 ): (inputs: I, attrs: A) => O {
   return (inputs, attrs) => {
-    if (!hasKernel(contract.kernel)) return tidy(() => contract.compose(inputs, attrs));
-    return isRecording() ? runRecorded(contract, inputs, attrs) : runFused<O>(contract.kernel, inputs, attrs);
+    const kernel = getKernel(contract.kernel, getBackend());
+    if (!kernel) return tidy(() => contract.compose(inputs, attrs));
+    if (isRecording()) return runRecorded(contract, kernel, inputs, attrs);
+    return runKernel(kernel, presentOf(inputs), attrs) as O;
+  };
+}
+
+/**
+ * The same for an operation with several outputs. tfjs's custom gradients have one, so while a gradient is recorded it runs
+ * as its composition, of operations that may be fused each.
+ */
+export function defineOpWithOutputs<I extends OpInputs, A extends object, O extends readonly Tensor[]>(
+  contract: OpContract<I, A, O>,
+): (inputs: I, attrs: A) => O {
+  return (inputs, attrs) => {
+    const kernel = isRecording() ? undefined : getKernel(contract.kernel, getBackend());
+    if (kernel) return runKernel(kernel, presentOf(inputs), attrs) as readonly Tensor[] as O;
+    return tidy(() => contract.compose(inputs, attrs) as O & Tensor[]);
   };
 }
 
@@ -52,14 +80,35 @@ export function untaped<T>(f: () => T): T {
   }
 }
 
-function runFused<O extends Tensor>(kernel: string, inputs: OpInputs, attrs: object): O {
+/**
+ * Runs a kernel of the engine in use. tfjs's own way around it costs more than a small kernel: where nothing looks at it, no
+ * profile and no search for leaks, the kernel is called directly. To be called where no gradient is recorded.
+ */
+export function runKernel(
+  { kernelName, kernelFunc }: KernelConfig,
+  inputs: Record<string, Tensor>,
+  attrs: object,
+): Tensor | Tensor[] {
+  const tf = engine();
+  if (tf.state.profiling || env().getBool("IS_TEST") || env().getBool("DEBUG"))
+    return tf.runKernel(kernelName, inputs, attrs as NamedAttrMap);
+  const { backend } = tf;
+  const toTensor = (made: TensorInfo): Tensor =>
+    // A kernel that is made of tfjs operations returns a tensor.
+    "rank" in made ? (made as Tensor) : tf.makeTensorFromTensorInfo(made, backend);
+  const out = kernelFunc({ inputs, attrs: attrs as NamedAttrMap, backend });
+  return Array.isArray(out) ? out.map(toTensor) : toTensor(out);
+}
+
+function presentOf(inputs: OpInputs): Record<string, Tensor> {
   const present: Record<string, Tensor> = {};
   for (const name in inputs) if (inputs[name]) present[name] = inputs[name];
-  return engine().runKernel(kernel, present, attrs as Record<string, never>) as O;
+  return present;
 }
 
 function runRecorded<I extends OpInputs, A extends object, O extends Tensor>(
-  { kernel, compose }: OpContract<I, A, O>,
+  { compose }: OpContract<I, A, O>,
+  kernel: KernelConfig,
   inputs: I,
   attrs: A,
 ): O {
@@ -70,7 +119,7 @@ function runRecorded<I extends OpInputs, A extends object, O extends Tensor>(
     // Saved, not closed over: what a caller's tidy disposes after the forward pass is still needed on the way back.
     save(names.map((name) => inputs[name]!));
     return {
-      value: runFused<O>(kernel, inputs, attrs),
+      value: runKernel(kernel, presentOf(inputs), attrs) as O,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
         return gradientsOf(

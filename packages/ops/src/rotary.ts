@@ -1,6 +1,7 @@
 import { add, concat, mul, neg, reshape, slice, type Tensor3D, type Tensor4D } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
+import { sameShape } from "./shapes.js";
 
 /** Angles of rotary position embeddings, as cosines and sines. B is 1 where all rows share their positions. */
 export interface RotaryTables {
@@ -37,13 +38,7 @@ const run = defineOp({
 export function rotary(x: Tensor4D, { cos, sin }: RotaryTables): Tensor4D {
   const [b, , l, width] = x.shape;
   const [tableB, tableL, d] = cos.shape;
-  if (
-    (tableB !== 1 && tableB !== b) ||
-    tableL !== l ||
-    d > width ||
-    d % 2 === 1 ||
-    sin.shape.join() !== cos.shape.join()
-  )
+  if ((tableB !== 1 && tableB !== b) || tableL !== l || d > width || d % 2 === 1 || !sameShape(sin.shape, cos.shape))
     throw new OpsError({
       where: "rotary",
       expected: `cosines and sines [${b} or 1, ${l}, even and at most ${width}]`,

@@ -14,7 +14,7 @@ const TOLERANCE = { absolute: 2e-6, relative: 2e-6 };
 describe.each(ENGINES)("on %s", (engine) => {
   beforeAll(() => useBackend(engine));
 
-  test.each<Activation>(["silu", "gelu", "gelu_pytorch_tanh", "relu"])("%s", (activation) => {
+  test.each<Activation>(["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"])("%s", (activation) => {
     const x = toTensor(X) as Tensor1D;
     const before = memory().numTensors;
     const y = activate(x, activation);

@@ -16,6 +16,7 @@ import {
   AttentionMask,
   attention,
   attentionWithProbabilities,
+  chooseExperts,
   type ExpertsStrategy,
   encodeWeight,
   experts,
@@ -24,8 +25,10 @@ import {
   gatedMlp,
   linear,
   OpsError,
+  projectHeads,
   rmsNorm,
   rotary,
+  splitHeads,
   stackViews,
   takeAlong,
   topKIndices,
@@ -73,7 +76,30 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
       "a matrix [5,4]: expected a weight in one piece, got 2 pieces.",
     ],
   ],
-  rmsNorm: [[() => rmsNorm(floats(2, 3), floats<Tensor1D>(1), 1), "rmsNorm: expected a scale [3] for [2,3], got [1]."]],
+  projectHeads: [
+    ...(
+      [
+        [weight([4, 2]), undefined, "plain [4,2]"],
+        [weight([3, 5]), undefined, "plain [3,5]"],
+        [weight([2, 5], "matrix", "transposed"), undefined, "transposed [2,5]"],
+        [weight([4, 5]), floats<Tensor1D>(2), "plain [4,5] with [2]"],
+      ] as const
+    ).map(([v, bias, got]): [() => unknown, string] => [
+      () => {
+        const good = { weight: weight([4, 5]) };
+        return projectHeads(floats<Tensor3D>(1, 3, 5), { q: good, k: good, v: { weight: v, bias } }, 2);
+      },
+      `projectHeads: expected plain matrices [heads · 2, 5] with biases [heads · 2] or none, got ${got}.`,
+    ]),
+  ],
+  splitHeads: [[() => splitHeads(floats<Tensor3D>(1, 3, 5), 2), "splitHeads: expected a multiple of 2, got [1,3,5]."]],
+  rmsNorm: [
+    [() => rmsNorm(floats(2, 3), floats<Tensor1D>(1), 1), "rmsNorm: expected a scale [3] for [2,3], got [1]."],
+    [
+      () => rmsNorm(floats(2, 3), floats<Tensor1D>(3), 1, floats(1, 3)),
+      "rmsNorm: expected a residual [2,3], got [1,3].",
+    ],
+  ],
   rotary: [
     ...(
       [
@@ -209,6 +235,19 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
     [
       () => withStandIn("MixtapeExperts", [5, 2], () => experts(routed, stacks, "silu", "random" as ExpertsStrategy)),
       'experts: expected the strategy sparse, gathered, dense, fused, got "random".',
+    ],
+  ],
+  chooseExperts: [
+    ...[0, 5, 1.5].map((k): [() => unknown, string] => [
+      () => chooseExperts(floats<Tensor2D>(2, 4), { k, score: "softmax", normalize: true, scale: 1 }),
+      `chooseExperts: expected k between 1 and 4, got ${k}.`,
+    ]),
+    [
+      () => {
+        const bias = floats<Tensor1D>(2);
+        return chooseExperts(floats<Tensor2D>(2, 4), { k: 1, score: "sigmoid", normalize: true, scale: 1, bias });
+      },
+      "chooseExperts: expected a bias [4], got [2].",
     ],
   ],
   topKIndices: [0, 5, 1.5].map((k) => [

@@ -41,7 +41,7 @@ import { weightOf } from "./support/weights.js";
 const size = (max: number) => fc.integer({ min: 1, max });
 const seed = fc.integer();
 const layout = fc.constantFrom("plain" as const, "transposed" as const);
-const activation = fc.constantFrom<Activation>("silu", "gelu", "gelu_pytorch_tanh", "relu");
+const activation = fc.constantFrom<Activation>("silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid");
 const scale = fc.constantFrom(0.01, 1, 20);
 
 /** Checks that `run` gives with kernels what it gives without. The factor is for sums of products of many numbers. */
@@ -59,7 +59,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
   beforeAll(() => useBackend(engine));
 
   test("there are these", () => {
-    const without = ["MixtapeEmbedding", "MixtapeExperts"];
+    const without = ["MixtapeEmbedding", "MixtapeExperts", "MixtapeProjectHeads", "MixtapeChooseExperts"];
     const expected = FUSED_KERNELS.filter((kernel) => !without.includes(kernel));
     expect(fusedKernels()).toEqual(expected.sort());
   });
@@ -93,11 +93,13 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
         size(17),
         fc.constantFrom(1e-6, 1e-5, 0.5),
         scale,
+        fc.boolean(),
         seed,
-        (batch, n, eps, scale, seed) => {
+        (batch, n, eps, scale, hasResidual, seed) => {
           same(() => {
             const x = toTensor(normal(seed, [...batch, n], { scale }));
-            return rmsNorm(x, toTensor(normal(seed + 1, [n])) as Tensor1D, eps);
+            const residual = hasResidual ? toTensor(normal(seed + 2, [...batch, n])) : undefined;
+            return rmsNorm(x, toTensor(normal(seed + 1, [n])) as Tensor1D, eps, residual);
           });
         },
       ),

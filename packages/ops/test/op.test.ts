@@ -1,38 +1,55 @@
 /** How an op finds its fused kernel, and what its gradient is then. */
 
-import { memory, mul, type Tensor, tensor1d } from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, test } from "vitest";
-import { defineOp, hasKernel } from "../src/index.js";
-import { runCase } from "./support/cases.js";
+import {
+  backend,
+  env,
+  grad,
+  type KernelFunc,
+  memory,
+  mul,
+  profile,
+  sum,
+  type Tensor,
+  tensor1d,
+  tensor2d,
+  tidy,
+} from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { defineOp, hasKernel, reshape, rmsNorm } from "../src/index.js";
+import { type OpCase, runCase } from "./support/cases.js";
 import { CATALOGUE } from "./support/catalogue.js";
 import { expectClose, expectTensor } from "./support/close.js";
-import { CONTRACTS } from "./support/contracts.js";
+import { CONTRACTS, type Contract } from "./support/contracts.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { expertsCases } from "./support/experts-cases.js";
 import { gradientsOfCase, gradientTensors, upstreamOf } from "./support/gradients.js";
-import { composed, withStandIn } from "./support/kernels.js";
+import { composed, withKernel, withStandIn } from "./support/kernels.js";
 import { toTensor, toTensors } from "./support/values.js";
 
 /** The cases of every op that lead to its fused kernel where there is one. */
 const BY_KERNEL = CONTRACTS.map((contract) => ({
   ...contract,
-  cases: contract.op === "experts" ? expertsCases("fused") : CATALOGUE.find((entry) => entry.op === contract.op)!.cases,
+  cases: contract.op === "experts" ? expertsCases("fused") : casesOf(contract),
   /** The same with a composition: what `fused` refuses to be without a kernel. */
-  compositions:
-    contract.op === "experts" ? expertsCases("dense") : CATALOGUE.find((entry) => entry.op === contract.op)!.cases,
+  compositions: contract.op === "experts" ? expertsCases("dense") : casesOf(contract),
 }));
+
+/** Those with a gradient come last: the outputs without one have the same. */
+function casesOf({ kernel }: Contract): readonly OpCase[] {
+  return CATALOGUE.filter((entry) => entry.kernel === kernel).at(-1)!.cases;
+}
 
 describe.each(ENGINES)("on %s", (name) => {
   beforeAll(() => useBackend(name));
 
   describe.each(BY_KERNEL)(
     "$op asks for $kernel",
-    ({ op, kernel, inputs, optional, attributes, cases, compositions }) => {
+    ({ op, kernel, inputs, optional, attributes, outputs, cases, compositions }) => {
       const numbered = cases.map((one, i) => ({ name: one.name, one, composition: compositions[i]! }));
 
       test.each(numbered)("$name: it runs the kernel once, with what its contract says", ({ one, composition }) => {
         const { shape } = composed(() => runCase(composition));
-        const { result, calls } = withStandIn(kernel, shape, () => runCase(one));
+        const { result, calls } = withStandIn(kernel, shape, () => runCase(one), outputs);
         expect(result.shape).toEqual(shape);
         expect(new Set(result.values)).toEqual(new Set([7]));
         expect(calls).toHaveLength(1);
@@ -43,10 +60,12 @@ describe.each(ENGINES)("on %s", (name) => {
       test("its optional inputs are given where there are some, and only then", () => {
         const seen = numbered.flatMap(({ one, composition }) => {
           const { shape } = composed(() => runCase(composition));
-          const { calls } = withStandIn(kernel, shape, () => runCase(one));
+          const { calls } = withStandIn(kernel, shape, () => runCase(one), outputs);
           return optional.map((input) => `${input}: ${calls[0]!.inputs.includes(input)}`);
         });
-        expect([...new Set(seen)].sort()).toEqual(optional.flatMap((input) => [`${input}: false`, `${input}: true`]));
+        expect([...new Set(seen)].sort()).toEqual(
+          optional.flatMap((input) => [`${input}: false`, `${input}: true`]).sort(),
+        );
       });
 
       // Indices have no gradient.
@@ -56,8 +75,8 @@ describe.each(ENGINES)("on %s", (name) => {
         const upstream = composed(() => upstreamOf(composition));
         const expected = composed(() => gradientsOfCase(composition, upstream));
         const { result, calls } = withStandIn(kernel, upstream.shape, () => gradientsOfCase(one, upstream));
-        // On the way back the composition runs: the kernel is asked for once.
-        expect(calls).toHaveLength(1);
+        // On the way back the composition runs: the kernel is asked for once. With several outputs it runs on the way there too.
+        expect(calls).toHaveLength(outputs === 1 ? 1 : 0);
         for (const input in expected) expectClose(result[input]!, expected[input]!, { absolute: 1e-5, relative: 1e-5 });
 
         const dy = toTensor(upstream);
@@ -94,5 +113,51 @@ describe("an op of one's own", () => {
     });
     expectTensor(result, { shape: [2], values: [7, 7] });
     expect(calls).toEqual([{ inputs: ["x"], attrs: { by: 3 } }]);
+  });
+});
+
+describe("a kernel runs as tfjs would run it", () => {
+  beforeAll(async () => {
+    await useBackend("cpu");
+    env().set("IS_TEST", false);
+  });
+  afterAll(() => {
+    env().set("IS_TEST", true);
+  });
+
+  test("its output is counted, tidied and freed, and shares what an input has", () => {
+    const x = tensor1d([1, 2, 3, 4]);
+    const before = memory();
+    tidy(() => expectTensor(reshape(x, [2, 2]), { shape: [2, 2], values: [1, 2, 3, 4] }));
+    expect(memory()).toEqual(before);
+    const y = reshape(x, [4, 1]);
+    expect([y.dataId === x.dataId, memory().numTensors - before.numTensors]).toEqual([true, 1]);
+    expect(memory().numDataBuffers).toBe(before.numDataBuffers);
+    x.dispose();
+    expectTensor(y, { shape: [4, 1], values: [1, 2, 3, 4] });
+    y.dispose();
+  });
+
+  test("tf.profile sees it, and so does the search for leaks", async () => {
+    const x = tensor1d([3, 4]);
+    const scale = tensor1d([1, 1]);
+    const run = () => rmsNorm(x, scale, 1e-5);
+    const { kernels } = await profile(() => [run(), reshape(x, [1, 2])]);
+    expect(kernels.map(({ name }) => name)).toEqual(["MixtapeRmsNorm", "Reshape"]);
+    const leaky: KernelFunc = ({ inputs }) => {
+      backend().write(new Float32Array(1), [1], "float32");
+      return mul(inputs.x as Tensor, 1);
+    };
+    expect(withKernel("MixtapeRmsNorm", leaky, run).shape).toEqual([2]);
+    env().set("IS_TEST", true);
+    expect(() => withKernel("MixtapeRmsNorm", leaky, run)).toThrow("internal memory leak");
+    env().set("IS_TEST", false);
+  });
+
+  test("reshape has a gradient", () => {
+    const x = tensor1d([1, 2, 3, 4]);
+    const weights = tensor2d([1, 2, 3, 4], [2, 2]);
+    const dx = grad((input: Tensor) => sum(mul(reshape(input, [2, 2]), weights)))(x);
+    expectTensor(dx, { shape: [4], values: [1, 2, 3, 4] });
   });
 });

@@ -3,6 +3,7 @@ import type { Activation } from "../activations.js";
 import { OpsError } from "../errors.js";
 import { checkLayouts, type GatedMlpWeights } from "../gated-mlp.js";
 import { defineOp, hasKernel } from "../op.js";
+import { sameShape } from "../shapes.js";
 import { stackedTensor, type Weight } from "../weight.js";
 import { dense } from "./dense.js";
 import { gathered } from "./gathered.js";
@@ -62,16 +63,17 @@ export function experts(
   checkLayouts("experts", stacks);
   checkStrategy(strategy);
   countRun(strategy);
-  return tidy(() => {
-    if (strategy !== "fused") return compositions[strategy](routed, stacks, activation);
-    const inputs = {
-      ...routed,
-      gate: stackedTensor(stacks.gate),
-      up: stackedTensor(stacks.up),
-      down: stackedTensor(stacks.down),
-    };
-    return fused(inputs, { activation, transposed: stacks.gate.layout === "transposed" });
-  });
+  if (strategy !== "fused") return tidy(() => compositions[strategy](routed, stacks, activation));
+  const { x, indices, weights } = routed;
+  const run = (): Tensor2D => {
+    const [gate, up, down] = [stackedTensor(stacks.gate), stackedTensor(stacks.up), stackedTensor(stacks.down)];
+    return fused(
+      { x, indices, weights, gate, up, down },
+      { activation, transposed: stacks.gate.layout === "transposed" },
+    );
+  };
+  // Stacks that lie apart are copied into one tensor each, which nobody else frees.
+  return stacks.gate.parts.length > 1 ? tidy(run) : run();
 }
 
 function checkStrategy(strategy: ExpertsStrategy): void {
@@ -87,15 +89,15 @@ function checkStrategy(strategy: ExpertsStrategy): void {
 
 function checkShapes({ x, indices, weights }: Routed, { gate, up, down }: GatedMlpWeights): void {
   const [t, m] = x.shape;
-  const [e, i] = gate.shape;
+  const [e = 0, i = 0] = gate.shape;
   const fits =
     t > 0 &&
-    gate.shape.join() === [e, i, m].join() &&
-    up.shape.join() === gate.shape.join() &&
-    down.shape.join() === [e, m, i].join() &&
+    sameShape(gate.shape, [e, i, m]) &&
+    sameShape(up.shape, gate.shape) &&
+    sameShape(down.shape, [e, m, i]) &&
     indices.shape[0] === t &&
     indices.dtype === "int32" &&
-    weights.shape.join() === indices.shape.join();
+    sameShape(weights.shape, indices.shape);
   if (!fits)
     throw new OpsError({
       where: "experts",

@@ -6,23 +6,27 @@ export interface Contract {
   /** Inputs that may be absent. */
   readonly optional: readonly string[];
   readonly attributes: readonly string[];
+  /** How many tensors it gives. */
+  readonly outputs: number;
 }
 
 /** The contracts of all ops, as README.md lists them. */
 export const CONTRACTS: readonly Contract[] = [
   contract("linear", "MixtapeLinear", "x, weight, bias?", "transposed"),
+  contract("projectHeads", "MixtapeProjectHeads", "x, q, k, v, qBias?, kBias?, vBias?", "headDim, transposed", 3),
   contract("embedding", "MixtapeEmbedding", "ids, weight", "transposed"),
-  contract("rmsNorm", "MixtapeRmsNorm", "x, scale", "eps"),
+  contract("rmsNorm", "MixtapeRmsNorm", "x, scale, residual?", "eps"),
   contract("rotary", "MixtapeRotary", "x, cos, sin", ""),
   contract("attention", "MixtapeAttention", "q, k, v, padding?", "scale, window, mask"),
   contract("gate", "MixtapeGate", "gate, up", "activation"),
   contract("gatedMlp", "MixtapeGatedMlp", "x, gate, up, down", "activation, transposed"),
   contract("experts", "MixtapeExperts", "x, indices, weights, gate, up, down", "activation, transposed"),
+  contract("chooseExperts", "MixtapeChooseExperts", "logits, bias?", "k, score, normalize, scale", 2),
   contract("topKIndices", "MixtapeTopKIndices", "scores", "k"),
   contract("takeAlong", "MixtapeTakeAlong", "x, indices", ""),
 ];
 
-function contract(op: string, kernel: string, inputs: string, attributes: string): Contract {
+function contract(op: string, kernel: string, inputs: string, attributes: string, outputs = 1): Contract {
   const names = inputs.split(", ");
   return {
     op,
@@ -30,5 +34,6 @@ function contract(op: string, kernel: string, inputs: string, attributes: string
     inputs: names.filter((name) => !name.endsWith("?")),
     optional: names.filter((name) => name.endsWith("?")).map((name) => name.slice(0, -1)),
     attributes: attributes === "" ? [] : attributes.split(", "),
+    outputs,
   };
 }

@@ -36,7 +36,7 @@ export function withKernel<T>(kernelName: string, kernelFunc: KernelFunc, f: () 
 
 /**
  * Runs `f` on the engine in use with a stand-in for a fused kernel, and no other. It gives 7 everywhere in a tensor of that shape, which
- * no composition gives.
+ * no composition gives, or in several.
  *
  * @returns what `f` returned, and how the kernel was called meanwhile
  */
@@ -44,11 +44,13 @@ export function withStandIn<T>(
   kernelName: string,
   shape: readonly number[],
   f: () => T,
+  outputs = 1,
 ): { result: T; calls: KernelCall[] } {
   const calls: KernelCall[] = [];
   const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
     calls.push({ inputs: Object.keys(inputs).sort(), attrs: attrs ?? {} });
-    return fill([...shape], 7);
+    const made = Array.from({ length: outputs }, () => fill([...shape], 7));
+    return outputs === 1 ? made[0]! : made;
   };
   return { result: withKernel(kernelName, kernelFunc, f), calls };
 }

@@ -1,6 +1,6 @@
 /** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
 
-import type { Activation, AttentionMaskShape } from "../../src/index.js";
+import type { Activation, AttentionMaskShape, ExpertChoice } from "../../src/index.js";
 import { sizeOf, type Values } from "./values.js";
 
 type Numbers = ArrayLike<number>;
@@ -19,6 +19,16 @@ function product(x: Numbers, w: Numbers, width: number): Float64Array {
 export function linear(x: Values, w: Values, bias?: Values): Float64Array {
   const [out = 0, width = 0] = w.shape;
   return product(x.values, w.values, width).map((value, at) => value + (bias?.values[at % out] ?? 0));
+}
+
+/** `[B, L, H·D]`, of which `shape` gives B and L, to `[B, H, L, D]`. */
+export function splitHeads(x: Numbers, [b = 0, l = 0]: readonly number[], d: number): Float64Array {
+  const h = x.length / (b * l * d);
+  return Float64Array.from({ length: x.length }, (_, at) => {
+    const [i, position] = [at % d, Math.floor(at / d) % l];
+    const [head, row] = [Math.floor(at / (d * l)) % h, Math.floor(at / (d * l * h))];
+    return x[((row * l + position) * h + head) * d + i]!;
+  });
 }
 
 export function embedding(ids: Values, table: Values): number[] {
@@ -56,6 +66,7 @@ const ACTIVATIONS: Readonly<Record<Activation, (x: number) => number>> = {
   gelu: (x) => (x / 2) * (1 + erf(x / Math.SQRT2)),
   gelu_pytorch_tanh: (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
   relu: (x) => Math.max(x, 0),
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 };
 
 /** By its Taylor series, which within ±4 loses six of float64's sixteen digits; beyond, what is left to 1 is 2e-8. */
@@ -117,6 +128,26 @@ export function topKIndices({ shape: [t = 0, e = 0], values }: Values, k: number
     const order = own.map((_, i) => i).sort((a, b) => (own[a]! === own[b]! ? a - b : own[a]! > own[b]! ? -1 : 1));
     return order.slice(0, k);
   }).flat();
+}
+
+export function chooseExperts(
+  logits: Values,
+  { k, score, normalize, scale, bias }: Omit<ExpertChoice, "bias"> & { bias?: readonly number[] | undefined },
+): { indices: number[]; weights: number[] } {
+  const [t = 0, e = 0] = logits.shape;
+  const rows = Array.from({ length: t }, (_, row) => {
+    const powers = Array.from(logits.values.subarray(row * e, (row + 1) * e), Math.exp);
+    const sum = powers.reduce((a, b) => a + b, 0);
+    const scores = powers.map((power) => (score === "softmax" ? power / sum : power / (1 + power)));
+    const ranks = Float64Array.from(scores, (value, i) => value + (bias?.[i] ?? 0));
+    const indices = Array.from(scores, (_, i) => i)
+      .sort((a, b) => ranks[b]! - ranks[a]! || a - b)
+      .slice(0, k);
+    const chosen = indices.map((i) => scores[i]!);
+    const total = normalize ? chosen.reduce((a, b) => a + b, 0) : 1;
+    return { indices, weights: chosen.map((value) => (scale * value) / total) };
+  });
+  return { indices: rows.flatMap((row) => row.indices), weights: rows.flatMap((row) => row.weights) };
 }
 
 /** Head by head and query by query: `output` is `[B, L, H·D]`, `probabilities` `[B, H, L, S]`. */

@@ -16,7 +16,7 @@ import { choices, floats, integers, normal, uniform, type Values } from "./value
 import { type Placement, weightOf } from "./weights.js";
 
 const LAYOUTS: readonly Placement["layout"][] = ["plain", "transposed"];
-const ACTIVATIONS: readonly Activation[] = ["silu", "gelu", "gelu_pytorch_tanh", "relu"];
+const ACTIVATIONS: readonly Activation[] = ["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"];
 
 /** The ops other than attention and experts. */
 export const SIMPLE: readonly OpEntry[] = [
@@ -83,16 +83,27 @@ function rmsNormCases(): OpCase[] {
     ["heads", [2, 2, 3, 4], 1e-5],
     ["an eps that matters", [3, 8], 0.5],
   ];
-  return variants.map(([what, shape, eps]) =>
-    opCase(
-      what,
-      { x: normal(1, shape), scale: normal(2, [shape.at(-1)!], { scale: 0.3, shift: 1 }) },
-      (t) => {
-        return () => rmsNorm(t.x, t.scale as Tensor1D, eps);
-      },
-      ({ x, scale }) => reference.rmsNorm(x, scale, eps),
-    ),
-  );
+  return variants.flatMap(([what, shape, eps]) => {
+    const inputs = { x: normal(1, shape), scale: normal(2, [shape.at(-1)!], { scale: 0.3, shift: 1 }) };
+    return [
+      opCase(
+        what,
+        inputs,
+        (t) => {
+          return () => rmsNorm(t.x, t.scale as Tensor1D, eps);
+        },
+        ({ x, scale }) => reference.rmsNorm(x, scale, eps),
+      ),
+      opCase(
+        `${what}, added to a residual`,
+        { ...inputs, residual: normal(3, shape) },
+        (t) => {
+          return () => rmsNorm(t.x, t.scale as Tensor1D, eps, t.residual);
+        },
+        ({ x, scale, residual }) => reference.rmsNorm(x, scale, eps).map((value, i) => value + residual.values[i]!),
+      ),
+    ];
+  });
 }
 
 function rotaryCases(): OpCase[] {
