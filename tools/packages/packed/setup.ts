@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { run } from "../src/run.js";
-import { published, root } from "../src/workspace.js";
+import { platforms, published, root } from "../src/workspace.js";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -18,15 +18,17 @@ declare module "vitest" {
 /** The oldest Node that we support, and the one that most people have. */
 const MAJORS = ["20", "24"];
 
-/** Packs every package, and finds or fetches the Nodes. */
+/** Packs every package, those of the platforms too, and finds or fetches the Nodes. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const tarballs = await mkdtemp(join(tmpdir(), "mixtape-tarballs-"));
-  const selected = published.map(({ manifest }) => `--workspace=${manifest.name}`);
-  await run("npm", ["pack", "--silent", "--ignore-scripts", "--pack-destination", tarballs, ...selected], root);
+  const pack = ["pack", "--silent", "--ignore-scripts", "--pack-destination", tarballs];
+  await run("npm", [...pack, ...published.map(({ manifest }) => `--workspace=${manifest.name}`)], root);
+  // Without a binary where none was built; the tests are run on a platform that has one.
+  await run("npm", [...pack, ...platforms.map(({ path }) => path)], root);
   project.provide(
     "tarballs",
     Object.fromEntries(
-      published.map(({ manifest: { name, version } }) => [
+      [...published, ...platforms].map(({ manifest: { name, version } }) => [
         name,
         join(tarballs, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`),
       ]),

@@ -48,6 +48,9 @@ export const apps: readonly Package[] = workspacesIn("apps");
 /** The packages that users can install. */
 export const published = packages.filter(({ manifest }) => !manifest.private);
 
+/** The packages that hold the binary of `native` for one platform each. They come with it, where they fit. */
+export const platforms: readonly Package[] = workspacesIn("packages/native/platforms");
+
 /** Every page of the manual, and the README at the top: paths from the root. */
 export function manualPages(): string[] {
   const docs = join(root, "docs");

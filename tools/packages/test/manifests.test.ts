@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
-import { apps, packages, published, readManifest, root } from "../src/workspace.js";
+import { apps, packages, platforms, published, readManifest, root } from "../src/workspace.js";
 
 const text = (...path: string[]) => readFileSync(join(root, ...path), "utf8");
 const tsconfig = (...path: string[]) =>
@@ -62,6 +62,41 @@ describe.each(packages)("$manifest.name", ({ folder, path, manifest }) => {
   });
 });
 
+describe("the binaries of native", () => {
+  const native = packages.find(({ folder }) => folder === "native")!;
+
+  test("each platform's package is an optional dependency, of the version that it has, and nobody's else", () => {
+    const expected = Object.fromEntries(platforms.map(({ manifest: { name, version } }) => [name, version]));
+    expect(native.manifest.optionalDependencies).toEqual(expected);
+    for (const { manifest } of platforms) expect(manifest.version).toBe(native.manifest.version);
+    // No registry is asked for them here.
+    const local = platforms.map(({ folder, manifest }) => [manifest.name, `file:packages/native/platforms/${folder}`]);
+    expect(readManifest(root).optionalDependencies).toEqual(Object.fromEntries(local));
+  });
+
+  test.each(platforms)(
+    "$manifest.name follows the mould, and installs where it runs alone",
+    ({ folder, path, manifest }) => {
+      const [os, cpu] = folder.split("-");
+      expect(manifest).toEqual({
+        name: `@mixtape/native-${folder}`,
+        version: native.manifest.version,
+        description: expect.stringMatching(/^The binary of @mixtape\/native for .+\.$/),
+        license: "Apache-2.0",
+        main: "mixtape.node",
+        files: ["mixtape.node"],
+        os: [os],
+        cpu: [cpu],
+        ...(os === "linux" && { libc: ["glibc"] }),
+        engines: readManifest(root).engines,
+        publishConfig: { access: "public" },
+      });
+      expect(readFileSync(join(path, "LICENSE"), "utf8")).toBe(text("LICENSE"));
+      expect(readFileSync(join(path, "README.md"), "utf8")).toMatch(new RegExp(`^# ${manifest.name}\n`));
+    },
+  );
+});
+
 test("a command's file is there before the build: npm links no other", () => {
   const files = [...packages, ...apps].flatMap(({ path, manifest }) =>
     Object.values(manifest.bin ?? {}).map((file) => join(path, file)),
@@ -83,7 +118,10 @@ test("a dependency has the same range in every package", () => {
 
 describe("package-lock.json", () => {
   const { packages: locked } = JSON.parse(text("package-lock.json")) as {
-    packages: Record<string, { version?: string; resolved?: string; optionalDependencies?: Record<string, string> }>;
+    packages: Record<
+      string,
+      { version?: string; link?: boolean; resolved?: string; optionalDependencies?: Record<string, string> }
+    >;
   };
 
   test("names no registry", () => {
@@ -94,7 +132,7 @@ describe("package-lock.json", () => {
   test("has the binaries of every platform: without them `npm ci` refuses the file", () => {
     const has = (from: string, name: string): boolean => {
       const nested = `${from === "" ? "" : `${from}/`}node_modules/${name}`;
-      if (locked[nested]?.version !== undefined) return true;
+      if (locked[nested]?.version !== undefined || locked[nested]?.link) return true;
       const up = from.lastIndexOf("/node_modules/");
       return from !== "" && has(up === -1 ? "" : from.slice(0, up), name);
     };
