@@ -35,6 +35,8 @@ class Args {
   Span<float> floats(size_t index, const char* name) const;
   Span<int32_t> ints(size_t index, const char* name) const;
   Span<double> doubles(size_t index, const char* name) const;
+  /** float32 or int32 numbers, to be moved as they are. */
+  Span<uint32_t> words(size_t index, const char* name) const;
   Span<uint8_t> bytes(size_t index, const char* name) const;
   Span<uint8_t> bytes(Napi::Value value, const char* name) const;
   /** Exactly `length` numbers. */
@@ -45,6 +47,8 @@ class Args {
   /** A whole number from `least` to `most`. */
   size_t count(size_t index, const char* name, size_t least = 0, size_t most = size_t{1} << 40) const;
   double number(size_t index, const char* name) const;
+  /** A number of an array as a size or a step. */
+  size_t whole(double value, const char* name) const;
   bool flag(size_t index, const char* name) const;
   std::string text(size_t index, const char* name) const;
   /** Reading items may run JavaScript (getters), which may free what another argument points to: read arrays first. */

@@ -25,6 +25,12 @@ constexpr size_t kShareRows = 32;
 /** Numbers that a thread takes at a time where work is elementwise. */
 constexpr size_t kShareNumbers = size_t{16} << 10;
 
+/** Runs `work(from, to)` for shares of rows of numbers. */
+template <class Work> void for_rows(size_t rows, size_t width, Work&& work) {
+  const Shares shares(rows, std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1)));
+  Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
+}
+
 inline Shares rows_of(const Matrix& w) {
   const size_t rows = kShareBytes / std::max<size_t>(w.row_bytes(), 1) / kShareRows * kShareRows;
   return Shares(w.rows, std::max(rows, kShareRows));

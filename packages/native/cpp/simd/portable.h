@@ -44,6 +44,8 @@ struct Portable {
   }
   /** `a < b ? x : y`, lane by lane. */
   static F select_less(F a, F b, F x, F y) { return each([&](int i) { return a.v[i] < b.v[i] ? x.v[i] : y.v[i]; }); }
+  /** `x` is no number? `a` : `b`, lane by lane. */
+  static F select_nan(F x, F a, F b) { return each([&](int i) { return x.v[i] != x.v[i] ? a.v[i] : b.v[i]; }); }
   static float sum(F a) {
     float sum = 0;
     for (float x : a.v) sum += x;
