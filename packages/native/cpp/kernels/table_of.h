@@ -1,7 +1,7 @@
 #pragma once
 // The kernels of one instruction set, from the sources that all share.
 
-#include "kernels/attention_one.h"
+#include "kernels/attention.h"
 #include "kernels/decode.h"
 #include "kernels/dot_product.h"
 #include "kernels/elementwise.h"
