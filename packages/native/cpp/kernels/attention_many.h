@@ -99,13 +99,16 @@ template <class S, class U> class AttendMany {
   static void start(const Queries& all, const QueryShare&, const Panel& panel) {
     const size_t width = all.slots->width;
     const float factor = all.scale * kLog2E;
-    float row[kPanel];
+    float rows[U::kNumbers * kPanel];
     const float* from[kPanel];
     // Lanes without a query repeat the last one; nobody reads them.
     for (size_t n = 0; n < kPanel; n++) from[n] = query(all, panel.from + (n < panel.count ? n : panel.count - 1));
-    for (size_t i = 0; i < U::units(width) * U::kNumbers; i++) {
-      for (size_t n = 0; n < kPanel; n++) row[n] = i < width ? from[n][i] * factor : 0;
-      U::put_queries(panel.queries, i, kPanel, row);
+    for (size_t unit = 0; unit < U::units(width); unit++) {
+      for (size_t k = 0; k < U::kNumbers; k++) {
+        const size_t i = unit * U::kNumbers + k;
+        for (size_t n = 0; n < kPanel; n++) rows[k * kPanel + n] = i < width ? from[n][i] * factor : 0;
+      }
+      U::put_queries(panel.queries + unit * kPanel, rows);
     }
     for (size_t i = 0; i < width * kPanel; i++) panel.sums[i] = 0;
     for (size_t n = 0; n < kPanel; n++) {
@@ -140,7 +143,8 @@ template <class S, class U> class AttendMany {
       if (all.tokens) hide_padding(all.tokens + slot, from, to, buffers.scores);
       F faded[kVectors];
       softmax(panel, from, to, buffers.scores, buffers.weights, faded);
-      if (is_finite || (is_whole && !all.tokens))
+      // Whole, and no slot behind that is paired with what is seen.
+      if (is_finite || (is_whole && to == count && !all.tokens))
         U::mix(buffers.values, buffers.scores, buffers.weights, from, to, width, faded, panel.sums);
       else
         mix_seen(*all.slots, all.lane, slot, buffers.scores, from, to, faded, panel.sums);
@@ -242,6 +246,8 @@ template <class S, class U> constexpr ManyQueries many_queries = {AttendMany<S, 
 /** How so many queries of a lane attend: few of them fill no more than a vector. */
 template <class S> const ManyQueries& attend_many(Dtype slots, size_t queries) {
   const bool is_few = queries <= S::N;
+  if constexpr (S::kBfloat16Product)
+    if (slots == Dtype::bfloat16) return is_few ? many_queries<S, PairUnits<S, 1>> : many_queries<S, PairUnits<S, 3>>;
   if (slots == Dtype::bfloat16)
     return is_few ? many_queries<S, FloatUnits<S, Bfloat16, 1>> : many_queries<S, FloatUnits<S, Bfloat16, 3>>;
   return is_few ? many_queries<S, FloatUnits<S, Float32, 1>> : many_queries<S, FloatUnits<S, Float32, 3>>;

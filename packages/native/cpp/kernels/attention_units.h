@@ -99,9 +99,7 @@ template <class S, class Format, int C> struct FloatUnits {
   static size_t values_units(size_t width) { return kTile * width; }
   static constexpr size_t kWeightsUnits = 0;
 
-  static void put_queries(Unit* queries, size_t i, size_t panel, const float* row) {
-    memcpy(queries + i * panel, row, panel * sizeof *row);
-  }
+  static void put_queries(Unit* queries, const float* row) { memcpy(queries, row, kPanel * sizeof *row); }
 
   /** @returns whether all values are finite */
   static bool pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
@@ -143,6 +141,93 @@ template <class S, class Format, int C> struct FloatUnits {
       store_some<S>(y + i, v, count - i);
     }
     return S::sum(differences);
+  }
+};
+
+/** Keys and values as bfloat16, in pairs: of keys along the width, of values along the slots. C vectors of queries. */
+template <class S, int C> struct PairUnits {
+  using Unit = uint32_t;
+  using Vector = typename S::B;
+  using F = typename S::F;
+  static constexpr size_t kNumbers = 2;
+  static constexpr int kVectors = C;
+  static constexpr size_t kTile = 64;
+  static constexpr size_t kAlign = 2;
+  static constexpr bool kFine = false;
+  using Products = PanelProduct<S, PairUnits, kVectors>;
+  static constexpr size_t kPanel = kVectors * S::N;
+  static constexpr size_t kWeightsUnits = kTile / 2 * kPanel;
+
+  static Vector load(const Unit* p) { return S::load_pairs(reinterpret_cast<const uint16_t*>(p)); }
+  static Vector spread(Unit x) { return S::spread_pair(x); }
+  static F multiply(F sum, Vector a, Vector b) { return S::dot_pairs(sum, a, b); }
+
+  static size_t units(size_t width) { return (width + 1) / 2; }
+  static size_t keys_units(size_t width) { return kTile * units(width); }
+  /** And as they lie in their slots, before they are paired. */
+  static size_t values_units(size_t width) { return kTile / 2 * width + kTile * units(width); }
+
+  static void put_queries(Unit* queries, const float* rows) {
+    for (size_t n = 0; n < kPanel; n += S::N)
+      S::store_pairs(reinterpret_cast<uint16_t*>(queries + n), S::load(rows + n), S::load(rows + kPanel + n));
+  }
+
+  static bool pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
+    const size_t width = slots.width;
+    uint16_t* const unpaired = reinterpret_cast<uint16_t*>(values + kTile / 2 * width);
+    for (size_t done = 0; done < count;) {
+      const Run run = run_of(slots, lane, slot + done, count - done);
+      pad_rows(run.keys, run.count, width, reinterpret_cast<uint16_t*>(keys + done * units(width)));
+      memcpy(unpaired + done * width, run.values, run.count * width * sizeof *unpaired);
+      done += run.count;
+    }
+    if (count % 2 == 1) memset(unpaired + count * width, 0, width * sizeof *unpaired);
+    for (size_t pair = 0; pair < (count + 1) / 2; pair++) {
+      const uint16_t* const even = unpaired + 2 * pair * width;
+      const uint16_t* const odd = even + width;
+      Unit* const out = values + pair * width;
+      for (size_t i = 0; i < width; i++) out[i] = even[i] | static_cast<Unit>(odd[i]) << 16;
+    }
+    return are_finite(unpaired, count * width);
+  }
+
+  static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
+    const size_t wide = units(width);
+    Products::run(keys + from * wide, to - from, wide, 1, queries, wide, nullptr, scores + from * kPanel);
+  }
+
+  static void put_weights(const float* scores, size_t from, size_t to, Unit* weights) {
+    for (size_t key = from; key < to; key += 2)
+      for (size_t n = 0; n < kPanel; n += S::N) {
+        const float* const even = scores + key * kPanel + n;
+        const F odd = key + 1 < to ? S::load(even + kPanel) : S::zero();
+        S::store_pairs(reinterpret_cast<uint16_t*>(weights + key / 2 * kPanel + n), S::load(even), odd);
+      }
+  }
+
+  static void mix(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* faded,
+                  float* sums) {
+    const size_t first = from / 2;
+    Products::run(values + first * width, width, 1, width, weights + first * kPanel, (to + 1) / 2 - first, faded, sums);
+  }
+
+  /** Rows of `width`, each with a zero behind it where that is odd. */
+  static void pad_rows(const uint8_t* rows, size_t count, size_t width, uint16_t* out) {
+    const size_t wide = 2 * units(width);
+    if (wide == width) {
+      memcpy(out, rows, count * width * sizeof *out);
+      return;
+    }
+    for (size_t row = 0; row < count; row++) {
+      memcpy(out + row * wide, rows + row * width * sizeof *out, width * sizeof *out);
+      out[row * wide + width] = 0;
+    }
+  }
+
+  static bool are_finite(const uint16_t* x, size_t count) {
+    uint16_t found = 0;
+    for (size_t i = 0; i < count; i++) found |= (x[i] & 0x7f80) == 0x7f80;
+    return found == 0;
   }
 };
 

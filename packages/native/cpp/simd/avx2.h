@@ -13,6 +13,7 @@ struct Avx2 {
   static constexpr const char* kName = "avx2";
   static constexpr int N = 8;
   static constexpr bool kBfloat16Product = false;
+  static constexpr bool kScalesAnything = false;
   using F = __m256;
 
   static F set(float x) { return _mm256_set1_ps(x); }

@@ -13,6 +13,7 @@ struct Neon {
   static constexpr const char* kName = "neon";
   static constexpr int N = 4;
   static constexpr bool kBfloat16Product = false;
+  static constexpr bool kScalesAnything = false;
   using F = float32x4_t;
 
   static F set(float x) { return vdupq_n_f32(x); }

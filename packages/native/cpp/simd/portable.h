@@ -11,12 +11,14 @@ namespace {
 
 /**
  * A set of vector operations. All instruction sets offer these; N is how many float32 a vector holds. `kBfloat16Product`
- * tells whether there is a product of bfloat16 pairs, on vectors B of 2·N of them.
+ * tells whether there is a product of bfloat16 pairs, on vectors B of 2·N of them; `kScalesAnything` whether `scale` takes any
+ * number, and gives 0 where 2^n is too small for one.
  */
 struct Portable {
   static constexpr const char* kName = "portable";
   static constexpr int N = 8;
   static constexpr bool kBfloat16Product = false;
+  static constexpr bool kScalesAnything = false;
   struct F {
     float v[N];
   };
