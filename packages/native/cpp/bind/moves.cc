@@ -42,6 +42,7 @@ Napi::Value gather_of(const Napi::CallbackInfo& info) {
   const size_t outer = args.count(3, "outer");
   const size_t rows = args.count(4, "rows");
   args.indices(indices, rows, "indices");
+  args.apart(indices, out, "indices and out");
   const size_t wanted = args.product(outer, indices.length);
   if (wanted == 0) {
     args.require(out.length == 0, "an empty out");
@@ -62,6 +63,7 @@ Napi::Value segment_sum_of(const Napi::CallbackInfo& info) {
   const size_t width = args.count(3, "width", 1);
   const float* const x = args.floats(1, "x", args.product(ids.length, width));
   args.require(out.length % width == 0, "out as whole rows of `width`");
+  args.apart(ids, out, "ids and out");
   segment_sum(x, ids.data, ids.length, width, out.length / width, out.data);
   return info.Env().Undefined();
 }

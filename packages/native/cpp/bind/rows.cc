@@ -65,6 +65,7 @@ Napi::Value embedding_of(const Napi::CallbackInfo& info) {
   args.require(width * ids.length == out.length, "out as a whole row for each id");
   const Matrix table = args.matrix(2, "weight", rows, width);
   args.indices(ids, rows, "ids");
+  args.apart(ids, out, "ids and out");
   embedding(table, ids.data, ids.length, out.data);
   return info.Env().Undefined();
 }
@@ -82,6 +83,7 @@ Napi::Value choose_experts_of(const Napi::CallbackInfo& info) {
   args.require(tokens * experts == logits.length, "logits as whole rows of `experts`");
   int32_t* const indices = args.ints(0, "indices", tokens * k);
   float* const weights = args.floats(1, "weights", tokens * k);
+  args.apart(Span<int32_t>{indices, tokens * k}, Span<float>{weights, tokens * k}, "indices and weights");
   const float* const bias = args.absent(3) ? nullptr : args.floats(3, "bias", experts);
   const ExpertChoice choice{experts, k, args.flag(6, "softmax"), args.flag(7, "normalize"),
                             static_cast<float>(args.number(8, "scale"))};
@@ -112,6 +114,7 @@ Napi::Value take_along_of(const Napi::CallbackInfo& info) {
   float* const out = args.floats(0, "out", indices.length);
   const float* const x = args.floats(1, "x", args.product(rows, width));
   args.indices(indices, width, "indices");
+  args.apart(indices, Span<float>{out, indices.length}, "indices and out");
   take_along(x, indices.data, rows, width, k, out);
   return info.Env().Undefined();
 }
