@@ -24,7 +24,6 @@ test("medians heat by heat, without runners that nothing is known of", () => {
     description: "",
     peer: false,
     products: null,
-    kernels: null,
     profile: null,
     samples: {
       speed: known.map((n) => ({

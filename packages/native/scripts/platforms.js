@@ -27,6 +27,8 @@ const AVX512 = [...AVX2, ..."f bw dq vl vnni bf16".split(" ").map((part) => `-ma
 
 /** Each instruction set's kernels are compiled for it; all other code for the least of the platform. */
 const X64 = { "isa/portable.cc": [], "isa/avx2.cc": AVX2, "isa/avx512.cc": AVX512 };
+/** Tiles are asked for as Linux wants it. */
+const LINUX_X64 = { ...X64, "isa/amx.cc": [...AVX512, "-mamx-tile", "-mamx-bf16"] };
 const ARM64 = { "isa/portable.cc": [], "isa/neon.cc": [] };
 
 const LINUX = [
@@ -49,7 +51,7 @@ const WINDOWS = ["-shared", "-static", "-Wl,--gc-sections"];
 export const PLATFORMS = {
   "linux-x64": {
     flags: COMMON,
-    flagsOf: X64,
+    flagsOf: LINUX_X64,
     linkFlags: LINUX,
     crossCompilers: ["x86_64-linux-gnu-g++"],
     runner: ["qemu-x86_64", "-L", "/usr/x86_64-linux-gnu"],

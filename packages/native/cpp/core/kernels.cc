@@ -8,6 +8,12 @@
 
 #include "isa/tables.h"
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace mixtape {
 namespace {
 
@@ -17,16 +23,36 @@ struct Candidate {
   const Kernels* (*table)();
 };
 
+#if defined(__x86_64__) || defined(_M_X64)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
+}
+#endif
+
+#if defined(__x86_64__) && defined(__linux__)
+/** Linux saves tiles only for processes that asked for them. Asking again is no harm. */
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+bool has_amx() {
+  constexpr unsigned kBfloat16 = 1u << 22, kTiles = 1u << 24;
+  unsigned a, b, c, d;
+  const bool found = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & kBfloat16) && (d & kTiles);
+  return found && has_avx512() && may_use_tiles();
+}
+#endif
+
 /** The best first. */
 constexpr Candidate kCandidates[] = {
+#if defined(__x86_64__) && defined(__linux__)
+    {"amx", has_amx, amx_kernels},
+#endif
 #if defined(__x86_64__) || defined(_M_X64)
-    {"avx512",
-     [] {
-       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") &&
-              __builtin_cpu_supports("avx512bf16");
-     },
-     avx512_kernels},
+    {"avx512", has_avx512, avx512_kernels},
     {"avx2",
      [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); },
      avx2_kernels},

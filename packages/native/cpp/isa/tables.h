@@ -8,6 +8,7 @@ namespace mixtape {
 const Kernels* portable_kernels();
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
+const Kernels* amx_kernels();
 const Kernels* neon_kernels();
 
 }  // namespace mixtape

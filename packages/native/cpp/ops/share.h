@@ -20,20 +20,28 @@ struct Shares {
 
 /** Bytes of weights that a thread takes at a time: large enough to stream, small enough that threads end together. */
 constexpr size_t kShareBytes = size_t{64} << 10;
+/** The same where many tokens meet them: larger, so that the rows of a share meet the same tokens from a cache. */
+constexpr size_t kManyShareBytes = size_t{256} << 10;
 /** Rows are shared by multiples of this, so that no kernel meets a ragged edge in the middle of a matrix. */
 constexpr size_t kShareRows = 32;
+/** Packed activations that are worked on together: they stay in a core's own cache while weights stream past. */
+constexpr size_t kBlockBytes = size_t{1} << 20;
 /** Numbers that a thread takes at a time where work is elementwise. */
 constexpr size_t kShareNumbers = size_t{16} << 10;
 
-/** Runs `work(from, to)` for shares of rows of numbers. */
-template <class Work> void for_rows(size_t rows, size_t width, Work&& work) {
-  const Shares shares(rows, std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1)));
-  Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
+/** Shares of the rows of a matrix, for the product with so many tokens. */
+inline Shares rows_of(const Matrix& w, size_t tokens = 1) {
+  const size_t bytes = tokens == 1 ? kShareBytes : kManyShareBytes;
+  const size_t rows = bytes / std::max<size_t>(w.row_bytes(), 1) / kShareRows * kShareRows;
+  return Shares(w.rows, std::max(rows, kShareRows));
 }
 
-inline Shares rows_of(const Matrix& w) {
-  const size_t rows = kShareBytes / std::max<size_t>(w.row_bytes(), 1) / kShareRows * kShareRows;
-  return Shares(w.rows, std::max(rows, kShareRows));
+/** Blocks of tokens for a product: threads finish one, row by row of the weights, before they begin the next. */
+inline Shares blocks_of(const Product& product, size_t tokens, size_t width) {
+  constexpr size_t kLeast = 240;  // Weights that come from memory should meet as many; a multiple of groups' usual sizes.
+  const size_t each = std::max<size_t>(1, product.packed_bytes(product.group, width) / product.group);
+  const size_t fitting = kBlockBytes / each / product.group * product.group;
+  return Shares(tokens, std::max(fitting, (kLeast + product.group - 1) / product.group * product.group));
 }
 
 /** Packs all tokens for a product, on all threads where there is enough to do. */

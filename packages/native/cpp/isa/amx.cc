@@ -1,0 +1,32 @@
+// Compiled for AMX with BF16, and for all that avx512.cc is: its kernels serve where tiles do not.
+#include "isa/tables.h"
+#include "kernels/amx_product.h"
+#include "kernels/table_of.h"
+#include "simd/avx512.h"
+
+namespace mixtape {
+namespace {
+
+/** Below so many tokens, dot products keep up with the memory, and need no packing. */
+constexpr size_t kLeastTokens = 4;
+
+const Product& product(Dtype weights, Precision activations, size_t tokens) {
+  const bool fits = weights == Dtype::bfloat16 && activations == Precision::bfloat16 && tokens >= kLeastTokens;
+  return fits ? AmxProduct::product : product_of<Avx512>(weights, activations, tokens);
+}
+
+constexpr Kernels table() {
+  Kernels table = table_of<Avx512>();
+  table.name = "amx";
+  table.product = product;
+  return table;
+}
+
+}  // namespace
+
+const Kernels* amx_kernels() {
+  static constexpr Kernels kernels = table();
+  return &kernels;
+}
+
+}  // namespace mixtape

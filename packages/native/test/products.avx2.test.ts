@@ -1,0 +1,3 @@
+import { productTests } from "./support/products.js";
+
+productTests("avx2");
