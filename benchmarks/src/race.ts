@@ -1,7 +1,7 @@
 /** Runners against each other, in turns. */
 
 import { warmUp } from "./machine/page-cache.js";
-import type { Found, Products, Runner, Sample, StepProfile } from "./runners/runner.js";
+import type { Found, KernelMeasure, Products, Runner, Sample, StepProfile } from "./runners/runner.js";
 import type { Files } from "./shapes/shape.js";
 import type { Heat } from "./tasks.js";
 
@@ -19,6 +19,7 @@ export interface Entry {
   /** By heat, one per round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
   readonly products: Products | null;
+  readonly kernels: readonly KernelMeasure[] | null;
   readonly profile: StepProfile | null;
 }
 
@@ -57,14 +58,16 @@ export async function race(
     own[heat.name] = [...(own[heat.name] ?? []), await runner.run(files, heat.tasks)];
   }
   const entries: Entry[] = [];
+  const longest = Math.max(...heats.flatMap(({ tasks }) => tasks.map(({ promptTokens }) => promptTokens)));
   for (const { runner, description } of field) {
-    if (runner.products || runner.profile) log(`products and kernels of ${runner.name}`);
+    if (runner.kernels) log(`products and kernels of ${runner.name}`);
     entries.push({
       name: runner.name,
       description,
       peer: runner.peer,
       samples: samples.get(runner)!,
       products: (await runner.products?.(files)) ?? null,
+      kernels: (await runner.kernels?.(files, longest)) ?? null,
       profile: (await runner.profile?.(files)) ?? null,
     });
   }

@@ -20,6 +20,7 @@ const entry = (name: string, ms: number, { peer = false, products = null as Prod
     speed: [sample({ p: [run(ms), run(ms), run(9 * ms)], d: [run(ms)] }, 3000)],
   },
   products,
+  kernels: null,
   profile: null,
 });
 const products = (flopsPerSecond: number): Products => ({

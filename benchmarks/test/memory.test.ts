@@ -24,6 +24,7 @@ test("medians heat by heat, without runners that nothing is known of", () => {
     description: "",
     peer: false,
     products: null,
+    kernels: null,
     profile: null,
     samples: {
       speed: known.map((n) => ({

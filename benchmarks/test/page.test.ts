@@ -51,6 +51,7 @@ const RESULTS: Results = {
           peer: false,
           samples: { start: [sample, sample], speed: [{ ...sample, remark: "on a whim" }, sample] },
           products: { vector: { size: 1728, bytesPerSecond: 20e9 }, matrix: { size: 512, flopsPerSecond: 40e9 } },
+          kernels: [{ name: "head", tokens: 1, bytes: 60e6, flops: 60e6, ms: 4 }],
           profile,
         },
       ],
@@ -95,17 +96,20 @@ test("measured peaks are told, and bound prefilling", () => {
   const page = pageOf({ ...RESULTS, peaks });
   expect(rowOf(page, "a native kernel reading")).toEqual(["a native kernel reading memory", "30.0 GB/s"]);
   expect(rowOf(page, "native kernels")).toContain("900 GFLOP/s in bfloat16, 300 in float32");
+  // 60 MB in 4 ms, and at best in 2.
+  expect(rowOf(page, "head")).toEqual(["head", "1", "`wasm`", "4,000", "15.0", "15.0", "50.0 %"]);
   // 512 tokens: 2.05 GFLOP in 2.28 ms, of which 10 ms is 22.8 %.
   expect(rowOf(page, "prefill of 512 tokens").at(-1)).toBe("22.8 %");
 });
 
 test("a peer is compared with, and has no products and kernels of its own", () => {
   const [shape] = RESULTS.shapes;
-  const peer = { ...shape!.entries[0]!, name: "llama.cpp", peer: true, products: null, profile: null };
+  const peer = { ...shape!.entries[0]!, name: "llama.cpp", peer: true, products: null, kernels: null, profile: null };
   const page = pageOf({ ...RESULTS, shapes: [{ ...shape!, entries: [peer] }] });
   expect(page).toContain("× best peer");
   expect(page).not.toContain("of its own products |");
   expect(page).not.toContain("A decode step after");
+  expect(page).not.toContain("Kernels alone,");
   expect(pageOf({ ...RESULTS, shapes: [{ ...shape!, entries: [peer] }] }, "llama.cpp")).toContain("× llama.cpp");
 });
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import { ask, sample } from "../src/runners/child.js";
-import type { Products } from "../src/runners/runner.js";
+import type { KernelMeasure, Products } from "../src/runners/runner.js";
 import type { Task } from "../src/tasks.js";
 
 const MAIN = fileURLToPath(new URL("../dist/mixtape/main.js", import.meta.url));
@@ -45,6 +45,20 @@ describe("a process of its own", () => {
     expect(vector.size % 64).toBe(0);
     expect(vector.bytesPerSecond).toBeGreaterThan(0);
     expect(matrix.flopsPerSecond).toBeGreaterThan(0);
+  });
+
+  test("measures kernels", async () => {
+    const kernels = await measure<KernelMeasure[]>("wasm", { kind: "kernels", folder: FOLDER, longest: 20 });
+    const names = kernels.map(({ name, tokens }) => `${tokens}: ${name.split(/[ ,]/)[0]}`);
+    const both = ["queries", "gated", "routed", "RMS", "rotary", "embedding", "attention"];
+    expect(new Set(names)).toEqual(new Set([...both.flatMap((name) => [`1: ${name}`, `512: ${name}`]), "1: head"]));
+    // 5 experts of 3 matrices of 6 × 32 in float32: a token goes to 2, and 512 go to all.
+    const experts = kernels.filter(({ name }) => name.startsWith("routed"));
+    expect(experts.map(({ bytes, flops }) => [bytes, flops])).toEqual([
+      [2 * 2304, 2 * 2 * 576],
+      [5 * 2304, 512 * 2 * 2 * 576],
+    ]);
+    for (const { ms } of kernels) expect(ms).toBeGreaterThan(0);
   });
 
   test("fails with the reason", async () => {

@@ -7,6 +7,7 @@ import type { Runner } from "../src/runners/runner.js";
 import { heatsOf, LONG_TASKS } from "../src/tasks.js";
 
 const products = { vector: { size: 1, bytesPerSecond: 1 }, matrix: { size: 1, flopsPerSecond: 1 } };
+const kernel = { name: "512", tokens: 1, bytes: 1, flops: 1, ms: 1 };
 const runner = (name: string, done: string[]): Runner => ({
   name,
   peer: name === "b",
@@ -16,7 +17,10 @@ const runner = (name: string, done: string[]): Runner => ({
     done.push(`${name} ${tasks.map((task) => task.name).join("+")}`);
     return { loadMs: done.length, runs: {}, memory: null };
   },
-  ...(name === "a" && { products: async () => products }),
+  ...(name === "a" && {
+    products: async () => products,
+    kernels: async (_files, longest) => [{ ...kernel, name: `${longest}` }],
+  }),
 });
 
 let folder: string;
@@ -60,9 +64,9 @@ test("every sample is kept with its runner and heat; what a runner does not meas
     ["a", [1, 4]],
     ["b", [2, 3]],
   ]);
-  expect(entries.map((entry) => [entry.peer, entry.products, entry.profile])).toEqual([
-    [false, products, null],
-    [true, null, null],
+  expect(entries.map((entry) => [entry.peer, entry.products, entry.kernels, entry.profile])).toEqual([
+    [false, products, [kernel], null],
+    [true, null, null, null],
   ]);
   expect(log).toHaveLength(5);
 });

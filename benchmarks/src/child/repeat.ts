@@ -7,16 +7,16 @@ const LEAST_RUNS = 3;
 const MOST_MS = 10_000;
 
 /** Does something for a while, so that code is compiled and weights are packed, and then for a while to measure it. */
-export async function repeat<T>(f: () => T | Promise<T>): Promise<T[]> {
-  await collect(f, 1);
-  return collect(f, LEAST_RUNS);
+export async function repeat<T>(f: () => T | Promise<T>, leastMs = LEAST_MS): Promise<T[]> {
+  await collect(f, 1, leastMs);
+  return collect(f, LEAST_RUNS, leastMs);
 }
 
-async function collect<T>(f: () => T | Promise<T>, leastRuns: number): Promise<T[]> {
+async function collect<T>(f: () => T | Promise<T>, leastRuns: number, leastMs: number): Promise<T[]> {
   const results: T[] = [];
   const begin = performance.now();
   const passed = (): number => performance.now() - begin;
-  while (results.length === 0 || ((results.length < leastRuns || passed() < LEAST_MS) && passed() < MOST_MS))
+  while (results.length === 0 || ((results.length < leastRuns || passed() < leastMs) && passed() < MOST_MS))
     results.push(await f());
   return results;
 }

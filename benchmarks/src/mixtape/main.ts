@@ -4,6 +4,7 @@ import { argv } from "node:process";
 import { type EngineName, useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
 import type { Found } from "../runners/runner.js";
+import { measureKernels } from "./kernels.js";
 import { measureProducts } from "./products.js";
 import { measureProfile } from "./profile.js";
 import type { Request } from "./request.js";
@@ -20,6 +21,8 @@ async function answer(engine: EngineName, request: Request): Promise<object> {
       return measureTasks(engine, request);
     case "products":
       return measureProducts(engine, request.folder);
+    case "kernels":
+      return measureKernels(engine, request);
     case "profile":
       return measureProfile(engine, request.folder);
   }

@@ -5,4 +5,5 @@ export type Request =
   | { readonly kind: "find" }
   | { readonly kind: "run"; readonly folder: string; readonly tasks: readonly Task[] }
   | { readonly kind: "products"; readonly folder: string }
+  | { readonly kind: "kernels"; readonly folder: string; readonly longest: number }
   | { readonly kind: "profile"; readonly folder: string };

@@ -1,5 +1,6 @@
 /** How fast a shape could be on this machine. */
 
+import type { KernelMeasure } from "../runners/runner.js";
 import { decodeBytes, prefillBytes, prefillFlops } from "../shapes/work.js";
 import type { Task } from "../tasks.js";
 import type { Results, ShapeResults } from "./results.js";
@@ -8,7 +9,7 @@ import type { Results, ShapeResults } from "./results.js";
 export type Limits = Pick<ShapeResults, "work" | "weightsMemory"> & Pick<Results, "peaks">;
 
 /** Bytes per second: what a native kernel read, or `memcmp` where there is none. */
-export function bandwidthOf({ peaks, weightsMemory }: Limits): number {
+function bandwidthOf({ peaks, weightsMemory }: Limits): number {
   return peaks?.readBytesPerSecond ?? weightsMemory.allThreads;
 }
 
@@ -24,4 +25,10 @@ export function boundOf({ measures, promptTokens }: Task, limits: Limits): numbe
   const computing = prefillFlops(work, promptTokens) / peaks.bfloat16FlopsPerSecond;
   const reading = prefillBytes(work, promptTokens) / bandwidthOf(limits);
   return promptTokens / Math.max(computing, reading);
+}
+
+/** The least milliseconds that a kernel could take. Null where what bounds it is not known: computing without a peak. */
+export function kernelBoundMs({ bytes, flops }: KernelMeasure, limits: Limits): number | null {
+  if (!limits.peaks) return null;
+  return 1000 * Math.max(bytes / bandwidthOf(limits), flops / limits.peaks.bfloat16FlopsPerSecond);
 }

@@ -26,7 +26,10 @@ export function method(): string {
 - \`of its own products\` compares with the engine's own matrix products in float32, measured alone, at their best: decoding with
   a row by a square matrix of about as many weights as a token meets, prefilling with 512 rows by a 512 × 512 matrix. Above 100 % a
   model's smaller matrices suit the engine better than that one.
-- Kernels are what \`tf.profile\` counts; their times are medians over 50 steps, and the time outside of them is the rest of the
+- Kernels alone are called from JavaScript one after another, at the median over a quarter of a second; what they must read are
+  weights, in the format that the engine keeps them in, and keys and values, or for a kernel that has neither what goes in and
+  out. Layers take turns, and so do choices of experts. Their bound is that of prefilling.
+- Kernels in a step are what \`tf.profile\` counts; their times are medians over 50 steps, and the time outside of them is the rest of the
   median of 50 steps without a profiler between those. Counted as matrix products are
   ${listOf([...PRODUCTS])}.
 `;

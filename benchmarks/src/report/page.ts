@@ -4,6 +4,7 @@ import type { Peaks } from "../machine/peaks.js";
 import type { Entry } from "../race.js";
 import { decodeBytes } from "../shapes/work.js";
 import { giga, number, percent, spread, table } from "./format.js";
+import { kernelsReport } from "./kernels-report.js";
 import { type Measure, measuresOf, usualBaseline } from "./measures.js";
 import { type MemoryRow, memoryOf } from "./memory.js";
 import { method } from "./method.js";
@@ -62,6 +63,7 @@ function shapeReport(shape: ShapeResults, results: Results, named?: string): str
   const { work, weightsMemory, entries } = shape;
   const baseline = named && entries.some(({ name }) => name === named) ? named : usualBaseline(shape);
   const withProducts = entries.filter(({ products }) => products !== null);
+  const withKernels = entries.filter(({ kernels }) => kernels !== null);
   const profiled = entries.filter(({ profile }) => profile !== null);
   const parts = [
     `## ${shape.name}
@@ -77,6 +79,7 @@ Medians of the processes; in parentheses the least and the most.
 ${remarksOf(entries)}`,
     memoryTable(memoryOf(shape)),
     ...(withProducts.length > 0 ? [`The engines' own matrix products:\n\n${productsTable(withProducts)}\n`] : []),
+    ...(withKernels.length > 0 ? [kernelsReport(withKernels, { ...shape, peaks: results.peaks })] : []),
     ...(profiled.length > 0 ? [stepReport(profiled)] : []),
   ];
   return parts.filter((part) => part !== "").join("\n");

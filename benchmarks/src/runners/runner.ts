@@ -17,6 +17,8 @@ export interface Runner {
   run(files: Files, tasks: readonly Task[]): Promise<Sample>;
   /** How fast its own matrix products are: what its model could not outrun. */
   products?(files: Files): Promise<Products>;
+  /** How fast its kernels are alone, looking back at so many tokens at most. */
+  kernels?(files: Files, longest: number): Promise<KernelMeasure[]>;
   /** What a decode step does, where tfjs can tell. */
   profile?(files: Files): Promise<StepProfile>;
 }
@@ -61,6 +63,16 @@ export interface Products {
   readonly vector: { readonly size: number; readonly bytesPerSecond: number };
   /** As many rows by a square matrix. */
   readonly matrix: { readonly size: number; readonly flopsPerSecond: number };
+}
+
+/** One kernel, at the sizes of a model. */
+export interface KernelMeasure {
+  readonly name: string;
+  readonly tokens: number;
+  /** What it must read and write at least. */
+  readonly bytes: number;
+  readonly flops: number;
+  readonly ms: number;
 }
 
 /** Kernels by name. */

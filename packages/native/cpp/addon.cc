@@ -14,6 +14,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   mixtape::export_products(exports);
   mixtape::export_mlp(exports);
   mixtape::export_rows(exports);
+  mixtape::export_elementwise(exports);
+  mixtape::export_moves(exports);
   mixtape::export_slots(exports);
   mixtape::export_attention(exports);
   return exports;

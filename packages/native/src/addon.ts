@@ -32,6 +32,9 @@ export const ACTIVATIONS = { silu: 0, gelu: 1, gelu_pytorch_tanh: 2, relu: 3, si
 export const PRECISIONS = { bfloat16: 0, float32: 1 } as const;
 export type Precision = keyof typeof PRECISIONS;
 
+/** Numbers of 32 bits, to be moved as they are. */
+export type Words = Float32Array | Int32Array;
+
 /** The functions of the addon. Each checks all that it is given, and throws a {@link NativeError}. */
 export interface Addon {
   onError(make: (where: string, expected: string, got: string) => Error): void;
@@ -92,8 +95,38 @@ export interface Addon {
   ): void;
   gate(out: Float32Array, gate: Float32Array, up: Float32Array, activation: number): void;
   embedding(out: Float32Array, ids: Int32Array, weight: NativeWeight | Float32Array, rows: number): void;
+  /** Indices and weights are `[tokens, k]`, the logits `[tokens, experts]`. */
+  chooseExperts(
+    indices: Int32Array,
+    weights: Float32Array,
+    logits: Float32Array,
+    bias: Float32Array | null,
+    experts: number,
+    k: number,
+    softmax: boolean,
+    normalize: boolean,
+    scale: number,
+  ): void;
   topKIndices(out: Int32Array, scores: Float32Array, width: number, k: number): void;
   takeAlong(out: Float32Array, x: Float32Array, indices: Int32Array, width: number, k: number): void;
+  /**
+   * Without axes the shorter operand, whose length divides the other's, is repeated. With axes each is three numbers: its size,
+   * and how far a and b go on along it; along the last they go on by 0 or 1.
+   */
+  binary(out: Float32Array, a: Float32Array, b: Float32Array, operation: number, axes?: Float64Array): void;
+  unary(out: Float32Array, x: Float32Array, operation: number): void;
+  /** Row by row; `out` has a number for each row of `x`. */
+  sumRows(out: Float32Array, x: Float32Array, divisor: number): void;
+  largestOfRows(out: Float32Array, x: Float32Array): void;
+  /** `x` `[outer, n, inner]` to `[outer, inner]`. */
+  sumColumns(out: Float32Array, x: Float32Array, inner: number): void;
+  softmax(out: Float32Array, x: Float32Array, width: number): void;
+  /** Copies along axes of three numbers each: a size, a step in `out` and a step in `x`. */
+  move(out: Words, outOffset: number, x: Words, xOffset: number, axes: Float64Array): void;
+  /** `x` `[outer, rows, width]` to `[outer, indices, width]`. */
+  gather(out: Words, x: Words, indices: Int32Array, outer: number, rows: number): void;
+  /** `x` `[ids, width]` to `[segments, width]`. */
+  segmentSum(out: Float32Array, x: Float32Array, ids: Int32Array, width: number): void;
   /** Empty slots of float32 or bfloat16. */
   createSlots(dtype: number): NativeSlotsHandle;
   /** `keys` and `values` are `[rows, heads, count, width]`. */

@@ -1,6 +1,6 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type backend_util, type DataStorage, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
-import { PRECISIONS, type Precision } from "./addon.js";
+import { PRECISIONS, type Precision, type Words } from "./addon.js";
 import { Arrays } from "./arrays.js";
 import { Bucket, type Held, type Numbers } from "./bucket.js";
 
@@ -34,12 +34,20 @@ export class NativeBackend extends MathBackendCPU {
 
   /** The float32 numbers of a tensor, for a native kernel to read. */
   floats(tensor: TensorInfo): Float32Array {
-    return this.bucket(tensor).numbers as Float32Array;
+    const { numbers } = this.bucket(tensor);
+    // A few kernels of tfjs leave an array of another type behind a tensor.
+    return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
   }
 
   /** The int32 numbers of a tensor, for a native kernel to read. */
   ints(tensor: TensorInfo): Int32Array {
-    return this.bucket(tensor).numbers as Int32Array;
+    const { numbers } = this.bucket(tensor);
+    return numbers instanceof Int32Array ? numbers : Int32Array.from(numbers);
+  }
+
+  /** The numbers of a float32 or int32 tensor, for a native kernel to move. */
+  words(tensor: TensorInfo): Words {
+    return tensor.dtype === "int32" ? this.ints(tensor) : this.floats(tensor);
   }
 
   /** A new tensor for a native kernel to fill: there is anything in it. */

@@ -110,6 +110,14 @@ Span<int32_t> Args::ints(size_t index, const char* name) const {
   return span<int32_t>(at(index), napi_int32_array, "Int32Array", name);
 }
 
+Span<uint32_t> Args::words(size_t index, const char* name) const {
+  const Napi::Value value = at(index);
+  napi_typedarray_type type;
+  const bool is_int = napi_get_typedarray_info(value.Env(), value, &type, nullptr, nullptr, nullptr, nullptr) == napi_ok &&
+                      type == napi_int32_array;
+  return span<uint32_t>(value, is_int ? napi_int32_array : napi_float32_array, "Float32Array or Int32Array", name);
+}
+
 Span<double> Args::doubles(size_t index, const char* name) const {
   return span<double>(at(index), napi_float64_array, "Float64Array", name);
 }
@@ -144,6 +152,12 @@ double Args::number(size_t index, const char* name) const {
   const Napi::Value value = at(index);
   if (!value.IsNumber()) fail(std::string(name) + " as a number", describe(value));
   return value.As<Napi::Number>().DoubleValue();
+}
+
+size_t Args::whole(double value, const char* name) const {
+  if (!(value >= 0 && value <= 0x1p48 && value == std::floor(value)))
+    fail(std::string(name) + " as a whole number", number_text(value));
+  return static_cast<size_t>(value);
 }
 
 size_t Args::count(size_t index, const char* name, size_t least, size_t most) const {

@@ -35,6 +35,8 @@ class Args {
   Span<float> floats(size_t index, const char* name) const;
   Span<int32_t> ints(size_t index, const char* name) const;
   Span<double> doubles(size_t index, const char* name) const;
+  /** float32 or int32 numbers, to be moved as they are. */
+  Span<uint32_t> words(size_t index, const char* name) const;
   Span<uint8_t> bytes(size_t index, const char* name) const;
   Span<uint8_t> bytes(Napi::Value value, const char* name) const;
   /** Exactly `length` numbers. */
@@ -45,6 +47,8 @@ class Args {
   /** A whole number from `least` to `most`. */
   size_t count(size_t index, const char* name, size_t least = 0, size_t most = size_t{1} << 40) const;
   double number(size_t index, const char* name) const;
+  /** A number of an array as a size or a step. */
+  size_t whole(double value, const char* name) const;
   bool flag(size_t index, const char* name) const;
   std::string text(size_t index, const char* name) const;
   /** Reading items may run JavaScript (getters), which may free what another argument points to: read arrays first. */
@@ -67,6 +71,12 @@ class Args {
   /** `a · b`, or an error where that is too large to be a length. */
   size_t product(size_t a, size_t b) const;
   void require(bool holds, const char* expected) const;
+  /** That two arrays lie apart: indices that were checked must stay what they are while results are written. */
+  template <class A, class B> void apart(Span<A> a, Span<B> b, const char* names) const {
+    const auto first = [](auto span) { return reinterpret_cast<uintptr_t>(span.data); };
+    const auto end = [](auto span) { return reinterpret_cast<uintptr_t>(span.data + span.length); };
+    if (first(a) < end(b) && first(b) < end(a)) fail(std::string(names) + " in memory of their own", "arrays that overlap");
+  }
 
  private:
   template <class T> Span<T> span(Napi::Value value, napi_typedarray_type type, const char* expected, const char* name) const;

@@ -10,6 +10,8 @@ void export_weights(Napi::Object exports);
 void export_products(Napi::Object exports);
 void export_mlp(Napi::Object exports);
 void export_rows(Napi::Object exports);
+void export_elementwise(Napi::Object exports);
+void export_moves(Napi::Object exports);
 void export_slots(Napi::Object exports);
 void export_attention(Napi::Object exports);
 

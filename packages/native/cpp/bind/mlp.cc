@@ -53,7 +53,7 @@ Napi::Value experts_of(const Napi::CallbackInfo& info) {
   const Args args(info, "experts");
   const size_t count = args.count(7, "count");
   const size_t width = args.count(8, "width", 1);
-  const size_t inner = args.count(9, "inner");
+  const size_t inner = args.count(9, "inner", 1);
   const auto x = args.floats(1, "x");
   const size_t tokens = x.length / width;
   args.require(tokens > 0 && tokens * width == x.length, "x as whole rows of `width`, one at least");

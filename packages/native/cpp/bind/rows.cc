@@ -1,9 +1,10 @@
-// rmsNorm, rotary, gate, embedding, topKIndices, takeAlong
+// rmsNorm, rotary, gate, embedding, chooseExperts, topKIndices, takeAlong
 
 #include "ops/rows.h"
 
 #include "bind/args.h"
 #include "bind/exports.h"
+#include "ops/choose_experts.h"
 
 namespace mixtape {
 namespace {
@@ -64,7 +65,29 @@ Napi::Value embedding_of(const Napi::CallbackInfo& info) {
   args.require(width * ids.length == out.length, "out as a whole row for each id");
   const Matrix table = args.matrix(2, "weight", rows, width);
   args.indices(ids, rows, "ids");
+  args.apart(ids, out, "ids and out");
   embedding(table, ids.data, ids.length, out.data);
+  return info.Env().Undefined();
+}
+
+/**
+ * chooseExperts(indices, weights, logits, bias | null, experts, k, softmax, normalize, scale): logits are [tokens, experts],
+ * indices and weights [tokens, k]
+ */
+Napi::Value choose_experts_of(const Napi::CallbackInfo& info) {
+  const Args args(info, "chooseExperts");
+  const auto logits = args.floats(2, "logits");
+  const size_t experts = args.count(4, "experts", 1, INT32_MAX);
+  const size_t k = args.count(5, "k", 1, experts);
+  const size_t tokens = logits.length / experts;
+  args.require(tokens * experts == logits.length, "logits as whole rows of `experts`");
+  int32_t* const indices = args.ints(0, "indices", tokens * k);
+  float* const weights = args.floats(1, "weights", tokens * k);
+  args.apart(Span<int32_t>{indices, tokens * k}, Span<float>{weights, tokens * k}, "indices and weights");
+  const float* const bias = args.absent(3) ? nullptr : args.floats(3, "bias", experts);
+  const ExpertChoice choice{experts, k, args.flag(6, "softmax"), args.flag(7, "normalize"),
+                            static_cast<float>(args.number(8, "scale"))};
+  choose_experts(logits.data, bias, tokens, choice, indices, weights);
   return info.Env().Undefined();
 }
 
@@ -91,6 +114,7 @@ Napi::Value take_along_of(const Napi::CallbackInfo& info) {
   float* const out = args.floats(0, "out", indices.length);
   const float* const x = args.floats(1, "x", args.product(rows, width));
   args.indices(indices, width, "indices");
+  args.apart(indices, Span<float>{out, indices.length}, "indices and out");
   take_along(x, indices.data, rows, width, k, out);
   return info.Env().Undefined();
 }
@@ -102,6 +126,7 @@ void export_rows(Napi::Object exports) {
   export_function(exports, "rotary", rotary_of);
   export_function(exports, "gate", gate_of);
   export_function(exports, "embedding", embedding_of);
+  export_function(exports, "chooseExperts", choose_experts_of);
   export_function(exports, "topKIndices", top_k_indices_of);
   export_function(exports, "takeAlong", take_along_of);
 }

@@ -22,10 +22,10 @@ Napi::Value create_slots(const Napi::CallbackInfo& info) {
 Napi::Value append_slots(const Napi::CallbackInfo& info) {
   const Args args(info, "appendSlots");
   Slots& slots = args.slots(0, "slots");
-  const size_t rows = args.count(3, "rows");
-  const size_t heads = args.count(4, "heads");
+  const size_t rows = args.count(3, "rows", 1);
+  const size_t heads = args.count(4, "heads", 1);
   const size_t count = args.count(5, "count");
-  const size_t width = args.count(6, "width");
+  const size_t width = args.count(6, "width", 1);
   const size_t length = args.product(args.product(rows, heads), args.product(count, width));
   const float* const keys = args.floats(1, "keys", length);
   const float* const values = args.floats(2, "values", length);
@@ -63,6 +63,7 @@ Napi::Value reorder_slots(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < rows.length; i++)
     if (slots.length() > 0 && (rows.data[i] < 0 || static_cast<size_t>(rows.data[i]) >= slots.rows()))
       args.fail("rows below " + std::to_string(slots.rows()), std::to_string(rows.data[i]));
+  args.product(args.product(rows.length, slots.heads()), args.product(2 * Slots::kBlock, slots.width()));
   slots.reorder(rows.data, rows.length);
   return info.Env().Undefined();
 }

@@ -18,7 +18,7 @@
 namespace mixtape {
 namespace {
 
-using Work = void (*)(void*, size_t);
+using Work = void (*)(const void*, size_t);
 
 /** How often an idle thread looks for work before it sleeps: some 50 µs, longer than JavaScript takes between two kernels. */
 constexpr int kLooks = 2000;
@@ -30,7 +30,7 @@ struct Pool::State {
   std::mutex busy;
 
   Work work = nullptr;
-  void* context = nullptr;
+  const void* context = nullptr;
   size_t chunks = 0;
   std::atomic<size_t> next{0};
   /** Counts jobs; a worker that sees it change joins. */
@@ -122,15 +122,14 @@ void Pool::stop() {
 
 void Pool::run(size_t chunks, Work work, const void* context) {
   State& s = *state_;
-  void* const own = const_cast<void*>(context);
   if (chunks < 2 || s.size.load(std::memory_order_relaxed) == 1 || !s.busy.try_lock()) {
-    for (size_t chunk = 0; chunk < chunks; chunk++) work(own, chunk);
+    for (size_t chunk = 0; chunk < chunks; chunk++) work(context, chunk);
     return;
   }
   std::lock_guard<std::mutex> lock(s.busy, std::adopt_lock);
   s.start();
   s.work = work;
-  s.context = own;
+  s.context = context;
   s.chunks = chunks;
   s.working.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
   s.next.store(0, std::memory_order_relaxed);

@@ -27,8 +27,8 @@ class Pool {
    * @throws what `work` throws, the first of it, once no thread works any more; other chunks may not have been run then
    */
   template <class Work>
-  void run(size_t chunks, Work&& work) {
-    run(chunks, [](void* context, size_t chunk) { (*static_cast<Work*>(context))(chunk); }, &work);
+  void run(size_t chunks, const Work& work) {
+    run(chunks, [](const void* context, size_t chunk) { (*static_cast<const Work*>(context))(chunk); }, &work);
   }
 
   /** Ends all threads but the caller's. They come back with the next `run`. */
@@ -38,7 +38,7 @@ class Pool {
   struct State;
   Pool();
   ~Pool() = delete;
-  void run(size_t chunks, void (*work)(void*, size_t), const void* context);
+  void run(size_t chunks, void (*work)(const void*, size_t), const void* context);
   State* state_;
 };
 

@@ -28,6 +28,11 @@ struct Matrix {
 /** Whether activations are rounded to bfloat16 before they meet weights that are. */
 enum class Precision : uint8_t { bfloat16, float32 };
 
+/** What two numbers become. */
+enum class Binary : uint8_t { add, subtract, multiply, divide };
+/** What a number becomes. */
+enum class Unary : uint8_t { exp, sigmoid, tanh, erf, negative, square, sqrt, rsqrt, relu };
+
 enum class Activation : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid };
 
 }  // namespace mixtape

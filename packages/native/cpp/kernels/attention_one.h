@@ -199,7 +199,5 @@ template <class S> void join_states(const float* states, size_t parts, size_t st
   for (size_t i = 0; i < width; i++) out[i] /= total;
 }
 
-template <class S> constexpr AttentionKernels attention_kernels() { return {attend_one<S>, join_states<S>}; }
-
 }  // namespace
 }  // namespace mixtape

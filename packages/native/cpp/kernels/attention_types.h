@@ -26,9 +26,35 @@ struct Queries {
  */
 constexpr size_t state_size(size_t width) { return width + 2; }
 
+/**
+ * What one thread computes of the queries of a lane, numbered query by query, heads inside: numbers [from, to), over the slots
+ * [first_slot, last_slot).
+ */
+struct QueryShare {
+  size_t from;
+  size_t to;
+  size_t first_slot;
+  size_t last_slot;
+  /** Where the head of a query goes: `out + query · stride + head · width`. */
+  float* out;
+  size_t stride;
+  /** Or, where these are not all slots that the queries see: a state per number. Else null. */
+  float* states;
+};
+
+/** How many queries attend together. */
+struct ManyQueries {
+  /** So many numbers fill the vectors; a share starts at a multiple of it. */
+  size_t panel;
+  size_t (*scratch_bytes)(size_t numbers, size_t width);
+  void (*run)(const Queries& all, const QueryShare& share, uint8_t* scratch);
+};
+
 struct AttentionKernels {
   /** One query over the slots [from, to), all of which it may see but for padding: a state per head. */
   void (*attend_one)(const Queries& all, size_t query, size_t from, size_t to, float* states);
+  /** The fastest for so many queries of a lane, heads counted. */
+  const ManyQueries& (*many)(Dtype slots, size_t queries);
   /**
    * The attention of one head from its states over `parts` stretches of slots, `stride` numbers apart. Not a number where no
    * slot was seen.

@@ -21,8 +21,14 @@ template <class S, bool kFine> inline typename S::F exp2_of_fraction(typename S:
   return S::fma(p, r, S::set(1));
 }
 
-/** 2^x for x ≤ 0: 0 below −126; a NaN stays one. */
+/** 2^x for x ≤ 0: 0 below −126, or where it is too small for a number; a NaN stays one. */
 template <class S, bool kFine = true> inline typename S::F exp2(typename S::F x) {
+  if constexpr (S::kScalesAnything) {
+    // Not below −200, since −∞ less −∞ is no number. A NaN comes second, and stays.
+    const auto inside = S::max(S::set(-200), x);
+    const auto n = S::round(inside);
+    return S::scale(exp2_of_fraction<S, kFine>(S::sub(inside, n)), n);
+  }
   const auto low = S::set(-126);
   const auto inside = S::max(x, low);
   const auto n = S::round(inside);

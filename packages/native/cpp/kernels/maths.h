@@ -26,13 +26,26 @@ template <class S> inline typename S::F exp(typename S::F x) {
   auto y = S::scale(S::scale(p, half), S::sub(n, half));
   y = S::select_less(x, low, S::zero(), y);
   y = S::select_less(high, x, S::set(__builtin_inff()), y);
-  // What compares with nothing is not a number.
-  const auto is_number = S::select_less(x, S::set(1), S::set(1), S::select_less(S::zero(), x, S::set(1), S::zero()));
-  return S::select_less(is_number, S::set(1), x, y);
+  return S::select_nan(x, x, y);
 }
 
 template <class S> inline typename S::F sigmoid(typename S::F x) {
   return S::div(S::set(1), S::add(S::set(1), exp<S>(S::sub(S::zero(), x))));
+}
+
+/** To 2 ulp: a polynomial (Cephes) near 0, where 1 − 2 / (e²ˣ + 1) loses digits. */
+template <class S> inline typename S::F tanh(typename S::F x) {
+  const auto size = S::max(x, S::sub(S::zero(), x));
+  const auto square = S::mul(x, x);
+  auto p = S::set(-5.70498872745e-3f);
+  p = S::fma(p, square, S::set(2.06390887954e-2f));
+  p = S::fma(p, square, S::set(-5.37397155531e-2f));
+  p = S::fma(p, square, S::set(1.33314422036e-1f));
+  p = S::fma(p, square, S::set(-3.33332819422e-1f));
+  const auto small = S::fma(S::mul(p, square), x, x);
+  const auto far = S::sub(S::set(1), S::div(S::set(2), S::add(exp<S>(S::add(size, size)), S::set(1))));
+  const auto large = S::select_less(x, S::zero(), S::sub(S::zero(), far), far);
+  return S::select_nan(x, x, S::select_less(size, S::set(0.625f), small, large));
 }
 
 }  // namespace

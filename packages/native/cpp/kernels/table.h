@@ -35,6 +35,15 @@ struct Kernels {
   /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */
   void (*rotary)(const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
                  size_t table_step, float* y);
+  /** Elementwise `y = a operation b`; an operand that stays is one number. y may be an operand. */
+  void (*binary)(Binary operation, const float* a, bool a_stays, const float* b, bool b_stays, size_t count, float* y);
+  /** Elementwise `y = operation(x)`; y may be x. */
+  void (*unary)(Unary operation, const float* x, size_t count, float* y);
+  float (*sum)(const float* x, size_t count);
+  /** Of at least one number; a NaN where there is one. */
+  float (*largest)(const float* x, size_t count);
+  /** `y = eˣ / Σ eˣ`, row by row; y may be x. */
+  void (*softmax)(const float* x, size_t rows, size_t width, float* y);
   /** Elementwise `y = activation(gate) · up`. */
   void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
   /** `y[i] = x[i]` in float32 or bfloat16. */

@@ -1,11 +1,13 @@
 #pragma once
 // The kernels of one instruction set, from the sources that all share.
 
-#include "kernels/attention_one.h"
+#include "kernels/attention.h"
 #include "kernels/decode.h"
 #include "kernels/dot_product.h"
+#include "kernels/elementwise.h"
 #include "kernels/encode.h"
 #include "kernels/gate.h"
+#include "kernels/reduce.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
 #include "kernels/table.h"
@@ -18,7 +20,21 @@ template <class S> const Product& product_of(Dtype weights, Precision activation
 }
 
 template <class S> constexpr Kernels table_of() {
-  return {S::kName, product_of<S>, decode<S>, rms_norm<S>, rotary<S>, gate<S>, encode<S>, attention_kernels<S>()};
+  return {
+      S::kName,
+      product_of<S>,
+      decode<S>,
+      rms_norm<S>,
+      rotary<S>,
+      binary<S>,
+      unary<S>,
+      sum_of<S>,
+      largest_of<S>,
+      softmax<S>,
+      gate<S>,
+      encode<S>,
+      attention_kernels<S>(),
+  };
 }
 
 }  // namespace

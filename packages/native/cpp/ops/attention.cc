@@ -12,10 +12,16 @@ namespace {
 
 /** Bytes of keys and values that one thread has read before another has joined it. */
 constexpr size_t kAloneBelow = size_t{48} << 10;
-/** Slots that a thread takes at a time, at least, where there is one query. */
+/** Slots that a thread takes at a time, at least. */
 constexpr size_t kLeastSlots = 128;
+/** Slots of a stretch are a multiple of this. */
+constexpr size_t kSlotsTogether = 64;
 /** Shares per thread, so that threads end together. */
 constexpr size_t kSharesPerThread = 8;
+/** Panels of queries that use a tile of slots while it is in the cache. */
+constexpr size_t kMostPanels = 4;
+
+size_t rounded_up(size_t count, size_t step) { return (count + step - 1) / step * step; }
 
 Queries queries_of(const Attention& given, size_t lane) {
   const size_t heads = given.heads / given.groups;
@@ -35,36 +41,90 @@ Reach reach_of(const Attention& given, size_t query) {
   return {to > given.window ? to - given.window : 0, to};
 }
 
-/** Query by query, the slots in stretches that threads share. */
-void each_query(const Attention& given, float* out) {
+/** One query per row: reading keys and values is all the work, so they are cut in stretches that threads share. */
+void attend_one(const Attention& given, float* out) {
   const KeyValues& slots = given.slots;
   const size_t heads = given.heads / given.groups;
   const size_t size = state_size(slots.width);
-  const size_t longest = std::min(given.window, slots.length);
-  const size_t bytes = slots.lanes * longest * 2 * slots.width * bytes_per_element(slots.dtype);
+  const Reach reach = reach_of(given, 0);
+  const size_t length = reach.to - reach.from;
   const size_t wanted = kSharesPerThread * static_cast<size_t>(Pool::shared().size());
-  const size_t stretch = (std::max(slots.lanes * longest / wanted, kLeastSlots) + 63) & ~size_t{63};
-  const size_t parts = (longest + stretch - 1) / stretch;
+  const size_t stretch = rounded_up(std::max(slots.lanes * length / wanted, kLeastSlots), kSlotsTogether);
+  const size_t parts = (length + stretch - 1) / stretch;
   Scratch scratch;
   float* const states = scratch.floats(slots.lanes * parts * heads * size);
-  for (size_t query = 0; query < given.count; query++) {
-    const Reach reach = reach_of(given, query);
-    const auto share = [&](size_t i) {
-      const size_t from = std::min(reach.from + i % parts * stretch, reach.to);
-      const size_t to = std::min(from + stretch, reach.to);
-      kernels().attention.attend_one(queries_of(given, i / parts), query, from, to, states + i * heads * size);
-    };
-    if (bytes < kAloneBelow)
-      for (size_t i = 0; i < slots.lanes * parts; i++) share(i);
-    else
-      Pool::shared().run(slots.lanes * parts, [&](size_t i) { share(i); });
-    for (size_t head = 0; head < given.rows * given.heads; head++) {
-      const float* const first = states + (head / heads * parts * heads + head % heads) * size;
-      const size_t row = head / given.heads * given.count + query;
-      kernels().attention.join_states(first, parts, heads * size, slots.width,
-                            out + (row * given.heads + head % given.heads) * slots.width);
-    }
+  const auto share = [&](size_t i) {
+    const size_t from = reach.from + i % parts * stretch;
+    const size_t to = std::min(from + stretch, reach.to);
+    kernels().attention.attend_one(queries_of(given, i / parts), 0, from, to, states + i * heads * size);
+  };
+  if (slots.lanes * length * 2 * slots.width * bytes_per_element(slots.dtype) < kAloneBelow)
+    for (size_t i = 0; i < slots.lanes * parts; i++) share(i);
+  else
+    Pool::shared().run(slots.lanes * parts, [&](size_t i) { share(i); });
+  for (size_t head = 0; head < given.rows * given.heads; head++) {
+    const float* const first = states + (head / heads * parts * heads + head % heads) * size;
+    kernels().attention.join_states(first, parts, heads * size, slots.width, out + head * slots.width);
   }
+}
+
+/** How the queries of all lanes are cut into shares: panels of queries and, where those are too few, stretches of slots. */
+struct Cut {
+  size_t numbers;
+  Shares queries;
+  size_t parts;
+
+  Cut(const Attention& given, const ManyQueries& kernel)
+      : numbers(given.heads / given.groups * given.count), queries(numbers, kernel.panel), parts(1) {
+    const size_t lanes = given.slots.lanes;
+    const size_t wanted = kSharesPerThread * static_cast<size_t>(Pool::shared().size());
+    const size_t panels = std::clamp<size_t>(queries.count * lanes / wanted, 1, kMostPanels);
+    queries = Shares(numbers, panels * kernel.panel);
+    const size_t longest = std::min(given.slots.length, given.window + given.count);
+    if (queries.count * lanes < wanted)
+      parts = std::clamp<size_t>(wanted / (queries.count * lanes), 1, std::max<size_t>(longest / kLeastSlots, 1));
+  }
+};
+
+void attend_many(const Attention& given, float* out) {
+  const KeyValues& slots = given.slots;
+  const size_t heads = given.heads / given.groups;
+  const size_t stride = given.heads * slots.width;
+  const ManyQueries& kernel = kernels().attention.many(slots.dtype, heads * given.count);
+  const Cut cut(given, kernel);
+  const size_t size = state_size(slots.width);
+  Scratch scratch;
+  float* const states = cut.parts > 1 ? scratch.floats(slots.lanes * cut.parts * cut.numbers * size) : nullptr;
+  const size_t shares = slots.lanes * cut.queries.count * cut.parts;
+  const auto share = [&](size_t i) {
+    const size_t part = i % cut.parts;
+    const size_t lane = i / cut.parts % slots.lanes;
+    // The last queries see most: they come first, and threads end together.
+    const size_t queries = cut.queries.count - 1 - i / cut.parts / slots.lanes;
+    const size_t from = cut.queries.from(queries);
+    const size_t to = cut.queries.to(queries);
+    const size_t first = reach_of(given, from / heads).from;
+    const size_t last = reach_of(given, (to - 1) / heads).to;
+    const size_t stretch = rounded_up((last - first + cut.parts - 1) / cut.parts, kSlotsTogether);
+    QueryShare own;
+    own.from = from;
+    own.to = to;
+    own.first_slot = std::min(first + part * stretch, last);
+    own.last_slot = std::min(own.first_slot + stretch, last);
+    own.out = out + lane / given.groups * given.count * stride + lane % given.groups * heads * slots.width;
+    own.stride = stride;
+    own.states = states ? states + (lane * cut.parts + part) * cut.numbers * size : nullptr;
+    Scratch own_scratch;
+    kernel.run(queries_of(given, lane), own, own_scratch.bytes(kernel.scratch_bytes(to - from, slots.width)));
+  };
+  Pool::shared().run(shares, [&](size_t i) { share(i); });
+  if (!states) return;
+  Pool::shared().run(slots.lanes, [&](size_t lane) {
+    float* const of_lane = out + lane / given.groups * given.count * stride + lane % given.groups * heads * slots.width;
+    for (size_t n = 0; n < cut.numbers; n++)
+      kernels().attention.join_states(states + (lane * cut.parts * cut.numbers + n) * size, cut.parts, cut.numbers * size,
+                                      slots.width, of_lane + n / heads * stride + n % heads * slots.width);
+  });
 }
 
 /** The mean of all values of a lane. */
@@ -106,7 +166,11 @@ void attend_evenly(const Attention& given, float* out) {
 }  // namespace
 
 void attention(const Attention& given, float* out) {
-  each_query(given, out);
+  if (given.count == 1) {
+    attend_one(given, out);
+  } else {
+    attend_many(given, out);
+  }
   if (given.tokens) attend_evenly(given, out);
 }
 

@@ -3,29 +3,9 @@
 #include "core/pool.h"
 #include "kernels/table.h"
 #include "ops/share.h"
+#include "ops/top_k.h"
 
 namespace mixtape {
-namespace {
-
-/** Runs `work(from, to)` for shares of rows. */
-template <class Work> void for_rows(size_t rows, size_t width, Work&& work) {
-  const Shares shares(rows, std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1)));
-  Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
-}
-
-/** By insertion: routers choose a few of at most a few hundred. */
-void top_k_of(const float* x, size_t width, size_t k, int32_t* indices) {
-  for (size_t i = 0; i < width; i++) {
-    size_t place = std::min(i, k);
-    // Strictly larger moves ahead, so of equal scores the lower column stays first.
-    for (; place > 0 && x[i] > x[indices[place - 1]]; place--)
-      if (place < k) indices[place] = indices[place - 1];
-    if (place < k) indices[place] = static_cast<int32_t>(i);
-  }
-}
-
-}  // namespace
-
 void rms_norm(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y) {
   for_rows(rows, width, [&](size_t from, size_t to) {
     const size_t at = from * width;

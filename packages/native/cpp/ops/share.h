@@ -29,6 +29,12 @@ constexpr size_t kBlockBytes = size_t{1} << 20;
 /** Numbers that a thread takes at a time where work is elementwise. */
 constexpr size_t kShareNumbers = size_t{16} << 10;
 
+/** Runs `work(from, to)` for shares of rows of numbers. */
+template <class Work> void for_rows(size_t rows, size_t width, Work&& work) {
+  const Shares shares(rows, std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1)));
+  Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
+}
+
 /** Shares of the rows of a matrix, for the product with so many tokens. */
 inline Shares rows_of(const Matrix& w, size_t tokens = 1) {
   const size_t bytes = tokens == 1 ? kShareBytes : kManyShareBytes;

@@ -13,6 +13,7 @@ struct Avx2 {
   static constexpr const char* kName = "avx2";
   static constexpr int N = 8;
   static constexpr bool kBfloat16Product = false;
+  static constexpr bool kScalesAnything = false;
   using F = __m256;
 
   static F set(float x) { return _mm256_set1_ps(x); }
@@ -34,6 +35,7 @@ struct Avx2 {
     return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(exponent, 23)));
   }
   static F select_less(F a, F b, F x, F y) { return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ)); }
+  static F select_nan(F x, F a, F b) { return _mm256_blendv_ps(b, a, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)); }
   static float sum(F a) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));

@@ -13,6 +13,7 @@ struct Avx512 {
   static constexpr const char* kName = "avx512";
   static constexpr int N = 16;
   static constexpr bool kBfloat16Product = true;
+  static constexpr bool kScalesAnything = true;
   using F = __m512;
   using B = __m512bh;
 
@@ -32,6 +33,7 @@ struct Avx512 {
   static F round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static F scale(F a, F n) { return _mm512_scalef_ps(a, n); }
   static F select_less(F a, F b, F x, F y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
+  static F select_nan(F x, F a, F b) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), b, a); }
   static float sum(F a) { return _mm512_reduce_add_ps(a); }
   static float largest(F a) { return _mm512_reduce_max_ps(a); }
 
@@ -53,6 +55,14 @@ struct Avx512 {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(high));
   }
 
+  /** Pair i is `even[i]`, `odd[i]`, rounded. What is too small for a normal number becomes 0. */
+  static void store_pairs(uint16_t* p, F even, F odd) {
+    const __m512i halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20,
+                                           4, 19, 3, 18, 2, 17, 1, 16, 0);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi16(order, halves));
+  }
+  static B spread_pair(uint32_t pair) { return reinterpret_cast<B>(_mm512_set1_epi32(static_cast<int>(pair))); }
   static B load_pairs(const uint16_t* p) { return reinterpret_cast<B>(_mm512_loadu_si512(p)); }
   /** `acc[i] + a[2i]·b[2i] + a[2i+1]·b[2i+1]` */
   static F dot_pairs(F acc, B a, B b) { return _mm512_dpbf16_ps(acc, a, b); }

@@ -13,6 +13,7 @@ struct Neon {
   static constexpr const char* kName = "neon";
   static constexpr int N = 4;
   static constexpr bool kBfloat16Product = false;
+  static constexpr bool kScalesAnything = false;
   using F = float32x4_t;
 
   static F set(float x) { return vdupq_n_f32(x); }
@@ -34,6 +35,7 @@ struct Neon {
     return vmulq_f32(a, vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23)));
   }
   static F select_less(F a, F b, F x, F y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
+  static F select_nan(F x, F a, F b) { return vbslq_f32(vceqq_f32(x, x), b, a); }
   static float sum(F a) { return vaddvq_f32(a); }
   static float largest(F a) { return vmaxvq_f32(a); }
 

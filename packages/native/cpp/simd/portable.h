@@ -11,12 +11,14 @@ namespace {
 
 /**
  * A set of vector operations. All instruction sets offer these; N is how many float32 a vector holds. `kBfloat16Product`
- * tells whether there is a product of bfloat16 pairs, on vectors B of 2·N of them.
+ * tells whether there is a product of bfloat16 pairs, on vectors B of 2·N of them; `kScalesAnything` whether `scale` takes any
+ * number, and gives 0 where 2^n is too small for one.
  */
 struct Portable {
   static constexpr const char* kName = "portable";
   static constexpr int N = 8;
   static constexpr bool kBfloat16Product = false;
+  static constexpr bool kScalesAnything = false;
   struct F {
     float v[N];
   };
@@ -44,6 +46,8 @@ struct Portable {
   }
   /** `a < b ? x : y`, lane by lane. */
   static F select_less(F a, F b, F x, F y) { return each([&](int i) { return a.v[i] < b.v[i] ? x.v[i] : y.v[i]; }); }
+  /** `x` is no number? `a` : `b`, lane by lane. */
+  static F select_nan(F x, F a, F b) { return each([&](int i) { return x.v[i] != x.v[i] ? a.v[i] : b.v[i]; }); }
   static float sum(F a) {
     float sum = 0;
     for (float x : a.v) sum += x;

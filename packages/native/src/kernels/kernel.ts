@@ -1,21 +1,28 @@
-import { registerKernel, type TensorInfo, unregisterKernel } from "@tensorflow/tfjs-core";
+import { type KernelFunc, registerKernel, type TensorInfo, unregisterKernel } from "@tensorflow/tfjs-core";
 import type { NativeBackend } from "../backend.js";
 
 /** A kernel of the native backend. */
 export interface NativeKernel {
   /** The name under which `ops`, or tfjs, asks for it. */
   readonly name: string;
-  // A method, not a property: a kernel may narrow the inputs and attributes that it takes to its contract's.
-  run(backend: NativeBackend, inputs: Record<string, TensorInfo>, attrs: object): TensorInfo | TensorInfo[];
+  /**
+   * In place of a kernel of tfjs's cpu backend it may return undefined: what it does not do, that one does.
+   *
+   * A method, not a property: a kernel may narrow the inputs and attributes that it takes to its contract's.
+   */
+  run(backend: NativeBackend, inputs: Record<string, TensorInfo>, attrs: object): TensorInfo | TensorInfo[] | undefined;
 }
 
-/** Registers a kernel, in place of the one that was taken over from tfjs's cpu backend. */
-export function registerNativeKernel({ name, run }: NativeKernel, isTakenOver: boolean): void {
-  if (isTakenOver) unregisterKernel(name, "native");
+/** Registers a kernel, in place of the one that was taken over from tfjs's cpu backend where there is one. */
+export function registerNativeKernel({ name, run }: NativeKernel, takenOver: KernelFunc | undefined): void {
+  if (takenOver) unregisterKernel(name, "native");
   registerKernel({
     kernelName: name,
     backendName: "native",
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      run(backend as NativeBackend, inputs as Record<string, TensorInfo>, attrs ?? {}),
+    kernelFunc: (args) => {
+      const { inputs, attrs, backend } = args;
+      const out = run(backend as NativeBackend, inputs as Record<string, TensorInfo>, attrs ?? {});
+      return out ?? takenOver!(args);
+    },
   });
 }

@@ -1,18 +1,28 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
 import { attentionKernel } from "./attention.js";
+import { addNKernel, binaryKernels } from "./binary.js";
+import { castKernel } from "./cast.js";
+import { chooseExpertsKernel } from "./choose-experts.js";
 import { embeddingKernel } from "./embedding.js";
 import { expertsKernel } from "./experts.js";
+import { fillKernel, likeKernels } from "./fill.js";
 import { gateKernel } from "./gate.js";
 import { gatedMlpKernel } from "./gated-mlp.js";
+import { gatherKernel, segmentSumKernel } from "./gather.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearKernel } from "./linear.js";
+import { concatKernel, packKernel, sliceKernel, tileKernel, transposeKernel } from "./move.js";
+import { maxKernel, meanKernel, sumKernel } from "./reduce.js";
+import { reshapeKernel } from "./reshape.js";
 import { rmsNormKernel } from "./rms-norm.js";
 import { rotaryKernel } from "./rotary.js";
+import { softmaxKernel } from "./softmax.js";
 import { takeAlongKernel } from "./take-along.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
+import { unaryKernels } from "./unary.js";
 
-/** The kernels of this package. All others are tfjs's, of its cpu backend. */
-const NATIVE_KERNELS: readonly NativeKernel[] = [
+/** What `ops` asks for. */
+const FUSED: readonly NativeKernel[] = [
   attentionKernel,
   linearKernel,
   embeddingKernel,
@@ -21,12 +31,36 @@ const NATIVE_KERNELS: readonly NativeKernel[] = [
   gateKernel,
   gatedMlpKernel,
   expertsKernel,
+  chooseExpertsKernel,
   topKIndicesKernel,
   takeAlongKernel,
 ];
 
-/** Gives the backend `native` its kernels. */
+/** In place of tfjs's own: what forward and backward passes run between the fused kernels. */
+const REPLACED: readonly NativeKernel[] = [
+  ...binaryKernels,
+  addNKernel,
+  ...unaryKernels,
+  sumKernel,
+  meanKernel,
+  maxKernel,
+  softmaxKernel,
+  reshapeKernel,
+  castKernel,
+  fillKernel,
+  ...likeKernels,
+  sliceKernel,
+  concatKernel,
+  packKernel,
+  tileKernel,
+  transposeKernel,
+  gatherKernel,
+  segmentSumKernel,
+];
+
+/** Gives the backend `native` its kernels. All others are tfjs's, of its cpu backend. */
 export function registerKernels(): void {
   copyRegisteredKernels("cpu", "native");
-  for (const kernel of NATIVE_KERNELS) registerNativeKernel(kernel, getKernel(kernel.name, "native") !== undefined);
+  for (const kernel of [...FUSED, ...REPLACED])
+    registerNativeKernel(kernel, getKernel(kernel.name, "native")?.kernelFunc);
 }

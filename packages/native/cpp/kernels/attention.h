@@ -1,0 +1,15 @@
+#pragma once
+// Attention: of one query, and of many.
+
+#include "kernels/attention_many.h"
+#include "kernels/attention_one.h"
+
+namespace mixtape {
+namespace {
+
+template <class S> constexpr AttentionKernels attention_kernels() {
+  return {attend_one<S>, attend_many<S>, join_states<S>};
+}
+
+}  // namespace
+}  // namespace mixtape

@@ -1,0 +1,257 @@
+#pragma once
+// Attention of many queries, for prefill: two products with a softmax between, tile by tile of slots, so that scores never
+// leave the cache. Queries lie in the lanes of vectors (transposed once), keys and values are spread from where they lie; what
+// softmax needs of all slots of a query, its largest score and its sum, is then one lane's affair.
+
+#include "formats/formats.h"
+#include "kernels/attention_types.h"
+#include "kernels/attention_units.h"
+#include "kernels/exp2.h"
+
+namespace mixtape {
+namespace {
+
+/** @tparam U the units that are multiplied: numbers, or pairs of bfloat16 */
+template <class S, class U> class AttendMany {
+  using F = typename S::F;
+  using Unit = typename U::Unit;
+
+  static constexpr int kVectors = U::kVectors;
+  static constexpr size_t kTile = U::kTile;
+
+  /** A panel of queries: what is theirs, in the order in which memory holds it. */
+  struct Panel {
+    Unit* queries;    // [units of the width, kPanel]
+    float* sums;      // [width, kPanel]: Σ weight · value
+    float* largest;   // [kPanel]
+    float* total;     // [kPanel]: Σ weight
+    size_t from;      // number of the first query
+    size_t count;
+  };
+
+  struct Buffers {
+    Unit* keys;
+    Unit* values;
+    float* scores;
+    Unit* weights;
+    size_t panels;
+    uint8_t* of_panels;
+  };
+
+  static size_t panel_bytes(size_t width) {
+    return (U::units(width) * sizeof(Unit) + (width + 2) * sizeof(float)) * kPanel;
+  }
+
+ public:
+  /** Queries of a panel: what the registers hold the sums of. */
+  static constexpr size_t kPanel = kVectors * S::N;
+
+  static size_t panels_of(size_t rows) { return (rows + kPanel - 1) / kPanel; }
+
+  static size_t scratch_bytes(size_t rows, size_t width) {
+    const size_t tile = U::keys_units(width) + U::values_units(width) + U::kWeightsUnits;
+    return tile * sizeof(Unit) + kTile * kPanel * sizeof(float) + panels_of(rows) * panel_bytes(width);
+  }
+
+  static void run(const Queries& all, const QueryShare& share, uint8_t* scratch) {
+    const KeyValues& slots = *all.slots;
+    const Buffers buffers = divide(scratch, slots.width);
+    const size_t panels = panels_of(share.to - share.from);
+    for (size_t p = 0; p < panels; p++) start(all, share, panel_at(buffers, share, slots.width, p));
+    for (size_t slot = share.first_slot; slot < share.last_slot;) {
+      const size_t most = share.last_slot - slot;
+      const size_t count = most < kTile ? most : kTile;
+      if (!is_padding(all, slot, count)) one_tile(all, share, buffers, slot, count);
+      slot += count;
+    }
+    for (size_t p = 0; p < panels; p++) finish(all, share, panel_at(buffers, share, slots.width, p));
+  }
+
+ private:
+  static Buffers divide(uint8_t* scratch, size_t width) {
+    Buffers b;
+    b.keys = reinterpret_cast<Unit*>(scratch);
+    b.values = b.keys + U::keys_units(width);
+    b.weights = b.values + U::values_units(width);
+    b.scores = reinterpret_cast<float*>(b.weights + U::kWeightsUnits);
+    b.of_panels = reinterpret_cast<uint8_t*>(b.scores + kTile * kPanel);
+    return b;
+  }
+
+  static Panel panel_at(const Buffers& buffers, const QueryShare& share, size_t width, size_t p) {
+    Panel panel;
+    panel.queries = reinterpret_cast<Unit*>(buffers.of_panels + p * panel_bytes(width));
+    panel.sums = reinterpret_cast<float*>(panel.queries + U::units(width) * kPanel);
+    panel.largest = panel.sums + width * kPanel;
+    panel.total = panel.largest + kPanel;
+    panel.from = share.from + p * kPanel;
+    panel.count = share.to - panel.from < kPanel ? share.to - panel.from : kPanel;
+    return panel;
+  }
+
+  static const float* query(const Queries& all, size_t row) {
+    return all.q + (row % all.heads * all.count + row / all.heads) * all.slots->width;
+  }
+
+  /** The slot in which a query lies. */
+  static size_t slot_of(const Queries& all, size_t row) { return all.slots->length - all.count + row / all.heads; }
+
+  static void start(const Queries& all, const QueryShare&, const Panel& panel) {
+    const size_t width = all.slots->width;
+    const float factor = all.scale * kLog2E;
+    float rows[U::kNumbers * kPanel];
+    const float* from[kPanel];
+    // Lanes without a query repeat the last one; nobody reads them.
+    for (size_t n = 0; n < kPanel; n++) from[n] = query(all, panel.from + (n < panel.count ? n : panel.count - 1));
+    for (size_t unit = 0; unit < U::units(width); unit++) {
+      for (size_t k = 0; k < U::kNumbers; k++) {
+        const size_t i = unit * U::kNumbers + k;
+        for (size_t n = 0; n < kPanel; n++) rows[k * kPanel + n] = i < width ? from[n][i] * factor : 0;
+      }
+      U::put_queries(panel.queries + unit * kPanel, rows);
+    }
+    for (size_t i = 0; i < width * kPanel; i++) panel.sums[i] = 0;
+    for (size_t n = 0; n < kPanel; n++) {
+      panel.largest[n] = -__builtin_inff();
+      panel.total[n] = 0;
+    }
+  }
+
+  static bool is_padding(const Queries& all, size_t slot, size_t count) {
+    if (!all.tokens) return false;
+    for (size_t i = 0; i < count; i++)
+      if (all.tokens[slot + i] != 0) return false;
+    return true;
+  }
+
+  static void one_tile(const Queries& all, const QueryShare& share, const Buffers& buffers, size_t slot, size_t count) {
+    const size_t width = all.slots->width;
+    const bool is_finite = U::pack(*all.slots, all.lane, slot, count, buffers.keys, buffers.values);
+    const size_t panels = panels_of(share.to - share.from);
+    for (size_t p = 0; p < panels; p++) {
+      const Panel panel = panel_at(buffers, share, width, p);
+      const size_t first = slot_of(all, panel.from);
+      const size_t last = slot_of(all, panel.from + panel.count - 1);
+      // What none of these queries sees is not computed.
+      const size_t reach = first + 1 > all.window ? first + 1 - all.window : 0;
+      if (last < slot || reach >= slot + count) continue;
+      const size_t from = reach > slot ? (reach - slot) / U::kAlign * U::kAlign : 0;
+      const size_t to = last + 1 - slot < count ? last + 1 - slot : count;
+      U::scores(buffers.keys, panel.queries, from, to, width, buffers.scores);
+      const bool is_whole = first + 1 >= slot + to && last < slot + from + all.window;
+      if (!is_whole) hide(all, panel, slot, from, to, buffers.scores);
+      if (all.tokens) hide_padding(all.tokens + slot, from, to, buffers.scores);
+      F faded[kVectors];
+      softmax(panel, from, to, buffers.scores, buffers.weights, faded);
+      // Whole, and no slot behind that is paired with what is seen.
+      if (is_finite || (is_whole && to == count && !all.tokens))
+        U::mix(buffers.values, buffers.scores, buffers.weights, from, to, width, faded, panel.sums);
+      else
+        mix_seen(*all.slots, all.lane, slot, buffers.scores, from, to, faded, panel.sums);
+    }
+  }
+
+  /** Scores of slots that come after their query, or that lie before its window, become −∞. */
+  static void hide(const Queries& all, const Panel& panel, size_t slot, size_t from, size_t to, float* scores) {
+    float first[kPanel];
+    float last[kPanel];
+    for (size_t n = 0; n < kPanel; n++) {
+      const size_t own = slot_of(all, panel.from + (n < panel.count ? n : panel.count - 1));
+      const size_t reach = own + 1 > all.window ? own + 1 - all.window : 0;
+      first[n] = within_tile(reach, slot);
+      last[n] = within_tile(own + 1, slot);
+    }
+    const F hidden = S::set(-__builtin_inff());
+    for (size_t key = from; key < to; key++) {
+      const F here = S::set(static_cast<float>(key));
+      float* const row = scores + key * kPanel;
+      for (size_t n = 0; n < kPanel; n += S::N) {
+        const F seen = S::select_less(here, S::load(last + n), S::load(row + n), hidden);
+        S::store(row + n, S::select_less(here, S::load(first + n), hidden, seen));
+      }
+    }
+  }
+
+  static float within_tile(size_t slot, size_t start) {
+    const size_t offset = slot > start ? slot - start : 0;
+    return static_cast<float>(offset < kTile ? offset : kTile);
+  }
+
+  static void hide_padding(const int32_t* tokens, size_t from, size_t to, float* scores) {
+    const F hidden = S::set(-__builtin_inff());
+    for (size_t key = from; key < to; key++)
+      if (tokens[key] == 0)
+        for (size_t n = 0; n < kPanel; n += S::N) S::store(scores + key * kPanel + n, hidden);
+  }
+
+  /** Weights of a tile, as numbers in `scores` and as units. `faded` is how much what was summed before weighs now. */
+  static void softmax(const Panel& panel, size_t from, size_t to, float* scores, Unit* weights, F* faded) {
+    for (int c = 0; c < kVectors; c++) {
+      float* const column = scores + c * S::N;
+      const F before = S::load(panel.largest + c * S::N);
+      F largest = before;
+      // A score that is not a number comes first: the largest is that of the numbers.
+      for (size_t key = from; key < to; key++) largest = S::max(S::load(column + key * kPanel), largest);
+      const F reference = reference_of<S>(largest);
+      F total = S::zero();
+      for (size_t key = from; key < to; key++) {
+        const F weight = exp2<S, U::kFine>(S::sub(S::load(column + key * kPanel), reference));
+        total = S::add(total, weight);
+        S::store(column + key * kPanel, weight);
+      }
+      faded[c] = exp2<S>(S::sub(before, reference));
+      S::store(panel.largest + c * S::N, largest);
+      S::store(panel.total + c * S::N, S::fma(S::load(panel.total + c * S::N), faded[c], total));
+    }
+    U::put_weights(scores, from, to, weights);
+  }
+
+  /** As `mix`, but what a query does not see is left out rather than multiplied by 0: it may be no number. */
+  static void mix_seen(const KeyValues& slots, size_t lane, size_t slot, const float* weights, size_t from, size_t to,
+                       const F* faded, float* sums) {
+    for (int c = 0; c < kVectors; c++)
+      for (size_t i = 0; i < slots.width; i++) {
+        float* const sum = sums + i * kPanel + c * S::N;
+        F here = S::mul(S::load(sum), faded[c]);
+        for (size_t key = from; key < to; key++) {
+          const F weight = S::load(weights + key * kPanel + c * S::N);
+          const F value = S::set(value_at(slots, lane, slot + key, i));
+          here = S::select_less(S::zero(), weight, S::fma(value, weight, here), here);
+        }
+        S::store(sum, here);
+      }
+  }
+
+  static void finish(const Queries& all, const QueryShare& share, const Panel& panel) {
+    const size_t width = all.slots->width;
+    for (size_t n = 0; n < panel.count; n++) {
+      const size_t row = panel.from + n;
+      if (share.states) {
+        float* const state = share.states + row * state_size(width);
+        for (size_t i = 0; i < width; i++) state[i] = panel.sums[i * kPanel + n];
+        state[width] = panel.largest[n];
+        state[width + 1] = panel.total[n];
+      } else {
+        float* const out = share.out + row / all.heads * share.stride + row % all.heads * width;
+        const float share_of_one = 1 / panel.total[n];
+        for (size_t i = 0; i < width; i++) out[i] = panel.sums[i * kPanel + n] * share_of_one;
+      }
+    }
+  }
+};
+
+template <class S, class U> constexpr ManyQueries many_queries = {AttendMany<S, U>::kPanel, AttendMany<S, U>::scratch_bytes,
+                                                                  AttendMany<S, U>::run};
+
+/** How so many queries of a lane attend: few of them fill no more than a vector. */
+template <class S> const ManyQueries& attend_many(Dtype slots, size_t queries) {
+  const bool is_few = queries <= S::N;
+  if constexpr (S::kBfloat16Product)
+    if (slots == Dtype::bfloat16) return is_few ? many_queries<S, PairUnits<S, 1>> : many_queries<S, PairUnits<S, 3>>;
+  if (slots == Dtype::bfloat16)
+    return is_few ? many_queries<S, FloatUnits<S, Bfloat16, 1>> : many_queries<S, FloatUnits<S, Bfloat16, 3>>;
+  return is_few ? many_queries<S, FloatUnits<S, Float32, 1>> : many_queries<S, FloatUnits<S, Float32, 3>>;
+}
+
+}  // namespace
+}  // namespace mixtape

@@ -1,0 +1,235 @@
+#pragma once
+// What AttendMany multiplies: float32 numbers, or bfloat16 pairs where the instruction set has their product. Both are units of
+// 32 bits, spread from the left side of a product over the queries in the lanes of its right side.
+
+#include <string.h>
+
+#include "formats/formats.h"
+#include "kernels/attention_types.h"
+
+namespace mixtape {
+namespace {
+
+/** Where slots lie that follow one another. */
+struct Run {
+  const uint8_t* keys;
+  const uint8_t* values;
+  size_t count;
+};
+
+/** Those of a lane from `slot` on, at most `most`. */
+inline Run run_of(const KeyValues& slots, size_t lane, size_t slot, size_t most) {
+  const size_t place = slots.first + slot;
+  const size_t in_block = place % slots.block;
+  const size_t offset = (lane * slots.block + in_block) * slots.width * bytes_per_element(slots.dtype);
+  const size_t left = slots.block - in_block;
+  return {slots.keys[place / slots.block] + offset, slots.values[place / slots.block] + offset, left < most ? left : most};
+}
+
+inline float value_at(const KeyValues& slots, size_t lane, size_t slot, size_t i) {
+  const uint8_t* const values = run_of(slots, lane, slot, 1).values;
+  uint32_t bits = 0;
+  if (slots.dtype == Dtype::float32) {
+    memcpy(&bits, values + i * sizeof bits, sizeof bits);
+  } else {
+    memcpy(reinterpret_cast<uint8_t*>(&bits) + 2, values + i * 2, 2);
+  }
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+/**
+ * `out[r] += Σ_s a[r · row + s · step] · b[s]`, each b[s] and out[r] a panel of C vectors; `out` counts `faded` times, not at
+ * all where that is null.
+ */
+template <class S, class U, int C> struct PanelProduct {
+  using F = typename S::F;
+  using Unit = typename U::Unit;
+  static constexpr size_t kPanel = C * S::N;
+  static constexpr int kRows = S::N == 8 ? 4 : 8;
+
+  static void run(const Unit* a, size_t rows, size_t row, size_t step, const Unit* b, size_t steps, const F* faded,
+                  float* out) {
+    size_t r = 0;
+    for (; r + kRows <= rows; r += kRows) block<kRows>(a + r * row, row, step, b, steps, faded, out + r * kPanel);
+    for (; r + 2 <= rows; r += 2) block<2>(a + r * row, row, step, b, steps, faded, out + r * kPanel);
+    if (r < rows) block<1>(a + r * row, row, step, b, steps, faded, out + r * kPanel);
+  }
+
+ private:
+  template <int R>
+  static void block(const Unit* a, size_t row, size_t step, const Unit* b, size_t steps, const F* faded, float* out) {
+    F sums[R][C];
+    for (int r = 0; r < R; r++)
+      for (int c = 0; c < C; c++)
+        sums[r][c] = faded ? S::mul(S::load(out + r * kPanel + c * S::N), faded[c]) : S::zero();
+    for (size_t s = 0; s < steps; s++) {
+      typename U::Vector right[C];
+      for (int c = 0; c < C; c++) right[c] = U::load(b + s * kPanel + c * S::N);
+      for (int r = 0; r < R; r++) {
+        const typename U::Vector left = U::spread(a[r * row + s * step]);
+        for (int c = 0; c < C; c++) sums[r][c] = U::multiply(sums[r][c], left, right[c]);
+      }
+    }
+    for (int r = 0; r < R; r++)
+      for (int c = 0; c < C; c++) S::store(out + r * kPanel + c * S::N, sums[r][c]);
+  }
+};
+
+/** Keys and values as float32, whatever they are kept as. C vectors of queries. */
+template <class S, class Format, int C> struct FloatUnits {
+  using Unit = float;
+  using Vector = typename S::F;
+  using F = typename S::F;
+  static constexpr size_t kNumbers = 1;
+  static constexpr int kVectors = C;
+  static constexpr size_t kTile = 64;
+  static constexpr size_t kAlign = 1;
+  static constexpr bool kFine = true;
+  using Products = PanelProduct<S, FloatUnits, kVectors>;
+  static constexpr size_t kPanel = kVectors * S::N;
+
+  static Vector load(const Unit* p) { return S::load(p); }
+  static Vector spread(Unit x) { return S::set(x); }
+  static F multiply(F sum, Vector a, Vector b) { return S::fma(a, b, sum); }
+
+  static size_t units(size_t width) { return width; }
+  static size_t keys_units(size_t width) { return kTile * width; }
+  static size_t values_units(size_t width) { return kTile * width; }
+  static constexpr size_t kWeightsUnits = 0;
+
+  static void put_queries(Unit* queries, const float* row) { memcpy(queries, row, kPanel * sizeof *row); }
+
+  /** @returns whether all values are finite */
+  static bool pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
+    float differences = 0;
+    for (size_t done = 0; done < count;) {
+      const Run run = run_of(slots, lane, slot + done, count - done);
+      convert(run.keys, run.count * slots.width, keys + done * slots.width);
+      differences += convert(run.values, run.count * slots.width, values + done * slots.width);
+      done += run.count;
+    }
+    return differences == 0;
+  }
+
+  static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
+    Products::run(keys + from * width, to - from, width, 1, queries, width, nullptr, scores + from * kPanel);
+  }
+
+  static void put_weights(const float*, size_t, size_t, Unit*) {}
+
+  static void mix(const Unit* values, const float* weights, const Unit*, size_t from, size_t to, size_t width, const F* faded,
+                  float* sums) {
+    Products::run(values + from * width, width, 1, width, weights + from * kPanel, to - from, faded, sums);
+  }
+
+ private:
+  /** @returns the sum of x − x: 0 where all are finite */
+  static float convert(const uint8_t* x, size_t count, float* y) {
+    F differences = S::zero();
+    const auto* const from = reinterpret_cast<const typename Format::Element*>(x);
+    size_t i = 0;
+    for (; i + S::N <= count; i += S::N) {
+      const F v = Format::template load<S>(from + i);
+      differences = S::add(differences, S::sub(v, v));
+      S::store(y + i, v);
+    }
+    if (i < count) {
+      const F v = load_some<S, Format>(from + i, count - i);
+      differences = S::add(differences, S::sub(v, v));
+      store_some<S>(y + i, v, count - i);
+    }
+    return S::sum(differences);
+  }
+};
+
+/** Keys and values as bfloat16, in pairs: of keys along the width, of values along the slots. C vectors of queries. */
+template <class S, int C> struct PairUnits {
+  using Unit = uint32_t;
+  using Vector = typename S::B;
+  using F = typename S::F;
+  static constexpr size_t kNumbers = 2;
+  static constexpr int kVectors = C;
+  static constexpr size_t kTile = 64;
+  static constexpr size_t kAlign = 2;
+  static constexpr bool kFine = false;
+  using Products = PanelProduct<S, PairUnits, kVectors>;
+  static constexpr size_t kPanel = kVectors * S::N;
+  static constexpr size_t kWeightsUnits = kTile / 2 * kPanel;
+
+  static Vector load(const Unit* p) { return S::load_pairs(reinterpret_cast<const uint16_t*>(p)); }
+  static Vector spread(Unit x) { return S::spread_pair(x); }
+  static F multiply(F sum, Vector a, Vector b) { return S::dot_pairs(sum, a, b); }
+
+  static size_t units(size_t width) { return (width + 1) / 2; }
+  static size_t keys_units(size_t width) { return kTile * units(width); }
+  /** And as they lie in their slots, before they are paired. */
+  static size_t values_units(size_t width) { return kTile / 2 * width + kTile * units(width); }
+
+  static void put_queries(Unit* queries, const float* rows) {
+    for (size_t n = 0; n < kPanel; n += S::N)
+      S::store_pairs(reinterpret_cast<uint16_t*>(queries + n), S::load(rows + n), S::load(rows + kPanel + n));
+  }
+
+  static bool pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
+    const size_t width = slots.width;
+    uint16_t* const unpaired = reinterpret_cast<uint16_t*>(values + kTile / 2 * width);
+    for (size_t done = 0; done < count;) {
+      const Run run = run_of(slots, lane, slot + done, count - done);
+      pad_rows(run.keys, run.count, width, reinterpret_cast<uint16_t*>(keys + done * units(width)));
+      memcpy(unpaired + done * width, run.values, run.count * width * sizeof *unpaired);
+      done += run.count;
+    }
+    if (count % 2 == 1) memset(unpaired + count * width, 0, width * sizeof *unpaired);
+    for (size_t pair = 0; pair < (count + 1) / 2; pair++) {
+      const uint16_t* const even = unpaired + 2 * pair * width;
+      const uint16_t* const odd = even + width;
+      Unit* const out = values + pair * width;
+      for (size_t i = 0; i < width; i++) out[i] = even[i] | static_cast<Unit>(odd[i]) << 16;
+    }
+    return are_finite(unpaired, count * width);
+  }
+
+  static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
+    const size_t wide = units(width);
+    Products::run(keys + from * wide, to - from, wide, 1, queries, wide, nullptr, scores + from * kPanel);
+  }
+
+  static void put_weights(const float* scores, size_t from, size_t to, Unit* weights) {
+    for (size_t key = from; key < to; key += 2)
+      for (size_t n = 0; n < kPanel; n += S::N) {
+        const float* const even = scores + key * kPanel + n;
+        const F odd = key + 1 < to ? S::load(even + kPanel) : S::zero();
+        S::store_pairs(reinterpret_cast<uint16_t*>(weights + key / 2 * kPanel + n), S::load(even), odd);
+      }
+  }
+
+  static void mix(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* faded,
+                  float* sums) {
+    const size_t first = from / 2;
+    Products::run(values + first * width, width, 1, width, weights + first * kPanel, (to + 1) / 2 - first, faded, sums);
+  }
+
+  /** Rows of `width`, each with a zero behind it where that is odd. */
+  static void pad_rows(const uint8_t* rows, size_t count, size_t width, uint16_t* out) {
+    const size_t wide = 2 * units(width);
+    if (wide == width) {
+      memcpy(out, rows, count * width * sizeof *out);
+      return;
+    }
+    for (size_t row = 0; row < count; row++) {
+      memcpy(out + row * wide, rows + row * width * sizeof *out, width * sizeof *out);
+      out[row * wide + width] = 0;
+    }
+  }
+
+  static bool are_finite(const uint16_t* x, size_t count) {
+    uint16_t found = 0;
+    for (size_t i = 0; i < count; i++) found |= (x[i] & 0x7f80) == 0x7f80;
+    return found == 0;
+  }
+};
+
+}  // namespace
+}  // namespace mixtape

@@ -1,0 +1,72 @@
+#pragma once
+// Sums, largest numbers and softmax of a row.
+
+#include "formats/formats.h"
+#include "kernels/elementwise.h"
+#include "kernels/maths.h"
+
+namespace mixtape {
+namespace {
+
+template <class S> float sum_of(const float* x, size_t count) {
+  // Four sums, for a sum of its own waits for itself.
+  typename S::F sums[4] = {S::zero(), S::zero(), S::zero(), S::zero()};
+  size_t i = 0;
+  for (; i + 4 * S::N <= count; i += 4 * S::N)
+    for (int part = 0; part < 4; part++) sums[part] = S::add(sums[part], S::load(x + i + part * S::N));
+  for (; i + S::N <= count; i += S::N) sums[0] = S::add(sums[0], S::load(x + i));
+  if (i < count) sums[1] = S::add(sums[1], load_some<S, Float32>(x + i, count - i));
+  return S::sum(S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3])));
+}
+
+/** The larger one; a NaN where there is one. */
+template <class S> typename S::F larger(typename S::F a, typename S::F b) {
+  return S::select_nan(a, a, S::max(a, b));
+}
+
+/** Of at least one number; a NaN where there is one. */
+inline float largest_of_few(const float* x, size_t count) {
+  float largest = x[0];
+  for (size_t i = 1; i < count; i++) largest = x[i] > largest || x[i] != x[i] ? x[i] : largest;
+  return largest;
+}
+
+template <class S> float largest_of(const float* x, size_t count) {
+  if (count < S::N) return largest_of_few(x, count);
+  auto all = S::load(x);
+  for (size_t i = S::N; i + S::N <= count; i += S::N) all = larger<S>(all, S::load(x + i));
+  // The last ones, with some before them again.
+  all = larger<S>(all, S::load(x + count - S::N));
+  float lanes[S::N];
+  S::store(lanes, all);
+  return largest_of_few(lanes, S::N);
+}
+
+/** eˣ⁻ᵐ of each number, and the sum of these. */
+template <class S> float exp_below(const float* x, float m, size_t count, float* y) {
+  const auto most = S::set(m);
+  auto sum = S::zero();
+  size_t i = 0;
+  for (; i + S::N <= count; i += S::N) {
+    const auto e = exp<S>(S::sub(S::load(x + i), most));
+    S::store(y + i, e);
+    sum = S::add(sum, e);
+  }
+  float rest = 0;
+  if (i < count) {
+    store_some<S>(y + i, exp<S>(S::sub(load_some<S, Float32>(x + i, count - i), most)), count - i);
+    for (; i < count; i++) rest += y[i];
+  }
+  return S::sum(sum) + rest;
+}
+
+template <class S> void softmax(const float* x, size_t rows, size_t width, float* y) {
+  if (width == 0) return;
+  for (size_t row = 0; row < rows; row++, x += width, y += width) {
+    const float sum = exp_below<S>(x, largest_of<S>(x, width), width, y);
+    binary<S>(Binary::divide, y, false, &sum, true, width, y);
+  }
+}
+
+}  // namespace
+}  // namespace mixtape

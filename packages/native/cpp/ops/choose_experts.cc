@@ -1,0 +1,38 @@
+#include "ops/choose_experts.h"
+
+#include "core/scratch.h"
+#include "kernels/table.h"
+#include "ops/share.h"
+#include "ops/top_k.h"
+
+namespace mixtape {
+
+void choose_experts(const float* logits, const float* bias, size_t tokens, const ExpertChoice& choice, int32_t* indices,
+                    float* weights) {
+  const size_t experts = choice.experts;
+  const size_t k = choice.k;
+  const Kernels& use = kernels();
+  Scratch scratch;
+  float* const scores = scratch.floats(tokens * experts);
+  float* const ranks = bias ? scratch.floats(tokens * experts) : scores;
+  for_rows(tokens, experts, [&](size_t from, size_t to) {
+    const size_t at = from * experts;
+    if (choice.is_softmax)
+      use.softmax(logits + at, to - from, experts, scores + at);
+    else
+      use.unary(Unary::sigmoid, logits + at, (to - from) * experts, scores + at);
+    for (size_t token = from; token < to; token++) {
+      const float* const score = scores + token * experts;
+      float* const rank = ranks + token * experts;
+      if (bias) use.binary(Binary::add, score, false, bias, false, experts, rank);
+      int32_t* const chosen = indices + token * k;
+      top_k_of(rank, experts, k, chosen);
+      float* const weight = weights + token * k;
+      float sum = 0;
+      for (size_t j = 0; j < k; j++) sum += weight[j] = score[chosen[j]];
+      for (size_t j = 0; j < k; j++) weight[j] = (choice.normalizes ? weight[j] / sum : weight[j]) * choice.scale;
+    }
+  });
+}
+
+}  // namespace mixtape

@@ -1,0 +1,34 @@
+#pragma once
+// Arithmetic on tensors, on all threads where there is enough to do.
+
+#include "core/types.h"
+
+namespace mixtape {
+
+/** How two operands meet along an axis of the result: how far each goes on per step, 0 where its numbers are used again. */
+struct BinaryAxis {
+  size_t size;
+  size_t a_step;
+  size_t b_step;
+};
+
+/** The operand that is shorter is used again and again: a length divides the other, and `count` is the longer one. */
+void binary(Binary operation, const float* a, size_t a_count, const float* b, size_t b_count, float* y);
+
+/** Any other way to meet; the last axis goes on by 0 or 1. */
+void binary(Binary operation, const float* a, const float* b, const BinaryAxis* axes, size_t rank, float* y);
+
+void unary(Unary operation, const float* x, size_t count, float* y);
+
+/** `y[r] = Σ_i x[r, i] / divisor` */
+void sum_rows(const float* x, size_t rows, size_t width, float divisor, float* y);
+
+/** `y[r] = max_i x[r, i]`, a NaN where there is one; rows are not empty. */
+void largest_of_rows(const float* x, size_t rows, size_t width, float* y);
+
+/** `y[o, i] = Σ_n x[o, n, i]` */
+void sum_columns(const float* x, size_t outer, size_t count, size_t inner, float* y);
+
+void softmax(const float* x, size_t rows, size_t width, float* y);
+
+}  // namespace mixtape

@@ -1,0 +1,297 @@
+// Operations on all threads, against the plain formula in float64; and several of them at once.
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "core/pool.h"
+#include "core/slots.h"
+#include "kernels/table.h"
+#include "ops/attention.h"
+#include "ops/linear.h"
+#include "ops/rows.h"
+#include "test/formats.h"
+
+namespace mixtape {
+namespace {
+
+using check::Buffer;
+using check::random_floats;
+using check::text_of;
+
+constexpr int kThreads[] = {1, 2, 5};
+
+TEST(linear_on_all_threads) {
+  constexpr size_t kShapes[][3] = {{1, 1, 1}, {1, 700, 65}, {3, 129, 33}, {9, 40, 200}, {33, 257, 96}};
+  for (const int threads : kThreads)
+    for (const Dtype dtype : check::kAllDtypes)
+      for (const auto& [tokens, rows, width] : kShapes) {
+        Pool::shared().resize(threads);
+        const check::RandomMatrix w(dtype, rows, width, 1);
+        const Buffer<float> x = random_floats(tokens * width, 1), bias = random_floats(rows, 1);
+        Buffer<float> y(tokens * rows, 1);
+        linear(w.matrix, x.data(), tokens, bias.data(), Precision::float32, y.data());
+        for (size_t i = 0; i < y.size(); i++) {
+          const size_t t = i / rows, n = i % rows;
+          double expected = bias[n], size = std::fabs(expected);
+          for (size_t k = 0; k < width; k++) {
+            const double term = static_cast<double>(x[t * width + k]) * w.values[n * width + k];
+            expected += term;
+            size += std::fabs(term);
+          }
+          CHECK_IN(check::near(y[i], expected, size * static_cast<double>(width + 4) * 0x1p-24),
+                   text_of({static_cast<size_t>(dtype), tokens, rows, width, i}));
+        }
+      }
+}
+
+TEST(embedding_takes_rows) {
+  Pool::shared().resize(3);
+  for (const Dtype dtype : check::kAllDtypes)
+    for (const size_t width : {1, 17, 1000}) {
+      const check::RandomMatrix table(dtype, 50, width, 1);
+      Buffer<int32_t> ids(70, 1);
+      for (int32_t& id : ids) id = static_cast<int32_t>(check::random_bits()() % 50);
+      Buffer<float> y(ids.size() * width, 1);
+      embedding(table.matrix, ids.data(), ids.size(), y.data());
+      size_t wrong = 0;
+      for (size_t i = 0; i < y.size(); i++) wrong += y[i] != table.values[static_cast<size_t>(ids[i / width]) * width + i % width];
+      CHECK_IN(wrong == 0, text_of({static_cast<size_t>(dtype), width}));
+    }
+}
+
+TEST(top_k_is_what_sorting_finds) {
+  Pool::shared().resize(3);
+  for (const size_t width : {1, 2, 8, 65, 128})
+    for (const size_t k : {size_t{1}, std::min<size_t>(8, width), width}) {
+      constexpr size_t kRows = 40;
+      Buffer<float> x = random_floats(kRows * width, 1);
+      for (float& value : x) value = std::round(value * 3);  // Many of them alike.
+      Buffer<int32_t> got(kRows * k, 1);
+      top_k_indices(x.data(), kRows, width, k, got.data());
+      Buffer<float> taken(kRows * k, 1);
+      take_along(x.data(), got.data(), kRows, width, k, taken.data());
+      for (size_t row = 0; row < kRows; row++) {
+        const float* const scores = x.data() + row * width;
+        std::vector<int32_t> order(width);
+        for (size_t i = 0; i < width; i++) order[i] = static_cast<int32_t>(i);
+        std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return scores[a] > scores[b]; });
+        CHECK_IN(std::equal(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k), got.data() + row * k), text_of({width, k, row}));
+        for (size_t j = 0; j < k; j++) CHECK(taken[row * k + j] == scores[order[j]]);
+      }
+    }
+}
+
+TEST(rows_are_shared) {
+  Pool::shared().resize(4);
+  constexpr size_t kRows = 102, kWidth = 403;
+  const Buffer<float> x = random_floats(kRows * kWidth, 1), scale = random_floats(kWidth, 1);
+  Buffer<float> whole(x.size(), 1), one(kWidth, 1);
+  rms_norm(x.data(), scale.data(), nullptr, kRows, kWidth, 1e-6f, whole.data());
+  for (size_t row = 0; row < kRows; row++) {
+    kernels().rms_norm(x.data() + row * kWidth, scale.data(), nullptr, 1, kWidth, 1e-6f, one.data());
+    CHECK(std::memcmp(one.data(), whole.data() + row * kWidth, kWidth * sizeof(float)) == 0);
+  }
+  gate(Activation::silu, x.data(), x.data(), x.size(), whole.data());
+  Buffer<float> alone(x.size());
+  kernels().gate(Activation::silu, x.data(), x.data(), x.size(), alone.data());
+  for (size_t i = 0; i < x.size(); i++) CHECK_IN(check::near(whole[i], alone[i], 1e-6 * std::fabs(alone[i])), text_of({i}));
+  const RotaryShape shape = {2, 3, 17, 403, 38};
+  const Buffer<float> cos = random_floats(2 * 17 * 38, 1), sin = random_floats(cos.size(), 1);
+  Buffer<float> turned(2 * 3 * 17 * 403, 1);
+  rotary(x.data(), cos.data(), sin.data(), shape, turned.data());
+  for (size_t block = 0; block < 6; block++) {
+    const size_t at = block * 17 * 403, table = block / 3 * 17 * 38;
+    kernels().rotary(x.data() + at, cos.data() + table, sin.data() + table, 17, 403, 19, 38, alone.data());
+    CHECK(std::memcmp(alone.data(), turned.data() + at, 17 * 403 * sizeof(float)) == 0);
+  }
+}
+
+struct Case {
+  size_t rows, heads, groups, count, length, width, window;
+  bool has_padding;
+};
+
+/** Attention of keys and values `[rows, groups, length, width]`, in float64. */
+std::vector<double> plain_attention(const Case& c, const float* q, const float* keys, const float* values,
+                                    const int32_t* tokens, double scale) {
+  std::vector<double> out(c.rows * c.count * c.heads * c.width);
+  std::vector<double> weights(c.length);
+  for (size_t row = 0; row < c.rows; row++)
+    for (size_t head = 0; head < c.heads; head++)
+      for (size_t query = 0; query < c.count; query++) {
+        const size_t lane = row * c.groups + head / (c.heads / c.groups);
+        const float* const own = q + ((row * c.heads + head) * c.count + query) * c.width;
+        const size_t to = c.length - c.count + query + 1;
+        double largest = -INFINITY, sum = 0;
+        for (size_t slot = 0; slot < c.length; slot++) {
+          const bool is_seen = slot < to && slot + c.window >= to && (!tokens || tokens[row * c.length + slot] != 0);
+          double score = 0;
+          for (size_t i = 0; i < c.width; i++) score += static_cast<double>(own[i]) * keys[(lane * c.length + slot) * c.width + i];
+          weights[slot] = is_seen ? score * scale : -INFINITY;
+          largest = std::max(largest, weights[slot]);
+        }
+        for (double& weight : weights) sum += weight = std::isinf(largest) ? 1 : std::exp(weight - largest);
+        for (size_t i = 0; i < c.width; i++)
+          for (size_t slot = 0; slot < c.length; slot++)
+            out[((row * c.count + query) * c.heads + head) * c.width + i] +=
+                weights[slot] / sum * values[(lane * c.length + slot) * c.width + i];
+      }
+  return out;
+}
+
+constexpr Case kCases[] = {
+    {1, 1, 1, 1, 1, 1, 1, false},       {1, 4, 2, 1, 300, 16, 300, false},  {2, 6, 2, 1, 77, 33, 20, true},
+    {2, 3, 3, 5, 9, 7, 4, true},        {1, 8, 1, 17, 40, 64, 40, false},   {1, 5, 1, 1, 1000, 129, 700, true},
+    {3, 4, 4, 30, 30, 24, 8, true},     {1, 2, 1, 70, 600, 32, 600, false}, {1, 7, 1, 2, 513, 20, 513, true},
+    {1, 16, 2, 130, 130, 128, 130, false},
+};
+
+std::string of(const Case& c) { return text_of({c.rows, c.heads, c.groups, c.count, c.length, c.width, c.window}); }
+
+Buffer<int32_t> random_tokens(size_t size) {
+  Buffer<int32_t> tokens(size, 1);
+  for (int32_t& token : tokens) token = check::random_bits()() % 4 != 0;
+  return tokens;
+}
+
+TEST(attention_of_numbers) {
+  for (const int threads : kThreads)
+    for (const Case& c : kCases) {
+      Pool::shared().resize(threads);
+      const size_t all = c.rows * c.groups * c.length * c.width;
+      const Buffer<float> q = random_floats(c.rows * c.heads * c.count * c.width, 1), keys = random_floats(all, 1),
+                          values = random_floats(all, 1);
+      Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
+      // A whole row of padding in the first row of the batch.
+      if (c.rows > 1) std::fill_n(tokens.data(), c.length, 0);
+      const int32_t* const mask = c.has_padding ? tokens.data() : nullptr;
+      const uint8_t* const k = keys.as();
+      const uint8_t* const v = values.as();
+      Buffer<float> out(q.size(), 1);
+      attention({q.data(), c.rows, c.heads, c.groups, c.count,
+                 {Dtype::float32, c.rows * c.groups, c.length, c.width, c.length, 0, &k, &v}, mask, c.window, 0.3f},
+                out.data());
+      const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, 0.3f);
+      for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], 2e-5), of(c) + text_of({i}));
+    }
+}
+
+/** What lies in slots, as attention reads it. */
+std::vector<float> read(const Slots& slots, bool is_values) {
+  const KeyValues view = slots.view();
+  std::vector<float> all(view.lanes * view.length * view.width);
+  for (size_t lane = 0; lane < view.lanes; lane++)
+    for (size_t slot = 0; slot < view.length; slot++) {
+      const size_t place = view.first + slot;
+      const uint8_t* const block = (is_values ? view.values : view.keys)[place / view.block];
+      const size_t at = (lane * view.block + place % view.block) * view.width;
+      float* const to = all.data() + (lane * view.length + slot) * view.width;
+      kernels().decode(view.dtype, block + at * bytes_per_element(view.dtype), view.width, to);
+    }
+  return all;
+}
+
+TEST(attention_of_slots) {
+  Pool::shared().resize(3);
+  for (const Dtype dtype : {Dtype::float32, Dtype::bfloat16})
+    for (const Case& c : kCases) {
+      // Some slots came and went before, so that the first one lies in the middle of a block.
+      constexpr size_t kGone = 300;
+      Slots slots(dtype);
+      const size_t lanes = c.rows * c.groups;
+      for (size_t from = 0, count; from < kGone + c.length; from += count) {
+        count = std::min(kGone + c.length - from, 1 + check::random_bits()() % 200);
+        const Buffer<float> keys = random_floats(lanes * count * c.width), values = random_floats(lanes * count * c.width);
+        slots.append(keys.data(), values.data(), c.rows, c.groups, count, c.width);
+      }
+      slots.drop_first(kGone);
+      const std::vector<float> keys = read(slots, false), values = read(slots, true);
+      const Buffer<float> q = random_floats(c.rows * c.heads * c.count * c.width, 1);
+      const Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
+      const int32_t* const mask = c.has_padding ? tokens.data() : nullptr;
+      Buffer<float> out(q.size(), 1);
+      attention({q.data(), c.rows, c.heads, c.groups, c.count, slots.view(), mask, c.window, 0.3f}, out.data());
+      const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, 0.3f);
+      // Kernels may round the queries, or what weighs the values, to the dtype of the slots.
+      const double tolerance = dtype == Dtype::float32 ? 2e-5 : 2e-2;
+      for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], tolerance), of(c) + text_of({i}));
+    }
+}
+
+/** Against rows of numbers that are moved as a whole. */
+TEST(slots_keep_what_they_are_given) {
+  Pool::shared().resize(2);
+  constexpr size_t kHeads = 2, kWidth = 5;
+  for (int round = 0; round < 30; round++) {
+    Slots slots(Dtype::float32);
+    std::vector<std::vector<float>> rows(1 + check::random_bits()() % 3);
+    const auto whole = [&] {
+      std::vector<float> all;
+      for (const auto& row : rows)
+        for (size_t head = 0; head < kHeads; head++)
+          for (size_t i = 0; i < row.size(); i += kHeads * kWidth)
+            all.insert(all.end(), row.data() + i + head * kWidth, row.data() + i + (head + 1) * kWidth);
+      return all;
+    };
+    for (int step = 0; step < 40; step++) {
+      const size_t count = check::random_bits()() % 300;
+      switch (check::random_bits()() % 5) {
+        case 0:
+          slots.drop_first(std::min(count, slots.length()));
+          for (auto& row : rows) row.erase(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(row.size() - slots.length() * kHeads * kWidth));
+          break;
+        case 1:
+          slots.crop(count);
+          for (auto& row : rows) row.resize(slots.length() * kHeads * kWidth);
+          break;
+        case 2: {
+          if (slots.length() == 0) break;
+          std::vector<int32_t> order(1 + check::random_bits()() % 4);
+          std::vector<std::vector<float>> moved;
+          for (int32_t& row : order) moved.push_back(rows[static_cast<size_t>(row = static_cast<int32_t>(check::random_bits()() % rows.size()))]);
+          slots.reorder(order.data(), order.size());
+          rows = std::move(moved);
+          break;
+        }
+        default: {
+          const Buffer<float> keys = random_floats(rows.size() * kHeads * count * kWidth);
+          slots.append(keys.data(), keys.data(), rows.size(), kHeads, count, kWidth);
+          for (size_t row = 0; row < rows.size(); row++)
+            for (size_t slot = 0; slot < count; slot++)
+              for (size_t head = 0; head < kHeads; head++) {
+                const float* const from = keys.data() + ((row * kHeads + head) * count + slot) * kWidth;
+                rows[row].insert(rows[row].end(), from, from + kWidth);
+              }
+        }
+      }
+      if (slots.length() == 0) continue;
+      CHECK(read(slots, false) == whole());
+      CHECK(read(slots, true) == whole());
+    }
+  }
+}
+
+/** As several Node workers would. */
+TEST(operations_of_several_callers) {
+  Pool::shared().resize(3);
+  const check::RandomMatrix w(Dtype::bfloat16, 300, 200, 0);
+  const Buffer<float> x = random_floats(7 * 200);
+  Buffer<float> expected(7 * 300);
+  linear(w.matrix, x.data(), 7, nullptr, Precision::float32, expected.data());
+  std::atomic<size_t> wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; caller++)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 30; round++) {
+        Buffer<float> y(expected.size());
+        linear(w.matrix, x.data(), 7, nullptr, Precision::float32, y.data());
+        wrong += std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)) != 0;
+      }
+    });
+  for (auto& caller : callers) caller.join();
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+}  // namespace mixtape

@@ -1,0 +1,68 @@
+import { backend_util, type TensorInfo } from "@tensorflow/tfjs-core";
+import { addon } from "../addon.js";
+import type { NativeKernel } from "./kernel.js";
+
+/** By tfjs's names, the numbers that the addon knows them by. */
+const OPERATIONS = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3 } as const;
+
+/** Arithmetic on two float32 tensors of whatever shapes meet. */
+export const binaryKernels: readonly NativeKernel[] = Object.entries(OPERATIONS).map(([name, operation]) => ({
+  name,
+  run(backend, { a, b }: { a: TensorInfo; b: TensorInfo }) {
+    if (a.dtype !== "float32" || b.dtype !== "float32") return undefined;
+    const repeated = repeats(b.shape, a.shape) ? a.shape : repeats(a.shape, b.shape) ? b.shape : undefined;
+    const shape = repeated ?? backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const out = backend.output(shape);
+    const y = backend.floats(out);
+    if (y.length === 0) return out;
+    if (repeated) addon().binary(y, backend.floats(a), backend.floats(b), operation);
+    else addon().binary(y, backend.floats(a), backend.floats(b), operation, meetingAxes(a.shape, b.shape, shape));
+    return out;
+  },
+}));
+
+/** `AddN` of float32. */
+export const addNKernel: NativeKernel = {
+  name: "AddN",
+  run(backend, inputs) {
+    const terms = Object.values(inputs);
+    const [first, second] = terms;
+    if (!first || !second || terms.some(({ dtype }) => dtype !== "float32")) return undefined;
+    const out = backend.output(first.shape);
+    const y = backend.floats(out);
+    addon().binary(y, backend.floats(first), backend.floats(second), OPERATIONS.Add);
+    for (let i = 2; i < terms.length; i++) addon().binary(y, y, backend.floats(terms[i]!), OPERATIONS.Add);
+    return out;
+  },
+};
+
+/** Whether numbers of the small shape, again and again, are as numbers of the large one: it is its end, but for ones. */
+function repeats(small: readonly number[], large: readonly number[]): boolean {
+  const offset = large.length - small.length;
+  if (offset < 0) return false;
+  let axis = small.length;
+  while (axis > 0 && small[axis - 1] === large[offset + axis - 1]) axis--;
+  while (axis > 0 && small[axis - 1] === 1) axis--;
+  return axis === 0;
+}
+
+/** For each axis of the result its size and how far each operand goes on along it; neighbours that go on alike are one. */
+function meetingAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): Float64Array {
+  const axes: number[][] = [];
+  let aNext = 1;
+  let bNext = 1;
+  for (let fromEnd = 1; fromEnd <= shape.length; fromEnd++) {
+    const size = shape[shape.length - fromEnd]!;
+    if (size === 1) continue;
+    const aSize = a[a.length - fromEnd] ?? 1;
+    const bSize = b[b.length - fromEnd] ?? 1;
+    const aStep = aSize === 1 ? 0 : aNext;
+    const bStep = bSize === 1 ? 0 : bNext;
+    const inner = axes.at(-1);
+    if (inner && aStep === inner[0]! * inner[1]! && bStep === inner[0]! * inner[2]!) inner[0]! *= size;
+    else axes.push([size, aStep, bStep]);
+    aNext *= aSize;
+    bNext *= bSize;
+  }
+  return Float64Array.from(axes.reverse().flat());
+}

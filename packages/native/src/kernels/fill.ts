@@ -1,0 +1,32 @@
+import type { DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import type { NativeBackend } from "../backend.js";
+import type { NativeKernel } from "./kernel.js";
+
+type Filled = "float32" | "int32" | "bool";
+
+/** `Fill` of numbers. */
+export const fillKernel: NativeKernel = {
+  name: "Fill",
+  run(backend, _inputs, { shape, value, dtype }: { shape: number[]; value: number | string; dtype?: DataType }) {
+    return typeof value === "number" && isFilled(dtype) ? filled(backend, shape, dtype, value) : undefined;
+  },
+};
+
+/** `ZerosLike` and `OnesLike` of numbers. */
+export const likeKernels: readonly NativeKernel[] = [["ZerosLike", 0] as const, ["OnesLike", 1] as const].map(
+  ([name, value]) => ({
+    name,
+    run: (backend, { x }: { x: TensorInfo }) =>
+      isFilled(x.dtype) ? filled(backend, x.shape, x.dtype, value) : undefined,
+  }),
+);
+
+function isFilled(dtype: DataType | undefined): dtype is Filled {
+  return dtype === "float32" || dtype === "int32" || dtype === "bool";
+}
+
+function filled(backend: NativeBackend, shape: number[], dtype: Filled, value: number): TensorInfo {
+  const out = backend.output(shape, dtype);
+  backend.bucket(out).numbers.fill(value);
+  return out;
+}

@@ -1,0 +1,138 @@
+import { backend_util, slice_util, type TensorInfo, util } from "@tensorflow/tfjs-core";
+import { addon } from "../addon.js";
+import type { NativeBackend } from "../backend.js";
+import type { NativeKernel } from "./kernel.js";
+
+/** Whether a tensor's numbers have 32 bits: the others are moved by tfjs's own kernels. */
+export function hasWords({ dtype }: TensorInfo): boolean {
+  return dtype === "float32" || dtype === "int32";
+}
+
+/** A new tensor of the dtype of another. */
+export function outputLike(backend: NativeBackend, { dtype }: TensorInfo, shape: readonly number[]): TensorInfo {
+  return backend.output(shape, dtype as "float32" | "int32");
+}
+
+/** `Slice`, always a copy: what it is cut from may be used again. */
+export const sliceKernel: NativeKernel = {
+  name: "Slice",
+  run(backend, { x }: { x: TensorInfo }, attrs: { begin: number[]; size: number[] }) {
+    if (!hasWords(x) || x.shape.length > 6) return undefined;
+    const [begin, size] = slice_util.parseSliceParams(x, attrs.begin, attrs.size) as [number[], number[]];
+    slice_util.assertParamsValid(x, begin, size);
+    const out = outputLike(backend, x, size);
+    const from = stepsOf(x.shape);
+    const to = stepsOf(size);
+    const first = begin.reduce((sum, index, axis) => sum + index * from[axis]!, 0);
+    move(backend, out, 0, x, first, (axis) => [size[axis]!, to[axis]!, from[axis]!], size.length);
+    return out;
+  },
+};
+
+/** `Transpose` by blocks that stay in the cache. */
+export const transposeKernel: NativeKernel = {
+  name: "Transpose",
+  run(backend, { x }: { x: TensorInfo }, { perm }: { perm: number[] }) {
+    if (!hasWords(x)) return undefined;
+    const shape = perm.map((axis) => x.shape[axis]!);
+    const out = outputLike(backend, x, shape);
+    const from = stepsOf(x.shape);
+    const to = stepsOf(shape);
+    move(backend, out, 0, x, 0, (axis) => [shape[axis]!, to[axis]!, from[perm[axis]!]!], shape.length);
+    return out;
+  },
+};
+
+/** `Tile` */
+export const tileKernel: NativeKernel = {
+  name: "Tile",
+  run(backend, { x }: { x: TensorInfo }, { reps }: { reps: number[] }) {
+    if (!hasWords(x)) return undefined;
+    const shape = x.shape.map((size, axis) => size * reps[axis]!);
+    const out = outputLike(backend, x, shape);
+    const from = stepsOf(x.shape);
+    const to = stepsOf(shape);
+    const axisOf = (i: number): [number, number, number] => {
+      const axis = i >> 1;
+      const isRepeat = i % 2 === 0;
+      return isRepeat ? [reps[axis]!, to[axis]! * x.shape[axis]!, 0] : [x.shape[axis]!, to[axis]!, from[axis]!];
+    };
+    move(backend, out, 0, x, 0, axisOf, 2 * shape.length);
+    return out;
+  },
+};
+
+/** `Concat`: each tensor's part of a row, in all rows. */
+export const concatKernel: NativeKernel = {
+  name: "Concat",
+  run(backend, inputs, { axis }: { axis: number }) {
+    const parts = Object.values(inputs);
+    const [first] = parts;
+    if (!first || !areAlike(parts, first)) return undefined;
+    const along = util.parseAxisParam(axis, first.shape)[0]!;
+    backend_util.assertParamsConsistent(
+      parts.map((part) => part.shape),
+      along,
+    );
+    const shape = [...first.shape];
+    shape[along] = parts.reduce((sum, part) => sum + part.shape[along]!, 0);
+    return joined(backend, parts, shape, along);
+  },
+};
+
+/** `Pack`, the same along a new axis. */
+export const packKernel: NativeKernel = {
+  name: "Pack",
+  run(backend, inputs, { axis }: { axis: number }) {
+    const parts = Object.values(inputs);
+    const [first] = parts;
+    if (!first || !areAlike(parts, first) || parts.some(({ shape }) => !util.arraysEqual(shape, first.shape)))
+      return undefined;
+    const along = axis < 0 ? axis + first.shape.length + 1 : axis;
+    const shape = [...first.shape.slice(0, along), parts.length, ...first.shape.slice(along)];
+    return joined(backend, parts, shape, along);
+  },
+};
+
+function areAlike(parts: readonly TensorInfo[], first: TensorInfo): boolean {
+  return hasWords(first) && parts.every(({ dtype }) => dtype === first.dtype);
+}
+
+/** A tensor of that shape, of tensors whose rows from that axis on lie one behind the other in its rows. */
+function joined(backend: NativeBackend, parts: readonly TensorInfo[], shape: number[], axis: number): TensorInfo {
+  const out = outputLike(backend, parts[0]!, shape);
+  const rows = util.sizeFromShape(shape.slice(0, axis));
+  const outWidth = util.sizeFromShape(shape.slice(axis));
+  let offset = 0;
+  for (const part of parts) {
+    const width = rows === 0 ? 0 : util.sizeFromShape(part.shape) / rows;
+    move(backend, out, offset, part, 0, (i) => (i === 0 ? [rows, outWidth, width] : [width, 1, 1]), 2);
+    offset += width;
+  }
+  return out;
+}
+
+/** How far apart neighbours along each axis lie. */
+function stepsOf(shape: readonly number[]): number[] {
+  const steps = new Array<number>(shape.length);
+  for (let axis = shape.length - 1, step = 1; axis >= 0; axis--) {
+    steps[axis] = step;
+    step *= shape[axis]!;
+  }
+  return steps;
+}
+
+/** Copies along axes, of which each says its size and the steps in `out` and in `x`. */
+function move(
+  backend: NativeBackend,
+  out: TensorInfo,
+  outOffset: number,
+  x: TensorInfo,
+  xOffset: number,
+  axisOf: (axis: number) => [size: number, outStep: number, xStep: number],
+  rank: number,
+): void {
+  const axes = new Float64Array(3 * rank);
+  for (let axis = 0; axis < rank; axis++) axes.set(axisOf(axis), 3 * axis);
+  addon().move(backend.words(out), outOffset, backend.words(x), xOffset, axes);
+}

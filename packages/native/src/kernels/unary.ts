@@ -1,0 +1,27 @@
+import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { addon } from "../addon.js";
+import type { NativeKernel } from "./kernel.js";
+
+/** By tfjs's names, the numbers that the addon knows them by. */
+const OPERATIONS = {
+  Exp: 0,
+  Sigmoid: 1,
+  Tanh: 2,
+  Erf: 3,
+  Neg: 4,
+  Square: 5,
+  Sqrt: 6,
+  Rsqrt: 7,
+  Relu: 8,
+} as const;
+
+/** Functions of float32 numbers. */
+export const unaryKernels: readonly NativeKernel[] = Object.entries(OPERATIONS).map(([name, operation]) => ({
+  name,
+  run(backend, { x }: { x: TensorInfo }) {
+    if (x.dtype !== "float32") return undefined;
+    const out = backend.output(x.shape);
+    addon().unary(backend.floats(out), backend.floats(x), operation);
+    return out;
+  },
+}));
