@@ -1,6 +1,8 @@
 #pragma once
 // Attention of one query, for decoding: all work is reading keys and values, once for all heads that share them.
 
+#include <string.h>
+
 #include "formats/formats.h"
 #include "kernels/attention_types.h"
 #include "kernels/exp2.h"
@@ -16,7 +18,7 @@ template <class S, class Format> class AttendOne {
   static constexpr size_t kTile = 64;
   /** Sums that are kept in registers. */
   static constexpr int kSums = S::N == 8 ? 8 : 16;
-  static constexpr int kHeads = kSums / 2;
+  static constexpr int kHeads = 4;
   static constexpr int across(int heads) { return kSums / heads < 8 ? kSums / heads : 8; }
 
   struct Tile {
@@ -102,8 +104,14 @@ template <class S, class Format> class AttendOne {
           sums[h][k] = S::fma(load_some<S, Float32>(q + h * stride + i, width - i), key, sums[h][k]);
       }
     }
-    for (int h = 0; h < H; h++)
-      for (int k = 0; k < K; k++) scores[h * kTile + k] = S::sum(sums[h][k]);
+    if constexpr (H * K % S::N == 0) {
+      float all[H * K];
+      for (int s = 0; s < H * K; s += S::N) S::store(all + s, S::sums(&sums[0][0] + s));
+      for (int h = 0; h < H; h++) memcpy(scores + h * kTile, all + h * K, K * sizeof *scores);
+    } else {
+      for (int h = 0; h < H; h++)
+        for (int k = 0; k < K; k++) scores[h * kTile + k] = S::sum(sums[h][k]);
+    }
   }
 
   /** Makes scores weights, and `seen`, the largest score and the sum of weights, those with this tile. @returns how much what was summed before weighs now */

@@ -35,6 +35,11 @@ struct Avx512 {
   static F select_less(F a, F b, F x, F y) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x); }
   static F select_nan(F x, F a, F b) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), b, a); }
   static float sum(F a) { return _mm512_reduce_add_ps(a); }
+  static F sums(const F* a) {
+    const F x = pair(four(a), four(a + 4));
+    const F y = pair(four(a + 8), four(a + 12));
+    return pair(x, y);
+  }
   static float largest(F a) { return _mm512_reduce_max_ps(a); }
 
   static F load_bfloat16(const uint16_t* p) {
@@ -66,6 +71,16 @@ struct Avx512 {
   static B load_pairs(const uint16_t* p) { return reinterpret_cast<B>(_mm512_loadu_si512(p)); }
   /** `acc[i] + a[2i]·b[2i] + a[2i+1]·b[2i+1]` */
   static F dot_pairs(F acc, B a, B b) { return _mm512_dpbf16_ps(acc, a, b); }
+
+ private:
+  /** In each quarter the sums of that quarter of four vectors. */
+  static F four(const F* a) {
+    const auto ab = _mm512_castps_pd(add(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1])));
+    const auto cd = _mm512_castps_pd(add(_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3])));
+    return add(_mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)), _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
+  }
+  /** The sums of neighbouring quarters, first those of a. */
+  static F pair(F a, F b) { return add(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd)); }
 };
 
 }  // namespace

@@ -37,6 +37,7 @@ struct Neon {
   static F select_less(F a, F b, F x, F y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
   static F select_nan(F x, F a, F b) { return vbslq_f32(vceqq_f32(x, x), b, a); }
   static float sum(F a) { return vaddvq_f32(a); }
+  static F sums(const F* a) { return vpaddq_f32(vpaddq_f32(a[0], a[1]), vpaddq_f32(a[2], a[3])); }
   static float largest(F a) { return vmaxvq_f32(a); }
 
   static F load_bfloat16(const uint16_t* p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }

@@ -53,6 +53,8 @@ struct Portable {
     for (float x : a.v) sum += x;
     return sum;
   }
+  /** Lane i is the sum of `a[i]`, of N vectors. */
+  static F sums(const F* a) { return each([&](int i) { return sum(a[i]); }); }
   static float largest(F a) {
     float largest = a.v[0];
     for (float x : a.v) largest = x > largest ? x : largest;
