@@ -29,8 +29,15 @@ template <class S> inline typename S::F exp(typename S::F x) {
   return S::select_nan(x, x, y);
 }
 
+/** 1 / (1 + e⁻ˣ), to 2 ulp; by e⁻|x|, which does not overflow. */
 template <class S> inline typename S::F sigmoid(typename S::F x) {
-  return S::div(S::set(1), S::add(S::set(1), exp<S>(S::sub(S::zero(), x))));
+  const auto one = S::set(1);
+  const auto e = exp<S>(S::min(x, S::sub(S::zero(), x)));
+  const auto sum = S::add(one, e);
+  const auto y = S::div(S::select_less(x, S::zero(), e, one), sum);
+  // What the sum has lost of e.
+  const auto lost = S::div(S::add(S::sub(one, sum), e), sum);
+  return S::sub(y, S::mul(y, lost));
 }
 
 /** To 2 ulp: a polynomial (Cephes) near 0, where 1 − 2 / (e²ˣ + 1) loses digits. */

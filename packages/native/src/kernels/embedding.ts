@@ -1,7 +1,6 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
-import { NativeError } from "../errors.js";
-import { nativeMatrix } from "../matrix.js";
+import { plainMatrix } from "../matrix.js";
 import type { NativeKernel } from "./kernel.js";
 
 /**
@@ -11,11 +10,10 @@ import type { NativeKernel } from "./kernel.js";
 export const embeddingKernel: NativeKernel = {
   name: "MixtapeEmbedding",
   run(backend, { ids, weight }: { ids: TensorInfo; weight: TensorInfo }, { transposed }: { transposed: boolean }) {
-    if (transposed)
-      throw new NativeError({ where: "embedding", expected: "a table [rows, width]", got: "a transposed one" });
-    const [rows, width] = weight.shape as [number, number];
+    const [first, second] = weight.shape as [number, number];
+    const [rows, width] = transposed ? [second, first] : [first, second];
     const out = backend.output([ids.shape[0]!, width]);
-    addon().embedding(backend.floats(out), backend.ints(ids), nativeMatrix(backend, weight), rows);
+    addon().embedding(backend.floats(out), backend.ints(ids), plainMatrix(backend, weight, transposed), rows);
     return out;
   },
 };

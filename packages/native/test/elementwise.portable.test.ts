@@ -1,0 +1,3 @@
+import { elementwiseTests } from "./support/elementwise.js";
+
+elementwiseTests("portable");
