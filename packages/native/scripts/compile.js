@@ -1,7 +1,7 @@
 // Runs a C++ compiler over sources: only what changed since the last time is compiled, and nothing is left half written.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { pid } from "node:process";
@@ -39,9 +39,12 @@ export async function compileProgram({ compiler, sources, objects, binary, linkF
 async function compile({ object, command }) {
   const partial = `${object}.${pid}`;
   const dependencies = `${object}.d`;
+  // What is edited while the compiler reads it counts as newer.
+  const begun = new Date();
   await execute([...command, "-MF", `${dependencies}.${pid}`, "-o", partial], partial);
   renameSync(`${dependencies}.${pid}`, dependencies);
   writeFileSync(`${object}.command`, command.join(" "));
+  utimesSync(partial, begun, begun);
   renameSync(partial, object);
 }
 

@@ -28,6 +28,7 @@ Napi::Value move_of(const Napi::CallbackInfo& info) {
     axes[i / 3] = axis;
   }
   if (count == 0) return info.Env().Undefined();
+  args.require(count <= out.length, "no more to move than out holds");
   args.require(y_last < out.length && x_last < x.length, "out and x that hold what the axes reach");
   move(x.data + x_first, axes, given.length / 3, out.data + y_first);
   return info.Env().Undefined();
@@ -51,6 +52,7 @@ Napi::Value gather_of(const Napi::CallbackInfo& info) {
   const size_t width = out.length / wanted;
   args.require(width * wanted == out.length, "out as a whole row for each index");
   args.require(args.product(args.product(outer, rows), width) == x.length, "x [outer, rows, width]");
+  if (width == 0) return info.Env().Undefined();
   gather(x.data, indices.data, outer, rows, indices.length, width, out.data);
   return info.Env().Undefined();
 }

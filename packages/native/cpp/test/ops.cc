@@ -149,6 +149,8 @@ constexpr Case kCases[] = {
 
 std::string of(const Case& c) { return text_of({c.rows, c.heads, c.groups, c.count, c.length, c.width, c.window}); }
 
+float scale_of(const Case& c) { return 1 / std::sqrt(static_cast<float>(c.width)); }
+
 Buffer<int32_t> random_tokens(size_t size) {
   Buffer<int32_t> tokens(size, 1);
   for (int32_t& token : tokens) token = check::random_bits()() % 4 != 0;
@@ -170,9 +172,9 @@ TEST(attention_of_numbers) {
       const uint8_t* const v = values.as();
       Buffer<float> out(q.size(), 1);
       attention({q.data(), c.rows, c.heads, c.groups, c.count,
-                 {Dtype::float32, c.rows * c.groups, c.length, c.width, c.length, 0, &k, &v}, mask, c.window, 0.3f},
+                 {Dtype::float32, c.rows * c.groups, c.length, c.width, c.length, 0, &k, &v}, mask, c.window, scale_of(c)},
                 out.data());
-      const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, 0.3f);
+      const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c));
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], 2e-5), of(c) + text_of({i}));
     }
 }
@@ -211,8 +213,8 @@ TEST(attention_of_slots) {
       const Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
       const int32_t* const mask = c.has_padding ? tokens.data() : nullptr;
       Buffer<float> out(q.size(), 1);
-      attention({q.data(), c.rows, c.heads, c.groups, c.count, slots.view(), mask, c.window, 0.3f}, out.data());
-      const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, 0.3f);
+      attention({q.data(), c.rows, c.heads, c.groups, c.count, slots.view(), mask, c.window, scale_of(c)}, out.data());
+      const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c));
       // Kernels may round the queries, or what weighs the values, to the dtype of the slots.
       const double tolerance = dtype == Dtype::float32 ? 2e-5 : 2e-2;
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], tolerance), of(c) + text_of({i}));

@@ -1,0 +1,149 @@
+/** Right arguments for every function of the addon. A function without an entry fails the test. */
+
+/**
+ * @typedef {import("./world.js").World} World
+ * @type {Readonly<Record<string, (world: World) => unknown[]>>}
+ */
+export const SIGNATURES = {
+  onError: () => [(/** @type {string} */ where) => new Error(where)],
+  info: () => [],
+  setThreads: (w) => [w.whole(1, 4)],
+  openFile: (w) => [w.path(1)],
+  mapWeight: (w) => {
+    const [dtype, rows, columns] = [w.whole(0, 2), w.size(), w.size()];
+    const files = Array.from({ length: w.whole(1, 4) }, () => w.file(rows * columns * 4));
+    return [dtype, rows, columns, files, w.doubles(files.map(() => w.whole(0, 2) * 4))];
+  },
+  copyWeight: (w) => {
+    const [dtype, rows, columns] = [w.whole(0, 2), w.size(), w.size()];
+    const bytes = rows * columns * (dtype === 0 ? 4 : 2);
+    return [dtype, rows, columns, Array.from({ length: w.whole(1, 4) }, () => w.bytes(bytes))];
+  },
+  decodeWeight: (w) => {
+    const [rows, columns, parts] = [w.size(), w.size(), w.whole(1, 3)];
+    return [w.floats(rows * columns * parts), w.weight(rows, columns, parts)];
+  },
+  release: (w) => [w.one([() => w.file(1), () => w.weight(1, 1), () => w.slots(1, 1, 1, 1)])()],
+  linear: (w) => {
+    const [tokens, rows, width] = [w.size(), w.size(), w.size()];
+    const bias = w.flag() ? w.floats(rows) : null;
+    return [w.floats(tokens * rows), w.floats(tokens * width), w.matrix(rows, width), bias, width, w.whole(0, 1)];
+  },
+  gatedMlp: (w) => {
+    const [tokens, width, inner] = [w.size(), w.size(), w.size()];
+    const matrices = [w.matrix(inner, width), w.matrix(inner, width), w.matrix(width, inner)];
+    const x = [w.floats(tokens * width), w.floats(tokens * width)];
+    return [...x, ...matrices, width, inner, w.whole(0, 4), w.whole(0, 1)];
+  },
+  experts: (w) => {
+    const [tokens, width, inner, count, choices] = [w.size(), w.size(), w.size(), w.whole(1, 5), w.whole(1, 3)];
+    const stacks = [w.matrix(inner, width, count), w.matrix(inner, width, count), w.matrix(width, inner, count)];
+    const routed = [w.indices(tokens * choices, count), w.floats(tokens * choices)];
+    const x = [w.floats(tokens * width), w.floats(tokens * width)];
+    return [...x, ...routed, ...stacks, count, width, inner, w.whole(0, 4), w.whole(0, 1)];
+  },
+  rmsNorm: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    const residual = w.flag() ? w.floats(rows * width) : null;
+    return [w.floats(rows * width), w.floats(rows * width), w.floats(width), residual, 1e-5];
+  },
+  rotary: (w) => {
+    const [tables, heads, length, half] = [w.whole(1, 2), w.whole(1, 4), w.size(), w.size()];
+    const width = 2 * half + w.whole(0, 3);
+    const size = tables * heads * length * width;
+    const table = tables * length * 2 * half;
+    return [w.floats(size), w.floats(size), w.floats(table), w.floats(table), length, width, 2 * half];
+  },
+  gate: (w) => {
+    const size = w.size();
+    return [w.floats(size), w.floats(size), w.floats(size), w.whole(0, 4)];
+  },
+  embedding: (w) => {
+    const [ids, rows, width] = [w.size(), w.size(), w.size()];
+    return [w.floats(ids * width), w.indices(ids, rows), w.matrix(rows, width), rows];
+  },
+  chooseExperts: (w) => {
+    const [tokens, experts] = [w.size(), w.size()];
+    const k = w.whole(1, experts);
+    const out = [w.indices(tokens * k, 9), w.floats(tokens * k)];
+    const bias = w.flag() ? w.floats(experts) : null;
+    return [...out, w.floats(tokens * experts), bias, experts, k, w.flag(), w.flag(), 2.5];
+  },
+  topKIndices: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    const k = w.whole(1, width);
+    return [w.indices(rows * k, 9), w.floats(rows * width), width, k];
+  },
+  takeAlong: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    const k = w.whole(1, width);
+    return [w.floats(rows * k), w.floats(rows * width), w.indices(rows * k, width), width, k];
+  },
+  binary: (w) => {
+    const [m, n] = [w.size(), w.size()];
+    if (w.flag()) return [w.floats(m * n), w.floats(m * n), w.floats(n), w.whole(0, 3)];
+    return [w.floats(m * n), w.floats(m), w.floats(n), w.whole(0, 3), w.doubles([m, 1, 0, n, 0, 1])];
+  },
+  unary: (w) => {
+    const size = w.size();
+    return [w.floats(size), w.floats(size), w.whole(0, 8)];
+  },
+  sumRows: (w) => {
+    const rows = w.size();
+    return [w.floats(rows), w.floats(rows * w.size()), w.size()];
+  },
+  largestOfRows: (w) => {
+    const rows = w.size();
+    return [w.floats(rows), w.floats(rows * w.size())];
+  },
+  sumColumns: (w) => {
+    const [outer, n, inner] = [w.size(), w.size(), w.size()];
+    return [w.floats(outer * inner), w.floats(outer * n * inner), inner];
+  },
+  softmax: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    return [w.floats(rows * width), w.floats(rows * width), width];
+  },
+  move: (w) => {
+    const [m, n, before, after] = [w.size(), w.size(), w.whole(0, 3), w.whole(0, 3)];
+    const axes = w.doubles(w.flag() ? [m, n, n, n, 1, 1] : [n, m, 1, m, 1, n]);
+    return [w.floats(before + m * n), before, w.floats(after + m * n), after, axes];
+  },
+  gather: (w) => {
+    const [outer, rows, width, indices] = [w.size(), w.size(), w.size(), w.size()];
+    return [w.floats(outer * indices * width), w.floats(outer * rows * width), w.indices(indices, rows), outer, rows];
+  },
+  segmentSum: (w) => {
+    const [ids, width, segments] = [w.size(), w.size(), w.size()];
+    return [w.floats(segments * width), w.floats(ids * width), w.indices(ids, segments), width];
+  },
+  createSlots: (w) => [w.whole(0, 1)],
+  appendSlots: (w) => {
+    const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];
+    const size = rows * heads * count * width;
+    return [w.slots(rows, heads, length, width), w.floats(size), w.floats(size), rows, heads, count, width];
+  },
+  dropFirstSlots: (w) => {
+    const length = w.whole(0, 600);
+    return [w.slots(1, 2, length, 3), w.whole(0, length)];
+  },
+  cropSlots: (w) => [w.slots(2, 1, w.whole(0, 600), 3), w.whole(0, 600)],
+  reorderSlots: (w) => {
+    const rows = w.whole(1, 3);
+    return [w.slots(rows, 1, w.whole(1, 300), 3), w.indices(w.size(), rows)];
+  },
+  readSlots: (w) => {
+    const [rows, heads, length, width] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 300), w.size()];
+    return [w.floats(rows * heads * length * width), w.slots(rows, heads, length, width), w.flag()];
+  },
+  attention: (w) => {
+    const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 300]), w.size()];
+    const [heads, queries] = [groups * w.whole(1, 4), w.whole(1, length)];
+    const [size, all] = [rows * heads * queries * width, rows * groups * length * width];
+    const stored = w.flag() ? [w.slots(rows, groups, length, width), null] : [w.floats(all), w.floats(all)];
+    const tokens = w.flag() ? w.indices(rows * length, 2) : null;
+    const shape = w.indices(6, 1);
+    shape.set([rows, heads, groups, queries, length, width]);
+    return [w.floats(size), w.floats(size), ...stored, tokens, shape, w.flag() ? w.whole(1, length) : null, 0.5];
+  },
+};
