@@ -39,8 +39,8 @@ export interface HostKernel {
 /** The tfjs backends whose tensors lie in memory that JavaScript reads. */
 export type HostBackend = "cpu" | "wasm";
 
-/** The part of tfjs's cpu backend that is needed here. */
-interface CpuBackend extends KernelBackend {
+/** The part of tfjs's cpu backend that kernels here need. */
+export interface CpuBackend extends KernelBackend {
   makeTensorInfo(shape: number[], dtype: string, values: TypedArray): TensorInfo;
   readonly data: { get(dataId: object): { values: TypedArray } };
 }

@@ -1,6 +1,5 @@
 import {
   getKernel,
-  type KernelBackend,
   type KernelFunc,
   registerKernel,
   slice_util,
@@ -9,12 +8,7 @@ import {
   unregisterKernel,
   util,
 } from "@tensorflow/tfjs-core";
-
-/** The part of tfjs's cpu backend that is needed here. */
-interface CpuBackend extends KernelBackend {
-  makeTensorInfo(shape: number[], dtype: string, values: TypedArray): TensorInfo;
-  readonly data: { get(dataId: object): { values: TypedArray } };
-}
+import type { CpuBackend } from "./host.js";
 
 const replaced = new WeakSet<KernelFunc>();
 

@@ -14,6 +14,11 @@ const require = createRequire(import.meta.url);
 const LOADERS: Record<string, () => Promise<unknown>> = {
   cpu: () => import("@tensorflow/tfjs-backend-cpu"),
   wasm: () => import("@tensorflow/tfjs-backend-wasm"),
+  native: async () => {
+    // By its place: the package depends on this one. It is built when all are.
+    const { registerNative } = await import(new URL("../../../native/dist/index.js", import.meta.url).href);
+    registerNative();
+  },
   tensorflow: async () => {
     const util = require("node:util") as Record<string, unknown>;
     util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
