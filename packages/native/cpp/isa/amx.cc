@@ -1,6 +1,7 @@
 // Compiled for AMX with BF16, and for all that avx512.cc is: its kernels serve where tiles do not.
 #include "isa/tables.h"
 #include "kernels/amx_product.h"
+#include "kernels/attention_tiles.h"
 #include "kernels/table_of.h"
 #include "simd/avx512.h"
 
@@ -19,6 +20,7 @@ constexpr Kernels table() {
   Kernels table = table_of<Avx512>();
   table.name = "amx";
   table.product = product;
+  table.attention.many = attend_many_on_tiles<Avx512>;
   return table;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernels/table.h"
+#include "simd/avx512.h"
 
 namespace mixtape {
 namespace {
@@ -50,7 +51,7 @@ struct AmxProduct {
           const __m512 b = _mm512_maskz_loadu_ps(high, token[i] + k + 16);
           pairs[i] = reinterpret_cast<__m512>(_mm512_cvtne2ps_pbh(b, a));
         }
-        transpose(pairs);
+        Avx512::transpose(pairs);
         for (size_t i = 0; i < kSide; i++) _mm512_storeu_ps(group + step * kTile + i * 64, pairs[i]);
       }
     }
@@ -165,7 +166,7 @@ struct AmxProduct {
         const float* const sum = sums + (t / kSide * 2 + n / kSide) * 256;
         __m512 lines[kSide];
         for (size_t i = 0; i < kSide; i++) lines[i] = _mm512_load_ps(sum + i * kSide);
-        transpose(lines);
+        Avx512::transpose(lines);
         const __mmask16 mask = rows - n >= kSide ? 0xffff : static_cast<__mmask16>((1u << (rows - n)) - 1);
         const size_t count = tokens - t < kSide ? tokens - t : kSide;
         for (size_t i = 0; i < count; i++) {
@@ -174,34 +175,6 @@ struct AmxProduct {
           _mm512_mask_storeu_ps(out, mask, line);
         }
       }
-    }
-  }
-
-  static void transpose(__m512 (&rows)[16]) {
-    __m512 a[16];
-    for (int i = 0; i < 16; i += 2) {
-      a[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
-      a[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
-    }
-    __m512 b[16];
-    for (int i = 0; i < 16; i += 4) {
-      for (int half = 0; half < 2; half++) {
-        const __m512d low = _mm512_castps_pd(a[i + half]);
-        const __m512d high = _mm512_castps_pd(a[i + half + 2]);
-        b[i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-        b[i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-      }
-    }
-    // Now b[4i + j] holds column 4q + j of rows 4i … 4i + 3 in quarter q.
-    for (int j = 0; j < 4; j++) {
-      const __m512 low = _mm512_shuffle_f32x4(b[j], b[4 + j], 0x88);
-      const __m512 low_odd = _mm512_shuffle_f32x4(b[j], b[4 + j], 0xdd);
-      const __m512 high = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0x88);
-      const __m512 high_odd = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0xdd);
-      rows[j] = _mm512_shuffle_f32x4(low, high, 0x88);
-      rows[8 + j] = _mm512_shuffle_f32x4(low, high, 0xdd);
-      rows[4 + j] = _mm512_shuffle_f32x4(low_odd, high_odd, 0x88);
-      rows[12 + j] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xdd);
     }
   }
 

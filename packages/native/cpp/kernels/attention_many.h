@@ -39,7 +39,7 @@ template <class S, class U> class AttendMany {
   };
 
   static size_t panel_bytes(size_t width) {
-    return (U::units(width) * sizeof(Unit) + (width + 2) * sizeof(float)) * kPanel;
+    return (U::units(width) * sizeof(Unit) + (U::sums(width) + 2) * sizeof(float)) * kPanel;
   }
 
  public:
@@ -57,7 +57,8 @@ template <class S, class U> class AttendMany {
     const KeyValues& slots = *all.slots;
     const Buffers buffers = divide(scratch, slots.width);
     const size_t panels = panels_of(share.to - share.from);
-    for (size_t p = 0; p < panels; p++) start(all, share, panel_at(buffers, share, slots.width, p));
+    for (size_t p = 0; p < panels; p++) start(all, panel_at(buffers, share, slots.width, p));
+    [[maybe_unused]] const typename U::Session session;
     for (size_t slot = share.first_slot; slot < share.last_slot;) {
       const size_t most = share.last_slot - slot;
       const size_t count = most < kTile ? most : kTile;
@@ -82,7 +83,7 @@ template <class S, class U> class AttendMany {
     Panel panel;
     panel.queries = reinterpret_cast<Unit*>(buffers.of_panels + p * panel_bytes(width));
     panel.sums = reinterpret_cast<float*>(panel.queries + U::units(width) * kPanel);
-    panel.largest = panel.sums + width * kPanel;
+    panel.largest = panel.sums + U::sums(width) * kPanel;
     panel.total = panel.largest + kPanel;
     panel.from = share.from + p * kPanel;
     panel.count = share.to - panel.from < kPanel ? share.to - panel.from : kPanel;
@@ -96,21 +97,25 @@ template <class S, class U> class AttendMany {
   /** The slot in which a query lies. */
   static size_t slot_of(const Queries& all, size_t row) { return all.slots->length - all.count + row / all.heads; }
 
-  static void start(const Queries& all, const QueryShare&, const Panel& panel) {
+  static void start(const Queries& all, const Panel& panel) {
     const size_t width = all.slots->width;
-    const float factor = all.scale * kLog2E;
-    float rows[U::kNumbers * kPanel];
-    const float* from[kPanel];
-    // Lanes without a query repeat the last one; nobody reads them.
-    for (size_t n = 0; n < kPanel; n++) from[n] = query(all, panel.from + (n < panel.count ? n : panel.count - 1));
-    for (size_t unit = 0; unit < U::units(width); unit++) {
-      for (size_t k = 0; k < U::kNumbers; k++) {
-        const size_t i = unit * U::kNumbers + k;
-        for (size_t n = 0; n < kPanel; n++) rows[k * kPanel + n] = i < width ? from[n][i] * factor : 0;
+    const F factor = S::set(all.scale * kLog2E);
+    const size_t numbers = U::units(width) * U::kNumbers;
+    for (size_t n = 0; n < kPanel; n += S::N)
+      for (size_t i = 0; i < numbers; i += S::N) {
+        F rows[S::N];
+        for (size_t lane = 0; lane < S::N; lane++) {
+          // Lanes without a query repeat the last one; nobody reads them.
+          const size_t row = n + lane < panel.count ? n + lane : panel.count - 1;
+          const size_t left = i < width ? width - i : 0;
+          const float* const from = query(all, panel.from + row) + i;
+          rows[lane] = S::mul(left >= S::N ? S::load(from) : load_some<S, Float32>(from, left), factor);
+        }
+        S::transpose(rows);
+        for (size_t k = 0; k < S::N && i + k < numbers; k += U::kNumbers)
+          U::put_queries(panel.queries + (i + k) / U::kNumbers * kPanel + n, rows + k);
       }
-      U::put_queries(panel.queries + unit * kPanel, rows);
-    }
-    for (size_t i = 0; i < width * kPanel; i++) panel.sums[i] = 0;
+    for (size_t i = 0; i < U::sums(width) * kPanel; i++) panel.sums[i] = 0;
     for (size_t n = 0; n < kPanel; n++) {
       panel.largest[n] = -__builtin_inff();
       panel.total[n] = 0;
@@ -126,7 +131,8 @@ template <class S, class U> class AttendMany {
 
   static void one_tile(const Queries& all, const QueryShare& share, const Buffers& buffers, size_t slot, size_t count) {
     const size_t width = all.slots->width;
-    const bool is_finite = U::pack(*all.slots, all.lane, slot, count, buffers.keys, buffers.values);
+    const Unit* const keys = U::pack(*all.slots, all.lane, slot, count, buffers.keys, buffers.values);
+    const TileValues values = {*all.slots, all.lane, slot, count};
     const size_t panels = panels_of(share.to - share.from);
     for (size_t p = 0; p < panels; p++) {
       const Panel panel = panel_at(buffers, share, width, p);
@@ -137,17 +143,17 @@ template <class S, class U> class AttendMany {
       if (last < slot || reach >= slot + count) continue;
       const size_t from = reach > slot ? (reach - slot) / U::kAlign * U::kAlign : 0;
       const size_t to = last + 1 - slot < count ? last + 1 - slot : count;
-      U::scores(buffers.keys, panel.queries, from, to, width, buffers.scores);
+      U::scores(keys, panel.queries, from, to, width, buffers.scores);
       const bool is_whole = first + 1 >= slot + to && last < slot + from + all.window;
       if (!is_whole) hide(all, panel, slot, from, to, buffers.scores);
       if (all.tokens) hide_padding(all.tokens + slot, from, to, buffers.scores);
       F faded[kVectors];
       softmax(panel, from, to, buffers.scores, buffers.weights, faded);
       // Whole, and no slot behind that is paired with what is seen.
-      if (is_finite || (is_whole && to == count && !all.tokens))
+      if ((is_whole && to == count && !all.tokens) || values.are_finite())
         U::mix(buffers.values, buffers.scores, buffers.weights, from, to, width, faded, panel.sums);
       else
-        mix_seen(*all.slots, all.lane, slot, buffers.scores, from, to, faded, panel.sums);
+        mix_seen(values, buffers.scores, from, to, faded, panel.sums);
     }
   }
 
@@ -189,33 +195,48 @@ template <class S, class U> class AttendMany {
     for (int c = 0; c < kVectors; c++) {
       float* const column = scores + c * S::N;
       const F before = S::load(panel.largest + c * S::N);
-      F largest = before;
-      // A score that is not a number comes first: the largest is that of the numbers.
-      for (size_t key = from; key < to; key++) largest = S::max(S::load(column + key * kPanel), largest);
+      const F largest = largest_of(column, from, to, before);
       const F reference = reference_of<S>(largest);
-      F total = S::zero();
-      for (size_t key = from; key < to; key++) {
-        const F weight = exp2<S, U::kFine>(S::sub(S::load(column + key * kPanel), reference));
-        total = S::add(total, weight);
-        S::store(column + key * kPanel, weight);
+      F totals[2] = {S::zero(), S::zero()};
+      size_t key = from;
+      for (; key < to; key += 2) {
+        F weight[2] = {S::zero(), S::zero()};
+        for (size_t k = 0; k < 2 && key + k < to; k++) {
+          float* const score = column + (key + k) * kPanel;
+          weight[k] = exp2<S, U::kFine>(S::sub(S::load(score), reference));
+          totals[k] = S::add(totals[k], weight[k]);
+          S::store(score, weight[k]);
+        }
+        U::put_weights(weights, key, c * S::N, weight);
       }
       faded[c] = exp2<S>(S::sub(before, reference));
       S::store(panel.largest + c * S::N, largest);
+      const F total = S::add(totals[0], totals[1]);
       S::store(panel.total + c * S::N, S::fma(S::load(panel.total + c * S::N), faded[c], total));
     }
-    U::put_weights(scores, from, to, weights);
+    U::end_weights(weights, to);
+  }
+
+  static F largest_of(const float* column, size_t from, size_t to, F before) {
+    // Several at a time, since each waits for the one before. A score that is not a number comes first: the largest is that of
+    // the numbers.
+    F largest[4] = {before, before, before, before};
+    size_t key = from;
+    for (; key + 4 <= to; key += 4)
+      for (size_t k = 0; k < 4; k++) largest[k] = S::max(S::load(column + (key + k) * kPanel), largest[k]);
+    for (; key < to; key++) largest[0] = S::max(S::load(column + key * kPanel), largest[0]);
+    return S::max(S::max(largest[0], largest[1]), S::max(largest[2], largest[3]));
   }
 
   /** As `mix`, but what a query does not see is left out rather than multiplied by 0: it may be no number. */
-  static void mix_seen(const KeyValues& slots, size_t lane, size_t slot, const float* weights, size_t from, size_t to,
-                       const F* faded, float* sums) {
+  static void mix_seen(const TileValues& values, const float* weights, size_t from, size_t to, const F* faded, float* sums) {
     for (int c = 0; c < kVectors; c++)
-      for (size_t i = 0; i < slots.width; i++) {
+      for (size_t i = 0; i < values.slots.width; i++) {
         float* const sum = sums + i * kPanel + c * S::N;
         F here = S::mul(S::load(sum), faded[c]);
         for (size_t key = from; key < to; key++) {
           const F weight = S::load(weights + key * kPanel + c * S::N);
-          const F value = S::set(value_at(slots, lane, slot + key, i));
+          const F value = S::set(values.at(key, i));
           here = S::select_less(S::zero(), weight, S::fma(value, weight, here), here);
         }
         S::store(sum, here);
@@ -224,18 +245,29 @@ template <class S, class U> class AttendMany {
 
   static void finish(const Queries& all, const QueryShare& share, const Panel& panel) {
     const size_t width = all.slots->width;
-    for (size_t n = 0; n < panel.count; n++) {
-      const size_t row = panel.from + n;
-      if (share.states) {
-        float* const state = share.states + row * state_size(width);
-        for (size_t i = 0; i < width; i++) state[i] = panel.sums[i * kPanel + n];
-        state[width] = panel.largest[n];
-        state[width + 1] = panel.total[n];
-      } else {
-        float* const out = share.out + row / all.heads * share.stride + row % all.heads * width;
-        const float share_of_one = 1 / panel.total[n];
-        for (size_t i = 0; i < width; i++) out[i] = panel.sums[i * kPanel + n] * share_of_one;
+    for (size_t n = 0; n < panel.count; n += S::N)
+      for (size_t i = 0; i < width; i += S::N) {
+        const size_t count = width - i < S::N ? width - i : S::N;
+        F columns[S::N];
+        for (size_t k = 0; k < S::N; k++) columns[k] = S::load(panel.sums + (i + (k < count ? k : 0)) * kPanel + n);
+        S::transpose(columns);
+        for (size_t lane = 0; lane < S::N && n + lane < panel.count; lane++) {
+          const size_t row = panel.from + n + lane;
+          float* const out = share.states ? share.states + row * state_size(width)
+                                          : share.out + row / all.heads * share.stride + row % all.heads * width;
+          const F sums = share.states ? columns[lane] : S::mul(columns[lane], S::set(1 / panel.total[n + lane]));
+          if (count == S::N) {
+            S::store(out + i, sums);
+          } else {
+            store_some<S>(out + i, sums, count);
+          }
+        }
       }
+    if (!share.states) return;
+    for (size_t n = 0; n < panel.count; n++) {
+      float* const state = share.states + (panel.from + n) * state_size(width);
+      state[width] = panel.largest[n];
+      state[width + 1] = panel.total[n];
     }
   }
 };

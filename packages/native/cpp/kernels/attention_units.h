@@ -6,6 +6,7 @@
 
 #include "formats/formats.h"
 #include "kernels/attention_types.h"
+#include "kernels/decode.h"
 
 namespace mixtape {
 namespace {
@@ -26,18 +27,47 @@ inline Run run_of(const KeyValues& slots, size_t lane, size_t slot, size_t most)
   return {slots.keys[place / slots.block] + offset, slots.values[place / slots.block] + offset, left < most ? left : most};
 }
 
-inline float value_at(const KeyValues& slots, size_t lane, size_t slot, size_t i) {
-  const uint8_t* const values = run_of(slots, lane, slot, 1).values;
-  uint32_t bits = 0;
-  if (slots.dtype == Dtype::float32) {
-    memcpy(&bits, values + i * sizeof bits, sizeof bits);
-  } else {
-    memcpy(reinterpret_cast<uint8_t*>(&bits) + 2, values + i * 2, 2);
+/** The values of a tile of slots, one by one. */
+struct TileValues {
+  const KeyValues& slots;
+  size_t lane;
+  size_t slot;
+  size_t count;
+
+  float at(size_t key, size_t i) const {
+    const uint8_t* const values = run_of(slots, lane, slot + key, 1).values;
+    uint32_t bits = 0;
+    if (slots.dtype == Dtype::float32) {
+      memcpy(&bits, values + i * sizeof bits, sizeof bits);
+    } else {
+      memcpy(reinterpret_cast<uint8_t*>(&bits) + 2, values + i * 2, 2);
+    }
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
   }
-  float value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
+
+  bool are_finite() const {
+    for (size_t done = 0; done < count;) {
+      const Run run = run_of(slots, lane, slot + done, count - done);
+      const bool finite = slots.dtype == Dtype::float32
+                              ? have_no<uint32_t, 0x7f800000>(run.values, run.count * slots.width)
+                              : have_no<uint16_t, 0x7f80>(run.values, run.count * slots.width);
+      if (!finite) return false;
+      done += run.count;
+    }
+    return true;
+  }
+
+ private:
+  /** Whether in no number all bits of the exponent are set. */
+  template <class Bits, Bits exponent> static bool have_no(const uint8_t* x, size_t count) {
+    const auto* const bits = reinterpret_cast<const Bits*>(x);
+    Bits found = 0;
+    for (size_t i = 0; i < count; i++) found |= (bits[i] & exponent) == exponent;
+    return found == 0;
+  }
+};
 
 /**
  * `out[r] += Σ_s a[r · row + s · step] · b[s]`, each b[s] and out[r] a panel of C vectors; `out` counts `faded` times, not at
@@ -94,53 +124,38 @@ template <class S, class Format, int C> struct FloatUnits {
   static Vector spread(Unit x) { return S::set(x); }
   static F multiply(F sum, Vector a, Vector b) { return S::fma(a, b, sum); }
 
+  /** What must be set up on a thread while it multiplies. */
+  struct Session {};
+
   static size_t units(size_t width) { return width; }
+  static size_t sums(size_t width) { return width; }
   static size_t keys_units(size_t width) { return kTile * width; }
   static size_t values_units(size_t width) { return kTile * width; }
   static constexpr size_t kWeightsUnits = 0;
 
-  static void put_queries(Unit* queries, const float* row) { memcpy(queries, row, kPanel * sizeof *row); }
+  static void put_queries(Unit* queries, const F* row) { S::store(queries, *row); }
 
-  /** @returns whether all values are finite */
-  static bool pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
-    float differences = 0;
+  /** @returns the keys */
+  static const Unit* pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
     for (size_t done = 0; done < count;) {
       const Run run = run_of(slots, lane, slot + done, count - done);
-      convert(run.keys, run.count * slots.width, keys + done * slots.width);
-      differences += convert(run.values, run.count * slots.width, values + done * slots.width);
+      decode_format<S, Format>(run.keys, run.count * slots.width, keys + done * slots.width);
+      decode_format<S, Format>(run.values, run.count * slots.width, values + done * slots.width);
       done += run.count;
     }
-    return differences == 0;
+    return keys;
   }
 
   static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
     Products::run(keys + from * width, to - from, width, 1, queries, width, nullptr, scores + from * kPanel);
   }
 
-  static void put_weights(const float*, size_t, size_t, Unit*) {}
+  static void put_weights(Unit*, size_t, size_t, const F*) {}
+  static void end_weights(Unit*, size_t) {}
 
   static void mix(const Unit* values, const float* weights, const Unit*, size_t from, size_t to, size_t width, const F* faded,
                   float* sums) {
     Products::run(values + from * width, width, 1, width, weights + from * kPanel, to - from, faded, sums);
-  }
-
- private:
-  /** @returns the sum of x − x: 0 where all are finite */
-  static float convert(const uint8_t* x, size_t count, float* y) {
-    F differences = S::zero();
-    const auto* const from = reinterpret_cast<const typename Format::Element*>(x);
-    size_t i = 0;
-    for (; i + S::N <= count; i += S::N) {
-      const F v = Format::template load<S>(from + i);
-      differences = S::add(differences, S::sub(v, v));
-      S::store(y + i, v);
-    }
-    if (i < count) {
-      const F v = load_some<S, Format>(from + i, count - i);
-      differences = S::add(differences, S::sub(v, v));
-      store_some<S>(y + i, v, count - i);
-    }
-    return S::sum(differences);
   }
 };
 
@@ -162,17 +177,19 @@ template <class S, int C> struct PairUnits {
   static Vector spread(Unit x) { return S::spread_pair(x); }
   static F multiply(F sum, Vector a, Vector b) { return S::dot_pairs(sum, a, b); }
 
+  struct Session {};
+
   static size_t units(size_t width) { return (width + 1) / 2; }
+  static size_t sums(size_t width) { return width; }
   static size_t keys_units(size_t width) { return kTile * units(width); }
   /** And as they lie in their slots, before they are paired. */
   static size_t values_units(size_t width) { return kTile / 2 * width + kTile * units(width); }
 
-  static void put_queries(Unit* queries, const float* rows) {
-    for (size_t n = 0; n < kPanel; n += S::N)
-      S::store_pairs(reinterpret_cast<uint16_t*>(queries + n), S::load(rows + n), S::load(rows + kPanel + n));
+  static void put_queries(Unit* queries, const F* rows) {
+    S::store_pairs(reinterpret_cast<uint16_t*>(queries), rows[0], rows[1]);
   }
 
-  static bool pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
+  static const Unit* pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
     const size_t width = slots.width;
     uint16_t* const unpaired = reinterpret_cast<uint16_t*>(values + kTile / 2 * width);
     for (size_t done = 0; done < count;) {
@@ -188,7 +205,7 @@ template <class S, int C> struct PairUnits {
       Unit* const out = values + pair * width;
       for (size_t i = 0; i < width; i++) out[i] = even[i] | static_cast<Unit>(odd[i]) << 16;
     }
-    return are_finite(unpaired, count * width);
+    return keys;
   }
 
   static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
@@ -196,14 +213,10 @@ template <class S, int C> struct PairUnits {
     Products::run(keys + from * wide, to - from, wide, 1, queries, wide, nullptr, scores + from * kPanel);
   }
 
-  static void put_weights(const float* scores, size_t from, size_t to, Unit* weights) {
-    for (size_t key = from; key < to; key += 2)
-      for (size_t n = 0; n < kPanel; n += S::N) {
-        const float* const even = scores + key * kPanel + n;
-        const F odd = key + 1 < to ? S::load(even + kPanel) : S::zero();
-        S::store_pairs(reinterpret_cast<uint16_t*>(weights + key / 2 * kPanel + n), S::load(even), odd);
-      }
+  static void put_weights(Unit* weights, size_t key, size_t n, const F* weight) {
+    S::store_pairs(reinterpret_cast<uint16_t*>(weights + key / 2 * kPanel + n), weight[0], weight[1]);
   }
+  static void end_weights(Unit*, size_t) {}
 
   static void mix(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* faded,
                   float* sums) {
@@ -222,12 +235,6 @@ template <class S, int C> struct PairUnits {
       memcpy(out + row * wide, rows + row * width * sizeof *out, width * sizeof *out);
       out[row * wide + width] = 0;
     }
-  }
-
-  static bool are_finite(const uint16_t* x, size_t count) {
-    uint16_t found = 0;
-    for (size_t i = 0; i < count; i++) found |= (x[i] & 0x7f80) == 0x7f80;
-    return found == 0;
   }
 };
 

@@ -18,8 +18,8 @@ constexpr size_t kLeastSlots = 128;
 constexpr size_t kSlotsTogether = 64;
 /** Shares per thread, so that threads end together. */
 constexpr size_t kSharesPerThread = 8;
-/** Panels of queries that use a tile of slots while it is in the cache. */
-constexpr size_t kMostPanels = 4;
+/** Queries, heads counted, that use a tile of slots while it is in the cache. */
+constexpr size_t kMostQueries = 512;
 
 size_t rounded_up(size_t count, size_t step) { return (count + step - 1) / step * step; }
 
@@ -78,7 +78,7 @@ struct Cut {
       : numbers(given.heads / given.groups * given.count), queries(numbers, kernel.panel), parts(1) {
     const size_t lanes = given.slots.lanes;
     const size_t wanted = kSharesPerThread * static_cast<size_t>(Pool::shared().size());
-    const size_t panels = std::clamp<size_t>(queries.count * lanes / wanted, 1, kMostPanels);
+    const size_t panels = std::clamp<size_t>(queries.count * lanes / wanted, 1, kMostQueries / kernel.panel);
     queries = Shares(numbers, panels * kernel.panel);
     const size_t longest = std::min(given.slots.length, given.window + given.count);
     if (queries.count * lanes < wanted)

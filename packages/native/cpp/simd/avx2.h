@@ -46,6 +46,23 @@ struct Avx2 {
     const F high = _mm256_hadd_ps(_mm256_hadd_ps(a[4], a[5]), _mm256_hadd_ps(a[6], a[7]));
     return add(_mm256_permute2f128_ps(low, high, 0x20), _mm256_permute2f128_ps(low, high, 0x31));
   }
+  static void transpose(F* rows) {
+    F a[8];
+    for (int i = 0; i < 8; i += 4) {
+      const auto low = _mm256_castps_pd(_mm256_unpacklo_ps(rows[i], rows[i + 1]));
+      const auto high = _mm256_castps_pd(_mm256_unpackhi_ps(rows[i], rows[i + 1]));
+      const auto next_low = _mm256_castps_pd(_mm256_unpacklo_ps(rows[i + 2], rows[i + 3]));
+      const auto next_high = _mm256_castps_pd(_mm256_unpackhi_ps(rows[i + 2], rows[i + 3]));
+      a[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, next_low));
+      a[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, next_low));
+      a[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high, next_high));
+      a[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high, next_high));
+    }
+    for (int i = 0; i < 4; i++) {
+      rows[i] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x20);
+      rows[i + 4] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
+    }
+  }
   static float largest(F a) {
     __m128 half = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     half = _mm_max_ps(half, _mm_movehl_ps(half, half));

@@ -40,6 +40,33 @@ struct Avx512 {
     const F y = pair(four(a + 8), four(a + 12));
     return pair(x, y);
   }
+  static void transpose(F* rows) {
+    __m512 a[16];
+    for (int i = 0; i < 16; i += 2) {
+      a[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+      a[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+    __m512 b[16];
+    for (int i = 0; i < 16; i += 4) {
+      for (int half = 0; half < 2; half++) {
+        const __m512d low = _mm512_castps_pd(a[i + half]);
+        const __m512d high = _mm512_castps_pd(a[i + half + 2]);
+        b[i + 2 * half] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+        b[i + 2 * half + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+      }
+    }
+    // Now b[4i + j] holds column 4q + j of rows 4i … 4i + 3 in quarter q.
+    for (int j = 0; j < 4; j++) {
+      const __m512 low = _mm512_shuffle_f32x4(b[j], b[4 + j], 0x88);
+      const __m512 low_odd = _mm512_shuffle_f32x4(b[j], b[4 + j], 0xdd);
+      const __m512 high = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0x88);
+      const __m512 high_odd = _mm512_shuffle_f32x4(b[8 + j], b[12 + j], 0xdd);
+      rows[j] = _mm512_shuffle_f32x4(low, high, 0x88);
+      rows[8 + j] = _mm512_shuffle_f32x4(low, high, 0xdd);
+      rows[4 + j] = _mm512_shuffle_f32x4(low_odd, high_odd, 0x88);
+      rows[12 + j] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xdd);
+    }
+  }
   static float largest(F a) { return _mm512_reduce_max_ps(a); }
 
   static F load_bfloat16(const uint16_t* p) {

@@ -38,6 +38,14 @@ struct Neon {
   static F select_nan(F x, F a, F b) { return vbslq_f32(vceqq_f32(x, x), b, a); }
   static float sum(F a) { return vaddvq_f32(a); }
   static F sums(const F* a) { return vpaddq_f32(vpaddq_f32(a[0], a[1]), vpaddq_f32(a[2], a[3])); }
+  static void transpose(F* rows) {
+    const float32x4x2_t low = vtrnq_f32(rows[0], rows[1]);
+    const float32x4x2_t high = vtrnq_f32(rows[2], rows[3]);
+    for (int i = 0; i < 2; i++) {
+      rows[i] = vcombine_f32(vget_low_f32(low.val[i]), vget_low_f32(high.val[i]));
+      rows[i + 2] = vcombine_f32(vget_high_f32(low.val[i]), vget_high_f32(high.val[i]));
+    }
+  }
   static float largest(F a) { return vmaxvq_f32(a); }
 
   static F load_bfloat16(const uint16_t* p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }

@@ -1,0 +1,3 @@
+import { attentionTests } from "./support/attention.js";
+
+attentionTests("amx");
