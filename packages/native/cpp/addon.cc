@@ -13,6 +13,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   mixtape::export_weights(exports);
   mixtape::export_products(exports);
   mixtape::export_mlp(exports);
+  mixtape::export_project_heads(exports);
   mixtape::export_rows(exports);
   mixtape::export_elementwise(exports);
   mixtape::export_moves(exports);

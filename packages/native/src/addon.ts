@@ -81,6 +81,23 @@ export interface Addon {
     activation: number,
     precision: number,
   ): void;
+  /** `x` `[rows, length, width]` to `[rows, heads, length, headDim]` each. */
+  projectHeads(
+    q: Float32Array,
+    k: Float32Array,
+    v: Float32Array,
+    x: Float32Array,
+    qWeight: NativeWeight | Float32Array,
+    kWeight: NativeWeight | Float32Array,
+    vWeight: NativeWeight | Float32Array,
+    qBias: Float32Array | null,
+    kBias: Float32Array | null,
+    vBias: Float32Array | null,
+    width: number,
+    length: number,
+    headDim: number,
+    precision: number,
+  ): void;
   /** Rows as long as the scale. */
   rmsNorm(out: Float32Array, x: Float32Array, scale: Float32Array, residual: Float32Array | null, eps: number): void;
   /** `x` `[…, length, width]`, the tables `[…, length, turned]`. */

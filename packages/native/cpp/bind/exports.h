@@ -9,6 +9,7 @@ void export_engine(Napi::Object exports);
 void export_weights(Napi::Object exports);
 void export_products(Napi::Object exports);
 void export_mlp(Napi::Object exports);
+void export_project_heads(Napi::Object exports);
 void export_rows(Napi::Object exports);
 void export_elementwise(Napi::Object exports);
 void export_moves(Napi::Object exports);

@@ -12,6 +12,7 @@ import { gatherKernel, segmentSumKernel } from "./gather.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearKernel } from "./linear.js";
 import { concatKernel, packKernel, sliceKernel, tileKernel, transposeKernel } from "./move.js";
+import { projectHeadsKernel } from "./project-heads.js";
 import { maxKernel, meanKernel, sumKernel } from "./reduce.js";
 import { reshapeKernel } from "./reshape.js";
 import { rmsNormKernel } from "./rms-norm.js";
@@ -25,6 +26,7 @@ import { unaryKernels } from "./unary.js";
 const FUSED: readonly NativeKernel[] = [
   attentionKernel,
   linearKernel,
+  projectHeadsKernel,
   embeddingKernel,
   rmsNormKernel,
   rotaryKernel,

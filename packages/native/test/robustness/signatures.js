@@ -29,6 +29,14 @@ export const SIGNATURES = {
     const bias = w.flag() ? w.floats(rows) : null;
     return [w.floats(tokens * rows), w.floats(tokens * width), w.matrix(rows, width), bias, width, w.whole(0, 1)];
   },
+  projectHeads: (w) => {
+    const [rows, length, width, head] = [w.whole(1, 3), w.size(), w.size(), w.size()];
+    const outputs = [w.whole(1, 4), w.whole(1, 4), w.whole(1, 4)].map((heads) => heads * head);
+    const out = outputs.map((size) => w.floats(rows * length * size));
+    const weights = outputs.map((size) => w.matrix(size, width));
+    const biases = outputs.map((size) => (w.flag() ? w.floats(size) : null));
+    return [...out, w.floats(rows * length * width), ...weights, ...biases, width, length, head, w.whole(0, 1)];
+  },
   gatedMlp: (w) => {
     const [tokens, width, inner] = [w.size(), w.size(), w.size()];
     const matrices = [w.matrix(inner, width), w.matrix(inner, width), w.matrix(width, inner)];

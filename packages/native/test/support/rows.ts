@@ -6,14 +6,16 @@ import {
   type ExpertChoice,
   embedding,
   gate,
+  projectHeads,
   rmsNorm,
   rotary,
   storageOf,
   takeAlong,
   topKIndices,
+  type Weight,
 } from "@mixtape/ops";
 import { type Dtype, fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
-import { memory, type Tensor, tensor1d, tensor2d, tensor3d, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import { memory, type Tensor, tensor1d, tensor2d, tensor3d, tensor4d, tidy, transpose } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NativeError } from "../../src/index.js";
@@ -94,6 +96,79 @@ export function rowsTests(isa: Isa): void {
       test("of many rows, on all threads", () => {
         check(700, 128, false, 1);
         check(33, 2048, true, 2);
+      });
+    });
+
+    describe("projectHeads", () => {
+      // Whole numbers, whose sums are exact in any order and in any format.
+      const whole = (count: number, seed: number, most: number) =>
+        normal(count, seed, most / 2).map((value) => Math.max(-most, Math.min(most, Math.round(value))));
+
+      const place = async (values: Float32Array, shape: [number, number], storage: Dtype | "tensor" | "transposed") => {
+        if (storage === "tensor") return weightOf(tensor2d(values, shape), "plain", shape);
+        if (storage === "transposed") return weightOf(transpose(tensor2d(values, shape)), "transposed", shape);
+        return storageOf().place(viewOfBytes("w", storage, shape, fromFloat32(values, storage)), "matrix");
+      };
+      const weightOf = (tensor: Tensor, layout: "plain" | "transposed", shape: number[]): Weight => ({
+        role: "matrix",
+        shape,
+        layout,
+        parts: [tensor],
+      });
+
+      const check = async (
+        [rows, length, width]: [number, number, number],
+        [heads, groups, head]: [number, number, number],
+        storages: readonly (Dtype | "tensor" | "transposed")[],
+        hasBias: boolean,
+      ) => {
+        const x = whole(rows * length * width, 1, 8);
+        const maps = [heads, groups, groups].map((count, i) => ({
+          count,
+          w: whole(count * head * width, i + 2, 4),
+          bias: hasBias ? whole(count * head, i + 5, 100) : undefined,
+        }));
+        const weights = await Promise.all(maps.map(({ w, count }, i) => place(w, [count * head, width], storages[i]!)));
+        const before = memory().numTensors;
+        tidy(() => {
+          const [q, k, v] = maps.map(({ bias }, i) => ({ weight: weights[i]!, bias: bias && tensor1d(bias) }));
+          const y = projectHeads(tensor3d(x, [rows, length, width]), { q: q!, k: k!, v: v! }, head);
+          maps.forEach(({ w, bias, count }, i) => {
+            expect(y[i]!.shape).toEqual([rows, count, length, head]);
+            const exact = Float32Array.from({ length: rows * count * length * head }, (_, at) => {
+              const [out, t] = [at % head, Math.floor(at / head) % length];
+              const lane = Math.floor(at / head / length);
+              const token = Math.floor(lane / count) * length + t;
+              const output = (lane % count) * head + out;
+              let sum = bias?.[output] ?? 0;
+              for (let m = 0; m < width; m++) sum += x[token * width + m]! * w[output * width + m]!;
+              return sum;
+            });
+            expect([...y[i]!.dataSync<"float32">()]).toEqual([...exact].map((value) => value + 0));
+          });
+        });
+        expect(memory().numTensors).toBe(before);
+        for (const { parts } of weights) for (const part of parts) part.dispose();
+      };
+
+      test("of one token, of some, and of rows of some, in any format", async () => {
+        for (const [rows, length] of [
+          [1, 1],
+          [3, 1],
+          [1, 5],
+          [2, 3],
+          [2, 40],
+        ] as const)
+          for (const storage of ["F32", "BF16", "F16", "tensor"] as const)
+            for (const head of [4, 33, 64])
+              await check([rows, length, 70], [4, 2, head], [storage, storage, storage], head === 33);
+      });
+
+      test("of matrices in several formats, or transposed, and of heads larger than a share", async () => {
+        await check([2, 7, 40], [2, 1, 16], ["BF16", "F32", "F16"], true);
+        await check([1, 1, 40], [2, 1, 16], ["F16", "BF16", "BF16"], true);
+        await check([2, 7, 40], [2, 1, 16], ["transposed", "transposed", "transposed"], true);
+        await check([1, 3, 2000], [2, 1, 130], ["BF16", "BF16", "BF16"], false);
       });
     });
 

@@ -1,0 +1,3 @@
+import { rowsTests } from "./support/rows.js";
+
+rowsTests("amx");
