@@ -35,10 +35,11 @@ import {
   type Weight,
   type WeightRole,
 } from "../src/index.js";
-import { ENGINES, useBackend } from "./support/engines.js";
+import { useBackend } from "./support/engines.js";
 import { withStandIn } from "./support/kernels.js";
 
-await useBackend(ENGINES[0]!);
+// Checked before an engine is asked. Where one has fused experts is told in some of the messages; this one has none.
+await useBackend("cpu");
 
 const floats = <T extends Tensor>(...shape: number[]): T => zeros(shape) as T;
 const ints = <T extends Tensor>(...shape: number[]): T => zeros(shape, "int32") as T;

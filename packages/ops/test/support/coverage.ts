@@ -59,7 +59,7 @@ ${rows.join("\n")}
 - Against torch: \`test/golden.test.ts\` compares rmsNorm, rotary, attention, gatedMlp, experts in all strategies, and
   routers (linear, topKIndices, takeAlong) with values and gradients of torch 2.13, within 1e-5, fused and composed, on the
   same engines.
-${"tensorflow" in coverage ? "- `cpu` and `wasm` are checked at every change, `tensorflow` by `npm run verify:tensorflow -- ops`.\n" : ""}`;
+${"tensorflow" in coverage ? "- `cpu`, `wasm` and `native` are checked at every change, `tensorflow` by `npm run verify:tensorflow -- ops`.\n" : ""}`;
 }
 
 function cell(checked: Checked | undefined): string {
