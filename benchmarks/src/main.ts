@@ -6,6 +6,7 @@ import { argv, env, exit, stderr } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError } from "commander";
 import { load, machine, measureBandwidth } from "./machine/machine.js";
+import { measurePeaks } from "./machine/peaks.js";
 import { installPeers } from "./peers/install.js";
 import { findRunners, race, type Starter } from "./race.js";
 import { pageOf, reportOf } from "./report/page.js";
@@ -57,6 +58,7 @@ async function bench(flags: Flags): Promise<void> {
   const before = load();
   log("reading memory");
   const memory = await measureBandwidth(LARGE);
+  const peaks = field.some(({ runner }) => runner.name === "native") ? await measurePeaks() : null;
   const done: ShapeResults[] = [];
   for (const shape of shapes) {
     const results = await raceOn(shape, { field, tasks, rounds: flags.runs });
@@ -73,7 +75,7 @@ async function bench(flags: Flags): Promise<void> {
     machine: machine(),
     load: { before, after: load() },
     memory,
-    peaks: null,
+    peaks,
     shapes: done,
     missing,
   };

@@ -3,6 +3,7 @@ import type { Task } from "../tasks.js";
 /** What a measuring process is asked. */
 export type Request =
   | { readonly kind: "find" }
+  | { readonly kind: "peaks" }
   | { readonly kind: "run"; readonly folder: string; readonly tasks: readonly Task[] }
   | { readonly kind: "products"; readonly folder: string }
   | { readonly kind: "kernels"; readonly folder: string; readonly longest: number }

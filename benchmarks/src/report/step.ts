@@ -7,6 +7,7 @@ export const PRODUCTS: ReadonlySet<string> = new Set([
   "BatchMatMul",
   "_FusedMatMul",
   "MixtapeLinear",
+  "MixtapeProjectHeads",
   "MixtapeGatedMlp",
   "MixtapeExperts",
 ]);
