@@ -4,10 +4,11 @@
 
 #include "bind/environment.h"
 #include "bind/exports.h"
+#include "bind/guard.h"
 
 namespace {
 
-Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+void add_functions(Napi::Env env, Napi::Object exports) {
   mixtape::enter_environment(env, exports);
   mixtape::export_engine(exports);
   mixtape::export_weights(exports);
@@ -19,9 +20,15 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   mixtape::export_moves(exports);
   mixtape::export_slots(exports);
   mixtape::export_attention(exports);
-  return exports;
+}
+
+napi_value initialize(napi_env env, napi_value exports) {
+  return mixtape::guarded(env, [&] {
+    add_functions(env, Napi::Object(env, exports));
+    return exports;
+  });
 }
 
 }  // namespace
 
-NODE_API_MODULE(mixtape, initialize)
+NAPI_MODULE(mixtape, initialize)

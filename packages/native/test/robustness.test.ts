@@ -22,7 +22,7 @@ test.runIf(native)(
   () => {
     const log = join(folder, "log");
     const seed = Math.trunc(Math.random() * 2 ** 31);
-    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [RUNNER, "150", String(seed)], {
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [RUNNER, "1000", String(seed)], {
       encoding: "utf8",
       timeout: 50_000,
       env: { ...process.env, MIXTAPE_ROBUSTNESS_LOG: log },
@@ -30,7 +30,7 @@ test.runIf(native)(
     const told = { seed, last: readFileSync(log, "utf8").trim(), stderr };
     expect({ status, signal, told }).toEqual({ status: 0, signal: null, told: { ...told, stderr: "" } });
     expect(stdout).toMatch(
-      new RegExp(`^${Object.keys(native ?? {}).length} functions, 150 calls each, \\d{4} refused\n$`),
+      new RegExp(`^${Object.keys(native ?? {}).length} functions, 1000 calls each, \\d{5} refused\n$`),
     );
   },
 );

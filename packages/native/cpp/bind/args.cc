@@ -3,8 +3,6 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <stdexcept>
-#include <system_error>
 
 #include "bind/environment.h"
 
@@ -257,34 +255,6 @@ void release(const Napi::CallbackInfo& info) {
   } else {
     throw ArgumentError{"release", "a weight, a mapped file or slots", describe(value)};
   }
-}
-
-namespace {
-
-using Function = Napi::Value (*)(const Napi::CallbackInfo&);
-
-Napi::Value guarded(const Napi::CallbackInfo& info) {
-  const auto function = reinterpret_cast<Function>(info.Data());
-  try {
-    return function(info);
-  } catch (const ArgumentError& error) {
-    throw_native_error(info.Env(), error);
-  } catch (const std::bad_alloc&) {
-    throw_native_error(info.Env(), {"memory", "enough for the operation", "none left"});
-  } catch (const std::system_error& error) {
-    throw_native_error(info.Env(), {"a file", "one that can be mapped", error.what()});
-  } catch (const std::runtime_error& error) {
-    throw_native_error(info.Env(), {"the engine", "to start", error.what()});
-  } catch (const std::length_error&) {
-    throw_native_error(info.Env(), {"memory", "an operation that fits in it", "a larger one"});
-  }
-  return info.Env().Undefined();
-}
-
-}  // namespace
-
-void export_function(Napi::Object exports, const char* name, Function function) {
-  exports.Set(name, Napi::Function::New(exports.Env(), guarded, name, reinterpret_cast<void*>(function)));
 }
 
 }  // namespace mixtape

@@ -27,8 +27,7 @@ void throw_native_error(Napi::Env env, const ArgumentError& error) {
   const auto& make_error = env.GetInstanceData<Environment>()->make_error;
   if (make_error.IsEmpty())
     throw Napi::TypeError::New(env, error.where + ": expected " + error.expected + ", got " + error.got);
-  const Napi::Value made = make_error.Call({text(error.where), text(error.expected), text(error.got)});
-  napi_throw(env, made);
+  napi_throw(env, make_error.Call({text(error.where), text(error.expected), text(error.got)}));
 }
 
 void enter_environment(Napi::Env env, Napi::Object exports) {

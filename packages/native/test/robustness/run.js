@@ -31,24 +31,24 @@ if (unknown.length > 0)
   throw new Error(`no right arguments are known for ${unknown.join(", ")}: add them to signatures.js`);
 
 const mutation = fc.record({ kind: fc.constantFrom(...Object.keys(MUTATIONS)), index: fc.nat(12) });
+const folder = mkdtempSync(join(tmpdir(), "mixtape-robustness-"));
 let refused = 0;
 
 for (const name of Object.keys(functions)) {
   fc.assert(
     fc.property(fc.integer(), fc.array(mutation, { maxLength: 3 }), (start, mutations) => {
-      const folder = mkdtempSync(join(tmpdir(), "mixtape-robustness-"));
       const world = new World(addon, folder, start);
       try {
         call(name, world, mutations);
       } finally {
         addon.onError(makeError);
-        rmSync(folder, { recursive: true });
       }
       if (!world.isIntact) throw new Error(`${name} wrote beside an array`);
     }),
     { numRuns, seed },
   );
 }
+rmSync(folder, { recursive: true });
 console.log(`${Object.keys(functions).length} functions, ${numRuns} calls each, ${refused} refused`);
 
 /**

@@ -1,6 +1,6 @@
 /** What right arguments are made of. All numbers come from one seed, so that a failure can be made again. */
 
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Bytes on either side of an array, which no call may touch. */
@@ -12,14 +12,14 @@ const PATTERN = 0xa5;
  * @typedef {import("../../src/addon.js").Addon} Addon
  */
 
+/** How many files there were. */
+let files = 0;
+
 export class World {
   /** @type {number} */
   #state;
   /** @type {Uint8Array[]} */
   #guards = [];
-  #files = 0;
-  /** @type {string[]} What was written, for whoever cleans up. */
-  files = [];
 
   /**
    * @param {Addon} addon
@@ -107,14 +107,17 @@ export class World {
 
   /** A new file of a few more than so many bytes. */
   path(/** @type {number} */ length) {
-    const path = join(this.folder, `${this.#files++}.bin`);
+    const path = join(this.folder, `${files++}.bin`);
     writeFileSync(path, this.bytes(length + this.whole(8, 40)));
-    this.files.push(path);
     return path;
   }
 
+  /** The same, mapped; it needs no name any more. */
   file(/** @type {number} */ length) {
-    return this.addon.openFile(this.path(length));
+    const path = this.path(length);
+    const file = this.addon.openFile(path);
+    rmSync(path);
+    return file;
   }
 
   /** A weight of random dtype, of numbers that lie in memory or in a file. */

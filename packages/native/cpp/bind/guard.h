@@ -1,0 +1,21 @@
+#pragma once
+// Where C++ meets Node: no exception leaves this side but as one of JavaScript.
+
+#include <napi.h>
+
+namespace mixtape {
+
+/** Throws into JavaScript what is being handled: to be called in a catch block. Throws nothing itself. */
+void throw_into_javascript(Napi::Env env);
+
+/** `work()`, or null where it throws: then JavaScript has an exception. */
+template <class Work> napi_value guarded(Napi::Env env, Work&& work) {
+  try {
+    return work();
+  } catch (...) {
+    throw_into_javascript(env);
+    return nullptr;
+  }
+}
+
+}  // namespace mixtape

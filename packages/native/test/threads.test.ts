@@ -1,0 +1,61 @@
+import { describe, expect, test } from "vitest";
+import { nativeInfo, registerNative } from "../src/index.js";
+import { nativeOrNothing } from "./support/native.js";
+import { runProcess } from "./support/process.js";
+
+const native = nativeOrNothing();
+
+describe.runIf(native)("threads", () => {
+  test("there are as many as asked for, by default one for each processor", () => {
+    expect(registerNative({ threads: 3 }).threads).toBe(3);
+    expect(nativeInfo().threads).toBe(3);
+    expect(registerNative().threads).toBe(native?.info().processors);
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, 1025])("%s threads are refused", (threads) => {
+    expect(() => registerNative({ threads })).toThrow("expected threads as a whole number from 1 to 1024");
+  });
+
+  test("a result does not depend on how many there are", () => {
+    const [rows, width, tokens] = [700, 300, 5];
+    const weight = Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i));
+    const x = Float32Array.from({ length: tokens * width }, (_, i) => Math.cos(i));
+    const results = [1, 2, 3, 8].map((threads) => {
+      const out = new Float32Array(tokens * rows);
+      native?.setThreads(threads);
+      native?.linear(out, x, weight, null, width, 1);
+      return out;
+    });
+    for (const result of results) expect(result).toEqual(results[0]);
+  });
+
+  test.runIf(process.platform === "linux")("those that have nothing to do sleep, and fewer of them are fewer", () => {
+    expect(runProcess("idle.js")).toEqual({ started: 3, asleep: true, ticks: 0, left: 0 });
+  });
+});
+
+describe.runIf(native && process.platform === "linux")("Node workers", () => {
+  const held = { threads: expect.any(Number), files: expect.any(Number), mappings: 0, anonymous: expect.any(Number) };
+  const report = native
+    ? (runProcess("workers.js") as Record<
+        "before" | "afterEachAlone" | "afterAllAtOnce" | "afterSomeWereEnded",
+        typeof held
+      > & {
+        decoded: string[];
+      })
+    : undefined;
+
+  test("decode the same, alone, all at once and beside the main thread, and two models in turns", () => {
+    expect(report?.decoded).toHaveLength(42);
+    expect(new Set(report?.decoded).size).toBe(1);
+    expect(report?.decoded[0]).toMatch(/^1( \d+){12}$/);
+  });
+
+  test.each(["afterEachAlone", "afterAllAtOnce", "afterSomeWereEnded"] as const)(
+    "leave no thread, no file and no mapping behind: %s",
+    (when) => {
+      const { threads, files } = report!.before;
+      expect(report?.[when]).toEqual({ ...held, threads, files });
+    },
+  );
+});
