@@ -54,6 +54,19 @@ export interface Addon {
     width: number,
     precision: number,
   ): void;
+  /** Matrix `i` of `out` `[m, n]` is the product of `left[i]` of `a` `[m, depth]` and `right[i]` of `b` `[depth, n]`. */
+  matMul(
+    out: Float32Array,
+    a: NativeWeight | Float32Array,
+    b: NativeWeight | Float32Array,
+    left: Int32Array,
+    right: Int32Array,
+    m: number,
+    depth: number,
+    n: number,
+    transposeA: boolean,
+    transposeB: boolean,
+  ): void;
   /** `x` `[…, width]`, `gate` and `up` `[inner, width]`, `down` `[width, inner]`. */
   gatedMlp(
     out: Float32Array,

@@ -18,10 +18,13 @@ import { NativeSlots } from "./slots.js";
 /** A weight that stays in the format of its file, behind a tensor. */
 export class CompactWeight implements Held {
   readonly native: NativeWeight;
+  /** `[rows, columns]` of each of its parts. */
+  readonly matrix: readonly [number, number];
   readonly #size: number;
 
-  constructor(native: NativeWeight, size: number) {
+  constructor(native: NativeWeight, size: number, matrix: readonly [number, number]) {
     this.native = native;
+    this.matrix = matrix;
     this.#size = size;
   }
 
@@ -82,7 +85,7 @@ export class NativeStorage implements Storage {
     const parts = role === "stack" && !("views" in view) ? partsOf(view) : "views" in view ? view.views : [view];
     const native = this.#mapped(view.dtype, rows, columns, parts) ?? (await copied(view.dtype, rows, columns, parts));
     const size = parts.length * rows * columns;
-    const info = this.#backend().hold(new CompactWeight(native, size), view.shape);
+    const info = this.#backend().hold(new CompactWeight(native, size, [rows, columns]), view.shape);
     return engine().makeTensorFromTensorInfo(info);
   }
 

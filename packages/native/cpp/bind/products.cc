@@ -1,8 +1,11 @@
-// linear
+// linear, matMul
+
+#include <utility>
 
 #include "bind/args.h"
 #include "bind/exports.h"
 #include "ops/linear.h"
+#include "ops/matmul.h"
 
 namespace mixtape {
 namespace {
@@ -24,8 +27,55 @@ Napi::Value linear_of(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/** One side of a product: a weight of parts of that shape, or as many float32 numbers as some such matrices have. */
+Side side(const Napi::CallbackInfo& info, const Args& args, size_t index, const char* name, size_t rows, size_t columns,
+          bool transposed) {
+  if (transposed) std::swap(rows, columns);
+  const std::string expected = std::string(name) + " of matrices [" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
+  if (info[index].IsTypedArray()) {
+    const auto values = args.floats(index, name);
+    const size_t size = args.product(rows, columns);
+    if (values.length % size != 0) args.fail(expected, std::to_string(values.length) + " numbers");
+    Side side{Dtype::float32, rows, columns, transposed, {}};
+    for (size_t i = 0; i < values.length; i += size) side.parts.push_back(reinterpret_cast<const uint8_t*>(values.data + i));
+    return side;
+  }
+  const Weight& weight = args.weight(index, name);
+  // A stack of vectors, or of matrices: what matters is that its numbers lie as those of such a matrix.
+  if (weight.rows != rows || weight.columns != columns)
+    args.fail(expected, "[" + std::to_string(weight.rows) + ", " + std::to_string(weight.columns) + "]");
+  return {weight.dtype, rows, columns, transposed, weight.parts};
+}
+
+/**
+ * matMul(out, a, b, left, right, m, depth, n, transposeA, transposeB): matrix i of out, [m, n], is the product of matrix left[i] of
+ * a, [m, depth], and matrix right[i] of b, [depth, n]; a side lies transposed where told so
+ */
+Napi::Value matmul_of(const Napi::CallbackInfo& info) {
+  const Args args(info, "matMul");
+  const size_t m = args.count(5, "m", 1);
+  const size_t depth = args.count(6, "depth", 1);
+  const size_t n = args.count(7, "n", 1);
+  const Side a = side(info, args, 1, "a", m, depth, args.flag(8, "transposeA"));
+  const Side b = side(info, args, 2, "b", depth, n, args.flag(9, "transposeB"));
+  const auto given_left = args.ints(3, "left");
+  const auto given_right = args.ints(4, "right");
+  args.require(given_left.length == given_right.length, "left and right of one length");
+  // Copied: what is written to `out` may lie in the same memory.
+  std::vector<int32_t> left(given_left.data, given_left.data + given_left.length);
+  std::vector<int32_t> right(given_right.data, given_right.data + given_right.length);
+  args.indices({left.data(), left.size()}, a.parts.size(), "left");
+  args.indices({right.data(), right.size()}, b.parts.size(), "right");
+  float* const out = args.floats(0, "out", args.product(left.size(), args.product(m, n)));
+  if (!left.empty()) matmul(a, b, left.data(), right.data(), left.size(), out);
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
-void export_products(Napi::Object exports) { export_function(exports, "linear", linear_of); }
+void export_products(Napi::Object exports) {
+  export_function(exports, "linear", linear_of);
+  export_function(exports, "matMul", matmul_of);
+}
 
 }  // namespace mixtape

@@ -23,6 +23,30 @@ struct Product {
   void (*multiply)(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride);
 };
 
+/**
+ * A matrix `[count, depth]` as one side of a product of float32 numbers: element (i, k) is number i · row + k · step of `data`.
+ * One of `row` and `step` is 1: numbers lie behind one another along the depth, or along the other axis.
+ */
+struct Operand {
+  Dtype dtype;
+  const uint8_t* data;
+  size_t row;
+  size_t step;
+};
+
+/** How float32 matrices are multiplied: both sides are copied into panels, [k][i] of some rows or columns each. */
+struct MatrixProduct {
+  /** Rows in a panel of the left side, and columns in one of the right. */
+  size_t rows;
+  size_t columns;
+  /** Copies [from, from + count) × [k, k + depth) into panels of `rows` or of `columns`, zeros behind the last. */
+  void (*pack_left)(const Operand& x, size_t from, size_t count, size_t k, size_t depth, float* panels);
+  void (*pack_right)(const Operand& x, size_t from, size_t count, size_t k, size_t depth, float* panels);
+  /** `y[i · stride + j] = Σ_k left[i, k] · right[j, k]`, or adds that to what is there. */
+  void (*multiply)(const float* left, size_t rows, const float* right, size_t columns, size_t depth, bool add, float* y,
+                   size_t stride);
+};
+
 /** The kernels of one instruction set. */
 struct Kernels {
   const char* name;
@@ -49,6 +73,7 @@ struct Kernels {
   /** `y[i] = x[i]` in float32 or bfloat16. */
   void (*encode)(Dtype to, const float* x, size_t count, uint8_t* y);
   AttentionKernels attention;
+  MatrixProduct matrices;
 };
 
 /** The kernels in use: those of the best instruction set here, or of the one that MIXTAPE_NATIVE_ISA names. */

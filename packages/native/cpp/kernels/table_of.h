@@ -7,6 +7,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/encode.h"
 #include "kernels/gate.h"
+#include "kernels/panel_product.h"
 #include "kernels/reduce.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
@@ -15,8 +16,9 @@
 namespace mixtape {
 namespace {
 
-template <class S> const Product& product_of(Dtype weights, Precision activations, size_t) {
-  return dot_product<S>(weights, activations);
+template <class S> const Product& product_of(Dtype weights, Precision activations, size_t tokens) {
+  const bool in_pairs = S::kBfloat16Product && weights == Dtype::bfloat16 && activations == Precision::bfloat16;
+  return tokens >= kLeastPanelTokens && !in_pairs ? panel_product<S>(weights) : dot_product<S>(weights, activations);
 }
 
 template <class S> constexpr Kernels table_of() {
@@ -34,6 +36,7 @@ template <class S> constexpr Kernels table_of() {
       gate<S>,
       encode<S>,
       attention_kernels<S>(),
+      Panels<S>::product,
   };
 }
 

@@ -1,5 +1,6 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
 import { attentionKernel } from "./attention.js";
+import { batchMatMulKernel, fusedMatMulKernel } from "./batch-mat-mul.js";
 import { addNKernel, binaryKernels } from "./binary.js";
 import { castKernel } from "./cast.js";
 import { chooseExpertsKernel } from "./choose-experts.js";
@@ -40,6 +41,8 @@ const FUSED: readonly NativeKernel[] = [
 
 /** In place of tfjs's own: what forward and backward passes run between the fused kernels. */
 const REPLACED: readonly NativeKernel[] = [
+  batchMatMulKernel,
+  fusedMatMulKernel,
   ...binaryKernels,
   addNKernel,
   ...unaryKernels,

@@ -29,6 +29,14 @@ export const SIGNATURES = {
     const bias = w.flag() ? w.floats(rows) : null;
     return [w.floats(tokens * rows), w.floats(tokens * width), w.matrix(rows, width), bias, width, w.whole(0, 1)];
   },
+  matMul: (w) => {
+    const [m, depth, n, transposeA, transposeB] = [w.size(), w.size(), w.size(), w.flag(), w.flag()];
+    const [lefts, rights, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 4)];
+    const a = transposeA ? w.matrix(depth, m, lefts) : w.matrix(m, depth, lefts);
+    const b = transposeB ? w.matrix(n, depth, rights) : w.matrix(depth, n, rights);
+    const indices = [w.indices(count, lefts), w.indices(count, rights)];
+    return [w.floats(count * m * n), a, b, ...indices, m, depth, n, transposeA, transposeB];
+  },
   projectHeads: (w) => {
     const [rows, length, width, head] = [w.whole(1, 3), w.size(), w.size(), w.size()];
     const outputs = [w.whole(1, 4), w.whole(1, 4), w.whole(1, 4)].map((heads) => heads * head);

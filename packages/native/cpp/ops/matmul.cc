@@ -1,0 +1,86 @@
+#include "ops/matmul.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/pool.h"
+#include "core/scratch.h"
+#include "kernels/table.h"
+#include "ops/linear.h"
+#include "ops/share.h"
+
+namespace mixtape {
+namespace {
+
+/** A task multiplies about so many rows by so many columns, so many numbers deep at a time: what it copies stays in a core's cache. */
+constexpr size_t kRows = 240;
+constexpr size_t kColumns = 480;
+constexpr size_t kDepth = 256;
+/** Products of numbers that are worth another thread. */
+constexpr size_t kLeastProducts = size_t{1} << 17;
+/** Below so many rows, products with a transposed matrix are read as dot products. */
+constexpr size_t kFewRows = 16;
+
+/** Shares of about `size`, as even as multiples of `unit` allow. */
+Shares even(size_t total, size_t size, size_t unit) {
+  const size_t count = std::max<size_t>(1, (total + size - 1) / size);
+  const size_t each = (total + count - 1) / count;
+  return Shares(total, (each + unit - 1) / unit * unit);
+}
+
+struct Block {
+  size_t from;
+  size_t to;
+  size_t count() const { return to - from; }
+};
+
+/** Rows × columns of one matrix of y. */
+void multiply(const Operand& a, const Operand& b, size_t depth, Block rows, Block columns, float* y, size_t stride) {
+  const MatrixProduct& product = kernels().matrices;
+  const size_t deep = std::min(depth, kDepth);
+  Scratch scratch;
+  float* const left = scratch.floats((rows.count() + product.rows - 1) / product.rows * product.rows * deep);
+  float* const right = scratch.floats((columns.count() + product.columns - 1) / product.columns * product.columns * deep);
+  for (size_t k = 0; k < depth; k += deep) {
+    const size_t now = std::min(deep, depth - k);
+    product.pack_left(a, rows.from, rows.count(), k, now, left);
+    product.pack_right(b, columns.from, columns.count(), k, now, right);
+    product.multiply(left, rows.count(), right, columns.count(), now, k > 0, y + rows.from * stride + columns.from, stride);
+  }
+}
+
+}  // namespace
+
+void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* right, size_t count, float* y) {
+  const size_t m = a.transposed ? a.columns : a.rows;
+  const size_t depth = a.transposed ? a.rows : a.columns;
+  const size_t n = b.transposed ? b.rows : b.columns;
+  if (depth == 0) {
+    std::memset(y, 0, count * m * n * sizeof *y);
+    return;
+  }
+  if (count == 1 && m < kFewRows && !a.transposed && b.transposed && a.dtype == Dtype::float32) {
+    const float* const x = reinterpret_cast<const float*>(a.parts[static_cast<size_t>(left[0])]);
+    return linear({b.dtype, b.parts[static_cast<size_t>(right[0])], n, depth}, x, m, nullptr, Precision::float32, y);
+  }
+  const MatrixProduct& product = kernels().matrices;
+  const Shares rows = even(m, kRows, product.rows);
+  const Shares columns = even(n, kColumns, product.columns);
+  const size_t blocks = rows.count * columns.count;
+  const size_t products = std::max<size_t>(1, m * n * depth / blocks);
+  const Shares tasks(count * blocks, std::max<size_t>(1, kLeastProducts / products));
+  Pool::shared().run(tasks.count, [&](size_t task) {
+    for (size_t i = tasks.from(task); i < tasks.to(task); i++) {
+      const size_t matrix = i / blocks;
+      const size_t row = i % blocks % rows.count;
+      const size_t column = i % blocks / rows.count;
+      const uint8_t* const l = a.parts[static_cast<size_t>(left[matrix])];
+      const uint8_t* const r = b.parts[static_cast<size_t>(right[matrix])];
+      const Operand x = a.transposed ? Operand{a.dtype, l, 1, m} : Operand{a.dtype, l, depth, 1};
+      const Operand w = b.transposed ? Operand{b.dtype, r, depth, 1} : Operand{b.dtype, r, 1, n};
+      multiply(x, w, depth, {rows.from(row), rows.to(row)}, {columns.from(column), columns.to(column)}, y + matrix * m * n, n);
+    }
+  });
+}
+
+}  // namespace mixtape
