@@ -2,7 +2,7 @@ import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type backend_util, type DataStorage, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { PRECISIONS, type Precision, type Words } from "./addon.js";
 import { Arrays } from "./arrays.js";
-import { Bucket, type Held, type Numbers } from "./bucket.js";
+import { Bucket, type Held } from "./bucket.js";
 
 type DataId = object;
 
@@ -76,16 +76,17 @@ export class NativeBackend extends MathBackendCPU {
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
+    // Not by way of `super`, which looks the bucket up half a dozen times: a decode step disposes of a thousand.
     if (!this.data.has(dataId)) return true;
     const bucket = this.#buckets.get(dataId);
-    const isLast = force || bucket.refCount === 1;
-    const done = super.disposeData(dataId, force);
-    if (isLast) {
-      bucket.held?.release();
-      const numbers: Numbers | undefined = bucket.reusable;
-      if (numbers) this.#arrays.give(bucket.dtype as "float32" | "int32" | "bool", numbers);
-    }
-    return done;
+    bucket.refCount--;
+    if (bucket.refCount > 0 && !force) return false;
+    this.data.delete(dataId);
+    const { complexTensorInfos: parts, held, reusable } = bucket;
+    if (parts) for (const part of [parts.real, parts.imag]) this.disposeData(part.dataId, true);
+    held?.release();
+    if (reusable) this.#arrays.give(bucket.dtype as "float32" | "int32" | "bool", reusable);
+    return true;
   }
 
   override dispose(): void {

@@ -22,13 +22,13 @@ void binary(Binary operation, const float* a, size_t a_count, const float* b, si
     const bool b_stays = b_count < count;
     for_rows(count, 1, [&](size_t from, size_t to) {
       kernels().binary(operation, a_stays ? a : a + from, a_stays, b_stays ? b : b + from, b_stays, to - from, y + from);
-    });
+    }, kShareMoves);
     return;
   }
   for_rows(count / width, width, [&](size_t from, size_t to) {
     for (size_t at = from * width; at < to * width; at += width)
       kernels().binary(operation, a_count < count ? a : a + at, false, b_count < count ? b : b + at, false, width, y + at);
-  });
+  }, kShareMoves);
 }
 
 void binary(Binary operation, const float* a, const float* b, const BinaryAxis* axes, size_t rank, float* y) {
@@ -46,7 +46,7 @@ void binary(Binary operation, const float* a, const float* b, const BinaryAxis* 
       float* const y_row = y + row * last.size;
       kernels().binary(operation, a_row, last.a_step == 0, b_row, last.b_step == 0, last.size, y_row);
     }
-  });
+  }, kShareMoves);
 }
 
 void unary(Unary operation, const float* x, size_t count, float* y) {
@@ -78,8 +78,7 @@ void largest_of_rows(const float* x, size_t rows, size_t width, float* y) {
 }
 
 void sum_columns(const float* x, size_t outer, size_t count, size_t inner, float* y) {
-  const size_t columns = std::max<size_t>(64, kShareNumbers / std::max<size_t>(count, 1));
-  const Shares shares(inner, columns);
+  const Shares shares = columns_of(inner, outer * count);
   Scratch scratch;
   float* const sums = scratch.floats(outer * inner);
   Pool::shared().run(outer * shares.count, [&](size_t share) {

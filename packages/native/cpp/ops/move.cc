@@ -61,8 +61,8 @@ void move_lines(const Word* x, const Axes& all, Word* y) {
   const size_t outer = all.rank - 1;
   const MoveAxis& line = all.axes[outer];
   // A long line is cut too.
-  const Shares parts(line.size, kShareNumbers);
-  for_rows(all.elements(outer) * parts.count, std::min(line.size, kShareNumbers), [&](size_t from, size_t to) {
+  const Shares parts(line.size, kShareMoves);
+  for_rows(all.elements(outer) * parts.count, std::min(line.size, kShareMoves), [&](size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
       const size_t part = i % parts.count;
       const Word* x_line = x;
@@ -70,7 +70,7 @@ void move_lines(const Word* x, const Axes& all, Word* y) {
       all.find(i / parts.count, outer, x_line, y_line);
       copy_line(x_line, line, parts.from(part), parts.to(part), y_line);
     }
-  });
+  }, kShareMoves);
 }
 
 /** Blocks of the last two axes, x going on by one along the first of these. */
@@ -116,12 +116,12 @@ void gather(const Word* x, const int32_t* indices, size_t outer, size_t rows, si
       const size_t row = i / count * rows + static_cast<size_t>(indices[i % count]);
       std::memmove(y + i * width, x + row * width, width * sizeof *y);
     }
-  });
+  }, kShareMoves);
 }
 
 void segment_sum(const float* x, const int32_t* ids, size_t rows, size_t width, size_t segments, float* y) {
   // Threads share columns: rows of one segment meet in one of them, in their order.
-  const Shares shares(width, std::max<size_t>(64, kShareNumbers / std::max<size_t>(rows, 1)));
+  const Shares shares = columns_of(width, rows);
   Pool::shared().run(shares.count, [&](size_t share) {
     const size_t from = shares.from(share);
     const size_t columns = shares.to(share) - from;

@@ -29,10 +29,20 @@ constexpr size_t kBlockBytes = size_t{1} << 20;
 /** Numbers that a thread takes at a time where work is elementwise. */
 constexpr size_t kShareNumbers = size_t{16} << 10;
 
+/** The same where they are hardly more than moved: fewer cost less than telling another thread of them. */
+constexpr size_t kShareMoves = size_t{64} << 10;
+
 /** Runs `work(from, to)` for shares of rows of numbers. */
-template <class Work> void for_rows(size_t rows, size_t width, Work&& work) {
-  const Shares shares(rows, std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1)));
+template <class Work> void for_rows(size_t rows, size_t width, Work&& work, size_t numbers = kShareNumbers) {
+  const Shares shares(rows, std::max<size_t>(1, numbers / std::max<size_t>(width, 1)));
   Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
+}
+
+/** Shares of columns that are worked down, `count` rows of them: one for each thread, if there is enough to do. */
+inline Shares columns_of(size_t columns, size_t count) {
+  constexpr size_t kLeast = 64;
+  const auto threads = static_cast<size_t>(columns * count > 2 * kShareMoves ? Pool::shared().size() : 1);
+  return Shares(columns, std::max(kLeast, (columns + threads - 1) / threads));
 }
 
 /** Shares of the rows of a matrix, for the product with so many tokens. */
