@@ -9,8 +9,9 @@ import { load, machine, measureBandwidth } from "./machine/machine.js";
 import { measurePeaks } from "./machine/peaks.js";
 import { installPeers } from "./peers/install.js";
 import { findRunners, race, type Starter } from "./race.js";
+import { merge, readResults } from "./report/merge.js";
 import { pageOf, reportOf } from "./report/page.js";
-import type { Results, ShapeResults } from "./report/results.js";
+import type { BenchRun, Results, ShapeResults } from "./report/results.js";
 import { RUNNERS } from "./runners/runners.js";
 import { select } from "./select.js";
 import type { Shape } from "./shapes/shape.js";
@@ -29,6 +30,7 @@ interface Flags {
   readonly runs: number;
   readonly baseline?: string;
   readonly json?: string;
+  readonly after?: string;
   readonly writeDocs?: boolean;
   readonly installPeers?: boolean;
 }
@@ -38,9 +40,10 @@ const program = new Command("bench")
   .option("--engines <names>", "comma-separated; all that are here where absent")
   .option("--shapes <names>", "models, comma-separated; all where absent")
   .option("--tasks <names>", "comma-separated; all where absent")
-  .option("--runs <n>", "processes for each figure", positive, 5)
+  .option("--runs <n>", "processes for each figure", positive, 3)
   .option("--baseline <name>", "the engine that ratios are against; the best peer, or the slowest, where absent")
   .option("--json <file>", "write all that was measured")
+  .option("--after <file>", "what --json wrote of an earlier run here: its shapes are reported too")
   .option("--write-docs", "write docs/benchmarks.md")
   .option("--install-peers", "install node-llama-cpp, torch and transformers into the cache, and race nothing");
 
@@ -54,6 +57,7 @@ await (flags.installPeers ? installPeers(log) : bench(flags)).catch((error: Erro
 async function bench(flags: Flags): Promise<void> {
   const tasks = flags.tasks ? select(TASKS, flags.tasks, "--tasks") : TASKS;
   const shapes = flags.shapes ? select(SHAPES, flags.shapes, "--shapes") : SHAPES;
+  const earlier = flags.after ? await readResults(called(flags.after)) : null;
   const { field, missing } = await lineUp(flags, shapes);
   const before = load();
   log("reading memory");
@@ -64,24 +68,22 @@ async function bench(flags: Flags): Promise<void> {
     const results = await raceOn(shape, { field, tasks, rounds: flags.runs });
     if (results) done.push(results);
   }
-  const results: Results = {
+  const run: BenchRun = {
     date: new Date().toISOString().slice(0, 10),
-    // Where the JSON went is nobody else's business.
+    // Where the JSON lies is nobody else's business.
     args: argv
       .slice(2)
       .join(" ")
-      .replace(/ ?--json[ =]\S+/, ""),
+      .replaceAll(/ ?--(json|after)[ =]\S+/g, ""),
     rounds: flags.runs,
-    machine: machine(),
     load: { before, after: load() },
-    memory,
-    peaks,
-    shapes: done,
-    missing,
   };
+  const own: Results = { runs: [run], machine: machine(), memory, peaks, shapes: done, missing };
+  const results = earlier ? merge(earlier, own) : own;
   console.log(reportOf(results, flags.baseline));
-  // npm runs this in another folder than the one it was called in.
-  if (flags.json) await writeFile(resolve(env.INIT_CWD ?? ".", flags.json), `${JSON.stringify(results, null, 2)}\n`);
+  if (flags.json) await writeFile(called(flags.json), `${JSON.stringify(results, null, 2)}\n`);
+  const failed = done.flatMap(({ name, failed }) => failed.map((runner) => `${runner.name} on ${name}`));
+  if (failed.length > 0) throw new Error(`these failed, and nothing is written to the manual: ${failed.join(", ")}`);
   if (flags.writeDocs) await writeFile(PAGE, pageOf(results, flags.baseline));
 }
 
@@ -100,8 +102,8 @@ async function raceOn(
   const work = await workOf(files.folder);
   log(`reading ${Math.round(decodeBytes(work) / 1e6)} MB of memory`);
   const weightsMemory = await measureBandwidth(decodeBytes(work));
-  const entries = await race(field, { files, heats: heatsOf(own), rounds: wanted.rounds, log });
-  return { name, description, tasks: own, work, weightsMemory, entries };
+  const outcome = await race(field, { files, heats: heatsOf(own), rounds: wanted.rounds, log });
+  return { name, description, tasks: own, work, weightsMemory, ...outcome };
 }
 
 /** Those that run. One that was named and does not run is an error; others that do not are told of. */
@@ -120,6 +122,11 @@ async function lineUp(
     else missing.push({ name: runner.name, reason: found.missing });
   }
   return { field, missing };
+}
+
+/** A path as the user meant it: npm runs this in another folder than the one it was called in. */
+function called(path: string): string {
+  return resolve(env.INIT_CWD ?? ".", path);
 }
 
 function positive(text: string): number {

@@ -44,32 +44,51 @@ export async function findRunners(runners: readonly Runner[]): Promise<{ runner:
   return answers;
 }
 
+/** What a race gave. */
+export interface Outcome {
+  readonly entries: readonly Entry[];
+  /** Who failed on the way, at anything, and is left out, and why. */
+  readonly failed: readonly { readonly name: string; readonly reason: string }[];
+}
+
 /** Runs every heat on every runner in turns, one process at a time, its files in the page cache. */
 export async function race(
   field: readonly Starter[],
   { files, heats, rounds, log }: { files: Files; heats: readonly Heat[]; rounds: number; log: (line: string) => void },
-): Promise<Entry[]> {
+): Promise<Outcome> {
   const runners = field.map(({ runner }) => runner);
   const samples = new Map(runners.map((runner) => [runner, {} as Record<string, Sample[]>]));
+  const failed = new Map<Runner, string>();
+  const unlessItFails = async (runner: Runner, work: () => Promise<void>): Promise<void> => {
+    if (failed.has(runner)) return;
+    await work().catch((error: Error) => {
+      log(`${runner.name} failed: ${error.message}`);
+      failed.set(runner, error.message);
+    });
+  };
   for (const { round, runner, heat } of turnsOf(runners, heats, rounds)) {
-    log(`round ${round + 1} of ${rounds}: ${heat.tasks.map(({ name }) => name).join(", ")} on ${runner.name}`);
-    const own = samples.get(runner)!;
-    await warmUp(files, runner.reads);
-    own[heat.name] = [...(own[heat.name] ?? []), await runner.run(files, heat.tasks)];
+    await unlessItFails(runner, async () => {
+      log(`round ${round + 1} of ${rounds}: ${heat.tasks.map(({ name }) => name).join(", ")} on ${runner.name}`);
+      const own = samples.get(runner)!;
+      await warmUp(files, runner.reads);
+      own[heat.name] = [...(own[heat.name] ?? []), await runner.run(files, heat.tasks)];
+    });
   }
   const entries: Entry[] = [];
   const longest = Math.max(...heats.flatMap(({ tasks }) => tasks.map(({ promptTokens }) => promptTokens)));
   for (const { runner, description } of field) {
-    if (runner.kernels) log(`products and kernels of ${runner.name}`);
-    entries.push({
-      name: runner.name,
-      description,
-      peer: runner.peer,
-      samples: samples.get(runner)!,
-      products: (await runner.products?.(files)) ?? null,
-      kernels: (await runner.kernels?.(files, longest)) ?? null,
-      profile: (await runner.profile?.(files)) ?? null,
+    await unlessItFails(runner, async () => {
+      if (runner.kernels) log(`products and kernels of ${runner.name}`);
+      entries.push({
+        name: runner.name,
+        description,
+        peer: runner.peer,
+        samples: samples.get(runner)!,
+        products: (await runner.products?.(files)) ?? null,
+        kernels: (await runner.kernels?.(files, longest)) ?? null,
+        profile: (await runner.profile?.(files)) ?? null,
+      });
     });
   }
-  return entries;
+  return { entries, failed: [...failed].map(([{ name }, reason]) => ({ name, reason })) };
 }

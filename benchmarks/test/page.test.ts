@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { merge } from "../src/report/merge.js";
 import { pageOf } from "../src/report/page.js";
 import type { Results } from "../src/report/results.js";
 import type { Sample, StepProfile } from "../src/runners/runner.js";
@@ -23,11 +24,8 @@ const profile: StepProfile = {
 };
 const bandwidth = { bytes: 2 ** 30, oneThread: 10e9, allThreads: 20e9 };
 const RESULTS: Results = {
-  date: "2020-02-02",
-  args: "--write-docs",
-  rounds: 5,
+  runs: [{ date: "2020-02-02", args: "--write-docs", rounds: 5, load: { before: 0.1, after: 1.25 } }],
   machine: { processor: "Abacus", cores: 2, memoryBytes: 2 ** 34, system: "linux", node: "v20.19.0" },
-  load: { before: 0.1, after: 1.25 },
   memory: bandwidth,
   peaks: null,
   shapes: [
@@ -44,6 +42,7 @@ const RESULTS: Results = {
         summary: "small",
       },
       weightsMemory: bandwidth,
+      failed: [],
       entries: [
         {
           name: "wasm",
@@ -91,6 +90,12 @@ test("the page has every figure, with its unit, its spread and its bounds", () =
   ]);
 });
 
+test("who failed is told of, by the last line of what it said", () => {
+  const [shape] = RESULTS.shapes;
+  const failed = [{ name: "transformers", reason: "Traceback\n  File\nMemoryError\n" }];
+  expect(pageOf({ ...RESULTS, shapes: [{ ...shape!, failed }] })).toContain("`transformers` failed: MemoryError\n");
+});
+
 test("measured peaks are told, and bound prefilling", () => {
   const peaks = { readBytesPerSecond: 30e9, bfloat16FlopsPerSecond: 900e9, float32FlopsPerSecond: 300e9 };
   const page = pageOf({ ...RESULTS, peaks });
@@ -116,7 +121,7 @@ test("a peer is compared with, and has no products and kernels of its own", () =
 test("the page says where, when and how, what is missing, and what a step does", () => {
   const page = pageOf(RESULTS);
   expect(page).toContain("Abacus, 2 cores, 16.0 GiB");
-  expect(page).toContain("`npm run bench -- --write-docs`, 5 rounds");
+  expect(page).toContain("`npm run bench -- --write-docs`, 5 rounds, 2020-02-02");
   expect(page).toContain("0.1 before, 1.3 after");
   expect(page).toContain("`wasm`: on a whim.");
   expect(page).toContain("Not measured: `tensorflow`. It is not installed.");
@@ -127,4 +132,25 @@ test("the page says where, when and how, what is missing, and what a step does",
   expect(rowOf(page, "outside of kernels")).toEqual(["outside of kernels", "25.0 %"]);
   expect(rowOf(page, "MixtapeLinear")).toEqual(["MixtapeLinear", "40 (1,000)"]);
   expect(page).not.toMatch(/undefined|NaN|Infinity/);
+});
+
+test("an earlier run's shapes are reported with a later one's, which count where both have them", () => {
+  const [shape] = RESULTS.shapes;
+  const [run] = RESULTS.runs;
+  const later: Results = {
+    ...RESULTS,
+    runs: [{ ...run!, args: "--shapes b" }],
+    shapes: [{ ...shape!, name: "b", entries: [{ ...shape!.entries[0]!, name: "tensorflow" }] }],
+    missing: [{ name: "transformers", reason: "Not here." }],
+  };
+  const both = merge(RESULTS, later);
+  expect(both.shapes.map(({ name }) => name)).toEqual(["sample-afmoe", "b"]);
+  expect(both.runs.map(({ args }) => args)).toEqual(["--write-docs", "--shapes b"]);
+  // tensorflow was missing first, and ran then.
+  expect(both.missing.map(({ name }) => name)).toEqual(["transformers"]);
+  expect(merge(later, both).shapes).toEqual(both.shapes);
+  const page = pageOf(both);
+  expect(page).toContain("`npm run bench -- --shapes b`, 5 rounds");
+  const elsewhere = { ...RESULTS, machine: { ...RESULTS.machine, cores: 3 } };
+  expect(() => merge(elsewhere, later)).toThrow("expected a run on this machine");
 });

@@ -53,7 +53,7 @@ test("every sample is kept with its runner and heat; what a runner does not meas
   const done: string[] = [];
   const field = [runner("a", done), runner("b", done)].map((one) => ({ runner: one, description: one.name }));
   const log: string[] = [];
-  const entries = await race(field, {
+  const { entries, failed } = await race(field, {
     files: { folder, gguf: join(folder, "model.gguf") },
     heats: heatsOf(LONG_TASKS.slice(1, 3)),
     rounds: 2,
@@ -69,4 +69,24 @@ test("every sample is kept with its runner and heat; what a runner does not meas
     [true, null, null, null],
   ]);
   expect(log).toHaveLength(5);
+  expect(failed).toEqual([]);
+});
+
+test("who fails is left out from then on, and told of; the others race on", async () => {
+  const done: string[] = [];
+  const broken: Runner = { ...runner("broken", done), run: () => Promise.reject(new Error("out of memory")) };
+  const field = [broken, runner("a", done)].map((one) => ({ runner: one, description: one.name }));
+  const log: string[] = [];
+  const { entries, failed } = await race(field, {
+    files: { folder, gguf: null },
+    heats: heatsOf(LONG_TASKS.slice(0, 2)),
+    rounds: 2,
+    log: (line) => log.push(line),
+  });
+  expect(entries.map(({ name }) => name)).toEqual(["a"]);
+  expect(failed).toEqual([{ name: "broken", reason: "out of memory" }]);
+  expect(log.filter((line) => line.includes("broken"))).toEqual([
+    "round 1 of 2: start on broken",
+    "broken failed: out of memory",
+  ]);
 });

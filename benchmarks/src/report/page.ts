@@ -24,7 +24,7 @@ ${method()}`;
 
 /** All tables. */
 export function reportOf(results: Results, baseline?: string): string {
-  const { machine, memory, peaks, load, shapes, missing } = results;
+  const { machine, memory, peaks, runs, shapes, missing } = results;
   const descriptions = new Map(
     shapes.flatMap(({ entries }) => entries.map(({ name, description }) => [name, description])),
   );
@@ -37,12 +37,13 @@ export function reportOf(results: Results, baseline?: string): string {
       `${giga(memory.oneThread)} GB/s with one thread, ${giga(memory.allThreads)} GB/s with ${machine.cores}`,
     ],
     ...(peaks ? peakRows(peaks) : []),
-    ["date", results.date],
-    ["command", `\`npm run bench${results.args ? ` -- ${results.args}` : ""}\`, ${results.rounds} rounds`],
-    [
-      "load average",
-      `${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after; the run itself adds 1 to ${machine.cores}`,
-    ],
+    ...runs.flatMap(({ date, args, rounds, load }): [string, string][] => [
+      ["command", `\`npm run bench${args ? ` -- ${args}` : ""}\`, ${rounds} rounds, ${date}`],
+      [
+        "load average",
+        `${load.before.toFixed(1)} before, ${load.after.toFixed(1)} after; the run itself adds 1 to ${machine.cores}`,
+      ],
+    ]),
   ];
   const head = ["| | |", "|---|---|", ...rows.map(([what, value]) => `| ${what} | ${value} |`)].join("\n");
   const absent = missing.map(({ name, reason }) => `Not measured: \`${name}\`. ${reason}\n\n`).join("");
@@ -60,7 +61,7 @@ function peakRows(peaks: Peaks): [string, string][] {
 }
 
 function shapeReport(shape: ShapeResults, results: Results, named?: string): string {
-  const { work, weightsMemory, entries } = shape;
+  const { work, weightsMemory, entries, failed } = shape;
   const baseline = named && entries.some(({ name }) => name === named) ? named : usualBaseline(shape);
   const withProducts = entries.filter(({ products }) => products !== null);
   const withKernels = entries.filter(({ kernels }) => kernels !== null);
@@ -73,6 +74,7 @@ ${work.summary}.
 A token reads ${number(decodeBytes(work) / 1e6)} MB of weights; \`memcmp\` reads that many bytes at
 ${giga(weightsMemory.oneThread)} GB/s with one thread and ${giga(weightsMemory.allThreads)} GB/s with all.
 `,
+    ...failed.map(({ name, reason }) => `\`${name}\` failed: ${reason.trim().split("\n").at(-1)}\n`),
     `${speedTable(measuresOf(shape, results, baseline), baseline)}
 
 Medians of the processes; in parentheses the least and the most.

@@ -1,18 +1,14 @@
 import type { Bandwidth, Machine } from "../machine/machine.js";
 import type { Peaks } from "../machine/peaks.js";
-import type { Entry } from "../race.js";
+import type { Outcome } from "../race.js";
 import type { Work } from "../shapes/work.js";
 import type { Task } from "../tasks.js";
 
 /** All that was measured: what `--json` writes, and what the tables are made of. */
 export interface Results {
-  readonly date: string;
-  /** The arguments of `npm run bench`. */
-  readonly args: string;
-  readonly rounds: number;
+  /** One, or several whose shapes are reported together, the first first. */
+  readonly runs: readonly BenchRun[];
   readonly machine: Machine;
-  /** The load average of the last minute as the run began, and as it ended. */
-  readonly load: { readonly before: number; readonly after: number };
   /** Reading memory that no cache holds. */
   readonly memory: Bandwidth;
   /** Null where `native` is not here to measure them. */
@@ -22,12 +18,21 @@ export interface Results {
   readonly missing: readonly { readonly name: string; readonly reason: string }[];
 }
 
-export interface ShapeResults {
+/** One `npm run bench`. */
+export interface BenchRun {
+  readonly date: string;
+  /** Its arguments. */
+  readonly args: string;
+  readonly rounds: number;
+  /** The load average of the last minute as the run began, and as it ended. */
+  readonly load: { readonly before: number; readonly after: number };
+}
+
+export interface ShapeResults extends Outcome {
   readonly name: string;
   readonly description: string;
   readonly tasks: readonly Task[];
   readonly work: Work;
   /** Reading as many bytes as a token is multiplied by, split over the threads. */
   readonly weightsMemory: Bandwidth;
-  readonly entries: readonly Entry[];
 }
