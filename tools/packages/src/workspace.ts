@@ -51,6 +51,13 @@ export const published = packages.filter(({ manifest }) => !manifest.private);
 /** The packages that hold the binary of `native` for one platform each. They come with it, where they fit. */
 export const platforms: readonly Package[] = workspacesIn("packages/native/platforms");
 
+/**
+ * Whether `native` can run, for the examples that need it. In CI it must; elsewhere, without a C++ compiler, it was not built.
+ */
+export const hasNative =
+  Boolean(process.env.CI) ||
+  existsSync(join(root, `packages/native/platforms/${process.platform}-${process.arch}/mixtape.node`));
+
 /** Every page of the manual, and the README at the top: paths from the root. */
 export function manualPages(): string[] {
   const docs = join(root, "docs");

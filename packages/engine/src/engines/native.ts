@@ -1,4 +1,4 @@
-import { findBackendFactory, scalar } from "@tensorflow/tfjs-core";
+import { findBackendFactory } from "@tensorflow/tfjs-core";
 import { isNode, loadNative } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource } from "../engine.js";
@@ -20,8 +20,6 @@ export const native: EngineSource = {
     const { registerNative } = await loadNative();
     const { description } = registerNative({ threads, precision, mmap });
     await activate("native");
-    // tfjs's cpu backend, which this one extends, greets at its first tensor; this one is made while warnings are off.
-    scalar(0).dispose();
     return { backend: "native", description, memoryLimit: null };
   },
 };
