@@ -97,7 +97,10 @@ Span<T> Args::span(Napi::Value value, napi_typedarray_type wanted, const char* e
   bool is_own = false;
   if (napi_is_arraybuffer(value.Env(), buffer, &is_own) != napi_ok || !is_own)
     fail(std::string(name) + " in memory that no other thread can change", describe(value) + " on a SharedArrayBuffer");
-  return {static_cast<T*>(data), data ? length : 0};
+  // An empty array has an address too: none of what takes one is given null.
+  alignas(64) static char nothing[64];
+  if (!data || length == 0) return {reinterpret_cast<T*>(nothing), 0};
+  return {static_cast<T*>(data), length};
 }
 
 Span<float> Args::floats(size_t index, const char* name) const {

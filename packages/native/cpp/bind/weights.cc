@@ -59,9 +59,9 @@ Napi::Value copy_weight(const Napi::CallbackInfo& info) {
   for (const Napi::Value value : parts) {
     const auto bytes = args.bytes(value, "parts");
     if (bytes.length != length) args.fail("a Uint8Array of " + std::to_string(length), describe(value));
-    const std::align_val_t alignment{64};
+    static constexpr std::align_val_t alignment{64};
     std::shared_ptr<uint8_t> block(static_cast<uint8_t*>(::operator new(length > 0 ? length : 1, alignment)),
-                                   [alignment](uint8_t* data) { ::operator delete(data, alignment); });
+                                   [](uint8_t* data) { ::operator delete(data, alignment); });
     if (length > 0) std::memcpy(block.get(), bytes.data, length);
     weight.parts.push_back(block.get());
     weight.owners.push_back(std::move(block));

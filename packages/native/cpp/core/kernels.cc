@@ -8,8 +8,10 @@
 
 #include "isa/tables.h"
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__)
 #include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -23,7 +25,15 @@ struct Candidate {
   const Kernels* (*table)();
 };
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
+bool has_avx2() {
+  // Not every compiler's __builtin_cpu_supports knows f16c.
+  constexpr unsigned kFloat16 = 1u << 29;
+  unsigned a, b, c, d;
+  const bool has_float16 = __get_cpuid(1, &a, &b, &c, &d) && (c & kFloat16);
+  return has_float16 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
 bool has_avx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16");
@@ -51,11 +61,9 @@ constexpr Candidate kCandidates[] = {
 #if defined(__x86_64__) && defined(__linux__)
     {"amx", has_amx, amx_kernels},
 #endif
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(__x86_64__)
     {"avx512", has_avx512, avx512_kernels},
-    {"avx2",
-     [] { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"); },
-     avx2_kernels},
+    {"avx2", has_avx2, avx2_kernels},
 #elif defined(__aarch64__)
     {"neon", [] { return true; }, neon_kernels},
 #endif

@@ -54,6 +54,14 @@ template <class S, class Terms> struct DotProduct {
   /** Rows of weights, and tokens, whose sums are kept in registers together. */
   static constexpr int kRows = 4;
   static constexpr int kTokens = S::N == 8 ? 2 : 6;
+  /**
+   * Of one or two tokens reading the weights is all the work. So many rows, far apart, are read side by side, each onwards into
+   * the next: processors foresee a stream within a page of memory only, and several streams hide each other's page ends. With
+   * a fetch ahead that is a tenth to a quarter faster than row by row (measured on Sapphire Rapids).
+   */
+  static constexpr int kStreams = 8;
+  static constexpr size_t kAhead = 1024;
+  static constexpr size_t kLine = 64;
 
   /** Packed tokens lie at multiples of a vector, zeros behind them. */
   static size_t packed_width(size_t width) { return (width + Terms::kStep - 1) / Terms::kStep * Terms::kStep; }
@@ -72,43 +80,58 @@ template <class S, class Terms> struct DotProduct {
     const size_t padded = packed_width(w.columns);
     const Input* const x = reinterpret_cast<const Input*>(packed);
     size_t n = 0;
+    if (tokens == 1) n = streams<1>(w, x, padded, y, stride);
+    if (tokens == 2) n = streams<2>(w, x, padded, y, stride);
     for (; n + kRows <= w.rows; n += kRows) all_tokens<kRows>(w, n, x, padded, tokens, y, stride);
     for (; n < w.rows; n++) all_tokens<1>(w, n, x, padded, tokens, y, stride);
   }
 
  private:
+  /** Multiplies the rows that make up whole streams. Returns how many they are. */
+  template <int T> static size_t streams(const Matrix& w, const Input* x, size_t padded, float* y, size_t stride) {
+    const size_t apart = w.rows / kStreams;
+    for (size_t n = 0; n < apart; n++)
+      block<kStreams, T>(reinterpret_cast<const Weight*>(w.row(n)), apart, w.columns, x, padded, y + n, stride);
+    return apart * kStreams;
+  }
+
   template <int R>
   static void all_tokens(const Matrix& w, size_t n, const Input* x, size_t padded, size_t tokens, float* y, size_t stride) {
     const Weight* const rows = reinterpret_cast<const Weight*>(w.row(n));
     size_t t = 0;
     for (; t + kTokens <= tokens; t += kTokens)
-      block<R, kTokens>(rows, w.columns, x + t * padded, padded, y + t * stride + n, stride);
-    for (; t + 2 <= tokens; t += 2) block<R, 2>(rows, w.columns, x + t * padded, padded, y + t * stride + n, stride);
-    if (t < tokens) block<R, 1>(rows, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+      block<R, kTokens>(rows, 1, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+    for (; t + 2 <= tokens; t += 2) block<R, 2>(rows, 1, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+    if (t < tokens) block<R, 1>(rows, 1, w.columns, x + t * padded, padded, y + t * stride + n, stride);
   }
 
+  /** The sums of R rows, so many `apart`, and T tokens. */
   template <int R, int T>
-  static void block(const Weight* w, size_t width, const Input* x, size_t padded, float* y, size_t stride) {
+  static void block(const Weight* w, size_t apart, size_t width, const Input* x, size_t padded, float* y, size_t stride) {
+    constexpr bool kFetches = R == kStreams && Terms::kStep * sizeof(Weight) == kLine;
+    const size_t pitch = apart * width;
     typename S::F acc[R][T];
     for (int r = 0; r < R; r++)
       for (int t = 0; t < T; t++) acc[r][t] = S::zero();
     size_t k = 0;
     for (; k + Terms::kStep <= width; k += Terms::kStep) {
-      typename Terms::Vector rows[R];
-      for (int r = 0; r < R; r++) rows[r] = Terms::weights(w + r * width + k);
-      for (int t = 0; t < T; t++) {
-        const typename Terms::Vector input = Terms::inputs(x + t * padded + k);
-        for (int r = 0; r < R; r++) acc[r][t] = Terms::multiply(acc[r][t], rows[r], input);
+      typename Terms::Vector inputs[T];
+      for (int t = 0; t < T; t++) inputs[t] = Terms::inputs(x + t * padded + k);
+      for (int r = 0; r < R; r++) {
+        const Weight* const row = w + r * pitch + k;
+        if constexpr (kFetches) __builtin_prefetch(reinterpret_cast<const uint8_t*>(row) + kAhead);
+        const typename Terms::Vector weights = Terms::weights(row);
+        for (int t = 0; t < T; t++) acc[r][t] = Terms::multiply(acc[r][t], weights, inputs[t]);
       }
     }
     if (k < width) {
       for (int r = 0; r < R; r++) {
-        const typename Terms::Vector row = Terms::some_weights(w + r * width + k, width - k);
-        for (int t = 0; t < T; t++) acc[r][t] = Terms::multiply(acc[r][t], row, Terms::inputs(x + t * padded + k));
+        const typename Terms::Vector weights = Terms::some_weights(w + r * pitch + k, width - k);
+        for (int t = 0; t < T; t++) acc[r][t] = Terms::multiply(acc[r][t], weights, Terms::inputs(x + t * padded + k));
       }
     }
     for (int t = 0; t < T; t++)
-      for (int r = 0; r < R; r++) y[t * stride + r] = S::sum(acc[r][t]);
+      for (int r = 0; r < R; r++) y[t * stride + r * apart] = S::sum(acc[r][t]);
   }
 
  public:

@@ -87,6 +87,15 @@ void gate_up(const Experts& experts, const Grouped& grouped, const float* x, con
   });
 }
 
+/** Rows that are worth reading in one go, and at least four shares for each thread. */
+Shares pieces_of(const Stack& stack) {
+  const auto threads = static_cast<size_t>(Pool::shared().size());
+  const Matrix one = stack.matrix(0);
+  const size_t wanted = rows_of(one).size;
+  const size_t most = one.rows / (4 * threads) / kShareRows * kShareRows;
+  return Shares(one.rows, std::max(kShareRows, std::min(wanted, most)));
+}
+
 /** Adds `weight · down · hidden` of each choice to its token. A thread takes a few columns of y, and all experts for them. */
 void down(const Stack& stack, const Grouped& grouped, const float* hidden, Precision precision, size_t tokens, float* y) {
   const auto& groups = grouped.groups;
@@ -106,7 +115,8 @@ void down(const Stack& stack, const Grouped& grouped, const float* hidden, Preci
     parts[g].pack(step, hidden + groups[g].from * stack.columns, nullptr);
   });
 
-  const Shares shares(stack.rows, kShareRows);
+  // A thread meets each expert's rows of its share after another's: of few tokens, large pieces stream faster.
+  const Shares shares = most > 2 ? Shares(stack.rows, kShareRows) : pieces_of(stack);
   Pool::shared().run(shares.count, [&](size_t share) {
     const size_t from = shares.from(share);
     const size_t count = shares.to(share) - from;

@@ -14,7 +14,8 @@ void rms_norm(const float* x, const float* scale, const float* residual, size_t 
 }
 
 void rotary(const float* x, const float* cos, const float* sin, const RotaryShape& shape, float* y) {
-  const auto [tables, heads, length, width, turned] = shape;
+  // By name: C++17 lets no lambda capture a structured binding.
+  const size_t tables = shape.tables, heads = shape.heads, length = shape.length, width = shape.width, turned = shape.turned;
   // With one position, the heads of a table are rows that share it.
   const size_t rows = length == 1 ? heads : length;
   const size_t blocks = length == 1 ? tables : tables * heads;

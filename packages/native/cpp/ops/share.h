@@ -19,7 +19,7 @@ struct Shares {
 };
 
 /** Bytes of weights that a thread takes at a time: large enough to stream, small enough that threads end together. */
-constexpr size_t kShareBytes = size_t{64} << 10;
+constexpr size_t kShareBytes = size_t{128} << 10;
 /** The same where many tokens meet them: larger, so that the rows of a share meet the same tokens from a cache. */
 constexpr size_t kManyShareBytes = size_t{256} << 10;
 /** Rows are shared by multiples of this, so that no kernel meets a ragged edge in the middle of a matrix. */
