@@ -174,6 +174,8 @@ export interface Addon {
   reorderSlots(slots: NativeSlotsHandle, rows: Int32Array): void;
   /** The keys, or the values: `[rows, heads, length, width]`. */
   readSlots(out: Float32Array, slots: NativeSlotsHandle, values: boolean): void;
+  /** How many bytes their blocks take. */
+  bytesOfSlots(slots: NativeSlotsHandle): number;
   /** `shape` is rows, heads, groups, queries, slots, width; `values` is null where `keys` are slots, which hold both. */
   attention(
     out: Float32Array,

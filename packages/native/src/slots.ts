@@ -36,6 +36,11 @@ export class NativeSlots implements Slots {
     return this.#shape[2];
   }
 
+  /** How many bytes all blocks take, whatever part of them is in use. */
+  get bytes(): number {
+    return this.#native ? addon().bytesOfSlots(this.#native) : 0;
+  }
+
   append({ keys, values }: KeyValues): void {
     const [held, length] = [this.#shape, this.length];
     checkAppended({ keys, values }, length > 0 ? held : undefined);

@@ -1,4 +1,4 @@
-// createSlots, appendSlots, dropFirstSlots, cropSlots, reorderSlots, readSlots
+// createSlots, appendSlots, dropFirstSlots, cropSlots, reorderSlots, readSlots, bytesOfSlots
 
 #include <algorithm>
 
@@ -89,6 +89,12 @@ Napi::Value read_slots(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/** bytesOfSlots(slots) → how many bytes their blocks take */
+Napi::Value bytes_of_slots(const Napi::CallbackInfo& info) {
+  const Args args(info, "bytesOfSlots");
+  return Napi::Number::New(info.Env(), static_cast<double>(args.slots(0, "slots").bytes()));
+}
+
 }  // namespace
 
 void export_slots(Napi::Object exports) {
@@ -98,6 +104,7 @@ void export_slots(Napi::Object exports) {
   export_function(exports, "cropSlots", crop_slots);
   export_function(exports, "reorderSlots", reorder_slots);
   export_function(exports, "readSlots", read_slots);
+  export_function(exports, "bytesOfSlots", bytes_of_slots);
 }
 
 }  // namespace mixtape

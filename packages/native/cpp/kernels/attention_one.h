@@ -15,7 +15,7 @@ template <class S, class Format> class AttendOne {
   using F = typename S::F;
 
   /** Slots whose scores are held. */
-  static constexpr size_t kTile = 64;
+  static constexpr size_t kTile = 32;
   /** Sums that are kept in registers. */
   static constexpr int kSums = S::N == 8 ? 8 : 16;
   static constexpr int kHeads = 4;
@@ -57,8 +57,6 @@ template <class S, class Format> class AttendOne {
   static void all_heads(const Queries& all, size_t query, const Tile& tile, float* states) {
     size_t head = 0;
     for (; head + kHeads <= all.heads; head += kHeads) some_heads<kHeads>(all, query, head, tile, states);
-    if constexpr (kHeads > 4)
-      for (; head + 4 <= all.heads; head += 4) some_heads<4>(all, query, head, tile, states);
     for (; head + 2 <= all.heads; head += 2) some_heads<2>(all, query, head, tile, states);
     for (; head < all.heads; head++) some_heads<1>(all, query, head, tile, states);
   }
@@ -70,17 +68,29 @@ template <class S, class Format> class AttendOne {
     float* const state = states + head * size;
     float scores[H * kTile];
     float faded[H];
-    scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, scores);
+    scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, head == 0, scores);
     for (int h = 0; h < H; h++) faded[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + width);
-    mix<H>(scores, faded, tile, width, state, size);
+    mix<H>(scores, faded, tile, width, head == 0, state, size);
   }
 
   template <int H>
-  static void scores_of(const float* q, size_t stride, const Tile& tile, size_t width, float* scores) {
+  static void scores_of(const float* q, size_t stride, const Tile& tile, size_t width, bool is_first, float* scores) {
     constexpr int K = across(H);
     size_t key = 0;
-    for (; key + K <= tile.count; key += K) dots<H, K>(q, stride, tile.keys + key * width, width, scores + key);
+    for (; key + K <= tile.count; key += K) {
+      if (is_first) prefetch(tile.values + key * width, K * width);
+      dots<H, K>(q, stride, tile.keys + key * width, width, scores + key);
+    }
     for (; key < tile.count; key++) dots<H, 1>(q, stride, tile.keys + key * width, width, scores + key);
+  }
+
+  /**
+   * Into the cache, a tile before it is used: keys and values lie in two places, and the processor's own guesses do not keep up
+   * with the memory.
+   */
+  static void prefetch(const Element* x, size_t count) {
+    const auto* const from = reinterpret_cast<const char*>(x);
+    for (size_t i = 0; i < count * sizeof *x; i += 64) __builtin_prefetch(from + i, 0, 3);
   }
 
   template <int H, int K>
@@ -114,7 +124,10 @@ template <class S, class Format> class AttendOne {
     }
   }
 
-  /** Makes scores weights, and `seen`, the largest score and the sum of weights, those with this tile. @returns how much what was summed before weighs now */
+  /**
+   * Makes scores weights; `seen`, the largest score and the sum of weights, counts this tile too then.
+   * @returns how much what was summed before weighs now
+   */
   static float softmax(float* scores, const Tile& tile, float scale, float* seen) {
     const F factor = S::set(scale * kLog2E);
     const size_t padded = (tile.count + S::N - 1) / S::N * S::N;
@@ -143,21 +156,23 @@ template <class S, class Format> class AttendOne {
   }
 
   template <int H>
-  static void mix(const float* weights, const float* faded, const Tile& tile, size_t width, float* out, size_t stride) {
+  static void mix(const float* weights, const float* faded, const Tile& tile, size_t width, bool is_first, float* out,
+                  size_t stride) {
     constexpr int W = across(H);
     size_t i = 0;
-    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, width, i, out, stride);
-    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, width, i, out, stride);
+    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, width, i, is_first && i == 0, out, stride);
+    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, width, i, false, out, stride);
     if (i < width) last_columns<H>(weights, faded, tile, width, i, out, stride);
   }
 
   template <int H, int W>
-  static void columns(const float* weights, const float* faded, const Tile& tile, size_t width, size_t i, float* out,
-                      size_t stride) {
+  static void columns(const float* weights, const float* faded, const Tile& tile, size_t width, size_t i, bool is_first,
+                      float* out, size_t stride) {
     F sums[H][W];
     for (int h = 0; h < H; h++)
       for (int w = 0; w < W; w++) sums[h][w] = S::mul(S::load(out + h * stride + i + w * S::N), S::set(faded[h]));
     for (size_t key = 0; key < tile.count; key++) {
+      if (is_first) prefetch(tile.keys + (tile.count + key) * width, width);
       F value[W];
       for (int w = 0; w < W; w++) value[w] = Format::template load<S>(tile.values + key * width + i + w * S::N);
       for (int h = 0; h < H; h++) {

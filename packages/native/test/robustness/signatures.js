@@ -152,6 +152,7 @@ export const SIGNATURES = {
     const [rows, heads, length, width] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 300), w.size()];
     return [w.floats(rows * heads * length * width), w.slots(rows, heads, length, width), w.flag()];
   },
+  bytesOfSlots: (w) => [w.slots(1, 2, w.whole(0, 300), 3)],
   attention: (w) => {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 300]), w.size()];
     const [heads, queries] = [groups * w.whole(1, 4), w.whole(1, length)];

@@ -1,0 +1,220 @@
+/** Slots in blocks against slots of tensors, whatever is done to them. */
+
+import { AttentionMask, attention, createSlots, type KeyValues, OpsError, type Slots, TensorSlots } from "@mixtape/ops";
+import { add, memory, setBackend, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NativeError, registerNative } from "../src/index.js";
+import { NativeSlots } from "../src/slots.js";
+import { nativeOrNothing } from "./support/native.js";
+
+const native = nativeOrNothing();
+/** Slots of a block. */
+const BLOCK = 256;
+
+/** Numbers that tell slot from slot, row from row, and that bfloat16 does not hold. */
+function keyValues(rows: number, heads: number, count: number, width: number, from: number): KeyValues {
+  const shape: [number, number, number, number] = [rows, heads, count, width];
+  const numbers = Float32Array.from({ length: rows * heads * count * width }, (_, i) => Math.sin(from + i * 0.7));
+  const values = numbers.map((x) => -x / 3);
+  return { keys: tensor4d(numbers, shape), values: tensor4d(values, shape) };
+}
+
+const read = (slots: Slots): Float32Array[] => {
+  const { keys, values } = slots.view();
+  expect(keys.shape).toEqual(values.shape);
+  expect([keys.shape[0], keys.shape[2]]).toEqual([slots.rows, slots.length]);
+  return [keys.dataSync() as Float32Array, values.dataSync() as Float32Array];
+};
+
+/** To the nearest bfloat16, ties to even. */
+function rounded(numbers: Float32Array): Float32Array {
+  const bits = new Uint32Array(Float32Array.from(numbers).buffer);
+  return new Float32Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000).buffer);
+}
+
+const bytesOf = (arrays: readonly Float32Array[]): Buffer =>
+  Buffer.concat(arrays.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)));
+
+type Change =
+  | { readonly append: number }
+  | { readonly dropFirst: number }
+  | { readonly crop: number }
+  | { readonly reorder: readonly number[] };
+
+const change: fc.Arbitrary<Change> = fc.oneof(
+  {
+    arbitrary: fc.record({ append: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 600 })) }),
+    weight: 4,
+  },
+  { arbitrary: fc.record({ dropFirst: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 2 },
+  // How many are left out.
+  { arbitrary: fc.record({ crop: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 1 },
+  { arbitrary: fc.record({ reorder: fc.array(fc.nat(9), { minLength: 1, maxLength: 4 }) }), weight: 1 },
+);
+
+describe.runIf(native)("native slots", () => {
+  beforeAll(async () => {
+    registerNative();
+    await setBackend("native");
+  });
+  afterAll(() => void registerNative());
+
+  test.each([
+    ["F32", (x: Float32Array) => x],
+    ["BF16", rounded],
+  ] as const)("of %s hold what slots of tensors hold", (dtype, expected) => {
+    fc.assert(
+      fc.property(
+        fc.array(change, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 5 }),
+        (changes, heads, width) => {
+          const before = memory().numTensors;
+          const [own, tensors] = [createSlots({ dtype }), new TensorSlots()];
+          expect(own).toBeInstanceOf(NativeSlots);
+          tidy(() => {
+            let from = 0;
+            for (const one of changes) {
+              const rows = own.rows || 2;
+              for (const slots of [own, tensors]) {
+                if ("append" in one) slots.append(keyValues(rows, heads, one.append, width, from));
+                else if ("dropFirst" in one) slots.dropFirst(Math.min(slots.length, one.dropFirst));
+                else if ("crop" in one) slots.crop(Math.max(0, slots.length - one.crop));
+                else slots.reorder(one.reorder.map((row) => row % rows));
+              }
+              from += 100;
+              expect(own.length).toBe(tensors.length);
+              if (own.length === 0) continue;
+              expect(own.rows).toBe(tensors.rows);
+              const [got, wanted] = [bytesOf(read(own)), bytesOf(read(tensors).map(expected))];
+              expect(got.equals(wanted)).toBe(true);
+            }
+          });
+          own.dispose();
+          tensors.dispose();
+          expect([own.rows, own.length]).toEqual([0, 0]);
+          expect(memory().numTensors).toBe(before);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("are float32 where products are", () => {
+    registerNative({ precision: "float32" });
+    const slots = createSlots({ dtype: "BF16" });
+    tidy(() => slots.append(keyValues(1, 1, 2, 3, 0)));
+    expect(tidy(() => read(slots))).toEqual(
+      tidy(() => Object.values(keyValues(1, 1, 2, 3, 0)).map((x) => x.dataSync())),
+    );
+    slots.dispose();
+    registerNative();
+  });
+
+  test("that slide take no more than their window and a block, in half the bytes of float32", () => {
+    for (const [dtype, bytes] of [
+      ["F32", 4],
+      ["BF16", 2],
+    ] as const) {
+      const slots = createSlots({ dtype }) as NativeSlots;
+      const block = 2 * BLOCK * 3 * bytes;
+      const window = 1000;
+      tidy(() => {
+        for (let i = 0; i < 5 * window; i += 7) {
+          slots.dropFirst(Math.max(0, slots.length + 7 - window));
+          slots.append(keyValues(1, 1, 7, 3, i));
+          expect(slots.bytes).toBeLessThanOrEqual(block * (Math.ceil(window / BLOCK) + 2));
+        }
+      });
+      expect(slots.length).toBe(window);
+      slots.crop(BLOCK);
+      expect(slots.bytes).toBeLessThanOrEqual(3 * block);
+      slots.dispose();
+      expect(slots.bytes).toBe(0);
+    }
+  });
+
+  test("show the same tensors until they change, and then an error to who kept a clone", () => {
+    const slots = createSlots();
+    tidy(() => slots.append(keyValues(1, 1, 2, 3, 0)));
+    const { keys } = slots.view();
+    expect(slots.view().keys).toBe(keys);
+    const clone = keys.clone();
+    expect(clone.dataSync()).toEqual(keys.dataSync());
+    // What is made of a view lives on.
+    const sum = add(keys, 1);
+    tidy(() => slots.append(keyValues(1, 1, 1, 3, 5)));
+    expect(keys.isDisposed).toBe(true);
+    expect(() => clone.dataSync()).toThrow(NativeError);
+    expect(() => clone.dataSync()).toThrow(/slots that have changed/);
+    expect(sum.dataSync()[0]).toBe(1);
+    clone.dispose();
+    sum.dispose();
+    slots.dispose();
+  });
+
+  test("take their own view, and what they show other kernels are numbers", () => {
+    const slots = createSlots();
+    tidy(() => slots.append(keyValues(1, 2, 3, 4, 0)));
+    const [before] = read(slots);
+    slots.append(slots.view());
+    const { keys } = slots.view();
+    expect(keys.shape).toEqual([1, 2, 6, 4]);
+    const doubled = tidy(() => add(keys, keys).dataSync());
+    expect(doubled.subarray(0, 12)).toEqual(before!.subarray(0, 12).map((x) => 2 * x));
+    slots.dispose();
+  });
+
+  test("refuse what does not fit, and hold what they held", () => {
+    const slots = createSlots();
+    tidy(() => {
+      slots.append(keyValues(2, 2, 3, 4, 0));
+      for (const [rows, heads, width] of [
+        [1, 2, 4],
+        [2, 1, 4],
+        [2, 2, 5],
+      ] as const)
+        expect(() => slots.append(keyValues(rows, heads, 3, width, 0))).toThrow(OpsError);
+      expect(() => slots.reorder([2])).toThrow(NativeError);
+      expect(read(slots)).toEqual(Object.values(keyValues(2, 2, 3, 4, 0)).map((x: Tensor4D) => x.dataSync()));
+    });
+    slots.dispose();
+    expect(() => slots.view()).toThrow(NativeError);
+  });
+
+  test("step by step are attended to as all at once", () => {
+    const [heads, groups, width, length, window] = [4, 2, 16, 600, 300];
+    const { keys, values } = keyValues(2, groups, length, width, 3);
+    const q = keyValues(2, heads, length, width, 9).keys;
+    const mask = new AttentionMask({ queries: length, keys: length, window });
+    const whole = attention(q, keys, values, mask, 0.25).dataSync();
+    const slots = createSlots();
+    const at = (x: Tensor4D, i: number) => {
+      const [rows, lanes] = x.shape;
+      const all = x.dataSync();
+      const one = Float32Array.from({ length: rows * lanes * width }, (_, n) => {
+        const [lane, d] = [Math.floor(n / width), n % width];
+        return all[(lane * length + i) * width + d]!;
+      });
+      return tensor4d(one, [rows, lanes, 1, width]);
+    };
+    let worst = 0;
+    for (let i = 0; i < length; i++)
+      tidy(() => {
+        slots.dropFirst(Math.max(0, slots.length - window + 1));
+        slots.append({ keys: at(keys, i), values: at(values, i) });
+        const step = new AttentionMask({ queries: 1, keys: slots.length, window });
+        const view = slots.view();
+        const out = attention(at(q, i), view.keys, view.values, step, 0.25).dataSync();
+        for (let row = 0; row < 2; row++)
+          for (let n = 0; n < heads * width; n++) {
+            const expected = whole[(row * length + i) * heads * width + n]!;
+            worst = Math.max(worst, Math.abs(out[row * heads * width + n]! - expected));
+          }
+      });
+    expect(worst).toBeLessThan(1e-6);
+    slots.dispose();
+    mask.dispose();
+  });
+});
