@@ -21,7 +21,7 @@ export interface GenerationOptions {
   readonly minP?: number;
   /** What logits of tokens that have occurred are divided by (multiplied with, if negative), above 0. Default 1. */
   readonly repetitionPenalty?: number;
-  /** Same seed, same text, on any engine; row r of a batch draws as it would in any other batch. Default: by chance. */
+  /** Same seed, same text, on any engine that does not round activations; row r of a batch draws as it would in any other batch. Default: by chance. */
   readonly seed?: number;
   /** The token, or the tokens, that end a text; null to go on regardless. Default: the model's. */
   readonly eosTokenId?: number | readonly number[] | null;

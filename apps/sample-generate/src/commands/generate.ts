@@ -20,7 +20,7 @@ Examples:
   Continue a text with the likeliest tokens:
     sample-generate generate --model models/sample-afmoe --prompt "It was a fine morning, and"
 
-  Draw tokens by their probability. The same seed gives the same text, on any engine:
+  Draw tokens by their probability. The same seed gives the same text, on any engine (on native with --precision float32):
     sample-generate generate --model DIR --prompt "It was" --temperature 0.8 --top-p 0.95 --seed 7
 
   Answer a chat. FILE.json holds [{ "role": "user", "content": "Who are you?" }]:
