@@ -13,6 +13,7 @@ void add_functions(Napi::Env env, Napi::Object exports) {
   mixtape::export_engine(exports);
   mixtape::export_weights(exports);
   mixtape::export_products(exports);
+  mixtape::export_peaks(exports);
   mixtape::export_mlp(exports);
   mixtape::export_project_heads(exports);
   mixtape::export_rows(exports);

@@ -39,6 +39,10 @@ export type Words = Float32Array | Int32Array;
 export interface Addon {
   onError(make: (where: string, expected: string, got: string) => Error): void;
   info(): { isa: string; isas: string[]; threads: number; processors: number };
+  /** Reads all bytes on all threads; returns a number that depends on them. */
+  readAll(bytes: Uint8Array): number;
+  /** Multiplies and adds numbers in registers on all threads; returns how many operations those were. */
+  multiplyRounds(precision: number, rounds: number): number;
   setThreads(count: number): void;
   openFile(path: string): NativeFile;
   /** `parts[i]` is a matrix `[rows, columns]` at `offsets[i]` of `files[i]`. */

@@ -8,6 +8,7 @@ namespace mixtape {
 void export_engine(Napi::Object exports);
 void export_weights(Napi::Object exports);
 void export_products(Napi::Object exports);
+void export_peaks(Napi::Object exports);
 void export_mlp(Napi::Object exports);
 void export_project_heads(Napi::Object exports);
 void export_rows(Napi::Object exports);

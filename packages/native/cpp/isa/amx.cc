@@ -20,6 +20,7 @@ constexpr Kernels table() {
   Kernels table = table_of<Avx512>();
   table.name = "amx";
   table.product = product;
+  table.peaks.bfloat16 = AmxProduct::rounds;
   table.attention.many = attend_many_on_tiles<Avx512>;
   return table;
 }

@@ -179,6 +179,30 @@ struct AmxProduct {
   }
 
  public:
+  /** Rounds of products of tiles that stay in registers. */
+  static double rounds(size_t rounds, float* sink) {
+    configure();
+    alignas(64) float tile[kSide * kSide] = {sink[0]};
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_loadd(4, tile, 64);
+    _tile_loadd(5, tile, 64);
+    _tile_loadd(6, tile, 64);
+    _tile_loadd(7, tile, 64);
+    for (size_t round = 0; round < rounds; round++) {
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 5, 6);
+      _tile_dpbf16ps(2, 4, 7);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(3, tile, 64);
+    sink[0] = tile[0];
+    _tile_release();
+    return 4.0 * 2 * kSide * kSide * kWidth * static_cast<double>(rounds);
+  }
+
   static constexpr Product product = {kSide, packed_bytes, pack, multiply};
 };
 

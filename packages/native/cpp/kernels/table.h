@@ -47,6 +47,15 @@ struct MatrixProduct {
                    size_t stride);
 };
 
+/** Loops that do nothing but what bounds kernels. */
+struct PeakKernels {
+  /** Reads all numbers; returns one that depends on them. */
+  float (*read)(const uint8_t* data, size_t bytes);
+  /** Multiply and add so many rounds of numbers in registers, from and to `sink` [16]; return how many operations those were. */
+  double (*float32)(size_t rounds, float* sink);
+  double (*bfloat16)(size_t rounds, float* sink);
+};
+
 /** The kernels of one instruction set. */
 struct Kernels {
   const char* name;
@@ -74,6 +83,7 @@ struct Kernels {
   void (*encode)(Dtype to, const float* x, size_t count, uint8_t* y);
   AttentionKernels attention;
   MatrixProduct matrices;
+  PeakKernels peaks;
 };
 
 /** The kernels in use: those of the best instruction set here, or of the one that MIXTAPE_NATIVE_ISA names. */

@@ -8,6 +8,7 @@
 #include "kernels/encode.h"
 #include "kernels/gate.h"
 #include "kernels/panel_product.h"
+#include "kernels/peaks.h"
 #include "kernels/reduce.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
@@ -37,6 +38,7 @@ template <class S> constexpr Kernels table_of() {
       encode<S>,
       attention_kernels<S>(),
       Panels<S>::product,
+      peak_kernels<S>(),
   };
 }
 

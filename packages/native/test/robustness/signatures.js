@@ -29,6 +29,8 @@ export const SIGNATURES = {
     const bias = w.flag() ? w.floats(rows) : null;
     return [w.floats(tokens * rows), w.floats(tokens * width), w.matrix(rows, width), bias, width, w.whole(0, 1)];
   },
+  readAll: (w) => [w.bytes(4 * w.size())],
+  multiplyRounds: (w) => [w.whole(0, 1), w.whole(0, 100)],
   matMul: (w) => {
     const [m, depth, n, transposeA, transposeB] = [w.size(), w.size(), w.size(), w.flag(), w.flag()];
     const [lefts, rights, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 4)];
