@@ -68,7 +68,7 @@ template <class S> struct Exp {
   static typename S::F apply(typename S::F x) { return exp<S>(x); }
 };
 template <class S> struct Logistic {
-  static typename S::F apply(typename S::F x) { return sigmoid<S>(x); }
+  static typename S::F apply(typename S::F x) { return fine_sigmoid<S>(x); }
 };
 template <class S> struct Tanh {
   static typename S::F apply(typename S::F x) { return tanh<S>(x); }

@@ -9,8 +9,8 @@ namespace {
 /** eˣ, to about 1 ulp: 2ⁿ times a polynomial on |r| ≤ ln 2 / 2 (Cephes). 0 below −87.3; infinity above 88.7; a NaN stays one. */
 template <class S> inline typename S::F exp(typename S::F x) {
   const auto low = S::set(-87.33654f);
-  const auto high = S::set(88.72283f);
-  const auto inside = S::min(S::max(x, low), high);
+  // A NaN comes second, and stays. Above, 2ⁿ times the polynomial is no number any more.
+  const auto inside = S::min(S::set(88.73f), S::max(low, x));
   const auto n = S::round(S::mul(inside, S::set(1.44269504f)));
   auto r = S::fma(n, S::set(-0.693359375f), inside);
   r = S::fma(n, S::set(2.12194440e-4f), r);
@@ -21,16 +21,23 @@ template <class S> inline typename S::F exp(typename S::F x) {
   p = S::fma(p, r, S::set(1.6666665459e-1f));
   p = S::fma(p, r, S::set(5.0000001201e-1f));
   p = S::add(S::fma(S::mul(p, r), r, r), S::set(1));
-  // In two steps: 2ⁿ alone may be no number although the product is one.
-  const auto half = S::round(S::mul(n, S::set(0.5f)));
-  auto y = S::scale(S::scale(p, half), S::sub(n, half));
-  y = S::select_less(x, low, S::zero(), y);
-  y = S::select_less(high, x, S::set(__builtin_inff()), y);
-  return S::select_nan(x, x, y);
+  if constexpr (S::kScalesAnything) {
+    p = S::scale(p, n);
+  } else {
+    // In two steps: 2ⁿ alone may be no number although the product is one.
+    const auto half = S::round(S::mul(n, S::set(0.5f)));
+    p = S::scale(S::scale(p, half), S::sub(n, half));
+  }
+  return S::select_less(x, low, S::zero(), p);
+}
+
+/** 1 / (1 + e⁻ˣ), to 3 ulp, which is enough for gates. */
+template <class S> inline typename S::F sigmoid(typename S::F x) {
+  return S::div(S::set(1), S::add(S::set(1), exp<S>(S::sub(S::zero(), x))));
 }
 
 /** 1 / (1 + e⁻ˣ), to 2 ulp; by e⁻|x|, which does not overflow. */
-template <class S> inline typename S::F sigmoid(typename S::F x) {
+template <class S> inline typename S::F fine_sigmoid(typename S::F x) {
   const auto one = S::set(1);
   const auto e = exp<S>(S::min(x, S::sub(S::zero(), x)));
   const auto sum = S::add(one, e);
