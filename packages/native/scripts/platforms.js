@@ -14,6 +14,7 @@ const COMMON = [
   // GCC 12 warns of its own AVX-512 headers (its bug 105593).
   "-Wno-uninitialized",
   "-Wno-maybe-uninitialized",
+  "-Wno-unknown-warning-option",
   "-fPIC",
   "-fvisibility=hidden",
   "-ffp-contract=off",
@@ -42,6 +43,8 @@ const LINUX = [
   "-Wl,-z,nodelete",
 ];
 const MACOS = ["-bundle", "-undefined", "dynamic_lookup"];
+/** A Mac compiles for both of its processors. */
+const macos = (cpu) => ["-arch", cpu, "-mmacosx-version-min=11.0"];
 const WINDOWS = ["-shared", "-static", "-Wl,--gc-sections"];
 
 /**
@@ -63,8 +66,18 @@ export const PLATFORMS = {
     crossCompilers: ["aarch64-linux-gnu-g++"],
     runner: ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
   },
-  "darwin-arm64": { flags: COMMON, flagsOf: ARM64, linkFlags: MACOS, crossCompilers: [] },
-  "darwin-x64": { flags: COMMON, flagsOf: X64, linkFlags: MACOS, crossCompilers: [] },
+  "darwin-arm64": {
+    flags: [...COMMON, ...macos("arm64")],
+    flagsOf: ARM64,
+    linkFlags: [...MACOS, ...macos("arm64")],
+    crossCompilers: platform === "darwin" ? ["c++"] : [],
+  },
+  "darwin-x64": {
+    flags: [...COMMON, ...macos("x86_64")],
+    flagsOf: X64,
+    linkFlags: [...MACOS, ...macos("x86_64")],
+    crossCompilers: platform === "darwin" ? ["c++"] : [],
+  },
   "win32-x64": {
     // GCC does not align the stack to 32 bytes on Windows (its bug 54412), so no move may rely on it.
     flags: [...COMMON, "-Wa,-muse-unaligned-vector-move"],

@@ -10,8 +10,8 @@ namespace {
 using check::Buffer;
 using check::random_floats;
 
-// Those of attention are tested by the operation, in ops.cc; those of numbers one by one in elementwise.cc.
-static_assert(sizeof(Kernels) - sizeof(AttentionKernels) == 12 * sizeof(void*),
+// Those of attention and of matrices are tested by the operation, in ops.cc; those of numbers one by one in elementwise.cc.
+static_assert(sizeof(Kernels) - sizeof(AttentionKernels) - sizeof(MatrixProduct) - sizeof(PeakKernels) == 12 * sizeof(void*),
               "a kernel was added: test it below or beside, and count it here");
 
 constexpr size_t kWidths[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 96, 100, 127, 129, 257};
@@ -229,6 +229,19 @@ TEST(gate_of_numbers_at_the_edge) {
                    of(*table, {static_cast<size_t>(activation)}) + " of " + std::to_string(edge) + ": " +
                        std::to_string(got[i]) + " for " + std::to_string(expected[i]));
       }
+}
+
+TEST(peaks_stay_within_their_memory) {
+  for (const Kernels* table : all_kernels()) {
+    for (const size_t width : kWidths) {
+      const Buffer<float> x = random_floats(width * 16);
+      CHECK_IN(table->peaks.read(x.as(), x.size() * sizeof(float)) == table->peaks.read(x.as(), x.size() * sizeof(float)),
+               of(*table, {width}));
+    }
+    Buffer<float> sink(16);
+    CHECK(table->peaks.float32(3, sink.data()) > 0);
+    CHECK(table->peaks.bfloat16(3, sink.data()) > 0);
+  }
 }
 
 }  // namespace
