@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
+import type { Peaks } from "@mixtape/native";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import { ask, sample } from "../src/runners/child.js";
-import type { KernelMeasure, Products } from "../src/runners/runner.js";
+import type { Found, KernelMeasure, Products } from "../src/runners/runner.js";
 import type { Task } from "../src/tasks.js";
 
 const MAIN = fileURLToPath(new URL("../dist/mixtape/main.js", import.meta.url));
@@ -38,6 +39,15 @@ describe("a process of its own", () => {
     const { residentBytes, mappedBytes, anonymousBytes } = memory!;
     expect(Math.min(mappedBytes, anonymousBytes)).toBeGreaterThan(2 ** 20);
     expect(residentBytes).toBeGreaterThanOrEqual(Math.max(mappedBytes, anonymousBytes));
+  });
+
+  test("measures what the processor does at most, where native is here", async () => {
+    const asked = measure<Peaks>("native", { kind: "peaks" });
+    const found = await measure<Found>("native", { kind: "find" });
+    if ("missing" in found) return expect(asked).rejects.toThrow("native");
+    const { readBytesPerSecond, bfloat16FlopsPerSecond, float32FlopsPerSecond } = await asked;
+    expect(readBytesPerSecond).toBeGreaterThan(1e8);
+    expect(Math.min(bfloat16FlopsPerSecond, float32FlopsPerSecond)).toBeGreaterThan(1e8);
   });
 
   test("measures products", async () => {

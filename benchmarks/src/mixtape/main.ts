@@ -3,9 +3,9 @@
 import { argv } from "node:process";
 import { type EngineName, useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
+import { measurePeaks } from "@mixtape/native";
 import type { Found } from "../runners/runner.js";
 import { measureKernels } from "./kernels.js";
-import { nativePeaks } from "./peaks.js";
 import { measureProducts } from "./products.js";
 import { measureProfile } from "./profile.js";
 import type { Request } from "./request.js";
@@ -14,12 +14,13 @@ import { measureTasks } from "./tasks.js";
 const [engine, request] = argv.slice(2) as [EngineName, string];
 console.log(JSON.stringify(await answer(engine, JSON.parse(request) as Request)));
 
-async function answer(engine: EngineName, request: Request): Promise<object | null> {
+async function answer(engine: EngineName, request: Request): Promise<object> {
   switch (request.kind) {
     case "find":
       return find(engine);
     case "peaks":
-      return nativePeaks();
+      await useEngine(engine);
+      return measurePeaks();
     case "run":
       return measureTasks(engine, request);
     case "products":

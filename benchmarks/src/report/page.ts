@@ -1,6 +1,6 @@
 /** Results as text: for a terminal, and for the manual. */
 
-import type { Peaks } from "../machine/peaks.js";
+import type { Peaks } from "@mixtape/native";
 import type { Entry } from "../race.js";
 import { decodeBytes } from "../shapes/work.js";
 import { giga, number, percent, spread, table } from "./format.js";

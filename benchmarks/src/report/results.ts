@@ -1,5 +1,5 @@
+import type { Peaks } from "@mixtape/native";
 import type { Bandwidth, Machine } from "../machine/machine.js";
-import type { Peaks } from "../machine/peaks.js";
 import type { Outcome } from "../race.js";
 import type { Work } from "../shapes/work.js";
 import type { Task } from "../tasks.js";
