@@ -1,8 +1,9 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
-import { type backend_util, type DataStorage, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
+import { type backend_util, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { PRECISIONS, type Precision, type Words } from "./addon.js";
 import { Arrays } from "./arrays.js";
 import { Bucket, type Held } from "./bucket.js";
+import { Buckets, keepInfosOnIds } from "./data-ids.js";
 
 type DataId = object;
 
@@ -17,9 +18,13 @@ export class NativeBackend extends MathBackendCPU {
   }
   #precision: number;
   readonly #arrays = new Arrays();
+  readonly #buckets: Buckets;
 
   constructor(precision: Precision) {
     super();
+    keepInfosOnIds();
+    this.#buckets = new Buckets(this);
+    this.data = this.#buckets as unknown as typeof this.data;
     this.#precision = PRECISIONS[precision];
   }
 
@@ -72,7 +77,7 @@ export class NativeBackend extends MathBackendCPU {
     dtype: DataType,
     refCount: number,
   ): void {
-    this.data.set(dataId, Bucket.ofShared(values, dtype, refCount));
+    this.#buckets.set(dataId, Bucket.ofShared(values, dtype, refCount));
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
@@ -94,13 +99,7 @@ export class NativeBackend extends MathBackendCPU {
     super.dispose();
   }
 
-  get #buckets(): DataStorage<Bucket> {
-    return this.data as unknown as DataStorage<Bucket>;
-  }
-
   #add(bucket: Bucket, shape: readonly number[], dtype: DataType): TensorInfo {
-    const dataId = {};
-    this.data.set(dataId, bucket);
-    return { dataId, shape: shape as number[], dtype };
+    return { dataId: this.#buckets.add(bucket), shape: shape as number[], dtype };
   }
 }

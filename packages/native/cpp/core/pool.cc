@@ -1,6 +1,7 @@
 #include "core/pool.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -20,8 +21,25 @@ namespace {
 
 using Work = void (*)(const void*, size_t);
 
-/** How often an idle thread looks for work before it sleeps: some 50 µs, longer than JavaScript takes between two kernels. */
-constexpr int kLooks = 2000;
+/**
+ * How long an idle thread watches for work before it sleeps. Between two kernels JavaScript takes some 20 µs, with caches that
+ * weights have just run through; waking a thread takes 50 µs and more.
+ */
+constexpr std::chrono::microseconds kWatch{300};
+/** Looks between two looks at the clock. */
+constexpr int kLooks = 64;
+
+/** Whether `done` comes true while it is watched. */
+template <class Done> bool watch(Done&& done) {
+  const auto end = std::chrono::steady_clock::now() + kWatch;
+  do {
+    for (int look = 0; look < kLooks; look++) {
+      if (done()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
 
 }  // namespace
 
@@ -60,8 +78,7 @@ struct Pool::State {
 
   void loop(uint64_t seen) {
     for (;;) {
-      for (int look = 0; job.load(std::memory_order_acquire) == seen && look < kLooks; look++) pause();
-      if (job.load(std::memory_order_acquire) == seen) {
+      if (!watch([&] { return job.load(std::memory_order_acquire) != seen; })) {
         std::unique_lock<std::mutex> lock(sleep);
         sleepers.fetch_add(1);
         wake.wait(lock, [&] { return job.load() != seen || stopping.load(); });
@@ -140,10 +157,7 @@ void Pool::run(size_t chunks, Work work, const void* context) {
     s.wake.notify_all();
   }
   s.take();
-  for (int look = 0; s.working.load(std::memory_order_acquire) > 0; look++) {
-    if (look < kLooks) pause();
-    else std::this_thread::yield();
-  }
+  while (!watch([&] { return s.working.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
   if (s.failure) std::rethrow_exception(std::exchange(s.failure, nullptr));
 }
 
