@@ -29,7 +29,7 @@ export function odd(count: number, seed: number): Float32Array {
 }
 
 /** How many float32 numbers lie between a result and the exact value, rounded up; infinite where one is no number. */
-export function ulps(y: number, exact: number): number {
+function ulps(y: number, exact: number): number {
   if (Number.isNaN(y) || Number.isNaN(exact)) return Object.is(y, exact) ? 0 : Infinity;
   const rounded = Math.fround(exact);
   if (y === rounded) return 0;
