@@ -5,6 +5,7 @@
 
 #include "formats/formats.h"
 #include "kernels/attention_types.h"
+#include "kernels/runs.h"
 #include "kernels/exp2.h"
 
 namespace mixtape {
@@ -21,35 +22,62 @@ template <class S, class Format> class AttendOne {
   static constexpr int kHeads = 4;
   static constexpr int across(int heads) { return kSums / heads < 8 ? kSums / heads : 8; }
 
+  /**
+   * Stretches of the slots that are read side by side: processors foresee a stream within a page of memory only, and several
+   * streams hide each other's page ends.
+   */
+  static constexpr size_t kStreams = 4;
+  /** Numbers of a cache line. */
+  static constexpr size_t kLine = 64 / sizeof(Element);
+
+  /** Slots whose scores are held, one of each stream in turn. */
   struct Tile {
-    const Element* keys;
-    const Element* values;
-    size_t count;
-    const int32_t* tokens;
+    const Element* keys[kTile];
+    const Element* values[kTile];
+    bool is_token[kTile];
+    size_t count = 0;
+  };
+
+  /** Slots one after the other. */
+  struct Stream {
+    size_t slot;
+    size_t end;
+    Run run = {nullptr, nullptr, 0};
+
+    void next(const Queries& all, Tile& tile) {
+      const size_t width = all.slots->width;
+      if (run.count == 0) run = run_of(*all.slots, all.lane, slot, end - slot);
+      tile.keys[tile.count] = reinterpret_cast<const Element*>(run.keys);
+      tile.values[tile.count] = reinterpret_cast<const Element*>(run.values);
+      tile.is_token[tile.count] = !all.tokens || all.tokens[slot] != 0;
+      tile.count++;
+      run = {run.keys + width * sizeof(Element), run.values + width * sizeof(Element), run.count - 1};
+      slot++;
+    }
   };
 
  public:
   static void run(const Queries& all, size_t query, size_t from, size_t to, float* states) {
-    const KeyValues& slots = *all.slots;
-    const size_t size = state_size(slots.width);
+    const size_t width = all.slots->width;
+    const size_t size = state_size(width);
     for (size_t head = 0; head < all.heads; head++) {
       float* const state = states + head * size;
       for (size_t i = 0; i < size; i++) state[i] = 0;
-      state[slots.width] = -__builtin_inff();
+      state[width] = -__builtin_inff();
     }
-    for (size_t slot = from; slot < to;) {
-      const size_t place = slots.first + slot;
-      const size_t in_block = place % slots.block;
-      const size_t run = slots.block - in_block;
-      const size_t most = run < kTile ? run : kTile;
-      const size_t offset = (all.lane * slots.block + in_block) * slots.width;
+    const size_t apart = (to - from + kStreams - 1) / kStreams;
+    Stream streams[kStreams];
+    for (size_t s = 0; s < kStreams; s++) {
+      streams[s].slot = from + s * apart < to ? from + s * apart : to;
+      streams[s].end = to - streams[s].slot < apart ? to : streams[s].slot + apart;
+    }
+    for (size_t done = 0; done < to - from;) {
       Tile tile;
-      tile.keys = reinterpret_cast<const Element*>(slots.keys[place / slots.block]) + offset;
-      tile.values = reinterpret_cast<const Element*>(slots.values[place / slots.block]) + offset;
-      tile.count = to - slot < most ? to - slot : most;
-      tile.tokens = all.tokens ? all.tokens + slot : nullptr;
+      while (tile.count + kStreams <= kTile && streams[0].slot < streams[0].end)
+        for (Stream& stream : streams)
+          if (stream.slot < stream.end) stream.next(all, tile);
       all_heads(all, query, tile, states);
-      slot += tile.count;
+      done += tile.count;
     }
   }
 
@@ -68,40 +96,36 @@ template <class S, class Format> class AttendOne {
     float* const state = states + head * size;
     float scores[H * kTile];
     float faded[H];
-    scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, head == 0, scores);
+    scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, scores);
     for (int h = 0; h < H; h++) faded[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + width);
-    mix<H>(scores, faded, tile, width, head == 0, state, size);
+    mix<H>(scores, faded, tile, width, state, size);
   }
 
   template <int H>
-  static void scores_of(const float* q, size_t stride, const Tile& tile, size_t width, bool is_first, float* scores) {
+  static void scores_of(const float* q, size_t stride, const Tile& tile, size_t width, float* scores) {
     constexpr int K = across(H);
     size_t key = 0;
     for (; key + K <= tile.count; key += K) {
-      if (is_first) prefetch(tile.values + key * width, K * width);
-      dots<H, K>(q, stride, tile.keys + key * width, width, scores + key);
+      dots<H, K>(q, stride, tile.keys + key, width, scores + key);
     }
-    for (; key < tile.count; key++) dots<H, 1>(q, stride, tile.keys + key * width, width, scores + key);
+    for (; key < tile.count; key++) dots<H, 1>(q, stride, tile.keys + key, width, scores + key);
   }
 
-  /**
-   * Into the cache, a tile before it is used: keys and values lie in two places, and the processor's own guesses do not keep up
-   * with the memory.
-   */
-  static void prefetch(const Element* x, size_t count) {
-    const auto* const from = reinterpret_cast<const char*>(x);
-    for (size_t i = 0; i < count * sizeof *x; i += 64) __builtin_prefetch(from + i, 0, 3);
-  }
+  /** Fetches what the same stream has at this place in the next tile; what lies behind its end is no harm. */
+  static void prefetch(const Element* x, size_t width) { __builtin_prefetch(x + kTile / kStreams * width); }
 
   template <int H, int K>
-  static void dots(const float* q, size_t stride, const Element* keys, size_t width, float* scores) {
+  static void dots(const float* q, size_t stride, const Element* const* keys, size_t width, float* scores) {
     F sums[H][K];
     for (int h = 0; h < H; h++)
       for (int k = 0; k < K; k++) sums[h][k] = S::zero();
     size_t i = 0;
     for (; i + S::N <= width; i += S::N) {
       F key[K];
-      for (int k = 0; k < K; k++) key[k] = Format::template load<S>(keys + k * width + i);
+      for (int k = 0; k < K; k++) {
+        if (i % kLine == 0) prefetch(keys[k] + i, width);
+        key[k] = Format::template load<S>(keys[k] + i);
+      }
       for (int h = 0; h < H; h++) {
         const F query = S::load(q + h * stride + i);
         for (int k = 0; k < K; k++) sums[h][k] = S::fma(query, key[k], sums[h][k]);
@@ -109,7 +133,7 @@ template <class S, class Format> class AttendOne {
     }
     if (i < width) {
       for (int k = 0; k < K; k++) {
-        const F key = load_some<S, Format>(keys + k * width + i, width - i);
+        const F key = load_some<S, Format>(keys[k] + i, width - i);
         for (int h = 0; h < H; h++)
           sums[h][k] = S::fma(load_some<S, Float32>(q + h * stride + i, width - i), key, sums[h][k]);
       }
@@ -135,9 +159,8 @@ template <class S, class Format> class AttendOne {
     F largest = S::set(seen[0]);
     for (size_t i = 0; i < padded; i += S::N) S::store(scores + i, S::mul(S::load(scores + i), factor));
     for (size_t i = tile.count; i < padded; i++) scores[i] = -__builtin_inff();
-    if (tile.tokens)
-      for (size_t i = 0; i < tile.count; i++)
-        if (tile.tokens[i] == 0) scores[i] = -__builtin_inff();
+    for (size_t i = 0; i < tile.count; i++)
+      if (!tile.is_token[i]) scores[i] = -__builtin_inff();
     // A score that is not a number comes first: the largest is that of the numbers.
     for (size_t i = 0; i < padded; i += S::N) largest = S::max(S::load(scores + i), largest);
     const F before = S::set(seen[0]);
@@ -156,25 +179,27 @@ template <class S, class Format> class AttendOne {
   }
 
   template <int H>
-  static void mix(const float* weights, const float* faded, const Tile& tile, size_t width, bool is_first, float* out,
-                  size_t stride) {
+  static void mix(const float* weights, const float* faded, const Tile& tile, size_t width, float* out, size_t stride) {
     constexpr int W = across(H);
     size_t i = 0;
-    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, width, i, is_first && i == 0, out, stride);
-    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, width, i, false, out, stride);
+    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, width, i, out, stride);
+    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, width, i, out, stride);
     if (i < width) last_columns<H>(weights, faded, tile, width, i, out, stride);
   }
 
   template <int H, int W>
-  static void columns(const float* weights, const float* faded, const Tile& tile, size_t width, size_t i, bool is_first,
-                      float* out, size_t stride) {
+  static void columns(const float* weights, const float* faded, const Tile& tile, size_t width, size_t i, float* out,
+                      size_t stride) {
     F sums[H][W];
     for (int h = 0; h < H; h++)
       for (int w = 0; w < W; w++) sums[h][w] = S::mul(S::load(out + h * stride + i + w * S::N), S::set(faded[h]));
     for (size_t key = 0; key < tile.count; key++) {
-      if (is_first) prefetch(tile.keys + (tile.count + key) * width, width);
       F value[W];
-      for (int w = 0; w < W; w++) value[w] = Format::template load<S>(tile.values + key * width + i + w * S::N);
+      for (int w = 0; w < W; w++) {
+        const size_t at = i + w * S::N;
+        if (at % kLine == 0) prefetch(tile.values[key] + at, width);
+        value[w] = Format::template load<S>(tile.values[key] + at);
+      }
       for (int h = 0; h < H; h++) {
         const F weight = S::set(weights[h * kTile + key]);
         for (int w = 0; w < W; w++) sums[h][w] = S::fma(weight, value[w], sums[h][w]);
@@ -191,7 +216,7 @@ template <class S, class Format> class AttendOne {
     F sums[H];
     for (int h = 0; h < H; h++) sums[h] = S::mul(load_some<S, Float32>(out + h * stride + i, rest), S::set(faded[h]));
     for (size_t key = 0; key < tile.count; key++) {
-      const F value = load_some<S, Format>(tile.values + key * width + i, rest);
+      const F value = load_some<S, Format>(tile.values[key] + i, rest);
       for (int h = 0; h < H; h++) sums[h] = S::fma(S::set(weights[h * kTile + key]), value, sums[h]);
     }
     for (int h = 0; h < H; h++) store_some<S>(out + h * stride + i, sums[h], rest);
