@@ -82,8 +82,11 @@ template <class S, class Terms> struct DotProduct {
     size_t n = 0;
     if (tokens == 1) n = streams<1>(w, x, padded, y, stride);
     if (tokens == 2) n = streams<2>(w, x, padded, y, stride);
-    for (; n + kRows <= w.rows; n += kRows) all_tokens<kRows>(w, n, x, padded, tokens, y, stride);
-    for (; n < w.rows; n++) all_tokens<1>(w, n, x, padded, tokens, y, stride);
+    // Tokens in the outer loop: those that are in work stay in the first-level cache, and a share of the weights in the second.
+    size_t t = 0;
+    for (; t + kTokens <= tokens; t += kTokens) all_rows<kTokens>(w, n, x + t * padded, padded, y + t * stride, stride);
+    for (; t + 2 <= tokens; t += 2) all_rows<2>(w, n, x + t * padded, padded, y + t * stride, stride);
+    if (t < tokens) all_rows<1>(w, n, x + t * padded, padded, y + t * stride, stride);
   }
 
  private:
@@ -95,14 +98,10 @@ template <class S, class Terms> struct DotProduct {
     return apart * kStreams;
   }
 
-  template <int R>
-  static void all_tokens(const Matrix& w, size_t n, const Input* x, size_t padded, size_t tokens, float* y, size_t stride) {
-    const Weight* const rows = reinterpret_cast<const Weight*>(w.row(n));
-    size_t t = 0;
-    for (; t + kTokens <= tokens; t += kTokens)
-      block<R, kTokens>(rows, 1, w.columns, x + t * padded, padded, y + t * stride + n, stride);
-    for (; t + 2 <= tokens; t += 2) block<R, 2>(rows, 1, w.columns, x + t * padded, padded, y + t * stride + n, stride);
-    if (t < tokens) block<R, 1>(rows, 1, w.columns, x + t * padded, padded, y + t * stride + n, stride);
+  template <int T> static void all_rows(const Matrix& w, size_t n, const Input* x, size_t padded, float* y, size_t stride) {
+    const auto row = [&](size_t i) { return reinterpret_cast<const Weight*>(w.row(i)); };
+    for (; n + kRows <= w.rows; n += kRows) block<kRows, T>(row(n), 1, w.columns, x, padded, y + n, stride);
+    for (; n < w.rows; n++) block<1, T>(row(n), 1, w.columns, x, padded, y + n, stride);
   }
 
   /** The sums of R rows, so many `apart`, and T tokens. */
@@ -110,9 +109,9 @@ template <class S, class Terms> struct DotProduct {
   static void block(const Weight* w, size_t apart, size_t width, const Input* x, size_t padded, float* y, size_t stride) {
     constexpr bool kFetches = R == kStreams && Terms::kStep * sizeof(Weight) == kLine;
     const size_t pitch = apart * width;
-    typename S::F acc[R][T];
-    for (int r = 0; r < R; r++)
-      for (int t = 0; t < T; t++) acc[r][t] = S::zero();
+    // With zeros up to whole squares of vectors, as they are summed up.
+    typename S::F acc[(R * T + S::N - 1) / S::N * S::N];
+    for (auto& sum : acc) sum = S::zero();
     size_t k = 0;
     for (; k + Terms::kStep <= width; k += Terms::kStep) {
       typename Terms::Vector inputs[T];
@@ -121,17 +120,24 @@ template <class S, class Terms> struct DotProduct {
         const Weight* const row = w + r * pitch + k;
         if constexpr (kFetches) __builtin_prefetch(reinterpret_cast<const uint8_t*>(row) + kAhead);
         const typename Terms::Vector weights = Terms::weights(row);
-        for (int t = 0; t < T; t++) acc[r][t] = Terms::multiply(acc[r][t], weights, inputs[t]);
+        for (int t = 0; t < T; t++) acc[t * R + r] = Terms::multiply(acc[t * R + r], weights, inputs[t]);
       }
     }
     if (k < width) {
       for (int r = 0; r < R; r++) {
         const typename Terms::Vector weights = Terms::some_weights(w + r * pitch + k, width - k);
-        for (int t = 0; t < T; t++) acc[r][t] = Terms::multiply(acc[r][t], weights, Terms::inputs(x + t * padded + k));
+        for (int t = 0; t < T; t++) acc[t * R + r] = Terms::multiply(acc[t * R + r], weights, Terms::inputs(x + t * padded + k));
       }
     }
-    for (int t = 0; t < T; t++)
-      for (int r = 0; r < R; r++) y[t * stride + r * apart] = S::sum(acc[r][t]);
+    if constexpr (R * T > S::N / 2) {
+      float sums[sizeof acc / sizeof(typename S::F)];
+      for (int i = 0; i < R * T; i += S::N) S::store(sums + i, S::sums(acc + i));
+      for (int t = 0; t < T; t++)
+        for (int r = 0; r < R; r++) y[t * stride + r * apart] = sums[t * R + r];
+    } else {
+      for (int t = 0; t < T; t++)
+        for (int r = 0; r < R; r++) y[t * stride + r * apart] = S::sum(acc[t * R + r]);
+    }
   }
 
  public:
