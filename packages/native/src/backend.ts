@@ -67,7 +67,7 @@ export class NativeBackend extends MathBackendCPU {
   }
 
   override write(values: backend_util.BackendValues, _shape: number[], dtype: DataType): DataId {
-    return this.#add(Bucket.ofShared(values, dtype), [], dtype).dataId;
+    return this.#add(Bucket.ofShared(unshared(values), dtype), [], dtype).dataId;
   }
 
   override move(
@@ -77,7 +77,7 @@ export class NativeBackend extends MathBackendCPU {
     dtype: DataType,
     refCount: number,
   ): void {
-    this.#buckets.set(dataId, Bucket.ofShared(values, dtype, refCount));
+    this.#buckets.set(dataId, Bucket.ofShared(unshared(values), dtype, refCount));
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
@@ -102,4 +102,10 @@ export class NativeBackend extends MathBackendCPU {
   #add(bucket: Bucket, shape: readonly number[], dtype: DataType): TensorInfo {
     return { dataId: this.#buckets.add(bucket), shape: shape as number[], dtype };
   }
+}
+
+/** Values that no other thread can change while the addon reads them, which takes no others. */
+function unshared(values: backend_util.BackendValues | null): backend_util.BackendValues {
+  const isShared = ArrayBuffer.isView(values) && values.buffer instanceof SharedArrayBuffer;
+  return isShared ? values.slice() : (values as backend_util.BackendValues);
 }
