@@ -45,7 +45,8 @@ onEachEngine((engine) => {
     test("reads at most one tensor back in a layer, and the logits", () => {
       for (const { layers, readBacks } of steps) {
         const perLayer = layers.map((layer) => layer.readBacks);
-        expect(Math.max(...perLayer)).toBe(1);
+        // A fused experts kernel reads the indices itself.
+        expect(Math.max(...perLayer)).toBe(engine === "native" ? 0 : 1);
         expect(readBacks).toBe(perLayer.reduce((a, b) => a + b) + 1);
       }
     });
@@ -57,8 +58,9 @@ onEachEngine((engine) => {
           model.config.mlpLayerTypes.map((type) => type === "sparse"),
         );
         const inLayers = layers.reduce((sum, layer) => sum + layer.kernels.length, 0);
-        expect(inLayers).toBeGreaterThan(0.9 * kernels.length);
-        expect(inLayers).toBeLessThan(kernels.length);
+        // Outside there are the embedding, its scale, the last norm and the head, with the reshapes between them.
+        expect(kernels.length - inLayers).toBeGreaterThanOrEqual(3);
+        expect(kernels.length - inLayers).toBeLessThanOrEqual(8);
         for (const { moe, kernels: all } of layers) if (moe) expect(all.length).toBeGreaterThan(moe.kernels.length);
       }
     });

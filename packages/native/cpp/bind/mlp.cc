@@ -1,5 +1,6 @@
 // gatedMlp, experts
 
+#include <algorithm>
 #include <vector>
 
 #include "bind/args.h"
@@ -53,7 +54,7 @@ Napi::Value experts_of(const Napi::CallbackInfo& info) {
   const Args args(info, "experts");
   const size_t count = args.count(7, "count");
   const size_t width = args.count(8, "width", 1);
-  const size_t inner = args.count(9, "inner", 1);
+  const size_t inner = args.count(9, "inner");
   const auto x = args.floats(1, "x");
   const size_t tokens = x.length / width;
   args.require(tokens > 0 && tokens * width == x.length, "x as whole rows of `width`, one at least");
@@ -68,6 +69,11 @@ Napi::Value experts_of(const Napi::CallbackInfo& info) {
   const Experts experts{stack(info, args, 4, "gate", count, inner, width), stack(info, args, 5, "up", count, inner, width),
                         stack(info, args, 6, "down", count, width, inner)};
   const GateOptions options{args.activation(10), args.precision(11)};
+  if (inner == 0) {
+    // Sums of nothing. Matrices of no numbers say nothing of `count` either.
+    std::fill_n(out, x.length, 0.0f);
+    return info.Env().Undefined();
+  }
   mixtape::experts(experts, {x.data, indices.data(), weights, tokens, choices}, options, out);
   return info.Env().Undefined();
 }
