@@ -193,6 +193,61 @@ describe.skipIf(missing !== undefined)("moves", () => {
     );
   });
 
+  test("split", () => {
+    const splits = shapes.chain((shape) =>
+      fc.record({
+        shape: fc.constant(shape),
+        axis: fc.integer({ min: 0, max: shape.length - 1 }),
+        sizes: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 5 }),
+      }),
+    );
+    fc.assert(
+      fc.property(splits, dtype, seed, ({ shape, axis, sizes }, dtype, seed) => {
+        const total = sizes.reduce((sum, n) => sum + n, 0);
+        const whole = plain(shape.with(axis, total), seed, dtype);
+        let from = 0;
+        sizes.forEach((size, i) => {
+          const offset = from;
+          from += size;
+          const part = picked(whole, shape.with(axis, size), (place) => place.with(axis, place[axis]! + offset));
+          expectMoved(() => tf.split(tensorOf(whole, dtype), sizes, axis)[i]!, part, dtype);
+        });
+      }),
+    );
+  });
+
+  test("pad", () => {
+    const pads = fc.array(
+      fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 3 })),
+      { minLength: 1, maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(pads, dtype, seed, (axes, dtype, seed) => {
+        const x = plain(
+          axes.map(([size]) => size),
+          seed,
+          dtype,
+        );
+        const padded = axes.map(([size, before, after]) => before + size + after);
+        const { values } = picked(x, padded, (place) => place.map((index, axis) => index - axes[axis]![1]));
+        const expected = Array.from(values, (value, at) => {
+          const place = padded.map((_, axis) => Math.floor(at / sizeOf(padded.slice(axis + 1))) % padded[axis]!);
+          const inside = place.every(
+            (index, axis) => index >= axes[axis]![1] && index < axes[axis]![1] + axes[axis]![0],
+          );
+          return inside ? value : 1;
+        });
+        const run = () =>
+          tf.pad(
+            tensorOf(x, dtype),
+            axes.map(([, before, after]): [number, number] => [before, after]),
+            1,
+          );
+        expectMoved(run, { shape: padded, values: expected }, dtype);
+      }),
+    );
+  });
+
   test("gather", () => {
     const gathers = shapes.chain((shape) =>
       fc.integer({ min: 0, max: shape.length - 1 }).chain((axis) =>

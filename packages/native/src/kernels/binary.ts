@@ -36,6 +36,33 @@ export const addNKernel: NativeKernel = {
   },
 };
 
+/** `Equal` of float32: of a maximum's gradient, which asks of every number whether it is the largest of its row. */
+export const equalKernel: NativeKernel = {
+  name: "Equal",
+  run(backend, { a, b }: { a: TensorInfo; b: TensorInfo }) {
+    if (a.dtype !== "float32" || b.dtype !== "float32") return undefined;
+    const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
+    const axes = meetingAxes(a.shape, b.shape, shape);
+    const out = backend.output(shape, "bool");
+    const y = backend.bucket(out).numbers;
+    const x = backend.floats(a);
+    const z = backend.floats(b);
+    const [size = 1, xStep = 0, zStep = 0] = axes.subarray(-3);
+    for (let row = 0; row < y.length; row += size) {
+      let xAt = 0;
+      let zAt = 0;
+      // The row's index, from the axis before the last outwards.
+      for (let axis = axes.length - 6, left = row / size; axis >= 0; axis -= 3) {
+        xAt += (left % axes[axis]!) * axes[axis + 1]!;
+        zAt += (left % axes[axis]!) * axes[axis + 2]!;
+        left = Math.floor(left / axes[axis]!);
+      }
+      for (let i = 0; i < size; i++) y[row + i] = x[xAt + i * xStep] === z[zAt + i * zStep] ? 1 : 0;
+    }
+    return out;
+  },
+};
+
 /** Whether numbers of the small shape, again and again, are as numbers of the large one: it is its end, but for ones. */
 function repeats(small: readonly number[], large: readonly number[]): boolean {
   const offset = large.length - small.length;

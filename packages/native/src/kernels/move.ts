@@ -1,4 +1,4 @@
-import { backend_util, slice_util, type TensorInfo, util } from "@tensorflow/tfjs-core";
+import { backend_util, slice_util, type Tensor, type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeBackend } from "../backend.js";
 import type { NativeKernel } from "./kernel.js";
@@ -91,6 +91,44 @@ export const packKernel: NativeKernel = {
     const along = axis < 0 ? axis + first.shape.length + 1 : axis;
     const shape = [...first.shape.slice(0, along), parts.length, ...first.shape.slice(along)];
     return joined(backend, parts, shape, along);
+  },
+};
+
+/** `SplitV`: slices that lie side by side. */
+export const splitKernel: NativeKernel = {
+  name: "SplitV",
+  run(backend, { x }: { x: TensorInfo }, attrs: { numOrSizeSplits: number[] | number; axis: number }) {
+    if (!hasWords(x)) return undefined;
+    const axis = util.parseAxisParam(attrs.axis, x.shape)[0]!;
+    const sizes = backend_util.prepareSplitSize(x as Tensor, attrs.numOrSizeSplits, axis);
+    const rows = util.sizeFromShape(x.shape.slice(0, axis));
+    const inner = util.sizeFromShape(x.shape.slice(axis + 1));
+    const xWidth = x.shape[axis]! * inner;
+    let offset = 0;
+    return sizes.map((size) => {
+      const out = outputLike(backend, x, x.shape.with(axis, size));
+      const width = size * inner;
+      move(backend, out, 0, x, offset, (i) => (i === 0 ? [rows, width, xWidth] : [width, 1, 1]), 2);
+      offset += width;
+      return out;
+    });
+  },
+};
+
+/** `PadV2` */
+export const padKernel: NativeKernel = {
+  name: "PadV2",
+  run(backend, { x }: { x: TensorInfo }, attrs: { paddings: [number, number][]; constantValue: number }) {
+    if (!hasWords(x)) return undefined;
+    const { paddings, constantValue } = attrs;
+    const shape = x.shape.map((size, axis) => paddings[axis]![0] + size + paddings[axis]![1]);
+    const out = outputLike(backend, x, shape);
+    backend.words(out).fill(constantValue);
+    const from = stepsOf(x.shape);
+    const to = stepsOf(shape);
+    const first = paddings.reduce((sum, [before], axis) => sum + before * to[axis]!, 0);
+    move(backend, out, first, x, 0, (axis) => [x.shape[axis]!, to[axis]!, from[axis]!], shape.length);
+    return out;
   },
 };
 

@@ -1,7 +1,7 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
 import { attentionKernel } from "./attention.js";
 import { batchMatMulKernel, fusedMatMulKernel } from "./batch-mat-mul.js";
-import { addNKernel, binaryKernels } from "./binary.js";
+import { addNKernel, binaryKernels, equalKernel } from "./binary.js";
 import { castKernel } from "./cast.js";
 import { chooseExpertsKernel } from "./choose-experts.js";
 import { embeddingKernel } from "./embedding.js";
@@ -12,7 +12,7 @@ import { gatedMlpKernel } from "./gated-mlp.js";
 import { gatherKernel, segmentSumKernel } from "./gather.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearKernel } from "./linear.js";
-import { concatKernel, packKernel, sliceKernel, tileKernel, transposeKernel } from "./move.js";
+import { concatKernel, packKernel, padKernel, sliceKernel, splitKernel, tileKernel, transposeKernel } from "./move.js";
 import { projectHeadsKernel } from "./project-heads.js";
 import { maxKernel, meanKernel, sumKernel } from "./reduce.js";
 import { reshapeKernel } from "./reshape.js";
@@ -45,6 +45,7 @@ const REPLACED: readonly NativeKernel[] = [
   fusedMatMulKernel,
   ...binaryKernels,
   addNKernel,
+  equalKernel,
   ...unaryKernels,
   sumKernel,
   meanKernel,
@@ -57,6 +58,8 @@ const REPLACED: readonly NativeKernel[] = [
   sliceKernel,
   concatKernel,
   packKernel,
+  splitKernel,
+  padKernel,
   tileKernel,
   transposeKernel,
   gatherKernel,

@@ -126,6 +126,26 @@ export function elementwiseTests(isa: Isa): void {
       });
     });
 
+    test("equal of any two shapes that meet", () => {
+      fc.assert(
+        fc.property(meeting, fc.nat(), ({ a, b }, seed) => {
+          const few = (count: number, seed: number) =>
+            odd(count, seed).map((value) => (value > 0 ? 1 : value < 0 ? -0 : value));
+          const [x, y] = [few(sizeOf(a), seed), few(sizeOf(b), seed + 1)];
+          const out = tf.backend_util.assertAndGetBroadcastShape(a, b);
+          tf.tidy(() => {
+            const result = tf.equal(tf.tensor(x, a), tf.tensor(y, b));
+            expect(result.shape).toEqual(out);
+            expect(result.dtype).toBe("bool");
+            const expected = Uint8Array.from({ length: sizeOf(out) }, (_, i) =>
+              Number(at(x, a, out, i) === at(y, b, out, i)),
+            );
+            expectSame(result.dataSync(), expected);
+          });
+        }),
+      );
+    });
+
     test("addN adds as many as there are", () => {
       for (const count of [1, 2, 3, 5]) {
         const terms = Array.from({ length: count }, (_, i) => normal(37, i));
