@@ -35,7 +35,7 @@ class GateUp {
     for_up_.pack(step - for_gate_.steps(), x, rows);
   }
 
-  Shares shares() const { return rows_of(gate_); }
+  Shares shares() const { return rows_of(gate_, tokens_); }
   /** Columns [from, to) of `hidden [tokens, inner]`. */
   void multiply(size_t from, size_t to, float* hidden) const {
     const size_t inner = gate_.rows;
