@@ -18,6 +18,15 @@ export function watchOutput(): void {
   process.stderr.on("error", () => {});
 }
 
+/** Resolves when standard output has taken all that was written to it; where it cannot, {@link watchOutput} ends the process. */
+export function outputTaken(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write("", (error) => {
+      if (!error) resolve();
+    });
+  });
+}
+
 /**
  * Text that is safe to show on a terminal: control characters that could move the cursor or change settings are shown as
  * U+FFFD. Tabs and newlines stay.

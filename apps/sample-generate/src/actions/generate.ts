@@ -9,7 +9,7 @@ import { bytes, plural, rate, seconds, table } from "../format.js";
 import { Interrupt } from "../interrupt.js";
 import { type Loaded, load, loadTokenizerOf } from "../load.js";
 import { promptIdsOf } from "../prompt.js";
-import { forTerminal } from "../streams.js";
+import { forTerminal, outputTaken } from "../streams.js";
 import { type Written, write } from "../write.js";
 import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 
@@ -68,6 +68,8 @@ export async function generate(flags: GenerateFlags): Promise<number> {
     if (shown) process.stderr.write("\n");
     throw error;
   });
+  // A summary of a text that nobody got would be a lie.
+  await outputTaken();
   const result = resultOf(flags, loaded, promptIds, written, strategiesSince(before));
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else showSummary(result, loaded);
