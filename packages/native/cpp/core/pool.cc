@@ -21,6 +21,12 @@ namespace {
 
 using Work = void (*)(const void*, size_t);
 
+/** A thread's own chunks, which lie behind one another in memory too: what it prefetches is its own. */
+struct alignas(64) Range {
+  std::atomic<size_t> next{0};
+  size_t end = 0;
+};
+
 /**
  * How long an idle thread watches for work before it sleeps. Between two kernels JavaScript takes some 20 µs, with caches that
  * weights have just run through; waking a thread takes 50 µs and more.
@@ -49,8 +55,8 @@ struct Pool::State {
 
   Work work = nullptr;
   const void* context = nullptr;
-  size_t chunks = 0;
-  std::atomic<size_t> next{0};
+  /** One per thread, the caller's the first. Written while no thread works. */
+  std::vector<Range> ranges;
   /** Counts jobs; a worker that sees it change joins. */
   std::atomic<uint64_t> job{0};
   std::atomic<int> working{0};
@@ -67,16 +73,34 @@ struct Pool::State {
   std::mutex failing;
   std::exception_ptr failure;
 
-  void take() {
+  /** Works on the thread's own range, then on what is left of those of the others. */
+  void take(size_t thread) {
     try {
-      for (size_t chunk; (chunk = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) work(context, chunk);
+      for (size_t i = 0; i < ranges.size(); i++) take(ranges[(thread + i) % ranges.size()]);
     } catch (...) {
       std::lock_guard<std::mutex> lock(failing);
       if (!failure) failure = std::current_exception();
     }
   }
 
-  void loop(uint64_t seen) {
+  void take(Range& range) {
+    if (range.next.load(std::memory_order_relaxed) >= range.end) return;
+    for (size_t chunk; (chunk = range.next.fetch_add(1, std::memory_order_relaxed)) < range.end;) work(context, chunk);
+  }
+
+  /** Divides the chunks, evenly. */
+  void divide(size_t chunks) {
+    const size_t count = threads.size() + 1;
+    if (ranges.size() != count) ranges = std::vector<Range>(count);
+    for (size_t i = 0, from = 0; i < count; i++) {
+      const size_t to = from + chunks / count + (i < chunks % count ? 1 : 0);
+      ranges[i].next.store(from, std::memory_order_relaxed);
+      ranges[i].end = to;
+      from = to;
+    }
+  }
+
+  void loop(uint64_t seen, size_t thread) {
     for (;;) {
       if (!watch([&] { return job.load(std::memory_order_acquire) != seen; })) {
         std::unique_lock<std::mutex> lock(sleep);
@@ -86,7 +110,7 @@ struct Pool::State {
       }
       if (stopping.load()) return;
       seen = job.load(std::memory_order_acquire);
-      take();
+      take(thread);
       working.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -98,7 +122,10 @@ struct Pool::State {
     if (threads.size() >= wanted) return;
     threads.reserve(wanted);
     try {
-      while (threads.size() < wanted) threads.emplace_back([this, seen] { loop(seen); });
+      while (threads.size() < wanted) {
+        const size_t thread = threads.size() + 1;
+        threads.emplace_back([this, seen, thread] { loop(seen, thread); });
+      }
     } catch (const std::system_error&) {
     }
   }
@@ -147,16 +174,15 @@ void Pool::run(size_t chunks, Work work, const void* context) {
   s.start();
   s.work = work;
   s.context = context;
-  s.chunks = chunks;
+  s.divide(chunks);
   s.working.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
-  s.next.store(0, std::memory_order_relaxed);
   s.job.fetch_add(1);
   if (s.sleepers.load() > 0) {
     // Under the lock, so that nobody misses it between a last look and falling asleep.
     std::lock_guard<std::mutex> sleeping(s.sleep);
     s.wake.notify_all();
   }
-  s.take();
+  s.take(0);
   while (!watch([&] { return s.working.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
   if (s.failure) std::rethrow_exception(std::exchange(s.failure, nullptr));
 }

@@ -87,12 +87,15 @@ void gate_up(const Experts& experts, const Grouped& grouped, const float* x, con
   });
 }
 
-/** Rows that are worth reading in one go, and at least four shares for each thread. */
-Shares pieces_of(const Stack& stack) {
-  const auto threads = static_cast<size_t>(Pool::shared().size());
+/**
+ * Columns of y that a thread takes at a time: at least four shares for each thread. Of few tokens so many that rows of an expert
+ * stream; of many so many that going through the packed tokens of all experts for each share costs little.
+ */
+Shares columns_of(const Stack& stack, bool is_few) {
+  constexpr size_t kOfMany = 256;
   const Matrix one = stack.matrix(0);
-  const size_t wanted = rows_of(one).size;
-  const size_t most = one.rows / (4 * threads) / kShareRows * kShareRows;
+  const size_t wanted = is_few ? rows_of(one).size : kOfMany;
+  const size_t most = one.rows / (4 * static_cast<size_t>(Pool::shared().size())) / kShareRows * kShareRows;
   return Shares(one.rows, std::max(kShareRows, std::min(wanted, most)));
 }
 
@@ -115,8 +118,7 @@ void down(const Stack& stack, const Grouped& grouped, const float* hidden, Preci
     parts[g].pack(step, hidden + groups[g].from * stack.columns, nullptr);
   });
 
-  // A thread meets each expert's rows of its share after another's: of few tokens, large pieces stream faster.
-  const Shares shares = most > 2 ? Shares(stack.rows, kShareRows) : pieces_of(stack);
+  const Shares shares = columns_of(stack, most <= 2);
   Pool::shared().run(shares.count, [&](size_t share) {
     const size_t from = shares.from(share);
     const size_t count = shares.to(share) - from;

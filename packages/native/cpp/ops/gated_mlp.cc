@@ -20,7 +20,7 @@ void gated_mlp(const GatedMlp& mlp, const float* x, size_t tokens, const GateOpt
   Packed second(kernels().product(down.dtype, options.precision, tokens), tokens, down.columns);
   second.place(scratch.bytes(second.bytes()));
   run_steps(second.steps(), tokens * down.columns, [&](size_t step) { second.pack(step, hidden, nullptr); });
-  const Shares outer = rows_of(down);
+  const Shares outer = rows_of(down, tokens);
   pool.run(outer.count, [&](size_t share) {
     const size_t from = outer.from(share);
     second.multiply(down.slice(from, outer.to(share)), y + from, down.rows);
