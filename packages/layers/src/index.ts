@@ -13,7 +13,7 @@ export {
   type SharedExpertsConfig,
   SharedExpertsMoeBlock,
 } from "./moe-block.js";
-export { type Init, Param } from "./param.js";
+export { type Init, Param, type ParamOptions } from "./param.js";
 export { QKNormAttention } from "./qk-norm-attention.js";
 export { RMSNorm } from "./rms-norm.js";
 export { type RopeContext, type RopeFrequencies, ropeFrequencies } from "./rope-frequencies.js";

@@ -1,14 +1,22 @@
 import { disposeWeight, storageOf, type Weight, type WeightRole, type WeightView } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
-import type { Tensor1D } from "@tensorflow/tfjs-core";
+import { keep, mul, type Tensor, type Tensor1D, tidy } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 
 /** How a parameter starts where no checkpoint gives its values. */
 export type Init = "normal" | "ones" | "zeros";
 
+/** What is particular about a parameter. */
+export interface ParamOptions {
+  /** False where no loss has a gradient by it, so that it can never train, such as a bias of ranks. Default true. */
+  readonly hasGradient?: boolean;
+}
+
 /**
  * A parameter of a module. It declares a shape and allocates nothing until it is loaded, so parts of a model can be replaced
  * for free, and every shape is known before a byte is read.
+ *
+ * It is frozen until someone unfreezes it.
  */
 export class Param {
   /** The logical shape, as in a Hugging Face checkpoint: a matrix is `[out, in]`, a stack `[experts, out, in]`. */
@@ -16,13 +24,22 @@ export class Param {
   /** What it is multiplied as. */
   readonly role: WeightRole;
   readonly init: Init;
+  /** Whether a loss may have a gradient by it. */
+  readonly hasGradient: boolean;
   #weight: Weight | undefined;
   #dtype: Dtype = "F32";
+  #isTrainable = false;
 
-  constructor(shape: readonly number[], role: WeightRole, init: Init = "normal") {
+  constructor(
+    shape: readonly number[],
+    role: WeightRole,
+    init: Init = "normal",
+    { hasGradient = true }: ParamOptions = {},
+  ) {
     this.shape = shape;
     this.role = role;
     this.init = init;
+    this.hasGradient = hasGradient;
   }
 
   /** The dtype of the checkpoint that it was loaded from, and in which it is saved. */
@@ -37,6 +54,11 @@ export class Param {
 
   get isLoaded(): boolean {
     return this.#weight !== undefined;
+  }
+
+  /** Whether training moves it. */
+  get isTrainable(): boolean {
+    return this.#isTrainable;
   }
 
   /**
@@ -70,11 +92,54 @@ export class Param {
     this.dispose();
     this.#weight = weight;
     this.#dtype = view.dtype;
+    if (this.#isTrainable) this.#decode();
+  }
+
+  /**
+   * Lets training move it. Its values become float32, in tensors of its own, now or when it is loaded: those that an engine
+   * keeps compact are decoded. It is saved in the dtype of its checkpoint still.
+   * @throws {LayersError} where no loss has a gradient by it.
+   */
+  unfreeze(): void {
+    if (this.#isTrainable) return;
+    if (!this.hasGradient)
+      throw new LayersError({
+        where: `a parameter [${this.shape}]`,
+        expected: "one that a loss can have a gradient by",
+        got: "one that has none",
+        fix: "It only moves choices, such as those of experts; leave it out of what trains",
+      });
+    this.#isTrainable = true;
+    if (this.#weight) this.#decode();
+  }
+
+  /** Keeps it from being trained. Its values stay what and where they are. */
+  freeze(): void {
+    this.#isTrainable = false;
+  }
+
+  /**
+   * Gives it new values, as an optimiser does, and frees the old.
+   * @param parts float32, in the layout of {@link weight}; they belong to the parameter from now on
+   * @throws {LayersError} where they are not shaped as the parts of its weight.
+   */
+  assign(parts: readonly Tensor[]): void {
+    const { weight } = this;
+    const shapes = (tensors: readonly Tensor[]): string => tensors.map(({ shape }) => `[${shape}]`).join(", ");
+    if (shapes(parts) !== shapes(weight.parts))
+      throw new LayersError({ where: "Param.assign", expected: shapes(weight.parts), got: shapes(parts) });
+    for (const part of parts) keep(part);
+    this.#weight = { ...weight, parts };
+    disposeWeight(weight);
   }
 
   /** Frees the values. */
   dispose(): void {
     if (this.#weight) disposeWeight(this.#weight);
     this.#weight = undefined;
+  }
+
+  #decode(): void {
+    tidy(() => this.assign(this.weight.parts.map((part) => mul(part, 1))));
   }
 }

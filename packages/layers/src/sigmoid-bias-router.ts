@@ -19,7 +19,7 @@ export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRo
 
   constructor(config: C) {
     super(config);
-    this.expertBias = new Param([config.numExperts], "vector", "zeros");
+    this.expertBias = new Param([config.numExperts], "vector", "zeros", { hasGradient: false });
   }
 
   protected override get choice(): ExpertChoice | null {

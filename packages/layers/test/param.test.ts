@@ -1,5 +1,5 @@
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
-import { memory } from "@tensorflow/tfjs-core";
+import { memory, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, expect, test } from "vitest";
 import { Linear, Param } from "../src/index.js";
 import { useCpu, viewOf, withTensors } from "./support/cpu.js";
@@ -58,5 +58,47 @@ test("a module frees all of its parameters, and can be loaded again", async () =
       linear.dispose();
       expect([...linear.namedParameters()].some(([, param]) => param.isLoaded)).toBe(false);
     }
+  });
+});
+
+test("it is frozen until someone unfreezes it, before it is loaded or after", async () => {
+  await withTensors(async () => {
+    const param = new Param([2], "vector");
+    expect(param.isTrainable).toBe(false);
+    param.unfreeze();
+    await param.load(viewOf([2], [1, 2]));
+    expect([param.isTrainable, [...param.vector.dataSync()]]).toEqual([true, [1, 2]]);
+    const { vector } = param;
+    param.unfreeze();
+    expect(param.vector).toBe(vector);
+    param.freeze();
+    expect([param.isTrainable, param.vector]).toEqual([false, vector]);
+    param.unfreeze();
+    expect(param.vector).not.toBe(vector);
+    param.dispose();
+  });
+});
+
+test("what no loss has a gradient by cannot be unfrozen", () => {
+  const param = new Param([4], "vector", "zeros", { hasGradient: false });
+  expect(() => param.unfreeze()).toThrow("a parameter [4]: expected one that a loss can have a gradient by");
+  expect(param.isTrainable).toBe(false);
+});
+
+test("it takes new values in its layout, and frees the old", async () => {
+  await withTensors(async () => {
+    const param = new Param([2, 1, 2], "stack");
+    await param.load(viewOf([2, 1, 2], [1, 2, 3, 4]));
+    const before = memory().numTensors;
+    tidy(() => param.assign([tensor2d([[5, 6]]), tensor2d([[7, 8]])]));
+    expect(memory().numTensors).toBe(before);
+    expect(param.weight.parts.map((part) => [...part.dataSync()])).toEqual([
+      [5, 6],
+      [7, 8],
+    ]);
+    tidy(() => {
+      expect(() => param.assign([tensor2d([[5, 6]])])).toThrow("Param.assign: expected [1,2], [1,2], got [1,2]");
+    });
+    param.dispose();
   });
 });

@@ -18,15 +18,7 @@ export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
 export { linear } from "./linear.js";
 export { oneHot } from "./one-hot.js";
-export {
-  defineOp,
-  defineOpWithOutputs,
-  gradientsOf,
-  hasKernel,
-  type OpContract,
-  type OpInputs,
-  untaped,
-} from "./op.js";
+export { defineOp, defineOpWithOutputs, hasKernel, type OpContract, type OpGradient, type OpInputs } from "./op.js";
 export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
 export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
@@ -43,6 +35,7 @@ export {
   storageOf,
 } from "./storage.js";
 export { takeAlong } from "./take-along.js";
+export { gradientsOf, untaped, valueAndGradientsOf } from "./tape.js";
 export { topKIndices } from "./top-k-indices.js";
 export {
   disposeWeight,

@@ -1,5 +1,4 @@
 import {
-  customGrad,
   engine,
   env,
   getBackend,
@@ -11,6 +10,9 @@ import {
   tidy,
   zerosLike,
 } from "@tensorflow/tfjs-core";
+import { gradientsOfAll, isDifferentiated, isRecording, record, untaped } from "./tape.js";
+
+export { isRecording } from "./tape.js";
 
 /** Named tensors that go into an operation. An optional input may be absent. */
 export type OpInputs = { readonly [name: string]: Tensor | undefined };
@@ -21,63 +23,83 @@ export interface OpContract<I extends OpInputs, A extends object, O extends Tens
   readonly kernel: string;
   /** The operation in tfjs operations: its definition, its fallback and, differentiated, its gradient. */
   readonly compose: (inputs: I, attrs: A) => O;
+  /** A shorter way to its gradient than to run the composition again and differentiate it. */
+  readonly gradient?: OpGradient<I, A>;
 }
+
+/** @param wanted the inputs whose gradients are asked for @returns their gradients, by name */
+export type OpGradient<I extends OpInputs, A extends object> = (
+  inputs: I,
+  attrs: A,
+  dys: readonly (Tensor | null)[],
+  wanted: ReadonlySet<keyof I>,
+) => { readonly [name in keyof I]?: Tensor };
 
 /**
  * An operation that runs as one fused kernel where the engine in use has it and as its composition where it does not.
  *
- * The gradient of the fused kernel is the gradient of the composition, recomputed from the inputs: every operation is
- * differentiable on every engine, and nothing but the inputs is kept for the way back.
+ * The gradient of the fused kernel is the gradient of the composition, recomputed from the inputs, or what the contract gives
+ * in its place: every operation is differentiable on every engine, and nothing but the inputs is kept for the way back. Only
+ * inputs that depend on what is differentiated have a part in it: constants cost nothing on the way back.
  */
 export function defineOp<I extends OpInputs, A extends object, O extends Tensor>(
   contract: OpContract<I, A, O>,
 ): (inputs: I, attrs: A) => O {
+  const run = defineOpWithOutputs<I, A, [O]>({
+    ...contract,
+    compose: (inputs, attrs) => [contract.compose(inputs, attrs)],
+  });
   return (inputs, attrs) => {
+    if (isRecording()) return run(inputs, attrs)[0];
     const kernel = getKernel(contract.kernel, getBackend());
     if (!kernel) return tidy(() => contract.compose(inputs, attrs));
-    if (isRecording()) return runRecorded(contract, kernel, inputs, attrs);
     return runKernel(kernel, presentOf(inputs), attrs) as O;
   };
 }
 
-/**
- * The same for an operation with several outputs. tfjs's custom gradients have one, so while a gradient is recorded it runs
- * as its composition, of operations that may be fused each.
- */
+/** The same for an operation with several outputs. */
 export function defineOpWithOutputs<I extends OpInputs, A extends object, O extends readonly Tensor[]>(
   contract: OpContract<I, A, O>,
 ): (inputs: I, attrs: A) => O {
   return (inputs, attrs) => {
-    const kernel = isRecording() ? undefined : getKernel(contract.kernel, getBackend());
-    if (kernel) return runKernel(kernel, presentOf(inputs), attrs) as readonly Tensor[] as O;
-    return tidy(() => contract.compose(inputs, attrs) as O & Tensor[]);
+    const kernel = getKernel(contract.kernel, getBackend());
+    const present = presentOf(inputs);
+    const run = (): O => {
+      if (!kernel) return tidy(() => contract.compose(inputs, attrs) as O & Tensor[]);
+      const made = runKernel(kernel, present, attrs);
+      return (Array.isArray(made) ? made : [made]) as readonly Tensor[] as O;
+    };
+    if (!isRecording()) return run();
+    const wanted = Object.keys(present).filter((name) => isDifferentiated(present[name]!));
+    // tfjs records the operations of a composition itself.
+    if (!kernel && !contract.gradient && wanted.length > 0) return run();
+    const outputs = untaped(run);
+    if (wanted.length > 0) recordOp(contract, present, attrs, outputs, wanted);
+    return outputs;
   };
+}
+
+function recordOp<I extends OpInputs, A extends object, O extends readonly Tensor[]>(
+  { kernel, compose, gradient }: OpContract<I, A, O>,
+  present: Record<string, Tensor>,
+  attrs: A,
+  outputs: readonly Tensor[],
+  wanted: readonly string[],
+): void {
+  const names = Object.keys(present);
+  const differentiated = Object.fromEntries(wanted.map((name) => [name, present[name]!]));
+  record(kernel, differentiated, outputs, Object.values(present), (dys, saved) => {
+    const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
+    if (gradient) return gradient(again, attrs, dys, new Set(wanted)) as Record<string, Tensor>;
+    const xs = wanted.map((name) => again[name]!);
+    const found = gradientsOfAll(() => compose(again, attrs), xs, dys);
+    return Object.fromEntries(wanted.map((name, i) => [name, found[i] ?? zerosLike(xs[i]!)]));
+  });
 }
 
 /** Whether the engine in use offers a kernel of that name. */
 export function hasKernel(kernel: string): boolean {
   return getKernel(kernel, getBackend()) !== undefined;
-}
-
-/** Whether tfjs records operations for a gradient right now. */
-export function isRecording(): boolean {
-  const { gradientDepth, kernelDepth } = engine().state;
-  return gradientDepth > 0 && kernelDepth === 0;
-}
-
-/**
- * Runs `f` off the tape: what it returns is a constant to a gradient. For values that have none, such as indices, whose
- * kernels throw while tfjs records.
- */
-export function untaped<T>(f: () => T): T {
-  const { state } = engine();
-  // tfjs itself stops recording inside of kernels by this counter.
-  state.kernelDepth++;
-  try {
-    return f();
-  } finally {
-    state.kernelDepth--;
-  }
 }
 
 /**
@@ -104,51 +126,4 @@ function presentOf(inputs: OpInputs): Record<string, Tensor> {
   const present: Record<string, Tensor> = {};
   for (const name in inputs) if (inputs[name]) present[name] = inputs[name];
   return present;
-}
-
-function runRecorded<I extends OpInputs, A extends object, O extends Tensor>(
-  { compose }: OpContract<I, A, O>,
-  kernel: KernelConfig,
-  inputs: I,
-  attrs: A,
-): O {
-  const names = Object.keys(inputs).filter((name) => inputs[name] !== undefined);
-  const differentiable = names.filter((name) => inputs[name]!.dtype === "float32");
-  const run = customGrad((...args) => {
-    const save = args.pop() as unknown as (tensors: Tensor[]) => void;
-    // Saved, not closed over: what a caller's tidy disposes after the forward pass is still needed on the way back.
-    save(names.map((name) => inputs[name]!));
-    return {
-      value: runKernel(kernel, presentOf(inputs), attrs) as O,
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
-        return gradientsOf(
-          () => compose(again, attrs),
-          differentiable.map((name) => again[name]!),
-          dy,
-        );
-      },
-    };
-  });
-  return run(...differentiable.map((name) => inputs[name]!)) as O;
-}
-
-/**
- * The gradients of `f` with respect to `xs`, given the gradient `dy` of its value. Zero where `f` does not use an `x`.
- *
- * It may be called in a custom gradient, on the way there and on the way back, where `tf.grads` may not: tfjs has one tape,
- * which a nested call clears, and records nothing on the way there.
- */
-export function gradientsOf(f: () => Tensor, xs: Tensor[], dy: Tensor): Tensor[] {
-  const { state } = engine();
-  const { activeTape, gradientDepth, kernelDepth } = state;
-  // On the way there all is a constant to the gradient outside: this one has a tape of its own.
-  if (kernelDepth > 0) state.gradientDepth = state.kernelDepth = 0;
-  try {
-    const { value, grads } = engine().gradients(f, xs, dy, true);
-    value.dispose();
-    return grads.map((grad, i) => grad ?? zerosLike(xs[i]!));
-  } finally {
-    Object.assign(state, { activeTape, gradientDepth, kernelDepth });
-  }
 }

@@ -6,7 +6,8 @@ import {
   type Tensor,
   reshape as tfReshape,
 } from "@tensorflow/tfjs-core";
-import { isRecording, runKernel } from "./op.js";
+import { runKernel } from "./op.js";
+import { isRecording } from "./tape.js";
 
 /**
  * tfjs's `reshape`, for a shape whose every axis is given, at the cost of the tensor that it makes: tfjs's own costs more

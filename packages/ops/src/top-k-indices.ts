@@ -1,6 +1,7 @@
 import { type Tensor2D, topk } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
-import { defineOp, untaped } from "./op.js";
+import { defineOp } from "./op.js";
+import { untaped } from "./tape.js";
 
 export type TopKIndicesInputs = { scores: Tensor2D };
 export type TopKIndicesAttributes = { k: number };

@@ -1,6 +1,6 @@
 import { mul, tidy } from "@tensorflow/tfjs-core";
-import { isRecording } from "../op.js";
 import { storageOf } from "../storage.js";
+import { isRecording } from "../tape.js";
 import type { Slots, SlotsOptions } from "./slots.js";
 import { TensorSlots } from "./tensor-slots.js";
 
