@@ -1,6 +1,6 @@
 import { disposeWeight, storageOf, type Weight, type WeightRole, type WeightView } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
-import { keep, mul, type Tensor, type Tensor1D, tidy } from "@tensorflow/tfjs-core";
+import { keep, mul, type Tensor, type Tensor1D, tidy, zerosLike } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 
 /** How a parameter starts where no checkpoint gives its values. */
@@ -131,6 +131,15 @@ export class Param {
     for (const part of parts) keep(part);
     this.#weight = { ...weight, parts };
     disposeWeight(weight);
+  }
+
+  /** A parameter of zeros that lies as this one, as an optimiser keeps for each. */
+  zeros(): Param {
+    const { weight } = this;
+    const zeros = new Param(this.shape, this.role, "zeros");
+    zeros.#isTrainable = true;
+    zeros.#weight = { ...weight, parts: weight.parts.map((part) => keep(zerosLike(part))) };
+    return zeros;
   }
 
   /** Frees the values. */

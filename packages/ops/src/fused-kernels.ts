@@ -1,4 +1,5 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { AdamWAttributes, AdamWInputs } from "./adam-w.js";
 import type { AttentionAttributes, AttentionInputs } from "./attention.js";
 import type { ChooseExpertsAttributes, ChooseExpertsInputs } from "./choose-experts.js";
 import type { EmbeddingAttributes, EmbeddingInputs } from "./embedding.js";
@@ -36,6 +37,7 @@ export interface FusedKernels {
   readonly MixtapeChooseExperts: FusedKernel<ChooseExpertsInputs, ChooseExpertsAttributes>;
   readonly MixtapeTopKIndices: FusedKernel<TopKIndicesInputs, TopKIndicesAttributes>;
   readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
+  readonly MixtapeAdamW: FusedKernel<AdamWInputs, AdamWAttributes>;
 }
 
 /** The name of a fused kernel. */
@@ -54,6 +56,7 @@ const NAMES: Readonly<Record<FusedKernelName, true>> = {
   MixtapeChooseExperts: true,
   MixtapeTopKIndices: true,
   MixtapeTakeAlong: true,
+  MixtapeAdamW: true,
 };
 
 /** The names of all {@link FusedKernels}: what an engine can offer. */

@@ -1,6 +1,7 @@
 import "#tfjs-gradients";
 
 export { type Activation, activate } from "./activations.js";
+export { type AdamWAttributes, type AdamWInputs, type AdamWStep, adamW } from "./adam-w.js";
 export {
   type AttentionAttributes,
   attention,

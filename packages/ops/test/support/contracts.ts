@@ -24,6 +24,13 @@ export const CONTRACTS: readonly Contract[] = [
   contract("chooseExperts", "MixtapeChooseExperts", "logits, bias?", "k, score, normalize, scale", 2),
   contract("topKIndices", "MixtapeTopKIndices", "scores", "k"),
   contract("takeAlong", "MixtapeTakeAlong", "x, indices", ""),
+  contract(
+    "adamW",
+    "MixtapeAdamW",
+    "weight, mean, variance, gradient?",
+    "learningRate, beta1, beta2, eps, weightDecay, step, gradientScale",
+    3,
+  ),
 ];
 
 function contract(op: string, kernel: string, inputs: string, attributes: string, outputs = 1): Contract {

@@ -1,5 +1,5 @@
 import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
-import { chooseExperts, projectHeads } from "../../src/index.js";
+import { adamW, chooseExperts, projectHeads } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
 import * as reference from "./reference.js";
 import { floats, normal, toTensor, type Values } from "./values.js";
@@ -25,6 +25,12 @@ export const OF_SEVERAL_OUTPUTS: readonly OpEntry[] = [
     differentiable: true,
     cases: chooseExpertsCases("weights"),
   },
+  ...(["mean", "variance", "weight"] as const).map((output) => ({
+    op: `adamW, ${output}`,
+    kernel: "MixtapeAdamW",
+    differentiable: true,
+    cases: adamWCases(output),
+  })),
 ];
 
 /** One of several outputs; the others are freed. */
@@ -104,4 +110,40 @@ function chooseExpertsCases(output: "indices" | "weights"): OpCase[] {
       ({ logits }) => reference.chooseExperts(logits, { ...attrs, bias })[output],
     ),
   );
+}
+
+function adamWCases(output: "weight" | "mean" | "variance"): OpCase[] {
+  const attributes = { learningRate: 0.1, beta1: 0.9, beta2: 0.95, eps: 1e-3, weightDecay: 0.2, gradientScale: 0.5 };
+  const variants = [
+    { what: "the third step", isUsed: true, step: 3 },
+    { what: "a loss that does not use it", isUsed: false, step: 7 },
+  ];
+  return variants.map(({ what, isUsed, step }) => {
+    const inputs = { weight: normal(1, [2, 3]), mean: normal(2, [2, 3]), variance: floats([1, 2, 3, 4, 5, 6], [2, 3]) };
+    const gradient = normal(3, [2, 3]);
+    const order = ["weight", "mean", "variance"];
+    // Only what the output comes from is differentiated: tfjs refuses the gradient of what it does not come from.
+    const used = Object.entries(inputs).filter(([name]) => output === "weight" || name === output);
+    return opCase(
+      what,
+      Object.fromEntries([...used, ...(isUsed ? [["gradient", gradient] as const] : [])]) as Record<string, Values>,
+      (t) => {
+        const others = Object.entries(inputs).filter(([name]) => !(name in t));
+        const made = Object.fromEntries(others.map(([name, values]) => [name, toTensor(values)]));
+        return {
+          run: () => {
+            const { weight, mean, variance } = adamW({ ...made, ...t } as Parameters<typeof adamW>[0], {
+              ...attributes,
+              step,
+            });
+            return only([weight, mean, variance], order.indexOf(output));
+          },
+          release: () => {
+            for (const tensor of Object.values(made)) tensor.dispose();
+          },
+        };
+      },
+      () => reference.adamW({ ...inputs, ...(isUsed && { gradient }) }, { ...attributes, step })[output],
+    );
+  });
 }

@@ -1,6 +1,6 @@
 /** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
 
-import type { Activation, AttentionMaskShape, ExpertChoice } from "../../src/index.js";
+import type { Activation, AdamWAttributes, AttentionMaskShape, ExpertChoice } from "../../src/index.js";
 import { sizeOf, type Values } from "./values.js";
 
 type Numbers = ArrayLike<number>;
@@ -148,6 +148,26 @@ export function chooseExperts(
     return { indices, weights: chosen.map((value) => (scale * value) / total) };
   });
   return { indices: rows.flatMap((row) => row.indices), weights: rows.flatMap((row) => row.weights) };
+}
+
+/** As torch's `AdamW` has it: decay first, then the moments, then the step. */
+export function adamW(
+  {
+    weight,
+    mean,
+    variance,
+    gradient,
+  }: Readonly<Record<"weight" | "mean" | "variance", Values>> & { gradient?: Values },
+  { learningRate, beta1, beta2, eps, weightDecay, step, gradientScale }: AdamWAttributes,
+): Record<"weight" | "mean" | "variance", number[]> {
+  const all = Array.from(weight.values, (w, i) => {
+    const g = (gradient?.values[i] ?? 0) * gradientScale;
+    const m = beta1 * mean.values[i]! + (1 - beta1) * g;
+    const v = beta2 * variance.values[i]! + (1 - beta2) * g * g;
+    const [unbiasedM, unbiasedV] = [m / (1 - beta1 ** step), v / (1 - beta2 ** step)];
+    return [w - learningRate * weightDecay * w - (learningRate * unbiasedM) / (Math.sqrt(unbiasedV) + eps), m, v];
+  });
+  return { weight: all.map(([w]) => w!), mean: all.map(([, m]) => m!), variance: all.map(([, , v]) => v!) };
 }
 
 /** Head by head and query by query: `output` is `[B, L, H·D]`, `probabilities` `[B, H, L, S]`. */

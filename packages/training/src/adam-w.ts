@@ -1,0 +1,272 @@
+import type { Param } from "@mixtape/layers";
+import { adamW, encodeWeight } from "@mixtape/ops";
+import type { TensorSource, TensorToWrite } from "@mixtape/safetensors";
+import { type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { TrainingError } from "./errors.js";
+import type { Gradients } from "./gradients.js";
+import type { NamedParam } from "./params.js";
+import { constantSchedule, type Schedule } from "./schedules.js";
+
+/** The settings of AdamW. */
+export interface AdamWSettings {
+  readonly learningRate: number;
+  /** How slowly the mean and the variance of gradients forget. Default 0.9 and 0.999. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly eps?: number;
+  /** What weights lose per step, times the learning rate. Default 0.01. */
+  readonly weightDecay?: number;
+  /** What the learning rate is multiplied by in each step. Constant where absent. */
+  readonly schedule?: Schedule;
+  /** Gradients that are longer than that, as one vector, are shortened to it. Not where absent. */
+  readonly maxGradNorm?: number;
+}
+
+/** Parameters with settings of their own; what is not set is as for all. */
+export interface ParamGroup extends Partial<AdamWSettings> {
+  /** What it is called in metrics. Its number where absent. */
+  readonly name?: string;
+  /** Which parameters belong to it, by their names. Those that several groups match belong to the first. */
+  readonly match: (name: string) => boolean;
+  /** What the learning rate is multiplied by, as LoRA+ does for `lora_B` (Hayou et al. 2024, https://arxiv.org/abs/2402.12354). */
+  readonly learningRateRatio?: number;
+}
+
+export interface AdamWOptions extends AdamWSettings {
+  readonly groups?: readonly ParamGroup[];
+}
+
+/** What a step of the optimiser did. */
+export interface OptimizerStep {
+  /** The length of all gradients before they were shortened. */
+  readonly gradNorm: number;
+  /** That of each group with a `maxGradNorm` of its own, by its name. */
+  readonly gradNorms: Readonly<Record<string, number>>;
+  /** The learning rate without groups. */
+  readonly learningRate: number;
+}
+
+/** What is to be kept of an optimiser besides its moments. */
+export interface AdamWState {
+  readonly steps: number;
+  readonly paramSteps: Readonly<Record<string, number>>;
+}
+
+type Settings = Required<Omit<AdamWSettings, "maxGradNorm">>;
+
+/** A parameter with what AdamW knows of it. */
+interface Slot {
+  readonly name: string;
+  readonly param: Param;
+  readonly settings: Settings;
+  readonly clip: Clip;
+  readonly mean: Param;
+  readonly variance: Param;
+  steps: number;
+}
+
+/** Parameters whose gradients are shortened together. */
+interface Clip {
+  readonly name: string;
+  readonly maxGradNorm: number;
+  readonly names: string[];
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), as torch's `AdamW`: a parameter
+ * that the loss did not use is left alone. It owns the moments: dispose it.
+ */
+export class AdamW {
+  readonly #slots: Slot[] = [];
+  readonly #clips: Clip[];
+  readonly #schedule: Schedule;
+  readonly #learningRate: number;
+  #steps = 0;
+
+  /** @throws {TrainingError} where nothing trains, a parameter comes twice, or a group matches nothing. */
+  constructor(params: Iterable<NamedParam>, { groups = [], ...all }: AdamWOptions) {
+    const defaults = settingsOf(all);
+    this.#schedule = defaults.schedule;
+    this.#learningRate = defaults.learningRate;
+    const common = clipOf("all", all.maxGradNorm);
+    const own = groups.map((group, i) => ({
+      match: group.match,
+      name: group.name ?? `${i}`,
+      settings: settingsOf({
+        ...all,
+        ...group,
+        learningRate: (group.learningRate ?? all.learningRate) * (group.learningRateRatio ?? 1),
+      }),
+      clip: group.maxGradNorm === undefined ? common : clipOf(group.name ?? `${i}`, group.maxGradNorm),
+      size: 0,
+    }));
+    this.#clips = [common, ...own.map(({ clip }) => clip).filter((clip) => clip !== common)];
+    for (const [name, param] of checked(params)) {
+      const group = own.find(({ match }) => match(name));
+      if (group) group.size++;
+      const { settings, clip } = group ?? { settings: defaults, clip: common };
+      clip.names.push(name);
+      this.#slots.push({ name, param, settings, clip, mean: param.zeros(), variance: param.zeros(), steps: 0 });
+    }
+    const empty = own.find(({ size }) => size === 0);
+    if (empty) {
+      this.dispose();
+      throw new TrainingError({
+        where: `the parameter group ${empty.name}`,
+        expected: "a name that matches a parameter",
+        got: "none",
+      });
+    }
+  }
+
+  /** How many steps were taken. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /**
+   * Moves every parameter.
+   * @throws {TrainingError} where a gradient is not finite: then nothing was moved.
+   */
+  async step(gradients: Gradients): Promise<OptimizerStep> {
+    const norms = await this.#norms(gradients);
+    const scales = new Map(this.#clips.map((clip, i) => [clip, Math.min(1, clip.maxGradNorm / (norms[i]! + 1e-6))]));
+    for (const slot of this.#slots) this.#move(slot, gradients.get(slot.name), scales.get(slot.clip)!);
+    const learningRate = this.#learningRate * this.#schedule(this.#steps);
+    this.#steps++;
+    return {
+      gradNorm: Math.hypot(...norms),
+      gradNorms: Object.fromEntries(this.#clips.slice(1).map(({ name }, i) => [name, norms[i + 1]!])),
+      learningRate,
+    };
+  }
+
+  /** How many steps each parameter has taken, and the optimiser itself. */
+  get state(): AdamWState {
+    return { steps: this.#steps, paramSteps: Object.fromEntries(this.#slots.map(({ name, steps }) => [name, steps])) };
+  }
+
+  /** The moments, as a checkpoint has them: `mean.NAME` and `variance.NAME`. */
+  *tensorsToWrite(): IterableIterator<TensorToWrite> {
+    for (const [name, param] of this.#moments())
+      yield { name, dtype: "F32", shape: param.shape, bytes: () => encodeWeight(param.weight, "F32") };
+  }
+
+  /**
+   * Takes the moments and counts of another run.
+   * @throws {SafetensorsError} where a moment is missing
+   * @throws {LayersError} where one has another shape
+   */
+  async load(source: TensorSource, state: AdamWState): Promise<void> {
+    for (const [name, param] of this.#moments()) await param.load(source.tensor(name));
+    this.#steps = state.steps;
+    for (const slot of this.#slots) slot.steps = state.paramSteps[slot.name] ?? 0;
+  }
+
+  *#moments(): IterableIterator<NamedParam> {
+    for (const { name, mean, variance } of this.#slots) {
+      yield [`mean.${name}`, mean];
+      yield [`variance.${name}`, variance];
+    }
+  }
+
+  dispose(): void {
+    for (const { mean, variance } of this.#slots) {
+      mean.dispose();
+      variance.dispose();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  async #norms(gradients: Gradients): Promise<number[]> {
+    const norms: number[] = [];
+    for (const { name, names } of this.#clips) {
+      const norm = gradients.norm(names);
+      const [value] = await norm.data();
+      norm.dispose();
+      if (!Number.isFinite(value))
+        throw new TrainingError({
+          where: name === "all" ? "the gradients" : `the gradients of the group ${name}`,
+          expected: "finite numbers",
+          got: `a norm of ${value}`,
+          fix: "The learning rate may be too high; nothing was changed by this step",
+        });
+      norms.push(value!);
+    }
+    return norms;
+  }
+
+  #move(slot: Slot, gradient: readonly (Tensor | undefined)[], gradientScale: number): void {
+    if (gradient.every((part) => part === undefined)) return;
+    const { learningRate, schedule, betas, eps, weightDecay } = slot.settings;
+    slot.steps++;
+    const attributes = {
+      learningRate: learningRate * schedule(this.#steps),
+      beta1: betas[0],
+      beta2: betas[1],
+      eps,
+      weightDecay,
+      step: slot.steps,
+      gradientScale,
+    };
+    const { param, mean, variance } = slot;
+    tidy(() => {
+      const made = param.weight.parts.map((weight, i) => {
+        const inputs = { weight, mean: mean.weight.parts[i]!, variance: variance.weight.parts[i]! };
+        return adamW(gradient[i] ? { ...inputs, gradient: gradient[i] } : inputs, attributes);
+      });
+      param.assign(made.map(({ weight }) => weight));
+      mean.assign(made.map(({ mean }) => mean));
+      variance.assign(made.map(({ variance }) => variance));
+    });
+  }
+}
+
+function settingsOf({
+  learningRate,
+  betas = [0.9, 0.999],
+  eps = 1e-8,
+  weightDecay = 0.01,
+  schedule = constantSchedule(),
+}: AdamWSettings): Settings {
+  const [beta1, beta2] = betas;
+  checkNumber("learningRate", learningRate, learningRate >= 0, "at least 0");
+  checkNumber("betas[0]", beta1, beta1 >= 0 && beta1 < 1, "from 0 to below 1");
+  checkNumber("betas[1]", beta2, beta2 >= 0 && beta2 < 1, "from 0 to below 1");
+  checkNumber("eps", eps, eps >= 0, "at least 0");
+  checkNumber("weightDecay", weightDecay, weightDecay >= 0, "at least 0");
+  return { learningRate, betas, eps, weightDecay, schedule };
+}
+
+function clipOf(name: string, maxGradNorm = Infinity): Clip {
+  checkNumber("maxGradNorm", maxGradNorm, maxGradNorm > 0, "above 0");
+  return { name, maxGradNorm, names: [] };
+}
+
+function checkNumber(where: string, value: number, isRight: boolean, expected: string): void {
+  if (!isRight) throw new TrainingError({ where, expected: `a number ${expected}`, got: `${value}` });
+}
+
+/** What an optimiser can move. */
+function checked(params: Iterable<NamedParam>): NamedParam[] {
+  const all = [...params];
+  if (all.length === 0)
+    throw new TrainingError({
+      where: "AdamW",
+      expected: "at least one parameter that trains",
+      got: "none",
+      fix: "Parameters are frozen until unfreeze() lets them train",
+    });
+  const names = new Set<string>();
+  for (const [name, param] of all) {
+    if (names.has(name))
+      throw new TrainingError({ where: name, expected: "a name of its own", got: "one that another parameter has" });
+    if (!param.isTrainable)
+      throw new TrainingError({ where: name, expected: "a parameter that was unfrozen", got: "a frozen one" });
+    names.add(name);
+  }
+  return all;
+}

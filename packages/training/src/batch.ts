@@ -1,0 +1,49 @@
+import { TrainingError } from "./errors.js";
+
+/** The label of a position that has no part in the loss. */
+export const IGNORED = -100;
+
+/** Texts in rows of one length. B rows, L positions. */
+export interface TrainingBatch {
+  /** `[B, L]` */
+  readonly inputIds: readonly (readonly number[])[];
+  /** `[B, L]` token ids, −100 where no loss is taken; the model shifts them. */
+  readonly labels: readonly (readonly number[])[];
+  /** `[B, L]`, 1 for a token and 0 for padding. All tokens where absent. */
+  readonly attentionMask?: readonly (readonly number[])[];
+  /** `[B, L]`, from 0 in each text where a row has several. */
+  readonly positionIds?: readonly (readonly number[])[];
+  /** `[B, L]`: attention stays among the positions of a row that have one number. */
+  readonly segmentIds?: readonly (readonly number[])[];
+}
+
+/** Where batches come from. What comes next is one number, so that a run can go on where it stopped. */
+export interface TrainingData<B = TrainingBatch> {
+  /** The batch of that number, from 0 on: the same whenever it is asked for. */
+  batch(index: number): B | Promise<B>;
+}
+
+/** A text to learn. */
+export interface Example {
+  readonly inputIds: readonly number[];
+  /** As long as `inputIds`, −100 where no loss is taken. The ids themselves where absent. */
+  readonly labels?: readonly number[];
+}
+
+/** How many labels of a batch count: those after the first position that are not −100. */
+export function countLabels({ labels }: TrainingBatch): number {
+  return labels.reduce((sum, row) => sum + row.reduce((n, label, i) => (i > 0 && label !== IGNORED ? n + 1 : n), 0), 0);
+}
+
+/** How many positions of a batch are no padding. */
+export function countTokens({ inputIds, attentionMask }: TrainingBatch): number {
+  if (!attentionMask) return inputIds.reduce((sum, row) => sum + row.length, 0);
+  return attentionMask.reduce((sum, row) => sum + row.filter((value) => value !== 0).length, 0);
+}
+
+/** @throws {TrainingError} where labels are not as many as ids. */
+export function labelsOf({ inputIds, labels = inputIds }: Example, where: string): readonly number[] {
+  if (labels.length !== inputIds.length)
+    throw new TrainingError({ where: `${where}.labels`, expected: `${inputIds.length}`, got: `${labels.length}` });
+  return labels;
+}

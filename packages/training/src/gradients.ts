@@ -1,0 +1,77 @@
+import { valueAndGradientsOf, type Weight } from "@mixtape/ops";
+import {
+  add,
+  addN,
+  dispose,
+  mul,
+  type Scalar,
+  scalar,
+  sqrt,
+  square,
+  sum,
+  type Tensor,
+  tidy,
+} from "@tensorflow/tfjs-core";
+import type { NamedParam } from "./params.js";
+
+/** Gradients of parameters, by their names, each in parts and laid out as the parameter's weight. Dispose them. */
+export class Gradients {
+  readonly #byName: ReadonlyMap<string, (Tensor | undefined)[]>;
+
+  constructor(byName: ReadonlyMap<string, (Tensor | undefined)[]>) {
+    this.#byName = byName;
+  }
+
+  /** All names, also those of parameters that the loss did not use. */
+  get names(): IterableIterator<string> {
+    return this.#byName.keys();
+  }
+
+  /** The gradient of each part of a parameter: undefined where the loss did not use it, which is as good as zero. */
+  get(name: string): readonly (Tensor | undefined)[] {
+    return this.#byName.get(name) ?? [];
+  }
+
+  /** Adds those of another part of the same batch, which are used up by that. */
+  add(other: Gradients): void {
+    for (const [name, parts] of this.#byName)
+      for (const [i, more] of other.get(name).entries()) {
+        const before = parts[i];
+        parts[i] = before && more ? add(before, more) : (before ?? more);
+        if (before && more) dispose([before, more]);
+      }
+  }
+
+  /** The length of all gradients as one vector, of those parameters or of all. */
+  norm(names: Iterable<string> = this.names): Scalar {
+    const parts = [...names].flatMap((name) => this.get(name).filter((part) => part !== undefined));
+    return tidy(() => (parts.length === 0 ? scalar(0) : sqrt(addN(parts.map((part) => sum(square(part)) as Scalar)))));
+  }
+
+  dispose(): void {
+    for (const parts of this.#byName.values()) for (const part of parts) part?.dispose();
+  }
+}
+
+/**
+ * A loss and its gradient by every parameter. What does not lead to one of them, such as frozen weights, costs nothing on the
+ * way back.
+ */
+export function lossAndGradients(
+  loss: () => Scalar,
+  params: Iterable<NamedParam>,
+): { loss: Scalar; gradients: Gradients } {
+  const named = [...params];
+  const { value, gradients } = valueAndGradientsOf(
+    loss,
+    named.flatMap(([, { weight }]) => [...weight.parts]),
+  );
+  const left = [...gradients];
+  const byName = new Map(named.map(([name, { weight }]) => [name, left.splice(0, weight.parts.length)]));
+  return { loss: value, gradients: new Gradients(byName) };
+}
+
+/** A gradient as a weight, which can be encoded: zeros where the loss did not use it. */
+export function gradientWeight([, { weight }]: NamedParam, parts: readonly (Tensor | undefined)[]): Weight {
+  return { ...weight, parts: weight.parts.map((part, i) => parts[i] ?? mul(part, 0)) };
+}
