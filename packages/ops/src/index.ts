@@ -8,7 +8,9 @@ export {
   attentionWithProbabilities,
 } from "./attention.js";
 export { AttentionMask, type AttentionMaskShape, type KeyPadding } from "./attention-mask.js";
+export { checkpoint } from "./checkpoint.js";
 export { chooseExperts, type ExpertChoice } from "./choose-experts.js";
+export { dropout, jitter } from "./dropout.js";
 export { embedding } from "./embedding.js";
 export { OpsError } from "./errors.js";
 export { experts } from "./experts/experts.js";
@@ -21,6 +23,7 @@ export { linear } from "./linear.js";
 export { oneHot } from "./one-hot.js";
 export { defineOp, defineOpWithOutputs, hasKernel, type OpContract, type OpGradient, type OpInputs } from "./op.js";
 export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
+export { currentRandomness, Randomness, withRandomness } from "./randomness.js";
 export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";

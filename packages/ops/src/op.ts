@@ -8,7 +8,6 @@ import {
   type Tensor,
   type TensorInfo,
   tidy,
-  zerosLike,
 } from "@tensorflow/tfjs-core";
 import { gradientsOfAll, isDifferentiated, isRecording, record, untaped } from "./tape.js";
 
@@ -90,10 +89,10 @@ function recordOp<I extends OpInputs, A extends object, O extends readonly Tenso
   const differentiated = Object.fromEntries(wanted.map((name) => [name, present[name]!]));
   record(kernel, differentiated, outputs, Object.values(present), (dys, saved) => {
     const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
-    if (gradient) return gradient(again, attrs, dys, new Set(wanted)) as Record<string, Tensor>;
+    if (gradient) return gradient(again, attrs, dys, new Set(wanted)) as Record<string, Tensor | undefined>;
     const xs = wanted.map((name) => again[name]!);
     const found = gradientsOfAll(() => compose(again, attrs), xs, dys);
-    return Object.fromEntries(wanted.map((name, i) => [name, found[i] ?? zerosLike(xs[i]!)]));
+    return Object.fromEntries(wanted.map((name, i) => [name, found[i]]));
   });
 }
 

@@ -22,6 +22,7 @@ type TapeNode = Tape[number];
 /** A tape whose variables are known, and what on it depends on them. */
 interface Recording {
   readonly tape: Tape;
+  readonly variables: readonly Tensor[];
   /** Ids of the tensors that depend on a variable, the variables included. */
   readonly dependent: Set<number>;
   /** How many nodes of the tape have been looked at. */
@@ -29,6 +30,9 @@ interface Recording {
 }
 
 let recording: Recording | undefined;
+
+/** How the operations that this package recorded are differentiated. */
+const backwards = new WeakMap<TapeNode, (dys: readonly (Tensor | null)[]) => ReturnType<Backward>>();
 
 /** Whether tfjs records operations for a gradient right now. */
 export function isRecording(): boolean {
@@ -62,8 +66,19 @@ export function isDifferentiated(tensor: Tensor): boolean {
   return recording.dependent.has(tensor.id);
 }
 
-/** How a recorded operation is differentiated. A gradient is null where nothing depends on that output. */
-export type Backward = (dys: readonly (Tensor | null)[], saved: readonly Tensor[]) => Readonly<Record<string, Tensor>>;
+/** What is differentiated by, where that is known: tfjs does not say it of gradients that it records for others. */
+export function variablesOfRecording(): readonly Tensor[] | undefined {
+  return isRecording() && recording?.tape === engine().state.activeTape ? recording.variables : undefined;
+}
+
+/**
+ * How a recorded operation is differentiated: the gradients of its inputs, by name, undefined where there is none. That of an
+ * output is null where nothing depends on it.
+ */
+export type Backward = (
+  dys: readonly (Tensor | null)[],
+  saved: readonly Tensor[],
+) => Readonly<Record<string, Tensor | undefined>>;
 
 /**
  * Puts an operation that ran off the tape on it.
@@ -80,17 +95,22 @@ export function record(
 ): void {
   const { state } = engine();
   const held = saved.map(hold);
-  state.activeTape.push({
+  const node: TapeNode = {
     id: state.nextTapeNodeId++,
     kernelName: name,
     inputs,
     outputs: [...outputs],
     saved: held,
+    // As tfjs asks for it.
     gradient: (dys) => {
       const gradients = backward(dys, held);
-      return Object.fromEntries(Object.keys(inputs).map((input) => [input, () => gradients[input]!]));
+      return Object.fromEntries(
+        Object.entries(inputs).map(([input, x]) => [input, () => gradients[input] ?? zerosLike(x)]),
+      );
     },
-  });
+  };
+  backwards.set(node, (dys) => backward(dys, held));
+  state.activeTape.push(node);
 }
 
 /**
@@ -146,7 +166,7 @@ function differentiate(
   const { activeTape, gradientDepth, kernelDepth } = state;
   const outer = recording;
   const tape: Tape = [];
-  recording = { tape, dependent: new Set(xs.map(({ id }) => id)), seen: 0 };
+  recording = { tape, variables: xs, dependent: new Set(xs.map(({ id }) => id)), seen: 0 };
   Object.assign(state, { activeTape: tape, gradientDepth: 1, kernelDepth: 0 });
   try {
     const values = tidy(() => [...f()]);
@@ -197,23 +217,35 @@ function walkBack(
 }
 
 /** What a node passes on to those of its inputs that depend on a variable: new tensors, each of its own. */
-function gradientsOfNode(
-  { kernelName, inputs, outputs, gradient }: TapeNode,
-  dependent: ReadonlySet<number>,
-  gradients: Gradients,
-): [Tensor, Tensor][] {
-  if (!gradient) throw new Error(`tfjs has no gradient of ${kernelName}`);
-  const found = tidy(() => {
-    // tfjs's own type knows no null, which it passes itself where nothing depends on an output.
-    const byInput = gradient(outputs.map((output) => gradients.of(output) ?? null) as Tensor[]);
-    const wanted = Object.keys(inputs).filter((name) => dependent.has(inputs[name]!.id));
-    const made = wanted.map((name) => tidy(byInput[name]!));
+function gradientsOfNode(node: TapeNode, dependent: ReadonlySet<number>, gradients: Gradients): [Tensor, Tensor][] {
+  const { inputs, outputs } = node;
+  const dys = outputs.map((output) => gradients.of(output) ?? null);
+  const names = Object.keys(inputs).filter((name) => dependent.has(inputs[name]!.id));
+  const found: [Tensor, Tensor][] = [];
+  tidy(() => {
+    const byName = gradientsByName(node, dys, names);
     const fresh = new Set(engine().state.activeScope.track);
-    return made.map((one) => (fresh.delete(one) ? one : one.clone()));
+    return names.flatMap((name) => {
+      const gradient = byName[name];
+      if (!gradient) return [];
+      found.push([inputs[name]!, fresh.delete(gradient) ? gradient : gradient.clone()]);
+      return [found.at(-1)![1]];
+    });
   });
-  return Object.keys(inputs)
-    .filter((name) => dependent.has(inputs[name]!.id))
-    .map((name, i) => [inputs[name]!, found[i]!]);
+  return found;
+}
+
+function gradientsByName(
+  node: TapeNode,
+  dys: readonly (Tensor | null)[],
+  names: readonly string[],
+): Readonly<Record<string, Tensor | undefined>> {
+  const own = backwards.get(node);
+  if (own) return own(dys);
+  if (!node.gradient) throw new Error(`tfjs has no gradient of ${node.kernelName}`);
+  // tfjs's own type knows no null, which it passes itself where nothing depends on an output.
+  const thunks = node.gradient(dys as Tensor[]);
+  return Object.fromEntries(names.map((name) => [name, tidy(thunks[name]!)]));
 }
 
 /** Gradients on the way back, by the id of the tensor that they are of. */
