@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
 import { type AttentionContext, Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
-import { AttentionMask, type KeyPadding } from "@mixtape/ops";
+import { AttentionMask, type KeyPadding, RepeatedStep, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor2D, type Tensor3D, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
 import type { DecoderLayer } from "./decoder-layer.js";
@@ -14,6 +14,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   readonly layers: readonly DecoderLayer[];
   readonly norm: RMSNorm;
   readonly #rotary: RotaryEmbedding;
+  readonly #steps = new WeakMap<object, RepeatedStep>();
 
   constructor(config: C) {
     super();
@@ -61,13 +62,36 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   }
 
   #run(inputs: ModelInputs, past: number): ModelOutput {
-    const { cache, outputHiddenStates, outputAttentions } = inputs;
-    let x = this.scaleEmbeddings(this.#embed(inputs));
+    const { cache, outputHiddenStates = false, outputAttentions = false, fixedModel = false } = inputs;
+    const outputRouterLogits = inputs.outputRouterLogits ?? this.config.outputRouterLogits;
+    const wanted = { hiddenStates: outputHiddenStates, attentions: outputAttentions, routerLogits: outputRouterLogits };
+    const x = this.scaleEmbeddings(this.#embed(inputs));
     const [b, l] = x.shape;
     const rope = this.#rotary.tables(this.#positions(inputs.positionIds, b, l, past));
-    const masks = new LayerMasks(l, readPadding(inputs.attentionMask, b, past + l));
-    const outputRouterLogits = inputs.outputRouterLogits ?? this.config.outputRouterLogits;
-    const wanted = { attentions: outputAttentions === true, routerLogits: outputRouterLogits };
+    const padding = readPadding(inputs.attentionMask, b, past + l);
+    cache?.slide();
+    const isStep = fixedModel && cache && l === 1 && !padding && !Object.values(wanted).includes(true);
+    if (!isStep) return this.#runLayers(x, { rope, cache, padding }, wanted);
+    return { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D };
+  }
+
+  /** The step of one token with that cache, which is the same as long as the cache only grows. */
+  #stepOf(cache: KVCache): RepeatedStep {
+    const known = this.#steps.get(cache.epoch);
+    if (known) return known;
+    const step = new RepeatedStep(([x, cos, sin]) => {
+      const rope = { cos, sin } as RotaryTables;
+      return this.#runLayers(x as Tensor3D, { rope, cache, padding: null }, NOTHING).lastHiddenState;
+    });
+    this.#steps.set(cache.epoch, step);
+    return step;
+  }
+
+  /** @param embeds `[B, L, M]` */
+  #runLayers(embeds: Tensor3D, { rope, cache, padding }: Past, wanted: Wanted): ModelOutput {
+    let x = embeds;
+    const l = x.shape[1];
+    const masks = new LayerMasks(l, padding);
     const hiddenStates: Tensor3D[] = [];
     const attentions: Tensor4D[] = [];
     const routerLogits: Tensor2D[] = [];
@@ -77,7 +101,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
         const mask = masks.of((cache?.heldBy(layer) ?? 0) + l, this.#windowOf(layer));
         const made = runLayer(decoderLayer, x, { rope, mask, cache }, wanted);
         // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
-        if (layer > 0 && !outputHiddenStates && made.x !== x) x.dispose();
+        if (layer > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
         x = made.x;
         attentions.push(...made.attentions);
         routerLogits.push(...made.routerLogits);
@@ -88,9 +112,9 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     const lastHiddenState = this.norm.forward(x);
     return {
       lastHiddenState,
-      ...(outputHiddenStates && { hiddenStates: [...hiddenStates, lastHiddenState] }),
-      ...(outputAttentions && { attentions }),
-      ...(outputRouterLogits && { routerLogits }),
+      ...(wanted.hiddenStates && { hiddenStates: [...hiddenStates, lastHiddenState] }),
+      ...(wanted.attentions && { attentions }),
+      ...(wanted.routerLogits && { routerLogits }),
     };
   }
 
@@ -139,16 +163,27 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   }
 }
 
+/** What the layers of one forward pass share. */
+interface Past {
+  readonly rope: RotaryTables;
+  readonly cache: KVCache | undefined;
+  readonly padding: KeyPadding | null;
+}
+
+/** What is wanted besides the last hidden state. */
+interface Wanted {
+  readonly hiddenStates: boolean;
+  readonly attentions: boolean;
+  readonly routerLogits: boolean;
+}
+
+const NOTHING: Wanted = { hiddenStates: false, attentions: false, routerLogits: false };
+
 /** What a layer gives, and what was seen of it on the way. */
 type LayerOutput = { x: Tensor3D; attentions: Tensor4D[]; routerLogits: Tensor2D[] };
 
 /** Runs a layer; of the tensors that it makes, what it gives and what is wanted are left. */
-function runLayer(
-  layer: DecoderLayer,
-  x: Tensor3D,
-  context: AttentionContext,
-  wanted: { readonly attentions: boolean; readonly routerLogits: boolean },
-): LayerOutput {
+function runLayer(layer: DecoderLayer, x: Tensor3D, context: AttentionContext, wanted: Wanted): LayerOutput {
   return tidy(() => {
     const attentions: Tensor4D[] = [];
     const routerLogits: Tensor2D[] = [];

@@ -15,6 +15,11 @@ export type ModelInputs = TokenInputs & {
   readonly positionIds?: BatchInput;
   /** Holds past tokens, and gets the new ones. */
   readonly cache?: KVCache;
+  /**
+   * Says that the model stays as it is, weights and all, while the cache is in use. Steps of one token may then be repeated by
+   * the engine without JavaScript (see `RepeatedStep` of `@mixtape/ops`). Default false.
+   */
+  readonly fixedModel?: boolean;
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
   /** As the config says where absent. */

@@ -97,7 +97,7 @@ function checkRoom(prompts: readonly (readonly number[])[], { maxLength }: Setti
 
 /** The logits of the last position of each row, `[B · V]`. Some engines hand out their own memory: to be read, not written. */
 async function nextLogits(model: CausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
-  const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false });
+  const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false, fixedModel: true });
   try {
     return (await outputs.logits.data()) as Float32Array;
   } finally {

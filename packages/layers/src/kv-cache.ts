@@ -1,4 +1,4 @@
-import { createSlots, type KeyValues, type Slots, type SlotsOptions, slotsToAppendTo } from "@mixtape/ops";
+import { createSlots, effect, type KeyValues, type Slots, type SlotsOptions, slotsToAppendTo } from "@mixtape/ops";
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 
@@ -15,6 +15,7 @@ export class KVCache {
   readonly #options: SlotsOptions;
   readonly #slots: (Slots | undefined)[];
   readonly #seen: number[];
+  #epoch: object = {};
 
   /** @param options.dtype of the model's checkpoint: an engine may keep keys and values in it; float32 where absent. */
   constructor(windows: readonly (number | null)[], options: SlotsOptions = {}) {
@@ -27,6 +28,11 @@ export class KVCache {
   /** How many tokens of each row the whole model has seen, those that slid out of windows included. */
   get length(): number {
     return Math.min(...this.#seen);
+  }
+
+  /** An object that is the same as long as tokens were only added: a key for what depends on the cache's storage. */
+  get epoch(): object {
+    return this.#epoch;
   }
 
   /** How many tokens of the past the next token of layer `layer` attends to. */
@@ -54,8 +60,16 @@ export class KVCache {
     this.#slots[layer] = slots;
     slots.dropFirst(slots.length - this.heldBy(layer));
     slots.append({ keys, values });
-    this.#seen[layer]! += keys.shape[2];
+    const count = keys.shape[2];
+    effect(() => {
+      this.#seen[layer]! += count;
+    });
     return slots.view();
+  }
+
+  /** Lets go of what slid out of windows. `append` does too; once this is done, it is the same for each token. */
+  slide(): void {
+    for (const [layer, slots] of this.#slots.entries()) slots?.dropFirst(slots.length - this.heldBy(layer));
   }
 
   /**
@@ -71,6 +85,7 @@ export class KVCache {
         got: `${length}`,
         fix: "A sliding layer no longer holds what the tokens before would need; start a new cache",
       });
+    this.#epoch = {};
     for (const [layer, slots] of this.#slots.entries()) {
       const excess = this.#seen[layer]! - length;
       if (excess <= 0) continue;
@@ -81,11 +96,13 @@ export class KVCache {
 
   /** Makes row `i` of the cache what row `rows[i]` was, as beam search does. */
   reorder(rows: readonly number[]): void {
+    this.#epoch = {};
     for (const slots of this.#slots) slots?.reorder(rows);
   }
 
   /** Frees all storage; the cache is empty and can be used again. */
   dispose(): void {
+    this.#epoch = {};
     for (const [layer, slots] of this.#slots.entries()) {
       slots?.dispose();
       this.#slots[layer] = undefined;

@@ -21,6 +21,7 @@ void add_functions(Napi::Env env, Napi::Object exports) {
   mixtape::export_moves(exports);
   mixtape::export_slots(exports);
   mixtape::export_attention(exports);
+  mixtape::export_sequences(exports);
 }
 
 napi_value initialize(napi_env env, napi_value exports) {

@@ -21,6 +21,11 @@ export interface NativeSlotsHandle {
   readonly brand: "NativeSlots";
 }
 
+/** Calls of the addon that are repeated together. Opaque; freed by `release`. */
+export interface NativeSequence {
+  readonly brand: "NativeSequence";
+}
+
 /** Storage formats, by the number that the addon knows them by. */
 export const DTYPES = { F32: 0, BF16: 1, F16: 2 } as const;
 export type NativeDtype = keyof typeof DTYPES;
@@ -49,7 +54,7 @@ export interface Addon {
   mapWeight(dtype: number, rows: number, columns: number, files: NativeFile[], offsets: Float64Array): NativeWeight;
   copyWeight(dtype: number, rows: number, columns: number, parts: Uint8Array[]): NativeWeight;
   decodeWeight(out: Float32Array, weight: NativeWeight): void;
-  release(handle: NativeWeight | NativeFile | NativeSlotsHandle): void;
+  release(handle: NativeWeight | NativeFile | NativeSlotsHandle | NativeSequence): void;
   linear(
     out: Float32Array,
     x: Float32Array,
@@ -180,7 +185,11 @@ export interface Addon {
   readSlots(out: Float32Array, slots: NativeSlotsHandle, values: boolean): void;
   /** How many bytes their blocks take. */
   bytesOfSlots(slots: NativeSlotsHandle): number;
-  /** `shape` is rows, heads, groups, queries, slots, width; `values` is null where `keys` are slots, which hold both. */
+  /** Call i is of the function `names[i]`, one that can be repeated, with the arguments `lists[i]`. */
+  makeSequence(names: string[], lists: (readonly unknown[])[]): NativeSequence;
+  /** Makes all calls, in turn. */
+  repeatSequence(sequence: NativeSequence): void;
+  /** `shape` is rows, heads, groups, queries, slots, width. Where `keys` are slots, `values` is null and the number of slots 0. */
   attention(
     out: Float32Array,
     q: Float32Array,
@@ -194,6 +203,7 @@ export interface Addon {
 }
 
 let loaded: Addon | undefined;
+let listening: Addon | undefined;
 
 /**
  * Loads the addon: from `MIXTAPE_NATIVE_BINARY` where it is set, else as built here, else from the package of this platform.
@@ -201,7 +211,17 @@ let loaded: Addon | undefined;
  */
 export function addon(): Addon {
   loaded ??= load();
-  return loaded;
+  return listening ?? loaded;
+}
+
+/** Runs `f`, in which `addon()` is another that passes on what it is called with. */
+export function withAddon<T>(other: Addon, f: () => T): T {
+  listening = other;
+  try {
+    return f();
+  } finally {
+    listening = undefined;
+  }
 }
 
 function load(): Addon {

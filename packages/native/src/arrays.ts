@@ -1,6 +1,7 @@
 import type { Numbers } from "./bucket.js";
 
-type NumbersOf = { float32: Float32Array; int32: Int32Array; bool: Uint8Array };
+/** What holds numbers of a dtype. */
+export type NumbersOf = { float32: Float32Array; int32: Int32Array; bool: Uint8Array };
 const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
 
 /** Bytes of arrays that are kept for use again. */
@@ -18,7 +19,7 @@ export class Arrays {
   };
   #bytes = 0;
 
-  /** An array with anything in it. */
+  /** An array with anything in it. {@link give} it back here and nowhere else. */
   take<D extends keyof NumbersOf>(dtype: D, length: number): NumbersOf[D] {
     const found = this.#kept[dtype].get(length)?.pop();
     if (!found) return new TYPES[dtype](length) as NumbersOf[D];

@@ -2,8 +2,9 @@ import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type backend_util, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { PRECISIONS, type Precision, type Words } from "./addon.js";
 import { Arrays } from "./arrays.js";
-import { Bucket, type Held } from "./bucket.js";
+import { Bucket, type Held, type Numbers } from "./bucket.js";
 import { Buckets, keepInfosOnIds } from "./data-ids.js";
+import { seenByJavaScript } from "./obstacle.js";
 
 type DataId = object;
 
@@ -17,7 +18,7 @@ export class NativeBackend extends MathBackendCPU {
     return this.#precision;
   }
   #precision: number;
-  readonly #arrays = new Arrays();
+  #arrays = new Arrays();
   readonly #buckets: Buckets;
 
   constructor(precision: Precision) {
@@ -37,28 +38,47 @@ export class NativeBackend extends MathBackendCPU {
     return this.#buckets.get(dataId);
   }
 
-  /** The float32 numbers of a tensor, for a native kernel to read. */
+  /** The float32 numbers of a tensor, for the addon to read. */
   floats(tensor: TensorInfo): Float32Array {
-    const { numbers } = this.bucket(tensor);
+    const bucket = this.bucket(tensor);
+    const { numbers } = bucket;
     // A few kernels of tfjs leave an array of another type behind a tensor.
-    return numbers instanceof Float32Array ? numbers : Float32Array.from(numbers);
+    return numbers instanceof Float32Array ? numbers : Float32Array.from(bucket.values as Numbers);
   }
 
-  /** The int32 numbers of a tensor, for a native kernel to read. */
+  /** The int32 numbers of a tensor, for the addon to read. */
   ints(tensor: TensorInfo): Int32Array {
-    const { numbers } = this.bucket(tensor);
-    return numbers instanceof Int32Array ? numbers : Int32Array.from(numbers);
+    const bucket = this.bucket(tensor);
+    const { numbers } = bucket;
+    return numbers instanceof Int32Array ? numbers : Int32Array.from(bucket.values as Numbers);
   }
 
-  /** The numbers of a float32 or int32 tensor, for a native kernel to move. */
+  /** The numbers of a tensor, for a kernel in JavaScript to read or write. */
+  numbers(tensor: TensorInfo): Numbers {
+    seenByJavaScript();
+    return this.bucket(tensor).numbers;
+  }
+
+  /** The numbers of a float32 or int32 tensor, for the addon to move. */
   words(tensor: TensorInfo): Words {
     return tensor.dtype === "int32" ? this.ints(tensor) : this.floats(tensor);
   }
 
-  /** A new tensor for a native kernel to fill: there is anything in it. */
+  /** A new tensor for the addon to fill: there is anything in it. */
   output(shape: readonly number[], dtype: "float32" | "int32" | "bool" = "float32"): TensorInfo {
     const numbers = this.#arrays.take(dtype, util.sizeFromShape(shape as number[]));
-    return this.#add(Bucket.ofOwn(numbers, dtype), shape, dtype);
+    return this.#add(Bucket.ofOwn(numbers, dtype, this.#arrays), shape, dtype);
+  }
+
+  /** Runs `f`; the arrays of its outputs come from `arrays`, and go back there. */
+  withArrays<T>(arrays: Arrays, f: () => T): T {
+    const before = this.#arrays;
+    this.#arrays = arrays;
+    try {
+      return f();
+    } finally {
+      this.#arrays = before;
+    }
   }
 
   /** A tensor of values that are kept in another form. */
@@ -87,10 +107,9 @@ export class NativeBackend extends MathBackendCPU {
     bucket.refCount--;
     if (bucket.refCount > 0 && !force) return false;
     this.data.delete(dataId);
-    const { complexTensorInfos: parts, held, reusable } = bucket;
+    const parts = bucket.complexTensorInfos;
     if (parts) for (const part of [parts.real, parts.imag]) this.disposeData(part.dataId, true);
-    held?.release();
-    if (reusable) this.#arrays.give(bucket.dtype as "float32" | "int32" | "bool", reusable);
+    bucket.release();
     return true;
   }
 

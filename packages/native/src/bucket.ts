@@ -1,4 +1,6 @@
 import type { backend_util, DataType, TensorInfo } from "@tensorflow/tfjs-core";
+import type { Arrays } from "./arrays.js";
+import { seenByJavaScript } from "./obstacle.js";
 
 /** Memory that a native kernel reads and writes directly. */
 export type Numbers = Float32Array | Int32Array | Uint8Array;
@@ -23,44 +25,47 @@ export class Bucket {
   complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
   #values: backend_util.BackendValues | undefined;
   readonly #held: Held | undefined;
-  #isShared: boolean;
+  /** Where the array goes back to; undefined once someone else may hold it. */
+  #home: Arrays | undefined;
 
   private constructor(
     dtype: DataType,
     values: backend_util.BackendValues | undefined,
     held: Held | undefined,
-    isShared: boolean,
+    home: Arrays | undefined,
     refCount: number,
   ) {
     this.dtype = dtype;
     this.#values = values;
     this.#held = held;
-    this.#isShared = isShared;
+    this.#home = home;
     this.refCount = refCount;
   }
 
   /** Values that someone else may hold too. */
   static ofShared(values: backend_util.BackendValues | undefined, dtype: DataType, refCount = 1): Bucket {
-    return new Bucket(dtype, values, undefined, true, refCount);
+    return new Bucket(dtype, values, undefined, undefined, refCount);
   }
 
-  /** Values that nobody but native kernels has seen. */
-  static ofOwn(values: Numbers, dtype: DataType): Bucket {
-    return new Bucket(dtype, values, undefined, false, 1);
+  /** Values that nobody but native kernels has seen, in an array of `home`. */
+  static ofOwn(values: Numbers, dtype: DataType, home: Arrays): Bucket {
+    return new Bucket(dtype, values, undefined, home, 1);
   }
 
   static ofHeld(held: Held): Bucket {
-    return new Bucket("float32", undefined, held, true, 1);
+    return new Bucket("float32", undefined, held, undefined, 1);
   }
 
   /** For tfjs: whatever the values are, as an array. */
   get values(): backend_util.BackendValues | undefined {
-    this.#isShared = true;
+    this.#home = undefined;
+    seenByJavaScript();
     return this.#held ? this.#held.decode() : this.#values;
   }
 
   set values(values: backend_util.BackendValues | undefined) {
-    this.#isShared = true;
+    this.#home = undefined;
+    seenByJavaScript();
     this.#values = values;
   }
 
@@ -74,8 +79,9 @@ export class Bucket {
     return this.#held;
   }
 
-  /** The array, if nobody else can have it. */
-  get reusable(): Numbers | undefined {
-    return this.#isShared ? undefined : (this.#values as Numbers);
+  /** Frees what it keeps: the last tensor on it is gone. */
+  release(): void {
+    this.#held?.release();
+    this.#home?.give(this.dtype as "float32" | "int32" | "bool", this.#values as Numbers);
   }
 }

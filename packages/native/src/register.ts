@@ -1,9 +1,10 @@
-import { registerStorage } from "@mixtape/ops";
+import { registerRecorder, registerStorage } from "@mixtape/ops";
 import { engine, findBackend, registerBackend } from "@tensorflow/tfjs-core";
 import { addon, type Precision } from "./addon.js";
 import { NativeBackend } from "./backend.js";
 import { NativeError } from "./errors.js";
 import { registerKernels } from "./kernels/register.js";
+import { NativeRecorder } from "./recorder.js";
 import { NativeStorage } from "./storage.js";
 
 /** How the native engine works. */
@@ -55,6 +56,7 @@ export function registerNative({ threads, precision = "bfloat16", mmap = true }:
     if (!current) {
       registerKernels();
       registerBackend("native", () => new NativeBackend(current?.precision ?? precision), 4);
+      registerRecorder("native", new NativeRecorder(backend));
     } else if ("native" in engine().registry) (findBackend("native") as NativeBackend).setPrecision(precision);
     const storage = new NativeStorage(backend, { mmap });
     registerStorage("native", storage);

@@ -1,4 +1,4 @@
-import { checkAppended, type KeyValues, type Slots } from "@mixtape/ops";
+import { checkAppended, effect, type KeyValues, type Slots } from "@mixtape/ops";
 import { dispose, engine, keep, type Tensor4D, type TensorInfo } from "@tensorflow/tfjs-core";
 import { addon, DTYPES, type NativeSlotsHandle } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
@@ -42,15 +42,16 @@ export class NativeSlots implements Slots {
   }
 
   append({ keys, values }: KeyValues): void {
-    const [held, length] = [this.#shape, this.length];
-    checkAppended({ keys, values }, length > 0 ? held : undefined);
+    checkAppended({ keys, values }, this.length > 0 ? this.#shape : undefined);
     const [rows, heads, count, width] = keys.shape;
     if (count === 0) return;
     this.#native ??= addon().createSlots(DTYPES[this.#dtype]);
     const [k, v] = [this.#backend.floats(keys), this.#backend.floats(values)];
-    this.#forgetView();
     addon().appendSlots(this.#native, k, v, rows, heads, count, width);
-    this.#shape = [rows, heads, length + count, width];
+    effect(() => {
+      this.#forgetView();
+      this.#shape = [rows, heads, this.length + count, width];
+    });
   }
 
   view(): KeyValues {

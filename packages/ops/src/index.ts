@@ -31,6 +31,16 @@ export { createSlots, slotsToAppendTo } from "./slots/create-slots.js";
 export { checkAppended, type KeyValues, type Slots, type SlotsOptions } from "./slots/slots.js";
 export { TensorSlots } from "./slots/tensor-slots.js";
 export {
+  effect,
+  notingEffects,
+  type Recorded,
+  type RecordedStep,
+  registerRecorder,
+  type Step,
+  type StepRecorder,
+} from "./steps/recorder.js";
+export { RepeatedStep } from "./steps/repeated-step.js";
+export {
   encodeWeight,
   FloatStorage,
   type FloatStorageOptions,

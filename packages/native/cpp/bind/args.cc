@@ -1,5 +1,6 @@
 #include "bind/args.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -9,36 +10,34 @@
 namespace mixtape {
 namespace {
 
-constexpr napi_type_tag kWeightTag = {0x6d69787461706521, 0x7765696768740001};
+constexpr napi_type_tag kTag = {0x6d69787461706521, 0x68616e646c650001};
 /** Of an array: more than any model has experts or files. */
 constexpr uint32_t kMostItems = 1 << 20;
 
-constexpr napi_type_tag kFileTag = {0x6d69787461706521, 0x66696c6500000001};
-constexpr napi_type_tag kSlotsTag = {0x6d69787461706521, 0x736c6f7473000001};
-
-template <class T> struct Handle {
-  std::shared_ptr<T> value;
+struct Handle {
+  Argument::Kind kind;
+  std::shared_ptr<const void> value;
 };
 
-template <class T> Napi::Object make_handle(Napi::Env env, std::shared_ptr<T> value, const napi_type_tag& tag) {
+Napi::Object make_handle(Napi::Env env, Argument::Kind kind, std::shared_ptr<const void> value) {
   Napi::Object object = Napi::Object::New(env);
-  auto* const handle = new Handle<T>{std::move(value)};
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Handle<T>*>(data); };
+  auto* const handle = new Handle{kind, std::move(value)};
+  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Handle*>(data); };
   if (napi_wrap(env, object, handle, finalize, nullptr, nullptr) != napi_ok) {
     delete handle;
     throw Napi::Error::New(env);
   }
-  if (napi_type_tag_object(env, object, &tag) != napi_ok) throw Napi::Error::New(env);
+  if (napi_type_tag_object(env, object, &kTag) != napi_ok) throw Napi::Error::New(env);
   return object;
 }
 
-template <class T> Handle<T>* handle_in(Napi::Value value, const napi_type_tag& tag) {
-  if (!value.IsObject()) return nullptr;
+/** Null where an object is no handle. */
+Handle* handle_in(napi_env env, napi_value object) {
   bool tagged = false;
   void* data = nullptr;
-  const bool found = napi_check_object_type_tag(value.Env(), value, &tag, &tagged) == napi_ok && tagged &&
-                     napi_unwrap(value.Env(), value, &data) == napi_ok;
-  return found ? static_cast<Handle<T>*>(data) : nullptr;
+  const bool found = napi_check_object_type_tag(env, object, &kTag, &tagged) == napi_ok && tagged &&
+                     napi_unwrap(env, object, &data) == napi_ok;
+  return found ? static_cast<Handle*>(data) : nullptr;
 }
 
 std::string number_text(double value) {
@@ -49,23 +48,114 @@ std::string number_text(double value) {
 
 }  // namespace
 
-std::string describe(Napi::Value value) {
-  if (value.IsUndefined()) return "undefined";
-  if (value.IsNull()) return "null";
-  if (value.IsNumber()) return number_text(value.As<Napi::Number>().DoubleValue());
-  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value() ? "true" : "false";
-  if (value.IsString()) return "a string";
-  if (value.IsTypedArray()) {
-    static constexpr const char* kNames[] = {"Int8Array",  "Uint8Array",   "Uint8ClampedArray", "Int16Array",
-                                             "Uint16Array", "Int32Array",  "Uint32Array",       "Float32Array",
-                                             "Float64Array", "BigInt64Array", "BigUint64Array"};
-    const auto array = value.As<Napi::TypedArray>();
-    const auto type = static_cast<size_t>(array.TypedArrayType());
-    const std::string name = type < std::size(kNames) ? kNames[type] : "typed array";
-    return "a " + name + " of " + std::to_string(array.ElementLength());
+namespace {
+
+/** Fills in what a typed array is. @returns whether it is one */
+bool read_array(napi_env env, napi_value object, Argument& argument) {
+  static constexpr struct {
+    const char* name;
+    Argument::Kind kind;
+  } kTypes[] = {
+      {"Int8Array", Argument::Kind::other},        {"Uint8Array", Argument::Kind::bytes},
+      {"Uint8ClampedArray", Argument::Kind::other}, {"Int16Array", Argument::Kind::other},
+      {"Uint16Array", Argument::Kind::other},      {"Int32Array", Argument::Kind::ints},
+      {"Uint32Array", Argument::Kind::other},      {"Float32Array", Argument::Kind::floats},
+      {"Float64Array", Argument::Kind::doubles},   {"BigInt64Array", Argument::Kind::other},
+      {"BigUint64Array", Argument::Kind::other},
+  };
+  // An older Node leaves the type of arrays that are newer than itself as it was.
+  auto type = static_cast<napi_typedarray_type>(-1);
+  napi_value buffer;
+  if (napi_get_typedarray_info(env, object, &type, &argument.length, &argument.data, &buffer, nullptr) != napi_ok) return false;
+  const auto index = static_cast<size_t>(type);
+  argument.name = index < std::size(kTypes) ? kTypes[index].name : "typed array";
+  argument.kind = index < std::size(kTypes) ? kTypes[index].kind : Argument::Kind::other;
+  bool is_own = false;
+  argument.is_shared = napi_is_arraybuffer(env, buffer, &is_own) != napi_ok || !is_own;
+  // An empty array has an address too: none of what takes one is given null.
+  alignas(64) static char nothing[64];
+  if (!argument.data || argument.length == 0) {
+    argument.data = nothing;
+    argument.length = 0;
   }
-  if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
-  return value.IsFunction() ? "a function" : value.IsObject() ? "an object" : "something else";
+  return true;
+}
+
+void read_object(napi_env env, napi_value object, Argument& argument) {
+  argument.kind = Argument::Kind::other;
+  if (read_array(env, object, argument)) return;
+  argument.name = "an object";
+  if (const Handle* const handle = handle_in(env, object)) {
+    argument.kind = handle->kind;
+    argument.value = handle->value;
+    return;
+  }
+  bool is_array = false;
+  uint32_t length = 0;
+  if (napi_is_array(env, object, &is_array) == napi_ok && is_array && napi_get_array_length(env, object, &length) == napi_ok) {
+    argument.name = "array";
+    argument.length = length;
+  }
+}
+
+}  // namespace
+
+Argument read_argument(Napi::Value value) {
+  Argument argument;
+  napi_valuetype type = napi_undefined;
+  if (!value.IsEmpty()) napi_typeof(value.Env(), value, &type);
+  argument.kind = Argument::Kind::other;
+  switch (type) {
+    case napi_undefined:
+      argument.kind = Argument::Kind::absent;
+      break;
+    case napi_null:
+      argument.kind = Argument::Kind::absent;
+      argument.name = "null";
+      break;
+    case napi_number:
+      argument.kind = Argument::Kind::number;
+      napi_get_value_double(value.Env(), value, &argument.number);
+      break;
+    case napi_boolean:
+      argument.kind = Argument::Kind::boolean;
+      napi_get_value_bool(value.Env(), value, &argument.flag);
+      break;
+    case napi_object:
+      read_object(value.Env(), value, argument);
+      break;
+    default:
+      argument.name = type == napi_string ? "a string" : type == napi_function ? "a function" : "something else";
+  }
+  return argument;
+}
+
+std::string describe(const Argument& argument) {
+  if (argument.kind == Argument::Kind::number) return number_text(argument.number);
+  if (argument.kind == Argument::Kind::boolean) return argument.flag ? "true" : "false";
+  const std::string name = argument.name;
+  // Of what has a length, the name stands without its article.
+  if (!argument.data && name != "array") return name;
+  return (name == "array" || name[0] == 'I' ? "an " : "a ") + name + " of " + std::to_string(argument.length);
+}
+
+Args::Args(const Napi::CallbackInfo& info, const char* where)
+    : count_(std::min(info.Length(), kMost)), where_(where), info_(&info) {
+  read();
+}
+
+void Args::read() const {
+  for (size_t i = 0; i < count_; i++) own_[i] = read_argument((*info_)[i]);
+}
+
+const Argument& Args::at(size_t index) const {
+  static const Argument missing;
+  return index < count_ ? list_[index] : missing;
+}
+
+bool Args::numbers(size_t index) const {
+  const Argument& argument = at(index);
+  return argument.data != nullptr;
 }
 
 void Args::fail(const std::string& expected, const std::string& got) const { throw ArgumentError{where_, expected, got}; }
@@ -80,53 +170,35 @@ size_t Args::product(size_t a, size_t b) const {
   return result;
 }
 
-bool Args::absent(size_t index) const {
-  const Napi::Value value = at(index);
-  return value.IsUndefined() || value.IsNull();
-}
-
 template <class T>
-Span<T> Args::span(Napi::Value value, napi_typedarray_type wanted, const char* expected, const char* name) const {
-  // An older Node leaves the type of arrays that are newer than itself as it was.
-  auto type = static_cast<napi_typedarray_type>(-1);
-  size_t length;
-  void* data;
-  napi_value buffer;
-  if (napi_get_typedarray_info(value.Env(), value, &type, &length, &data, &buffer, nullptr) != napi_ok || type != wanted)
-    fail(std::string(name) + " as a " + expected, describe(value));
-  bool is_own = false;
-  if (napi_is_arraybuffer(value.Env(), buffer, &is_own) != napi_ok || !is_own)
-    fail(std::string(name) + " in memory that no other thread can change", describe(value) + " on a SharedArrayBuffer");
-  // An empty array has an address too: none of what takes one is given null.
-  alignas(64) static char nothing[64];
-  if (!data || length == 0) return {reinterpret_cast<T*>(nothing), 0};
-  return {static_cast<T*>(data), length};
+Span<T> Args::span(const Argument& argument, Kind kind, const char* expected, const char* name) const {
+  if (argument.kind != kind) fail(std::string(name) + " as a " + expected, describe(argument));
+  if (argument.is_shared)
+    fail(std::string(name) + " in memory that no other thread can change", describe(argument) + " on a SharedArrayBuffer");
+  return {static_cast<T*>(argument.data), argument.length};
 }
 
 Span<float> Args::floats(size_t index, const char* name) const {
-  return span<float>(at(index), napi_float32_array, "Float32Array", name);
+  return span<float>(at(index), Kind::floats, "Float32Array", name);
 }
 
 Span<int32_t> Args::ints(size_t index, const char* name) const {
-  return span<int32_t>(at(index), napi_int32_array, "Int32Array", name);
+  return span<int32_t>(at(index), Kind::ints, "Int32Array", name);
 }
 
 Span<uint32_t> Args::words(size_t index, const char* name) const {
-  const Napi::Value value = at(index);
-  napi_typedarray_type type;
-  const bool is_int = napi_get_typedarray_info(value.Env(), value, &type, nullptr, nullptr, nullptr, nullptr) == napi_ok &&
-                      type == napi_int32_array;
-  return span<uint32_t>(value, is_int ? napi_int32_array : napi_float32_array, "Float32Array or Int32Array", name);
+  const bool is_int = at(index).kind == Kind::ints;
+  return span<uint32_t>(at(index), is_int ? Kind::ints : Kind::floats, "Float32Array or Int32Array", name);
 }
 
 Span<double> Args::doubles(size_t index, const char* name) const {
-  return span<double>(at(index), napi_float64_array, "Float64Array", name);
+  return span<double>(at(index), Kind::doubles, "Float64Array", name);
 }
 
 Span<uint8_t> Args::bytes(size_t index, const char* name) const { return bytes(at(index), name); }
 
-Span<uint8_t> Args::bytes(Napi::Value value, const char* name) const {
-  return span<uint8_t>(value, napi_uint8_array, "Uint8Array", name);
+Span<uint8_t> Args::bytes(const Argument& item, const char* name) const {
+  return span<uint8_t>(item, Kind::bytes, "Uint8Array", name);
 }
 
 float* Args::floats(size_t index, const char* name, size_t length) const {
@@ -150,9 +222,9 @@ void Args::indices(Span<int32_t> values, size_t count, const char* name) const {
 }
 
 double Args::number(size_t index, const char* name) const {
-  const Napi::Value value = at(index);
-  if (!value.IsNumber()) fail(std::string(name) + " as a number", describe(value));
-  return value.As<Napi::Number>().DoubleValue();
+  const Argument& argument = at(index);
+  if (argument.kind != Kind::number) fail(std::string(name) + " as a number", describe(argument));
+  return argument.number;
 }
 
 size_t Args::whole(double value, const char* name) const {
@@ -170,25 +242,29 @@ size_t Args::count(size_t index, const char* name, size_t least, size_t most) co
 }
 
 bool Args::flag(size_t index, const char* name) const {
-  const Napi::Value value = at(index);
-  if (!value.IsBoolean()) fail(std::string(name) + " as a boolean", describe(value));
-  return value.As<Napi::Boolean>().Value();
+  const Argument& argument = at(index);
+  if (argument.kind != Kind::boolean) fail(std::string(name) + " as a boolean", describe(argument));
+  return argument.flag;
 }
 
 std::string Args::text(size_t index, const char* name) const {
-  const Napi::Value value = at(index);
-  if (!value.IsString()) fail(std::string(name) + " as a string", describe(value));
+  const Napi::Value value = info_ && index < count_ ? (*info_)[index] : Napi::Value();
+  if (value.IsEmpty() || !value.IsString()) fail(std::string(name) + " as a string", describe(at(index)));
   return value.As<Napi::String>().Utf8Value();
 }
 
-std::vector<Napi::Value> Args::array(size_t index, const char* name) const {
-  const Napi::Value value = at(index);
-  if (!value.IsArray()) fail(std::string(name) + " as an array", describe(value));
+std::vector<Argument> Args::array(size_t index, const char* name) const {
+  const Napi::Value value = info_ && index < count_ ? (*info_)[index] : Napi::Value();
+  if (value.IsEmpty() || !value.IsArray()) fail(std::string(name) + " as an array", describe(at(index)));
   const auto array = value.As<Napi::Array>();
   const uint32_t length = array.Length();
   if (length > kMostItems) fail(std::string(name) + " of at most " + std::to_string(kMostItems), std::to_string(length));
-  std::vector<Napi::Value> items(length);
-  for (uint32_t i = 0; i < length; i++) items[i] = array.Get(i);
+  std::vector<Napi::Value> values(length);
+  for (uint32_t i = 0; i < length; i++) values[i] = array.Get(i);
+  // Getting may run JavaScript, which may free what was read before.
+  read();
+  std::vector<Argument> items(length);
+  for (uint32_t i = 0; i < length; i++) items[i] = read_argument(values[i]);
   return items;
 }
 
@@ -198,66 +274,63 @@ Activation Args::activation(size_t index) const { return static_cast<Activation>
 
 Dtype Args::dtype(size_t index) const { return static_cast<Dtype>(count(index, "dtype", 0, kDtypes - 1)); }
 
-const Weight& Args::weight(Napi::Value value, const char* name) const {
-  const auto* const handle = handle_in<const Weight>(value, kWeightTag);
-  if (!handle) fail(std::string(name) + " as a weight", describe(value));
-  if (!handle->value) fail(std::string(name) + " as a weight in use", "one that was released");
-  return *handle->value;
+template <class T> T& Args::handle(const Argument& argument, Kind kind, const char* expected, const char* name) const {
+  if (argument.kind != kind) fail(std::string(name) + " as " + expected, describe(argument));
+  if (!argument.value) fail(std::string(name) + " as " + expected + " in use", "what was released");
+  // It was made as a T; what JavaScript holds says nothing of constness.
+  return *static_cast<T*>(const_cast<void*>(argument.value.get()));
 }
 
-const Weight& Args::weight(size_t index, const char* name) const { return weight(at(index), name); }
-
-std::shared_ptr<Mapping> Args::file(Napi::Value value, const char* name) const {
-  const auto* const handle = handle_in<Mapping>(value, kFileTag);
-  if (!handle) fail(std::string(name) + " as a mapped file", describe(value));
-  if (!handle->value) fail(std::string(name) + " as a mapped file in use", "one that was released");
-  return handle->value;
+const Weight& Args::weight(size_t index, const char* name) const {
+  return handle<const Weight>(at(index), Kind::weight, "a weight", name);
 }
 
-Slots& Args::slots(size_t index, const char* name) const {
-  const auto* const handle = handle_in<Slots>(at(index), kSlotsTag);
-  if (!handle) fail(std::string(name) + " as slots", describe(at(index)));
-  if (!handle->value) fail(std::string(name) + " as slots in use", "some that were released");
-  return *handle->value;
+std::shared_ptr<const Mapping> Args::file(const Argument& item, const char* name) const {
+  handle<const Mapping>(item, Kind::file, "a mapped file", name);
+  return std::static_pointer_cast<const Mapping>(item.value);
+}
+
+Slots& Args::slots(size_t index, const char* name) const { return handle<Slots>(at(index), Kind::slots, "slots", name); }
+
+Sequence& Args::sequence(size_t index, const char* name) const {
+  return handle<Sequence>(at(index), Kind::sequence, "a sequence", name);
 }
 
 Matrix Args::matrix(size_t index, const char* name, size_t rows, size_t columns) const {
-  const std::string expected = std::string(name) + " [" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
-  if (at(index).IsTypedArray()) {
+  const auto expected = [&] { return std::string(name) + " [" + std::to_string(rows) + ", " + std::to_string(columns) + "]"; };
+  if (numbers(index)) {
     const auto values = floats(index, name);
-    if (values.length != product(rows, columns)) fail(expected, std::to_string(values.length) + " numbers");
+    if (values.length != product(rows, columns)) fail(expected(), std::to_string(values.length) + " numbers");
     return {Dtype::float32, reinterpret_cast<const uint8_t*>(values.data), rows, columns};
   }
   const Weight& found = weight(index, name);
   if (found.rows != rows || found.columns != columns || found.parts.size() != 1)
-    fail(expected, std::to_string(found.parts.size()) + " × [" + std::to_string(found.rows) + ", " +
-                       std::to_string(found.columns) + "]");
+    fail(expected(), std::to_string(found.parts.size()) + " × [" + std::to_string(found.rows) + ", " +
+                         std::to_string(found.columns) + "]");
   return found.matrix(0);
 }
 
 Napi::Object handle_of(Napi::Env env, Weight weight) {
-  return make_handle<const Weight>(env, std::make_shared<const Weight>(std::move(weight)), kWeightTag);
+  return make_handle(env, Argument::Kind::weight, std::make_shared<const Weight>(std::move(weight)));
 }
 
 Napi::Object handle_of(Napi::Env env, std::shared_ptr<Mapping> file) {
-  return make_handle<Mapping>(env, std::move(file), kFileTag);
+  return make_handle(env, Argument::Kind::file, std::move(file));
 }
 
 Napi::Object handle_of(Napi::Env env, std::shared_ptr<Slots> slots) {
-  return make_handle<Slots>(env, std::move(slots), kSlotsTag);
+  return make_handle(env, Argument::Kind::slots, std::move(slots));
+}
+
+Napi::Object handle_of(Napi::Env env, std::shared_ptr<Sequence> sequence) {
+  return make_handle(env, Argument::Kind::sequence, std::move(sequence));
 }
 
 void release(const Napi::CallbackInfo& info) {
   const Napi::Value value = info[0];
-  if (auto* const weight = handle_in<const Weight>(value, kWeightTag)) {
-    weight->value.reset();
-  } else if (auto* const file = handle_in<Mapping>(value, kFileTag)) {
-    file->value.reset();
-  } else if (auto* const slots = handle_in<Slots>(value, kSlotsTag)) {
-    slots->value.reset();
-  } else {
-    throw ArgumentError{"release", "a weight, a mapped file or slots", describe(value)};
-  }
+  Handle* const handle = value.IsObject() ? handle_in(info.Env(), value) : nullptr;
+  if (!handle) throw ArgumentError{"release", "a handle", describe(read_argument(value))};
+  handle->value.reset();
 }
 
 }  // namespace mixtape

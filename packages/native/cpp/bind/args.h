@@ -13,6 +13,8 @@
 
 namespace mixtape {
 
+class Sequence;
+
 /** An argument that does not fit. Becomes a NativeError in JavaScript. */
 struct ArgumentError {
   std::string where;
@@ -25,20 +27,46 @@ template <class T> struct Span {
   size_t length;
 };
 
+/** An argument, read once. */
+struct Argument {
+  enum class Kind : uint8_t { absent, number, boolean, floats, ints, doubles, bytes, weight, file, slots, sequence, other };
+  Kind kind = Kind::absent;
+  /** Of an array: that another thread can change it. */
+  bool is_shared = false;
+  bool flag = false;
+  double number = 0;
+  /** What it is called in messages; of an array, without its length. */
+  const char* name = "undefined";
+  void* data = nullptr;
+  size_t length = 0;
+  /** What a handle keeps; null where it was released. */
+  std::shared_ptr<const void> value;
+};
+
+Argument read_argument(Napi::Value value);
+/** What an argument is, for a message. */
+std::string describe(const Argument& argument);
+
 /** The arguments of one call. Each reader throws ArgumentError; `name` is what the argument is called there. */
 class Args {
  public:
-  Args(const Napi::CallbackInfo& info, const char* where) : info_(info), where_(where) {}
+  /** Of a call by JavaScript. */
+  Args(const Napi::CallbackInfo& info, const char* where);
+  /** Of a call that is repeated. */
+  Args(const std::vector<Argument>& list, const char* where) : list_(list.data()), count_(list.size()), where_(where) {}
+  Args(const Args&) = delete;
+  Args& operator=(const Args&) = delete;
 
   /** Whether an argument is missing, undefined or null. */
-  bool absent(size_t index) const;
+  bool absent(size_t index) const { return at(index).kind == Argument::Kind::absent; }
+  /** Whether it is a typed array of numbers. */
+  bool numbers(size_t index) const;
   Span<float> floats(size_t index, const char* name) const;
   Span<int32_t> ints(size_t index, const char* name) const;
   Span<double> doubles(size_t index, const char* name) const;
   /** float32 or int32 numbers, to be moved as they are. */
   Span<uint32_t> words(size_t index, const char* name) const;
   Span<uint8_t> bytes(size_t index, const char* name) const;
-  Span<uint8_t> bytes(Napi::Value value, const char* name) const;
   /** Exactly `length` numbers. */
   float* floats(size_t index, const char* name, size_t length) const;
   int32_t* ints(size_t index, const char* name, size_t length) const;
@@ -51,17 +79,18 @@ class Args {
   size_t whole(double value, const char* name) const;
   bool flag(size_t index, const char* name) const;
   std::string text(size_t index, const char* name) const;
-  /** Reading items may run JavaScript (getters), which may free what another argument points to: read arrays first. */
-  std::vector<Napi::Value> array(size_t index, const char* name) const;
+  std::vector<Argument> array(size_t index, const char* name) const;
 
   Precision precision(size_t index) const;
   Activation activation(size_t index) const;
   Dtype dtype(size_t index) const;
 
+  /** Bytes or a file among the items of an array. */
+  Span<uint8_t> bytes(const Argument& item, const char* name) const;
+  std::shared_ptr<const Mapping> file(const Argument& item, const char* name) const;
   /** A weight that has not been released. */
   const Weight& weight(size_t index, const char* name) const;
-  const Weight& weight(Napi::Value value, const char* name) const;
-  std::shared_ptr<Mapping> file(Napi::Value value, const char* name) const;
+  Sequence& sequence(size_t index, const char* name) const;
   /** Slots that have not been released. */
   Slots& slots(size_t index, const char* name) const;
   /** A matrix of that shape: a weight of one part, or as many float32 numbers. */
@@ -79,22 +108,35 @@ class Args {
   }
 
  private:
-  template <class T> Span<T> span(Napi::Value value, napi_typedarray_type type, const char* expected, const char* name) const;
-  Napi::Value at(size_t index) const { return index < info_.Length() ? info_[index] : info_.Env().Undefined(); }
+  using Kind = Argument::Kind;
+  /** Calls have fewer, but for JavaScript's that are wrong. */
+  static constexpr size_t kMost = 16;
 
-  const Napi::CallbackInfo& info_;
+  template <class T> Span<T> span(const Argument& argument, Kind kind, const char* expected, const char* name) const;
+  template <class T> T& handle(const Argument& argument, Kind kind, const char* expected, const char* name) const;
+  const Argument& at(size_t index) const;
+  void read() const;
+  mutable Argument own_[kMost];
+  const Argument* list_ = own_;
+  size_t count_;
   const char* where_;
+  const Napi::CallbackInfo* info_ = nullptr;
 };
-
-/** What a value is, for a message. */
-std::string describe(Napi::Value value);
 
 /** Makes a handle that keeps a value for JavaScript until it is released or collected. */
 Napi::Object handle_of(Napi::Env env, Weight weight);
 Napi::Object handle_of(Napi::Env env, std::shared_ptr<Mapping> file);
 Napi::Object handle_of(Napi::Env env, std::shared_ptr<Slots> slots);
+Napi::Object handle_of(Napi::Env env, std::shared_ptr<Sequence> sequence);
 /** Frees what a handle keeps; a handle that is used afterwards is an ArgumentError. */
 void release(const Napi::CallbackInfo& info);
+
+/** A function that returns nothing, and does the same to the same arguments each time. */
+using Work = void (*)(const Args&);
+/** Adds one to the addon, and to those that a sequence may hold. `name` must outlive the process. */
+void export_work(Napi::Object exports, const char* name, Work work);
+/** The work of that name, or null. */
+const std::pair<const char*, Work>* find_work(const std::string& name);
 
 /** Adds a function to the addon: errors that it throws become errors of JavaScript. */
 void export_function(Napi::Object exports, const char* name, Napi::Value (*function)(const Napi::CallbackInfo&));

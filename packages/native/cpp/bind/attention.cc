@@ -13,16 +13,21 @@ namespace {
 /**
  * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, slots, width], window | null, scale)
  *
- * q [rows, heads, queries, width]; keys are slots, and values null, or both are numbers [rows, groups, slots, width]; tokens
- * [rows, slots]; out [rows, queries, heads · width].
+ * q [rows, heads, queries, width]; keys are slots, with values null and the number of slots 0, or both are numbers
+ * [rows, groups, slots, width]; tokens [rows, slots]; out [rows, queries, heads · width].
  */
-Napi::Value attention_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "attention");
+void attention_of(const Args& args) {
   const auto shape = args.ints(5, "shape");
   args.require(shape.length == 6, "a shape of six numbers");
-  for (size_t i = 0; i < 6; i++) args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
+  const bool in_slots = args.absent(3);
+  for (size_t i = 0; i < 6; i++) {
+    if (i == 4 && in_slots) args.require(shape.data[i] == 0, "no number of slots beside slots");
+    else args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
+  }
   const auto axis = [&](size_t i) { return static_cast<size_t>(shape.data[i]); };
-  const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), length = axis(4), width = axis(5);
+  const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), width = axis(5);
+  const Slots* const slots = in_slots ? &args.slots(2, "keys") : nullptr;
+  const size_t length = slots ? slots->length() : axis(4);
   args.require(heads % groups == 0, "heads as a multiple of groups");
   args.require(length >= queries, "as many slots as queries");
   const size_t size = args.product(args.product(rows, heads), args.product(queries, width));
@@ -31,23 +36,20 @@ Napi::Value attention_of(const Napi::CallbackInfo& info) {
   const int32_t* const tokens = args.absent(4) ? nullptr : args.ints(4, "tokens", args.product(rows, length));
   const size_t window = args.absent(6) ? length : std::min(args.count(6, "window", 1), length);
   const auto scale = static_cast<float>(args.number(7, "scale"));
-  if (!args.absent(3)) {
+  if (!slots) {
     const size_t all = args.product(args.product(rows, groups), args.product(length, width));
     const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(2, "keys", all));
     const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(3, "values", all));
-    const KeyValues slots = {Dtype::float32, rows * groups, length, width, length, 0, &keys, &values};
-    attention({q, rows, heads, groups, queries, slots, tokens, window, scale}, out);
+    const KeyValues held = {Dtype::float32, rows * groups, length, width, length, 0, &keys, &values};
+    attention({q, rows, heads, groups, queries, held, tokens, window, scale}, out);
   } else {
-    const Slots& slots = args.slots(2, "keys");
-    args.require(slots.rows() == rows && slots.heads() == groups && slots.length() == length && slots.width() == width,
-                 "slots of the shape given");
-    attention({q, rows, heads, groups, queries, slots.view(), tokens, window, scale}, out);
+    args.require(slots->rows() == rows && slots->heads() == groups && slots->width() == width, "slots of the shape given");
+    attention({q, rows, heads, groups, queries, slots->view(), tokens, window, scale}, out);
   }
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
-void export_attention(Napi::Object exports) { export_function(exports, "attention", attention_of); }
+void export_attention(Napi::Object exports) { export_work(exports, "attention", attention_of); }
 
 }  // namespace mixtape

@@ -31,8 +31,7 @@ std::vector<BinaryAxis> axes_of(const Args& args, Span<double> given, Span<float
 }
 
 /** binary(out, a, b, operation, axes?): without axes the shorter operand, whose length divides the other's, is repeated */
-Napi::Value binary_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "binary");
+void binary_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto a = args.floats(1, "a");
   const auto b = args.floats(2, "b");
@@ -40,23 +39,20 @@ Napi::Value binary_of(const Napi::CallbackInfo& info) {
   if (!args.absent(4)) {
     const auto axes = axes_of(args, args.doubles(4, "axes"), a, b, out);
     if (out.length > 0) binary(operation, a.data, b.data, axes.data(), axes.size(), out.data);
-    return info.Env().Undefined();
+    return;
   }
   const size_t longer = a.length > b.length ? a.length : b.length;
   const size_t shorter = a.length + b.length - longer;
   args.require(out.length == longer, "out as long as the longer operand");
   args.require(longer == shorter || (shorter > 0 && longer % shorter == 0), "an operand as many times as long as the other");
   if (longer > 0) binary(operation, a.data, a.length, b.data, b.length, out.data);
-  return info.Env().Undefined();
 }
 
 /** unary(out, x, operation) */
-Napi::Value unary_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "unary");
+void unary_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const float* const x = args.floats(1, "x", out.length);
   unary(static_cast<Unary>(args.count(2, "operation", 0, 8)), x, out.length, out.data);
-  return info.Env().Undefined();
 }
 
 /** How many numbers of x make one of out. */
@@ -66,56 +62,48 @@ size_t width_of(const Args& args, size_t x, size_t out) {
 }
 
 /** sumRows(out, x, divisor) */
-Napi::Value sum_rows_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "sumRows");
+void sum_rows_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto x = args.floats(1, "x");
   const size_t width = width_of(args, x.length, out.length);
   sum_rows(x.data, out.length, width, static_cast<float>(args.number(2, "divisor")), out.data);
-  return info.Env().Undefined();
 }
 
 /** largestOfRows(out, x) */
-Napi::Value largest_of_rows_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "largestOfRows");
+void largest_of_rows_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto x = args.floats(1, "x");
   largest_of_rows(x.data, out.length, width_of(args, x.length, out.length), out.data);
-  return info.Env().Undefined();
 }
 
 /** sumColumns(out, x, inner): x is [outer, n, inner], out [outer, inner] */
-Napi::Value sum_columns_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "sumColumns");
+void sum_columns_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto x = args.floats(1, "x");
   const size_t inner = args.count(2, "inner", 1);
   const size_t count = width_of(args, x.length, out.length);
   args.require(out.length % inner == 0, "out as whole rows of `inner`");
   sum_columns(x.data, out.length / inner, count, inner, out.data);
-  return info.Env().Undefined();
 }
 
 /** softmax(out, x, width) */
-Napi::Value softmax_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "softmax");
+void softmax_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const float* const x = args.floats(1, "x", out.length);
   const size_t width = args.count(2, "width", 1);
   args.require(out.length % width == 0, "x as whole rows of `width`");
   softmax(x, out.length / width, width, out.data);
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
 void export_elementwise(Napi::Object exports) {
-  export_function(exports, "binary", binary_of);
-  export_function(exports, "unary", unary_of);
-  export_function(exports, "sumRows", sum_rows_of);
-  export_function(exports, "largestOfRows", largest_of_rows_of);
-  export_function(exports, "sumColumns", sum_columns_of);
-  export_function(exports, "softmax", softmax_of);
+  export_work(exports, "binary", binary_of);
+  export_work(exports, "unary", unary_of);
+  export_work(exports, "sumRows", sum_rows_of);
+  export_work(exports, "largestOfRows", largest_of_rows_of);
+  export_work(exports, "sumColumns", sum_columns_of);
+  export_work(exports, "softmax", softmax_of);
 }
 
 }  // namespace mixtape

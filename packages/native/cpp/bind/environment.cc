@@ -15,7 +15,7 @@ struct Environment {
 };
 
 Napi::Value set_error_factory(const Napi::CallbackInfo& info) {
-  if (!info[0].IsFunction()) throw ArgumentError{"onError", "a function", describe(info[0])};
+  if (!info[0].IsFunction()) throw ArgumentError{"onError", "a function", describe(read_argument(info[0]))};
   info.Env().GetInstanceData<Environment>()->make_error = Napi::Persistent(info[0].As<Napi::Function>());
   return info.Env().Undefined();
 }

@@ -1,5 +1,7 @@
 #include "bind/guard.h"
 
+#include <map>
+#include <mutex>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -50,6 +52,44 @@ void throw_into_javascript(Napi::Env env) {
     if (napi_is_exception_pending(env, &is_pending) == napi_ok && !is_pending)
       napi_throw_error(env, nullptr, "the native engine failed, and no error could be made of it");
   }
+}
+
+namespace {
+
+using NamedWork = std::pair<const char*, Work>;
+
+/** All environments export the same, one after the other or at once: written by the first alone. */
+std::map<std::string, NamedWork>& works() {
+  static std::map<std::string, NamedWork> all;
+  return all;
+}
+std::mutex exporting;
+
+/** What Node calls for a {@link Work}. */
+napi_value call_work(napi_env env, napi_callback_info given) {
+  return guarded(env, [&]() -> napi_value {
+    const Napi::CallbackInfo info(env, given);
+    const auto& [name, work] = *static_cast<const NamedWork*>(info.Data());
+    work(Args(info, name));
+    return nullptr;
+  });
+}
+
+}  // namespace
+
+void export_work(Napi::Object exports, const char* name, Work work) {
+  const std::lock_guard<std::mutex> lock(exporting);
+  NamedWork& named = works().emplace(name, NamedWork{name, work}).first->second;
+  napi_value made;
+  if (napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, call_work, &named, &made) != napi_ok)
+    throw Napi::Error::New(exports.Env());
+  exports.Set(name, Napi::Value(exports.Env(), made));
+}
+
+const NamedWork* find_work(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(exporting);
+  const auto found = works().find(name);
+  return found == works().end() ? nullptr : &found->second;
 }
 
 void export_function(Napi::Object exports, const char* name, Function function) {

@@ -12,8 +12,7 @@ namespace mixtape {
 namespace {
 
 /** gatedMlp(out, x, gate, up, down, width, inner, activation, precision): out and x are [tokens, width] */
-Napi::Value gated_mlp_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "gatedMlp");
+void gated_mlp_of(const Args& args) {
   const size_t width = args.count(5, "width", 1);
   const size_t inner = args.count(6, "inner");
   const auto x = args.floats(1, "x");
@@ -24,14 +23,13 @@ Napi::Value gated_mlp_of(const Napi::CallbackInfo& info) {
                      args.matrix(4, "down", width, inner)};
   const GateOptions options{args.activation(7), args.precision(8)};
   if (tokens > 0) gated_mlp(mlp, x.data, tokens, options, out);
-  return info.Env().Undefined();
 }
 
 /** A stack of that shape: a weight of as many parts, or as many float32 numbers. */
-Stack stack(const Napi::CallbackInfo& info, const Args& args, size_t index, const char* name, size_t experts, size_t rows,
+Stack stack(const Args& args, size_t index, const char* name, size_t experts, size_t rows,
             size_t columns) {
   const size_t size = args.product(experts, args.product(rows, columns));
-  if (info[index].IsTypedArray()) {
+  if (args.numbers(index)) {
     const float* const values = args.floats(index, name, size);
     return {Dtype::float32, experts, rows, columns, nullptr, reinterpret_cast<const uint8_t*>(values)};
   }
@@ -50,8 +48,7 @@ Stack stack(const Napi::CallbackInfo& info, const Args& args, size_t index, cons
  * experts(out, x, indices, weights, gate, up, down, count, width, inner, activation, precision): out and x are [tokens, width],
  * indices and weights [tokens, choices]
  */
-Napi::Value experts_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "experts");
+void experts_of(const Args& args) {
   const size_t count = args.count(7, "count");
   const size_t width = args.count(8, "width", 1);
   const size_t inner = args.count(9, "inner");
@@ -66,23 +63,22 @@ Napi::Value experts_of(const Napi::CallbackInfo& info) {
   std::vector<int32_t> indices(given.data, given.data + given.length);
   args.indices({indices.data(), indices.size()}, count, "indices");
   const float* const weights = args.floats(3, "weights", given.length);
-  const Experts experts{stack(info, args, 4, "gate", count, inner, width), stack(info, args, 5, "up", count, inner, width),
-                        stack(info, args, 6, "down", count, width, inner)};
+  const Experts experts{stack(args, 4, "gate", count, inner, width), stack(args, 5, "up", count, inner, width),
+                        stack(args, 6, "down", count, width, inner)};
   const GateOptions options{args.activation(10), args.precision(11)};
   if (inner == 0) {
     // Sums of nothing. Matrices of no numbers say nothing of `count` either.
     std::fill_n(out, x.length, 0.0f);
-    return info.Env().Undefined();
+    return;
   }
   mixtape::experts(experts, {x.data, indices.data(), weights, tokens, choices}, options, out);
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
 void export_mlp(Napi::Object exports) {
-  export_function(exports, "gatedMlp", gated_mlp_of);
-  export_function(exports, "experts", experts_of);
+  export_work(exports, "gatedMlp", gated_mlp_of);
+  export_work(exports, "experts", experts_of);
 }
 
 }  // namespace mixtape

@@ -8,8 +8,7 @@ namespace mixtape {
 namespace {
 
 /** move(out, outOffset, x, xOffset, axes): axes [size, out step, x step], one behind the other, in words */
-Napi::Value move_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "move");
+void move_of(const Args& args) {
   const auto out = args.words(0, "out");
   const auto x = args.words(2, "x");
   const auto given = args.doubles(4, "axes");
@@ -27,16 +26,14 @@ Napi::Value move_of(const Napi::CallbackInfo& info) {
     x_last += args.product(steps, axis.x_step);
     axes[i / 3] = axis;
   }
-  if (count == 0) return info.Env().Undefined();
+  if (count == 0) return;
   args.require(count <= out.length, "no more to move than out holds");
   args.require(y_last < out.length && x_last < x.length, "out and x that hold what the axes reach");
   move(x.data + x_first, axes, given.length / 3, out.data + y_first);
-  return info.Env().Undefined();
 }
 
 /** gather(out, x, indices, outer, rows): x is [outer, rows, width], out [outer, indices, width] */
-Napi::Value gather_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "gather");
+void gather_of(const Args& args) {
   const auto out = args.words(0, "out");
   const auto x = args.words(1, "x");
   const auto indices = args.ints(2, "indices");
@@ -47,19 +44,17 @@ Napi::Value gather_of(const Napi::CallbackInfo& info) {
   const size_t wanted = args.product(outer, indices.length);
   if (wanted == 0) {
     args.require(out.length == 0, "an empty out");
-    return info.Env().Undefined();
+    return;
   }
   const size_t width = out.length / wanted;
   args.require(width * wanted == out.length, "out as a whole row for each index");
   args.require(args.product(args.product(outer, rows), width) == x.length, "x [outer, rows, width]");
-  if (width == 0) return info.Env().Undefined();
+  if (width == 0) return;
   gather(x.data, indices.data, outer, rows, indices.length, width, out.data);
-  return info.Env().Undefined();
 }
 
 /** segmentSum(out, x, ids, width): x is [ids, width], out [segments, width] */
-Napi::Value segment_sum_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "segmentSum");
+void segment_sum_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto ids = args.ints(2, "ids");
   const size_t width = args.count(3, "width", 1);
@@ -67,15 +62,14 @@ Napi::Value segment_sum_of(const Napi::CallbackInfo& info) {
   args.require(out.length % width == 0, "out as whole rows of `width`");
   args.apart(ids, out, "ids and out");
   segment_sum(x, ids.data, ids.length, width, out.length / width, out.data);
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
 void export_moves(Napi::Object exports) {
-  export_function(exports, "move", move_of);
-  export_function(exports, "gather", gather_of);
-  export_function(exports, "segmentSum", segment_sum_of);
+  export_work(exports, "move", move_of);
+  export_work(exports, "gather", gather_of);
+  export_work(exports, "segmentSum", segment_sum_of);
 }
 
 }  // namespace mixtape

@@ -11,28 +11,26 @@ namespace mixtape {
 namespace {
 
 /** linear(out, x, weight, bias | null, width, precision): x is [tokens, width] */
-Napi::Value linear_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "linear");
+void linear_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto x = args.floats(1, "x");
   const size_t width = args.count(4, "width", 1);
   const size_t tokens = x.length / width;
   args.require(tokens * width == x.length, "x as whole rows of `width`");
-  if (tokens == 0) return info.Env().Undefined();
+  if (tokens == 0) return;
   const size_t rows = out.length / tokens;
   args.require(rows * tokens == out.length, "out as many whole rows as x");
   const Matrix w = args.matrix(2, "weight", rows, width);
   const float* const bias = args.absent(3) ? nullptr : args.floats(3, "bias", rows);
   linear(w, x.data, tokens, bias, args.precision(5), out.data);
-  return info.Env().Undefined();
 }
 
 /** One side of a product: a weight of parts of that shape, or as many float32 numbers as some such matrices have. */
-Side side(const Napi::CallbackInfo& info, const Args& args, size_t index, const char* name, size_t rows, size_t columns,
+Side side(const Args& args, size_t index, const char* name, size_t rows, size_t columns,
           bool transposed) {
   if (transposed) std::swap(rows, columns);
   const std::string expected = std::string(name) + " of matrices [" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
-  if (info[index].IsTypedArray()) {
+  if (args.numbers(index)) {
     const auto values = args.floats(index, name);
     const size_t size = args.product(rows, columns);
     if (values.length % size != 0) args.fail(expected, std::to_string(values.length) + " numbers");
@@ -51,13 +49,12 @@ Side side(const Napi::CallbackInfo& info, const Args& args, size_t index, const 
  * matMul(out, a, b, left, right, m, depth, n, transposeA, transposeB): matrix i of out, [m, n], is the product of matrix left[i] of
  * a, [m, depth], and matrix right[i] of b, [depth, n]; a side lies transposed where told so
  */
-Napi::Value matmul_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "matMul");
+void matmul_of(const Args& args) {
   const size_t m = args.count(5, "m", 1);
   const size_t depth = args.count(6, "depth", 1);
   const size_t n = args.count(7, "n", 1);
-  const Side a = side(info, args, 1, "a", m, depth, args.flag(8, "transposeA"));
-  const Side b = side(info, args, 2, "b", depth, n, args.flag(9, "transposeB"));
+  const Side a = side(args, 1, "a", m, depth, args.flag(8, "transposeA"));
+  const Side b = side(args, 2, "b", depth, n, args.flag(9, "transposeB"));
   const auto given_left = args.ints(3, "left");
   const auto given_right = args.ints(4, "right");
   args.require(given_left.length == given_right.length, "left and right of one length");
@@ -68,14 +65,13 @@ Napi::Value matmul_of(const Napi::CallbackInfo& info) {
   args.indices({right.data(), right.size()}, b.parts.size(), "right");
   float* const out = args.floats(0, "out", args.product(left.size(), args.product(m, n)));
   if (!left.empty()) matmul(a, b, left.data(), right.data(), left.size(), out);
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
 void export_products(Napi::Object exports) {
-  export_function(exports, "linear", linear_of);
-  export_function(exports, "matMul", matmul_of);
+  export_work(exports, "linear", linear_of);
+  export_work(exports, "matMul", matmul_of);
 }
 
 }  // namespace mixtape

@@ -12,11 +12,10 @@ namespace {
  * projectHeads(q, k, v, x, qWeight, kWeight, vWeight, qBias | null, kBias | null, vBias | null, width, length, headDim,
  * precision): x is [rows, length, width], q, k and v are [rows, heads, length, headDim], which are filled
  */
-Napi::Value project_heads_of(const Napi::CallbackInfo& info) {
+void project_heads_of(const Args& args) {
   static constexpr const char* kOut[] = {"q", "k", "v"};
   static constexpr const char* kWeight[] = {"qWeight", "kWeight", "vWeight"};
   static constexpr const char* kBias[] = {"qBias", "kBias", "vBias"};
-  const Args args(info, "projectHeads");
   const auto x = args.floats(3, "x");
   const size_t width = args.count(10, "width", 1);
   const size_t length = args.count(11, "length", 1);
@@ -25,7 +24,7 @@ Napi::Value project_heads_of(const Napi::CallbackInfo& info) {
   const size_t tokens = x.length / width;
   const size_t rows = tokens / length;
   args.require(rows * length * width == x.length, "x as whole [length, width]");
-  if (tokens == 0) return info.Env().Undefined();
+  if (tokens == 0) return;
   HeadProjection maps[3];
   for (size_t i = 0; i < 3; i++) {
     const auto out = args.floats(i, kOut[i]);
@@ -35,11 +34,10 @@ Napi::Value project_heads_of(const Napi::CallbackInfo& info) {
     maps[i] = {args.matrix(4 + i, kWeight[i], outputs, width), bias, out.data};
   }
   project_heads(maps, 3, x.data, rows, length, head, precision);
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
-void export_project_heads(Napi::Object exports) { export_function(exports, "projectHeads", project_heads_of); }
+void export_project_heads(Napi::Object exports) { export_work(exports, "projectHeads", project_heads_of); }
 
 }  // namespace mixtape

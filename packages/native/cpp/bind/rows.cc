@@ -10,8 +10,7 @@ namespace mixtape {
 namespace {
 
 /** rmsNorm(out, x, scale, residual | null, eps): rows as long as the scale */
-Napi::Value rms_norm_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "rmsNorm");
+void rms_norm_of(const Args& args) {
   const auto x = args.floats(1, "x");
   float* const out = args.floats(0, "out", x.length);
   const auto scale = args.floats(2, "scale");
@@ -19,12 +18,10 @@ Napi::Value rms_norm_of(const Napi::CallbackInfo& info) {
   const size_t rows = scale.length > 0 ? x.length / scale.length : 0;
   args.require(rows * scale.length == x.length, "x as whole rows as long as the scale");
   rms_norm(x.data, scale.data, residual, rows, scale.length, static_cast<float>(args.number(4, "eps")), out);
-  return info.Env().Undefined();
 }
 
 /** rotary(out, x, cos, sin, length, width, turned): x is […, length, width], the tables [1 or so, length, turned] */
-Napi::Value rotary_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "rotary");
+void rotary_of(const Args& args) {
   const auto x = args.floats(1, "x");
   float* const out = args.floats(0, "out", x.length);
   const auto cos = args.floats(2, "cos");
@@ -33,7 +30,7 @@ Napi::Value rotary_of(const Napi::CallbackInfo& info) {
   const size_t width = args.count(5, "width");
   const size_t turned = args.count(6, "turned", 0, width);
   args.require(turned % 2 == 0, "turned as an even number");
-  if (x.length == 0) return info.Env().Undefined();
+  if (x.length == 0) return;
   const size_t block = args.product(length, width);
   const size_t table = args.product(length, turned);
   const size_t tables = table > 0 ? cos.length / table : 1;
@@ -41,41 +38,35 @@ Napi::Value rotary_of(const Napi::CallbackInfo& info) {
   const size_t heads = block > 0 ? x.length / block / tables : 0;
   args.require(heads * tables * block == x.length, "x as as many whole [length, width] for each table");
   rotary(x.data, cos.data, sin, {tables, heads, length, width, turned}, out);
-  return info.Env().Undefined();
 }
 
 /** gate(out, gate, up, activation) */
-Napi::Value gate_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "gate");
+void gate_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const float* const gated = args.floats(1, "gate", out.length);
   const float* const up = args.floats(2, "up", out.length);
   gate(args.activation(3), gated, up, out.length, out.data);
-  return info.Env().Undefined();
 }
 
 /** embedding(out, ids, weight, rows): the weight is [rows, width], as many numbers as out has for each id */
-Napi::Value embedding_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "embedding");
+void embedding_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto ids = args.ints(1, "ids");
   const size_t rows = args.count(3, "rows");
-  if (ids.length == 0) return info.Env().Undefined();
+  if (ids.length == 0) return;
   const size_t width = out.length / ids.length;
   args.require(width * ids.length == out.length, "out as a whole row for each id");
   const Matrix table = args.matrix(2, "weight", rows, width);
   args.indices(ids, rows, "ids");
   args.apart(ids, out, "ids and out");
   embedding(table, ids.data, ids.length, out.data);
-  return info.Env().Undefined();
 }
 
 /**
  * chooseExperts(indices, weights, logits, bias | null, experts, k, softmax, normalize, scale): logits are [tokens, experts],
  * indices and weights [tokens, k]
  */
-Napi::Value choose_experts_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "chooseExperts");
+void choose_experts_of(const Args& args) {
   const auto logits = args.floats(2, "logits");
   const size_t experts = args.count(4, "experts", 1, INT32_MAX);
   const size_t k = args.count(5, "k", 1, experts);
@@ -88,24 +79,20 @@ Napi::Value choose_experts_of(const Napi::CallbackInfo& info) {
   const ExpertChoice choice{experts, k, args.flag(6, "softmax"), args.flag(7, "normalize"),
                             static_cast<float>(args.number(8, "scale"))};
   choose_experts(logits.data, bias, tokens, choice, indices, weights);
-  return info.Env().Undefined();
 }
 
 /** topKIndices(out, scores, width, k): out is int32 [rows, k], scores [rows, width] */
-Napi::Value top_k_indices_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "topKIndices");
+void top_k_indices_of(const Args& args) {
   const auto scores = args.floats(1, "scores");
   const size_t width = args.count(2, "width", 1, INT32_MAX);
   const size_t k = args.count(3, "k", 1, width);
   const size_t rows = scores.length / width;
   args.require(rows * width == scores.length, "scores as whole rows of `width`");
   top_k_indices(scores.data, rows, width, k, args.ints(0, "out", rows * k));
-  return info.Env().Undefined();
 }
 
 /** takeAlong(out, x, indices, width, k): out and the indices are [rows, k], x [rows, width] */
-Napi::Value take_along_of(const Napi::CallbackInfo& info) {
-  const Args args(info, "takeAlong");
+void take_along_of(const Args& args) {
   const auto indices = args.ints(2, "indices");
   const size_t width = args.count(3, "width");
   const size_t k = args.count(4, "k", 1);
@@ -116,19 +103,18 @@ Napi::Value take_along_of(const Napi::CallbackInfo& info) {
   args.indices(indices, width, "indices");
   args.apart(indices, Span<float>{out, indices.length}, "indices and out");
   take_along(x, indices.data, rows, width, k, out);
-  return info.Env().Undefined();
 }
 
 }  // namespace
 
 void export_rows(Napi::Object exports) {
-  export_function(exports, "rmsNorm", rms_norm_of);
-  export_function(exports, "rotary", rotary_of);
-  export_function(exports, "gate", gate_of);
-  export_function(exports, "embedding", embedding_of);
-  export_function(exports, "chooseExperts", choose_experts_of);
-  export_function(exports, "topKIndices", top_k_indices_of);
-  export_function(exports, "takeAlong", take_along_of);
+  export_work(exports, "rmsNorm", rms_norm_of);
+  export_work(exports, "rotary", rotary_of);
+  export_work(exports, "gate", gate_of);
+  export_work(exports, "embedding", embedding_of);
+  export_work(exports, "chooseExperts", choose_experts_of);
+  export_work(exports, "topKIndices", top_k_indices_of);
+  export_work(exports, "takeAlong", take_along_of);
 }
 
 }  // namespace mixtape

@@ -19,8 +19,7 @@ Napi::Value create_slots(const Napi::CallbackInfo& info) {
 }
 
 /** appendSlots(slots, keys, values, rows, heads, count, width): keys and values are [rows, heads, count, width] */
-Napi::Value append_slots(const Napi::CallbackInfo& info) {
-  const Args args(info, "appendSlots");
+void append_slots(const Args& args) {
   Slots& slots = args.slots(0, "slots");
   const size_t rows = args.count(3, "rows", 1);
   const size_t heads = args.count(4, "heads", 1);
@@ -35,7 +34,6 @@ Napi::Value append_slots(const Napi::CallbackInfo& info) {
                "rows, heads and width of the slots that there are");
   args.product(slots.length() + count, 1);
   slots.append(keys, values, rows, heads, count, width);
-  return info.Env().Undefined();
 }
 
 /** dropFirstSlots(slots, count) */
@@ -99,7 +97,7 @@ Napi::Value bytes_of_slots(const Napi::CallbackInfo& info) {
 
 void export_slots(Napi::Object exports) {
   export_function(exports, "createSlots", create_slots);
-  export_function(exports, "appendSlots", append_slots);
+  export_work(exports, "appendSlots", append_slots);
   export_function(exports, "dropFirstSlots", drop_first_slots);
   export_function(exports, "cropSlots", crop_slots);
   export_function(exports, "reorderSlots", reorder_slots);

@@ -25,7 +25,7 @@ Napi::Value map_weight(const Napi::CallbackInfo& info) {
   const size_t rows = args.count(1, "rows");
   const size_t columns = args.count(2, "columns");
   const size_t length = args.product(args.product(rows, columns), bytes_per_element(dtype));
-  const std::vector<Napi::Value> files = args.array(3, "files");
+  const std::vector<Argument> files = args.array(3, "files");
   const auto offsets = args.doubles(4, "offsets");
   if (offsets.length != files.size())
     args.fail(std::to_string(files.size()) + " offsets, one per file", std::to_string(offsets.length));
@@ -54,11 +54,11 @@ Napi::Value copy_weight(const Napi::CallbackInfo& info) {
   const size_t rows = args.count(1, "rows");
   const size_t columns = args.count(2, "columns");
   const size_t length = args.product(args.product(rows, columns), bytes_per_element(dtype));
-  const std::vector<Napi::Value> parts = args.array(3, "parts");
+  const std::vector<Argument> parts = args.array(3, "parts");
   Weight weight{dtype, rows, columns, {}, {}};
-  for (const Napi::Value value : parts) {
-    const auto bytes = args.bytes(value, "parts");
-    if (bytes.length != length) args.fail("a Uint8Array of " + std::to_string(length), describe(value));
+  for (const Argument& part : parts) {
+    const auto bytes = args.bytes(part, "parts");
+    if (bytes.length != length) args.fail("a Uint8Array of " + std::to_string(length), describe(part));
     static constexpr std::align_val_t alignment{64};
     std::shared_ptr<uint8_t> block(static_cast<uint8_t*>(::operator new(length > 0 ? length : 1, alignment)),
                                    [](uint8_t* data) { ::operator delete(data, alignment); });

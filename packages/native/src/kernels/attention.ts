@@ -20,7 +20,8 @@ export const attentionKernel: NativeKernel = {
       slots ?? backend.floats(k),
       slots ? null : backend.floats(v),
       padding ? backend.ints(padding) : null,
-      Int32Array.of(b, h, g, l, s, d),
+      // What slots know themselves is not said twice: it changes from step to step.
+      Int32Array.of(b, h, g, l, slots ? 0 : s, d),
       window,
       scale,
     );

@@ -44,7 +44,7 @@ export const equalKernel: NativeKernel = {
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const axes = meetingAxes(a.shape, b.shape, shape);
     const out = backend.output(shape, "bool");
-    const y = backend.bucket(out).numbers;
+    const y = backend.numbers(out);
     const x = backend.floats(a);
     const z = backend.floats(b);
     const [size = 1, xStep = 0, zStep = 0] = axes.subarray(-3);

@@ -7,7 +7,7 @@ export const castKernel: NativeKernel = {
   run(backend, { x }: { x: TensorInfo }, { dtype }: { dtype: DataType }) {
     if (dtype !== "float32" || (x.dtype !== "int32" && x.dtype !== "bool")) return undefined;
     const out = backend.output(x.shape);
-    backend.floats(out).set(backend.bucket(x).numbers);
+    backend.numbers(out).set(backend.numbers(x));
     return out;
   },
 };

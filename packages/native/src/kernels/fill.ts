@@ -27,6 +27,6 @@ function isFilled(dtype: DataType | undefined): dtype is Filled {
 
 function filled(backend: NativeBackend, shape: number[], dtype: Filled, value: number): TensorInfo {
   const out = backend.output(shape, dtype);
-  backend.bucket(out).numbers.fill(value);
+  backend.numbers(out).fill(value);
   return out;
 }

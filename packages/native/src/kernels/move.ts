@@ -123,7 +123,7 @@ export const padKernel: NativeKernel = {
     const { paddings, constantValue } = attrs;
     const shape = x.shape.map((size, axis) => paddings[axis]![0] + size + paddings[axis]![1]);
     const out = outputLike(backend, x, shape);
-    backend.words(out).fill(constantValue);
+    backend.numbers(out).fill(constantValue);
     const from = stepsOf(x.shape);
     const to = stepsOf(shape);
     const first = paddings.reduce((sum, [before], axis) => sum + before * to[axis]!, 0);

@@ -1,6 +1,6 @@
 /**
- * Decodes so many steps with a tiny model: `node --expose-gc soak.js <steps>`. Prints as JSON what the process holds at the
- * start, after a tenth of the steps, and at the end.
+ * Decodes so many steps with a tiny model: `node --expose-gc soak.js <steps>`. Prints as JSON what the process holds after
+ * half of the steps, and at the end.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -29,7 +29,7 @@ const ids = model.write(1);
 const looks = [];
 for (let step = 1; step <= steps; step++) {
   ids.push(model.step(/** @type {number} */ (ids.at(-1))));
-  if (step === Math.ceil(steps / 10) || step === steps) looks.push(look());
+  if (step === Math.ceil(steps / 2) || step === steps) looks.push(look());
 }
 model.dispose();
 console.log(JSON.stringify({ steps, distinct: new Set(ids).size, after: looks, disposed: look() }));

@@ -9,6 +9,7 @@ import {
   embedding,
   experts,
   linear,
+  RepeatedStep,
   rmsNorm,
   rotary,
   storageOf,
@@ -67,6 +68,7 @@ export async function useNative(threads = 2, mmap = true) {
 /**
  * @typedef {import("@tensorflow/tfjs-core").Tensor1D} Tensor1D
  * @typedef {import("@tensorflow/tfjs-core").Tensor2D} Tensor2D
+ * @typedef {import("@tensorflow/tfjs-core").Tensor3D} Tensor3D
  * @typedef {import("@tensorflow/tfjs-core").Tensor4D} Tensor4D
  */
 
@@ -75,6 +77,12 @@ export class TinyModel {
   #weights = {};
   #caches = LAYERS.map(() => createSlots({ dtype: "BF16" }));
   #position = 0;
+  /** From the embedding of a token on, as decoders do it: recorded, and then repeated. */
+  #logits = new RepeatedStep((inputs) => {
+    let [x, cos, sin] = /** @type {[Tensor2D, Tensor3D, Tensor3D]} */ (inputs);
+    for (const layer of LAYERS) x = this.#layer(x, layer, { cos, sin });
+    return linear(rmsNorm(x, this.#vector("norm"), 1e-5), this.#weight("head"));
+  });
 
   static async load(/** @type {string} */ path) {
     const source = await openSafetensors(path);
@@ -88,9 +96,9 @@ export class TinyModel {
   /** Reads a token, and says which is likeliest to come next. */
   step(/** @type {number} */ id) {
     const next = tidy(() => {
-      let x = embedding(tensor1d([id], "int32"), this.#weight("embed"));
-      for (const layer of LAYERS) x = this.#layer(x, layer);
-      const logits = linear(rmsNorm(x, this.#vector("norm"), 1e-5), this.#weight("head"));
+      for (const cache of this.#caches) if (cache.length >= WINDOW) cache.dropFirst(cache.length - WINDOW + 1);
+      const { cos, sin } = this.#tables();
+      const logits = this.#logits.run([embedding(tensor1d([id], "int32"), this.#weight("embed")), cos, sin]);
       return /** @type {number} */ (argMax(logits, 1).dataSync()[0]);
     });
     this.#position++;
@@ -109,15 +117,18 @@ export class TinyModel {
     for (const cache of this.#caches) cache.dispose();
   }
 
-  #layer(/** @type {Tensor2D} */ x, /** @type {number} */ layer) {
+  /**
+   * @param {Tensor2D} x
+   * @param {number} layer
+   * @param {import("@mixtape/ops").RotaryTables} tables
+   */
+  #layer(x, layer, tables) {
     const weight = (/** @type {string} */ name) => this.#weight(`${layer}.${name}`);
     const normed = rmsNorm(x, this.#vector(`${layer}.norm`), 1e-5);
     const heads = (/** @type {string} */ name, /** @type {number} */ count) =>
       /** @type {Tensor4D} */ (reshape(linear(normed, weight(name)), [1, count, 1, HEAD]));
-    const tables = this.#tables();
     const cache = this.#caches[layer];
     if (!cache) throw new Error(`no cache for layer ${layer}`);
-    if (cache.length >= WINDOW) cache.dropFirst(cache.length - WINDOW + 1);
     cache.append({ keys: rotary(heads("k", GROUPS), tables), values: heads("v", GROUPS) });
     const { keys, values } = cache.view();
     const mask = new AttentionMask({ queries: 1, keys: cache.length });

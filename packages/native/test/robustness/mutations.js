@@ -73,7 +73,8 @@ export const MUTATIONS = {
   },
   /** A handle, of any kind, in use or released. */
   handle(w, args, i) {
-    const handle = w.one([() => w.file(8), () => w.weight(2, 2), () => w.weight(2, 2, 2), () => w.slots(1, 1, 4, 2)])();
+    const handles = [() => w.file(8), () => w.weight(2, 2), () => w.weight(2, 2, 2), () => w.slots(1, 1, 4, 2)];
+    const handle = w.one([...handles, () => w.sequence([[], []])])();
     if (w.flag()) w.addon.release(handle);
     args[i] = handle;
   },
@@ -114,8 +115,10 @@ export const MUTATIONS = {
     const odd = [-1, 0, 1, 7, 2 ** 31 - 1, -(2 ** 31), Number.NaN, Infinity, -Infinity, 0.5, 2 ** 40, 2 ** 53, 1e-45];
     for (let n = w.whole(1, 3); n > 0; n--) value[w.whole(0, value.length - 1)] = w.one(odd);
   },
-  detached(_, args, i) {
+  detached(w, args, i) {
     if (isNumbers(args[i])) detach(/** @type {Numbers} */ (args[i]));
+    const below = w.argumentsOf(args[i]).filter(isNumbers);
+    if (below.length > 0) detach(w.one(below));
   },
   shared(_, args, i) {
     const value = args[i];
@@ -153,7 +156,11 @@ export const MUTATIONS = {
     const items = args[i];
     if (!Array.isArray(items) || items.length > 100) return;
     const place = w.whole(0, items.length);
+    const inner = items[place];
     w.one([
+      () =>
+        Array.isArray(inner) &&
+        MUTATIONS[w.one(["value", "length", "number", "elements", "aliased", "fewer"])]?.(w, inner, 0),
       () => items.splice(place, 1),
       () => items.push(items[0]),
       () => MUTATIONS.value?.(w, items, place),
@@ -189,6 +196,8 @@ export const MUTATIONS = {
         act();
         return first;
       },
+      // Of a mutation that comes later.
+      set() {},
     });
   },
   fewer(_, args, i) {

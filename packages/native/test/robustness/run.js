@@ -61,7 +61,10 @@ function call(name, world, mutations) {
   const args = SIGNATURES[name]?.(world) ?? [];
   try {
     for (const { kind, index } of mutations) MUTATIONS[kind]?.(world, args, args.length > 0 ? index % args.length : 0);
-    functions[name]?.(...args);
+    const made = functions[name]?.(...args);
+    // What it took, it must be able to do.
+    if (name === "makeSequence")
+      addon.repeatSequence(/** @type {import("../../src/addon.js").NativeSequence} */ (made));
   } catch (error) {
     if (mutations.length === 0) throw error;
     // A factory of errors that was itself spoilt makes anything.

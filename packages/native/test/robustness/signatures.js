@@ -23,7 +23,9 @@ export const SIGNATURES = {
     const [rows, columns, parts] = [w.size(), w.size(), w.whole(1, 3)];
     return [w.floats(rows * columns * parts), w.weight(rows, columns, parts)];
   },
-  release: (w) => [w.one([() => w.file(1), () => w.weight(1, 1), () => w.slots(1, 1, 1, 1)])()],
+  release: (w) => [
+    w.one([() => w.file(1), () => w.weight(1, 1), () => w.slots(1, 1, 1, 1), () => w.sequence([[], []])])(),
+  ],
   linear: (w) => {
     const [tokens, rows, width] = [w.size(), w.size(), w.size()];
     const bias = w.flag() ? w.floats(rows) : null;
@@ -135,6 +137,8 @@ export const SIGNATURES = {
     const [ids, width, segments] = [w.size(), w.size(), w.size()];
     return [w.floats(segments * width), w.floats(ids * width), w.indices(ids, segments), width];
   },
+  makeSequence: (w) => callsOf(w),
+  repeatSequence: (w) => [w.sequence(callsOf(w))],
   createSlots: (w) => [w.whole(0, 1)],
   appendSlots: (w) => {
     const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];
@@ -159,10 +163,37 @@ export const SIGNATURES = {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 300]), w.size()];
     const [heads, queries] = [groups * w.whole(1, 4), w.whole(1, length)];
     const [size, all] = [rows * heads * queries * width, rows * groups * length * width];
-    const stored = w.flag() ? [w.slots(rows, groups, length, width), null] : [w.floats(all), w.floats(all)];
+    const inSlots = w.flag();
+    const stored = inSlots ? [w.slots(rows, groups, length, width), null] : [w.floats(all), w.floats(all)];
     const tokens = w.flag() ? w.indices(rows * length, 2) : null;
     const shape = w.indices(6, 1);
-    shape.set([rows, heads, groups, queries, length, width]);
+    shape.set([rows, heads, groups, queries, inSlots ? 0 : length, width]);
     return [w.floats(size), w.floats(size), ...stored, tokens, shape, w.flag() ? w.whole(1, length) : null, 0.5];
   },
 };
+
+/** Functions that a sequence may hold. */
+const REPEATABLE = [
+  "linear",
+  "matMul",
+  "gatedMlp",
+  "experts",
+  "projectHeads",
+  "rmsNorm",
+  "rotary",
+  "gate",
+  "embedding",
+].concat(
+  ["chooseExperts", "topKIndices", "takeAlong", "binary", "unary", "sumRows", "largestOfRows", "sumColumns", "softmax"],
+  ["move", "gather", "segmentSum", "appendSlots", "attention"],
+);
+
+/**
+ * Calls for a sequence.
+ * @param {World} w
+ * @returns {[names: string[], lists: unknown[][]]}
+ */
+function callsOf(w) {
+  const names = Array.from({ length: w.whole(0, 4) }, () => w.one(REPEATABLE));
+  return [names, names.map((name) => SIGNATURES[name]?.(w) ?? [])];
+}

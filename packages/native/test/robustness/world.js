@@ -20,6 +20,8 @@ export class World {
   #state;
   /** @type {Uint8Array[]} */
   #guards = [];
+  /** @type {WeakMap<object, unknown[]>} */
+  #arrays = new WeakMap();
 
   /**
    * @param {Addon} addon
@@ -147,5 +149,17 @@ export class World {
     const size = rows * heads * length * width;
     this.addon.appendSlots(slots, this.floats(size), this.floats(size), rows, heads, length, width);
     return slots;
+  }
+
+  /** @param {[names: string[], lists: unknown[][]]} calls */
+  sequence([names, lists]) {
+    const sequence = this.addon.makeSequence(names, lists);
+    this.#arrays.set(sequence, lists.flat());
+    return sequence;
+  }
+
+  /** The arguments that a sequence was made with; none for anything else. */
+  argumentsOf(/** @type {unknown} */ sequence) {
+    return typeof sequence === "object" && sequence !== null ? (this.#arrays.get(sequence) ?? []) : [];
   }
 }

@@ -1,5 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
 import type { CausalLM } from "@mixtape/decoder";
+import { dispose, tidy } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { expectAllClose, type Values } from "../all-close.js";
 import { positionsOf } from "../greedy.js";
@@ -32,6 +33,45 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => CausalLM<C>)
     } finally {
       cache.dispose();
     }
+  });
+
+  test("steps of a model that stays as it is are the same to the bit, whatever is done to the cache between them", async () => {
+    const length = longLength(model().config);
+    const ids = sampleText(2, length, model().config);
+    const stepsOf = async (fixedModel: boolean): Promise<Values[]> => {
+      const cache = model().createCache();
+      const logits: Values[] = [];
+      const step = async (rows: readonly number[], at: number): Promise<void> => {
+        const inputIds = rows.map((row) => [ids[row]![at]!]);
+        logits.push(await logitsOf(model(), { inputIds, cache, fixedModel, outputRouterLogits: false }));
+      };
+      try {
+        for (let round = 0; round < 2; round++) {
+          for (let at = 0; at < length; at++) await step([0, 1], at);
+          cache.crop(cache.length - 1);
+          for (let at = 0; at < 5; at++) await step([1, 0], at);
+          cache.reorder([1, 0, 1]);
+          for (let at = 0; at < 5; at++) await step([0, 1, 0], at);
+          // What was seen on the way is no part of a repetition.
+          const wanted = { outputRouterLogits: true, outputHiddenStates: true };
+          const { hiddenStates } = tidy(() => {
+            const { hiddenStates } = model().forward({ inputIds: [[1], [2], [3]], cache, fixedModel, ...wanted });
+            return { hiddenStates };
+          });
+          const last = hiddenStates!.at(-1)!;
+          logits.push({ shape: last.shape, values: (await last.data()) as Float32Array });
+          dispose(hiddenStates!);
+          for (let at = 0; at < 3; at++) await step([0, 0, 1], at);
+          cache.dispose();
+        }
+      } finally {
+        cache.dispose();
+      }
+      return logits;
+    };
+    const [plain, fixed] = [await stepsOf(false), await stepsOf(true)];
+    expect(fixed.length).toBe(plain.length);
+    for (const [i, logits] of fixed.entries()) expect(logits, `step ${i}`).toEqual(plain[i]);
   });
 
   test("a left-padded batch is its rows alone, at first and while it grows", async () => {
