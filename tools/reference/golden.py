@@ -24,9 +24,15 @@ def write_models(out: Path) -> None:
         print(golden_models.write_case(case, out / "models"), flush=True)
 
 
+def write_curves(out: Path) -> None:
+    fresh = (out / "models").is_dir()
+    golden_models.write_curves(out, out if fresh else FIXTURES)
+
+
 PARTS = {
     "configs": golden_configs.write,
     "models": write_models,
+    "curves": write_curves,
     "ops": golden_ops.write,
     "rope": golden_rope.write,
     "samplers": golden_samplers.write,

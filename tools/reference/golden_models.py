@@ -11,6 +11,7 @@ import torch
 import transformers
 
 import golden_checkpoint
+import golden_training
 import golden_weights
 from golden_case import Case
 from golden_io import rounded, write_json, write_tensors
@@ -36,6 +37,8 @@ NEW_TOKENS = 64
 # is ranked, the best and second logit by that much.
 ROUTING_MARGIN = 1e-4
 GREEDY_MARGIN = 1e-3
+# The same along a whole loss curve, which has thousands of choices.
+CURVE_MARGIN = 2e-5
 # What has to matter moves some logit by at least this.
 SENSITIVITY = 1e-2
 # A greedy run that falls into a short loop tests little.
@@ -92,6 +95,7 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
         target = out / case.directory
         shutil.copytree(folder, target)
         write_tensors(target / "golden.safetensors", {**inputs, **outputs})
+        write_tensors(target / "gradients.safetensors", golden_training.gradients(load(), inputs))
         if greedy:
             write_json(target / "greedy.json", greedy, indent=None)
         write_json(
@@ -119,6 +123,20 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
     return f"{case.directory}: seed {seed}, logits std {logits.std():.2f}, margins " + ", ".join(
         f"{name} {value:.1e}" for name, value in report.items()
     )
+
+
+def write_curves(out: Path, fixtures: Path) -> None:
+    """The loss curves of the `basic` case of each family, from the checkpoints in `fixtures`."""
+    for family, (_, model_class) in MODELS.items():
+        for seed in range(50):
+            model = model_class.from_pretrained(fixtures / "models" / family / "basic", dtype=torch.float32, **EAGER)
+            golden, margin = golden_training.curve(model.eval(), seed)
+            if margin > CURVE_MARGIN:
+                break
+        else:
+            raise RuntimeError(f"{family}: no seed will do, the last has a margin of {margin:.1e}")
+        print(f"{family}: seed {seed}, losses {golden['losses'][0]:.3f} to {golden['losses'][-1]:.3f}, {margin:.1e}")
+        write_json(out / "curves" / f"{family}.json", golden, indent=None)
 
 
 def _inputs(case: Case, seed: int) -> dict[str, torch.Tensor]:

@@ -13,6 +13,12 @@ export interface KeyPadding {
   readonly values: Uint8Array;
 }
 
+/** Which text of its row a slot belongs to, row by row: `values[row * slots + slot]` is any number of its own for each text. */
+export interface Segments {
+  readonly rows: number;
+  readonly values: Int32Array;
+}
+
 /** The parts of an {@link AttentionMask}. */
 export interface AttentionMaskShape {
   /** L */
@@ -23,13 +29,15 @@ export interface AttentionMaskShape {
   readonly window?: number | null;
   /** Padding of the `keys` slots; null or absent where all are tokens. */
   readonly keyPadding?: KeyPadding | null;
+  /** The texts of rows that have several, where L is S; null or absent where each row is one. */
+  readonly segments?: Segments | null;
 }
 
 /**
  * Which keys a query may see, described rather than written out.
  *
  * The queries are the last L of the S slots: query `i` lies in slot `S − L + i`. It sees slot `j` iff `j` is not after it, lies
- * within the window and holds a token. A query that sees nothing (it is padding itself) attends to all S slots evenly, as
+ * within the window, holds a token and belongs to the same segment. A query that sees nothing (it is padding itself) attends to all S slots evenly, as
  * the reference's eager attention does.
  *
  * It owns the tensors that it makes on demand: dispose it.
@@ -41,12 +49,17 @@ export class AttentionMask {
   readonly window: number | null;
   /** Null where nothing is padding. */
   readonly keyPadding: KeyPadding | null;
+  /** Null where each row is one text. */
+  readonly segments: Segments | null;
   #additive: Tensor4D | undefined;
   #padding: Tensor2D | undefined;
   #disposed = false;
 
-  /** @throws {OpsError} where there are fewer slots than queries, the window is empty, or the padding has another size. */
-  constructor({ queries, keys, window = null, keyPadding = null }: AttentionMaskShape) {
+  /**
+   * @throws {OpsError} where there are fewer slots than queries, the window is empty, padding or segments have another size, or
+   *   there are segments and past slots.
+   */
+  constructor({ queries, keys, window = null, keyPadding = null, segments = null }: AttentionMaskShape) {
     if (keys < queries)
       throw new OpsError({ where: "AttentionMask", expected: `at least ${queries} keys`, got: `${keys}` });
     if (window !== null && !(Number.isInteger(window) && window >= 1))
@@ -57,22 +70,36 @@ export class AttentionMask {
         expected: `padding of ${keyPadding.rows} × ${keys} slots`,
         got: `${keyPadding.values.length} values`,
       });
+    if (segments && (queries !== keys || segments.values.length !== segments.rows * keys))
+      throw new OpsError({
+        where: "AttentionMask",
+        expected: `segments of ${segments.rows} × ${keys} slots, and as many queries`,
+        got: `${segments.values.length} values for ${queries} queries`,
+      });
+    if (segments && keyPadding && segments.rows !== keyPadding.rows)
+      throw new OpsError({
+        where: "AttentionMask",
+        expected: `segments of ${keyPadding.rows} rows, as the padding`,
+        got: `${segments.rows}`,
+      });
     this.queries = queries;
     this.keys = keys;
+    this.segments = segments?.values.some((value, i) => value !== segments.values[i - (i % keys)]) ? segments : null;
     this.window = window !== null && window < keys ? window : null;
     this.keyPadding = keyPadding?.values.includes(0) ? keyPadding : null;
   }
 
   /** Whether every query sees every key, so that there is nothing to mask. */
   get isOpen(): boolean {
-    return this.queries === 1 && this.window === null && this.keyPadding === null;
+    return this.queries === 1 && this.window === null && this.keyPadding === null && this.segments === null;
   }
 
   /** Whether query `query` of row `row` sees slot `key`. */
   sees(row: number, query: number, key: number): boolean {
     const slot = this.keys - this.queries + query;
     const inReach = key <= slot && (this.window === null || key > slot - this.window);
-    return inReach && (this.keyPadding === null || this.keyPadding.values[row * this.keys + key] !== 0);
+    const isToken = this.keyPadding === null || this.keyPadding.values[row * this.keys + key] !== 0;
+    return inReach && isToken && (this.segments === null || this.#segmentOf(row, key) === this.#segmentOf(row, slot));
   }
 
   /** `[B | 1, 1, L, S]`: 0 where a key is seen, −3.4e38 where not. Made once; belongs to the mask. */
@@ -104,8 +131,12 @@ export class AttentionMask {
     this.#additive = this.#padding = undefined;
   }
 
+  #segmentOf(row: number, slot: number): number {
+    return this.segments!.values[row * this.keys + slot]!;
+  }
+
   #writeOut(): Tensor4D {
-    const rows = this.keyPadding?.rows ?? 1;
+    const rows = this.keyPadding?.rows ?? this.segments?.rows ?? 1;
     const values = new Float32Array(rows * this.queries * this.keys);
     let at = 0;
     for (let row = 0; row < rows; row++)

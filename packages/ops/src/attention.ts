@@ -27,18 +27,17 @@ export interface AttentionAttributes {
 
 export type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D };
 
-const run = defineOp({
-  kernel: "MixtapeAttention",
-  compose: ({ q, k, v }: AttentionInputs, { scale, mask }: AttentionAttributes) =>
-    mergeHeads(weighValues(probabilities(q, k, mask, scale), v)),
-});
+const compose = ({ q, k, v }: AttentionInputs, { scale, mask }: AttentionAttributes): Tensor3D =>
+  mergeHeads(weighValues(probabilities(q, k, mask, scale), v));
+
+const run = defineOp({ kernel: "MixtapeAttention", compose });
 
 /**
  * Scaled dot-product attention with grouped key and value heads (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Ainslie
  * et al. 2023, https://arxiv.org/abs/2305.13245). Query head `h` attends with key head `⌊h·G/H⌋`.
  *
  * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), attributes
- * {@link AttentionAttributes}.
+ * {@link AttentionAttributes}. It knows no segments: with them, it is the composition on every engine.
  *
  * @param q `[B, H, L, D]`
  * @param k `[B, G, S, D]`
@@ -49,6 +48,7 @@ const run = defineOp({
  */
 export function attention(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask, scale: number): Tensor3D {
   checkShapes(q, k, v, mask);
+  if (mask.segments) return tidy(() => compose({ q, k, v }, { scale, window: mask.window, mask }));
   return run({ q, k, v, padding: mask.padding() }, { scale, window: mask.window, mask });
 }
 
@@ -100,7 +100,7 @@ function checkShapes(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask)
   const [kb, g, s, kd] = k.shape;
   const fits =
     kb === b && kd === d && h % g === 0 && sameShape(v.shape, k.shape) && mask.queries === l && mask.keys === s;
-  const rows = mask.keyPadding?.rows ?? b;
+  const rows = mask.keyPadding?.rows ?? mask.segments?.rows ?? b;
   if (!fits || rows !== b)
     throw new OpsError({
       where: "attention",

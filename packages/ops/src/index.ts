@@ -7,7 +7,7 @@ export {
   attention,
   attentionWithProbabilities,
 } from "./attention.js";
-export { AttentionMask, type AttentionMaskShape, type KeyPadding } from "./attention-mask.js";
+export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention-mask.js";
 export { checkpoint } from "./checkpoint.js";
 export { chooseExperts, type ExpertChoice } from "./choose-experts.js";
 export { dropout, jitter } from "./dropout.js";

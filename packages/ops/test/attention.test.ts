@@ -1,10 +1,16 @@
 /** Attention and its masks against what they say of themselves, in float64. */
 
-import { memory, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
+import { concat, memory, slice, type Tensor, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
-import { AttentionMask, type AttentionMaskShape, attention, attentionWithProbabilities } from "../src/index.js";
-import { expectTensor } from "./support/close.js";
+import {
+  AttentionMask,
+  type AttentionMaskShape,
+  attention,
+  attentionWithProbabilities,
+  gradientsOf,
+} from "../src/index.js";
+import { expectClose, expectTensor } from "./support/close.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { composed } from "./support/kernels.js";
 import { attention as reference } from "./support/reference.js";
@@ -37,6 +43,23 @@ describe("a mask", () => {
     const shape = { queries: 3, keys: 3, keyPadding: tokens("011", "110") };
     expect(seen(shape, 0)).toEqual(["000", "010", "011"]);
     expect(seen(shape, 1)).toEqual(["100", "110", "110"]);
+  });
+
+  test("keeps the texts of a row apart", () => {
+    const segments = { rows: 2, values: Int32Array.of(3, 3, 5, 5, 1, 1, 1, 2) };
+    expect(seen({ queries: 4, keys: 4, segments }, 0)).toEqual(["1000", "1100", "0010", "0011"]);
+    expect(seen({ queries: 4, keys: 4, segments, window: 2 }, 1)).toEqual(["1000", "1100", "0110", "0001"]);
+    const keyPadding = tokens("0111", "1110");
+    expect(seen({ queries: 4, keys: 4, segments, keyPadding }, 0)).toEqual(["0000", "0100", "0010", "0011"]);
+    expect(
+      new AttentionMask({ queries: 2, keys: 2, segments: { rows: 1, values: Int32Array.of(4, 4) } }).segments,
+    ).toBe(null);
+    for (const shape of [
+      { queries: 1, keys: 2, segments: { rows: 1, values: Int32Array.of(0, 1) } },
+      { queries: 3, keys: 3, segments: { rows: 1, values: Int32Array.of(0, 1) } },
+      { queries: 2, keys: 2, segments: { rows: 1, values: Int32Array.of(0, 1) }, keyPadding: tokens("01", "01") },
+    ])
+      expect(() => new AttentionMask(shape)).toThrow("AttentionMask: expected segments of");
   });
 
   test("forgets a window that reaches everywhere, and padding that pads nothing", () => {
@@ -143,6 +166,35 @@ describe.each(ENGINES)("on %s", (engine) => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  test("texts in one row attend as texts in rows of their own, and have the same gradients", () => {
+    const shape = [1, 4, 5, 3];
+    const inputs = [normal(1, shape), normal(2, [1, 2, 5, 3]), normal(3, [1, 2, 5, 3])];
+    const upstream = normal(4, [1, 5, 12]);
+    const values = (mask: AttentionMask, from: number, to: number): Float32Array[] =>
+      tidy(() => {
+        const [q, k, v] = inputs.map((one) =>
+          slice(toTensor(one) as Tensor4D, [0, 0, from, 0], [-1, -1, to - from, -1]),
+        );
+        const dy = slice(toTensor(upstream), [0, from, 0], [-1, to - from, -1]);
+        const run = (): Tensor => attention(q!, k!, v!, mask, 0.5);
+        return [run(), ...gradientsOf(run, [q!, k!, v!], dy)].map((one) => one.dataSync() as Float32Array);
+      });
+    const segments = { rows: 1, values: Int32Array.of(0, 0, 0, 1, 1) };
+    const packed = values(new AttentionMask({ queries: 5, keys: 5, segments }), 0, 5);
+    const apart = [
+      values(new AttentionMask({ queries: 3, keys: 3 }), 0, 3),
+      values(new AttentionMask({ queries: 2, keys: 2 }), 3, 5),
+    ];
+    const shapes = [[1, 1, 5, 12], shape, [1, 2, 5, 3], [1, 2, 5, 3]];
+    for (const [i, [, heads, , width]] of shapes.entries()) {
+      const joined = tidy(() => {
+        const parts = apart.map((part) => tensor4d(part[i]!, [1, heads!, part[i]!.length / heads! / width!, width!]));
+        return concat(parts, 2).dataSync();
+      });
+      expectClose(packed[i]!, joined as Float32Array, OF_SOFTMAX);
+    }
   });
 
   test("a query that sees nothing attends to every slot evenly, later ones too", () => {
