@@ -1,5 +1,6 @@
 import { type Activation, type ExpertsStrategy, experts, type Routed } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
+import type { Around } from "./around.js";
 import type { MlpConfig } from "./gated-mlp.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
@@ -12,14 +13,16 @@ export class Experts extends Module {
   readonly gateProj: Param;
   readonly upProj: Param;
   readonly downProj: Param;
-  readonly #activation: Activation;
+  readonly activation: Activation;
+  /** What stands around `forward`; nothing where null. */
+  around: Around<Routed, Tensor2D> | null = null;
 
   constructor({ numExperts, hiddenSize, moeIntermediateSize, hiddenAct }: ExpertsConfig) {
     super();
     this.gateProj = new Param([numExperts, moeIntermediateSize, hiddenSize], "stack");
     this.upProj = new Param([numExperts, moeIntermediateSize, hiddenSize], "stack");
     this.downProj = new Param([numExperts, hiddenSize, moeIntermediateSize], "stack");
-    this.#activation = hiddenAct;
+    this.activation = hiddenAct;
   }
 
   /**
@@ -27,7 +30,12 @@ export class Experts extends Module {
    * @returns `[T, M]`, each token's experts weighted and summed
    */
   forward(routed: Routed, strategy?: ExpertsStrategy): Tensor2D {
+    const { around } = this;
+    return around ? around(routed, (input) => this.#run(input, strategy)) : this.#run(routed, strategy);
+  }
+
+  #run(routed: Routed, strategy: ExpertsStrategy | undefined): Tensor2D {
     const stacks = { gate: this.gateProj.weight, up: this.upProj.weight, down: this.downProj.weight };
-    return experts(routed, stacks, this.#activation, strategy);
+    return experts(routed, stacks, this.activation, strategy);
   }
 }

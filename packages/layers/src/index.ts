@@ -1,3 +1,4 @@
+export type { Around } from "./around.js";
 export { Attention, type AttentionConfig, type AttentionContext, type Heads } from "./attention.js";
 export { Embedding } from "./embedding.js";
 export { LayersError } from "./errors.js";

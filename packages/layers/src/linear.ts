@@ -1,5 +1,6 @@
 import { linear } from "@mixtape/ops";
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Around } from "./around.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
 
@@ -7,6 +8,8 @@ import { Param } from "./param.js";
 export class Linear extends Module {
   readonly weight: Param;
   readonly bias: Param | null;
+  /** What stands around `forward`; nothing where null. */
+  around: Around<Tensor, Tensor> | null = null;
 
   constructor(inFeatures: number, outFeatures: number, { bias = false } = {}) {
     super();
@@ -16,14 +19,20 @@ export class Linear extends Module {
 
   /**
    * Whether its weight and bias are all that it does, so that an op may take them in its place: a subclass may do more in
-   * `forward`.
+   * `forward`, and something may stand around it.
    */
   get isPlain(): boolean {
-    return this.forward === Linear.prototype.forward;
+    return this.forward === Linear.prototype.forward && !this.around;
   }
 
   /** @param x `[…, in]` @returns `[…, out]` */
   forward<T extends Tensor>(x: T): T {
+    const { around } = this;
+    return (around ? around(x, (input) => this.map(input)) : this.map(x)) as T;
+  }
+
+  /** The map alone, without what stands around it. @param x `[…, in]` @returns `[…, out]` */
+  map(x: Tensor): Tensor {
     return linear(x, this.weight.weight, this.bias?.vector);
   }
 }

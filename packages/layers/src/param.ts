@@ -142,6 +142,19 @@ export class Param {
     return zeros;
   }
 
+  /**
+   * Puts other values of the same shape in the place of its own.
+   * @returns its own, which are the caller's from now on: to put back, or to dispose
+   * @throws {LayersError} where the shapes differ, and before it is loaded.
+   */
+  exchange(weight: Weight): Weight {
+    const own = this.weight;
+    if (weight.shape.join() !== this.shape.join())
+      throw new LayersError({ where: "Param.exchange", expected: `[${this.shape}]`, got: `[${weight.shape}]` });
+    this.#weight = weight;
+    return own;
+  }
+
   /** Frees the values. */
   dispose(): void {
     if (this.#weight) disposeWeight(this.#weight);

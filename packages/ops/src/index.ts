@@ -14,6 +14,7 @@ export { dropout, jitter } from "./dropout.js";
 export { embedding } from "./embedding.js";
 export { OpsError } from "./errors.js";
 export { experts } from "./experts/experts.js";
+export { groupedLinear, groupRows, type RowGroups } from "./experts/grouped-linear.js";
 export type { Routed } from "./experts/routed.js";
 export { chooseStrategy, type ExpertsStrategy, expertsRuns } from "./experts/strategy.js";
 export { FUSED_KERNELS, type FusedKernel, type FusedKernelName, type FusedKernels } from "./fused-kernels.js";

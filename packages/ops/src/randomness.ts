@@ -22,6 +22,16 @@ export class Randomness {
     return new Randomness(this.#seed, this.#draws);
   }
 
+  /**
+   * Another source, decided by the seed and a label alone: not by what was drawn here. For a part of a pass whose numbers must
+   * not depend on what else runs in it.
+   */
+  fork(label: string): Randomness {
+    let seed = mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0);
+    for (const letter of label) seed = mix(seed, letter.codePointAt(0)!);
+    return new Randomness(seed >>> 0);
+  }
+
   /** Even numbers from 0 to below 1. */
   uniform(shape: readonly number[]): Tensor {
     const size = shape.reduce((product, n) => product * n, 1);
