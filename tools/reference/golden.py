@@ -12,6 +12,7 @@ import transformers
 import golden_configs
 import golden_models
 import golden_ops
+import golden_peft
 import golden_rope
 import golden_samplers
 from golden_cases import CASES
@@ -30,6 +31,7 @@ def write_curves(out: Path) -> None:
 
 
 PARTS = {
+    "adapters": golden_peft.write,
     "configs": golden_configs.write,
     "models": write_models,
     "curves": write_curves,

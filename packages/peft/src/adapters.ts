@@ -1,0 +1,234 @@
+import type { CausalLM } from "@mixtape/decoder";
+import { type Experts, GatedMlp } from "@mixtape/layers";
+import { disposeWeight, reshape } from "@mixtape/ops";
+import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
+import type { Adapter } from "./adapter.js";
+import { AdapterError } from "./errors.js";
+import { adaptedExperts, adaptedMlp, type FeedForwardSites } from "./feed-forward.js";
+import { merge, type Originals, unmerge } from "./merge.js";
+import { adapt, type Segment } from "./segment.js";
+import { type FeedForward, type Site, sitesOf } from "./site.js";
+
+/** Which adapter a batch runs with, or one for each of its rows; null is the model alone. */
+export type Selection = string | null | readonly (string | null)[];
+
+/** The adapters of a model, and which of them its forward passes go through. */
+export class Adapters {
+  readonly sites: readonly Site[];
+  readonly #adapters = new Map<string, Adapter>();
+  #selection: Selection = null;
+  #isEnabled = true;
+  #merged: { readonly name: string; readonly originals: Originals } | null = null;
+
+  constructor(model: CausalLM) {
+    this.sites = sitesOf(model);
+  }
+
+  get names(): string[] {
+    return [...this.#adapters.keys()];
+  }
+
+  /** @throws {AdapterError} where there is none of that name. */
+  get(name: string): Adapter {
+    const adapter = this.#adapters.get(name);
+    if (adapter) return adapter;
+    throw new AdapterError({
+      where: "adapter",
+      expected: this.names.length > 0 ? `one of ${this.names.join(", ")}` : "an adapter that was applied",
+      got: JSON.stringify(name),
+    });
+  }
+
+  /** Adds an adapter and selects it. @throws {AdapterError} where there is one of that name. */
+  add(adapter: Adapter): void {
+    if (this.#adapters.has(adapter.name))
+      throw new AdapterError({
+        where: "adapter",
+        expected: "a name that no adapter of the model has",
+        got: JSON.stringify(adapter.name),
+        fix: "Delete that adapter, or give this one another name",
+      });
+    this.#adapters.set(adapter.name, adapter);
+    this.select(adapter.name);
+  }
+
+  /** What the next forward passes go through. */
+  get selection(): Selection {
+    return this.#selection;
+  }
+
+  /**
+   * Says which adapter forward passes go through from now on: one for the whole batch, or one for each row.
+   * @throws {AdapterError} for a name that no adapter has, and for an empty list.
+   */
+  select(selection: Selection): void {
+    const names = typeof selection === "object" && selection !== null ? selection : [selection];
+    if (names.length === 0)
+      throw new AdapterError({ where: "select", expected: "an adapter for each row of the batch", got: "no row" });
+    for (const name of names) if (name !== null) this.get(name);
+    this.#selection = typeof selection === "string" || selection === null ? selection : [...selection];
+    this.#place();
+  }
+
+  /** Runs `f` with another selection. */
+  with<T>(selection: Selection, f: () => T): T {
+    const before = this.#selection;
+    this.select(selection);
+    try {
+      return f();
+    } finally {
+      this.select(before);
+    }
+  }
+
+  /** Lets forward passes go through the selected adapters again. */
+  enable(): void {
+    this.#isEnabled = true;
+    this.#place();
+  }
+
+  /** Lets forward passes go through the model alone. The selection stays. */
+  disable(): void {
+    this.#isEnabled = false;
+    this.#place();
+  }
+
+  /** The adapter that is part of the model's weights, if there is one. */
+  get merged(): string | null {
+    return this.#merged?.name ?? null;
+  }
+
+  /**
+   * Makes an adapter part of the model's weights, in the dtype that they have: it costs nothing any more, and every row goes
+   * through it. Its own values stay as they are.
+   * @throws {AdapterError} for a mixture, and where one is merged already.
+   */
+  async merge(name: string): Promise<void> {
+    const adapter = this.get(name);
+    if (this.#merged)
+      throw new AdapterError({
+        where: `merge ${name}`,
+        expected: "a model that nothing is merged into",
+        got: `one with ${this.#merged.name}`,
+        fix: "Unmerge that one, or delete it to keep the model as it is",
+      });
+    this.#merged = { name, originals: await merge(adapter) };
+    this.#place();
+  }
+
+  /** Gives the model the weights back that it had before {@link merge}, bit for bit. @throws {AdapterError} where none is merged. */
+  unmerge(): void {
+    if (!this.#merged)
+      throw new AdapterError({ where: "unmerge", expected: "a merged adapter", got: "none", fix: "Merge one first" });
+    unmerge(this.#merged.originals);
+    this.#merged = null;
+    this.#place();
+  }
+
+  /**
+   * Takes an adapter off and frees its values. Rows that were its go through the model alone. What is merged stays part of the
+   * model for good.
+   */
+  delete(name: string): void {
+    const adapter = this.get(name);
+    this.#adapters.delete(name);
+    if (this.#merged?.name === name) {
+      for (const weight of this.#merged.originals.values()) disposeWeight(weight);
+      this.#merged = null;
+    }
+    adapter.dispose();
+    const selection = this.#selection;
+    this.select(
+      typeof selection === "string" || selection === null
+        ? selection === name
+          ? null
+          : selection
+        : selection.map((row) => (row === name ? null : row)),
+    );
+  }
+
+  #active(): Set<Adapter> {
+    if (!this.#isEnabled) return new Set();
+    const names = [this.#selection].flat() as readonly (string | null)[];
+    return new Set(names.flatMap((name) => (name === null || name === this.merged ? [] : [this.get(name)])));
+  }
+
+  /** Stands around the parts of the model that an active adapter changes, and around no other. */
+  #place(): void {
+    const active = [...this.#active()];
+    const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
+    const byFeedForward = new Map<FeedForward, Map<string, Site>>();
+    for (const site of this.sites) {
+      const { linear, feedForward } = site;
+      if (linear) linear.around = hasPiece(site) ? (x, forward) => this.#aroundLinear(site, x, forward(x)) : null;
+      if (!feedForward) continue;
+      const own = byFeedForward.get(feedForward) ?? new Map<string, Site>();
+      if (hasPiece(site)) own.set(site.name.slice(site.name.lastIndexOf(".") + 1), site);
+      byFeedForward.set(feedForward, own);
+    }
+    for (const [feedForward, sites] of byFeedForward) {
+      const isMixed = active.some((adapter) => adapter.mixtureAt(feedForward));
+      if (feedForward instanceof GatedMlp) this.#placeMlp(feedForward, isMixed ? sites : null);
+      else this.#placeExperts(feedForward, isMixed || sites.size > 0 ? sites : null);
+    }
+  }
+
+  #placeMlp(mlp: GatedMlp, sites: FeedForwardSites | null): void {
+    mlp.around = sites
+      ? (x) => {
+          const rows = rowsOf(x);
+          return reshape(adaptedMlp(mlp, sites, rows, this.#segments(rows.shape[0], x)), x.shape as never);
+        }
+      : null;
+  }
+
+  #placeExperts(experts: Experts, sites: FeedForwardSites | null): void {
+    experts.around = sites
+      ? (routed) => adaptedExperts(experts, sites, routed, this.#segments(routed.x.shape[0], routed.x))
+      : null;
+  }
+
+  #aroundLinear(site: Site, x: Tensor, y: Tensor): Tensor {
+    const rows = rowsOf(x);
+    const adapted = adapt(site, rows, rowsOf(y), this.#segments(rows.shape[0], x), null);
+    return reshape(adapted, y.shape as never);
+  }
+
+  /** To whom the rows of a batch belong. */
+  #segments(rows: number, x: Tensor): Segment[] {
+    const selection = this.#selection;
+    const adapterOf = (name: string | null) => (name === null || name === this.merged ? null : this.get(name));
+    if (typeof selection === "string" || selection === null) {
+      const perSequence = x.rank === 3 ? x.shape[1]! : rows;
+      return [{ adapter: adapterOf(selection), start: 0, end: rows, perSequence, perToken: 1, choice: null }];
+    }
+    const perSequence = rows / selection.length;
+    if (!Number.isInteger(perSequence) || (x.rank === 3 && x.shape[0] !== selection.length))
+      throw new AdapterError({
+        where: "select",
+        expected: "an adapter for each row of the batch",
+        got: `${selection.length} for ${x.rank === 3 ? x.shape[0] : rows} rows`,
+      });
+    const segments: Segment[] = [];
+    selection.forEach((name, row) => {
+      const last = segments.at(-1);
+      const end = (row + 1) * perSequence;
+      if (last && selection[row - 1] === name) segments[segments.length - 1] = { ...last, end };
+      else
+        segments.push({
+          adapter: adapterOf(name),
+          start: row * perSequence,
+          end,
+          perSequence,
+          perToken: 1,
+          choice: null,
+        });
+    });
+    return segments;
+  }
+}
+
+function rowsOf(x: Tensor): Tensor2D {
+  const width = x.shape.at(-1)!;
+  return x.rank === 2 ? (x as Tensor2D) : reshape(x, [x.size / width, width]);
+}

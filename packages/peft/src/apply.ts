@@ -1,0 +1,48 @@
+import type { CausalLM } from "@mixtape/decoder";
+import type { Adapter } from "./adapter.js";
+import { Adapters } from "./adapters.js";
+import { type AdapterConfigInput, adapterConfig } from "./config.js";
+import { makeAdapter } from "./make.js";
+import { start } from "./start.js";
+import { targeted } from "./targets.js";
+
+const ofModels = new WeakMap<CausalLM, Adapters>();
+
+/** The adapters of a model. */
+export function adaptersOf(model: CausalLM): Adapters {
+  const known = ofModels.get(model);
+  if (known) return known;
+  const adapters = new Adapters(model);
+  ofModels.set(model, adapters);
+  return adapters;
+}
+
+/** What {@link applyAdapter} may be told besides. */
+export interface ApplyOptions {
+  /** What the adapter is called among those of the model. `default` unless given. */
+  readonly name?: string;
+  /** Same seed, same first values, on any engine. Default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * Puts a new adapter on a model, ready to be trained, and selects it. The model's own parameters stay what and where they are;
+ * the adapter changes nothing until it has been trained.
+ *
+ * @returns the adapter, whose `table` says what trains, parameters by module
+ * @throws {AdapterError} where a target matches nothing, the method is unknown or the name is taken
+ * @throws {ConfigError} where a field is out of its range, such as a rank of 0
+ */
+export async function applyAdapter(
+  model: CausalLM,
+  input: AdapterConfigInput,
+  { name = "default", seed = 0 }: ApplyOptions = {},
+): Promise<Adapter> {
+  const adapters = adaptersOf(model);
+  const config = adapterConfig(input);
+  const adapter = makeAdapter(name, config, targeted(adapters.sites, config));
+  await start(adapter, seed);
+  adapter.unfreeze();
+  adapters.add(adapter);
+  return adapter;
+}

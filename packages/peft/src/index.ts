@@ -1,0 +1,6 @@
+export { Adapter, type TableRow } from "./adapter.js";
+export { Adapters, type Selection } from "./adapters.js";
+export { type ApplyOptions, adaptersOf, applyAdapter } from "./apply.js";
+export { type AdapterConfig, type AdapterConfigInput, adapterConfig, METHODS, type Method } from "./config.js";
+export { AdapterError } from "./errors.js";
+export { type LoadAdapterOptions, loadAdapter } from "./load.js";

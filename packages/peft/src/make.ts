@@ -1,0 +1,62 @@
+import { Experts } from "@mixtape/layers";
+import { Adapter, type NamedMixture } from "./adapter.js";
+import type { AdapterConfig, LoraConfig, MixtureConfig } from "./config.js";
+import { Dora } from "./methods/dora.js";
+import { Lora } from "./methods/lora.js";
+import { LoraMoe } from "./methods/loramoe.js";
+import { TopKMixture } from "./methods/mixlora.js";
+import { Mola } from "./methods/mola.js";
+import type { Mixture } from "./mixture.js";
+import type { Piece, UpdateOptions } from "./piece.js";
+import type { FeedForward, Site } from "./site.js";
+
+/** Makes an adapter of a config at these sites. Its parameters have shapes and no values. */
+export function makeAdapter(name: string, config: AdapterConfig, sites: readonly Site[]): Adapter {
+  if (config.method === "lora")
+    return new Adapter(name, config, new Map(sites.map((site) => [site, loraAt(site, config)])), new Map());
+  const pieces = new Map(sites.map((site) => [site, mixedAt(site, config)]));
+  const mixtures = new Map<FeedForward, NamedMixture>();
+  if (config.method.startsWith("mixlora"))
+    for (const { name: site, feedForward } of sites)
+      if (feedForward && !mixtures.has(feedForward))
+        mixtures.set(feedForward, {
+          name: site.slice(0, site.lastIndexOf(".")),
+          mixture: mixtureOf(feedForward, config),
+        });
+  return new Adapter(name, config, pieces, mixtures);
+}
+
+function loraAt(site: Site, config: LoraConfig): Piece {
+  const rank = patternOf(site, config.rankPattern) ?? config.r;
+  const alpha = patternOf(site, config.alphaPattern) ?? config.loraAlpha;
+  const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
+  return config.useDora ? new Dora(site, options) : new Lora(site, options);
+}
+
+/** LoRAMoE mixes in feed-forwards and MoLA anywhere; what a mixture does not mix is adapted by plain LoRA. */
+function mixedAt(site: Site, config: MixtureConfig): Piece {
+  const { r: rank, loraAlpha, useRslora, loraDropout: dropout, numExperts: experts, routingStrategy, topK } = config;
+  const options: UpdateOptions = { rank, scale: scaleOf(loraAlpha, rank, useRslora), dropout };
+  if (routingStrategy === "mola") return new Mola(site, { ...options, experts, topK });
+  if (!site.feedForward) return new Lora(site, options);
+  if (routingStrategy === "loramoe") return new LoraMoe(site, { ...options, experts });
+  return new Lora(site, { ...options, experts });
+}
+
+function mixtureOf(feedForward: FeedForward, { numExperts, topK }: MixtureConfig): Mixture {
+  const width = feedForward instanceof Experts ? feedForward.gateProj.shape[2]! : feedForward.gateProj.weight.shape[1]!;
+  return new TopKMixture(numExperts, width, topK);
+}
+
+function scaleOf(alpha: number, rank: number, isRankStabilized: boolean): number {
+  return alpha / (isRankStabilized ? Math.sqrt(rank) : rank);
+}
+
+/** The entry of a pattern whose key, a regular expression for the end of a name, fits a site. */
+function patternOf({ names }: Site, pattern: Readonly<Record<string, number>>): number | undefined {
+  const found = Object.keys(pattern).find((key) => {
+    const end = new RegExp(`^(?:.*\\.)?(?:${key.replace(/^\^/, "")})$`);
+    return names.some((name) => end.test(name));
+  });
+  return found === undefined ? undefined : pattern[found];
+}

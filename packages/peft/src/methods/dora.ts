@@ -1,0 +1,72 @@
+import { Param } from "@mixtape/layers";
+import { logicalTensor, untaped } from "@mixtape/ops";
+import {
+  add,
+  concat,
+  div,
+  gather,
+  mul,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  tidy,
+} from "@tensorflow/tfjs-core";
+import { Piece, type Rows, type UpdateOptions } from "../piece.js";
+import type { Site } from "../site.js";
+
+/**
+ * DoRA: `(m / ‖W + s·B·A‖) · (W·x + s·B·A·x) + b`, a magnitude per output that is trained, and a norm that is a constant to the
+ * gradient (Liu et al. 2024, https://arxiv.org/abs/2402.09353, section 4.3).
+ */
+export class Dora extends Piece {
+  /** `[out]`; of routed experts, one after the other, `[E · out]` */
+  readonly magnitude: Param;
+  readonly #site: Site;
+
+  constructor(site: Site, options: UpdateOptions) {
+    super(site, options);
+    this.#site = site;
+    this.magnitude = new Param([site.matrices * site.outFeatures], "vector", "ones");
+  }
+
+  override forward(x: Tensor2D, y: Tensor2D, rows: Rows): Tensor2D {
+    const { groups } = rows;
+    const { matrices, outFeatures, linear } = this.#site;
+    const bias = linear?.bias?.vector;
+    const scales = div(this.magnitude.vector, this.norms());
+    const scale = groups ? (gather(reshape(scales, [matrices, outFeatures]), groups.ids) as Tensor2D) : scales;
+    const sum = mul(add(bias ? sub(y, bias) : y, this.update(x, rows)), scale) as Tensor2D;
+    return bias ? add(sum, bias) : sum;
+  }
+
+  override get merged(): (base: Tensor) => Tensor {
+    return (base) =>
+      tidy(() => {
+        const scales = div(this.magnitude.vector, this.norms());
+        return mul(add(base, this.product), reshape(scales, [...base.shape.slice(0, -1), 1]));
+      });
+  }
+
+  /** The length of each row of `W + s·B·A`: what the magnitude is at first. @returns `[E · out]` */
+  norms(): Tensor1D {
+    return untaped(() =>
+      tidy(() => {
+        const rows = add(baseOf(this.#site), this.product);
+        return reshape(sqrt(sum(square(rows), -1)), [this.magnitude.size]) as Tensor1D;
+      }),
+    );
+  }
+}
+
+/** The base's matrix `[out, in]` or stack `[E, out, in]` at a site. The caller disposes it. */
+export function baseOf({ weights }: Site): Tensor {
+  return tidy(() => {
+    const parts = weights.map(({ weight }) => logicalTensor(weight));
+    return parts.length === 1 ? parts[0]! : concat(parts, 1);
+  });
+}

@@ -1,0 +1,111 @@
+import { Module, Param } from "@mixtape/layers";
+import {
+  currentRandomness,
+  dropout,
+  groupedLinear,
+  linear,
+  logicalTensor,
+  type RowGroups,
+  reshape,
+  withRandomness,
+} from "@mixtape/ops";
+import { matMul, mul, type Tensor, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
+import type { Site } from "./site.js";
+
+/** What is known of the rows that a piece gets. */
+export interface Rows {
+  /** Which of the site's matrices each row meets; null where there is one. */
+  readonly groups: RowGroups | null;
+  /** `[N, E]`: by which expert of a mixture each row goes, where the router of a feed-forward has decided that. */
+  readonly choice: Tensor2D | null;
+  /** By what the piece's random numbers are told from others': they do not depend on what else is in the batch. */
+  readonly label: string;
+  /** Takes the logits of a piece's own router `[N, E]`. */
+  readonly onRouting: ((logits: Tensor2D) => void) | null;
+}
+
+/** How a piece's low-rank update is made. */
+export interface UpdateOptions {
+  readonly rank: number;
+  /** What the update is multiplied by. */
+  readonly scale: number;
+  /** How often a number of the input is left out in training. */
+  readonly dropout: number;
+  /** How many updates of that rank lie side by side: the experts of a mixture. Default 1. */
+  readonly experts?: number;
+}
+
+/**
+ * What an adapter does at a site, made of a low-rank update: `s · B·A·x` (Hu et al. 2021, https://arxiv.org/abs/2106.09685), or
+ * of E of them side by side, `s · Σ_e w_e · B_e·A_e·x`. A is `[E·r, in]`, expert by expert, and B `[out, E·r]`; at routed
+ * experts either is a stack of one per expert.
+ */
+export abstract class Piece extends Module {
+  readonly loraA: Param;
+  readonly loraB: Param;
+  readonly options: Required<UpdateOptions>;
+
+  constructor({ matrices, inFeatures, outFeatures }: Site, options: UpdateOptions) {
+    super();
+    this.options = { experts: 1, ...options };
+    const width = this.options.experts * options.rank;
+    this.loraA = matrixParam(matrices, width, inFeatures);
+    this.loraB = matrixParam(matrices, outFeatures, width);
+  }
+
+  /**
+   * @param x what goes into the base's map, `[N, in]`
+   * @param y what the base's map gives, `[N, out]`
+   * @returns `[N, out]`
+   */
+  abstract forward(x: Tensor2D, y: Tensor2D, rows: Rows): Tensor2D;
+
+  /**
+   * Makes, of the base's matrix `[out, in]` or stack `[E, out, in]`, the one that does what base and piece do together.
+   * Undefined where there is none: where the update depends on the input in other ways.
+   */
+  get merged(): ((base: Tensor) => Tensor) | undefined {
+    return undefined;
+  }
+
+  /** `s·B·A`, of E updates of a mixture the sum: `[out, in]` or `[E, out, in]`. The caller disposes it. */
+  get product(): Tensor {
+    return tidy(() =>
+      mul(matMul(logicalTensor(this.loraB.weight), logicalTensor(this.loraA.weight)), this.options.scale),
+    );
+  }
+
+  /**
+   * The update of some rows. In training, numbers of the input are left out of it.
+   * @param weights how much each of E updates counts for each row, `[N, E]`; 1 where absent
+   * @returns `[N, out]`
+   */
+  protected update(x: Tensor2D, { groups, label }: Rows, weights?: Tensor2D | null): Tensor2D {
+    const { rank, scale, experts } = this.options;
+    const dropped = withOwnRandomness(label, () => dropout(x, this.options.dropout));
+    const inner = times(dropped, this.loraA, groups);
+    return mul(times(weights ? weigh(inner, weights, rank, experts) : inner, this.loraB, groups), scale);
+  }
+}
+
+/** Runs `f` with random numbers of its own, where there are any. */
+export function withOwnRandomness<T>(label: string, f: () => T): T {
+  return withRandomness(currentRandomness()?.fork(label), f);
+}
+
+/** A matrix, or a stack of `matrices` of them. */
+export function matrixParam(matrices: number, rows: number, columns: number): Param {
+  return matrices === 1 ? new Param([rows, columns], "matrix") : new Param([matrices, rows, columns], "stack");
+}
+
+/** `x·Wᵀ`, by the matrix that each row meets. */
+export function times(x: Tensor2D, { weight }: Param, groups: RowGroups | null): Tensor2D {
+  return groups ? groupedLinear(x, weight, groups) : linear(x, weight);
+}
+
+/** What each of E updates makes of the input, `[N, E·r]`, times what it counts. */
+function weigh(inner: Tensor2D, weights: Tensor2D, rank: number, experts: number): Tensor2D {
+  const [n] = inner.shape;
+  const weighed = mul(reshape(inner, [n, experts, rank]), reshape(weights, [n, experts, 1]));
+  return reshape(weighed, [n, experts * rank]);
+}

@@ -1,0 +1,62 @@
+import { groupRows } from "@mixtape/ops";
+import { concat, slice, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import type { Mixture } from "./mixture.js";
+import type { Piece } from "./piece.js";
+import type { FeedForward, Site } from "./site.js";
+
+/** What an adapter has at the places of a model. */
+export interface Pieces {
+  readonly name: string;
+  pieceAt(site: Site): Piece | undefined;
+  mixtureAt(feedForward: FeedForward): Mixture | undefined;
+  /** Takes the logits of a router of the adapter, `[N, E]`, with how many rows belong to one token. */
+  onRouting(logits: Tensor2D, rowsPerToken: number): void;
+}
+
+/** Rows of a batch, one after the other, that belong to one adapter; to none where it is null. */
+export interface Segment {
+  readonly adapter: Pieces | null;
+  readonly start: number;
+  readonly end: number;
+  /** How many rows there are for one sequence. */
+  readonly perSequence: number;
+  /** How many rows there are for one token. */
+  readonly perToken: number;
+  /** `[N, E]`: see {@link Rows.choice} */
+  readonly choice: Tensor2D | null;
+}
+
+/**
+ * What adapters make of a base's output: each gets its rows.
+ * @param x `[N, in]` @param y `[N, out]` @param ids int32 `[N]`, which of the site's matrices each row meets @returns `[N, out]`
+ */
+export function adapt(
+  site: Site,
+  x: Tensor2D,
+  y: Tensor2D,
+  segments: readonly Segment[],
+  ids: Tensor1D | null,
+): Tensor2D {
+  if (!segments.some(({ adapter }) => adapter?.pieceAt(site))) return y;
+  const parts = segments.map(({ adapter, start, end, choice, perToken }) => {
+    const own = cut(y, start, end);
+    const piece = adapter?.pieceAt(site);
+    if (!piece) return own;
+    const groups = ids ? groupRows(cut(ids, start, end), site.matrices) : null;
+    const onRouting = (logits: Tensor2D): void => adapter!.onRouting(logits, perToken);
+    const label = `${adapter!.name} ${site.name}`;
+    return piece.forward(cut(x, start, end), own, { groups, choice, label, onRouting });
+  });
+  return parts.length === 1 ? parts[0]! : concat(parts, 0);
+}
+
+/** Rows from `start` to `end`: the tensor itself where that is all. */
+export function cut<T extends Tensor1D | Tensor2D>(tensor: T, start: number, end: number): T {
+  if (start === 0 && end === tensor.shape[0]) return tensor;
+  const rest = tensor.shape.slice(1);
+  return slice(
+    tensor as Tensor1D,
+    [start, ...rest.map(() => 0)] as never,
+    [end - start, ...rest] as never,
+  ) as unknown as T;
+}

@@ -1,0 +1,102 @@
+import type { CausalLM, CausalLMFamily } from "@mixtape/decoder";
+import { Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
+
+/** What a feed-forward is made of: a gated MLP, or routed experts. */
+export type FeedForward = GatedMlp | Experts;
+
+/** A place for a low-rank update: a linear map, or the matrices of one kind of all routed experts of a layer. */
+export interface Site {
+  /** Its name in memory: `model.layers.0.self_attn.q_proj`, `model.layers.0.mlp.experts.down_proj`. */
+  readonly name: string;
+  /** All names that it goes by, its own first: those in transformers' memory and those in checkpoints. */
+  readonly names: readonly string[];
+  /** The module in transformers' memory. */
+  readonly peftModule: string;
+  /** Its matrices in checkpoints that have one tensor for each, `*` in place of the index; null where there is one. */
+  readonly perExpert: string | null;
+  /** How many matrices: 1, or the number of routed experts. */
+  readonly matrices: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** The base's values: `[out, in]`, a stack `[E, out, in]`, or for `gate_up_proj` two of them that share the outputs. */
+  readonly weights: readonly Param[];
+  /** Where it is a linear map of its own. */
+  readonly linear: Linear | null;
+  /** The feed-forward that it is part of. */
+  readonly feedForward: FeedForward | null;
+}
+
+/**
+ * All places of a model where an adapter may stand. The head over the vocabulary is none: it shares its weights in many
+ * models.
+ */
+export function sitesOf(model: CausalLM): Site[] {
+  const sites: Site[] = [];
+  const parts = new Map<Linear, GatedMlp>();
+  for (const [name, module] of model.namedModules()) {
+    if (module instanceof GatedMlp)
+      for (const part of [module.gateProj, module.upProj, module.downProj]) parts.set(part, module);
+    if (module instanceof Linear && module !== model.lmHead)
+      sites.push(linearSite(model, name, module, parts.get(module) ?? null));
+    if (module instanceof Experts) sites.push(...expertSites(model, name, module));
+  }
+  return sites;
+}
+
+function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: GatedMlp | null): Site {
+  const [outFeatures, inFeatures] = linear.weight.shape as [number, number];
+  const params = diskNames(model, `${name}.weight`);
+  const modules = params.map((param) => param.replace(/\.weight$/, ""));
+  return {
+    name,
+    names: unique([name, ...modules, ...params]),
+    // The place that is not on disk, where there are two.
+    peftModule: modules.at(-1)!,
+    perExpert: null,
+    matrices: 1,
+    inFeatures,
+    outFeatures,
+    weights: [linear.weight],
+    linear,
+    feedForward,
+  };
+}
+
+function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
+  const site = (part: string, ...weights: Param[]): Site => {
+    const [matrices, rows, inFeatures] = weights[0]!.shape as [number, number, number];
+    const own = `${name}.${part}`;
+    const disk = weights.length === 1 ? diskNames(model, own) : [];
+    return {
+      name: own,
+      names: unique([own, ...disk.map((n) => n.replace(/\.\*|\.weight$/g, ""))]),
+      peftModule: name,
+      perExpert: disk.find((n) => n.includes("*"))?.replace(/\.weight$/, "") ?? null,
+      matrices,
+      inFeatures,
+      outFeatures: rows * weights.length,
+      weights,
+      linear: null,
+      feedForward: experts,
+    };
+  };
+  return [
+    site("gate_proj", experts.gateProj),
+    site("up_proj", experts.upProj),
+    site("gate_up_proj", experts.gateProj, experts.upProj),
+    site("down_proj", experts.downProj),
+  ];
+}
+
+/** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
+function diskNames(model: CausalLM, param: string): string[] {
+  const { names: rules } = model.constructor as unknown as CausalLMFamily<CausalLM>;
+  const found = rules.find((rule) => param.endsWith(`.${rule.param}`));
+  if (!found) return [param];
+  const prefix = param.slice(0, -found.param.length);
+  return found.places.filter(({ kind }) => kind !== "part").map((place) => prefix + place.name);
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names)];
+}

@@ -1,0 +1,46 @@
+import type { Param } from "@mixtape/layers";
+import { logicalTensor } from "@mixtape/ops";
+import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
+
+/**
+ * One tensor of an adapter's file, as a part of a parameter: what it is called, its shape there, and how its numbers lie in
+ * the parameter's.
+ */
+export interface Stored {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Where number `i` of the tensor lies among the parameter's, in memory order of its logical shape. */
+  readonly at: (i: number) => number;
+}
+
+/** A parameter of an adapter, and the tensors that hold its values on disk. */
+export interface StoredParam {
+  readonly param: Param;
+  readonly tensors: readonly Stored[];
+}
+
+/** A tensor that is the parameter. */
+export function whole(name: string, param: Param, shape: readonly number[] = param.shape): StoredParam {
+  return { param, tensors: [{ name, shape, at: (i) => i }] };
+}
+
+/** The numbers of a parameter in its logical shape. */
+export async function valuesOf(param: Param): Promise<Float32Array> {
+  const tensor = logicalTensor(param.weight);
+  try {
+    return (await tensor.data()) as Float32Array;
+  } finally {
+    tensor.dispose();
+  }
+}
+
+/** The numbers of a stored tensor, out of its parameter's. */
+export function take({ shape, at }: Stored, values: Float32Array): Float32Array {
+  const size = shape.reduce((product, n) => product * n, 1);
+  return Float32Array.from({ length: size }, (_, i) => values[at(i)]!);
+}
+
+/** Loads a parameter with values in its logical shape. */
+export function loadValues(name: string, param: Param, values: Float32Array): Promise<void> {
+  return param.load(viewOfBytes(name, "F32", param.shape, fromFloat32(values, "F32")));
+}

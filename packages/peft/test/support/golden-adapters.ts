@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { AfmoeForCausalLM } from "@mixtape/afmoe";
+import type { CausalLM } from "@mixtape/decoder";
+import { MixtralForCausalLM } from "@mixtape/mixtral";
+import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
+import { openSafetensors, toFloat32 } from "@mixtape/safetensors";
+import { fixture, type Golden, readGolden, type Values } from "@mixtape/testing";
+
+/** An adapter that the reference has saved, with what it computes. */
+export interface GoldenAdapter {
+  /** `mixtral/lora-attention` */
+  readonly name: string;
+  readonly folder: string;
+  readonly about: {
+    /** The checkpoint that it belongs to. */
+    readonly model: string;
+    readonly adamw?: { lr: number; betas: [number, number]; eps: number; weight_decay: number };
+    readonly batches?: number[][][];
+    readonly losses?: number[];
+  };
+}
+
+export const goldenAdapters: readonly GoldenAdapter[] = readdirSync(fixture("adapters"), { withFileTypes: true })
+  .filter((family) => family.isDirectory())
+  .flatMap(({ name: family }) => readdirSync(fixture(`adapters/${family}`)).map((name) => `${family}/${name}`))
+  .sort()
+  .map((name) => {
+    const folder = fixture(`adapters/${name}`);
+    return { name, folder, about: JSON.parse(readFileSync(join(folder, "case.json"), "utf8")) };
+  });
+
+/** The tensors of a golden file. */
+export async function readTensors(path: string): Promise<Map<string, Values>> {
+  const file = await openSafetensors(path);
+  try {
+    const tensors = new Map<string, Values>();
+    for (const name of file.names) {
+      const view = file.tensor(name);
+      tensors.set(name, { shape: view.shape, values: toFloat32(await view.read(), view.dtype) });
+    }
+    return tensors;
+  } finally {
+    await file.close();
+  }
+}
+
+const LOADERS: Record<string, (folder: string) => Promise<CausalLM>> = {
+  mixtral: (folder) => MixtralForCausalLM.fromPretrained(folder),
+  "qwen3-moe": (folder) => Qwen3MoeForCausalLM.fromPretrained(folder),
+  afmoe: (folder) => AfmoeForCausalLM.fromPretrained(folder),
+};
+
+/** A golden checkpoint, such as `mixtral/basic`, and what goes into it. */
+export async function loadGoldenModel(name: string): Promise<{ model: CausalLM; golden: Golden }> {
+  const folder = fixture(`models/${name}`);
+  return { model: await LOADERS[name.split("/")[0]!]!(folder), golden: await readGolden(folder) };
+}

@@ -1,0 +1,160 @@
+"""adapters/: LoRA and DoRA of Hugging Face peft on the tiny models: what they compute, their gradients, and how they train."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from golden_io import numbers, write_json, write_tensors
+
+MODELS = Path(__file__).resolve().parents[2] / "packages" / "testing" / "__fixtures__" / "models"
+STEPS = 50
+BATCHES = 5
+ADAMW = dict(lr=5e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1)
+
+
+@dataclass(frozen=True)
+class PeftCase:
+    """An adapter on a tiny checkpoint."""
+
+    model: str
+    name: str
+    config: dict
+    # Whether it is also trained for STEPS steps.
+    trains: bool = False
+    # Modules that have to carry it, by the end of their names.
+    carries: tuple[str, ...] = field(default_factory=tuple)
+
+
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+EXPERTS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
+PEFT_CASES = [
+    PeftCase("mixtral/basic", "lora-attention", dict(r=4, lora_alpha=8, target_modules=ATTENTION), trains=True),
+    PeftCase(
+        "mixtral/right-padded",
+        "rslora-all",
+        dict(
+            r=3,
+            lora_alpha=5,
+            use_rslora=True,
+            target_modules=ATTENTION,
+            target_parameters=[*EXPERTS, "mlp.gate.weight"],
+            rank_pattern={"down_proj": 2},
+            alpha_pattern={r"layers\.1\.self_attn\.q_proj": 9},
+        ),
+        carries=("mlp.gate", "mlp.experts"),
+    ),
+    PeftCase(
+        "qwen3-moe/basic",
+        "lora-experts",
+        dict(r=2, lora_alpha=4, target_modules=["q_proj"], target_parameters=EXPERTS),
+        trains=True,
+        carries=("mlp.experts",),
+    ),
+    PeftCase("mixtral/basic", "dora-attention", dict(r=4, lora_alpha=8, use_dora=True, target_modules=ATTENTION), trains=True),
+    PeftCase(
+        "qwen3-moe/left-padded",
+        "rsdora",
+        dict(r=2, lora_alpha=3, use_dora=True, use_rslora=True, target_modules=r".*layers\.[01].*\.(q|o)_proj"),
+    ),
+    # peft takes `gate` for the router of other models, a bare parameter; it finds it all the same.
+    PeftCase(
+        "afmoe/basic",
+        "lora-router-experts",
+        dict(r=2, lora_alpha=3, target_modules=["k_proj", "mlp.router.gate"], target_parameters=EXPERTS),
+        carries=("mlp.router.gate", "mlp.experts"),
+    ),
+]
+
+
+def load_base(case: PeftCase):
+    return AutoModelForCausalLM.from_pretrained(
+        MODELS / case.model, attn_implementation="eager", experts_implementation="eager"
+    )
+
+
+def inputs_of(case: PeftCase) -> dict[str, torch.Tensor]:
+    golden = load_file(MODELS / case.model / "golden.safetensors")
+    return {name: golden[name] for name in ("input_ids", "labels", "attention_mask") if name in golden}
+
+
+def with_values(case: PeftCase, seed: int):
+    """The case's adapter, with values that matter in all of its parameters."""
+    generator = torch.Generator().manual_seed(seed)
+    model = get_peft_model(load_base(case), LoraConfig(**case.config, task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_magnitude" in name:
+                parameter.mul_(1 + 0.1 * torch.randn(parameter.shape, generator=generator))
+            elif "lora_" in name:
+                parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
+    return model
+
+
+def gradients(model) -> dict[str, torch.Tensor]:
+    """The gradients under the names that parameters have in the adapter's file."""
+    state = {
+        name: parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
+        for name, parameter in model.named_parameters()
+        if "lora_" in name
+    }
+    return get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False)
+
+
+def train(model) -> tuple[list[list[list[int]]], list[float]]:
+    generator = torch.Generator().manual_seed(7)
+    batches = torch.randint(0, 97, (BATCHES, 2, 8), generator=generator)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], **ADAMW)
+    losses = []
+    for step in range(STEPS):
+        ids = batches[step % BATCHES]
+        loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+        losses.append(numbers(loss))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    if not losses[-1] < 0.8 * losses[0]:
+        raise AssertionError(f"the loss went from {losses[0]} to {losses[-1]}")
+    return batches.tolist(), losses
+
+
+def write_case(case: PeftCase, out: Path, seed: int) -> str:
+    folder = out / "adapters" / case.model.split("/")[0] / case.name
+    model = with_values(case, seed).train()
+    # No path of this machine.
+    model.peft_config["default"].base_model_name_or_path = case.model
+    model.save_pretrained(folder, save_embedding_layers=False)
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    (folder / "README.md").unlink()
+    inputs = inputs_of(case)
+    result = model(**inputs, use_cache=False)
+    result.loss.backward()
+    base = load_base(case)(**inputs, use_cache=False)
+    moved = (base.logits - result.logits).abs().max().item()
+    if moved < 0.1:
+        raise AssertionError(f"{folder.name} moves the logits by {moved}")
+    names = get_peft_model_state_dict(model, save_embedding_layers=False)
+    missing = [part for part in case.carries if not any(f"{part}." in name for name in names)]
+    if missing:
+        raise AssertionError(f"{folder.name}: nothing at {missing} in {list(names)}")
+    again = PeftModel.from_pretrained(load_base(case), folder)(**inputs, use_cache=False)
+    if not torch.allclose(again.logits, result.logits, atol=1e-6):
+        raise AssertionError(f"{folder.name}: peft does not load what it saved")
+    tensors = {"logits": result.logits, "loss": result.loss}
+    tensors |= {f"grad.{name}": tensor for name, tensor in gradients(model).items()}
+    write_tensors(folder / "golden.safetensors", tensors)
+    about = {"model": case.model}
+    if case.trains:
+        batches, losses = train(with_values(case, seed).train())
+        about |= {"adamw": ADAMW, "batches": batches, "losses": losses}
+    write_json(folder / "case.json", about, indent=None)
+    return f"{case.model} {case.name}: {len(names)} tensors, logits move by {moved:.2f}"
+
+
+def write(out: Path) -> None:
+    for seed, case in enumerate(PEFT_CASES):
+        print(write_case(case, out, seed), flush=True)
