@@ -1,11 +1,13 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { type AttentionContext, Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
-import { AttentionMask, type KeyPadding, RepeatedStep, type RotaryTables } from "@mixtape/ops";
-import { reshape, type Tensor2D, type Tensor3D, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
+import { RepeatedStep, type RotaryTables } from "@mixtape/ops";
+import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
 import type { DecoderLayer } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
 import type { ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
+import { LayerMasks, readPadding, readSegments, type Visible } from "./layer-masks.js";
+import { type LayerOutput, NOTHING, runLayer, runLayerCheckpointed, type Wanted } from "./run-layer.js";
 
 /** Embeddings, a stack of layers, a final norm. A family says, in `buildLayer`, what a layer is. */
 export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Module {
@@ -62,17 +64,28 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   }
 
   #run(inputs: ModelInputs, past: number): ModelOutput {
-    const { cache, outputHiddenStates = false, outputAttentions = false, fixedModel = false } = inputs;
-    const outputRouterLogits = inputs.outputRouterLogits ?? this.config.outputRouterLogits;
-    const wanted = { hiddenStates: outputHiddenStates, attentions: outputAttentions, routerLogits: outputRouterLogits };
+    const { cache, fixedModel = false, gradientCheckpointing = false } = inputs;
+    const wanted: Wanted = {
+      hiddenStates: inputs.outputHiddenStates ?? false,
+      attentions: inputs.outputAttentions ?? false,
+      routerLogits: inputs.outputRouterLogits ?? this.config.outputRouterLogits,
+      expertIndices: inputs.outputExpertIndices ?? false,
+    };
+    if (gradientCheckpointing && (cache || wanted.attentions))
+      throw new DecoderError({
+        where: "gradientCheckpointing",
+        expected: "no cache and no outputAttentions beside it",
+        got: cache ? "a cache" : "outputAttentions",
+      });
     const x = this.scaleEmbeddings(this.#embed(inputs));
     const [b, l] = x.shape;
     const rope = this.#rotary.tables(this.#positions(inputs.positionIds, b, l, past));
     const padding = readPadding(inputs.attentionMask, b, past + l);
+    const segments = readSegments(inputs.segmentIds, b, l, past);
     cache?.slide();
     const isStep = fixedModel && cache && l === 1 && !padding && !Object.values(wanted).includes(true);
-    if (!isStep) return this.#runLayers(x, { rope, cache, padding }, wanted);
-    return { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D };
+    if (isStep) return { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D };
+    return this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing }, wanted);
   }
 
   /** The step of one token with that cache, which is the same as long as the cache only grows. */
@@ -81,30 +94,36 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     if (known) return known;
     const step = new RepeatedStep(([x, cos, sin]) => {
       const rope = { cos, sin } as RotaryTables;
-      return this.#runLayers(x as Tensor3D, { rope, cache, padding: null }, NOTHING).lastHiddenState;
+      const shared = { rope, cache, padding: null, segments: null, gradientCheckpointing: false };
+      return this.#runLayers(x as Tensor3D, shared, NOTHING).lastHiddenState;
     });
     this.#steps.set(cache.epoch, step);
     return step;
   }
 
   /** @param embeds `[B, L, M]` */
-  #runLayers(embeds: Tensor3D, { rope, cache, padding }: Past, wanted: Wanted): ModelOutput {
+  #runLayers(
+    embeds: Tensor3D,
+    { rope, cache, gradientCheckpointing, ...visible }: Shared,
+    wanted: Wanted,
+  ): ModelOutput {
     let x = embeds;
     const l = x.shape[1];
-    const masks = new LayerMasks(l, padding);
+    const masks = new LayerMasks(l, visible);
     const hiddenStates: Tensor3D[] = [];
-    const attentions: Tensor4D[] = [];
-    const routerLogits: Tensor2D[] = [];
+    const seen: LayerOutput[] = [];
     try {
       for (const [layer, decoderLayer] of this.layers.entries()) {
         hiddenStates.push(x);
-        const mask = masks.of((cache?.heldBy(layer) ?? 0) + l, this.#windowOf(layer));
-        const made = runLayer(decoderLayer, x, { rope, mask, cache }, wanted);
+        const window = this.#windowOf(layer);
+        const keys = (cache?.heldBy(layer) ?? 0) + l;
+        const made = gradientCheckpointing
+          ? runLayerCheckpointed(decoderLayer, x, { rope, window, visible }, wanted)
+          : runLayer(decoderLayer, x, { rope, masks, keys, window, cache }, wanted);
         // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
         if (layer > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
         x = made.x;
-        attentions.push(...made.attentions);
-        routerLogits.push(...made.routerLogits);
+        seen.push(made);
       }
     } finally {
       masks.dispose();
@@ -113,8 +132,9 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     return {
       lastHiddenState,
       ...(wanted.hiddenStates && { hiddenStates: [...hiddenStates, lastHiddenState] }),
-      ...(wanted.attentions && { attentions }),
-      ...(wanted.routerLogits && { routerLogits }),
+      ...(wanted.attentions && { attentions: seen.flatMap(({ attentions }) => attentions) }),
+      ...(wanted.routerLogits && { routerLogits: seen.flatMap(({ routerLogits }) => routerLogits) }),
+      ...(wanted.expertIndices && { expertIndices: seen.flatMap(({ expertIndices }) => expertIndices) }),
     };
   }
 
@@ -164,79 +184,8 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
 }
 
 /** What the layers of one forward pass share. */
-interface Past {
+interface Shared extends Visible {
   readonly rope: RotaryTables;
   readonly cache: KVCache | undefined;
-  readonly padding: KeyPadding | null;
-}
-
-/** What is wanted besides the last hidden state. */
-interface Wanted {
-  readonly hiddenStates: boolean;
-  readonly attentions: boolean;
-  readonly routerLogits: boolean;
-}
-
-const NOTHING: Wanted = { hiddenStates: false, attentions: false, routerLogits: false };
-
-/** What a layer gives, and what was seen of it on the way. */
-type LayerOutput = { x: Tensor3D; attentions: Tensor4D[]; routerLogits: Tensor2D[] };
-
-/** Runs a layer; of the tensors that it makes, what it gives and what is wanted are left. */
-function runLayer(layer: DecoderLayer, x: Tensor3D, context: AttentionContext, wanted: Wanted): LayerOutput {
-  return tidy(() => {
-    const attentions: Tensor4D[] = [];
-    const routerLogits: Tensor2D[] = [];
-    const onProbabilities = wanted.attentions ? (p: Tensor4D) => attentions.push(p) : undefined;
-    const onRouterLogits = wanted.routerLogits ? (logits: Tensor2D) => routerLogits.push(logits) : undefined;
-    return { x: layer.forward(x, { ...context, onProbabilities, onRouterLogits }), attentions, routerLogits };
-  });
-}
-
-/** Masks of one forward pass: layers that see the same share one. */
-class LayerMasks {
-  readonly #queries: number;
-  readonly #padding: KeyPadding | null;
-  readonly #masks = new Map<string, AttentionMask>();
-
-  constructor(queries: number, padding: KeyPadding | null) {
-    this.#queries = queries;
-    this.#padding = padding;
-  }
-
-  of(keys: number, window: number | null): AttentionMask {
-    const name = `${keys} ${window}`;
-    const known = this.#masks.get(name);
-    if (known) return known;
-    const keyPadding = this.#padding && lastColumns(this.#padding, keys);
-    const mask = new AttentionMask({ queries: this.#queries, keys, window, keyPadding });
-    this.#masks.set(name, mask);
-    return mask;
-  }
-
-  dispose(): void {
-    for (const mask of this.#masks.values()) mask.dispose();
-  }
-}
-
-function readPadding(input: BatchInput | undefined, b: number, slots: number): KeyPadding | null {
-  if (!input) return null;
-  const { rows, length, values } = readBatch(input, "attentionMask");
-  if (rows !== b || length !== slots)
-    throw new DecoderError({
-      where: "attentionMask",
-      expected: `${b} × ${slots}, tokens in the cache included`,
-      got: `${rows} × ${length}`,
-    });
-  return { rows, values: Uint8Array.from(values, (value) => (value === 0 ? 0 : 1)) };
-}
-
-/** What a layer that no longer holds the first slots sees of the padding. */
-function lastColumns({ rows, values }: KeyPadding, keys: number): KeyPadding {
-  const slots = values.length / rows;
-  if (slots === keys) return { rows, values };
-  const kept = new Uint8Array(rows * keys);
-  for (let row = 0; row < rows; row++)
-    kept.set(values.subarray((row + 1) * slots - keys, (row + 1) * slots), row * keys);
-  return { rows, values: kept };
+  readonly gradientCheckpointing: boolean;
 }

@@ -13,6 +13,11 @@ export type ModelInputs = TokenInputs & {
   readonly attentionMask?: BatchInput;
   /** `[B, L]` or `[1, L]`. `P, P + 1, …` where absent, padding counted: pass them for a left-padded batch. */
   readonly positionIds?: BatchInput;
+  /**
+   * `[B, L]`: attention stays among the positions of a row that have one number, so that a row may hold several texts. Pass
+   * `positionIds` that begin anew with each. Not with a cache.
+   */
+  readonly segmentIds?: BatchInput;
   /** Holds past tokens, and gets the new ones. */
   readonly cache?: KVCache;
   /**
@@ -24,6 +29,12 @@ export type ModelInputs = TokenInputs & {
   readonly outputAttentions?: boolean;
   /** As the config says where absent. */
   readonly outputRouterLogits?: boolean;
+  readonly outputExpertIndices?: boolean;
+  /**
+   * Keeps nothing for the way back but what goes into each layer, and runs the layers again there: less memory, more time.
+   * Not with a cache. Default false.
+   */
+  readonly gradientCheckpointing?: boolean;
 };
 
 /** What `forward` of a model returns. The tensors are the caller's to dispose; inside `tf.tidy` it does. */
@@ -36,6 +47,8 @@ export type ModelOutput = {
   readonly attentions?: Tensor4D[];
   /** One per MoE layer, `[B·L, E]` each */
   readonly routerLogits?: Tensor2D[];
+  /** One per MoE layer, int32 `[B·L, K]` each: where each token was sent to */
+  readonly expertIndices?: Tensor2D[];
 };
 
 /** What `forward` of a causal language model takes. */

@@ -1,0 +1,72 @@
+import { AttentionMask, type KeyPadding, type Segments } from "@mixtape/ops";
+import { type BatchInput, readBatch } from "./batch.js";
+import { DecoderError } from "./errors.js";
+
+/** What all layers see of the slots of a forward pass, before windows. */
+export interface Visible {
+  readonly padding: KeyPadding | null;
+  readonly segments: Segments | null;
+}
+
+/** Masks of one forward pass: layers that see the same share one. */
+export class LayerMasks {
+  readonly #queries: number;
+  readonly #visible: Visible;
+  readonly #masks = new Map<string, AttentionMask>();
+
+  constructor(queries: number, visible: Visible) {
+    this.#queries = queries;
+    this.#visible = visible;
+  }
+
+  of(keys: number, window: number | null): AttentionMask {
+    const name = `${keys} ${window}`;
+    const known = this.#masks.get(name);
+    if (known) return known;
+    const { padding, segments } = this.#visible;
+    const keyPadding = padding && lastColumns(padding, keys);
+    const mask = new AttentionMask({ queries: this.#queries, keys, window, keyPadding, segments });
+    this.#masks.set(name, mask);
+    return mask;
+  }
+
+  dispose(): void {
+    for (const mask of this.#masks.values()) mask.dispose();
+  }
+}
+
+/** @throws {DecoderError} where the mask is not as large as the slots. */
+export function readPadding(input: BatchInput | undefined, b: number, slots: number): KeyPadding | null {
+  if (!input) return null;
+  const { rows, length, values } = readBatch(input, "attentionMask");
+  if (rows !== b || length !== slots)
+    throw new DecoderError({
+      where: "attentionMask",
+      expected: `${b} × ${slots}, tokens in the cache included`,
+      got: `${rows} × ${length}`,
+    });
+  return { rows, values: Uint8Array.from(values, (value) => (value === 0 ? 0 : 1)) };
+}
+
+/** @throws {DecoderError} where there are not as many as tokens, or there are tokens in the cache. */
+export function readSegments(input: BatchInput | undefined, b: number, l: number, past: number): Segments | null {
+  if (!input) return null;
+  const { rows, length, values } = readBatch(input, "segmentIds");
+  if (rows !== b || length !== l || past > 0)
+    throw new DecoderError({
+      where: "segmentIds",
+      expected: `${b} × ${l}, and no tokens in a cache`,
+      got: `${rows} × ${length}, and ${past} tokens in the cache`,
+    });
+  return { rows, values };
+}
+
+/** What a layer that no longer holds the first slots sees of the padding. */
+function lastColumns({ rows, values }: KeyPadding, keys: number): KeyPadding {
+  const slots = values.length / rows;
+  if (slots === keys) return { rows, values };
+  const kept = new Uint8Array(rows * keys);
+  for (let row = 0; row < rows; row++)
+    kept.set(values.subarray((row + 1) * slots - keys, (row + 1) * slots), row * keys);
+  return { rows, values: kept };
+}
