@@ -38,7 +38,7 @@ NEW_TOKENS = 64
 ROUTING_MARGIN = 1e-4
 GREEDY_MARGIN = 1e-3
 # The same along a whole loss curve, which has thousands of choices.
-CURVE_MARGIN = 2e-5
+CURVE_MARGIN = 5e-6
 # What has to matter moves some logit by at least this.
 SENSITIVITY = 1e-2
 # A greedy run that falls into a short loop tests little.
