@@ -12,6 +12,7 @@ import { takesAndGives } from "./inputs.js";
 import { leavesNothing } from "./memory.js";
 import { refuses } from "./refusals.js";
 import { type Family, freshSubject, goldenSubjects } from "./subject.js";
+import { matchesGoldenGradients, trains } from "./training.js";
 
 /** On what models a family is tested. */
 export type ConformanceOptions<C extends DecoderConfig> =
@@ -39,6 +40,9 @@ export function conformance<C extends DecoderConfig>(Model: Family<C>, options: 
       describe("computes what the reference computed", () =>
         matchesGoldens(Model, folder, { fewest: options.atLeast ?? 1, engine }));
 
+    if (folder !== undefined)
+      describe("has the gradients of the reference", () => matchesGoldenGradients(Model, folder));
+
     describe.each(subjects)("agrees with itself: $name", ({ create }) => {
       let model: CausalLM<C>;
       beforeAll(async () => {
@@ -53,6 +57,7 @@ export function conformance<C extends DecoderConfig>(Model: Family<C>, options: 
     const subject = subjects.find(({ name }) => name === "basic") ?? subjects[0]!;
     describe("saves and loads", () => savesAndLoads(Model, subject));
     describe("has gradients", () => hasGradients(subject));
+    describe("trains", () => trains(subject));
     describe("leaves nothing behind", () => leavesNothing(subject));
     describe("refuses", () => refuses(Model, subject));
   });
