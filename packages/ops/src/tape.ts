@@ -95,21 +95,30 @@ export function record(
 ): void {
   const { state } = engine();
   const held = saved.map(hold);
+  // Indices have no gradient: what is computed from them is a constant.
+  const floats = outputs.filter(({ dtype }) => dtype === "float32");
+  const differentiated = (dys: readonly (Tensor | null)[]): ReturnType<Backward> => {
+    const left = [...dys];
+    return backward(
+      outputs.map(({ dtype }) => (dtype === "float32" ? (left.shift() ?? null) : null)),
+      held,
+    );
+  };
   const node: TapeNode = {
     id: state.nextTapeNodeId++,
     kernelName: name,
     inputs,
-    outputs: [...outputs],
+    outputs: floats,
     saved: held,
     // As tfjs asks for it.
     gradient: (dys) => {
-      const gradients = backward(dys, held);
+      const gradients = differentiated(dys);
       return Object.fromEntries(
         Object.entries(inputs).map(([input, x]) => [input, () => gradients[input] ?? zerosLike(x)]),
       );
     },
   };
-  backwards.set(node, (dys) => backward(dys, held));
+  backwards.set(node, differentiated);
   state.activeTape.push(node);
 }
 

@@ -7,10 +7,14 @@ export {
   type ParamGroup,
 } from "./adam-w.js";
 export { countLabels, countTokens, type Example, type TrainingBatch, type TrainingData } from "./batch.js";
+export { type BatchesOptions, batchesOf, type ExamplesData } from "./batches-of.js";
 export { CausalTrainee, type CausalTraineeOptions } from "./causal-trainee.js";
 export { TrainingError } from "./errors.js";
 export { Gradients, lossAndGradients } from "./gradients.js";
+export { parseMetrics, type TrainingStep, toMetricsLine } from "./metrics.js";
 export { freeze, type NamedParam, trainableParams, unfreeze } from "./params.js";
+export { toReport } from "./report.js";
+export { expertCounts, type Routings, routerZLoss, switchLoss } from "./router-losses.js";
 export {
   constantSchedule,
   cosineSchedule,
@@ -19,5 +23,5 @@ export {
   type Schedule,
   type WarmUp,
 } from "./schedules.js";
-export { type TrainingStep, type TrainOptions, train } from "./train.js";
+export { type CheckpointOptions, type TrainOptions, train } from "./train.js";
 export type { ExpertLoad, Share, Trainee, TraineeLoss } from "./trainee.js";

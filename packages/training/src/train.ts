@@ -1,12 +1,23 @@
-import type { CausalLM } from "@mixtape/decoder";
-import { Module } from "@mixtape/layers";
-import { dispose, keep, type Scalar } from "@tensorflow/tfjs-core";
+import { CausalLM } from "@mixtape/decoder";
+import { Randomness, withRandomness } from "@mixtape/ops";
+import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
 import { AdamW, type AdamWOptions } from "./adam-w.js";
 import type { TrainingBatch, TrainingData } from "./batch.js";
 import { CausalTrainee } from "./causal-trainee.js";
 import { TrainingError } from "./errors.js";
 import { type Gradients, lossAndGradients } from "./gradients.js";
-import type { ExpertLoad, Share, Trainee } from "./trainee.js";
+import type { TrainingStep } from "./metrics.js";
+import { loadRun, type Run, saveRun } from "./run-state.js";
+import { StepSums } from "./step-sums.js";
+import type { Share, Trainee } from "./trainee.js";
+
+/** Where a run is saved (Node). */
+export interface CheckpointOptions {
+  /** A folder of its own, made where it does not exist. A run that was saved in it goes on. */
+  readonly folder: string;
+  /** After how many steps; besides, at the end and where a signal stops the run. */
+  readonly every: number;
+}
 
 /** How a run goes. */
 export interface TrainOptions {
@@ -15,33 +26,11 @@ export interface TrainOptions {
   readonly optimizer: AdamWOptions;
   /** How many batches make up a step. Default 1. */
   readonly accumulate?: number;
-  /** What dropout and jitter are drawn from. Same seed, same run. Default 0. */
+  /** What dropout and jitter are drawn from, a whole number from 0 to below 2²⁰. Same seed, same run. Default 0. */
   readonly seed?: number;
-  /** Stops the run between two batches: the iteration throws the signal's reason. */
+  readonly checkpoints?: CheckpointOptions;
+  /** Stops the run between two batches: it is saved, where it is saved at all, and the iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
-}
-
-/** What a step did. */
-export interface TrainingStep {
-  /** From 1. */
-  readonly step: number;
-  /** In nats per label, auxiliary losses included. */
-  readonly loss: number;
-  /** What the trainee says that it consists of. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** The length of all gradients before they were shortened. */
-  readonly gradNorm: number;
-  /** That of each parameter group with a `maxGradNorm` of its own. */
-  readonly gradNorms: Readonly<Record<string, number>>;
-  readonly learningRate: number;
-  /** Tokens of its batches, padding not counted. */
-  readonly tokens: number;
-  /** Labels that counted. */
-  readonly labels: number;
-  /** How long it took. */
-  readonly seconds: number;
-  /** How many tokens each expert was given; empty where the trainee does not tell. */
-  readonly expertLoads: readonly ExpertLoad[];
 }
 
 /**
@@ -55,20 +44,47 @@ export interface TrainingStep {
  * ```
  *
  * @param what a causal language model whose unfrozen parameters train, or any {@link Trainee}
- * @throws {TrainingError} where nothing trains, a step has no labels, or a loss or a gradient is not finite: then the
- *   parameters are as the step before left them
+ * @param data gives the batches; step n takes `accumulate` of them from number `(n − 1) · accumulate` on
+ * @throws {TrainingError} where nothing trains, a step has no labels, a loss or a gradient is not finite, or a run of another
+ *   model was saved in the folder. The parameters are as the step before left them, and what was saved stays.
  */
 export async function* train<B = TrainingBatch>(
   what: Trainee<B> | (B extends TrainingBatch ? CausalLM : never),
   data: TrainingData<B>,
-  { maxSteps, optimizer: settings, accumulate = 1, seed = 0, signal }: TrainOptions,
+  { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, signal }: TrainOptions,
 ): AsyncGenerator<TrainingStep, void, undefined> {
-  checkCount("maxSteps", maxSteps);
-  checkCount("accumulate", accumulate);
-  const trainee = what instanceof Module ? (new CausalTrainee(what) as unknown as Trainee<B>) : (what as Trainee<B>);
-  const optimizer = new AdamW(trainee.params, settings);
+  checkWhole("maxSteps", maxSteps, 1);
+  checkWhole("accumulate", accumulate, 1);
+  checkWhole("seed", seed, 0, 2 ** 20 - 1);
+  if (checkpoints) checkWhole("checkpoints.every", checkpoints.every, 1);
+  const trainee = what instanceof CausalLM ? (new CausalTrainee(what) as unknown as Trainee<B>) : (what as Trainee<B>);
+  const params = [...trainee.params];
+  const optimizer = new AdamW(params, settings);
+  const run: Run = {
+    params,
+    buffers: [...(trainee.buffers ?? [])],
+    optimizer,
+    settings: { seed, accumulate },
+    history: [],
+  };
+  let saved = 0;
+  const save = async (): Promise<void> => {
+    if (!checkpoints || saved === optimizer.steps) return;
+    await saveRun(checkpoints.folder, run);
+    saved = optimizer.steps;
+  };
   try {
-    while (optimizer.steps < maxSteps) yield await oneStep(trainee, data, optimizer, accumulate, seed, signal);
+    signal?.throwIfAborted();
+    if (checkpoints && (await loadRun(checkpoints.folder, run))) saved = optimizer.steps;
+    while (optimizer.steps < maxSteps) {
+      const step = await oneStep(trainee, data, run, signal);
+      run.history.push(step);
+      if (checkpoints && (step.step % checkpoints.every === 0 || step.step === maxSteps)) await save();
+      yield step;
+    }
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) await save();
+    throw error;
   } finally {
     optimizer.dispose();
   }
@@ -77,96 +93,74 @@ export async function* train<B = TrainingBatch>(
 async function oneStep<B>(
   trainee: Trainee<B>,
   data: TrainingData<B>,
-  optimizer: AdamW,
-  accumulate: number,
-  _seed: number,
+  { params, optimizer, settings: { seed, accumulate } }: Run,
   signal: AbortSignal | undefined,
 ): Promise<TrainingStep> {
   const start = performance.now();
-  const step = optimizer.steps + 1;
+  const first = optimizer.steps * accumulate;
   const batches: B[] = [];
-  for (let i = 0; i < accumulate; i++) batches.push(await data.batch((step - 1) * accumulate + i));
+  for (let i = 0; i < accumulate; i++) batches.push(await data.batch(first + i));
   const share: Share = { numItems: sumOf(batches, (batch) => trainee.labels(batch)), batches: accumulate };
   if (share.numItems === 0)
     throw new TrainingError({
-      where: `step ${step}`,
+      where: `step ${optimizer.steps + 1}`,
       expected: "at least one label that counts",
       got: "none",
       fix: "All labels of its batches are -100, or no text has two tokens",
     });
-  const sums = new Sums();
+  const sums = new StepSums(optimizer.steps + 1);
   let total: Gradients | undefined;
   try {
-    for (const batch of batches) {
+    for (const [i, batch] of batches.entries()) {
       await nextTurn();
       signal?.throwIfAborted();
-      const { gradients, metrics } = backward(trainee, batch, share);
+      const randomness = new Randomness(seed * 2 ** 33 + first + i);
+      const { gradients, numbers } = withRandomness(randomness, () => backward(trainee, batch, share, params));
       if (total) total.add(gradients);
       else total = gradients;
-      await sums.add(metrics, step);
+      await sums.add(numbers);
     }
     const moved = await optimizer.step(total!);
-    await trainee.afterStep?.([]);
-    const { loss = NaN, ...metrics } = sums.values;
+    const { loss, metrics, expertLoads } = sums;
+    await trainee.afterStep?.(expertLoads);
     return {
-      step,
+      step: optimizer.steps,
       loss,
       metrics,
       ...moved,
       tokens: sumOf(batches, (batch) => trainee.tokens(batch)),
       labels: share.numItems,
       seconds: (performance.now() - start) / 1000,
-      expertLoads: [],
+      expertLoads,
     };
   } finally {
     total?.dispose();
   }
 }
 
-/** The gradients of a batch, and what is to be read of it. */
+/** The gradients of a batch, and the tensors that are to be read of it, by kind and name. */
 function backward<B>(
   trainee: Trainee<B>,
   batch: B,
   share: Share,
-): { gradients: Gradients; metrics: Map<string, Scalar> } {
-  const metrics = new Map<string, Scalar>();
+  params: Run["params"],
+): { gradients: Gradients; numbers: Map<string, Tensor> } {
+  const numbers = new Map<string, Tensor>();
+  const note = (kind: string, tensors: Readonly<Record<string, Tensor>> = {}): void => {
+    for (const [name, tensor] of Object.entries(tensors)) numbers.set(`${kind}${name}`, keep(tensor.clone()));
+  };
   try {
     const { loss, gradients } = lossAndGradients(() => {
-      const { loss, metrics: parts = {} } = trainee.loss(batch, share);
-      for (const [name, part] of Object.entries(parts)) metrics.set(name, keep(part.clone()));
+      const { loss, metrics, expertCounts } = trainee.loss(batch, share);
+      note(StepSums.METRIC, metrics);
+      note(StepSums.LOAD, expertCounts);
       return loss;
-    }, trainee.params);
-    metrics.set("loss", loss);
-    return { gradients, metrics };
+    }, params);
+    numbers.set(StepSums.LOSS, loss);
+    return { gradients, numbers };
   } catch (error) {
-    dispose([...metrics.values()]);
+    dispose([...numbers.values()]);
     throw error;
-  }
-}
-
-/** Metrics, added up over the batches of a step. */
-class Sums {
-  readonly #sums = new Map<string, number>();
-
-  /** Reads metrics and frees them. @throws {TrainingError} where the loss is not finite. */
-  async add(metrics: Map<string, Scalar>, step: number): Promise<void> {
-    for (const [name, scalar] of metrics) {
-      const [value] = await scalar.data();
-      scalar.dispose();
-      this.#sums.set(name, (this.#sums.get(name) ?? 0) + value!);
-    }
-    const { loss } = this.values;
-    if (!Number.isFinite(loss))
-      throw new TrainingError({
-        where: `the loss of step ${step}`,
-        expected: "a finite number",
-        got: `${loss}`,
-        fix: "The learning rate may be too high; the parameters are as the step before left them",
-      });
-  }
-
-  get values(): Record<string, number> {
-    return Object.fromEntries(this.#sums);
   }
 }
 
@@ -180,7 +174,11 @@ function sumOf<T>(items: readonly T[], f: (item: T) => number): number {
   return items.reduce((sum, item) => sum + f(item), 0);
 }
 
-function checkCount(where: string, count: number): void {
-  if (!(Number.isInteger(count) && count >= 1))
-    throw new TrainingError({ where, expected: "a whole number of at least 1", got: `${count}` });
+function checkWhole(where: string, value: number, min: number, max = Infinity): void {
+  if (!(Number.isInteger(value) && value >= min && value <= max))
+    throw new TrainingError({
+      where,
+      expected: `a whole number ${max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`}`,
+      got: `${value}`,
+    });
 }

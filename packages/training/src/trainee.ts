@@ -1,4 +1,4 @@
-import type { Scalar, Tensor2D } from "@tensorflow/tfjs-core";
+import type { Scalar, Tensor1D } from "@tensorflow/tfjs-core";
 import type { TrainingBatch } from "./batch.js";
 import type { NamedParam } from "./params.js";
 
@@ -6,13 +6,15 @@ import type { NamedParam } from "./params.js";
 export interface Trainee<B = TrainingBatch> {
   /** What trains: unfrozen parameters. */
   readonly params: Iterable<NamedParam>;
+  /** Parameters that change otherwise, and belong in a checkpoint too. */
+  readonly buffers?: Iterable<NamedParam>;
   /** How many labels of a batch count. Losses are divided by their number in all batches of a step. */
   labels(batch: B): number;
   /** How many tokens a batch has, for the speed of a run. */
   tokens(batch: B): number;
-  /** The loss of a batch. It runs in a tidy, recorded for its gradient. */
+  /** The loss of a batch. It runs in a tidy, recorded for its gradient, with dropout and jitter on. */
   loss(batch: B, share: Share): TraineeLoss;
-  /** Called after each step of the optimiser, with what `loss` said of the loads of experts, summed over the step. */
+  /** Called after each step of the optimiser, with the loads that `loss` told, summed over the step. */
   afterStep?(loads: readonly ExpertLoad[]): void | Promise<void>;
 }
 
@@ -29,8 +31,8 @@ export interface TraineeLoss {
   readonly loss: Scalar;
   /** What it consists of, by name, for metrics. They add up over the batches of a step. */
   readonly metrics?: Readonly<Record<string, Scalar>>;
-  /** int32 `[T, K]` by the name of its router: the experts that each token was sent to. */
-  readonly experts?: Readonly<Record<string, Tensor2D>>;
+  /** `[E]` by the name of its router: how many tokens each expert was given. */
+  readonly expertCounts?: Readonly<Record<string, Tensor1D>>;
 }
 
 /** How many tokens each expert of a layer was given. */

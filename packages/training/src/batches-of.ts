@@ -1,0 +1,128 @@
+import { uniformInt } from "pure-rand/distribution/uniformInt";
+import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import { type Example, IGNORED, labelsOf, type TrainingBatch, type TrainingData } from "./batch.js";
+import { TrainingError } from "./errors.js";
+
+/** How texts become batches. */
+export interface BatchesOptions {
+  /** How many rows a batch has. */
+  readonly batchSize: number;
+  /** Longer texts are cut into several, and packed rows are filled up to that. Needed to pack; else texts stay whole. */
+  readonly maxLength?: number;
+  /** Whether several texts share a row, apart from each other, so that little is padding. Default false. */
+  readonly pack?: boolean;
+  /** What texts are shuffled by, anew in each epoch; null leaves them in order. Default 0. */
+  readonly seed?: number | null;
+  /** The id that fills rows up. It has no part in anything. Default 0. */
+  readonly padId?: number;
+}
+
+/** Batches of texts, epoch after epoch. The last batch of an epoch may be smaller. */
+export interface ExamplesData extends TrainingData {
+  readonly batchesPerEpoch: number;
+  batch(index: number): TrainingBatch;
+}
+
+type Row = readonly Required<Example>[];
+
+/**
+ * Texts in batches, without end.
+ * @throws {TrainingError} where there is no text with a label that counts
+ */
+export function batchesOf(
+  examples: readonly Example[],
+  { batchSize, maxLength = Infinity, pack = false, seed = 0, padId = 0 }: BatchesOptions,
+): ExamplesData {
+  checkOptions(batchSize, maxLength, pack);
+  const texts = examples.flatMap((example, i) => cut(example, maxLength, `examples[${i}]`)).filter(teaches);
+  if (texts.length === 0)
+    throw new TrainingError({
+      where: "examples",
+      expected: "a text of at least two tokens with a label that counts",
+      got: examples.length === 0 ? "no examples" : `none among ${examples.length}`,
+      fix: "Labels count where they are not -100, but for the first of a text",
+    });
+  const rows: Row[] = pack ? packed(shuffled(texts, seed, 0), maxLength) : texts.map((text) => [text]);
+  const batchesPerEpoch = Math.ceil(rows.length / batchSize);
+  let order: { epoch: number; rows: readonly Row[] } | undefined;
+  return {
+    batchesPerEpoch,
+    batch(index) {
+      const epoch = Math.floor(index / batchesPerEpoch);
+      if (order?.epoch !== epoch) order = { epoch, rows: shuffled(rows, seed, epoch + 1) };
+      const start = (index % batchesPerEpoch) * batchSize;
+      return collate(order.rows.slice(start, start + batchSize), padId);
+    },
+  };
+}
+
+/** Rows as a batch, filled up on the right to the longest. */
+function collate(rows: readonly Row[], padId: number): TrainingBatch {
+  const length = Math.max(...rows.map((row) => row.reduce((sum, { inputIds }) => sum + inputIds.length, 0)));
+  const isPacked = rows.some((row) => row.length > 1);
+  const columns = (valuesOf: (text: Required<Example>, i: number) => readonly number[], filler: number): number[][] =>
+    rows.map((row) => {
+      const values = row.flatMap((text, i) => valuesOf(text, i));
+      return [...values, ...Array<number>(length - values.length).fill(filler)];
+    });
+  const isPadded = rows.some((row) => row.reduce((sum, { inputIds }) => sum + inputIds.length, 0) < length);
+  return {
+    inputIds: columns(({ inputIds }) => inputIds, padId),
+    // The first token of a text is not what follows the text before.
+    labels: columns(({ labels }) => [IGNORED, ...labels.slice(1)], IGNORED),
+    ...(isPadded && { attentionMask: columns(({ inputIds }) => inputIds.map(() => 1), 0) }),
+    ...(isPacked && {
+      positionIds: columns(({ inputIds }) => [...inputIds.keys()], 0),
+      segmentIds: columns(({ inputIds }, i) => inputIds.map(() => i), -1),
+    }),
+  };
+}
+
+/** Texts in rows of at most `length`: each goes to the first row that has room, the longest first. */
+function packed(texts: readonly Required<Example>[], length: number): Row[] {
+  const rows: { free: number; row: Required<Example>[] }[] = [];
+  for (const text of texts.toSorted((a, b) => b.inputIds.length - a.inputIds.length)) {
+    const size = text.inputIds.length;
+    const place = rows.find(({ free }) => free >= size);
+    if (place) {
+      place.free -= size;
+      place.row.push(text);
+    } else rows.push({ free: length - size, row: [text] });
+  }
+  return rows.map(({ row }) => row);
+}
+
+function cut(example: Example, maxLength: number, where: string): Required<Example>[] {
+  const { inputIds } = example;
+  const labels = labelsOf(example, where);
+  if (inputIds.length <= maxLength) return [{ inputIds, labels }];
+  const pieces = Array.from({ length: Math.ceil(inputIds.length / maxLength) }, (_, i) => i * maxLength);
+  return pieces.map((at) => ({
+    inputIds: inputIds.slice(at, at + maxLength),
+    labels: labels.slice(at, at + maxLength),
+  }));
+}
+
+function teaches({ labels }: Required<Example>): boolean {
+  return labels.some((label, i) => i > 0 && label !== IGNORED);
+}
+
+/** By Fisher and Yates, in the version of Durstenfeld 1964. */
+function shuffled<T>(items: readonly T[], seed: number | null, epoch: number): readonly T[] {
+  if (seed === null) return items;
+  const order = [...items];
+  const generator = xoroshiro128plus(Math.imul(seed, 0x9e3779b1) ^ epoch);
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = uniformInt(generator, 0, i);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
+}
+
+function checkOptions(batchSize: number, maxLength: number, pack: boolean): void {
+  const wrong = (where: string, expected: string, got: number): TrainingError =>
+    new TrainingError({ where, expected, got: `${got}` });
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) throw wrong("batchSize", "at least 1 row", batchSize);
+  if (!(maxLength >= 2)) throw wrong("maxLength", "at least 2 tokens", maxLength);
+  if (pack && maxLength === Infinity) throw wrong("maxLength", "a number of tokens to pack rows up to", maxLength);
+}

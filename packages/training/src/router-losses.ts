@@ -1,0 +1,83 @@
+import { oneHot } from "@mixtape/ops";
+import {
+  concat,
+  div,
+  logSumExp,
+  matMul,
+  mul,
+  reshape,
+  type Scalar,
+  sigmoid,
+  softmax,
+  square,
+  sum,
+  type Tensor1D,
+  type Tensor2D,
+  tensor2d,
+  tidy,
+} from "@tensorflow/tfjs-core";
+
+/** What routers said and did in a forward pass, one per MoE layer. T tokens, E experts, K experts per token. */
+export interface Routings {
+  /** `[T, E]` each */
+  readonly logits: readonly Tensor2D[];
+  /** int32 `[T, K]` each */
+  readonly indices: readonly Tensor2D[];
+  /** How logits become scores. */
+  readonly score: "softmax" | "sigmoid";
+  /** 1 for each token and 0 for padding, of which nothing counts. */
+  readonly tokens: Float32Array;
+}
+
+/**
+ * The load balancing loss of Switch Transformers over all layers at once: `E · Σ_e f_e · P_e`, where f_e is how many of a token's K
+ * choices fall on expert e and P_e its mean probability (Fedus et al. 2021, https://arxiv.org/abs/2101.03961, equations 4 to 6).
+ * With softmax it is Mixtral's and Qwen3-MoE's. Sigmoid scores are made to sum to 1 first, as DeepSeek-V3 does
+ * (https://arxiv.org/abs/2412.19437, equations 17 to 20).
+ */
+export function switchLoss({ logits, indices, score, tokens }: Routings): Scalar {
+  return tidy(() => {
+    const joined = logits.length === 1 ? logits[0]! : (concat([...logits], 0) as Tensor2D);
+    const e = joined.shape[1];
+    const probabilities = (score === "softmax" ? softmax(joined) : normalized(sigmoid(joined))) as Tensor2D;
+    const chosen = indices.length === 1 ? indices[0]! : concat([...indices], 0);
+    const weights = rowWeights(tokens, logits.length);
+    const share = matMul(weights, sum(oneHot(chosen, e), 1) as Tensor2D);
+    return mul(sum(mul(share, matMul(weights, probabilities))), e) as Scalar;
+  });
+}
+
+/**
+ * The router z-loss of ST-MoE: the mean of `logsumexp(logits)²`, which keeps logits small (Zoph et al. 2022,
+ * https://arxiv.org/abs/2202.08906, equation 5). The mean is over tokens and layers.
+ */
+export function routerZLoss({ logits, tokens }: Pick<Routings, "logits" | "tokens">): Scalar {
+  return tidy(() => {
+    const joined = logits.length === 1 ? logits[0]! : (concat([...logits], 0) as Tensor2D);
+    const squares = square(logSumExp(joined, 1, true)) as Tensor2D;
+    return sum(matMul(rowWeights(tokens, logits.length), squares)) as Scalar;
+  });
+}
+
+/** How many tokens each expert of a layer was given, `[E]`: padding does not count. */
+export function expertCounts(indices: Tensor2D, experts: number, tokens: Float32Array): Tensor1D {
+  return tidy(() => {
+    const choices = sum(oneHot(indices, experts), 1) as Tensor2D;
+    return reshape(matMul(tensor2d(tokens, [1, tokens.length]), choices), [experts]) as Tensor1D;
+  });
+}
+
+/** `[1, layers · T]`: what each row counts in a mean over tokens. */
+function rowWeights(tokens: Float32Array, layers: number): Tensor2D {
+  const total = tokens.reduce((n, value) => n + value, 0) * layers;
+  const weights = new Float32Array(tokens.length * layers);
+  for (let layer = 0; layer < layers; layer++) weights.set(tokens, layer * tokens.length);
+  return tensor2d(
+    weights.map((value) => value / total),
+    [1, weights.length],
+  );
+}
+
+function normalized(scores: Tensor2D): Tensor2D {
+  return div(scores, sum(scores, 1, true));
+}
