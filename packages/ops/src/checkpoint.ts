@@ -1,5 +1,6 @@
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { currentRandomness, withRandomness } from "./randomness.js";
+import { collectSideOutputs, type SideOutput, sideOutput, wantsSideOutputs } from "./side-outputs.js";
 import { gradientsOfAll, isDifferentiated, record, untaped, variablesOfRecording } from "./tape.js";
 
 /**
@@ -15,14 +16,36 @@ export function checkpoint(f: (inputs: readonly Tensor[]) => readonly Tensor[], 
   const variables = variablesOfRecording();
   if (!variables) return tidy(() => [...f(inputs)]);
   const before = currentRandomness()?.copy();
-  const outputs = untaped(() => tidy(() => [...f(inputs)]));
+  const sides: SideOutput[] = [];
+  const run = wantsSideOutputs() ? (tensors: readonly Tensor[]) => withSides(f, tensors, sides) : f;
+  const outputs = untaped(() => tidy(() => [...run(inputs)]));
   const wanted = [...inputs.keys()].filter((i) => isDifferentiated(inputs[i]!));
   const differentiated = [...wanted.map((i) => inputs[i]!), ...variables];
   const named = Object.fromEntries(differentiated.map((tensor, i) => [`${i}`, tensor]));
   record("MixtapeCheckpoint", named, outputs, inputs, (dys, saved) => {
     const xs = [...wanted.map((i) => saved[i]!), ...variables];
-    const gradients = gradientsOfAll(() => withRandomness(before?.copy(), () => f(saved)), xs, dys);
+    const gradients = gradientsOfAll(() => withRandomness(before?.copy(), () => run(saved)), xs, dys);
     return Object.fromEntries(gradients.map((gradient, i) => [`${i}`, gradient]));
   });
-  return outputs;
+  const results = outputs.slice(0, outputs.length - sides.length);
+  for (const [i, { from }] of sides.entries()) sideOutput(from, outputs[results.length + i]!);
+  return results;
+}
+
+/** What `f` gives, and after that what it hands out on the side, which so are outputs of the checkpoint. */
+function withSides(
+  f: (inputs: readonly Tensor[]) => readonly Tensor[],
+  inputs: readonly Tensor[],
+  sides: SideOutput[],
+): Tensor[] {
+  const { result, outputs } = collectSideOutputs(() => f(inputs));
+  sides.splice(0, sides.length, ...outputs);
+  return [
+    ...result,
+    ...outputs.map(({ tensor }) => {
+      const output = tensor.clone();
+      tensor.dispose();
+      return output;
+    }),
+  ];
 }

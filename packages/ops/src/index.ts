@@ -28,6 +28,7 @@ export { currentRandomness, Randomness, withRandomness } from "./randomness.js";
 export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";
+export { collectSideOutputs, type SideOutput, sideOutput } from "./side-outputs.js";
 export { createSlots, slotsToAppendTo } from "./slots/create-slots.js";
 export { checkAppended, type KeyValues, type Slots, type SlotsOptions } from "./slots/slots.js";
 export { TensorSlots } from "./slots/tensor-slots.js";
