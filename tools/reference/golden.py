@@ -10,6 +10,7 @@ import torch
 import transformers
 
 import golden_configs
+import golden_mixtures
 import golden_models
 import golden_ops
 import golden_peft
@@ -30,8 +31,13 @@ def write_curves(out: Path) -> None:
     golden_models.write_curves(out, out if fresh else FIXTURES)
 
 
+def write_adapters(out: Path) -> None:
+    golden_peft.write(out)
+    golden_mixtures.write(out)
+
+
 PARTS = {
-    "adapters": golden_peft.write,
+    "adapters": write_adapters,
     "configs": golden_configs.write,
     "models": write_models,
     "curves": write_curves,

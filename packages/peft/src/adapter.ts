@@ -1,7 +1,8 @@
 import type { Param } from "@mixtape/layers";
+import { sideOutput } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import type { AdapterConfig } from "./config.js";
-import type { Mixture } from "./mixture.js";
+import type { Mixture, NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { Pieces } from "./segment.js";
 import type { FeedForward, Site } from "./site.js";
@@ -73,11 +74,14 @@ export class Adapter implements Pieces {
     return this.pieces.get(site);
   }
 
-  mixtureAt(feedForward: FeedForward): Mixture | undefined {
-    return this.mixtures.get(feedForward)?.mixture;
+  mixtureAt(feedForward: FeedForward): NamedMixture | undefined {
+    return this.mixtures.get(feedForward);
   }
 
-  onRouting(_logits: Tensor2D, _rowsPerToken: number): void {}
+  onRouting(logits: Tensor2D, rowsPerToken: number): void {
+    const from: RoutingOf = { adapter: this, rowsPerToken };
+    sideOutput(from, logits);
+  }
 
   /** The table as text, with sums. */
   toString(): string {
@@ -97,8 +101,9 @@ export class Adapter implements Pieces {
   }
 }
 
-/** The router of a feed-forward, with the name of the feed-forward. */
-export interface NamedMixture {
-  readonly name: string;
-  readonly mixture: Mixture;
+/** What the logits of an adapter's routers are handed out with: see {@link sideOutput}. */
+export interface RoutingOf {
+  readonly adapter: Adapter;
+  /** How many rows there are for one token: the routers of routed experts see each token once for each of its experts. */
+  readonly rowsPerToken: number;
 }

@@ -1,7 +1,7 @@
 import type { CausalLM } from "@mixtape/decoder";
-import { type Experts, GatedMlp } from "@mixtape/layers";
+import { type Experts, GatedMlp, MoeBlock } from "@mixtape/layers";
 import { disposeWeight, reshape } from "@mixtape/ops";
-import type { Tensor, Tensor2D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import type { Adapter } from "./adapter.js";
 import { AdapterError } from "./errors.js";
 import { adaptedExperts, adaptedMlp, type FeedForwardSites } from "./feed-forward.js";
@@ -15,13 +15,17 @@ export type Selection = string | null | readonly (string | null)[];
 /** The adapters of a model, and which of them its forward passes go through. */
 export class Adapters {
   readonly sites: readonly Site[];
+  readonly #blocks: readonly MoeBlock[];
   readonly #adapters = new Map<string, Adapter>();
   #selection: Selection = null;
   #isEnabled = true;
+  /** How many sequences the MoE block has that runs now: its parts get tokens in a row. */
+  #sequences: number | null = null;
   #merged: { readonly name: string; readonly originals: Originals } | null = null;
 
   constructor(model: CausalLM) {
     this.sites = sitesOf(model);
+    this.#blocks = [...model.namedModules()].flatMap(([, module]) => (module instanceof MoeBlock ? [module] : []));
   }
 
   get names(): string[] {
@@ -157,6 +161,8 @@ export class Adapters {
   #place(): void {
     const active = [...this.#active()];
     const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
+    const isMixture = active.some(({ mixtures }) => mixtures.size > 0);
+    for (const block of this.#blocks) block.around = isMixture ? (x, forward) => this.#aroundBlock(x, forward) : null;
     const byFeedForward = new Map<FeedForward, Map<string, Site>>();
     for (const site of this.sites) {
       const { linear, feedForward } = site;
@@ -170,6 +176,15 @@ export class Adapters {
       const isMixed = active.some((adapter) => adapter.mixtureAt(feedForward));
       if (feedForward instanceof GatedMlp) this.#placeMlp(feedForward, isMixed ? sites : null);
       else this.#placeExperts(feedForward, isMixed || sites.size > 0 ? sites : null);
+    }
+  }
+
+  #aroundBlock(x: Tensor3D, forward: (x: Tensor3D) => Tensor3D): Tensor3D {
+    this.#sequences = x.shape[0];
+    try {
+      return forward(x);
+    } finally {
+      this.#sequences = null;
     }
   }
 
@@ -199,7 +214,7 @@ export class Adapters {
     const selection = this.#selection;
     const adapterOf = (name: string | null) => (name === null || name === this.merged ? null : this.get(name));
     if (typeof selection === "string" || selection === null) {
-      const perSequence = x.rank === 3 ? x.shape[1]! : rows;
+      const perSequence = x.rank === 3 ? x.shape[1]! : rows / (this.#sequences ?? 1);
       return [{ adapter: adapterOf(selection), start: 0, end: rows, perSequence, perToken: 1, choice: null }];
     }
     const perSequence = rows / selection.length;

@@ -1,5 +1,5 @@
 import { type Experts, GatedMlp } from "@mixtape/layers";
-import { gate, groupedLinear, groupRows, type Routed, type RowGroups, reshape } from "@mixtape/ops";
+import { dropout, gate, groupedLinear, groupRows, type Routed, type RowGroups, reshape } from "@mixtape/ops";
 import {
   concat,
   gather,
@@ -11,6 +11,7 @@ import {
   tensor1d,
 } from "@tensorflow/tfjs-core";
 import type { Ways } from "./mixture.js";
+import { withOwnRandomness } from "./piece.js";
 import { adapt, cut, type Segment } from "./segment.js";
 import type { FeedForward, Site } from "./site.js";
 
@@ -88,15 +89,27 @@ interface Plan {
   readonly index: Tensor1D | null;
   readonly segments: readonly Segment[];
   /** For each segment, its ways where it has a mixture. */
-  readonly ways: readonly (Ways | null)[];
+  readonly ways: readonly (SegmentWays | null)[];
+}
+
+interface SegmentWays extends Ways {
+  readonly label: string;
+  readonly dropout: number;
 }
 
 function expand(module: FeedForward, segments: readonly Segment[], tokens: Tensor2D): Plan {
-  const ways = segments.map(({ adapter, start, end, perSequence, perToken }) => {
-    const mixture = adapter?.mixtureAt(module);
-    if (!mixture) return null;
+  const ways = segments.map(({ adapter, start, end, perSequence, perToken }): SegmentWays | null => {
+    const found = adapter?.mixtureAt(module);
+    if (!found) return null;
+    const { name, mixture } = found;
     const own = cut(tokens, start / perToken, end / perToken);
-    return mixture.route(own, perSequence / perToken, (logits) => adapter!.onRouting(logits, 1));
+    const label = `${adapter!.name} ${name} router`;
+    const ways = mixture.route(own, {
+      perSequence: perSequence / perToken,
+      label,
+      onRouting: (logits) => adapter!.onRouting(logits, 1),
+    });
+    return { ...ways, label: `${label} output`, dropout: mixture.options.dropout };
   });
   if (ways.every((way) => way === null)) return { index: null, segments, ways };
   const index: number[] = [];
@@ -129,7 +142,8 @@ function gatherWays(outputs: Tensor2D, { index, segments, ways }: Plan): Tensor2
     if (!way) return own;
     const n = own.shape[0] / way.k;
     const weights = weightsOfRows(way, n, segment.perToken);
-    return reshape(matMul(reshape(weights, [n, 1, way.k]), reshape(own, [n, way.k, width])), [n, width]) as Tensor2D;
+    const sum = reshape(matMul(reshape(weights, [n, 1, way.k]), reshape(own, [n, way.k, width])), [n, width]);
+    return withOwnRandomness(way.label, () => dropout(sum, way.dropout)) as Tensor2D;
   });
   return parts.length === 1 ? parts[0]! : concat(parts, 0);
 }

@@ -4,3 +4,4 @@ export { type ApplyOptions, adaptersOf, applyAdapter } from "./apply.js";
 export { type AdapterConfig, type AdapterConfigInput, adapterConfig, METHODS, type Method } from "./config.js";
 export { AdapterError } from "./errors.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
+export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";

@@ -11,7 +11,7 @@ import { adaptersOf } from "./apply.js";
 import { readAdapterConfig } from "./config.js";
 import { AdapterError } from "./errors.js";
 import { makeAdapter } from "./make.js";
-import { peftTensors } from "./peft-names.js";
+import { layoutOf, storedTensors } from "./names.js";
 import { loadValues, type StoredParam } from "./stored.js";
 import { targeted } from "./targets.js";
 
@@ -45,7 +45,7 @@ export async function loadAdapter(
   const adapter = makeAdapter(name, config, targeted(adapters.sites, config, false));
   const file = await openSafetensors(where === CONFIG_FILE ? await bytesOf(source) : fileOf(source, TENSORS_FILE));
   try {
-    await fill(tensorsIn(adapter, file), file, String(fileOf(source, TENSORS_FILE)));
+    await fill(storedTensors(adapter, layoutOf(file.names)), file, String(fileOf(source, TENSORS_FILE)));
     adapters.add(adapter);
     return adapter;
   } catch (error) {
@@ -54,13 +54,6 @@ export async function loadAdapter(
   } finally {
     await file.close();
   }
-}
-
-/** The tensors that the adapter wants, in the layout that the file has. */
-function tensorsIn(adapter: Adapter, file: TensorSource): StoredParam[] {
-  const apart = peftTensors(adapter, "apart");
-  const isApart = file.names.some((name) => /\.experts\.\d+\./.test(name));
-  return isApart ? apart : peftTensors(adapter, "fused");
 }
 
 async function fill(stored: readonly StoredParam[], file: TensorSource, where: string): Promise<void> {

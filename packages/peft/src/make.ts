@@ -1,12 +1,12 @@
 import { Experts } from "@mixtape/layers";
-import { Adapter, type NamedMixture } from "./adapter.js";
+import { Adapter } from "./adapter.js";
 import type { AdapterConfig, LoraConfig, MixtureConfig } from "./config.js";
 import { Dora } from "./methods/dora.js";
 import { Lora } from "./methods/lora.js";
 import { LoraMoe } from "./methods/loramoe.js";
-import { TopKMixture } from "./methods/mixlora.js";
+import { DynamicMixture, SwitchMixture, TopKMixture } from "./methods/mixlora.js";
 import { Mola } from "./methods/mola.js";
-import type { Mixture } from "./mixture.js";
+import type { Mixture, NamedMixture } from "./mixture.js";
 import type { Piece, UpdateOptions } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
 
@@ -43,9 +43,14 @@ function mixedAt(site: Site, config: MixtureConfig): Piece {
   return new Lora(site, { ...options, experts });
 }
 
-function mixtureOf(feedForward: FeedForward, { numExperts, topK }: MixtureConfig): Mixture {
-  const width = feedForward instanceof Experts ? feedForward.gateProj.shape[2]! : feedForward.gateProj.weight.shape[1]!;
-  return new TopKMixture(numExperts, width, topK);
+function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
+  const { numExperts: experts, jitterNoise: jitter, ffnDropout, routingStrategy, topK, topP, temperature } = config;
+  const { shape } = feedForward instanceof Experts ? feedForward.gateProj : feedForward.gateProj.weight;
+  const options = { experts, hiddenSize: shape.at(-1)!, jitter, dropout: 0 };
+  if (routingStrategy === "mixlora-dynamic") return new DynamicMixture({ ...options, topP, temperature });
+  if (routingStrategy === "mixlora-switch")
+    return new SwitchMixture({ ...options, dropout: ffnDropout, capacity: config.expertCapacity });
+  return new TopKMixture({ ...options, topK });
 }
 
 function scaleOf(alpha: number, rank: number, isRankStabilized: boolean): number {

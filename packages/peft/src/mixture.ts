@@ -1,6 +1,7 @@
 import { Module, Param } from "@mixtape/layers";
-import { linear } from "@mixtape/ops";
+import { jitter, linear, oneHot, reshape } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
+import { withOwnRandomness } from "./piece.js";
 
 /** By which experts of a mixture the rows of a feed-forward go: k ways each. */
 export interface Ways {
@@ -11,6 +12,26 @@ export interface Ways {
   readonly weights: Tensor2D;
 }
 
+/** How a mixture is made. */
+export interface MixtureOptions {
+  readonly experts: number;
+  readonly hiddenSize: number;
+  /** How far the router's input is moved in training. */
+  readonly jitter: number;
+  /** How often a number of the output is left out in training. */
+  readonly dropout: number;
+}
+
+/** What is known of the rows that a mixture routes. */
+export interface RoutedRows {
+  /** How many rows a sequence has. */
+  readonly perSequence: number;
+  /** By what its random numbers are told from others'. */
+  readonly label: string;
+  /** Takes the logits `[N, E]`. */
+  readonly onRouting: (logits: Tensor2D) => void;
+}
+
 /**
  * The router of a feed-forward whose experts are the frozen feed-forward itself, each with updates of its own on gate, up and
  * down (Li et al. 2024, https://arxiv.org/abs/2404.15159).
@@ -18,25 +39,37 @@ export interface Ways {
 export abstract class Mixture extends Module {
   /** `[E, M]` */
   readonly gate: Param;
-  readonly experts: number;
+  readonly options: MixtureOptions;
 
-  constructor(experts: number, hiddenSize: number) {
+  constructor(options: MixtureOptions) {
     super();
-    this.experts = experts;
-    this.gate = new Param([experts, hiddenSize], "matrix");
+    this.options = options;
+    this.gate = new Param([options.experts, options.hiddenSize], "matrix");
   }
 
-  /**
-   * @param x `[N, M]`
-   * @param perSequence how many rows a sequence has
-   * @param onRouting takes the logits `[N, E]`
-   */
-  route(x: Tensor2D, perSequence: number, onRouting: ((logits: Tensor2D) => void) | null): Ways {
-    const logits = linear(x, this.gate.weight);
-    onRouting?.(logits);
+  get experts(): number {
+    return this.options.experts;
+  }
+
+  /** @param x `[N, M]` */
+  route(x: Tensor2D, { perSequence, label, onRouting }: RoutedRows): Ways {
+    const moved = withOwnRandomness(label, () => jitter(x, this.options.jitter));
+    const logits = linear(moved, this.gate.weight);
+    onRouting(logits);
     return this.ways(logits, perSequence);
   }
 
   /** @param logits `[N, E]` */
   protected abstract ways(logits: Tensor2D, perSequence: number): Ways;
+
+  /** @param indices `[N, k]` @returns `[N·k, E]` */
+  protected choiceOf(indices: Tensor2D): Tensor2D {
+    return oneHot(reshape(indices, [indices.size]), this.experts) as Tensor2D;
+  }
+}
+
+/** The router of a feed-forward, with the name of the feed-forward. */
+export interface NamedMixture {
+  readonly name: string;
+  readonly mixture: Mixture;
 }

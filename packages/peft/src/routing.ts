@@ -1,5 +1,16 @@
-import { oneHot, takeAlong, topKIndices } from "@mixtape/ops";
-import { div, mul, softmax, sum, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import { oneHot, takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import {
+  cast,
+  cumsum,
+  div,
+  lessEqual,
+  mul,
+  softmax,
+  sub,
+  sum,
+  type Tensor2D,
+  type Tensor3D,
+} from "@tensorflow/tfjs-core";
 
 /**
  * The weights of all experts, those that are not among a row's k likeliest zero, the others made to sum to 1.
@@ -18,4 +29,22 @@ export function topK(logits: Tensor2D, k: number): { indices: Tensor2D; weights:
   const indices = topKIndices(probabilities, k);
   const chosen = takeAlong(probabilities, indices);
   return { indices, weights: div(chosen, sum(chosen, 1, true)) };
+}
+
+/**
+ * The experts of each row by probability, and which of them make up `topP` of it, the one by which it is exceeded included.
+ * @param logits `[N, E]`
+ * @param temperature what the logits are divided by; 0 for none
+ * @returns `[N, E]` each, the likeliest first: which expert, how likely, and 1 for one that is kept
+ */
+export function topPKept(
+  logits: Tensor2D,
+  topP: number,
+  temperature: number,
+): { order: Tensor2D; sorted: Tensor2D; kept: Tensor2D } {
+  const probabilities = softmax(div<Tensor2D>(logits, temperature || 1));
+  const order = topKIndices(probabilities, logits.shape[1]);
+  const sorted = takeAlong(probabilities, order);
+  const kept = untaped(() => cast(lessEqual(sub(cumsum(sorted, 1), sorted), topP), "float32") as Tensor2D);
+  return { order, sorted, kept };
 }

@@ -1,6 +1,6 @@
 import { groupRows } from "@mixtape/ops";
 import { concat, slice, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
-import type { Mixture } from "./mixture.js";
+import type { NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
 
@@ -8,7 +8,7 @@ import type { FeedForward, Site } from "./site.js";
 export interface Pieces {
   readonly name: string;
   pieceAt(site: Site): Piece | undefined;
-  mixtureAt(feedForward: FeedForward): Mixture | undefined;
+  mixtureAt(feedForward: FeedForward): NamedMixture | undefined;
   /** Takes the logits of a router of the adapter, `[N, E]`, with how many rows belong to one token. */
   onRouting(logits: Tensor2D, rowsPerToken: number): void;
 }

@@ -12,6 +12,8 @@ export interface GoldenAdapter {
   /** `mixtral/lora-attention` */
   readonly name: string;
   readonly folder: string;
+  /** Whether it is by the formulas in `tools/reference`, not by Hugging Face peft. */
+  readonly isMixture: boolean;
   readonly about: {
     /** The checkpoint that it belongs to. */
     readonly model: string;
@@ -27,7 +29,13 @@ export const goldenAdapters: readonly GoldenAdapter[] = readdirSync(fixture("ada
   .sort()
   .map((name) => {
     const folder = fixture(`adapters/${name}`);
-    return { name, folder, about: JSON.parse(readFileSync(join(folder, "case.json"), "utf8")) };
+    const config = JSON.parse(readFileSync(join(folder, "adapter_config.json"), "utf8"));
+    return {
+      name,
+      folder,
+      isMixture: config.peft_type !== "LORA",
+      about: JSON.parse(readFileSync(join(folder, "case.json"), "utf8")),
+    };
   });
 
 /** The tensors of a golden file. */

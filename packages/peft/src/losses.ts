@@ -1,0 +1,161 @@
+import {
+  type CausalLM,
+  type CausalLMInputs,
+  causalLoss,
+  type LoadBalancedConfig,
+  loadBalancingLoss,
+  readBatch,
+} from "@mixtape/decoder";
+import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
+import { addN, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
+import type { RoutingOf } from "./adapter.js";
+import { adaptersOf } from "./apply.js";
+import { AdapterError } from "./errors.js";
+import { routerLoss } from "./router-loss.js";
+
+/** Rows of one adapter in a batch. All rows of a batch are padded to one length. */
+export interface AdapterBatch {
+  /** Its name. */
+  readonly adapter: string;
+  readonly inputIds: readonly (readonly number[])[];
+  /** Token ids, −100 where no loss is taken; the model shifts them. */
+  readonly labels: readonly (readonly number[])[];
+  /** 1 for a token and 0 for padding. All tokens where absent. */
+  readonly attentionMask?: readonly (readonly number[])[];
+  /** By what the summed cross-entropy is divided; the number of labels that count where absent. */
+  readonly numItems?: number;
+}
+
+/** The loss of one adapter, and what it is made of. */
+export type AdapterLoss = {
+  readonly adapter: string;
+  /** All of it */
+  readonly loss: Scalar;
+  /** Cross-entropy of the next token, in nats */
+  readonly lmLoss: Scalar;
+  /** What the adapter's own routers add, where they add something */
+  readonly routerLoss?: Scalar;
+};
+
+/** How {@link adapterLosses} runs the model. */
+export type AdapterLossOptions = Pick<CausalLMInputs, "gradientCheckpointing"> & {
+  /** Whether the load balancing loss of the model's own routers is part of each adapter's loss. Default false. */
+  readonly baseRouterLoss?: boolean;
+};
+
+/**
+ * The losses of several adapters by one forward pass, in which the model's own products run once for the whole batch. The sum is
+ * to be differentiated: no adapter's parameters have a part in another's loss. Each loss is that which the adapter has with its
+ * rows alone.
+ *
+ * It selects these adapters for these rows, and they stay selected, for the way back.
+ * @returns the sum, and each adapter's; the tensors are the caller's to dispose
+ * @throws {AdapterError} where there are no rows, rows differ in length or an adapter is there twice
+ * @throws {DecoderError} where none of an adapter's labels counts
+ */
+export function adapterLosses(
+  model: CausalLM,
+  batches: readonly AdapterBatch[],
+  { baseRouterLoss = false, ...inputs }: AdapterLossOptions = {},
+): { loss: Scalar; losses: AdapterLoss[] } {
+  checkBatches(batches);
+  adaptersOf(model).select(batches.flatMap(({ adapter, inputIds }) => inputIds.map(() => adapter)));
+  const inputIds = batches.flatMap((batch) => batch.inputIds.map((row) => [...row]));
+  const masks = batches.flatMap((batch) => maskOf(batch));
+  const { result: outputs, outputs: sides } = collectSideOutputs(() =>
+    tidy(() =>
+      model.forward({
+        inputIds,
+        ...(batches.some(({ attentionMask }) => attentionMask) && { attentionMask: masks }),
+        outputRouterLogits: baseRouterLoss,
+        ...inputs,
+      }),
+    ),
+  );
+  try {
+    return tidy(() => {
+      let start = 0;
+      const losses = batches.map((batch) => {
+        const end = start + batch.inputIds.length;
+        const logits = slice(outputs.logits, [start, 0, 0], [end - start, -1, -1]) as Tensor3D;
+        const lmLoss = causalLoss(
+          logits,
+          readBatch(
+            batch.labels.map((row) => [...row]),
+            "labels",
+          ),
+          batch.numItems,
+        );
+        const balance = baseRouterLoss
+          ? balanceOf(model, outputs.routerLogits ?? [], batch, start, inputIds.length)
+          : null;
+        const own = routersOf(model, batch, sides);
+        start = end;
+        const terms = [lmLoss, ...(balance ? [balance] : []), ...(own ? [own] : [])];
+        return { adapter: batch.adapter, loss: addN(terms), lmLoss, ...(own && { routerLoss: own }) };
+      });
+      return { loss: addN(losses.map(({ loss }) => loss)), losses };
+    });
+  } finally {
+    for (const { tensor } of sides) tensor.dispose();
+    outputs.logits.dispose();
+    for (const logits of outputs.routerLogits ?? []) logits.dispose();
+  }
+}
+
+/** What the adapter's routers add. */
+function routersOf(model: CausalLM, batch: AdapterBatch, sides: readonly SideOutput[]): Scalar | null {
+  const adapter = adaptersOf(model).get(batch.adapter);
+  if (adapter.config.method === "lora") return null;
+  const routings = sides
+    .map(({ from, tensor }) => ({ ...(from as RoutingOf), logits: tensor as Tensor2D }))
+    .filter((routing) => routing.adapter === adapter);
+  return routerLoss(adapter.config, routings, maskOf(batch).flat());
+}
+
+/** What the model's own routers add, by an adapter's rows alone. */
+function balanceOf(
+  { config }: CausalLM,
+  routerLogits: readonly Tensor2D[],
+  batch: AdapterBatch,
+  start: number,
+  rows: number,
+): Scalar | null {
+  if (!isLoadBalanced(config) || routerLogits.length === 0) return null;
+  const own = routerLogits.map((logits) => {
+    const perRow = logits.shape[0] / rows;
+    return slice(logits, [start * perRow, 0], [batch.inputIds.length * perRow, -1]);
+  });
+  const loss = loadBalancingLoss(own, config.numExpertsPerTok, readBatch(maskOf(batch), "attentionMask"));
+  return mul(loss, config.routerAuxLossCoef) as Scalar;
+}
+
+function isLoadBalanced(config: object): config is LoadBalancedConfig {
+  return "routerAuxLossCoef" in config;
+}
+
+function maskOf({ attentionMask, inputIds }: AdapterBatch): number[][] {
+  return attentionMask?.map((row) => [...row]) ?? inputIds.map((row) => row.map(() => 1));
+}
+
+function checkBatches(batches: readonly AdapterBatch[]): void {
+  const fault = (where: string, expected: string, got: string): AdapterError =>
+    new AdapterError({ where, expected, got });
+  if (batches.length === 0) throw fault("adapterLosses", "at least one adapter", "none");
+  const length = batches[0]!.inputIds[0]?.length ?? 0;
+  const seen = new Set<string>();
+  for (const { adapter, inputIds, labels, attentionMask } of batches) {
+    if (seen.has(adapter)) throw fault(adapter, "each adapter once, with all of its rows", "it twice");
+    seen.add(adapter);
+    if (inputIds.length === 0) throw fault(adapter, "at least one row", "none");
+    for (const rows of [inputIds, labels, ...(attentionMask ? [attentionMask] : [])]) {
+      const odd = rows.find((row) => row.length !== length);
+      if (rows.length !== inputIds.length || odd || length === 0)
+        throw fault(
+          adapter,
+          `${inputIds.length} rows of ${length} tokens`,
+          `${rows.length} rows${odd ? `, one of ${odd.length}` : ""}`,
+        );
+    }
+  }
+}
