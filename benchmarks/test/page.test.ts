@@ -19,6 +19,7 @@ const profile: StepProfile = {
   moeLayers: 2,
   expertsPerToken: 2,
   readBacks: { total: 3, mostInALayer: 1, mostInKernelsOfALayer: 0 },
+  generatedMs: 1.5,
   stepMs: 2,
   kernelMs: { MixtapeLinear: 1, Add: 0.5 },
 };

@@ -35,9 +35,17 @@ export function prefill(model: CausalLM, cache: KVCache, ids: readonly number[])
   model.forward({ inputIds: [ids], cache, logitsToKeep: 1, outputRouterLogits: false }).logits.dispose();
 }
 
-/** One step as `generateTokens` does it: a token in, its logits read back. */
-export async function decodeOne(model: CausalLM, cache: KVCache, id: number): Promise<void> {
-  const { logits } = model.forward({ inputIds: [[id]], cache, logitsToKeep: 1, outputRouterLogits: false });
+/**
+ * One step: a token in, its logits read back. With a fixed model as `generateTokens` takes it, which engines may repeat without
+ * JavaScript; else each kernel is run by it.
+ */
+export async function decodeOne(
+  model: CausalLM,
+  cache: KVCache,
+  id: number,
+  { fixedModel = false } = {},
+): Promise<void> {
+  const { logits } = model.forward({ inputIds: [[id]], cache, logitsToKeep: 1, outputRouterLogits: false, fixedModel });
   await logits.data();
   logits.dispose();
 }

@@ -20,10 +20,12 @@ export async function measureProfile(engine: EngineName, folder: string): Promis
   prefill(model, cache, prompt);
   const step = (i: number): Promise<void> => decodeOne(model, cache, prompt[i % CONTEXT]!);
   const stepMs: number[] = [];
+  const generatedMs: number[] = [];
   const kernels: (readonly StepKernel[])[] = [];
-  // In turns, so that both see the same machine.
+  // In turns, so that all see the same machine.
   for (let i = 0; i < WARM_UP_STEPS + STEPS; i++) {
     stepMs.push(await timed(() => step(i)));
+    generatedMs.push(await timed(() => decodeOne(model, cache, prompt[i % CONTEXT]!, { fixedModel: true })));
     kernels.push(await kernelsOf(() => step(i)));
   }
   // At the end: modules that are watched are not compiled as well as before.
@@ -34,6 +36,7 @@ export async function measureProfile(engine: EngineName, folder: string): Promis
     expertsPerToken: summarize(model).experts.perToken,
     ...countsOf(watched),
     stepMs: spreadOf(stepMs.slice(WARM_UP_STEPS)).median,
+    generatedMs: spreadOf(generatedMs.slice(WARM_UP_STEPS)).median,
     kernelMs: medianTimes(kernels.slice(WARM_UP_STEPS)),
   };
 }

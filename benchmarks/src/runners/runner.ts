@@ -91,7 +91,9 @@ export interface StepProfile {
   readonly expertsPerToken: number;
   /** Tensors read back from the engine; and those that the engine's own kernels read in the same way. */
   readonly readBacks: { readonly total: number; readonly mostInALayer: number; readonly mostInKernelsOfALayer: number };
-  /** A step as it is, without a profiler. */
+  /** A step as text is generated, which the engine may repeat by itself. */
+  readonly generatedMs: number;
+  /** A step whose kernels JavaScript runs, without a profiler. */
   readonly stepMs: number;
   /** The sum of its kernels, by name. */
   readonly kernelMs: Readonly<Record<string, number>>;
