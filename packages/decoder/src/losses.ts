@@ -1,15 +1,13 @@
-import { oneHot, takeAlong, topKIndices } from "@mixtape/ops";
+import { crossEntropy, oneHot, topKIndices } from "@mixtape/ops";
 import {
   concat,
   div,
   gather,
-  logSumExp,
   matMul,
   mul,
   reshape,
   type Scalar,
   softmax,
-  sub,
   sum,
   type Tensor2D,
   type Tensor3D,
@@ -58,8 +56,7 @@ export function causalLoss(logits: Tensor3D, labels: Batch, numItems?: number): 
     });
   return tidy(() => {
     const kept = gather(reshape(logits, [b * l, v]), tensor1d(rows, "int32")) as Tensor2D;
-    const right = reshape(takeAlong(kept, tensor2d(targets, [targets.length, 1], "int32")), [targets.length]);
-    return div(sum(sub(logSumExp(kept, 1), right)), numItems ?? targets.length) as Scalar;
+    return div(sum(crossEntropy(kept, tensor1d(targets, "int32"))), numItems ?? targets.length) as Scalar;
   });
 }
 

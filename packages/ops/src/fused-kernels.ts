@@ -2,8 +2,15 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { AdamWAttributes, AdamWInputs } from "./adam-w.js";
 import type { AttentionAttributes, AttentionInputs } from "./attention.js";
 import type { ChooseExpertsAttributes, ChooseExpertsInputs } from "./choose-experts.js";
+import type { CrossEntropyInputs } from "./cross-entropy.js";
 import type { EmbeddingAttributes, EmbeddingInputs } from "./embedding.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./experts/experts.js";
+import type {
+  GroupedMatMulAttributes,
+  GroupedMatMulInputs,
+  GroupedOuterAttributes,
+  GroupedOuterInputs,
+} from "./experts/grouped-products.js";
 import type { GateAttributes, GatedMlpAttributes, GatedMlpInputs, GateInputs } from "./gated-mlp.js";
 import type { LinearAttributes, LinearInputs } from "./linear.js";
 import type { ProjectHeadsAttributes, ProjectHeadsInputs } from "./project-heads.js";
@@ -34,9 +41,12 @@ export interface FusedKernels {
   readonly MixtapeGate: FusedKernel<GateInputs, GateAttributes>;
   readonly MixtapeGatedMlp: FusedKernel<GatedMlpInputs, GatedMlpAttributes>;
   readonly MixtapeExperts: FusedKernel<ExpertsInputs, ExpertsAttributes>;
+  readonly MixtapeGroupedMatMul: FusedKernel<GroupedMatMulInputs, GroupedMatMulAttributes>;
+  readonly MixtapeGroupedOuter: FusedKernel<GroupedOuterInputs, GroupedOuterAttributes>;
   readonly MixtapeChooseExperts: FusedKernel<ChooseExpertsInputs, ChooseExpertsAttributes>;
   readonly MixtapeTopKIndices: FusedKernel<TopKIndicesInputs, TopKIndicesAttributes>;
   readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
+  readonly MixtapeCrossEntropy: FusedKernel<CrossEntropyInputs, NoAttributes>;
   readonly MixtapeAdamW: FusedKernel<AdamWInputs, AdamWAttributes>;
 }
 
@@ -53,9 +63,12 @@ const NAMES: Readonly<Record<FusedKernelName, true>> = {
   MixtapeGate: true,
   MixtapeGatedMlp: true,
   MixtapeExperts: true,
+  MixtapeGroupedMatMul: true,
+  MixtapeGroupedOuter: true,
   MixtapeChooseExperts: true,
   MixtapeTopKIndices: true,
   MixtapeTakeAlong: true,
+  MixtapeCrossEntropy: true,
   MixtapeAdamW: true,
 };
 

@@ -1,8 +1,10 @@
-import { matMul, mul, reshape, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
+import { add, mul, reshape, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
 import { type Activation, activate } from "./activations.js";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
+import { gradientByMatrix, gradientByRows, rowsOf, timesMatrix } from "./products.js";
 import { sameShape } from "./shapes.js";
+import { gradientsOf } from "./tape.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
 export type GateInputs = { gate: Tensor; up: Tensor };
@@ -45,10 +47,22 @@ export type GatedMlpAttributes = { activation: Activation; transposed: boolean }
 const run = defineOp({
   kernel: "MixtapeGatedMlp",
   compose: ({ x, gate: g, up, down }: GatedMlpInputs, { activation, transposed }: GatedMlpAttributes) => {
-    const rows = (x.rank === 2 ? x : reshape(x, [-1, x.shape.at(-1)!])) as Tensor2D;
-    const times = (a: Tensor2D, w: Tensor2D): Tensor2D => matMul(a, w, false, !transposed);
-    const product = times(gate(times(rows, g), times(rows, up), activation), down);
-    return x.rank === 2 ? product : reshape(product, x.shape);
+    const rows = rowsOf(x);
+    const inner = gate(timesMatrix(rows, g, transposed), timesMatrix(rows, up, transposed), activation);
+    return reshape(timesMatrix(inner, down, transposed), x.shape);
+  },
+  gradient: ({ x, gate: g, up, down }, { activation, transposed }, [dy], wanted) => {
+    const [rows, above] = [rowsOf(x), rowsOf(dy!)];
+    const [a, b] = [timesMatrix(rows, g, transposed), timesMatrix(rows, up, transposed)];
+    const gated = () => gate(a, b, activation);
+    const [da, db] = gradientsOf(gated, [a, b], gradientByRows(above, down, transposed)) as [Tensor2D, Tensor2D];
+    const dx = () => add(gradientByRows(da, g, transposed), gradientByRows(db, up, transposed));
+    return {
+      ...(wanted.has("x") && { x: reshape(dx(), x.shape) }),
+      ...(wanted.has("gate") && { gate: gradientByMatrix(da, rows, transposed) }),
+      ...(wanted.has("up") && { up: gradientByMatrix(db, rows, transposed) }),
+      ...(wanted.has("down") && { down: gradientByMatrix(above, gated(), transposed) }),
+    };
   },
 });
 

@@ -10,11 +10,13 @@ export {
 export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention-mask.js";
 export { checkpoint } from "./checkpoint.js";
 export { chooseExperts, type ExpertChoice } from "./choose-experts.js";
+export { crossEntropy } from "./cross-entropy.js";
 export { dropout, jitter } from "./dropout.js";
 export { embedding } from "./embedding.js";
 export { OpsError } from "./errors.js";
 export { experts } from "./experts/experts.js";
 export { groupedLinear, groupRows, type RowGroups } from "./experts/grouped-linear.js";
+export { groupedMatMul, groupedOuter, type Offsets } from "./experts/grouped-products.js";
 export type { Routed } from "./experts/routed.js";
 export { chooseStrategy, type ExpertsStrategy, expertsRuns } from "./experts/strategy.js";
 export { FUSED_KERNELS, type FusedKernel, type FusedKernelName, type FusedKernels } from "./fused-kernels.js";

@@ -1,6 +1,7 @@
-import { add, matMul, reshape, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { add, reshape, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
+import { gradientByBias, gradientByMatrix, gradientByRows, rowsOf, timesMatrix } from "./products.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
 export type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
@@ -10,12 +11,18 @@ export type LinearAttributes = { transposed: boolean };
 export const runLinear = defineOp({
   kernel: "MixtapeLinear",
   compose: ({ x, weight, bias }: LinearInputs, { transposed }: LinearAttributes) => {
-    const width = x.shape.at(-1)!;
     // Rows, not batches: engines multiply two matrices faster than a batch by one matrix.
-    const rows = x.rank === 2 ? (x as Tensor2D) : reshape(x, [x.size / width, width]);
-    const product = matMul(rows, weight, false, !transposed) as Tensor2D;
+    const product = timesMatrix(rowsOf(x), weight, transposed);
     const sum = bias ? add<Tensor2D>(product, bias) : product;
     return x.rank === 2 ? sum : reshape(sum, [...x.shape.slice(0, -1), sum.shape[1]]);
+  },
+  gradient: ({ x, weight }, { transposed }, [dy], wanted) => {
+    const above = rowsOf(dy!);
+    return {
+      ...(wanted.has("x") && { x: reshape(gradientByRows(above, weight, transposed), x.shape) }),
+      ...(wanted.has("weight") && { weight: gradientByMatrix(above, rowsOf(x), transposed) }),
+      ...(wanted.has("bias") && { bias: gradientByBias(above) }),
+    };
   },
 });
 

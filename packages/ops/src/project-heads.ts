@@ -1,7 +1,16 @@
-import { type Tensor1D, type Tensor2D, type Tensor3D, type Tensor4D, transpose } from "@tensorflow/tfjs-core";
+import {
+  add,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor3D,
+  type Tensor4D,
+  transpose,
+} from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { runLinear } from "./linear.js";
 import { defineOpWithOutputs } from "./op.js";
+import { gradientByBias, gradientByMatrix, gradientByRows, rowsOf } from "./products.js";
 import { reshape } from "./reshape.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
@@ -26,7 +35,27 @@ const run = defineOpWithOutputs({
       splitHeads(runLinear({ x, weight, bias }, { transposed }) as Tensor3D, headDim);
     return [project(q, qBias), project(k, kBias), project(v, vBias)] as const;
   },
+  gradient: (inputs, { transposed }, dys, wanted) => {
+    const rows = rowsOf(inputs.x);
+    const gradients: { -readonly [name in keyof ProjectHeadsInputs]?: Tensor } = {};
+    for (const [i, name] of (["q", "k", "v"] as const).entries()) {
+      if (!dys[i]) continue;
+      const above = mergedRows(dys[i] as Tensor4D);
+      if (wanted.has(name)) gradients[name] = gradientByMatrix(above, rows, transposed);
+      if (wanted.has(`${name}Bias`)) gradients[`${name}Bias`] = gradientByBias(above);
+      if (!wanted.has("x")) continue;
+      const dx = gradientByRows(above, inputs[name], transposed);
+      gradients.x = gradients.x ? add(gradients.x, dx) : dx;
+    }
+    return { ...gradients, ...(gradients.x && { x: reshape(gradients.x, inputs.x.shape) }) };
+  },
 });
+
+/** The way back of {@link splitHeads}, as rows: `[B, H, L, D]` to `[B·L, H·D]` */
+function mergedRows(heads: Tensor4D): Tensor2D {
+  const [b, h, l, d] = heads.shape;
+  return reshape(transpose(heads, [0, 2, 1, 3]), [b * l, h * d]);
+}
 
 /** A linear map to heads: a matrix `[heads · D, M]` and, where there is one, a bias `[heads · D]`. */
 export interface HeadProjection {

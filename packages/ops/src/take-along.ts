@@ -1,4 +1,4 @@
-import { matMul, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import { matMul, reshape, scatterND, stack, type Tensor2D, type Tensor3D, tensor1d } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { oneHot } from "./one-hot.js";
 import { defineOp } from "./op.js";
@@ -13,7 +13,16 @@ const run = defineOp({
     const choice = oneHot(indices, e) as Tensor3D;
     return reshape(matMul(choice, reshape(x, [t, e, 1])), [t, k]) as Tensor2D;
   },
+  gradient: ({ x, indices }, _, [dy]) => ({ x: scatterAlong(dy as Tensor2D, indices, x.shape[1]) }),
 });
+
+/** The way back of {@link takeAlong}: `out[t, indices[t, j]] += values[t, j]`, zero elsewhere. @returns `[T, E]` */
+export function scatterAlong(values: Tensor2D, indices: Tensor2D, width: number): Tensor2D {
+  const [t, k] = indices.shape;
+  const rows = Int32Array.from({ length: t * k }, (_, i) => Math.floor(i / k));
+  const places = stack([tensor1d(rows, "int32"), reshape(indices, [t * k])], 1);
+  return scatterND(places, reshape(values, [t * k]), [t, width]) as Tensor2D;
+}
 
 /**
  * `out[t, j] = x[t, indices[t, j]]`.

@@ -68,8 +68,8 @@ describe.each(ENGINES)("on %s", (name) => {
         );
       });
 
-      // Indices have no gradient.
-      if (op === "topKIndices") return;
+      // Indices have no gradient, and that of grouped products is a grouped product again, which the stand-in would answer.
+      if (op === "topKIndices" || op === "groupedMatMul") return;
 
       test.each(numbered)("$name: its gradient is the composition's, and leaks nothing", ({ one, composition }) => {
         const upstream = composed(() => upstreamOf(composition));

@@ -101,10 +101,8 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
   }
 
   #countsOf(logits: readonly Tensor2D[], indices: readonly Tensor2D[], tokens: Float32Array): Record<string, Tensor1D> {
-    return untaped(() =>
-      Object.fromEntries(
-        indices.map((chosen, i) => [this.#routers[i]![0], expertCounts(chosen, logits[i]!.shape[1], tokens)]),
-      ),
+    return Object.fromEntries(
+      indices.map((chosen, i) => [this.#routers[i]![0], expertCounts(chosen, logits[i]!.shape[1], tokens)]),
     );
   }
 }

@@ -1,5 +1,7 @@
-import { oneHot } from "@mixtape/ops";
+import { untaped } from "@mixtape/ops";
 import {
+  addN,
+  bincount,
   concat,
   div,
   logSumExp,
@@ -13,6 +15,7 @@ import {
   sum,
   type Tensor1D,
   type Tensor2D,
+  tensor1d,
   tensor2d,
   tidy,
 } from "@tensorflow/tfjs-core";
@@ -40,9 +43,9 @@ export function switchLoss({ logits, indices, score, tokens }: Routings): Scalar
     const joined = logits.length === 1 ? logits[0]! : (concat([...logits], 0) as Tensor2D);
     const e = joined.shape[1];
     const probabilities = (score === "softmax" ? softmax(joined) : normalized(sigmoid(joined))) as Tensor2D;
-    const chosen = indices.length === 1 ? indices[0]! : concat([...indices], 0);
     const weights = rowWeights(tokens, logits.length);
-    const share = matMul(weights, sum(oneHot(chosen, e), 1) as Tensor2D);
+    const counts = indices.map((chosen) => expertCounts(chosen, e, tokens));
+    const share = div(addN(counts), tokens.reduce((n, value) => n + value, 0) * logits.length);
     return mul(sum(mul(share, matMul(weights, probabilities))), e) as Scalar;
   });
 }
@@ -59,12 +62,15 @@ export function routerZLoss({ logits, tokens }: Pick<Routings, "logits" | "token
   });
 }
 
-/** How many tokens each expert of a layer was given, `[E]`: padding does not count. */
+/** How many tokens each expert of a layer was given, `[E]`: padding does not count. A constant to a gradient. */
 export function expertCounts(indices: Tensor2D, experts: number, tokens: Float32Array): Tensor1D {
-  return tidy(() => {
-    const choices = sum(oneHot(indices, experts), 1) as Tensor2D;
-    return reshape(matMul(tensor2d(tokens, [1, tokens.length]), choices), [experts]) as Tensor1D;
-  });
+  const [t, k] = indices.shape;
+  return untaped(() =>
+    tidy(() => {
+      const weights = Float32Array.from({ length: t * k }, (_, i) => tokens[Math.floor(i / k)]!);
+      return bincount(reshape(indices, [t * k]), tensor1d(weights), experts);
+    }),
+  );
 }
 
 /** `[1, layers · T]`: what each row counts in a mean over tokens. */

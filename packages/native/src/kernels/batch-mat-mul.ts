@@ -76,7 +76,7 @@ function multiply(backend: NativeBackend, a: TensorInfo, b: TensorInfo, { transp
 }
 
 /** The compact weight behind a tensor, or its numbers: also those of a weight that was given another shape. */
-function matrices(backend: NativeBackend, tensor: TensorInfo): NativeWeight | Float32Array {
+export function matrices(backend: NativeBackend, tensor: TensorInfo): NativeWeight | Float32Array {
   const { held } = backend.bucket(tensor);
   const isAsStored = held instanceof CompactWeight && tensor.shape.slice(-2).join() === held.matrix.join();
   return isAsStored ? held.native : backend.floats(tensor);

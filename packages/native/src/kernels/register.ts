@@ -10,6 +10,7 @@ import { fillKernel, likeKernels } from "./fill.js";
 import { gateKernel } from "./gate.js";
 import { gatedMlpKernel } from "./gated-mlp.js";
 import { gatherKernel, segmentSumKernel } from "./gather.js";
+import { groupedMatMulKernel, groupedOuterKernel } from "./grouped.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearKernel } from "./linear.js";
 import { concatKernel, packKernel, padKernel, sliceKernel, splitKernel, tileKernel, transposeKernel } from "./move.js";
@@ -34,6 +35,8 @@ const FUSED: readonly NativeKernel[] = [
   gateKernel,
   gatedMlpKernel,
   expertsKernel,
+  groupedMatMulKernel,
+  groupedOuterKernel,
   chooseExpertsKernel,
   topKIndicesKernel,
   takeAlongKernel,

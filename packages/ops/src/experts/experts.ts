@@ -6,6 +6,7 @@ import { defineOp, hasKernel } from "../op.js";
 import { sameShape } from "../shapes.js";
 import { stackedTensor, type Weight } from "../weight.js";
 import { dense } from "./dense.js";
+import { gradientByGroups } from "./fused-gradient.js";
 import { gathered } from "./gathered.js";
 import type { Routed } from "./routed.js";
 import { sparse } from "./sparse.js";
@@ -31,6 +32,7 @@ const fused = defineOp({
     };
     return dense({ x, indices, weights }, { gate: stack(gate), up: stack(up), down: stack(down) }, activation);
   },
+  gradient: gradientByGroups,
 });
 
 const compositions = { sparse, gathered, dense };

@@ -21,9 +21,12 @@ export const CONTRACTS: readonly Contract[] = [
   contract("gate", "MixtapeGate", "gate, up", "activation"),
   contract("gatedMlp", "MixtapeGatedMlp", "x, gate, up, down", "activation, transposed"),
   contract("experts", "MixtapeExperts", "x, indices, weights, gate, up, down", "activation, transposed"),
+  contract("groupedMatMul", "MixtapeGroupedMatMul", "x, stack", "offsets, transposed"),
+  contract("groupedOuter", "MixtapeGroupedOuter", "a, b", "offsets"),
   contract("chooseExperts", "MixtapeChooseExperts", "logits, bias?", "k, score, normalize, scale", 2),
   contract("topKIndices", "MixtapeTopKIndices", "scores", "k"),
   contract("takeAlong", "MixtapeTakeAlong", "x, indices", ""),
+  contract("crossEntropy", "MixtapeCrossEntropy", "logits, targets", ""),
   contract(
     "adamW",
     "MixtapeAdamW",

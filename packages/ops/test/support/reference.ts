@@ -150,6 +150,46 @@ export function chooseExperts(
   return { indices: rows.flatMap((row) => row.indices), weights: rows.flatMap((row) => row.weights) };
 }
 
+/** `logsumexp(logits) − logits[target]`, row by row. */
+export function crossEntropy(logits: Values, targets: Values): number[] {
+  const [, v = 0] = logits.shape;
+  return Array.from(targets.values, (target, row) => {
+    const own = Array.from(logits.values.subarray(row * v, (row + 1) * v));
+    const most = Math.max(...own);
+    return most + Math.log(own.reduce((sum, value) => sum + Math.exp(value - most), 0)) - own[target]!;
+  });
+}
+
+/** Each row of `x` times the matrix of its group, element by element. */
+export function groupedMatMul(x: Values, stack: Values, offsets: readonly number[], transposed: boolean): number[] {
+  const [, width = 0] = x.shape;
+  const [, rows = 0, columns = 0] = stack.shape;
+  const out = transposed ? columns : rows;
+  return Array.from({ length: x.shape[0]! }, (_, n) => {
+    const group = offsets.findLastIndex((start) => start <= n);
+    return Array.from({ length: out }, (_, o) =>
+      Array.from({ length: width }, (_, i) => {
+        const [row, column] = transposed ? [i, o] : [o, i];
+        return x.values[n * width + i]! * stack.values[(group * rows + row) * columns + column]!;
+      }).reduce((a, b) => a + b, 0),
+    );
+  }).flat();
+}
+
+/** The outer products of the rows of each group, added up. */
+export function groupedOuter(a: Values, b: Values, offsets: readonly number[]): number[] {
+  const [, out = 0] = a.shape;
+  const [, width = 0] = b.shape;
+  return offsets.slice(0, -1).flatMap((start, group) =>
+    Array.from({ length: out * width }, (_, at) => {
+      let sum = 0;
+      for (let n = start; n < offsets[group + 1]!; n++)
+        sum += a.values[n * out + Math.floor(at / width)]! * b.values[n * width + (at % width)]!;
+      return sum;
+    }),
+  );
+}
+
 /** As torch's `AdamW` has it: decay first, then the moments, then the step. */
 export function adamW(
   {

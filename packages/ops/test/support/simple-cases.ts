@@ -1,9 +1,12 @@
 import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import {
   type Activation,
+  crossEntropy,
   embedding,
   gate,
   gatedMlp,
+  groupedMatMul,
+  groupedOuter,
   linear,
   rmsNorm,
   rotary,
@@ -18,6 +21,13 @@ import { type Placement, weightOf } from "./weights.js";
 const LAYOUTS: readonly Placement["layout"][] = ["plain", "transposed"];
 const ACTIVATIONS: readonly Activation[] = ["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"];
 
+/** Where the rows of each matrix of a stack begin, and where the last end. */
+const GROUPS: Readonly<Record<string, readonly number[]>> = {
+  "all in one": [0, 4],
+  "groups of several sizes, one of them empty": [0, 2, 2, 3, 7],
+  "the first and the last empty": [0, 0, 1, 5, 5],
+};
+
 /** The ops other than attention and experts. */
 export const SIMPLE: readonly OpEntry[] = [
   { op: "linear", kernel: "MixtapeLinear", differentiable: true, cases: linearCases() },
@@ -27,8 +37,54 @@ export const SIMPLE: readonly OpEntry[] = [
   { op: "gate", kernel: "MixtapeGate", differentiable: true, cases: ACTIVATIONS.map(gateCase) },
   { op: "gatedMlp", kernel: "MixtapeGatedMlp", differentiable: true, cases: gatedMlpCases() },
   { op: "takeAlong", kernel: "MixtapeTakeAlong", differentiable: true, cases: takeAlongCases() },
+  { op: "crossEntropy", kernel: "MixtapeCrossEntropy", differentiable: true, cases: crossEntropyCases() },
+  { op: "groupedMatMul", kernel: "MixtapeGroupedMatMul", differentiable: true, cases: groupedMatMulCases() },
+  { op: "groupedOuter", kernel: "MixtapeGroupedOuter", differentiable: true, cases: groupedOuterCases() },
   { op: "topKIndices", kernel: "MixtapeTopKIndices", differentiable: false, cases: topKCases() },
 ];
+
+function crossEntropyCases(): OpCase[] {
+  const variants: [string, number[], number[]][] = [
+    ["one row", [1, 5], [3]],
+    ["rows", [3, 4], [0, 3, 3]],
+    ["a vocabulary of one", [2, 1], [0, 0]],
+  ];
+  return variants.map(([what, shape, targets]) =>
+    opCase(
+      what,
+      { logits: normal(1, shape), targets: integers(targets) },
+      (t) => () => crossEntropy(t.logits as Tensor2D, t.targets as Tensor1D),
+      ({ logits, targets }) => reference.crossEntropy(logits, targets),
+    ),
+  );
+}
+
+function groupedMatMulCases(): OpCase[] {
+  return [false, true].flatMap((transposed) =>
+    Object.entries(GROUPS).map(([what, offsets]) =>
+      opCase(
+        `${what}${transposed ? ", transposed" : ""}`,
+        {
+          x: normal(1, [offsets.at(-1)!, 3]),
+          stack: normal(2, [offsets.length - 1, ...(transposed ? [3, 5] : [5, 3])]),
+        },
+        (t) => () => groupedMatMul({ x: t.x as Tensor2D, stack: t.stack as Tensor3D }, { offsets, transposed }),
+        ({ x, stack }) => reference.groupedMatMul(x, stack, offsets, transposed),
+      ),
+    ),
+  );
+}
+
+function groupedOuterCases(): OpCase[] {
+  return Object.entries(GROUPS).map(([what, offsets]) =>
+    opCase(
+      what,
+      { a: normal(1, [offsets.at(-1)!, 3]), b: normal(2, [offsets.at(-1)!, 2]) },
+      (t) => () => groupedOuter({ a: t.a as Tensor2D, b: t.b as Tensor2D }, { offsets }),
+      ({ a, b }) => reference.groupedOuter(a, b, offsets),
+    ),
+  );
+}
 
 function linearCases(): OpCase[] {
   const shapes = { "a vector": [4], "one row": [1, 4], rows: [3, 4], "batches of rows": [2, 3, 4] };

@@ -1,0 +1,80 @@
+import {
+  concat,
+  fill,
+  matMul,
+  reshape,
+  slice,
+  stack,
+  type Tensor2D,
+  type Tensor3D,
+  transpose,
+} from "@tensorflow/tfjs-core";
+import { defineOp } from "../op.js";
+
+/** Where the rows of each matrix begin, and where the last end: rows `offsets[e]` to below `offsets[e + 1]` belong to matrix e. */
+export type Offsets = readonly number[];
+
+export type GroupedMatMulInputs = { x: Tensor2D; stack: Tensor3D };
+export type GroupedMatMulAttributes = { offsets: Offsets; transposed: boolean };
+export type GroupedOuterInputs = { a: Tensor2D; b: Tensor2D };
+export type GroupedOuterAttributes = { offsets: Offsets };
+
+const runMatMul = defineOp({
+  kernel: "MixtapeGroupedMatMul",
+  compose: ({ x, stack }: GroupedMatMulInputs, { offsets, transposed }: GroupedMatMulAttributes): Tensor2D => {
+    const [, rows, columns] = stack.shape;
+    const products = groupsOf(offsets).map(({ group, start, size }) => {
+      const matrix: Tensor2D = reshape(slice(stack, [group, 0, 0], [1, rows, columns]), [rows, columns]);
+      return matMul(slice(x, [start, 0], [size, -1]), matrix, false, !transposed) as Tensor2D;
+    });
+    return products.length === 1 ? products[0]! : concat(products, 0);
+  },
+  gradient: ({ x, stack }, { offsets, transposed }, [dy], wanted) => {
+    const above = dy as Tensor2D;
+    return {
+      ...(wanted.has("x") && { x: groupedMatMul({ x: above, stack }, { offsets, transposed: !transposed }) }),
+      ...(wanted.has("stack") && {
+        stack: groupedOuter(transposed ? { a: x, b: above } : { a: above, b: x }, { offsets }),
+      }),
+    };
+  },
+});
+
+/**
+ * Each row times the matrix of its group: `stack[e] · x[n]`, or `stack[e]ᵀ · x[n]` where `transposed`.
+ *
+ * Fused kernel: `MixtapeGroupedMatMul`, inputs `x` `[N, in]`, `stack` `[E, out, in]` (`[E, in, out]` where `transposed`), attributes
+ * `offsets` (E + 1 numbers that rise from 0 to N), `transposed`. It gives `[N, out]`.
+ */
+export function groupedMatMul(inputs: GroupedMatMulInputs, attributes: GroupedMatMulAttributes): Tensor2D {
+  return runMatMul(inputs, attributes);
+}
+
+/**
+ * The sum of the outer products of each group's rows: `Σ_n a[n]ᵀ · b[n]`, zero for a group without rows.
+ *
+ * Fused kernel: `MixtapeGroupedOuter`, inputs `a` `[N, out]`, `b` `[N, in]`, attribute `offsets` (E + 1 numbers that rise from 0 to
+ * N). It gives `[E, out, in]`.
+ */
+export function groupedOuter(inputs: GroupedOuterInputs, attributes: GroupedOuterAttributes): Tensor3D {
+  return runOuter(inputs, attributes);
+}
+
+const runOuter = defineOp({
+  kernel: "MixtapeGroupedOuter",
+  compose: ({ a, b }: GroupedOuterInputs, { offsets }: GroupedOuterAttributes): Tensor3D => {
+    const shape: [number, number] = [a.shape[1], b.shape[1]];
+    const products = Array.from({ length: offsets.length - 1 }, () => undefined as Tensor2D | undefined);
+    for (const { group, start, size } of groupsOf(offsets))
+      products[group] = matMul(transpose(slice(a, [start, 0], [size, -1])), slice(b, [start, 0], [size, -1]));
+    return stack(products.map((product) => product ?? (fill(shape, 0) as Tensor2D))) as Tensor3D;
+  },
+});
+
+/** The groups that have rows. */
+function groupsOf(offsets: Offsets): { group: number; start: number; size: number }[] {
+  return offsets.slice(0, -1).flatMap((start, group) => {
+    const size = offsets[group + 1]! - start;
+    return size > 0 ? [{ group, start, size }] : [];
+  });
+}

@@ -1,0 +1,27 @@
+import { matMul, reshape, sum, type Tensor, type Tensor1D, type Tensor2D, transpose } from "@tensorflow/tfjs-core";
+
+/** `[…, n]` as rows `[-1, n]`. */
+export function rowsOf(x: Tensor): Tensor2D {
+  const width = x.shape.at(-1)!;
+  return (x.rank === 2 ? x : reshape(x, [x.size / width, width])) as Tensor2D;
+}
+
+/** `x · Wᵀ`, for rows `x` and a matrix `[out, in]`, or `[in, out]` where `transposed`. */
+export function timesMatrix(x: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
+  return matMul(x, weight, false, !transposed);
+}
+
+/** The gradient of {@link timesMatrix} by `x`. Turned by hand: a product with a transposed right side is slow on some engines. */
+export function gradientByRows(dy: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
+  return matMul(dy, transposed ? transpose(weight) : weight);
+}
+
+/** The gradient of {@link timesMatrix} by the matrix, laid out as it. */
+export function gradientByMatrix(dy: Tensor2D, x: Tensor2D, transposed: boolean): Tensor2D {
+  return transposed ? matMul(transpose(x), dy) : matMul(transpose(dy), x);
+}
+
+/** The gradient of a bias. */
+export function gradientByBias(dy: Tensor2D): Tensor1D {
+  return sum(dy, 0);
+}
