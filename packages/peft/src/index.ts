@@ -1,7 +1,15 @@
 export { Adapter, type TableRow } from "./adapter.js";
 export { Adapters, type Selection } from "./adapters.js";
 export { type ApplyOptions, adaptersOf, applyAdapter } from "./apply.js";
-export { type AdapterConfig, type AdapterConfigInput, adapterConfig, METHODS, type Method } from "./config.js";
+export {
+  type AdapterConfig,
+  type AdapterConfigInput,
+  adapterConfig,
+  METHODS,
+  type Method,
+  readAdapterConfig,
+} from "./config.js";
 export { AdapterError } from "./errors.js";
+export { adapterFiles } from "./files.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
 export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";
