@@ -18,17 +18,19 @@ export interface TableRow {
 export class Adapter implements Pieces {
   readonly name: string;
   readonly config: AdapterConfig;
+  /** All sites of its model. */
+  readonly sites: readonly Site[];
   readonly pieces: ReadonlyMap<Site, Piece>;
   readonly mixtures: ReadonlyMap<FeedForward, NamedMixture>;
 
   constructor(
     name: string,
     config: AdapterConfig,
-    pieces: ReadonlyMap<Site, Piece>,
-    mixtures: ReadonlyMap<FeedForward, NamedMixture>,
+    { sites, pieces, mixtures }: Pick<Adapter, "sites" | "pieces" | "mixtures">,
   ) {
     this.name = name;
     this.config = config;
+    this.sites = sites;
     this.pieces = pieces;
     this.mixtures = mixtures;
   }

@@ -40,7 +40,7 @@ export async function applyAdapter(
 ): Promise<Adapter> {
   const adapters = adaptersOf(model);
   const config = adapterConfig(input);
-  const adapter = makeAdapter(name, config, targeted(adapters.sites, config));
+  const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config));
   await start(adapter, seed);
   adapter.unfreeze();
   adapters.add(adapter);

@@ -13,3 +13,4 @@ export { AdapterError } from "./errors.js";
 export { adapterFiles } from "./files.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
 export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";
+export { adapterFiles, type SaveAdapterOptions, saveAdapter } from "./save.js";

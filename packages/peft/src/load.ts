@@ -42,7 +42,7 @@ export async function loadAdapter(
   const adapters = adaptersOf(model);
   const where = fileOf(source, CONFIG_FILE);
   const config = readAdapterConfig(await readJson(source), { where: String(where), ignore });
-  const adapter = makeAdapter(name, config, targeted(adapters.sites, config, false));
+  const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config, false));
   const file = await openSafetensors(where === CONFIG_FILE ? await bytesOf(source) : fileOf(source, TENSORS_FILE));
   try {
     await fill(storedTensors(adapter, layoutOf(file.names)), file, String(fileOf(source, TENSORS_FILE)));

@@ -10,20 +10,25 @@ import type { Mixture, NamedMixture } from "./mixture.js";
 import type { Piece, UpdateOptions } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
 
-/** Makes an adapter of a config at these sites. Its parameters have shapes and no values. */
-export function makeAdapter(name: string, config: AdapterConfig, sites: readonly Site[]): Adapter {
-  if (config.method === "lora")
-    return new Adapter(name, config, new Map(sites.map((site) => [site, loraAt(site, config)])), new Map());
-  const pieces = new Map(sites.map((site) => [site, mixedAt(site, config)]));
+/** Makes an adapter of a config at some of a model's sites. Its parameters have shapes and no values. */
+export function makeAdapter(
+  name: string,
+  config: AdapterConfig,
+  sites: readonly Site[],
+  chosen: readonly Site[],
+): Adapter {
+  const isLora = config.method === "lora";
+  const pieces = new Map(chosen.map((site) => [site, isLora ? loraAt(site, config) : mixedAt(site, config)]));
   const mixtures = new Map<FeedForward, NamedMixture>();
-  if (config.method.startsWith("mixlora"))
-    for (const { name: site, feedForward } of sites)
-      if (feedForward && !mixtures.has(feedForward))
-        mixtures.set(feedForward, {
-          name: site.slice(0, site.lastIndexOf(".")),
-          mixture: mixtureOf(feedForward, config),
-        });
-  return new Adapter(name, config, pieces, mixtures);
+  if (!isLora && config.method.startsWith("mixlora"))
+    for (const { name: site, feedForward } of chosen) {
+      if (!feedForward || mixtures.has(feedForward)) continue;
+      mixtures.set(feedForward, {
+        name: site.slice(0, site.lastIndexOf(".")),
+        mixture: mixtureOf(feedForward, config),
+      });
+    }
+  return new Adapter(name, config, { sites, pieces, mixtures });
 }
 
 function loraAt(site: Site, config: LoraConfig): Piece {

@@ -1,0 +1,71 @@
+import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
+import { joinPath, makeFolder, writeText } from "#files";
+import type { Adapter } from "./adapter.js";
+import { writeAdapterConfig } from "./config.js";
+import { AdapterError } from "./errors.js";
+import { CONFIG_FILE, TENSORS_FILE } from "./load.js";
+import { storedTensors } from "./names.js";
+import { layoutFor, peftConfig, peftRefuses } from "./peft-config.js";
+import { take, valuesOf } from "./stored.js";
+
+/** How an adapter is saved. */
+export interface SaveAdapterOptions {
+  /** The dtype of the tensors. F32 unless given. */
+  readonly dtype?: Dtype;
+  /** Whether Hugging Face peft must be able to load LoRA and DoRA. Default true. */
+  readonly portable?: boolean;
+}
+
+/**
+ * Saves an adapter in a folder (Node): `adapter_config.json` and `adapter_model.safetensors`, in Hugging Face peft's format, or
+ * for mixtures in MoE-PEFT's names. Each file takes its place at once, the tensors first.
+ *
+ * peft takes no dropout at parameters, which routed experts and routers are there: where there are any, the file says 0.
+ * @param folder made where it does not exist
+ * @throws {AdapterError} where peft could not place the adapter, unless `portable` is false.
+ */
+export async function saveAdapter(adapter: Adapter, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+  const config = configOf(adapter, options);
+  await makeFolder(folder);
+  const tensors = await tensorsOf(adapter, options);
+  await writeSafetensors(joinPath(folder, TENSORS_FILE), tensors, { metadata: { format: "pt" } });
+  await writeText(joinPath(folder, CONFIG_FILE), config);
+}
+
+/** The same files in memory, by name: what `loadAdapter` takes too. */
+export async function adapterFiles(
+  adapter: Adapter,
+  options: SaveAdapterOptions = {},
+): Promise<Map<string, Uint8Array>> {
+  const config = configOf(adapter, options);
+  return new Map([
+    [CONFIG_FILE, new TextEncoder().encode(config)],
+    [TENSORS_FILE, await encodeSafetensors(await tensorsOf(adapter, options), { format: "pt" })],
+  ]);
+}
+
+function configOf(adapter: Adapter, { portable = true }: SaveAdapterOptions): string {
+  if (adapter.config.method !== "lora") return `${JSON.stringify(writeAdapterConfig(adapter.config), null, 2)}\n`;
+  const layout = layoutFor(adapter);
+  const refusal = portable ? peftRefuses(adapter, adapter.sites, layout) : null;
+  if (refusal)
+    throw new AdapterError({
+      where: `save ${adapter.name}`,
+      expected: "an adapter that Hugging Face peft can place",
+      got: refusal,
+      fix: "Pass portable: false to save it for use here alone",
+    });
+  return `${JSON.stringify(peftConfig(adapter, adapter.sites, layout), null, 2)}\n`;
+}
+
+async function tensorsOf(adapter: Adapter, { dtype = "F32" }: SaveAdapterOptions): Promise<TensorToWrite[]> {
+  const files: TensorToWrite[] = [];
+  for (const { param, tensors } of storedTensors(adapter, layoutFor(adapter))) {
+    const values = await valuesOf(param);
+    for (const tensor of tensors) {
+      const bytes = fromFloat32(take(tensor, values), dtype);
+      files.push({ name: tensor.name, dtype, shape: tensor.shape, bytes: async () => bytes });
+    }
+  }
+  return files;
+}
