@@ -215,12 +215,13 @@ export function readAdapterConfig(
   return { ...config, method: config.routingStrategy };
 }
 
-/** The config in the keys of the file that belongs to its method. */
-export function writeAdapterConfig(config: AdapterConfig): Record<string, unknown> {
-  const { method, ...fields } = config;
-  if (method === "lora") return { peft_type: "LORA", ...loraConfig.toJSON(fields as LoraConfig) };
+/** A mixture's config in MoE-PEFT's keys. */
+export function writeMixtureConfig({
+  method,
+  ...config
+}: Extract<AdapterConfig, MixtureConfig>): Record<string, unknown> {
   const type = { loramoe: "LORAMOE", mola: "MOLA" }[method as string] ?? "MIXLORA";
-  return { peft_type: type, bias: "none", ...mixtureConfig.toJSON(fields as MixtureConfig) };
+  return { peft_type: type, bias: "none", ...mixtureConfig.toJSON(config) };
 }
 
 function unknownMethod(where: string, method: unknown): AdapterError {

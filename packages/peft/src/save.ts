@@ -1,7 +1,7 @@
 import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
 import { joinPath, makeFolder, writeText } from "#files";
 import type { Adapter } from "./adapter.js";
-import { writeAdapterConfig } from "./config.js";
+import { writeMixtureConfig } from "./config.js";
 import { AdapterError } from "./errors.js";
 import { CONFIG_FILE, TENSORS_FILE } from "./load.js";
 import { storedTensors } from "./names.js";
@@ -45,7 +45,7 @@ export async function adapterFiles(
 }
 
 function configOf(adapter: Adapter, { portable = true }: SaveAdapterOptions): string {
-  if (adapter.config.method !== "lora") return `${JSON.stringify(writeAdapterConfig(adapter.config), null, 2)}\n`;
+  if (adapter.config.method !== "lora") return `${JSON.stringify(writeMixtureConfig(adapter.config), null, 2)}\n`;
   const layout = layoutFor(adapter);
   const refusal = portable ? peftRefuses(adapter, adapter.sites, layout) : null;
   if (refusal)

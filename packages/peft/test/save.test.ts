@@ -1,0 +1,135 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CausalLM } from "@mixtape/decoder";
+import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { dispose } from "@tensorflow/tfjs-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  type AdapterConfigInput,
+  AdapterError,
+  adapterFiles,
+  adaptersOf,
+  applyAdapter,
+  loadAdapter,
+  saveAdapter,
+} from "../src/index.js";
+import { goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
+import { fillWithNoise } from "./support/noise.js";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "adapter-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const IDS = [[3, 14, 15, 92, 65]];
+const FEED_FORWARD = ["gate_proj", "up_proj", "down_proj"];
+
+onEachEngine(() => {
+  test.each(goldenAdapters)(
+    "$name is saved as it was loaded, tensor by tensor",
+    async ({ folder: golden, about, isMixture }) => {
+      const { model } = await loadGoldenModel(about.model);
+      await saveAdapter(await loadAdapter(model, golden), folder);
+      const [saved, original] = [
+        await readTensors(join(folder, "adapter_model.safetensors")),
+        await readTensors(join(golden, "adapter_model.safetensors")),
+      ];
+      expect([...saved.keys()].sort()).toEqual([...original.keys()].sort());
+      for (const [name, { shape, values }] of original) {
+        expect(saved.get(name)!.shape, name).toEqual(shape);
+        expect(saved.get(name)!.values, name).toEqual(values);
+      }
+      const config = (path: string) => JSON.parse(readFileSync(join(path, "adapter_config.json"), "utf8"));
+      if (isMixture) expect(config(folder)).toEqual(config(golden));
+      else expect(config(folder)).toMatchObject({ r: config(golden).r, use_dora: config(golden).use_dora });
+      adaptersOf(model).delete("default");
+      model.dispose();
+    },
+  );
+
+  describe.each<[string, AdapterConfigInput]>([
+    ["lora", { method: "lora", r: 2, targetModules: ["q_proj", "router.gate", "gate_up_proj", "experts.down_proj"] }],
+    [
+      "lora, gate and up apart",
+      { method: "lora", r: 2, targetModules: ["q_proj", "experts.gate_proj", "experts.up_proj"] },
+    ],
+    ["dora", { method: "dora", r: 2, useRslora: true, targetModules: "all-linear" }],
+    ["loramoe", { method: "loramoe", r: 2, numExperts: 3, targetModules: "all-linear" }],
+    ["mola", { method: "mola", r: 2, numExperts: 3, targetModules: "all-linear" }],
+    ["mixlora", { method: "mixlora", r: 2, numExperts: 3, targetModules: ["q_proj", ...FEED_FORWARD] }],
+    ["mixlora-dynamic", { method: "mixlora-dynamic", r: 2, numExperts: 3, topP: 0.5, targetModules: FEED_FORWARD }],
+    [
+      "mixlora-switch",
+      { method: "mixlora-switch", r: 2, numExperts: 3, expertCapacity: 2, targetModules: FEED_FORWARD },
+    ],
+  ])("%s", (_, config) => {
+    let model: CausalLM;
+    beforeAll(async () => {
+      ({ model } = await loadGoldenModel("afmoe/basic"));
+    });
+    afterAll(() => model.dispose());
+
+    test("comes back from a folder and from files in memory, and computes the same", async () => {
+      await withoutLeak(async () => {
+        const adapter = await applyAdapter(model, config);
+        fillWithNoise(adapter, 7, 0.2);
+        const before = model.forward({ inputIds: IDS });
+        await saveAdapter(adapter, folder, { portable: false });
+        expect(readdirSync(folder).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+        const files = await adapterFiles(adapter, { portable: false });
+        adaptersOf(model).delete("default");
+        const sources = [
+          folder,
+          files,
+          new Map([...files].map(([name, bytes]) => [name, new Blob([bytes as BlobPart])])),
+        ];
+        for (const source of sources) {
+          const again = await loadAdapter(model, source, { name: "again" });
+          expect(again.trainableParams()).toEqual([]);
+          expect(again.config).toMatchObject({ method: adapter.config.method, r: 2 });
+          expect(again.table).toEqual(adapter.table);
+          const after = model.forward({ inputIds: IDS });
+          await expectAllClose(after.logits, before.logits, { atol: 1e-6 });
+          after.logits.dispose();
+          adaptersOf(model).delete("again");
+        }
+        dispose(before.logits);
+      });
+    });
+  });
+});
+
+describe("what Hugging Face peft could not place is refused", () => {
+  test.each<[AdapterConfigInput, string]>([
+    [{ method: "dora", targetModules: ["experts.down_proj"] }, "DoRA at model.layers.1.mlp.experts.down_proj"],
+    [{ method: "dora", targetModules: ["router.gate"] }, "DoRA at model.layers.1.mlp.router.gate"],
+    [
+      { method: "lora", targetModules: ["shared_experts.up_proj"] },
+      "an adapter at model.layers.1.mlp.shared_experts.up_proj",
+    ],
+    [{ method: "lora", targetModules: ["self_attn.gate_proj"] }, "an adapter at model.layers.0.self_attn.gate_proj"],
+    [{ method: "lora", targetModules: ["experts.up_proj"] }, "model.layers.1.mlp.experts.up_proj without gate_proj"],
+    [{ method: "rslora", targetModules: ["experts.gate_proj", "experts.up_proj"] }, "rank-stabilized scales"],
+  ])("%j", async (config, got) => {
+    const { model } = await loadGoldenModel("afmoe/basic");
+    const adapter = await applyAdapter(model, config);
+    await expect(saveAdapter(adapter, folder)).rejects.toThrow(AdapterError);
+    await expect(adapterFiles(adapter)).rejects.toThrow(got);
+    expect(readdirSync(folder)).toEqual([]);
+    await adapterFiles(adapter, { portable: false });
+    model.dispose();
+  });
+});
+
+test("tensors may be saved in bfloat16", async () => {
+  const { model } = await loadGoldenModel("mixtral/basic");
+  const adapter = await applyAdapter(model, { method: "lora", r: 2, targetModules: ["q_proj"] });
+  const [wide, narrow] = [await adapterFiles(adapter), await adapterFiles(adapter, { dtype: "BF16" })];
+  const size = (files: Map<string, Uint8Array>) => files.get("adapter_model.safetensors")!.length;
+  expect(size(wide) - size(narrow)).toBe(2 * adapter.size);
+  adaptersOf(model).delete("default");
+  await loadAdapter(model, narrow);
+  model.dispose();
+});
