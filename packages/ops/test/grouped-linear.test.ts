@@ -42,7 +42,7 @@ describe.each(ENGINES)("on %s", (name) => {
   describe.each([true, false])("ids read back: %s", (isRead) => {
     test.each(PLACEMENTS)("$layout, $stacks", async (placement) => {
       const ids = tensor1d(IDS, "int32");
-      const groups = isRead ? groupRows(ids, E) : { ids, rows: null };
+      const groups = isRead ? groupRows(ids, E) : { ids, sorted: null };
       const [rows, matrices, dy] = [toTensor(x) as Tensor2D, toTensor(stack), toTensor(upstream)];
       const output = tidy(() => groupedLinear(rows, weightOf(matrices, "stack", placement), groups));
       expect(output.shape).toEqual([N, OUT]);
