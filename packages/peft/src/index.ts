@@ -10,7 +10,6 @@ export {
   readAdapterConfig,
 } from "./config.js";
 export { AdapterError } from "./errors.js";
-export { adapterFiles } from "./files.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
 export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";
-export { adapterFiles, type SaveAdapterOptions, saveAdapter } from "./save.js";
+export { adapterFiles, peftRefusal, type SaveAdapterOptions, saveAdapter } from "./save.js";

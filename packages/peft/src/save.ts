@@ -12,7 +12,10 @@ import { take, valuesOf } from "./stored.js";
 export interface SaveAdapterOptions {
   /** The dtype of the tensors. F32 unless given. */
   readonly dtype?: Dtype;
-  /** Whether Hugging Face peft must be able to load LoRA and DoRA. Default true. */
+  /**
+   * Whether Hugging Face peft must be able to place a LoRA or DoRA: else it is an error. Default true for {@link saveAdapter}, and
+   * false for {@link adapterFiles}.
+   */
   readonly portable?: boolean;
 }
 
@@ -25,14 +28,17 @@ export interface SaveAdapterOptions {
  * @throws {AdapterError} where peft could not place the adapter, unless `portable` is false.
  */
 export async function saveAdapter(adapter: Adapter, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-  const config = configOf(adapter, options);
+  const config = configOf(adapter, { portable: true, ...options });
   await makeFolder(folder);
   const tensors = await tensorsOf(adapter, options);
   await writeSafetensors(joinPath(folder, TENSORS_FILE), tensors, { metadata: { format: "pt" } });
   await writeText(joinPath(folder, CONFIG_FILE), config);
 }
 
-/** The same files in memory, by name: what `loadAdapter` takes too. */
+/**
+ * The same files in memory, by name: what `loadAdapter` takes too.
+ * @throws {AdapterError} where `portable` is true and peft could not place the adapter.
+ */
 export async function adapterFiles(
   adapter: Adapter,
   options: SaveAdapterOptions = {},
@@ -44,10 +50,15 @@ export async function adapterFiles(
   ]);
 }
 
-function configOf(adapter: Adapter, { portable = true }: SaveAdapterOptions): string {
+/** Why Hugging Face peft could not place a LoRA or DoRA; null where it can, and for mixtures, which it does not have. */
+export function peftRefusal(adapter: Adapter): string | null {
+  return adapter.config.method === "lora" ? peftRefuses(adapter, adapter.sites, layoutFor(adapter)) : null;
+}
+
+function configOf(adapter: Adapter, { portable = false }: SaveAdapterOptions): string {
   if (adapter.config.method !== "lora") return `${JSON.stringify(writeMixtureConfig(adapter.config), null, 2)}\n`;
   const layout = layoutFor(adapter);
-  const refusal = portable ? peftRefuses(adapter, adapter.sites, layout) : null;
+  const refusal = portable ? peftRefusal(adapter) : null;
   if (refusal)
     throw new AdapterError({
       where: `save ${adapter.name}`,
