@@ -1,17 +1,5 @@
-import { valueAndGradientsOf, type Weight } from "@mixtape/ops";
-import {
-  add,
-  addN,
-  dispose,
-  mul,
-  type Scalar,
-  scalar,
-  sqrt,
-  square,
-  sum,
-  type Tensor,
-  tidy,
-} from "@tensorflow/tfjs-core";
+import { valueAndGradientsOf } from "@mixtape/ops";
+import { add, addN, dispose, type Scalar, scalar, sqrt, square, sum, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { NamedParam } from "./params.js";
 
 /** Gradients of parameters, by their names, each in parts and laid out as the parameter's weight. Dispose them. */
@@ -69,9 +57,4 @@ export function lossAndGradients(
   const left = [...gradients];
   const byName = new Map(named.map(([name, { weight }]) => [name, left.splice(0, weight.parts.length)]));
   return { loss: value, gradients: new Gradients(byName) };
-}
-
-/** A gradient as a weight, which can be encoded: zeros where the loss did not use it. */
-export function gradientWeight([, { weight }]: NamedParam, parts: readonly (Tensor | undefined)[]): Weight {
-  return { ...weight, parts: weight.parts.map((part, i) => parts[i] ?? mul(part, 0)) };
 }

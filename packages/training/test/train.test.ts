@@ -1,11 +1,68 @@
 /** Runs from start to end. */
 
-import { MixtralForCausalLM } from "@mixtape/mixtral";
+import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
+import { dropout } from "@mixtape/ops";
 import { fixture, onEachEngine, readGolden, withoutLeak } from "@mixtape/testing";
-import { expect, test } from "vitest";
-import { type TrainingStep, train, unfreeze } from "../src/index.js";
+import { memory, mul, type Scalar, sum } from "@tensorflow/tfjs-core";
+import { describe, expect, test } from "vitest";
+import {
+  AdamW,
+  CausalTrainee,
+  lossAndGradients,
+  type Trainee,
+  type TrainingBatch,
+  TrainingError,
+  type TrainingStep,
+  type TrainOptions,
+  train,
+  trainableParams,
+  unfreeze,
+} from "../src/index.js";
 
 const FOLDER = fixture("models/mixtral/basic");
+
+/** A model so small that hundreds of steps take a moment. */
+async function smallModel(more: object = {}): Promise<MixtralForCausalLM> {
+  const model = new MixtralForCausalLM(
+    mixtralConfig.create({
+      vocabSize: 12,
+      hiddenSize: 8,
+      intermediateSize: 8,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      numKeyValueHeads: 1,
+      numExperts: 3,
+      numExpertsPerTok: 2,
+      ...more,
+    }),
+  );
+  await model.initialize({ seed: 2, std: 0.3 });
+  unfreeze(model);
+  return model;
+}
+
+const rows: TrainingBatch = {
+  inputIds: [
+    [1, 2, 3, 4, 5],
+    [6, 7, 8, 9, 10],
+  ],
+  labels: [
+    [1, 2, 3, 4, 5],
+    [6, 7, -100, -100, 10],
+  ],
+};
+
+const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
+  maxSteps: 3,
+  optimizer: { learningRate: 0.01 },
+  ...more,
+});
+
+async function collect(run: AsyncIterable<TrainingStep>): Promise<TrainingStep[]> {
+  const steps: TrainingStep[] = [];
+  for await (const step of run) steps.push(step);
+  return steps;
+}
 
 onEachEngine(() => {
   test("a tiny model learns a batch, and leaves nothing behind", async () => {
@@ -14,12 +71,158 @@ onEachEngine(() => {
     await withoutLeak(async () => {
       const model = await MixtralForCausalLM.fromPretrained(FOLDER);
       unfreeze(model);
-      const steps: TrainingStep[] = [];
-      for await (const step of train(model, data, { maxSteps: 10, optimizer: { learningRate: 0.01 } }))
-        steps.push(step);
+      const steps = await collect(train(model, data, { maxSteps: 10, optimizer: { learningRate: 0.01 } }));
       expect(steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
       expect(steps[9]!.loss).toBeLessThan(steps[0]!.loss / 2);
+      const { metrics, labels, tokens, expertLoads } = steps[0]!;
+      expect(metrics.lmLoss! + 0.02 * metrics.auxLoss!).toBeCloseTo(steps[0]!.loss, 5);
+      expect([labels, tokens]).toEqual([
+        inputs.labels.flatMap((row) => row.slice(1)).filter((label) => label !== -100).length,
+        inputs.inputIds.flat().length,
+      ]);
+      expect(expertLoads.map(({ counts }) => counts.reduce((a, b) => a + b))).toEqual(
+        expertLoads.map(() => tokens * 2),
+      );
       model.dispose();
     });
+  });
+
+  test("five hundred steps leave as many tensors as one, and give way to timers meanwhile", async () => {
+    const model = await smallModel();
+    const counts = new Set<number>();
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    await withoutLeak(async () => {
+      const data = { batch: () => ({ inputIds: [[1, 2, 3]], labels: [[1, 2, 3]] }) };
+      for await (const _ of train(model, data, options({ maxSteps: 500 }))) counts.add(memory().numTensors);
+    });
+    clearInterval(timer);
+    expect(counts.size).toBe(1);
+    expect(turns).toBeGreaterThan(20);
+    model.dispose();
+  });
+
+  test("a batch in two halves gives the same step as the whole, whatever labels each has", async () => {
+    const halves = rows.inputIds.map((ids, i) => ({ inputIds: [ids], labels: [rows.labels[i]!] }));
+    const run = async (accumulate: number): Promise<TrainingStep[]> => {
+      const model = await smallModel();
+      // The load of experts is a matter of the whole batch.
+      const trainee = new CausalTrainee(model, { auxLossCoef: 0 });
+      const data = { batch: (index: number) => (accumulate === 1 ? rows : halves[index % 2]!) };
+      const steps = await collect(train(trainee, data, options({ accumulate })));
+      model.dispose();
+      return steps;
+    };
+    const [whole, parts] = [await run(1), await run(2)];
+    for (const [i, { loss, gradNorm, tokens, labels, expertLoads }] of parts.entries()) {
+      expect(loss).toBeCloseTo(whole[i]!.loss, 4);
+      expect(gradNorm).toBeCloseTo(whole[i]!.gradNorm, 3);
+      expect({ tokens, labels, expertLoads }).toEqual({
+        tokens: whole[i]!.tokens,
+        labels: whole[i]!.labels,
+        expertLoads: whole[i]!.expertLoads,
+      });
+    }
+  });
+
+  test("the seed decides what jitter draws; with gradient checkpointing it draws the same", async () => {
+    const run = async (seed: number, gradientCheckpointing: boolean): Promise<number[]> => {
+      const model = await smallModel({ routerJitterNoise: 0.3 });
+      const trainee = new CausalTrainee(model, { gradientCheckpointing });
+      const steps = await collect(train(trainee, { batch: () => rows }, options({ seed })));
+      model.dispose();
+      return steps.map(({ loss }) => loss);
+    };
+    const first = await run(1, false);
+    expect(await run(1, false)).toEqual(first);
+    expect(await run(2, false)).not.toEqual(first);
+    for (const [i, loss] of (await run(1, true)).entries()) expect(loss).toBeCloseTo(first[i]!, 5);
+  });
+
+  test("frozen parameters stay, to the bit", async () => {
+    const model = await smallModel();
+    for (const [name, param] of model.namedParameters()) if (!name.includes("norm")) param.freeze();
+    const frozen = [...model.namedParameters()].filter(([, param]) => !param.isTrainable);
+    const before = frozen.map(([, { weight }]) => weight);
+    expect(trainableParams(model).length).toBe(3);
+    await collect(train(model, { batch: () => rows }, options()));
+    expect(frozen.map(([, { weight }]) => weight)).toEqual(before);
+    model.dispose();
+  });
+});
+
+describe("a trainee of one's own", () => {
+  test("says what its loss is; dropout is on, and what it says is in the metrics", async () => {
+    const model = await smallModel();
+    const [name, param] = trainableParams(model)[0]!;
+    const trainee: Trainee<number> = {
+      params: [[name, param]],
+      labels: () => 1,
+      tokens: () => 7,
+      loss: (batch) => {
+        const loss = mul(sum(dropout(param.weight.parts[0]!, 0.5)), batch) as Scalar;
+        return { loss, metrics: { twice: mul(loss, 2) } };
+      },
+    };
+    const steps = await collect(train(trainee, { batch: (index) => index }, options({ maxSteps: 2, accumulate: 2 })));
+    expect(steps.map(({ tokens }) => tokens)).toEqual([14, 14]);
+    for (const { loss, metrics } of steps) expect(metrics.twice).toBeCloseTo(2 * loss, 4);
+    model.dispose();
+  });
+});
+
+describe("what cannot be trained is refused, and nothing is left", () => {
+  const refuses = async (more: Partial<TrainOptions>, message: string, batch: TrainingBatch = rows): Promise<void> => {
+    const model = await smallModel();
+    await withoutLeak(async () => {
+      const run = collect(train(model, { batch: () => batch }, options(more)));
+      await expect(run).rejects.toThrow(message);
+      await expect(run).rejects.toBeInstanceOf(Error);
+    });
+    model.dispose();
+  };
+
+  test("labels that are all ignored", async () => {
+    const ignored = { inputIds: [[1, 2]], labels: [[2, -100]] };
+    await refuses({}, "step 1: expected at least one label that counts, got none", ignored);
+  });
+
+  test("options out of range", async () => {
+    await refuses({ maxSteps: 0 }, "maxSteps: expected a whole number of at least 1, got 0");
+    await refuses({ accumulate: 1.5 }, "accumulate: expected a whole number of at least 1, got 1.5");
+    await refuses({ seed: -1 }, "seed: expected a whole number from 0 to 1048575, got -1");
+    await refuses({ checkpoints: { folder: "x", every: 0 } }, "checkpoints.every: expected a whole number");
+    await refuses({ signal: AbortSignal.abort(new Error("no")) }, "no");
+  });
+
+  test("a model of which nothing trains, and names that match nothing", async () => {
+    const model = await smallModel();
+    for (const [, param] of model.namedParameters()) param.freeze();
+    await expect(collect(train(model, { batch: () => rows }, options()))).rejects.toThrow(TrainingError);
+    expect(() => unfreeze(model, () => false)).toThrow("unfreeze: expected a name that matches a parameter, got none");
+    model.dispose();
+  });
+
+  test("ids outside the vocabulary: the parameters are as they were", async () => {
+    await refuses({}, "inputIds[0][1]: expected a token id from 0 to 11, got 12", {
+      inputIds: [[1, 12]],
+      labels: [[1, 2]],
+    });
+  });
+
+  test("breaking out of the loop frees what the run has", async () => {
+    const model = await smallModel();
+    await withoutLeak(async () => {
+      for await (const { step } of train(model, { batch: () => rows }, options({ maxSteps: 50 })))
+        if (step === 2) break;
+    });
+    const params = trainableParams(model);
+    const optimizer = new AdamW(params, { learningRate: 0.1 });
+    const { loss, gradients } = lossAndGradients(() => sum(params[0]![1].weight.parts[0]!) as Scalar, params);
+    expect(optimizer.steps).toBe(0);
+    loss.dispose();
+    gradients.dispose();
+    optimizer.dispose();
+    model.dispose();
   });
 });
