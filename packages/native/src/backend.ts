@@ -20,6 +20,8 @@ export class NativeBackend extends MathBackendCPU {
   #precision: number;
   #arrays = new Arrays();
   readonly #buckets: Buckets;
+  /** What the kernels that are running have made, each behind what those around it have; undefined outside of kernels. */
+  #made: DataId[] | undefined;
 
   constructor(precision: Precision) {
     super();
@@ -81,6 +83,23 @@ export class NativeBackend extends MathBackendCPU {
     }
   }
 
+  /** Runs a kernel. Where it throws, what it had made is disposed: nobody else knows of it. */
+  runKernel<T>(kernel: () => T): T {
+    const outer = this.#made;
+    const made = outer ?? [];
+    const before = made.length;
+    this.#made = made;
+    try {
+      return kernel();
+    } catch (error) {
+      for (const id of made.slice(before)) this.disposeData(id, true);
+      throw error;
+    } finally {
+      made.length = before;
+      this.#made = outer;
+    }
+  }
+
   /** A tensor of values that are kept in another form. */
   hold(held: Held, shape: readonly number[]): TensorInfo {
     return this.#add(Bucket.ofHeld(held), shape, "float32");
@@ -119,7 +138,9 @@ export class NativeBackend extends MathBackendCPU {
   }
 
   #add(bucket: Bucket, shape: readonly number[], dtype: DataType): TensorInfo {
-    return { dataId: this.#buckets.add(bucket), shape: shape as number[], dtype };
+    const dataId = this.#buckets.add(bucket);
+    this.#made?.push(dataId);
+    return { dataId, shape: shape as number[], dtype };
   }
 }
 

@@ -20,9 +20,11 @@ export function registerNativeKernel({ name, run }: NativeKernel, takenOver: Ker
     kernelName: name,
     backendName: "native",
     kernelFunc: (args) => {
-      const { inputs, attrs, backend } = args;
-      const out = run(backend as NativeBackend, inputs as Record<string, TensorInfo>, attrs ?? {});
-      return out ?? takenOver!(args);
+      const { inputs, attrs } = args;
+      const backend = args.backend as NativeBackend;
+      return backend.runKernel(
+        () => run(backend, inputs as Record<string, TensorInfo>, attrs ?? {}) ?? takenOver!(args),
+      );
     },
   });
 }
