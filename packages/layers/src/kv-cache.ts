@@ -30,7 +30,10 @@ export class KVCache {
     return Math.min(...this.#seen);
   }
 
-  /** An object that is the same as long as tokens were only added: a key for what depends on the cache's storage. */
+  /**
+   * An object that is the same as long as tokens were only added to the storage that there was: a key for what was recorded of
+   * that storage.
+   */
   get epoch(): object {
     return this.#epoch;
   }
@@ -57,6 +60,7 @@ export class KVCache {
         fix: "Use one cache per batch",
       });
     const slots = past ? slotsToAppendTo(past) : createSlots(this.#options);
+    if (slots !== past) this.#epoch = {};
     this.#slots[layer] = slots;
     slots.dropFirst(slots.length - this.heldBy(layer));
     slots.append({ keys, values });

@@ -1,4 +1,5 @@
-import { neg, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import { registerStorage, type Slots, storageOf, TensorSlots, valueAndGradientsOf } from "@mixtape/ops";
+import { neg, scalar, sum, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { KVCache } from "../src/index.js";
 import { useCpu, withTensors } from "./support/cpu.js";
@@ -163,6 +164,110 @@ test("reorder makes rows what other rows were", () => {
   expect(add(cache, 0, 4, 5, 1)).toEqual([[0, 1, 2, 103, 4]]);
   cache.dispose();
 });
+
+test("slide lets go of what slid out of windows, and of nothing else", () => {
+  const cache = new KVCache([null, 3]);
+  const heldAfter = (f: () => void): number[][] => {
+    f();
+    return [
+      [cache.length, cache.heldBy(0), cache.heldBy(1)],
+      add(cache, 0, cache.length, cache.length + 1)[0]!,
+      add(cache, 1, cache.length, cache.length + 1)[0]!,
+    ];
+  };
+  for (const layer of [0, 1]) add(cache, layer, 0, 6);
+  expect(heldAfter(() => cache.slide())).toEqual([[6, 6, 2], range(0, 7), [4, 5, 6]]);
+  // Twice is as once.
+  cache.slide();
+  expect(heldAfter(() => cache.slide())).toEqual([[7, 7, 2], range(0, 8), [5, 6, 7]]);
+  cache.slide();
+  cache.crop(8);
+  expect(cache.length).toBe(8);
+  cache.dispose();
+});
+
+test("slide takes nothing that crop may go back to", () => {
+  const cache = new KVCache([3]);
+  add(cache, 0, 0, 6);
+  cache.slide();
+  add(cache, 0, 6, 7);
+  cache.crop(6);
+  expect(add(cache, 0, 6, 7)).toEqual([[4, 5, 6]]);
+  cache.dispose();
+});
+
+test("an empty cache has nothing to slide", () => {
+  const cache = new KVCache([null, 1]);
+  cache.slide();
+  expect([cache.length, cache.heldBy(0)]).toEqual([0, 0]);
+  cache.dispose();
+});
+
+describe("epoch", () => {
+  /** Whether it changed in `f`. */
+  const changes = (cache: KVCache, f: () => unknown): boolean => {
+    const before = cache.epoch;
+    f();
+    return cache.epoch !== before;
+  };
+
+  test("it stays as long as tokens are added, and slide", () => {
+    const cache = new KVCache([null, 2]);
+    // The first tokens of a layer make its storage.
+    for (const layer of [0, 1]) expect(changes(cache, () => add(cache, layer, 0, 3))).toBe(true);
+    for (let at = 3; at < 9; at++) {
+      expect(changes(cache, () => cache.slide())).toBe(false);
+      for (const layer of [0, 1]) expect(changes(cache, () => add(cache, layer, at, at + 1))).toBe(false);
+    }
+    cache.dispose();
+  });
+
+  test.each<[string, (cache: KVCache) => void]>([
+    ["crop", (cache) => cache.crop(4)],
+    ["crop that takes nothing", (cache) => cache.crop(5)],
+    ["reorder", (cache) => cache.reorder([0, 0])],
+    ["dispose", (cache) => cache.dispose()],
+  ])("%s is another", (_, f) => {
+    const cache = new KVCache([null]);
+    add(cache, 0, 0, 4);
+    add(cache, 0, 4, 5);
+    expect(changes(cache, () => f(cache))).toBe(true);
+    cache.dispose();
+  });
+
+  test("so is storage that was replaced: an engine's own, where a gradient is recorded", () => {
+    const own = storageOf();
+    registerStorage("cpu", {
+      description: "slots of its own",
+      place: (view, role) => own.place(view, role),
+      bytes: (...args) => own.bytes(...args),
+      slots: engineSlots,
+    });
+    try {
+      const cache = new KVCache([null]);
+      add(cache, 0, 0, 3);
+      expect(changes(cache, () => add(cache, 0, 3, 4))).toBe(false);
+      const recorded = () =>
+        tidy(() => valueAndGradientsOf(() => sum(cache.append(0, slots(4, 5), neg(slots(4, 5))).keys), [scalar(1)]));
+      expect(changes(cache, recorded)).toBe(true);
+      expect(changes(cache, () => add(cache, 0, 5, 6))).toBe(false);
+      cache.dispose();
+    } finally {
+      registerStorage("cpu", own);
+    }
+  });
+});
+
+/** Slots that are not those of tensors, as far as anyone can tell. */
+function engineSlots(): Slots {
+  return new Proxy(new TensorSlots(), {
+    getPrototypeOf: () => Object.prototype,
+    get(slots, name) {
+      const value: unknown = Reflect.get(slots, name, slots);
+      return typeof value === "function" ? value.bind(slots) : value;
+    },
+  });
+}
 
 test("it owns two tensors per layer, whatever is done, and none once it is disposed", async () => {
   await withTensors(async () => {

@@ -187,8 +187,8 @@ export interface Addon {
   bytesOfSlots(slots: NativeSlotsHandle): number;
   /** Call i is of the function `names[i]`, one that can be repeated, with the arguments `lists[i]`. */
   makeSequence(names: string[], lists: (readonly unknown[])[]): NativeSequence;
-  /** Makes all calls, in turn. */
-  repeatSequence(sequence: NativeSequence): void;
+  /** Makes all calls, in turn. `made` gets how many it made, also where one fails. */
+  repeatSequence(sequence: NativeSequence, made: Int32Array): void;
   /** `shape` is rows, heads, groups, queries, slots, width. Where `keys` are slots, `values` is null and the number of slots 0. */
   attention(
     out: Float32Array,

@@ -4,7 +4,7 @@ import { type Addon, addon, type NativeSequence, type Words, withAddon } from ".
 import { Arrays, type NumbersOf } from "./arrays.js";
 import type { NativeBackend } from "./backend.js";
 import type { Numbers } from "./bucket.js";
-import { NativeError } from "./errors.js";
+import { hasWords } from "./kernels/move.js";
 import { meet, meetingObstacles } from "./obstacle.js";
 
 /** Functions of the addon that do the same each time, to what they are given. */
@@ -58,6 +58,8 @@ export class NativeRecorder implements StepRecorder {
   }
 
   record(step: Step, inputs: readonly Tensor[]): Recorded {
+    if (!inputs.every(hasWords))
+      return { output: tidy(() => step(inputs)), step: "inputs that are neither float32 nor int32" };
     const backend = this.#backend();
     const arrays = new NumberedArrays();
     const calls: Call[] = [];
@@ -65,20 +67,24 @@ export class NativeRecorder implements StepRecorder {
     const output = tidy(() => {
       const made = backend.withArrays(arrays, () => {
         const own = inputs.map((input) => copyOf(backend, input));
-        const inputArrays = own.map((input) => wordsOf(backend, input));
+        const inputArrays = own.map((input) => backend.words(input));
         const [result, obstacle] = meetingObstacles(() => {
           const made = listen(calls, () => tidy(() => step(own)));
-          const isOwn = arrays.numberOf(wordsOf(backend, made)) !== undefined;
-          if (!isOwn || arrays.taken > new Set([...inputArrays, wordsOf(backend, made)]).size)
+          const outputArray = hasWords(made) ? backend.words(made) : undefined;
+          const isOwn = outputArray && arrays.numberOf(outputArray) !== undefined;
+          if (!isOwn || arrays.taken > new Set([...inputArrays, outputArray]).size)
             meet("a tensor that outlives it, or a result from elsewhere");
           return made;
         });
-        const outputArray = wordsOf(backend, result);
-        recorded = obstacle ?? new NativeStep(backend, { arrays, calls, inputArrays, outputArray, output: result });
+        if (obstacle !== null) recorded = obstacle;
+        else {
+          const outputArray = backend.words(result);
+          recorded = new NativeStep(backend, { arrays, calls, inputArrays, outputArray, output: result });
+        }
         return result;
       });
       // The recording writes its own array again.
-      return copyOf(backend, made);
+      return typeof recorded === "string" ? made.clone() : copyOf(backend, made);
     });
     return { output, step: recorded };
   }
@@ -100,6 +106,8 @@ class NativeStep implements RecordedStep {
   readonly #recording: Recording;
   /** The calls, once they are to be repeated. */
   #sequence: NativeSequence | undefined;
+  /** How many of them the last repetition made. */
+  readonly #made = new Int32Array(1);
 
   constructor(backend: NativeBackend, recording: Recording) {
     this.#backend = backend;
@@ -121,15 +129,28 @@ class NativeStep implements RecordedStep {
 
   repeat(inputs: readonly Tensor[]): Tensor {
     const backend = this.#backend;
-    const { inputArrays, calls, outputArray, output } = this.#recording;
-    for (const [i, input] of inputs.entries()) inputArrays[i]!.set(wordsOf(backend, input));
-    this.#sequence ??= sequenceOf(calls);
-    addon().repeatSequence(this.#sequence);
-    // What they change is JavaScript's alone: calls do not see it.
-    for (const { name, work } of calls) if (name === EFFECT) work();
+    const { inputArrays, outputArray, output } = this.#recording;
+    for (const [i, input] of inputs.entries()) inputArrays[i]!.set(backend.words(input));
+    this.#repeatCalls();
     const made = backend.output(output.shape, output.dtype as "float32" | "int32");
-    wordsOf(backend, made).set(outputArray);
+    backend.words(made).set(outputArray);
     return engine().makeTensorFromTensorInfo(made, backend);
+  }
+
+  #repeatCalls(): void {
+    const { calls } = this.#recording;
+    this.#made[0] = 0;
+    this.#sequence ??= sequenceOf(calls);
+    try {
+      addon().repeatSequence(this.#sequence, this.#made);
+    } finally {
+      // What effects change is JavaScript's alone: calls do not see it. Where a call failed, those before it have happened.
+      let left = this.#made[0]!;
+      for (const { name, work } of calls) {
+        if (name === EFFECT) work();
+        else if (left-- === 0) break;
+      }
+    }
   }
 }
 
@@ -196,15 +217,8 @@ function isNumbers(arg: unknown): arg is Float32Array {
   return ArrayBuffer.isView(arg) && !(arg instanceof DataView);
 }
 
-/** The numbers of a float32 or int32 tensor. */
-function wordsOf(backend: NativeBackend, tensor: TensorInfo): Words {
-  if (tensor.dtype !== "float32" && tensor.dtype !== "int32")
-    throw new NativeError({ where: "a repeated step", expected: "float32 or int32", got: tensor.dtype });
-  return backend.words(tensor);
-}
-
 function copyOf(backend: NativeBackend, tensor: Tensor): Tensor {
   const copy = backend.output(tensor.shape, tensor.dtype as "float32" | "int32");
-  wordsOf(backend, copy).set(wordsOf(backend, tensor));
+  backend.words(copy).set(backend.words(tensor));
   return engine().makeTensorFromTensorInfo(copy, backend);
 }

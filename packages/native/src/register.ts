@@ -56,10 +56,11 @@ export function registerNative({ threads, precision = "bfloat16", mmap = true }:
     if (!current) {
       registerKernels();
       registerBackend("native", () => new NativeBackend(current?.precision ?? precision), 4);
-      registerRecorder("native", new NativeRecorder(backend));
     } else if ("native" in engine().registry) (findBackend("native") as NativeBackend).setPrecision(precision);
     const storage = new NativeStorage(backend, { mmap });
     registerStorage("native", storage);
+    // A new one, so that nothing is repeated that was recorded with another precision.
+    registerRecorder("native", new NativeRecorder(backend));
     current = { precision, mmap, storage };
   }
   return nativeInfo();

@@ -1,18 +1,33 @@
 /** Steps that are repeated by the addon against the same steps run. */
 
-import { effect, RepeatedStep, rmsNorm, type Step } from "@mixtape/ops";
+import {
+  collectSideOutputs,
+  createSlots,
+  effect,
+  linear,
+  RepeatedStep,
+  rmsNorm,
+  type Step,
+  sideOutput,
+  storageOf,
+} from "@mixtape/ops";
+import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import {
   add,
+  cast,
   dispose,
   fill,
+  gather,
   keep,
   memory,
   mul,
   scalar,
   setBackend,
   type Tensor,
+  type Tensor4D,
   tensor1d,
   tensor2d,
+  tensor4d,
 } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NativeError, registerNative } from "../src/index.js";
@@ -128,5 +143,99 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
     structuredClone(numbers, { transfer: [numbers.buffer] });
     expect(() => run(step, [4])).toThrow(NativeError);
     scale.dispose();
+  });
+
+  test("a weight that was disposed is an error, not a number: what was recorded does not keep it", async () => {
+    const values = fromFloat32(Float32Array.of(1, 2, 3, 4), "BF16");
+    const matrix = await storageOf().place(viewOfBytes("matrix", "BF16", [2, 2], values), "matrix");
+    const step = new RepeatedStep(([x]) => linear(x!, matrix));
+    expect(run(step, [1, 2, 3])).toEqual([5, 6, 7]);
+    expect(step.isSettled).toBe(true);
+    for (const part of matrix.parts) part.dispose();
+    expect(() => run(step, [4])).toThrow("got what was released");
+  });
+
+  test("a step that fails half-way has done what it did: effects are those of the calls that were made", () => {
+    const slots = createSlots();
+    const table = tensor2d([1, 2, 3], [3, 1]);
+    const step = new RepeatedStep(([added, ids]) => {
+      slots.append({ keys: added as Tensor4D, values: added as Tensor4D });
+      const rows = gather(table, ids!);
+      effect(() => seen++);
+      return rows;
+    });
+    let seen = 0;
+    const take = (id: number): number => {
+      const inputs = [tensor4d([id], [1, 1, 1, 1]), tensor1d([id], "int32")];
+      try {
+        const row = step.run(inputs);
+        const [number = NaN] = row.dataSync();
+        row.dispose();
+        return number;
+      } finally {
+        dispose(inputs);
+      }
+    };
+    expect([take(0), take(1), take(2), take(1)]).toEqual([1, 2, 3, 2]);
+    expect([step.isSettled, slots.length, seen]).toEqual([true, 4, 4]);
+    expect(() => take(3)).toThrow(NativeError);
+    expect([slots.length, seen]).toEqual([5, 4]);
+    slots.crop(4);
+    expect([take(2), slots.length]).toEqual([3, 5]);
+    expect([...slots.view().keys.dataSync()]).toEqual([0, 1, 2, 1, 2]);
+    slots.dispose();
+    table.dispose();
+  });
+
+  test("with another precision it is recorded anew", async () => {
+    const values = fromFloat32(Float32Array.of(1, 0, 0, 1), "BF16");
+    const matrix = await storageOf().place(viewOfBytes("matrix", "BF16", [2, 2], values), "matrix");
+    let runs = 0;
+    const step = new RepeatedStep(([x]) => {
+      runs++;
+      return linear(x!, matrix);
+    });
+    const fine = 1 + 2 ** -12;
+    run(step, [fine, fine, fine]);
+    expect(runs).toBe(2);
+    registerNative({ precision: "float32" });
+    expect(step.isSettled && runs).toBe(2);
+    expect(run(step, [fine, fine, fine])).toEqual([fine, fine, fine]);
+    expect(runs).toBe(4);
+    registerNative();
+    for (const part of matrix.parts) part.dispose();
+  });
+
+  test("those who collect side outputs get them at each step", () => {
+    const step = new RepeatedStep(([x]) => {
+      const y = add(x!, weight);
+      sideOutput("y", y);
+      return mul(y, y);
+    });
+    expect(run(step, [1, 2, 3])).toEqual([16, 25, 36]);
+    expect(step.isSettled).toBe(true);
+    const { result, outputs } = collectSideOutputs(() => run(step, [4]));
+    expect(result).toEqual([49]);
+    expect(outputs.map(({ tensor }) => tensor.dataSync()[0])).toEqual([7]);
+    dispose(outputs.map(({ tensor }) => tensor));
+    expect(run(step, [5])).toEqual([64]);
+  });
+
+  test("numbers that are no words go in and come out, but are not repeated", () => {
+    const toBool = new RepeatedStep(([x]) => cast(x!, "bool"));
+    expect(run(toBool, [1, 0, 2, 0, 3])).toEqual([1, 0, 1, 0, 1]);
+    expect(toBool.isSettled).toBe(false);
+    expect(toBool.obstacle).toBe("numbers that JavaScript reads or writes");
+    const ofBool = new RepeatedStep(([x]) => cast(x!, "float32"));
+    const flags = tensor1d([true, false], "bool");
+    const { numTensors } = memory();
+    for (let i = 0; i < 6; i++) {
+      const y = ofBool.run([flags]);
+      expect([...y.dataSync()]).toEqual([1, 0]);
+      y.dispose();
+    }
+    expect(memory().numTensors).toBe(numTensors);
+    expect(ofBool.obstacle).toBe("inputs that are neither float32 nor int32");
+    flags.dispose();
   });
 });

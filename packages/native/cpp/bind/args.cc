@@ -46,10 +46,6 @@ std::string number_text(double value) {
   return text;
 }
 
-}  // namespace
-
-namespace {
-
 /** Fills in what a typed array is. @returns whether it is one */
 bool read_array(napi_env env, napi_value object, Argument& argument) {
   static constexpr struct {
@@ -64,7 +60,7 @@ bool read_array(napi_env env, napi_value object, Argument& argument) {
       {"BigUint64Array", Argument::Kind::other},
   };
   // An older Node leaves the type of arrays that are newer than itself as it was.
-  auto type = static_cast<napi_typedarray_type>(-1);
+  auto type = static_cast<napi_typedarray_type>(15);
   napi_value buffer;
   if (napi_get_typedarray_info(env, object, &type, &argument.length, &argument.data, &buffer, nullptr) != napi_ok) return false;
   const auto index = static_cast<size_t>(type);

@@ -50,6 +50,9 @@ std::string describe(const Argument& argument);
 /** The arguments of one call. Each reader throws ArgumentError; `name` is what the argument is called there. */
 class Args {
  public:
+  /** Calls have fewer, but for JavaScript's that are wrong. */
+  static constexpr size_t kMost = 16;
+
   /** Of a call by JavaScript. */
   Args(const Napi::CallbackInfo& info, const char* where);
   /** Of a call that is repeated. */
@@ -109,9 +112,6 @@ class Args {
 
  private:
   using Kind = Argument::Kind;
-  /** Calls have fewer, but for JavaScript's that are wrong. */
-  static constexpr size_t kMost = 16;
-
   template <class T> Span<T> span(const Argument& argument, Kind kind, const char* expected, const char* name) const;
   template <class T> T& handle(const Argument& argument, Kind kind, const char* expected, const char* name) const;
   const Argument& at(size_t index) const;

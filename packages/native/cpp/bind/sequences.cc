@@ -1,7 +1,9 @@
 // makeSequence, repeatSequence
 
-#include <algorithm>
+#include <memory>
 #include <set>
+#include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -13,8 +15,9 @@ namespace mixtape {
 /**
  * Calls that are made one after the other, without JavaScript between them.
  *
- * Their arguments were read once. What handles keep stays. Arrays are kept alive, but JavaScript can still take their memory
- * away, so that is looked at before each repetition. All else that a call checks, it checks each time.
+ * Their arguments were read once. What handles keep is not kept for their sake: once it is released, a call that needs it is an
+ * error. Arrays are kept alive, but JavaScript can still take their memory away, so that is looked at before each repetition.
+ * All else that a call checks, it checks each time.
  */
 class Sequence {
  public:
@@ -25,43 +28,83 @@ class Sequence {
   };
 
   Sequence(Napi::Env env, const std::vector<Call>& calls) {
-    Napi::Array arrays = Napi::Array::New(env);
+    std::vector<Napi::PropertyDescriptor> arrays;
     std::set<Place> known;
     for (const auto& [name, work, values] : calls) {
-      std::vector<Argument> arguments;
+      ReadCall call{name, work, {}, {}};
       for (const Napi::Value value : values) {
-        arguments.push_back(read_argument(value));
-        const Place place{arguments.back().data, arguments.back().length};
-        if (!place.first || !known.insert(place).second) continue;
-        arrays.Set(static_cast<uint32_t>(places_.size()), value);
+        Argument argument = read_argument(value);
+        if (argument.value) call.kept.emplace_back(call.arguments.size(), std::move(argument.value));
+        const Place place = place_of(argument);
+        call.arguments.push_back(std::move(argument));
+        if (!std::get<0>(place) || !known.insert(place).second) continue;
+        const auto index = Napi::String::New(env, std::to_string(places_.size()));
+        arrays.push_back(Napi::PropertyDescriptor::Value(index, value, napi_enumerable));
         places_.push_back(place);
       }
-      calls_.push_back({name, work, std::move(arguments)});
+      calls_.push_back(std::move(call));
     }
-    arrays_ = Napi::Persistent(arrays.As<Napi::Object>());
+    // Defined, not set, so that getting one never runs JavaScript of somebody's prototype.
+    Napi::Object object = Napi::Object::New(env);
+    object.DefineProperties(arrays);
+    arrays_ = Napi::Persistent(object);
   }
 
-  void repeat(Napi::Env env) const {
+  /** @param made how many calls were made, also where one fails */
+  void repeat(Napi::Env env, int32_t& made) {
+    made = 0;
     check_arrays(env);
-    for (const auto& [name, work, arguments] : calls_) work(Args(arguments, name));
+    // A call may write to the array of `made`.
+    int32_t count = 0;
+    try {
+      for (ReadCall& call : calls_) {
+        const Borrowed borrowed(call);
+        call.work(Args(call.arguments, call.name));
+        count++;
+      }
+    } catch (...) {
+      made = count;
+      throw;
+    }
+    made = count;
   }
 
  private:
-  /** Where the numbers of an array lie, and how many. */
-  using Place = std::pair<const void*, size_t>;
+  /** Where the numbers of an array lie, what they are, and how many. */
+  using Place = std::tuple<const void*, Argument::Kind, size_t>;
 
   struct ReadCall {
     const char* name;
     Work work;
     std::vector<Argument> arguments;
+    /** What handles among the arguments keep. */
+    std::vector<std::pair<size_t, std::weak_ptr<const void>>> kept;
   };
+
+  /** What the handles of a call keep, for as long as it is made. */
+  class Borrowed {
+   public:
+    explicit Borrowed(ReadCall& call) : call_(call) {
+      for (const auto& [index, value] : call_.kept) call_.arguments[index].value = value.lock();
+    }
+    ~Borrowed() {
+      for (const auto& [index, value] : call_.kept) call_.arguments[index].value.reset();
+    }
+    Borrowed(const Borrowed&) = delete;
+    Borrowed& operator=(const Borrowed&) = delete;
+
+   private:
+    ReadCall& call_;
+  };
+
+  static Place place_of(const Argument& argument) { return {argument.data, argument.kind, argument.length}; }
 
   void check_arrays(Napi::Env env) const {
     const Napi::HandleScope scope(env);
     const Napi::Object arrays = arrays_.Value();
     for (uint32_t i = 0; i < places_.size(); i++) {
       const Argument now = read_argument(arrays.Get(i));
-      if (places_[i] != Place{now.data, now.length})
+      if (places_[i] != place_of(now))
         throw ArgumentError{"repeatSequence", "arrays as they were", describe(now) + " that was moved, cut or taken away"};
     }
   }
@@ -73,22 +116,24 @@ class Sequence {
 
 namespace {
 
-/** More calls than any step makes, and more arguments than any call has. */
-constexpr uint32_t kMostItems = 1 << 20;
+/** More calls than any step makes. */
+constexpr uint32_t kMostCalls = 1 << 20;
 
-std::vector<Napi::Value> items_of(Napi::Value value, const char* expected) {
+std::vector<Napi::Value> items_of(Napi::Value value, const char* expected, uint32_t most) {
   if (!value.IsArray()) throw ArgumentError{"makeSequence", expected, describe(read_argument(value))};
   const auto array = value.As<Napi::Array>();
-  if (array.Length() > kMostItems) throw ArgumentError{"makeSequence", "fewer calls", std::to_string(array.Length())};
-  std::vector<Napi::Value> items(array.Length());
-  for (uint32_t i = 0; i < items.size(); i++) items[i] = array.Get(i);
+  const uint32_t length = array.Length();
+  if (length > most)
+    throw ArgumentError{"makeSequence", std::string(expected) + ", at most " + std::to_string(most), std::to_string(length)};
+  std::vector<Napi::Value> items(length);
+  for (uint32_t i = 0; i < length; i++) items[i] = array.Get(i);
   return items;
 }
 
 /** makeSequence(names, lists) → a handle; call i is of the function names[i] with the arguments lists[i] */
 Napi::Value make_sequence(const Napi::CallbackInfo& info) {
-  const auto names = items_of(info[0], "an array of names");
-  const auto lists = items_of(info[1], "an array of lists of arguments");
+  const auto names = items_of(info[0], "an array of names", kMostCalls);
+  const auto lists = items_of(info[1], "an array of lists of arguments", kMostCalls);
   if (names.size() != lists.size())
     throw ArgumentError{"makeSequence", "a list of arguments for each name", std::to_string(lists.size())};
   // Reading items may run JavaScript, which may move what arrays point to: arguments are read when all items are there.
@@ -96,15 +141,16 @@ Napi::Value make_sequence(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < names.size(); i++) {
     const auto* const found = names[i].IsString() ? find_work(names[i].As<Napi::String>()) : nullptr;
     if (!found) throw ArgumentError{"makeSequence", "functions that can be repeated", describe(read_argument(names[i]))};
-    calls.push_back({found->first, found->second, items_of(lists[i], "a list of arguments")});
+    calls.push_back({found->first, found->second, items_of(lists[i], "a list of arguments", Args::kMost)});
   }
   return handle_of(info.Env(), std::make_shared<Sequence>(info.Env(), calls));
 }
 
-/** repeatSequence(sequence) */
+/** repeatSequence(sequence, made): made[0] is then how many calls were made, also where one fails */
 Napi::Value repeat_sequence(const Napi::CallbackInfo& info) {
   const Args args(info, "repeatSequence");
-  args.sequence(0, "sequence").repeat(info.Env());
+  Sequence& sequence = args.sequence(0, "sequence");
+  sequence.repeat(info.Env(), *args.ints(1, "made", 1));
   return info.Env().Undefined();
 }
 

@@ -14,6 +14,10 @@ const isNumbers = (/** @type {unknown} */ value) =>
   ArrayBuffer.isView(value) &&
   [Float32Array, Int32Array, Uint8Array, Float64Array].some((type) => value instanceof type);
 
+/** @returns {value is import("../../src/addon.js").NativeFile} */
+const isHandle = (/** @type {unknown} */ value) =>
+  typeof value === "object" && value !== null && !isNumbers(value) && !Array.isArray(value);
+
 const typeOf = (/** @type {Numbers} */ numbers) => /** @type {import("./world.js").ArrayType} */ (numbers.constructor);
 
 /** Buffers that can be resized: Node 20 has them, this project's library of types has not. */
@@ -78,11 +82,11 @@ export const MUTATIONS = {
     if (w.flag()) w.addon.release(handle);
     args[i] = handle;
   },
+  /** A handle that was released, the argument's own or one that a sequence was made with. */
   release(w, args, i) {
-    const value = args[i];
-    if (typeof value === "object" && value !== null && !isNumbers(value) && !Array.isArray(value)) {
-      w.addon.release(/** @type {import("../../src/addon.js").NativeFile} */ (value));
-    }
+    const below = w.argumentsOf(args[i]).filter(isHandle);
+    const value = below.length > 0 && w.flag() ? w.one(below) : args[i];
+    if (isHandle(value)) w.addon.release(value);
   },
   /** A number beside the right one, or far from it. */
   number(w, args, i) {

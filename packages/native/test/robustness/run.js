@@ -64,7 +64,7 @@ function call(name, world, mutations) {
     const made = functions[name]?.(...args);
     // What it took, it must be able to do.
     if (name === "makeSequence")
-      addon.repeatSequence(/** @type {import("../../src/addon.js").NativeSequence} */ (made));
+      addon.repeatSequence(/** @type {import("../../src/addon.js").NativeSequence} */ (made), new Int32Array(1));
   } catch (error) {
     if (mutations.length === 0) throw error;
     // A factory of errors that was itself spoilt makes anything.

@@ -138,7 +138,7 @@ export const SIGNATURES = {
     return [w.floats(segments * width), w.floats(ids * width), w.indices(ids, segments), width];
   },
   makeSequence: (w) => callsOf(w),
-  repeatSequence: (w) => [w.sequence(callsOf(w))],
+  repeatSequence: (w) => [w.sequence(callsOf(w)), w.indices(1, 1)],
   createSlots: (w) => [w.whole(0, 1)],
   appendSlots: (w) => {
     const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];

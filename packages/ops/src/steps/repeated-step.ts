@@ -1,5 +1,6 @@
 import { engine, env, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { isRecording } from "../op.js";
+import { wantsSideOutputs } from "../side-outputs.js";
 import { isNoting, type RecordedStep, recorderOf, type Step, type StepRecorder } from "./recorder.js";
 
 /** How often a step is recorded in vain before it is run as it is from then on. */
@@ -40,9 +41,9 @@ export class RepeatedStep {
   /** Takes the step. @returns a new tensor, inside `tf.tidy` its */
   run(inputs: readonly Tensor[]): Tensor {
     const recorder = recorderOf();
-    if (!recorder || isWatched()) return tidy(() => this.#step(inputs));
     const shapes = inputs.map(({ dtype, shape }) => `${dtype} ${shape}`).join();
     if (recorder !== this.#recorder || shapes !== this.#shapes) this.#forget(recorder, shapes);
+    if (!recorder || isWatched()) return tidy(() => this.#step(inputs));
     if (this.#isSettled) return this.#recorded!.repeat(inputs);
     if (this.#attempts >= MOST_ATTEMPTS) return tidy(() => this.#step(inputs));
     return this.#record(recorder, inputs);
@@ -62,7 +63,7 @@ export class RepeatedStep {
     return output;
   }
 
-  #forget(recorder: StepRecorder, shapes: string): void {
+  #forget(recorder: StepRecorder | undefined, shapes: string): void {
     this.#recorder = recorder;
     this.#shapes = shapes;
     this.#recorded = undefined;
@@ -72,7 +73,10 @@ export class RepeatedStep {
   }
 }
 
-/** Whether somebody wants to see each kernel: a gradient, a profile, tfjs's own checks, or a recording around this one. */
+/**
+ * Whether somebody wants to see what happens on the way: a gradient, those who collect side outputs, a profile, tfjs's own
+ * checks, or a recording around this one.
+ */
 function isWatched(): boolean {
-  return isRecording() || isNoting() || engine().state.profiling || env().getBool("DEBUG");
+  return isRecording() || wantsSideOutputs() || isNoting() || engine().state.profiling || env().getBool("DEBUG");
 }
