@@ -33,6 +33,9 @@ interface Row {
  * Continues prompts, token by token: all rows one step, then the next step. The model reads each prompt once and then one token a
  * step. Breaking out of the loop, or aborting, frees everything.
  *
+ * The model must stay as it is until then, weights and adapters: its steps may be recorded and repeated (`fixedModel` of its
+ * `forward`). Other models, and other texts of this one, may run in between.
+ *
  * ```ts
  * for await (const { id } of generateTokens(model, [[1, 2, 3]], { maxNewTokens: 10 })) console.log(id);
  * ```
