@@ -1,8 +1,8 @@
 /** What to continue: text, token ids, or a chat. */
 
 import { readFile } from "node:fs/promises";
+import { InputError, UsageError } from "@mixtape/command-line";
 import type { ChatMessage, Tokenizer } from "@mixtape/tokenizer";
-import { InputError, UsageError } from "./failure.js";
 
 /** The flags of a prompt, of which one is given. */
 export interface PromptFlags {

@@ -1,8 +1,8 @@
 /** The loop that writes, and how long it took. */
 
+import type { Interrupt } from "@mixtape/command-line";
 import { type CausalLM, type FinishReason, generateTokens, streamText, type TextOptions } from "@mixtape/mixtape";
 import type { Tokenizer } from "@mixtape/tokenizer";
-import type { Interrupt } from "./interrupt.js";
 
 /** What was written. */
 export interface Written {

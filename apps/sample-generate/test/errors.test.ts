@@ -116,6 +116,20 @@ describe.concurrent("what cannot be done ends with 1", () => {
     return copy;
   }
 
+  test("an adapter that is not there", () =>
+    generate(
+      1,
+      "nowhere: expected a folder with adapter_config.json and safetensors files, got nothing of this name. Check the path given as --adapter.",
+      ...["--model", MODEL, "--prompt-ids", "5", "--adapter", "nowhere"],
+    ));
+
+  test("a folder that is no adapter's", () =>
+    generate(
+      1,
+      /adapter_config\.json: expected a file, got none\. /,
+      ...["--model", MODEL, "--prompt-ids", "5", "--adapter", MODEL],
+    ));
+
   test("a folder that is not there", () =>
     generate(
       1,

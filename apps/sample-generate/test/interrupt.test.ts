@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Interrupt } from "@mixtape/command-line";
 import { describe, expect, test } from "vitest";
-import { Interrupt } from "../src/interrupt.js";
 import { type Ended, golden, run, SAMPLE, STACK } from "./command.js";
 
 /** Writes until something stops it: its rotary positions have no end. */

@@ -3,8 +3,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { forTerminal } from "@mixtape/command-line";
 import { expect, test } from "vitest";
-import { forTerminal } from "../src/streams.js";
 import { golden, run } from "./command.js";
 
 const PROMPT = ["--model", golden("mixtral/basic"), "--prompt-ids", "5", "--max-new-tokens", "4", "--engine", "wasm"];

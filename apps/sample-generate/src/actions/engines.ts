@@ -1,7 +1,7 @@
 /** `sample-generate engines`: what it does. */
 
+import { colorsFor } from "@mixtape/command-line";
 import { type EngineStatus, listEngines } from "@mixtape/mixtape";
-import { colorsFor } from "../colors.js";
 
 const colors = colorsFor(process.stdout);
 

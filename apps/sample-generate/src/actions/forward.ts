@@ -2,13 +2,10 @@
 
 import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
+import { InputError, Interrupt, note, plural, seconds } from "@mixtape/command-line";
+import { checkFolder, type LoadFlags, load } from "@mixtape/command-line/load";
 import type { CausalLMInputs, CausalLMOutput } from "@mixtape/mixtape";
 import { openSafetensors, type TensorSource, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
-import { note } from "../colors.js";
-import { InputError } from "../failure.js";
-import { plural, seconds } from "../format.js";
-import { Interrupt } from "../interrupt.js";
-import { checkFolder, type LoadFlags, load } from "../load.js";
 
 /** The flags of `sample-generate forward`. */
 export interface ForwardFlags extends LoadFlags {

@@ -1,4 +1,4 @@
-import type { LoadFlags } from "../load.js";
+import type { LoadFlags } from "@mixtape/command-line/load";
 import type { PromptFlags } from "../prompt.js";
 
 /** The flags of `sample-generate generate`, checked one by one. */

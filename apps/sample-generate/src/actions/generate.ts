@@ -1,15 +1,24 @@
 /** `sample-generate generate`: what it does. */
 
+import {
+  bytes,
+  colors,
+  EXIT,
+  forTerminal,
+  Interrupt,
+  note,
+  outputTaken,
+  plural,
+  rate,
+  seconds,
+  table,
+  UsageError,
+} from "@mixtape/command-line";
+import { type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
 import type { CausalLM, EngineName, TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
-import { colors, note } from "../colors.js";
-import { EXIT, UsageError } from "../failure.js";
-import { bytes, plural, rate, seconds, table } from "../format.js";
-import { Interrupt } from "../interrupt.js";
-import { type Loaded, load, loadTokenizerOf } from "../load.js";
 import { promptIdsOf } from "../prompt.js";
-import { forTerminal, outputTaken } from "../streams.js";
 import { type Written, write } from "../write.js";
 import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 

@@ -1,10 +1,8 @@
 /** `sample-generate inspect`: what it does. */
 
+import { bytes, colorsFor, plural, short, table, whole } from "@mixtape/command-line";
+import { checkFolder, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
 import { type Engine, type EngineName, type EngineNeeds, inspectModel, type ModelInspection } from "@mixtape/mixtape";
-import { colorsFor } from "../colors.js";
-import { chooseEngine, type EngineFlags } from "../engine.js";
-import { bytes, plural, short, table, whole } from "../format.js";
-import { checkFolder } from "../load.js";
 
 const colors = colorsFor(process.stdout);
 

@@ -1,7 +1,6 @@
 /** `sample-generate engines`: its flags. */
 
-import { Command } from "commander";
-import { debugOption } from "../flags.js";
+import { Command, debugOption } from "@mixtape/command-line";
 
 export function enginesCommand(): Command {
   return new Command("engines")

@@ -1,8 +1,8 @@
 /** `sample-generate forward`: its flags and its help. */
 
-import { Command } from "commander";
-import type { ForwardFlags } from "../actions/forward.js";
 import {
+  adapterOption,
+  Command,
   checkOption,
   debugOption,
   engineOption,
@@ -10,9 +10,10 @@ import {
   ignoreOption,
   modelOption,
   precisionOption,
+  someText,
   threadsOption,
-} from "../flags.js";
-import { someText } from "../values.js";
+} from "@mixtape/command-line";
+import type { ForwardFlags } from "../actions/forward.js";
 
 const EXAMPLES = `
 Example:
@@ -33,6 +34,7 @@ export function forwardCommand(): Command {
     )
     .usage("--model <dir> --inputs <file> --outputs <file> [options]")
     .addOption(modelOption())
+    .addOption(adapterOption())
     .option("--inputs <file>", "safetensors to read", someText)
     .option("--outputs <file>", "safetensors to write", someText)
     .addOption(engineOption())

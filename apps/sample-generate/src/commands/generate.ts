@@ -1,19 +1,23 @@
 /** `sample-generate generate`: its flags and its help. */
 
-import { Command } from "commander";
-import { DEFAULT_LENGTH, type GenerateFlags } from "../actions/generate-flags.js";
 import {
+  adapterOption,
+  Command,
   checkOption,
   debugOption,
   engineOption,
   given,
+  ids,
   ignoreOption,
+  integer,
   modelOption,
+  number,
   precisionOption,
+  someText,
   threadsOption,
-} from "../flags.js";
+} from "@mixtape/command-line";
+import { DEFAULT_LENGTH, type GenerateFlags } from "../actions/generate-flags.js";
 import { checkPrompt } from "../prompt.js";
-import { ids, integer, number, someText } from "../values.js";
 
 const EXAMPLES = `
 Examples:
@@ -38,6 +42,7 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .description("Continue a prompt, and stream the text.")
     .usage("--model <dir> (--prompt <text> | --prompt-ids <ids> | --chat <file>) [options]")
     .addOption(modelOption())
+    .addOption(adapterOption())
     .option("--prompt <text>", "the text to continue")
     .option("--prompt-ids <ids>", "the tokens to continue, such as 5,6,7", ids)
     .option("--chat <file>", "a JSON file with messages to answer")

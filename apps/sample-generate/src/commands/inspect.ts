@@ -1,8 +1,7 @@
 /** `sample-generate inspect`: its flags and its help. */
 
-import { Command } from "commander";
-import type { InspectFlags } from "../actions/inspect.js";
 import {
+  Command,
   debugOption,
   engineOption,
   given,
@@ -10,7 +9,8 @@ import {
   modelOption,
   precisionOption,
   threadsOption,
-} from "../flags.js";
+} from "@mixtape/command-line";
+import type { InspectFlags } from "../actions/inspect.js";
 
 const EXAMPLES = `
 Examples:

@@ -18,6 +18,12 @@ export function modelOption(): Option {
   return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format").argParser(someText);
 }
 
+export function adapterOption(): Option {
+  const about =
+    "folder of an adapter to run the model with: LoRA, DoRA or a mixture, as sample-train or peft saves them";
+  return new Option("--adapter <dir>", about).argParser(someText);
+}
+
 /**
  * A flag that must be there. Commander's own check of that comes before its check of misspelt flags, and would hide them.
  * @throws {UsageError}

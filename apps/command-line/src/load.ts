@@ -3,14 +3,19 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
+import { loadAdapter } from "@mixtape/peft";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
 import { LoadingBar } from "./loading-bar.js";
 
+export { chooseEngine, type EngineFlags } from "./engine.js";
+
 /** The flags that say what to load, and onto what. */
 export interface LoadFlags extends EngineFlags {
   readonly model: string;
+  /** The folder of an adapter. */
+  readonly adapter?: string;
   readonly ignore?: readonly string[];
   readonly checkFinite?: boolean;
 }
@@ -28,11 +33,12 @@ export interface Loaded {
  * @throws {InterruptedError} at Ctrl-C
  */
 export async function load(
-  { model: folder, ignore, checkFinite, ...flags }: LoadFlags,
+  { model: folder, adapter, ignore, checkFinite, ...flags }: LoadFlags,
   interrupt: Interrupt,
 ): Promise<Loaded> {
   const begin = performance.now();
   checkFolder(folder);
+  if (adapter !== undefined) checkFolder(adapter, "adapter");
   const engine = await chooseEngine(flags);
   const bar = new LoadingBar();
   try {
@@ -42,6 +48,7 @@ export async function load(
       signal: interrupt.signal,
       onProgress: (progress) => bar.show(progress),
     });
+    if (adapter !== undefined) await loadAdapter(model, adapter);
     return { engine, model, loadMs: performance.now() - begin };
   } catch (error) {
     throw interrupt.came ? new InterruptedError() : error;
@@ -67,13 +74,13 @@ export async function loadTokenizerOf(folder: string, { optional }: { optional: 
 }
 
 /** @throws {InputError} where there is no such folder */
-export function checkFolder(folder: string): void {
+export function checkFolder(folder: string, kind: "model" | "adapter" = "model"): void {
   const isThere = existsSync(folder);
   if (isThere && statSync(folder).isDirectory()) return;
   throw new InputError({
     where: folder,
-    expected: "a folder with config.json and safetensors files",
+    expected: `a folder with ${kind === "model" ? "config.json" : "adapter_config.json"} and safetensors files`,
     got: isThere ? "a file" : "nothing of this name",
-    fix: isThere ? "Give the folder that it lies in" : "Check the path given as --model",
+    fix: isThere ? "Give the folder that it lies in" : `Check the path given as --${kind}`,
   });
 }

@@ -1,0 +1,20 @@
+// The same Commander for all: its errors are told by their class.
+export { Command, Option } from "commander";
+export { colors, colorsFor, note } from "./colors.js";
+export { EXIT, InputError, InterruptedError, UsageError } from "./failure.js";
+export {
+  adapterOption,
+  checkOption,
+  debugOption,
+  engineOption,
+  given,
+  ignoreOption,
+  modelOption,
+  precisionOption,
+  threadsOption,
+} from "./flags.js";
+export { bytes, plural, rate, seconds, short, table, whole } from "./format.js";
+export { Interrupt } from "./interrupt.js";
+export { prepared, runProgram } from "./program.js";
+export { forTerminal, outputTaken } from "./streams.js";
+export { ids, integer, number, someText } from "./values.js";

@@ -1,0 +1,58 @@
+/** The flags of `sample-train`, checked one by one. */
+
+import type { LoadFlags } from "@mixtape/command-line/load";
+import type { Method } from "@mixtape/peft";
+
+/** What is trained: the model itself, or an adapter of a kind. */
+export const METHODS = {
+  full: true,
+  lora: true,
+  rslora: true,
+  dora: true,
+  loramoe: true,
+  mola: true,
+  mixlora: true,
+  "mixlora-dynamic": true,
+  "mixlora-switch": true,
+} satisfies Record<Method | "full", true>;
+
+/** What decides what a run computes. */
+export interface TrainFlags {
+  readonly model: string;
+  readonly data?: string;
+  readonly method?: Method | "full";
+  readonly adapters?: string;
+  readonly eval?: string;
+  readonly rank?: number;
+  readonly alpha?: number;
+  readonly dropout?: number;
+  readonly target?: readonly string[];
+  readonly numExperts?: number;
+  readonly steps?: number;
+  readonly epochs?: number;
+  readonly batchSize?: number;
+  readonly accumulate?: number;
+  readonly maxLength?: number;
+  readonly pack?: boolean;
+  readonly learningRate?: number;
+  readonly loraPlusRatio?: number;
+  readonly schedule?: "constant" | "linear" | "cosine";
+  readonly warmupSteps?: number;
+  readonly weightDecay?: number;
+  readonly maxGradNorm?: number;
+  readonly auxLossCoef?: number;
+  readonly zLossCoef?: number;
+  readonly expertBiasRate?: number;
+  readonly gradientCheckpointing?: boolean;
+  readonly seed?: number;
+  readonly saveEvery?: number;
+}
+
+/** All flags, where `--resume` may leave out what decides what a run computes. */
+export interface Flags extends Omit<TrainFlags, "model">, Omit<LoadFlags, "model" | "adapter"> {
+  readonly model?: string;
+  readonly output: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+  readonly debug?: boolean;
+}

@@ -1,0 +1,38 @@
+/** What learns in a run, and how. */
+
+import type { AdapterConfig } from "@mixtape/peft";
+import type { TrainFlags } from "./flags.js";
+
+/** One thing that learns: the model itself, or an adapter on it. */
+export interface Learner {
+  /** What an adapter is called; `model` for the model itself. */
+  readonly name: string;
+  /** Null for the model itself. */
+  readonly adapter: AdapterConfig | null;
+  readonly data: string;
+  readonly batchSize: number;
+  readonly maxLength: number;
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly loraPlusRatio: number;
+  readonly schedule: "constant" | "linear" | "cosine";
+  /** Null for 3 % of its steps. */
+  readonly warmupSteps: number | null;
+  readonly weightDecay: number;
+  readonly maxGradNorm: number;
+}
+
+/** How something is trained: what flags say of that, and defaults. */
+export function trainingOf(flags: TrainFlags, isFull: boolean): Omit<Learner, "name" | "adapter" | "data"> {
+  return {
+    batchSize: flags.batchSize ?? 8,
+    maxLength: flags.maxLength ?? 256,
+    epochs: flags.epochs ?? 1,
+    learningRate: flags.learningRate ?? (isFull ? 5e-5 : 2e-4),
+    loraPlusRatio: flags.loraPlusRatio ?? 1,
+    schedule: flags.schedule ?? "cosine",
+    warmupSteps: flags.warmupSteps ?? null,
+    weightDecay: flags.weightDecay ?? 0.01,
+    maxGradNorm: flags.maxGradNorm ?? 1,
+  };
+}

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import {
+  Command,
+  checkOption,
+  debugOption,
+  engineOption,
+  given,
+  ignoreOption,
+  integer,
+  modelOption,
+  number,
+  Option,
+  precisionOption,
+  prepared,
+  someText,
+  threadsOption,
+  UsageError,
+} from "@mixtape/command-line";
+import { type Flags, METHODS } from "./flags.js";
+
+const EXAMPLES = `
+Data: a .txt file is one text, which is cut into pieces of --max-length tokens. A .jsonl file has one text on each line:
+  {"text": "…"}                            all of it is learnt
+  {"prompt": "…", "completion": "…"}       the completion is learnt
+  {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}
+                                           what the assistant says is learnt; the tokenizer's chat template is used
+
+Examples:
+  Teach a model a manner of writing by LoRA, and see it:
+    sample-train --model models/sample-afmoe --data notes.txt --output out
+    sample-generate generate --model models/sample-afmoe --adapter out --prompt "It was"
+
+  A mixture of LoRA experts, with texts held out:
+    sample-train --model DIR --data train.jsonl --eval held-out.jsonl --method mixlora --rank 4 --epochs 3 --output out
+
+  All weights of the model:
+    sample-train --model DIR --data train.jsonl --method full --learning-rate 5e-5 --output out
+
+  Several adapters at once, each with its own texts; the model runs once for all. FILE.json has MoE-PEFT's keys:
+    {"cutoff_len": 256, "lora": [
+      {"name": "one", "data": "one.jsonl", "lr": 2e-4, "r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "v_proj"]},
+      {"name": "two", "data": "two.jsonl", "routing_strategy": "mola", "r": 4, "target_modules": ["o_proj"]}]}
+    sample-train --model DIR --adapters FILE.json --output out
+
+Ctrl-C saves the run and what has been learnt (exit code 130). To go on to the same losses:
+    sample-train --resume --output out`;
+
+/**
+ * The command line.
+ * @param end is told the exit code of the run
+ */
+export function makeProgram(end: (exitCode: number) => void): Command {
+  const program = new Command("sample-train")
+    .description("Train a Mixture-of-Experts language model, or adapters on it.")
+    .usage("--model <dir> --data <file> --output <dir> [options]")
+    .version(version())
+    .addOption(modelOption())
+    .option("--data <file>", "the texts to learn: .txt or .jsonl, see below", someText)
+    .option("--output <dir>", "a folder of its own for what is learnt and for the run", someText)
+    .addOption(new Option("--method <name>", "what trains (default: lora)").choices(Object.keys(METHODS)))
+    .option("--adapters <file>", "a JSON file of adapters to train at once, in place of --method", someText)
+    .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
+    .option("--steps <n>", "how many steps (default: as many as the epochs take)", integer(1))
+    .option("--epochs <n>", "how often all texts are seen (default: 1)", aboveZero)
+    .option("--batch-size <n>", "how many rows a batch has (default: 8)", integer(1))
+    .option("--accumulate <n>", "how many batches make up a step (default: 1)", integer(1))
+    .option("--max-length <n>", "how many tokens a row has at most; longer texts are cut (default: 256)", integer(2))
+    .option("--pack", "put several short texts in a row, apart from each other (full, lora, rslora, dora)")
+    .option("--rank <r>", "rank of the adapter (default: 8)", integer(1))
+    .option(
+      "--alpha <a>",
+      "what the adapter's sum is scaled by, divided by the rank (default: twice the rank)",
+      aboveZero,
+    )
+    .option("--dropout <p>", "share of the adapter's inputs that is left out in training (default: 0)", shareBelowOne)
+    .option("--target <name...>", "linear maps to adapt, by the ends of their names, or all-linear", addText)
+    .option("--num-experts <n>", "how many LoRA experts a mixture has (default: 8)", integer(2))
+    .option("--learning-rate <x>", "step size of AdamW (default: 2e-4, full 5e-5)", aboveZero)
+    .option("--lora-plus-ratio <x>", "how much faster lora_B learns, as LoRA+ has it (default: 1)", aboveZero)
+    .addOption(new Option("--schedule <name>", "how the learning rate falls (default: cosine)").choices(SCHEDULES))
+    .option("--warmup-steps <n>", "how long the learning rate rises first (default: 3 % of the steps)", integer(0))
+    .option("--weight-decay <x>", "what weights lose per step, times the learning rate (default: 0.01)", atLeastZero)
+    .option("--max-grad-norm <x>", "longer gradients are shortened to that (default: 1)", aboveZero)
+    .option("--aux-loss-coef <x>", "full: what uneven load of experts costs (default: the model's)", atLeastZero)
+    .option("--z-loss-coef <x>", "full: what large router logits cost (default: 0)", atLeastZero)
+    .option(
+      "--expert-bias-rate <x>",
+      "full: by how much AFMoE's expert biases move to even the load (default: 0)",
+      atLeastZero,
+    )
+    .option("--gradient-checkpointing", "compute layers again on the way back: less memory, more time")
+    .option("--seed <s>", "what the order of texts, dropout and first values depend on (default: 0)", seed)
+    .option("--save-every <n>", "after how many steps the run is saved (default: 50)", integer(1))
+    .option("--resume", "go on with the run in --output; other flags may be left out, and may not differ")
+    .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(precisionOption())
+    .option("--json", "print one JSON object at the end")
+    .addOption(ignoreOption())
+    .addOption(checkOption())
+    .addOption(debugOption())
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: Partial<Flags> & Pick<Flags, "engine">) => {
+      const output = given(flags.output, "--output DIR");
+      if (!flags.resume) given(flags.model, "--model DIR");
+      if (!flags.resume && flags.data === undefined && flags.adapters === undefined)
+        throw new UsageError("expected --data FILE.jsonl or FILE.txt");
+      // What computes takes a while to load; help and mistyped flags need not wait for it.
+      const { train } = await import("./train.js");
+      end(await train({ ...flags, output }));
+    });
+  return prepared(program);
+}
+
+const SCHEDULES = ["constant", "linear", "cosine"];
+const atLeastZero = number((value) => value >= 0, "a number of at least 0");
+const aboveZero = number((value) => value > 0, "a number above 0");
+const shareBelowOne = number((value) => value >= 0 && value < 1, "a number from 0 to below 1");
+const seed = number(
+  (value) => Number.isInteger(value) && value >= 0 && value < 2 ** 20,
+  "a whole number below 1048576",
+);
+const addText = (text: string, before: readonly string[] = []): string[] => [...before, someText(text)];
+
+function version(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}

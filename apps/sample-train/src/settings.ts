@@ -1,0 +1,133 @@
+/** What a run is told, complete: out of flags, or of flags and a file of adapters. */
+
+import { resolve } from "node:path";
+import { UsageError } from "@mixtape/command-line";
+import { type AdapterConfig, type AdapterConfigInput, adapterConfig, type Method } from "@mixtape/peft";
+import { readAdapters } from "./adapters-file.js";
+import type { TrainFlags } from "./flags.js";
+import { type Learner, trainingOf } from "./learner.js";
+
+/** What decides what a run computes, engine aside. It is kept with the run. */
+export interface Settings {
+  readonly model: string;
+  readonly learners: readonly Learner[];
+  /** The file of texts that are held out. */
+  readonly eval: string | null;
+  /** Null for what the epochs come to. */
+  readonly steps: number | null;
+  readonly accumulate: number;
+  readonly pack: boolean;
+  readonly seed: number;
+  readonly auxLossCoef: number | null;
+  readonly zLossCoef: number;
+  readonly expertBiasRate: number;
+  readonly gradientCheckpointing: boolean;
+  readonly saveEvery: number;
+}
+
+const FULL = "full";
+
+const ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"];
+const FEED_FORWARD = ["gate_proj", "up_proj", "down_proj"];
+/** What is adapted where nothing is said: attention, or for mixtures that stand in feed-forwards those. */
+const DEFAULT_TARGETS: Readonly<Record<Method, readonly string[]>> = {
+  lora: ATTENTION,
+  rslora: ATTENTION,
+  dora: ATTENTION,
+  mola: ATTENTION,
+  loramoe: FEED_FORWARD,
+  mixlora: FEED_FORWARD,
+  "mixlora-dynamic": FEED_FORWARD,
+  "mixlora-switch": FEED_FORWARD,
+};
+
+/**
+ * The settings that flags ask for.
+ * @throws {UsageError} for flags that contradict each other
+ * @throws {ConfigError} for an adapter out of its range, such as a rank of 0
+ */
+export async function settingsOf(flags: TrainFlags): Promise<Settings> {
+  const file = flags.adapters === undefined ? null : await readAdapters(flags.adapters, flags);
+  const learners = file?.learners ?? [learnerOf(flags)];
+  const isFull = learners.some(({ adapter }) => adapter === null);
+  checkPack(flags, learners);
+  if (!isFull)
+    for (const [flag, value] of Object.entries({
+      "--aux-loss-coef": flags.auxLossCoef,
+      "--z-loss-coef": flags.zLossCoef,
+      "--expert-bias-rate": flags.expertBiasRate,
+    }))
+      if (value !== undefined)
+        throw new UsageError(`${flag} is for --method full: the base's routers stay as they are`);
+  return {
+    model: resolve(flags.model),
+    learners: learners.map((learner) => ({ ...learner, data: resolve(learner.data) })),
+    eval: flags.eval === undefined ? null : resolve(flags.eval),
+    steps: flags.steps ?? null,
+    accumulate: flags.accumulate ?? file?.accumulate ?? 1,
+    pack: flags.pack ?? false,
+    seed: flags.seed ?? 0,
+    auxLossCoef: isFull ? (flags.auxLossCoef ?? null) : 0,
+    zLossCoef: flags.zLossCoef ?? 0,
+    expertBiasRate: flags.expertBiasRate ?? 0,
+    gradientCheckpointing: flags.gradientCheckpointing ?? false,
+    saveEvery: flags.saveEvery ?? file?.saveEvery ?? 50,
+  };
+}
+
+function learnerOf(flags: TrainFlags): Learner {
+  const { method = "lora", data } = flags;
+  if (data === undefined) throw new UsageError("expected --data FILE.jsonl or FILE.txt");
+  return {
+    ...trainingOf(flags, method === FULL),
+    name: method === FULL ? "model" : "default",
+    adapter: adapterOf(flags),
+    data,
+  };
+}
+
+function adapterOf({
+  method = "lora",
+  rank,
+  alpha,
+  dropout,
+  target,
+  numExperts,
+  ...flags
+}: TrainFlags): AdapterConfig | null {
+  if (method === FULL) {
+    const idle = Object.entries({
+      rank,
+      alpha,
+      dropout,
+      target,
+      "num-experts": numExperts,
+      "lora-plus-ratio": flags.loraPlusRatio,
+    });
+    const [given] = idle.filter(([, value]) => value !== undefined);
+    if (given) throw new UsageError(`--${given[0]} is for adapters; --method full has none`);
+    return null;
+  }
+  if (numExperts !== undefined && ["lora", "rslora", "dora"].includes(method))
+    throw new UsageError(`--num-experts is for mixtures; --method ${method} is none`);
+  const [only] = target ?? [];
+  const r = rank ?? 8;
+  return adapterConfig({
+    method,
+    r,
+    loraAlpha: alpha ?? 2 * r,
+    loraDropout: dropout ?? 0,
+    targetModules: target?.length === 1 && only === "all-linear" ? only : (target ?? DEFAULT_TARGETS[method]),
+    ...(numExperts !== undefined && { numExperts }),
+  } as AdapterConfigInput);
+}
+
+function checkPack({ pack }: TrainFlags, learners: readonly Learner[]): void {
+  if (pack && !canPack(learners))
+    throw new UsageError("--pack is for --method full, lora, rslora and dora, one at a time");
+}
+
+/** Whether a run goes through the model without rows of several adapters, and without routers of an adapter. */
+export function canPack(learners: readonly Learner[]): boolean {
+  return learners.length === 1 && (learners[0]!.adapter === null || learners[0]!.adapter.method === "lora");
+}
