@@ -69,7 +69,7 @@ export class Adapter implements Pieces {
 
   /** Frees its values. */
   dispose(): void {
-    for (const [, param] of this.namedParameters()) param.dispose();
+    for (const [, part] of this.#modules()) part.dispose();
   }
 
   pieceAt(site: Site): Piece | undefined {

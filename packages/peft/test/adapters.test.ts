@@ -105,6 +105,22 @@ onEachEngine(() => {
     expect(adapter.trainableParams()).toHaveLength(9);
   });
 
+  test("frozen DoRA keeps its norms, but not when values change", async () => {
+    const adapter = await applyAdapter(model, { method: "dora", r: 2, targetModules: ["o_proj", "experts.down_proj"] });
+    fillWithNoise(adapter, 1);
+    adapter.freeze();
+    const first = model.forward({ inputIds: IDS }).logits;
+    const again = model.forward({ inputIds: IDS }).logits;
+    await expectAllClose(again, first, { atol: 0 }, "kept norms");
+    fillWithNoise(adapter, 2);
+    const changed = model.forward({ inputIds: IDS }).logits;
+    adapter.unfreeze();
+    const fresh = model.forward({ inputIds: IDS }).logits;
+    await expectAllClose(changed, fresh, { atol: 1e-6 }, "norms of other values");
+    await expect(expectAllClose(changed, first, { atol: 1e-2 })).rejects.toThrow();
+    dispose([first, again, changed, fresh]);
+  });
+
   test("merged into a model, it stays when it is deleted", async () => {
     const adapters = adaptersOf(model);
     fillWithNoise(await applyAdapter(model, { method: "lora", r: 2, targetModules: ["q_proj", "gate_up_proj"] }), 1);

@@ -1,10 +1,11 @@
 import { Param } from "@mixtape/layers";
-import { logicalTensor, untaped } from "@mixtape/ops";
+import { logicalTensor, untaped, type Weight } from "@mixtape/ops";
 import {
   add,
   concat,
   div,
   gather,
+  keep,
   mul,
   reshape,
   sqrt,
@@ -27,6 +28,7 @@ export class Dora extends Piece {
   /** `[out]`; of routed experts, one after the other, `[E · out]` */
   readonly magnitude: Param;
   readonly #site: Site;
+  #known: { readonly of: readonly Weight[]; readonly norms: Tensor1D } | null = null;
 
   constructor(site: Site, options: UpdateOptions) {
     super(site, options);
@@ -38,7 +40,7 @@ export class Dora extends Piece {
     const { groups } = rows;
     const { matrices, outFeatures, linear } = this.#site;
     const bias = linear?.bias?.vector;
-    const scales = div(this.magnitude.vector, this.norms());
+    const scales = div(this.magnitude.vector, this.#currentNorms());
     const scale = groups ? (gather(reshape(scales, [matrices, outFeatures]), groups.ids) as Tensor2D) : scales;
     const sum = mul(add(bias ? sub(y, bias) : y, this.update(x, rows)), scale) as Tensor2D;
     return bias ? add(sum, bias) : sum;
@@ -52,7 +54,7 @@ export class Dora extends Piece {
       });
   }
 
-  /** The length of each row of `W + s·B·A`: what the magnitude is at first. @returns `[E · out]` */
+  /** The length of each row of `W + s·B·A`: what the magnitude is at first. The caller disposes it. @returns `[E · out]` */
   norms(): Tensor1D {
     return untaped(() =>
       tidy(() => {
@@ -60,6 +62,26 @@ export class Dora extends Piece {
         return reshape(sqrt(sum(square(rows), -1)), [this.magnitude.size]) as Tensor1D;
       }),
     );
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#forget();
+  }
+
+  /** The norms; while the adapter is frozen, they are worked out once for the values that there are. */
+  #currentNorms(): Tensor1D {
+    const of = [this.loraA, this.loraB, ...this.#site.weights].map(({ weight }) => weight);
+    if (this.#known && of.every((weight, i) => weight === this.#known!.of[i])) return this.#known.norms;
+    this.#forget();
+    if (this.loraA.isTrainable || this.loraB.isTrainable) return this.norms();
+    this.#known = { of, norms: keep(this.norms()) };
+    return this.#known.norms;
+  }
+
+  #forget(): void {
+    this.#known?.norms.dispose();
+    this.#known = null;
   }
 }
 
