@@ -4,7 +4,7 @@ import type { AttentionAttributes, AttentionInputs } from "./attention.js";
 import type { ChooseExpertsAttributes, ChooseExpertsInputs } from "./choose-experts.js";
 import type { CrossEntropyInputs } from "./cross-entropy.js";
 import type { EmbeddingAttributes, EmbeddingInputs } from "./embedding.js";
-import type { ExpertsAttributes, ExpertsInputs } from "./experts/experts.js";
+import type { ExpertsAttributes, ExpertsInputs } from "./experts/contract.js";
 import type {
   GroupedMatMulAttributes,
   GroupedMatMulInputs,

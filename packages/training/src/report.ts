@@ -17,7 +17,7 @@ export function toReport(steps: readonly TrainingStep[], title = "Training"): st
   const charts = [
     chart("Loss", steps, (step) => step.loss),
     ...names.map((name) => chart(name, steps, ({ metrics }) => metrics[name] ?? NaN)),
-    chart("Learning rate", steps, ({ learningRate }) => learningRate),
+    chart("Learning rate", steps, ({ learningRate }) => learningRate, { smooth: false }),
     chart("Length of the gradient", steps, ({ gradNorm }) => gradNorm),
     chart("Tokens per second", steps, ({ tokens, seconds }) => tokens / seconds),
   ];
@@ -70,7 +70,12 @@ function summary(steps: readonly TrainingStep[]): string {
   return `<dl>${facts.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
 }
 
-function chart(title: string, steps: readonly TrainingStep[], pick: (step: TrainingStep) => number): string {
+function chart(
+  title: string,
+  steps: readonly TrainingStep[],
+  pick: (step: TrainingStep) => number,
+  { smooth = true } = {},
+): string {
   const points = steps.map((step) => [step.step, pick(step)] as const).filter(([, value]) => Number.isFinite(value));
   if (points.length === 0) return "";
   const values = points.map(([, value]) => value);
@@ -92,7 +97,7 @@ function chart(title: string, steps: readonly TrainingStep[], pick: (step: Train
 ${ticks.join("")}
 <text x="${MARGIN.left}" y="${HEIGHT - 8}">step ${first}</text>
 <text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 8}" text-anchor="end">${last}</text>
-${line(points, "raw")}${line(smoothed(points), "curve")}
+${smooth ? line(points, "raw") + line(smoothed(points), "curve") : line(points, "curve")}
 </svg></section>`;
 }
 

@@ -5,22 +5,13 @@ import { checkLayouts, type GatedMlpWeights } from "../gated-mlp.js";
 import { defineOp, hasKernel } from "../op.js";
 import { sameShape } from "../shapes.js";
 import { stackedTensor, type Weight } from "../weight.js";
+import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
 import { dense } from "./dense.js";
 import { gradientByGroups } from "./fused-gradient.js";
 import { gathered } from "./gathered.js";
 import type { Routed } from "./routed.js";
 import { sparse } from "./sparse.js";
 import { chooseStrategy, countRun, EXPERTS_KERNEL, type ExpertsStrategy } from "./strategy.js";
-
-export type ExpertsInputs = {
-  x: Tensor2D;
-  indices: Tensor2D;
-  weights: Tensor2D;
-  gate: Tensor3D;
-  up: Tensor3D;
-  down: Tensor3D;
-};
-export type ExpertsAttributes = { activation: Activation; transposed: boolean };
 
 const fused = defineOp({
   kernel: EXPERTS_KERNEL,

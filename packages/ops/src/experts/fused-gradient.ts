@@ -9,11 +9,10 @@ import {
   type Tensor3D,
   tensor1d,
 } from "@tensorflow/tfjs-core";
-import type { Activation } from "../activations.js";
 import { gate } from "../gated-mlp.js";
 import type { OpGradient } from "../op.js";
 import { gradientsOf } from "../tape.js";
-import type { ExpertsAttributes, ExpertsInputs } from "./experts.js";
+import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
 import { groupedMatMul, groupedOuter, type Offsets } from "./grouped-products.js";
 
 /**
@@ -39,7 +38,7 @@ export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
     groupedOuter(transposed ? { a: b, b: a } : { a, b }, { offsets });
 
   const [a, b] = [times(rows, inputs.gate), times(rows, inputs.up)];
-  const inner = gate(a, b, activation as Activation);
+  const inner = gate(a, b, activation);
   const byInner = back(above, inputs.down);
   const dInner = mul(byInner, weight);
   const [da, db] = gradientsOf(() => gate(a, b, activation), [a, b], dInner) as [Tensor2D, Tensor2D];
