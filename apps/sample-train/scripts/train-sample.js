@@ -21,7 +21,7 @@ const { values } = parseArgs({
   args: argv.slice(2).filter((arg) => arg !== "--"),
   options: {
     output: { type: "string", default: here("../.cache/train-sample") },
-    steps: { type: "string", default: "300" },
+    steps: { type: "string", default: "100" },
   },
 });
 const output = join(values.output, "adapter");
@@ -46,7 +46,7 @@ console.log("\nTraining:\n");
 run("../bin/sample-train.js", [
   ...["--model", MODEL, "--output", output, "--steps", values.steps],
   ...["--data", join(values.output, "train.jsonl"), "--eval", join(values.output, "held-out.jsonl")],
-  ...["--method", "lora", "--rank", "16", "--target", "all-linear", "--learning-rate", "2e-3", "--pack"],
+  ...["--method", "lora", "--rank", "16", "--batch-size", "4", "--learning-rate", "4e-3", "--pack"],
 ]);
 console.log("\nAfter:\n");
 generate("--adapter", output);

@@ -2,7 +2,7 @@
  * Looks at the page in a real browser: `npm run verify:browser` at the top of the repository.
  *
  * The text that the page writes is Node's for the same seed, from a URL and from chosen files; Stop stops; logits of golden
- * checkpoints agree with the reference on wasm, cpu and webgpu; and all that under a strict content security policy, without an
+ * checkpoints agree with the reference on wasm, cpu and webgpu; LoRA has the losses of Node; and all that under a strict content security policy, without an
  * error on the console. `--screenshots FOLDER` keeps pictures. Needs a Chromium; CHROMIUM names one.
  */
 
@@ -19,6 +19,7 @@ import { chromium } from "playwright-core";
 import { findChromium } from "./chromium.js";
 import { serve } from "./server.js";
 import { printSizes } from "./sizes.js";
+import { lossesOnWasm } from "./training.js";
 
 const folder = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = folder("../../../models/sample-afmoe");
@@ -34,6 +35,8 @@ const CASES = [
 const OPTIONAL = ["model.safetensors", "generation_config.json", ...TOKENIZER_FILES];
 const ENGINES = /** @type {const} */ (["wasm", "cpu", "webgpu"]);
 const TOLERANCE = 1e-4;
+/** Of a loss in nats, after up to 20 steps that each round otherwise. */
+const LOSS_TOLERANCE = 1e-3;
 const SCREEN = { width: 900, height: 820 };
 
 const PROMPT = "It was a fine morning, and";
@@ -47,8 +50,9 @@ const { values } = parseArgs({ options: { screenshots: { type: "string" } } });
 const executablePath = chromiumOrExit();
 const modules = mkdtempSync(join(tmpdir(), "mixtape-browser-"));
 await build({
-  entryPoints: [folder("../src/goldens.ts")],
+  entryPoints: [folder("../src/goldens.ts"), folder("training.js")],
   outdir: modules,
+  entryNames: "[name]",
   bundle: true,
   splitting: true,
   format: "esm",
@@ -127,6 +131,7 @@ async function verify() {
   for (const { checkpoint, golden } of CASES) {
     for (const engine of engines) await compareLogits(page, engine, checkpoint, golden);
   }
+  await compareTraining(page);
   assert.deepEqual(complaints, [], "the console");
 }
 
@@ -243,6 +248,26 @@ async function compareLogits(page, engine, checkpoint, golden) {
   const { largest, shape } = difference;
   console.log(`${checkpoint} on ${engine}: ${shape.join(" × ")} logits within ${largest.toExponential(1)}`);
   assert.ok(largest <= TOLERANCE, `${checkpoint} on ${engine}: expected at most ${TOLERANCE}, got ${largest}`);
+}
+
+/** @param {Page} page */
+async function compareTraining(page) {
+  const expected = await lossesOnWasm(MODEL);
+  const losses = await page.evaluate(() => {
+    const path = "/modules/training.js";
+    /** @type {Promise<typeof import("./training.js")>} */
+    const module = import(path);
+    const at = (/** @type {string} */ folder) => new URL(folder, document.baseURI);
+    return module.then(({ lossesOnWasm }) => lossesOnWasm(at("model/"), at("wasm/").href));
+  });
+  const [first, last] = [losses[0] ?? NaN, losses.at(-1) ?? NaN];
+  console.log(`LoRA on wasm: loss ${first.toFixed(4)} at first, ${last.toFixed(4)} after ${losses.length} steps`);
+  assert.equal(losses.length, expected.length);
+  assert.ok(last < first - 0.5, `LoRA on wasm: expected the loss to fall, got ${losses.join(", ")}`);
+  for (const [step, loss] of expected.entries()) {
+    const difference = Math.abs((losses[step] ?? NaN) - loss);
+    assert.ok(difference <= LOSS_TOLERANCE, `step ${step + 1}: expected a loss of ${loss}, got ${losses[step]}`);
+  }
 }
 
 /** @param {Page} page */
