@@ -20,8 +20,11 @@ struct Shares {
 
 /** Bytes of weights that a thread takes at a time: large enough to stream, small enough that threads end together. */
 constexpr size_t kShareBytes = size_t{128} << 10;
-/** The same where many tokens meet them: larger, so that the rows of a share meet the same tokens from a cache. */
-constexpr size_t kManyShareBytes = size_t{256} << 10;
+/** The same where a few tokens meet them. */
+constexpr size_t kFewShareBytes = size_t{256} << 10;
+/** The same of so many tokens that they do not stay in a core's own cache: the more rows, the less often they come anew. */
+constexpr size_t kManyShareBytes = size_t{2} << 20;
+constexpr size_t kManyTokens = 64;
 /** Rows are shared by multiples of this, so that no kernel meets a ragged edge in the middle of a matrix. */
 constexpr size_t kShareRows = 32;
 /** Packed activations that are worked on together: they stay in a core's own cache while weights stream past. */
@@ -47,9 +50,10 @@ inline Shares columns_of(size_t columns, size_t count) {
 
 /** Shares of the rows of a matrix, for the product with so many tokens. */
 inline Shares rows_of(const Matrix& w, size_t tokens = 1) {
-  const size_t bytes = tokens == 1 ? kShareBytes : kManyShareBytes;
-  const size_t rows = bytes / std::max<size_t>(w.row_bytes(), 1) / kShareRows * kShareRows;
-  return Shares(w.rows, std::max(rows, kShareRows));
+  const size_t row = std::max<size_t>(w.row_bytes(), 1);
+  const size_t bytes = tokens == 1 ? kShareBytes : tokens < kManyTokens ? kFewShareBytes : kManyShareBytes;
+  const size_t most = tokens < kManyTokens ? w.rows : w.rows / (4 * static_cast<size_t>(Pool::shared().size()));
+  return Shares(w.rows, std::max(std::min(bytes / row, most) / kShareRows * kShareRows, kShareRows));
 }
 
 /** Blocks of tokens for a product: threads finish one, row by row of the weights, before they begin the next. */

@@ -1,0 +1,178 @@
+#pragma once
+// The product of bfloat16 weights and many tokens on AMX tiles.
+
+#include "core/types.h"
+#include "kernels/amx_tiles.h"
+
+namespace mixtape {
+namespace {
+
+class AmxPanels : AmxTiles {
+ public:
+  /**
+   * Tiles are multiplied by a unit of their own, while the others would wait: meanwhile they copy the next panel of weights into
+   * tiles one behind the other, and turn the sums before around and write them. Weights come from memory once for all tokens,
+   * and are loaded from the core's own cache for each; where they lie, rows are a power of two apart and would push each other
+   * out.
+   */
+  static void multiply(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride) {
+    configure();
+    const size_t steps = steps_of(w.columns);
+    const size_t group_bytes = steps * kTile;
+    alignas(64) uint8_t panels[2][kSteps * 2 * kTile];
+    alignas(64) float sums[2][kTokens * kRows];
+    const size_t lines = lines_of((tokens + kTokens - 1) / kTokens);
+    Writing writing;
+    Place place{0, 0};
+    Copying copying(w, place, panels[0]);
+    for (size_t turn = 0, block = 0; place.step == 0 || place.step < steps; turn++) {
+      copying.finish();
+      const uint8_t* const panel = panels[turn % 2];
+      const Place next = after(w, place);
+      copying = Copying(w, next, panels[(turn + 1) % 2]);
+      const size_t now = steps - place.step < kSteps ? steps - place.step : kSteps;
+      const size_t rows = w.rows - place.row < kRows ? w.rows - place.row : kRows;
+      for (size_t t = 0; t < tokens; t += kTokens, block++) {
+        const size_t count = tokens - t < kTokens ? tokens - t : kTokens;
+        const uint8_t* const x = packed + t / kSide * group_bytes + place.step * kTile;
+        float* const sum = sums[block % 2];
+        if (count <= kSide) {
+          add<1>(panel, x, group_bytes, now, copying, lines, writing, sum);
+        } else {
+          add<2>(panel, x, group_bytes, now, copying, lines, writing, sum);
+        }
+        writing = {sum, rows, count, place.step > 0, y + t * stride + place.row, stride, 0};
+      }
+      place = next;
+    }
+    writing.finish();
+    _tile_release();
+  }
+
+ private:
+  /** Where a panel begins: rows, and steps of their width. */
+  struct Place {
+    size_t row;
+    size_t step;
+  };
+  static Place after(const Matrix& w, const Place& place) {
+    return place.row + kRows < w.rows ? Place{place.row + kRows, place.step} : Place{0, place.step + kSteps};
+  }
+
+  /** How many lines of the next panel are copied at each step, where so many blocks of tokens meet a panel. */
+  static size_t lines_of(size_t blocks) {
+    size_t lines = kRows;
+    while (lines > 1 && blocks > 1) lines /= 2, blocks /= 2;
+    return lines;
+  }
+
+  /** The copying of a panel into tiles, a few lines at a time; zeros where the matrix ends. */
+  class Copying {
+   public:
+    Copying(const Matrix& w, const Place& place, uint8_t* panel) : stride_(w.row_bytes()), to_(panel) {
+      const size_t all = steps_of(w.columns);
+      if (place.step > 0 && place.step >= all) return;
+      steps_ = all - place.step < kSteps ? all - place.step : kSteps;
+      rows_ = w.rows - place.row < kRows ? w.rows - place.row : kRows;
+      from_ = w.row(place.row) + place.step * 64;
+      // Behind the last panel lies, most often, the thread's next share.
+      const Place next = after(w, place);
+      after_ = next.step == 0 || next.step < all ? w.row(next.row) + next.step * 64 : w.row(w.rows);
+      width_ = w.columns - place.step * kWidth;
+      is_whole_ = rows_ == kRows && width_ >= steps_ * kWidth;
+    }
+
+    void some(size_t lines) {
+      if (step_ == steps_ || !is_whole_) return;
+      switch (lines) {
+        case 32: return some<32>();
+        case 16: return some<16>();
+        case 8: return some<8>();
+        case 4: return some<4>();
+        case 2: return some<2>();
+        default: return some<1>();
+      }
+    }
+
+    void finish() {
+      if (is_whole_)
+        while (step_ < steps_) row_ == 0 ? some<32>() : some<1>();
+      else
+        for (; step_ < steps_; step_++) ragged();
+    }
+
+   private:
+    /** Steps that are fetched ahead. */
+    static constexpr size_t kAhead = 16;
+
+    template <size_t Lines> void some() {
+      const uint8_t* const from = from_ + row_ * stride_;
+      const size_t then = step_ + kAhead;
+      const uint8_t* const ahead = (then < steps_ ? from_ + then * 64 : after_ + (then - steps_) * 64) + row_ * stride_;
+      uint8_t* const to = to_ + step_ * 2 * kTile + row_ * 64;
+      for (size_t i = 0; i < Lines; i++) {
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + i * stride_), _MM_HINT_T1);
+        _mm512_store_si512(to + i * 64, _mm512_loadu_si512(from + i * stride_ + step_ * 64));
+      }
+      row_ += Lines;
+      if (row_ == kRows) row_ = 0, step_++;
+    }
+
+    void ragged() {
+      const size_t left = width_ - step_ * kWidth;
+      const __mmask32 mask = left >= kWidth ? 0xffffffffu : (1u << left) - 1;
+      for (size_t r = 0; r < kRows; r++) {
+        const uint8_t* const from = from_ + r * stride_ + step_ * 64;
+        const __m512i line = r < rows_ ? _mm512_maskz_loadu_epi16(mask, from) : _mm512_setzero_si512();
+        _mm512_store_si512(to_ + step_ * 2 * kTile + r * 64, line);
+      }
+    }
+
+    size_t stride_;
+    uint8_t* to_;
+    const uint8_t* from_ = nullptr;
+    const uint8_t* after_ = nullptr;
+    size_t rows_ = 0;
+    size_t width_ = 0;
+    size_t steps_ = 0;
+    bool is_whole_ = false;
+    size_t step_ = 0;
+    size_t row_ = 0;
+  };
+
+  /** The sums of so many steps; on the way, some of what else there is to do. */
+  template <int Groups>
+  static void add(const uint8_t* panel, const uint8_t* x, size_t group_bytes, size_t steps, Copying& copying, size_t lines,
+                  Writing& writing, float* sums) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (size_t step = 0; step < steps; step++) {
+      _tile_loadd(4, panel, 64);
+      _tile_loadd(6, x, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(5, panel + kTile, 64);
+      _tile_dpbf16ps(1, 5, 6);
+      if constexpr (Groups == 2) {
+        _tile_loadd(7, x + group_bytes, 64);
+        _tile_dpbf16ps(2, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+      copying.some(lines);
+      if (step % 4 == 3 && writing.quarter < Writing::kQuarters) writing.some();
+      panel += 2 * kTile;
+      x += kTile;
+    }
+    writing.finish();
+    _tile_stored(0, sums, 64);
+    _tile_stored(1, sums + 256, 64);
+    if constexpr (Groups == 2) {
+      _tile_stored(2, sums + 512, 64);
+      _tile_stored(3, sums + 768, 64);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace mixtape
