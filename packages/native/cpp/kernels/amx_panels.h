@@ -10,10 +10,10 @@ namespace {
 class AmxPanels : AmxTiles {
  public:
   /**
-   * Tiles are multiplied by a unit of their own, while the others would wait: meanwhile they copy the next panel of weights into
-   * tiles one behind the other, and turn the sums before around and write them. Weights come from memory once for all tokens,
-   * and are loaded from the core's own cache for each; where they lie, rows are a power of two apart and would push each other
-   * out.
+   * Tiles are multiplied by a unit of their own, while the others would wait: meanwhile they copy the next panel of weights
+   * into tiles one behind the other, and turn the sums before around and write them. Weights come from memory once for all
+   * tokens, and are loaded from the core's own cache for each; where they lie, rows are a power of two apart and would push
+   * each other out.
    */
   static void multiply(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride) {
     configure();

@@ -44,7 +44,7 @@ class AmxFew : AmxTiles {
     size_t step;
   };
 
-  /** The sums of `steps` steps. Weights are read where they lie, but for the edges of a matrix: they are copied into whole tiles. */
+  /** The sums of `steps` steps. Weights are read where they lie, but at the edges of a matrix copied into whole tiles. */
   template <int Groups>
   static void sum(const Matrix& w, size_t n, size_t rows, size_t step, size_t steps, const uint8_t* x, size_t group_bytes,
                   float* sums) {

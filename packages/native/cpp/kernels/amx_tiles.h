@@ -67,7 +67,7 @@ struct AmxTiles {
     _tile_loadconfig(&config);
   }
 
-  /** The writing of sums[t / 16][n / 16][n % 16][t % 16] to y[t · stride + n], a quarter at a time; or adding to what is there. */
+  /** Writes sums[t / 16][n / 16][n % 16][t % 16] to y[t · stride + n], or adds them, a quarter at a time. */
   struct Writing {
     static constexpr size_t kQuarters = 4;
     const float* sums = nullptr;
