@@ -1,4 +1,5 @@
-import type { Numbers } from "./bucket.js";
+/** Memory that a native kernel reads and writes directly. */
+export type Numbers = Float32Array | Int32Array | Uint8Array;
 
 /** What holds numbers of a dtype. */
 export type NumbersOf = { float32: Float32Array; int32: Int32Array; bool: Uint8Array };

@@ -1,8 +1,8 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type backend_util, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { PRECISIONS, type Precision, type Words } from "./addon.js";
-import { Arrays } from "./arrays.js";
-import { Bucket, type Held, type Numbers } from "./bucket.js";
+import { Arrays, type Numbers } from "./arrays.js";
+import { Bucket, type Held } from "./bucket.js";
 import { Buckets, keepInfosOnIds } from "./data-ids.js";
 import { seenByJavaScript } from "./obstacle.js";
 

@@ -1,9 +1,6 @@
 import type { backend_util, DataType, TensorInfo } from "@tensorflow/tfjs-core";
-import type { Arrays } from "./arrays.js";
+import type { Arrays, Numbers } from "./arrays.js";
 import { seenByJavaScript } from "./obstacle.js";
-
-/** Memory that a native kernel reads and writes directly. */
-export type Numbers = Float32Array | Int32Array | Uint8Array;
 
 /** A tensor's values kept in another form than an array: a compact weight, slots of a cache. */
 export interface Held {

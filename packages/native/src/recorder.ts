@@ -1,9 +1,8 @@
 import { notingEffects, type Recorded, type RecordedStep, type Step, type StepRecorder } from "@mixtape/ops";
 import { engine, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
 import { type Addon, addon, type NativeSequence, type Words, withAddon } from "./addon.js";
-import { Arrays, type NumbersOf } from "./arrays.js";
+import { Arrays, type Numbers, type NumbersOf } from "./arrays.js";
 import type { NativeBackend } from "./backend.js";
-import type { Numbers } from "./bucket.js";
 import { hasWords } from "./kernels/move.js";
 import { meet, meetingObstacles } from "./obstacle.js";
 
