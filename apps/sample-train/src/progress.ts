@@ -45,7 +45,7 @@ export class Progress {
 }
 
 /** `12.40 s`, `3 min 5 s`, `2 h 10 min` */
-export function duration(secondsLeft: number): string {
+function duration(secondsLeft: number): string {
   if (secondsLeft < 60) return seconds(secondsLeft * 1000);
   const whole = Math.round(secondsLeft);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
