@@ -1,10 +1,10 @@
 /** `npm run bench`: races the engines, prints tables, and writes them where asked to. */
 
 import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { argv, env, exit, stderr } from "node:process";
+import { argv, exit } from "node:process";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { called, log, positive } from "./command.js";
 import { load, machine, measureBandwidth } from "./machine/machine.js";
 import { measurePeaks } from "./machine/peaks.js";
 import { installPeers } from "./peers/install.js";
@@ -50,7 +50,7 @@ const program = new Command("bench")
 program.parse();
 const flags = program.opts<Flags>();
 await (flags.installPeers ? installPeers(log) : bench(flags)).catch((error: Error) => {
-  stderr.write(`bench: ${error.message}\n`);
+  log(`bench: ${error.message}`);
   exit(1);
 });
 
@@ -122,19 +122,4 @@ async function lineUp(
     else missing.push({ name: runner.name, reason: found.missing });
   }
   return { field, missing };
-}
-
-/** A path as the user meant it: npm runs this in another folder than the one it was called in. */
-function called(path: string): string {
-  return resolve(env.INIT_CWD ?? ".", path);
-}
-
-function positive(text: string): number {
-  const n = Number(text);
-  if (Number.isInteger(n) && n > 0) return n;
-  throw new InvalidArgumentError("Expected a whole number of at least 1.");
-}
-
-function log(line: string): void {
-  stderr.write(`${line}\n`);
 }

@@ -3,7 +3,7 @@ import type { Peaks } from "@mixtape/native";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import { ask, sample } from "../src/runners/child.js";
-import type { Found, KernelMeasure, Products } from "../src/runners/runner.js";
+import type { Answer, Found, KernelMeasure, Products } from "../src/runners/runner.js";
 import type { Task } from "../src/tasks.js";
 
 const MAIN = fileURLToPath(new URL("../dist/mixtape/main.js", import.meta.url));
@@ -27,7 +27,7 @@ describe("a process of its own", () => {
   test("measures tasks, and is watched", async () => {
     const tasks = [START, DECODE, ONCE];
     const before = performance.now();
-    const { loadMs, runs, memory } = await sample(command("wasm", { kind: "run", folder: FOLDER, tasks }));
+    const { loadMs, runs, memory } = await sample<Answer>(command("wasm", { kind: "run", folder: FOLDER, tasks }));
     expect(loadMs).toBeGreaterThan(0);
     expect(loadMs).toBeLessThan(performance.now() - before);
     expect(Object.keys(runs)).toEqual(["s", "d", "o"]);

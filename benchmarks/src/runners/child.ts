@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { watchMemory } from "./memory.js";
-import type { Answer, Sample } from "./runner.js";
+import type { Sample } from "./runner.js";
 
 /** A command whose last line of output is its answer, as JSON. */
 export interface Command {
@@ -22,8 +22,8 @@ export async function ask<T>(command: Command): Promise<T> {
 }
 
 /** Runs a command that measures, and watches its memory. */
-export async function sample(command: Command): Promise<Sample> {
-  const { answer, memory } = await watch<Answer>(command);
+export async function sample<A extends object>(command: Command): Promise<A & Pick<Sample, "memory">> {
+  const { answer, memory } = await watch<A>(command);
   return { ...answer, memory };
 }
 

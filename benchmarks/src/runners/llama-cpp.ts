@@ -5,7 +5,7 @@ import { readConfig } from "@mixtape/decoder";
 import { NODE_PEERS } from "../peers/folder.js";
 import type { LlamaRequest } from "../peers/llama-cpp.js";
 import { ask, type Command, sample } from "./child.js";
-import type { Found, Runner } from "./runner.js";
+import type { Answer, Found, Runner } from "./runner.js";
 
 const CHILD = fileURLToPath(new URL("../peers/llama-cpp.js", import.meta.url));
 
@@ -21,7 +21,7 @@ export const llamaCpp: Runner = {
   run: async ({ folder, gguf }, tasks) => {
     if (gguf === null) throw new Error(`llama.cpp: expected a GGUF file beside ${folder}, got none`);
     const { json } = await readConfig(folder);
-    return sample(command({ kind: "run", gguf, vocabSize: Number(json.vocab_size), tasks }));
+    return sample<Answer>(command({ kind: "run", gguf, vocabSize: Number(json.vocab_size), tasks }));
   },
 };
 

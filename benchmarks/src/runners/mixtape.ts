@@ -5,7 +5,7 @@ import type { EngineName } from "@mixtape/engine";
 import { cacheFolder } from "../cache-folder.js";
 import type { Request } from "../mixtape/request.js";
 import { ask, type Command, sample } from "./child.js";
-import type { Found, KernelMeasure, Products, Runner, StepProfile } from "./runner.js";
+import type { Answer, Found, KernelMeasure, Products, Runner, StepProfile } from "./runner.js";
 
 const CHILD = fileURLToPath(new URL("../mixtape/main.js", import.meta.url));
 
@@ -21,7 +21,7 @@ export function mixtape(engine: EngineName): Runner {
     peer: false,
     reads: "folder",
     find: () => ask<Found>(command({ kind: "find" })),
-    run: ({ folder }, tasks) => sample(command({ kind: "run", folder, tasks })),
+    run: ({ folder }, tasks) => sample<Answer>(command({ kind: "run", folder, tasks })),
     // What bounds `native` is the machine, not what it makes of it.
     ...(engine !== "native" && { products: ({ folder }) => ask<Products>(command({ kind: "products", folder })) }),
     kernels: ({ folder }, longest) => ask<KernelMeasure[]>(command({ kind: "kernels", folder, longest })),

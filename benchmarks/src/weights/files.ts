@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { mkdir, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { stderr } from "node:process";
 import { cacheFolder } from "../cache-folder.js";
 import type { Files } from "../shapes/shape.js";
@@ -18,22 +18,41 @@ const MIB = 2 ** 20;
  * @throws {Error} where the disk has no room for them
  */
 export async function filesOf(name: string, model: () => RandomModel): Promise<Files & { gguf: string }> {
-  const base = join(cacheFolder("bench"), `${name}-v${VERSION}`);
-  const files = { folder: join(base, "safetensors"), gguf: join(base, "model.gguf") };
-  const written = {
-    // A checkpoint is complete when its config is there: that is written last.
-    safetensors: existsSync(join(files.folder, "config.json")),
-    gguf: existsSync(files.gguf),
-  };
-  if (written.safetensors && written.gguf) return files;
-  const weights = model();
+  const folder = await checkpointOf(name, model);
+  const gguf = join(baseOf(name), "model.gguf");
+  if (!existsSync(gguf))
+    await writing(`${name}, GGUF`, gguf, model(), (weights, progress) => writeGguf(gguf, weights, progress));
+  return { folder, gguf };
+}
+
+/**
+ * The folder of a model in Hugging Face's format, written where it is not there yet.
+ * @throws {Error} where the disk has no room for it
+ */
+export async function checkpointOf(name: string, model: () => RandomModel): Promise<string> {
+  const folder = join(baseOf(name), "safetensors");
+  // A checkpoint is complete when its config is there: that is written last.
+  if (!existsSync(join(folder, "config.json")))
+    await writing(`${name}, safetensors`, folder, model(), (weights, progress) =>
+      writeSafetensors(folder, weights, progress),
+    );
+  return folder;
+}
+
+function baseOf(name: string): string {
+  return join(cacheFolder("bench"), `${name}-v${VERSION}`);
+}
+
+async function writing(
+  what: string,
+  path: string,
+  weights: RandomModel,
+  write: (weights: RandomModel, progress: (bytes: number) => void) => Promise<void>,
+): Promise<void> {
   const bytes = weights.weights.reduce((sum, weight) => sum + ggufBytes(weight), 0);
-  await mkdir(base, { recursive: true });
-  await checkRoom(base, bytes * ((written.safetensors ? 0 : 1) + (written.gguf ? 0 : 1)));
-  if (!written.safetensors)
-    await reporting(`${name}, safetensors`, bytes, (progress) => writeSafetensors(files.folder, weights, progress));
-  if (!written.gguf) await reporting(`${name}, GGUF`, bytes, (progress) => writeGguf(files.gguf, weights, progress));
-  return files;
+  await mkdir(dirname(path), { recursive: true });
+  await checkRoom(dirname(path), bytes);
+  await reporting(what, bytes, (progress) => write(weights, progress));
 }
 
 async function checkRoom(folder: string, bytes: number): Promise<void> {

@@ -1,0 +1,27 @@
+/** Peers that are written in Python: a script whose argument is a request, and whose last line is the answer. */
+
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { ask, type Command } from "../runners/child.js";
+import type { Found } from "../runners/runner.js";
+import { python } from "./folder.js";
+
+/** Asks a script what it runs with, where there is a Python for it. */
+export async function findPython(script: string): Promise<Found> {
+  if (existsSync(python())) return ask<Found>(pythonCommand(script, { kind: "find" }));
+  return {
+    missing:
+      `There is no Python at ${process.env.MIXTAPE_BENCH_PYTHON ?? "the cache"}. \`npm run bench -- --install-peers\` ` +
+      "installs it with torch, transformers and peft, or MIXTAPE_BENCH_PYTHON names one that has them.",
+  };
+}
+
+/** As many threads as there are cores, and nothing from elsewhere. */
+export function pythonCommand(script: string, request: object): Command {
+  const threads = availableParallelism();
+  return {
+    file: python(),
+    args: [script, JSON.stringify({ ...request, threads })],
+    env: { TRANSFORMERS_OFFLINE: "1", HF_HUB_DISABLE_PROGRESS_BARS: "1", OMP_NUM_THREADS: `${threads}` },
+  };
+}

@@ -1,0 +1,98 @@
+/** What is trained, on what, and how. */
+
+import type { AdapterConfigInput } from "@mixtape/peft";
+
+export interface TrainingTask {
+  readonly name: string;
+  readonly title: string;
+  readonly model: ModelName;
+  /** How the frozen weights are stored, and those that train in full. Adapters train in float32. */
+  readonly dtype: "float32" | "bfloat16";
+  /** Null where all parameters train. */
+  readonly adapter: AdapterConfigInput | null;
+  /** Texts in a batch, and tokens in each. */
+  readonly rows: number;
+  readonly length: number;
+  readonly learningRate: number;
+}
+
+export type ModelName = "sample-afmoe" | "qwen3-30b-a3b-2-layers";
+
+const ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"];
+
+export const TRAINING_TASKS: readonly TrainingTask[] = [
+  {
+    name: "full-sample",
+    title: "all parameters of the sample model, float32",
+    model: "sample-afmoe",
+    dtype: "float32",
+    adapter: null,
+    rows: 4,
+    length: 256,
+    learningRate: 1e-4,
+  },
+  {
+    name: "lora-qwen3",
+    title: "LoRA of rank 16 on the attention of qwen3-30b-a3b with 2 layers, bfloat16",
+    model: "qwen3-30b-a3b-2-layers",
+    dtype: "bfloat16",
+    adapter: { method: "lora", r: 16, loraAlpha: 32, targetModules: ATTENTION },
+    rows: 4,
+    length: 256,
+    learningRate: 2e-4,
+  },
+];
+
+/** Adapters of four kinds that learn at the same time, on one model. */
+export interface TogetherTask {
+  readonly name: string;
+  readonly title: string;
+  readonly model: ModelName;
+  readonly adapters: Readonly<Record<string, AdapterConfigInput>>;
+  /** Texts of each adapter in a batch, and tokens in each. */
+  readonly rows: number;
+  readonly length: number;
+}
+
+const FOUR: TogetherTask["adapters"] = {
+  lora: { method: "lora", r: 8, loraAlpha: 16, targetModules: ATTENTION },
+  rslora: { method: "rslora", r: 16, loraAlpha: 16, targetModules: ATTENTION },
+  dora: { method: "dora", r: 8, loraAlpha: 16, targetModules: ATTENTION },
+  mola: { method: "mola", r: 8, loraAlpha: 16, numExperts: 4, topK: 2, targetModules: ATTENTION },
+};
+
+export const TOGETHER_TASKS: readonly TogetherTask[] = [
+  {
+    name: "four-sample",
+    title: "four adapters on the sample model, a text of 256 tokens each",
+    model: "sample-afmoe",
+    adapters: FOUR,
+    rows: 1,
+    length: 256,
+  },
+  {
+    name: "four-qwen3",
+    title: "four adapters on qwen3-30b-a3b with 2 layers, a text of 256 tokens each",
+    model: "qwen3-30b-a3b-2-layers",
+    adapters: FOUR,
+    rows: 1,
+    length: 256,
+  },
+];
+
+/**
+ * The token ids of a step, the same for every runner: they jump about the vocabulary, and no step has those of another.
+ * `python/training_peer.py` makes the same.
+ */
+export function rowsOf(
+  step: number,
+  { rows, length }: { rows: number; length: number },
+  vocabSize: number,
+): number[][] {
+  return Array.from({ length: rows }, (_, row) =>
+    Array.from(
+      { length },
+      (_, i) => (Math.imul((step * rows + row) * length + i + 1, 2_654_435_761) >>> 0) % vocabSize,
+    ),
+  );
+}
