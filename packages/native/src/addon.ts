@@ -133,6 +133,19 @@ export interface Addon {
     turned: number,
   ): void;
   gate(out: Float32Array, gate: Float32Array, up: Float32Array, activation: number): void;
+  /** `numbers` are beta1, beta2, eps, what is left of weights, the rate, what corrects the variance, and what scales gradients. */
+  adamW(
+    weightOut: Float32Array,
+    meanOut: Float32Array,
+    varianceOut: Float32Array,
+    weight: Float32Array,
+    mean: Float32Array,
+    variance: Float32Array,
+    gradient: Float32Array | null,
+    numbers: Float64Array,
+  ): void;
+  /** `out` is one number. */
+  sumSquares(out: Float32Array, x: Float32Array): void;
   embedding(out: Float32Array, ids: Int32Array, weight: NativeWeight | Float32Array, rows: number): void;
   /** Indices and weights are `[tokens, k]`, the logits `[tokens, experts]`. */
   chooseExperts(

@@ -16,6 +16,7 @@ import type { LinearAttributes, LinearInputs } from "./linear.js";
 import type { ProjectHeadsAttributes, ProjectHeadsInputs } from "./project-heads.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
 import type { RotaryInputs } from "./rotary.js";
+import type { SumOfSquaresInputs } from "./sum-of-squares.js";
 import type { TakeAlongInputs } from "./take-along.js";
 import type { TopKIndicesAttributes, TopKIndicesInputs } from "./top-k-indices.js";
 
@@ -48,6 +49,7 @@ export interface FusedKernels {
   readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
   readonly MixtapeCrossEntropy: FusedKernel<CrossEntropyInputs, NoAttributes>;
   readonly MixtapeAdamW: FusedKernel<AdamWInputs, AdamWAttributes>;
+  readonly MixtapeSumOfSquares: FusedKernel<SumOfSquaresInputs, NoAttributes>;
 }
 
 /** The name of a fused kernel. */
@@ -70,6 +72,7 @@ const NAMES: Readonly<Record<FusedKernelName, true>> = {
   MixtapeTakeAlong: true,
   MixtapeCrossEntropy: true,
   MixtapeAdamW: true,
+  MixtapeSumOfSquares: true,
 };
 
 /** The names of all {@link FusedKernels}: what an engine can offer. */

@@ -65,6 +65,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
       "ProjectHeads",
       "ChooseExperts",
       "AdamW",
+      "SumOfSquares",
       "CrossEntropy",
       "GroupedMatMul",
       "GroupedOuter",

@@ -1,5 +1,5 @@
-import { valueAndGradientsOf } from "@mixtape/ops";
-import { add, addN, dispose, type Scalar, scalar, sqrt, square, sum, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { sumOfSquares, valueAndGradientsOf } from "@mixtape/ops";
+import { add, dispose, type Scalar, sqrt, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { NamedParam } from "./params.js";
 
 /** Gradients of parameters, by their names, each in parts and laid out as the parameter's weight. Dispose them. */
@@ -33,7 +33,7 @@ export class Gradients {
   /** The length of all gradients as one vector, of those parameters or of all. */
   norm(names: Iterable<string> = this.names): Scalar {
     const parts = [...names].flatMap((name) => this.get(name).filter((part) => part !== undefined));
-    return tidy(() => (parts.length === 0 ? scalar(0) : sqrt(addN(parts.map((part) => sum(square(part)) as Scalar)))));
+    return tidy(() => sqrt(sumOfSquares(parts)));
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-// binary, unary, sumRows, largestOfRows, sumColumns, softmax
+// binary, unary, sumRows, largestOfRows, sumColumns, softmax, adamW, sumSquares
 
 #include "ops/elementwise.h"
 
@@ -95,6 +95,32 @@ void softmax_of(const Args& args) {
   softmax(x, out.length / width, width, out.data);
 }
 
+/** adamW(weightOut, meanOut, varianceOut, weight, mean, variance, gradient?, numbers): the numbers as in AdamWNumbers */
+void adam_w_of(const Args& args) {
+  const auto out = args.floats(0, "weightOut");
+  const auto mean_out = args.floats(1, "meanOut");
+  const auto variance_out = args.floats(2, "varianceOut");
+  args.require(mean_out.length == out.length && variance_out.length == out.length, "outputs of one length");
+  const AdamWTensors from{args.floats(3, "weight", out.length), args.floats(4, "mean", out.length),
+                          args.floats(5, "variance", out.length),
+                          args.absent(6) ? nullptr : args.floats(6, "gradient", out.length)};
+  const auto given = args.doubles(7, "numbers");
+  args.require(given.length == 7, "seven numbers");
+  const auto number = [&](size_t i) { return static_cast<float>(given.data[i]); };
+  const auto rest = [&](size_t i) { return static_cast<float>(1 - given.data[i]); };
+  const AdamWNumbers numbers{number(0), rest(0),   number(1), rest(1),  number(2),
+                             number(3), number(4), number(5), number(6)};
+  float* const to[] = {out.data, mean_out.data, variance_out.data};
+  if (out.length > 0) adam_w(numbers, from, out.length, to);
+}
+
+/** sumSquares(out, x): out is one number */
+void sum_squares_of(const Args& args) {
+  float* const out = args.floats(0, "out", 1);
+  const auto x = args.floats(1, "x");
+  *out = sum_squares(x.data, x.length);
+}
+
 }  // namespace
 
 void export_elementwise(Napi::Object exports) {
@@ -104,6 +130,8 @@ void export_elementwise(Napi::Object exports) {
   export_work(exports, "largestOfRows", largest_of_rows_of);
   export_work(exports, "sumColumns", sum_columns_of);
   export_work(exports, "softmax", softmax_of);
+  export_work(exports, "adamW", adam_w_of);
+  export_work(exports, "sumSquares", sum_squares_of);
 }
 
 }  // namespace mixtape

@@ -35,4 +35,29 @@ enum class Unary : uint8_t { exp, sigmoid, tanh, erf, negative, square, sqrt, rs
 
 enum class Activation : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid };
 
+/** What a step of AdamW goes by. */
+struct AdamWNumbers {
+  float beta1;
+  /** 1 − beta1, which float32 would lose digits of. */
+  float rest1;
+  float beta2;
+  float rest2;
+  float eps;
+  /** What is left of weights before they are moved. */
+  float kept;
+  /** The learning rate over the bias of the mean. */
+  float rate;
+  /** What undoes the bias of the root of the variance. */
+  float correction;
+  float gradient_scale;
+};
+
+/** What it is made from; the gradient may be null, for zero. */
+struct AdamWTensors {
+  const float* weight;
+  const float* mean;
+  const float* variance;
+  const float* gradient;
+};
+
 }  // namespace mixtape

@@ -8,16 +8,27 @@
 namespace mixtape {
 namespace {
 
-template <class S> float sum_of(const float* x, size_t count) {
+/** What is to be added to a sum for each vector of numbers. */
+template <class S> struct Itself {
+  static typename S::F added(typename S::F sum, typename S::F x) { return S::add(sum, x); }
+};
+template <class S> struct ItsSquare {
+  static typename S::F added(typename S::F sum, typename S::F x) { return S::fma(x, x, sum); }
+};
+
+template <class S, class Term> float sum_with(const float* x, size_t count) {
   // Four sums, for a sum of its own waits for itself.
   typename S::F sums[4] = {S::zero(), S::zero(), S::zero(), S::zero()};
   size_t i = 0;
   for (; i + 4 * S::N <= count; i += 4 * S::N)
-    for (int part = 0; part < 4; part++) sums[part] = S::add(sums[part], S::load(x + i + part * S::N));
-  for (; i + S::N <= count; i += S::N) sums[0] = S::add(sums[0], S::load(x + i));
-  if (i < count) sums[1] = S::add(sums[1], load_some<S, Float32>(x + i, count - i));
+    for (int part = 0; part < 4; part++) sums[part] = Term::added(sums[part], S::load(x + i + part * S::N));
+  for (; i + S::N <= count; i += S::N) sums[0] = Term::added(sums[0], S::load(x + i));
+  if (i < count) sums[1] = Term::added(sums[1], load_some<S, Float32>(x + i, count - i));
   return S::sum(S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3])));
 }
+
+template <class S> float sum_of(const float* x, size_t count) { return sum_with<S, Itself<S>>(x, count); }
+template <class S> float sum_squares_of(const float* x, size_t count) { return sum_with<S, ItsSquare<S>>(x, count); }
 
 /** The larger one; a NaN where there is one. */
 template <class S> typename S::F larger(typename S::F a, typename S::F b) {

@@ -73,12 +73,15 @@ struct Kernels {
   /** Elementwise `y = operation(x)`; y may be x. */
   void (*unary)(Unary operation, const float* x, size_t count, float* y);
   float (*sum)(const float* x, size_t count);
+  float (*sum_squares)(const float* x, size_t count);
   /** Of at least one number; a NaN where there is one. */
   float (*largest)(const float* x, size_t count);
   /** `y = eˣ / Σ eˣ`, row by row; y may be x. */
   void (*softmax)(const float* x, size_t rows, size_t width, float* y);
   /** Elementwise `y = activation(gate) · up`. */
   void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
+  /** A step of AdamW for `count` numbers from `at` on: `to` are the new weights, means and variances. */
+  void (*adam_w)(const AdamWNumbers& numbers, const AdamWTensors& from, size_t at, size_t count, float* const* to);
   /** `y[i] = x[i]` in float32 or bfloat16. */
   void (*encode)(Dtype to, const float* x, size_t count, uint8_t* y);
   AttentionKernels attention;

@@ -1,6 +1,7 @@
 #pragma once
 // The kernels of one instruction set, from the sources that all share.
 
+#include "kernels/adam_w.h"
 #include "kernels/attention.h"
 #include "kernels/decode.h"
 #include "kernels/dot_product.h"
@@ -32,9 +33,11 @@ template <class S> constexpr Kernels table_of() {
       binary<S>,
       unary<S>,
       sum_of<S>,
+      sum_squares_of<S>,
       largest_of<S>,
       softmax<S>,
       gate<S>,
+      adam_w<S>,
       encode<S>,
       attention_kernels<S>(),
       Panels<S>::product,

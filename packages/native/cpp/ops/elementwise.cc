@@ -105,4 +105,20 @@ void softmax(const float* x, size_t rows, size_t width, float* y) {
   });
 }
 
+float sum_squares(const float* x, size_t count) {
+  const Shares parts(count, kShareNumbers);
+  Scratch scratch;
+  float* const sums = scratch.floats(parts.count);
+  for_rows(parts.count, kShareNumbers, [&](size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) sums[i] = kernels().sum_squares(x + parts.from(i), parts.to(i) - parts.from(i));
+  });
+  double sum = 0;
+  for (size_t i = 0; i < parts.count; i++) sum += static_cast<double>(sums[i]);
+  return static_cast<float>(sum);
+}
+
+void adam_w(const AdamWNumbers& numbers, const AdamWTensors& from, size_t count, float* const* to) {
+  for_rows(count, 1, [&](size_t start, size_t end) { kernels().adam_w(numbers, from, start, end - start, to); });
+}
+
 }  // namespace mixtape

@@ -31,4 +31,10 @@ void sum_columns(const float* x, size_t outer, size_t count, size_t inner, float
 
 void softmax(const float* x, size_t rows, size_t width, float* y);
 
+/** The sum does not depend on the number of threads. */
+float sum_squares(const float* x, size_t count);
+
+/** A step of AdamW: `to` are the new weights, means and variances. */
+void adam_w(const AdamWNumbers& numbers, const AdamWTensors& from, size_t count, float* const* to);
+
 }  // namespace mixtape

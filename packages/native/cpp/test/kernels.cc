@@ -11,7 +11,7 @@ using check::Buffer;
 using check::random_floats;
 
 // Those of attention and of matrices are tested by the operation, in ops.cc; those of numbers one by one in elementwise.cc.
-static_assert(sizeof(Kernels) - sizeof(AttentionKernels) - sizeof(MatrixProduct) - sizeof(PeakKernels) == 12 * sizeof(void*),
+static_assert(sizeof(Kernels) - sizeof(AttentionKernels) - sizeof(MatrixProduct) - sizeof(PeakKernels) == 14 * sizeof(void*),
               "a kernel was added: test it below or beside, and count it here");
 
 constexpr size_t kWidths[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 96, 100, 127, 129, 257};
@@ -212,6 +212,38 @@ TEST(gate) {
                    of(*table, {static_cast<size_t>(activation), width, i}) + " " + std::to_string(x[i]));
         }
       }
+}
+
+TEST(adam_w) {
+  const AdamWNumbers n{0.9f, 0.1f, 0.95f, 0.05f, 1e-3f, 0.98f, 0.1f, 1.5f, 0.5f};
+  for (const Kernels* table : all_kernels())
+    for (const bool has_gradient : {true, false})
+      for (const size_t width : kWidths) {
+        Buffer<float> w = random_floats(width, 1), m = random_floats(width, 1), v = random_floats(width, 1);
+        Buffer<float> g = random_floats(width, 1), new_w(width, 1), new_m(width, 1), new_v(width, 1);
+        for (float& value : v) value = std::fabs(value);
+        float* const to[] = {new_w.data(), new_m.data(), new_v.data()};
+        table->adam_w(n, {w.data(), m.data(), v.data(), has_gradient ? g.data() : nullptr}, 0, width, to);
+        for (size_t i = 0; i < width; i++) {
+          const double gradient = has_gradient ? double{g[i]} * n.gradient_scale : 0;
+          const double mean = double{m[i]} * n.beta1 + gradient * n.rest1;
+          const double variance = double{v[i]} * n.beta2 + gradient * gradient * n.rest2;
+          const double weight = double{w[i]} * n.kept - n.rate * mean / (std::sqrt(variance) * n.correction + n.eps);
+          const double expected[] = {weight, mean, variance};
+          for (size_t k = 0; k < 3; k++)
+            CHECK_IN(check::near(to[k][i], expected[k], 1e-5 * (1 + std::fabs(expected[k]))), of(*table, {width, i, k}));
+        }
+      }
+}
+
+TEST(sum_squares) {
+  for (const Kernels* table : all_kernels())
+    for (const size_t width : kWidths) {
+      const Buffer<float> x = random_floats(width, 1);
+      double expected = 0;
+      for (size_t i = 0; i < width; i++) expected += double{x[i]} * x[i];
+      CHECK_IN(check::near(table->sum_squares(x.data(), width), expected, 1e-5 * (1 + expected)), of(*table, {width}));
+    }
 }
 
 /** Numbers at which a formula may break: what every instruction set makes of them is what the portable one makes. */

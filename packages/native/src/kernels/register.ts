@@ -1,4 +1,5 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
+import { adamWKernel } from "./adam-w.js";
 import { attentionKernel } from "./attention.js";
 import { batchMatMulKernel, fusedMatMulKernel } from "./batch-mat-mul.js";
 import { addNKernel, binaryKernels, equalKernel } from "./binary.js";
@@ -20,6 +21,7 @@ import { reshapeKernel } from "./reshape.js";
 import { rmsNormKernel } from "./rms-norm.js";
 import { rotaryKernel } from "./rotary.js";
 import { softmaxKernel } from "./softmax.js";
+import { sumOfSquaresKernel } from "./sum-of-squares.js";
 import { takeAlongKernel } from "./take-along.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
 import { unaryKernels } from "./unary.js";
@@ -40,6 +42,8 @@ const FUSED: readonly NativeKernel[] = [
   chooseExpertsKernel,
   topKIndicesKernel,
   takeAlongKernel,
+  adamWKernel,
+  sumOfSquaresKernel,
 ];
 
 /** In place of tfjs's own: what forward and backward passes run between the fused kernels. */

@@ -78,6 +78,16 @@ export const SIGNATURES = {
     const size = w.size();
     return [w.floats(size), w.floats(size), w.floats(size), w.whole(0, 4)];
   },
+  adamW: (w) => {
+    const size = w.size();
+    const gradient = w.flag() ? w.floats(size) : null;
+    return [
+      ...Array.from({ length: 6 }, () => w.floats(size)),
+      gradient,
+      w.doubles([0.9, 0.999, 1e-8, 0.99, 0.1, 1, 0.5]),
+    ];
+  },
+  sumSquares: (w) => [w.floats(1), w.floats(w.size())],
   embedding: (w) => {
     const [ids, rows, width] = [w.size(), w.size(), w.size()];
     return [w.floats(ids * width), w.indices(ids, rows), w.matrix(rows, width), rows];

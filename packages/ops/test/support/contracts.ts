@@ -34,6 +34,7 @@ export const CONTRACTS: readonly Contract[] = [
     "learningRate, beta1, beta2, eps, weightDecay, step, gradientScale",
     3,
   ),
+  contract("sumOfSquares", "MixtapeSumOfSquares", "0, 1?", ""),
 ];
 
 function contract(op: string, kernel: string, inputs: string, attributes: string, outputs = 1): Contract {

@@ -190,6 +190,11 @@ export function groupedOuter(a: Values, b: Values, offsets: readonly number[]): 
   );
 }
 
+/** A single number. */
+export function sumOfSquares(tensors: readonly Values[]): number[] {
+  return [tensors.flatMap(({ values }) => [...values]).reduce((sum, value) => sum + value * value, 0)];
+}
+
 /** As torch's `AdamW` has it: decay first, then the moments, then the step. */
 export function adamW(
   {

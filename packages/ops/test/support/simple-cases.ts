@@ -10,6 +10,7 @@ import {
   linear,
   rmsNorm,
   rotary,
+  sumOfSquares,
   takeAlong,
   topKIndices,
 } from "../../src/index.js";
@@ -40,6 +41,7 @@ export const SIMPLE: readonly OpEntry[] = [
   { op: "crossEntropy", kernel: "MixtapeCrossEntropy", differentiable: true, cases: crossEntropyCases() },
   { op: "groupedMatMul", kernel: "MixtapeGroupedMatMul", differentiable: true, cases: groupedMatMulCases() },
   { op: "groupedOuter", kernel: "MixtapeGroupedOuter", differentiable: true, cases: groupedOuterCases() },
+  { op: "sumOfSquares", kernel: "MixtapeSumOfSquares", differentiable: true, cases: sumOfSquaresCases() },
   { op: "topKIndices", kernel: "MixtapeTopKIndices", differentiable: false, cases: topKCases() },
 ];
 
@@ -82,6 +84,24 @@ function groupedOuterCases(): OpCase[] {
       { a: normal(1, [offsets.at(-1)!, 3]), b: normal(2, [offsets.at(-1)!, 2]) },
       (t) => () => groupedOuter({ a: t.a as Tensor2D, b: t.b as Tensor2D }, { offsets }),
       ({ a, b }) => reference.groupedOuter(a, b, offsets),
+    ),
+  );
+}
+
+function sumOfSquaresCases(): OpCase[] {
+  const variants = {
+    "one tensor": [[5]],
+    "two of several shapes": [
+      [2, 3],
+      [2, 2, 2],
+    ],
+  };
+  return Object.entries(variants).map(([what, shapes]) =>
+    opCase(
+      what,
+      Object.fromEntries(shapes.map((shape, i) => [`${i}`, normal(i, shape)])),
+      (t) => () => sumOfSquares(shapes.map((_, i) => t[`${i}`]!)),
+      (inputs) => reference.sumOfSquares(Object.values(inputs)),
     ),
   );
 }

@@ -1,0 +1,3 @@
+import { trainingTests } from "./support/training.js";
+
+trainingTests("amx");
