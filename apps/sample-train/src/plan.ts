@@ -17,7 +17,9 @@ import {
   type Schedule,
   type Trainee,
   type TrainingData,
+  type TrainingSteps,
   type TrainOptions,
+  train,
   unfreeze,
 } from "@mixtape/training";
 import { AdaptersTrainee, besideEachOther } from "./adapters-trainee.js";
@@ -31,11 +33,10 @@ export interface Texts {
   readonly digests: Readonly<Record<string, string>>;
 }
 
-/** What `train` of `@mixtape/training` is given. */
+/** A run that is about to begin. */
 export interface Plan {
-  readonly trainee: Trainee<unknown>;
-  readonly data: TrainingData<unknown>;
-  readonly options: Pick<TrainOptions, "maxSteps" | "optimizer" | "accumulate" | "seed">;
+  /** Begins it, or goes on with what was saved. */
+  readonly train: (options: Pick<TrainOptions, "checkpoints" | "signal">) => TrainingSteps;
   readonly steps: number;
   /** What trains, in words. */
   readonly about: string;
@@ -67,27 +68,21 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
   const all = learners.map((learner) => ({ learner, data: dataOf(learner, settings, texts, model) }));
   const lengths = all.map(({ learner, data }) => settings.steps ?? stepsOf(learner, data, accumulate));
   const steps = Math.max(...lengths);
-  const common = { steps, options: { maxSteps: steps, optimizer: optimizerOf(learners, lengths), accumulate, seed } };
-  if (canPack(learners))
-    return {
-      ...common,
-      about: aboutOf(adapters, params),
-      data: all[0]!.data,
-      trainee: new CausalTrainee(model, {
-        params,
-        auxLossCoef: settings.auxLossCoef ?? undefined,
-        zLossCoef: settings.zLossCoef,
-        expertBiasRate: settings.expertBiasRate,
-        gradientCheckpointing: settings.gradientCheckpointing,
-      }) as unknown as Trainee<unknown>,
-    };
-  const parts = all.map(({ learner, data }) => ({ adapter: learner.name, data }));
-  return {
-    ...common,
+  const common = { maxSteps: steps, optimizer: optimizerOf(learners, lengths), accumulate, seed };
+  const planFor = <B>(trainee: Trainee<B>, data: TrainingData<B>): Plan => ({
+    train: (options) => train(trainee, data, { ...common, ...options }),
+    steps,
     about: aboutOf(adapters, params),
-    data: besideEachOther(parts, accumulate),
-    trainee: new AdaptersTrainee(model, adapters, settings.gradientCheckpointing) as unknown as Trainee<unknown>,
-  };
+  });
+  if (canPack(learners)) {
+    const { zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
+    const auxLossCoef = settings.auxLossCoef ?? undefined;
+    const options = { params, auxLossCoef, zLossCoef, expertBiasRate, gradientCheckpointing };
+    return planFor(new CausalTrainee(model, options), all[0]!.data);
+  }
+  const parts = all.map(({ learner, data }) => ({ adapter: learner.name, data }));
+  const trainee = new AdaptersTrainee(model, adapters, settings.gradientCheckpointing);
+  return planFor(trainee, besideEachOther(parts, accumulate));
 }
 
 function dataOf(
@@ -109,26 +104,24 @@ function stepsOf({ epochs }: Learner, { batchesPerEpoch }: ExamplesData, accumul
   return Math.max(1, Math.ceil((epochs * batchesPerEpoch) / accumulate));
 }
 
-/** One group for each adapter, with settings of its own; and one for its `lora_b` where LoRA+ has it learn faster. */
+/**
+ * One group for each adapter, with settings of its own. LoRA+ has its `lora_b` learn faster within the group, so that all its
+ * gradients are still shortened as one vector.
+ */
 function optimizerOf(learners: readonly Learner[], lengths: readonly number[]): AdamWOptions {
-  const groups = learners.flatMap((learner, i): ParamGroup[] => {
+  const groups = learners.map((learner, i): ParamGroup => {
     const { name, learningRate, weightDecay, maxGradNorm, loraPlusRatio } = learner;
     const isOwn = (param: string): boolean => learner.adapter === null || param.startsWith(`${name}.`);
-    const own = {
+    return {
       name,
+      match: isOwn,
       learningRate,
+      learningRateRatio: (param) => (param.endsWith(".lora_b") ? loraPlusRatio : 1),
       weightDecay,
       schedule: scheduleOf(learner, lengths[i]!),
       // A single learner's gradients are shortened all together.
       ...(learners.length > 1 && { maxGradNorm }),
     };
-    const faster = {
-      ...own,
-      name: `${name} lora_b`,
-      learningRateRatio: loraPlusRatio,
-      match: (param: string) => isOwn(param) && param.endsWith(".lora_b"),
-    };
-    return [...(loraPlusRatio === 1 ? [] : [faster]), { ...own, match: isOwn }];
   });
   const { learningRate, maxGradNorm } = learners[0]!;
   const schedule = scheduleOf(learners[0]!, lengths[0]!);

@@ -16,7 +16,6 @@ import {
 } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { MixtapeError } from "@mixtape/mixtape";
-import { train as trainSteps } from "@mixtape/training";
 import { evaluate } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
 import { planOf, textsOf } from "./plan.js";
@@ -81,8 +80,7 @@ export async function train(flags: Flags): Promise<number> {
   const progress = new Progress(done, plan.steps);
   try {
     const checkpoints = { folder: folder.checkpoint, every: settings.saveEvery };
-    const options = { ...plan.options, checkpoints, signal: interrupt.signal };
-    for await (const step of trainSteps(plan.trainee, plan.data, options)) {
+    for await (const step of plan.train({ checkpoints, signal: interrupt.signal })) {
       folder.add(step);
       progress.show(step);
     }

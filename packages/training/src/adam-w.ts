@@ -28,8 +28,12 @@ export interface ParamGroup extends Partial<AdamWSettings> {
   readonly name?: string;
   /** Which parameters belong to it, by their names. Those that several groups match belong to the first. */
   readonly match: (name: string) => boolean;
-  /** What the learning rate is multiplied by, as LoRA+ does for `lora_B` (Hayou et al. 2024, https://arxiv.org/abs/2402.12354). */
-  readonly learningRateRatio?: number;
+  /**
+   * What the learning rate is multiplied by, for all of the group or by name: LoRA+ does so for `lora_b` (Hayou et al. 2024,
+   * https://arxiv.org/abs/2402.12354), `(name) => (name.endsWith(".lora_b") ? 16 : 1)`. Gradients are shortened by the group
+   * all the same. Default 1.
+   */
+  readonly learningRateRatio?: number | ((name: string) => number);
 }
 
 export interface AdamWOptions extends AdamWSettings {
@@ -77,7 +81,7 @@ interface Clip {
  * that the loss did not use is left alone. It owns the moments: dispose it.
  */
 export class AdamW {
-  readonly #slots: Slot[] = [];
+  readonly #slots: readonly Slot[];
   readonly #clips: Clip[];
   readonly #schedule: Schedule;
   readonly #learningRate: number;
@@ -92,31 +96,31 @@ export class AdamW {
     const own = groups.map((group, i) => ({
       match: group.match,
       name: group.name ?? `${i}`,
-      settings: settingsOf({
-        ...all,
-        ...group,
-        learningRate: (group.learningRate ?? all.learningRate) * (group.learningRateRatio ?? 1),
-      }),
+      settings: settingsOf({ ...all, ...group }),
+      ratio: group.learningRateRatio ?? 1,
       clip: group.maxGradNorm === undefined ? common : clipOf(group.name ?? `${i}`, group.maxGradNorm),
       size: 0,
     }));
     this.#clips = [common, ...own.map(({ clip }) => clip).filter((clip) => clip !== common)];
-    for (const [name, param] of checked(params)) {
+    const placed = checked(params).map(([name, param]) => {
       const group = own.find(({ match }) => match(name));
       if (group) group.size++;
-      const { settings, clip } = group ?? { settings: defaults, clip: common };
+      const { settings, clip, ratio } = group ?? { settings: defaults, clip: common, ratio: 1 };
+      const learningRate = settings.learningRate * ratioOf(ratio, name);
       clip.names.push(name);
-      this.#slots.push({ name, param, settings, clip, mean: param.zeros(), variance: param.zeros(), steps: 0 });
-    }
+      return { name, param, settings: { ...settings, learningRate }, clip };
+    });
     const empty = own.find(({ size }) => size === 0);
-    if (empty) {
-      this.dispose();
+    if (empty)
       throw new TrainingError({
         where: `the parameter group ${empty.name}`,
         expected: "a name that matches a parameter",
         got: "none",
       });
-    }
+    this.#slots = placed.map((slot) => {
+      const { param } = slot;
+      return { ...slot, mean: param.zeros(), variance: param.zeros(), steps: 0 };
+    });
   }
 
   /** How many steps were taken. */
@@ -244,6 +248,12 @@ function settingsOf({
 function clipOf(name: string, maxGradNorm = Infinity): Clip {
   checkNumber("maxGradNorm", maxGradNorm, maxGradNorm > 0, "above 0");
   return { name, maxGradNorm, names: [] };
+}
+
+function ratioOf(ratio: NonNullable<ParamGroup["learningRateRatio"]>, name: string): number {
+  const value = typeof ratio === "number" ? ratio : ratio(name);
+  checkNumber("learningRateRatio", value, value >= 0 && value < Infinity, "at least 0");
+  return value;
 }
 
 function checkNumber(where: string, value: number, isRight: boolean, expected: string): void {

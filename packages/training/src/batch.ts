@@ -18,7 +18,7 @@ export interface TrainingBatch {
 }
 
 /** Where batches come from. What comes next is one number, so that a run can go on where it stopped. */
-export interface TrainingData<B = TrainingBatch> {
+export interface TrainingData<out B = TrainingBatch> {
   /** The batch of that number, from 0 on: the same whenever it is asked for. */
   batch(index: number): B | Promise<B>;
 }

@@ -23,5 +23,5 @@ export {
   type Schedule,
   type WarmUp,
 } from "./schedules.js";
-export { type CheckpointOptions, type TrainOptions, train } from "./train.js";
+export { type CheckpointOptions, type TrainingSteps, type TrainOptions, train } from "./train.js";
 export type { ExpertLoad, Share, Trainee, TraineeLoss } from "./trainee.js";

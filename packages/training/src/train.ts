@@ -2,7 +2,7 @@ import { CausalLM } from "@mixtape/decoder";
 import { Randomness, withRandomness } from "@mixtape/ops";
 import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
 import { AdamW, type AdamWOptions } from "./adam-w.js";
-import type { TrainingBatch, TrainingData } from "./batch.js";
+import type { TrainingData } from "./batch.js";
 import { CausalTrainee } from "./causal-trainee.js";
 import { TrainingError } from "./errors.js";
 import { type Gradients, lossAndGradients } from "./gradients.js";
@@ -33,6 +33,9 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a run did, step by step. */
+export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
+
 /**
  * Trains step by step: what it yields says what the step did. Between batches it gives way to the event loop, so that a page
  * stays responsive. Breaking out of the loop stops the run; the parameters keep what they learnt.
@@ -48,16 +51,21 @@ export interface TrainOptions {
  * @throws {TrainingError} where nothing trains, a step has no labels, a loss or a gradient is not finite, or a run of another
  *   model was saved in the folder. The parameters are as the step before left them, and what was saved stays.
  */
-export async function* train<B = TrainingBatch>(
-  what: Trainee<B> | (B extends TrainingBatch ? CausalLM : never),
+export function train(what: CausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
+export function train<B>(what: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
+export function train(what: CausalLM | Trainee, data: TrainingData, options: TrainOptions): TrainingSteps {
+  return stepsOf(what instanceof CausalLM ? new CausalTrainee(what) : what, data, options);
+}
+
+async function* stepsOf<B>(
+  trainee: Trainee<B>,
   data: TrainingData<B>,
   { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, signal }: TrainOptions,
-): AsyncGenerator<TrainingStep, void, undefined> {
+): TrainingSteps {
   checkWhole("maxSteps", maxSteps, 1);
   checkWhole("accumulate", accumulate, 1);
   checkWhole("seed", seed, 0, 2 ** 20 - 1);
   if (checkpoints) checkWhole("checkpoints.every", checkpoints.every, 1);
-  const trainee = what instanceof CausalLM ? (new CausalTrainee(what) as unknown as Trainee<B>) : (what as Trainee<B>);
   const params = [...trainee.params];
   const optimizer = new AdamW(params, settings);
   const run: Run = {

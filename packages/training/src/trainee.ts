@@ -2,8 +2,14 @@ import type { Scalar, Tensor1D } from "@tensorflow/tfjs-core";
 import type { TrainingBatch } from "./batch.js";
 import type { NamedParam } from "./params.js";
 
-/** What is trained, and what it is trained to do: a model, adapters on one, several of them at once. */
-export interface Trainee<B = TrainingBatch> {
+/**
+ * What is trained, and what it is trained to do: a model, adapters on one, several of them at once.
+ *
+ * A trainee reads batches and gives none away, hence `in`: one that takes any batch will do for a kind of them, never one that
+ * takes another kind.
+ * @typeParam B what a batch of it is
+ */
+export interface Trainee<in B = TrainingBatch> {
   /** What trains: unfrozen parameters. */
   readonly params: Iterable<NamedParam>;
   /** Parameters that change otherwise, and belong in a checkpoint too. */

@@ -85,6 +85,20 @@ onEachEngine(() => {
     expect(moves[0]![0]).toBeCloseTo(-0.1 - 0.01 * 1, 5);
   });
 
+  test("with LoRA+, gradients of a group are shortened as one vector, as clip_grad_norm_ does before torch's AdamW", async () => {
+    const group = {
+      name: "adapter",
+      match: (name: string) => name !== "c",
+      learningRateRatio: (name: string) => (name === "b" ? 16 : 1),
+      maxGradNorm: 1.3,
+    };
+    const { moves, last } = await run({ learningRate: 0.1, weightDecay: 0.1, eps: 1, groups: [group] }, 2);
+    expect(last).toMatchObject({ gradNorm: 13, gradNorms: { adapter: 13 } });
+    // Of torch 2.13, with a and b in groups of their own and one norm over both.
+    for (const [i, expected] of [[-0.065823138, -0.096657276], [-2.489018202]].entries())
+      for (const [at, value] of expected.entries()) expect(moves[i]![at]).toBeCloseTo(value, 5);
+  });
+
   test("gradients are shortened together, or by the group", async () => {
     // With eps as large as this a step is nearly the gradient itself over eps.
     const settings = { learningRate: 1e6, weightDecay: 0, eps: 1e6 };
@@ -143,6 +157,8 @@ test("what cannot be optimised is refused, and leaves nothing", async () => {
       [{ eps: -1 }, "eps"],
       [{ weightDecay: -1 }, "weightDecay"],
       [{ maxGradNorm: 0 }, "maxGradNorm"],
+      [{ groups: [{ match: () => true, learningRateRatio: -1 }] }, "learningRateRatio"],
+      [{ groups: [{ match: () => true, learningRateRatio: () => NaN }] }, "learningRateRatio"],
     ] as const)
       expect(refused(own, wrong)).toThrow(message);
     expect(refused([], {})).toThrow(TrainingError);

@@ -4,13 +4,14 @@ import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
 import { dropout } from "@mixtape/ops";
 import { fixture, onEachEngine, readGolden, withoutLeak } from "@mixtape/testing";
 import { memory, mul, type Scalar, sum } from "@tensorflow/tfjs-core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   AdamW,
   CausalTrainee,
   lossAndGradients,
   type Trainee,
   type TrainingBatch,
+  type TrainingData,
   TrainingError,
   type TrainingStep,
   type TrainOptions,
@@ -152,6 +153,23 @@ onEachEngine(() => {
 });
 
 describe("a trainee of one's own", () => {
+  test("has batches of its own kind, and the data gives that kind", () => {
+    type Numbers = Trainee<number>;
+    expectTypeOf(train<number>).toBeCallableWith({} as Numbers, { batch: (index: number) => index }, options());
+    // What takes any number takes a whole one; what takes texts takes no number, and no batch of rows.
+    expectTypeOf<Trainee<unknown>>().toExtend<Numbers>();
+    expectTypeOf<Numbers>().not.toExtend<Trainee<unknown>>();
+    expectTypeOf<Trainee<string>>().not.toExtend<Numbers>();
+    expectTypeOf<Numbers>().not.toExtend<Trainee>();
+    expectTypeOf<CausalTrainee>().toExtend<Trainee>();
+    expectTypeOf<TrainingData<1 | 2>>().toExtend<TrainingData<number>>();
+    expectTypeOf<TrainingData<number>>().not.toExtend<TrainingData>();
+    // @ts-expect-error: the data gives texts
+    void (() => train({} as Numbers, { batch: () => "text" }, options()));
+    // @ts-expect-error: a model takes rows
+    void (() => train({} as MixtralForCausalLM, { batch: () => 1 }, options()));
+  });
+
   test("says what its loss is; dropout is on, and what it says is in the metrics", async () => {
     const model = await smallModel();
     const [name, param] = trainableParams(model)[0]!;
