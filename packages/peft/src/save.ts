@@ -1,5 +1,4 @@
-import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
-import { joinPath, makeFolder, writeText } from "#files";
+import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeCheckpoint } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
 import { writeMixtureConfig } from "./config.js";
 import { AdapterError } from "./errors.js";
@@ -21,7 +20,9 @@ export interface SaveAdapterOptions {
 
 /**
  * Saves an adapter in a folder (Node): `adapter_config.json` and `adapter_model.safetensors`, in Hugging Face peft's format, or
- * for mixtures in MoE-PEFT's names. Each file takes its place at once, the tensors first.
+ * for mixtures in MoE-PEFT's names. A process that dies on the way leaves the old adapter or the new, never the config of one and
+ * the tensors of the other: see `writeCheckpoint` of `@mixtape/safetensors`, whose journal {@link loadAdapter} and the next save
+ * bring to its end. Other readers may see the new tensors beside the old config after a process died between two renames.
  *
  * peft takes no dropout at parameters, which routed experts and routers are there: where there are any, the file says 0.
  * @param folder made where it does not exist
@@ -29,10 +30,8 @@ export interface SaveAdapterOptions {
  */
 export async function saveAdapter(adapter: Adapter, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
   const config = configOf(adapter, { portable: true, ...options });
-  await makeFolder(folder);
   const tensors = await tensorsOf(adapter, options);
-  await writeSafetensors(joinPath(folder, TENSORS_FILE), tensors, { metadata: { format: "pt" } });
-  await writeText(joinPath(folder, CONFIG_FILE), config);
+  await writeCheckpoint(folder, tensors, { file: TENSORS_FILE, files: { [CONFIG_FILE]: config } });
 }
 
 /**

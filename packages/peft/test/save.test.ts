@@ -1,4 +1,7 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import fs from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CausalLM } from "@mixtape/decoder";
@@ -123,6 +126,76 @@ describe("what Hugging Face peft could not place is refused", () => {
     await adapterFiles(adapter);
     model.dispose();
   });
+});
+
+describe("a save that stops before any of its steps", () => {
+  test.each([false, true])("leaves the old adapter or the new, in an empty folder: %s", async (isFirst) => {
+    const { model } = await loadGoldenModel("mixtral/basic");
+    // The tensors are of one shape, so that nothing but their values tells a mixture.
+    const before = await applyAdapter(model, { method: "lora", r: 2, targetModules: ["q_proj"] }, { name: "before" });
+    fillWithNoise(before, 7, 0.2);
+    const config: AdapterConfigInput = { method: "lora", r: 2, loraAlpha: 64, targetModules: ["q_proj"] };
+    const after = await applyAdapter(model, config, { name: "after" });
+    fillWithNoise(after, 8, 0.2);
+    const whole = [before, after].map(async (adapter) => fingerprint(await adapterFiles(adapter)));
+    const [old, fresh] = await Promise.all(whole);
+    const found: (string | undefined)[] = [];
+    for (let steps = 0, finished = false; !finished; steps++) {
+      const at = join(folder, `${steps}`);
+      if (!isFirst) await saveAdapter(before, at);
+      finished = await stoppedAfter(steps, () => saveAdapter(after, at));
+      const loaded = await loadAdapter(model, at, { name: "loaded" }).catch((error: unknown) => {
+        expect(error).toMatchObject({ name: "AdapterError", expected: "a file", got: "none" });
+        return undefined;
+      });
+      found.push(loaded && fingerprint(await adapterFiles(loaded)));
+      if (loaded) adaptersOf(model).delete("loaded");
+      await saveAdapter(before, at);
+      const again = await loadAdapter(model, at, { name: "again" });
+      expect(fingerprint(await adapterFiles(again))).toBe(old);
+      adaptersOf(model).delete("again");
+    }
+    const commit = found.indexOf(fresh);
+    expect(commit).toBeGreaterThan(3);
+    expect(found.length).toBeGreaterThan(commit + 2);
+    expect(found).toEqual(found.map((_, i) => (i < commit ? (isFirst ? undefined : old) : fresh)));
+    model.dispose();
+  });
+
+  /** What an adapter is, config and values. */
+  function fingerprint(files: ReadonlyMap<string, Uint8Array>): string {
+    const [config, tensors] = ["adapter_config.json", "adapter_model.safetensors"].map((name) => files.get(name)!);
+    const { lora_alpha } = JSON.parse(Buffer.from(config!).toString()) as { lora_alpha: number };
+    return `${lora_alpha} ${createHash("sha256").update(tensors!).digest("hex")}`;
+  }
+
+  /** Runs `save` for so many steps (a file created, renamed or deleted) and no further. Returns whether it came to its end. */
+  async function stoppedAfter(steps: number, save: () => Promise<void>): Promise<boolean> {
+    const { open, rename, unlink } = fs;
+    let left = steps;
+    let stop = () => {};
+    const stopped = new Promise<false>((resolve) => {
+      stop = () => resolve(false);
+    });
+    const step = async (): Promise<void> => {
+      if (left-- > 0) return;
+      stop();
+      await new Promise(() => {});
+    };
+    fs.open = async (path, flags) => {
+      if (flags !== "r") await step();
+      return open(path, flags);
+    };
+    fs.rename = (...args) => step().then(() => rename(...args));
+    fs.unlink = (...args) => step().then(() => unlink(...args));
+    syncBuiltinESMExports();
+    try {
+      return await Promise.race([save().then(() => true), stopped]);
+    } finally {
+      Object.assign(fs, { open, rename, unlink });
+      syncBuiltinESMExports();
+    }
+  }
 });
 
 test("tensors may be saved in bfloat16", async () => {

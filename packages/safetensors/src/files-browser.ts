@@ -9,7 +9,7 @@ function noFiles(what: unknown): never {
     where: String(what),
     expected: "a URL, Blob or bytes",
     got: "a path, which only Node can open",
-    fix: "Pass an absolute http(s) URL, e.g. new URL(path, document.baseURI)",
+    fix: "To read, pass an absolute http(s) URL, e.g. new URL(path, document.baseURI); to write, make the files in memory",
   });
 }
 

@@ -9,8 +9,8 @@ import { discard, listTemporaries, placeIfStaged, stage, type Temporary, tempora
 
 /** What a save has staged, and how to tell whether it committed. */
 export interface Journal {
-  /** The file whose arrival commits: the single file, or the index. */
-  readonly commit: typeof SINGLE_FILE | typeof INDEX_FILE;
+  /** The file whose arrival commits: one that holds all tensors, or the index of several. */
+  readonly commit: string;
   /** The stamp of that file, which tells it from one of the same name that something else wrote. */
   readonly stamp: string;
   /** Staged files that take their places after the commit, such as config.json. */
@@ -89,7 +89,7 @@ export async function settleDead(folder: string): Promise<void> {
 /** The single file counts before an index, so an index has committed only once no single file is left. */
 async function hasCommitted(folder: string, { commit, stamp }: Journal): Promise<boolean> {
   if ((await stampOf(join(folder, commit))) !== stamp) return false;
-  return commit === SINGLE_FILE || (await stampOf(join(folder, SINGLE_FILE))) === undefined;
+  return commit !== INDEX_FILE || (await stampOf(join(folder, SINGLE_FILE))) === undefined;
 }
 
 async function placeFiles(folder: string, save: string, { files }: Journal): Promise<void> {
@@ -124,7 +124,7 @@ function checkJournal(value: unknown): Journal | undefined {
   const { commit, stamp, files, shards, stale } = value as Record<string, unknown>;
   const isWeights = (name: unknown) => isPlainFileName(name) && (name === INDEX_FILE || name.endsWith(".safetensors"));
   const valid =
-    (commit === SINGLE_FILE || commit === INDEX_FILE) &&
+    isWeights(commit) &&
     typeof stamp === "string" &&
     [files, shards, stale].every(Array.isArray) &&
     (files as unknown[]).every(isPlainFileName) &&

@@ -9,6 +9,11 @@ import { beginSave, endSave, place, stage, temporaryPath } from "./staging.js";
 export interface WriteCheckpointOptions {
   /** The most bytes of tensors in one file; a larger tensor gets a file of its own. 5e9 by default. */
   readonly maxShardBytes?: number;
+  /**
+   * The name of one file for all tensors, however many bytes they have, such as `adapter_model.safetensors`. Other weights in
+   * the folder stay. Without it the tensors are the folder's checkpoint, and replace the one that is there.
+   */
+  readonly file?: string;
   /** The text map of every header. `{ format: "pt" }` by default, which transformers asks for. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Files that belong to the weights, such as config.json: name to content. */
@@ -17,13 +22,13 @@ export interface WriteCheckpointOptions {
 
 /**
  * Writes a checkpoint into a folder, made where it is not there: `model.safetensors`, or shards of at most `maxShardBytes`
- * and `model.safetensors.index.json`. One tensor is in memory at a time. (Node only.)
+ * and `model.safetensors.index.json`, or one `file` of another name. One tensor is in memory at a time. (Node only.)
  *
  * A process that dies on the way leaves the old checkpoint or the new one. Everything is staged under temporary names; then
  * one step commits: the single file or the index takes its place, or, where shards replace a single file (which counts
  * before an index), that file is deleted. `files` take their places right after; if the process dies in between,
- * {@link finishSave} (and so `openCheckpoint`) or the next save completes that. Then the old weights are deleted. Tensors
- * may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time.
+ * {@link finishSave} (and so `openCheckpoint` and `readSideFile`) or the next save completes that. Then the old weights are
+ * deleted. Tensors may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time.
  *
  * @throws SafetensorsError for tensors or files that a checkpoint cannot hold
  * @throws SafetensorsWriteError when the system refuses
@@ -31,21 +36,26 @@ export interface WriteCheckpointOptions {
 export async function writeCheckpoint(
   folder: string | URL,
   tensors: Iterable<TensorToWrite>,
-  { maxShardBytes = 5e9, metadata = { format: "pt" }, files = {} }: WriteCheckpointOptions = {},
+  { maxShardBytes = 5e9, file, metadata = { format: "pt" }, files = {} }: WriteCheckpointOptions = {},
 ): Promise<void> {
   const path = toPath(folder);
+  if (file !== undefined) checkName(file);
   checkFiles(files);
-  const shards = split([...tensors], maxShardBytes).map((shard) => layOut(shard, metadata));
+  const parts = file === undefined ? split([...tensors], maxShardBytes) : [[...tensors]];
+  const shards = parts.map((shard) => layOut(shard, metadata));
 
   await makeFolder(path);
   await settleDead(path);
   const save = beginSave();
   try {
     const present = await listFolder(path);
-    const names = shards.length === 1 ? [SINGLE_FILE] : freeShardNames(shards.length, present);
+    const names = shards.length === 1 ? [file ?? SINGLE_FILE] : freeShardNames(shards.length, present);
     for (const [i, shard] of shards.entries()) await stage(path, names[i]!, save, chunksOf(shard));
-    if (shards.length === 1) await commitSingle(path, save, files, present);
-    else {
+    if (file !== undefined) await commitFile(path, save, { name: file, stale: [] }, files);
+    else if (shards.length === 1) {
+      const stale = [...(await weightsIn(path, present)), INDEX_FILE].filter((name) => name !== SINGLE_FILE);
+      await commitFile(path, save, { name: SINGLE_FILE, stale }, files);
+    } else {
       const shardOf = new Map(
         shards.flatMap((shard, i) => shard.tensors.map(({ name }) => [name, names[i]!] as const)),
       );
@@ -64,10 +74,14 @@ export async function writeCheckpoint(
 
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
-async function commitSingle(path: string, save: string, files: Files, present: readonly string[]): Promise<void> {
-  const stale = [...(await weightsIn(path, present)), INDEX_FILE].filter((name) => name !== SINGLE_FILE);
-  await writeJournal(path, save, { commit: SINGLE_FILE, shards: [], stale }, files);
-  await place(path, SINGLE_FILE, save); // the commit
+async function commitFile(
+  path: string,
+  save: string,
+  { name, stale }: { readonly name: string; readonly stale: readonly string[] },
+  files: Files,
+): Promise<void> {
+  await writeJournal(path, save, { commit: name, shards: [], stale }, files);
+  await place(path, name, save); // the commit
   await syncFolder(path);
 }
 
@@ -160,6 +174,15 @@ function freeShardNames(count: number, present: readonly string[]): string[] {
 async function weightsIn(path: string, present: readonly string[]): Promise<string[]> {
   const indexed = [...(await indexedFiles(path))].filter((name) => name.endsWith(".safetensors"));
   return [...new Set([...indexed, ...present.filter((name) => SHARD.test(name))])];
+}
+
+function checkName(file: string): void {
+  if (isPlainFileName(file) && file.endsWith(".safetensors")) return;
+  throw new SafetensorsError({
+    where: "file",
+    expected: "a plain file name that ends in .safetensors",
+    got: quote(file),
+  });
 }
 
 function checkFiles(files: Files): void {

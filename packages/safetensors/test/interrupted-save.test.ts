@@ -44,6 +44,26 @@ describe("a save that stops before any of its steps leaves the old checkpoint or
     expect(found).toEqual(found.map((_, i) => (i < commit ? (from ? 1 : undefined) : 2)));
   });
 
+  test.each([undefined, 1])("a file of a name of its own, beside a model, over version %s", async (from) => {
+    const named: WriteCheckpointOptions = { file: "adapter_model.safetensors" };
+    const found: (number | undefined)[] = [];
+    for (let steps = 0, finished = false; !finished; steps++) {
+      const folder = await temporaryFolder();
+      await writeCheckpoint(folder, tensorsOf(9), two);
+      const model = (await readdir(folder)).sort();
+      if (from) await save(folder, from, named);
+      finished = await saveUntil(steps, folder, 2, named);
+      found.push(await versionOf(folder, named));
+      await save(folder, 3, named);
+      expect(await versionOf(folder, named)).toBe(3);
+      expect((await readdir(folder)).sort()).toEqual(["adapter_model.safetensors", "config.json", ...model]);
+    }
+    const commit = found.indexOf(2);
+    expect(commit).toBeGreaterThan(5);
+    expect(found.length).toBeGreaterThan(commit + 2);
+    expect(found).toEqual(found.map((_, i) => (i < commit ? from : 2)));
+  });
+
   /**
    * Saves with modules of its own, as another process would, and stops for good before the step after `steps` steps: a
    * file created, written (of this one, half is done), renamed or deleted.
@@ -155,6 +175,7 @@ describe("a journal that lies about", () => {
       { ...committed, stale: ["../target", "config.json"] },
       { ...committed, shards: ["/etc/passwd"] },
       { ...committed, commit: "config.json" },
+      { ...committed, commit: "../model/model.safetensors", files: ["x"] },
       "{",
       "null",
     ]) {

@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { expect } from "vitest";
 import { openCheckpoint } from "../src/checkpoint.js";
 import { SafetensorsNotFoundError } from "../src/errors.js";
+import { openSafetensors } from "../src/open.js";
 import { readSideFile } from "../src/side-file.js";
 import { toFloat32 } from "../src/to-float32.js";
 import { type WriteCheckpointOptions, writeCheckpoint } from "../src/write-checkpoint.js";
@@ -18,15 +20,17 @@ export async function save(folder: string, version: number, layout: WriteCheckpo
 }
 
 /** The version that a folder holds, or undefined where it holds no checkpoint. Fails on a mixture. */
-export async function versionOf(folder: string): Promise<number | undefined> {
+export async function versionOf(folder: string, { file }: WriteCheckpointOptions = {}): Promise<number | undefined> {
+  const before = await readSideFile(folder, "config.json");
   let checkpoint: Awaited<ReturnType<typeof openCheckpoint>>;
   try {
-    checkpoint = await openCheckpoint(folder);
+    checkpoint = await (file ? openSafetensors(join(folder, file)) : openCheckpoint(folder));
   } catch (error) {
     if (error instanceof SafetensorsNotFoundError) return undefined;
     throw error;
   }
   const config = new TextDecoder().decode(await readSideFile(folder, "config.json"));
+  expect(new TextDecoder().decode(before)).toBe(config);
   const { version } = JSON.parse(config) as { version: number };
   expect([...checkpoint.names].sort()).toEqual(["a", "b", "c", "d"]);
   for (const name of checkpoint.names) {

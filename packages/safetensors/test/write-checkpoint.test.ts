@@ -176,6 +176,14 @@ describe("refuses", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  test.each(["../a.safetensors", "model.safetensors.index.json", "a.bin", ""])("a file called %j", async (file) => {
+    const folder = await temporaryFolder();
+    await expect(writeCheckpoint(folder, [], { file })).rejects.toThrow(
+      "file: expected a plain file name that ends in .safetensors",
+    );
+    expect(await readdir(folder)).toEqual([]);
+  });
+
   test("a name given twice, also in two shards", async () => {
     const twice = [...tensorsOf(1), ...tensorsOf(1)];
     await expect(writeCheckpoint(await temporaryFolder(), twice, two)).rejects.toThrow(
