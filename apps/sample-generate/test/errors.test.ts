@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fails, golden, run, SAMPLE, STACK, start } from "./command.js";
+import { fails, golden, run, SAMPLE, STACK } from "./command.js";
 
 const MODEL = golden("mixtral/basic");
 const generate = (code: number, message: string | RegExp, ...args: string[]) =>
@@ -350,7 +350,7 @@ describe.concurrent("what cannot be done ends with 1", () => {
 
 test.concurrent("--debug and MIXTAPE_DEBUG show the stack, and where it came from", async () => {
   const args = ["generate", "--model", "/no/such/folder", "--prompt-ids", "5"];
-  for (const ended of [await run([...args, "--debug"]), await start(args, { MIXTAPE_DEBUG: "1" })]) {
+  for (const ended of [await run([...args, "--debug"]), await run(args, { env: { MIXTAPE_DEBUG: "1" } })]) {
     expect(ended.code).toBe(1);
     expect(ended.stderr).toMatch(STACK);
     expect(ended.stderr).toContain("InputError: /no/such/folder: expected a folder");
@@ -360,8 +360,8 @@ test.concurrent("--debug and MIXTAPE_DEBUG show the stack, and where it came fro
 test.concurrent("colours come where they are asked for, and not with NO_COLOR", async () => {
   const args = ["generate", "--model", "/no/such/folder", "--prompt-ids", "5"];
   const [forced, both] = [
-    await start(args, { FORCE_COLOR: "1" }),
-    await start(args, { FORCE_COLOR: "1", NO_COLOR: "1" }),
+    await run(args, { env: { FORCE_COLOR: "1" } }),
+    await run(args, { env: { FORCE_COLOR: "1", NO_COLOR: "1" } }),
   ];
   expect(forced.stderr.startsWith("\x1b[31merror:\x1b[39m ")).toBe(true);
   expect(both.stderr).toMatch(/^error: /);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { run, start } from "./command.js";
+import { run } from "./command.js";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const flagsIn = (text: string): Set<string> => new Set(text.match(/--[a-z][a-z-]+/g));
@@ -23,7 +23,7 @@ describe.concurrent("--help", () => {
 
   test("is plain in a pipe, and bold where colours are wanted", async () => {
     expect((await run(["--help"])).stdout).not.toContain("\x1b");
-    expect((await start(["--help"], { FORCE_COLOR: "1" })).stdout).toContain("\x1b[1mUsage:");
+    expect((await run(["--help"], { env: { FORCE_COLOR: "1" } })).stdout).toContain("\x1b[1mUsage:");
   });
 });
 

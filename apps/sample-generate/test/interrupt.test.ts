@@ -17,7 +17,9 @@ const ENDLESS = [
 describe.concurrent("Ctrl-C", () => {
   test("ends the text where it is, with a summary", async () => {
     const args = ["generate", "--model", SAMPLE, "--prompt", "It was", "--ignore-eos", "--max-new-tokens", "1000"];
-    const { code, stdout, stderr } = await run(args, (child) => child.stdout!.once("data", () => child.kill("SIGINT")));
+    const { code, stdout, stderr } = await run(args, {
+      watch: (child) => child.stdout!.once("data", () => child.kill("SIGINT")),
+    });
     expect(code).toBe(130);
     expect(stdout.trim()).not.toBe("");
     expect(stderr).toMatch(/\n {2}decode +\d+ tokens?, .*, ended by Ctrl-C\n/);
@@ -27,9 +29,9 @@ describe.concurrent("Ctrl-C", () => {
   test("with --json gives the object with what there is", async () => {
     // Nothing is shown before the object, so it is a matter of time when the writing has begun.
     const interrupted = (ms: number): Promise<Ended> =>
-      run([...ENDLESS, "--json", "--seed", "1"], (child) =>
-        child.stderr!.once("data", () => void sleep(ms).then(() => child.kill("SIGINT"))),
-      );
+      run([...ENDLESS, "--json", "--seed", "1"], {
+        watch: (child) => child.stderr!.once("data", () => void sleep(ms).then(() => child.kill("SIGINT"))),
+      });
     let ended = await interrupted(1000);
     for (let ms = 2000; ended.stdout === "" && ms < 20_000; ms *= 2) ended = await interrupted(ms);
     expect(ended.code).toBe(130);
@@ -53,7 +55,9 @@ describe.concurrent("Ctrl-C", () => {
       "--seed",
       "1",
     ];
-    const { code, stderr } = await run(args, (child) => child.stderr!.once("data", () => child.kill("SIGINT")));
+    const { code, stderr } = await run(args, {
+      watch: (child) => child.stderr!.once("data", () => child.kill("SIGINT")),
+    });
     expect(code).toBe(130);
     expect(stderr).toMatch(/\nInterrupted\.\n$|ended by Ctrl-C/);
     expect(stderr).not.toMatch(STACK);
@@ -78,7 +82,9 @@ describe.concurrent("Ctrl-C", () => {
 });
 
 test.concurrent("a reader that has read enough ends it without a word", async () => {
-  const { code, stderr } = await run(ENDLESS, (child) => child.stdout!.once("data", () => child.stdout!.destroy()));
+  const { code, stderr } = await run(ENDLESS, {
+    watch: (child) => child.stdout!.once("data", () => child.stdout!.destroy()),
+  });
   expect(code).toBe(0);
   expect(stderr).toBe("[5]\n");
 });

@@ -2,15 +2,14 @@ import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { forTerminal } from "@mixtape/command-line";
 import { expect, test } from "vitest";
-import { golden, run } from "./command.js";
+import { BIN, golden, run } from "./command.js";
 
 const PROMPT = ["--model", golden("mixtral/basic"), "--prompt-ids", "5", "--max-new-tokens", "4", "--engine", "wasm"];
 
 test.concurrent("without a reader of standard error, a command does its work and tells how it ended", async () => {
-  const closed = (args: readonly string[]) => run(args, (child) => child.stderr!.destroy());
+  const closed = (args: readonly string[]) => run(args, { watch: (child) => child.stderr!.destroy() });
   expect(await closed(["generate", ...PROMPT])).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/^(\d+ ){3}\d+\n$/),
@@ -28,8 +27,7 @@ test.each([
   writeFileSync(file, "");
   // Open for reading alone, so that each write fails.
   const stdout = openSync(file, "r");
-  const bin = fileURLToPath(new URL("../bin/sample-generate.js", import.meta.url));
-  const { status, stderr } = spawnSync(process.execPath, [bin, command, ...args], {
+  const { status, stderr } = spawnSync(process.execPath, [BIN, command, ...args], {
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined, MIXTAPE_DEBUG: undefined },
     stdio: ["ignore", stdout, "pipe"],
     encoding: "utf8",

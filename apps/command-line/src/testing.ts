@@ -1,0 +1,62 @@
+/** What tests of command lines share: a command as a user starts it, and what is to be said of how it ended. */
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+
+/** How a command ended, and what it said. */
+export interface Ended {
+  /** Null where a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How a command is started. */
+export interface StartOptions {
+  /** Environment variables besides those of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Is given the process, and may send it signals. */
+  readonly watch?: (child: ChildProcess) => void;
+}
+
+/** What a stack looks like. */
+export const STACK = /\n\s+at /;
+
+/**
+ * Runs a script of Node to its end as a user would, with pipes for a terminal. Variables that change how commands speak are
+ * taken away.
+ */
+export function start(script: string, args: readonly string[], { env, watch }: StartOptions = {}): Promise<Ended> {
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, MIXTAPE_DEBUG: undefined, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const said = { stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    said.stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said.stderr += text;
+  });
+  watch?.(child);
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, ...said }));
+  });
+}
+
+/** The one JSON value that a command printed. @throws {AssertionError} where it failed, or printed anything else */
+export function jsonOf<T>({ code, stdout, stderr }: Ended): T {
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.split("\n").length, 2, `one line of JSON: ${stdout}`);
+  return JSON.parse(stdout) as T;
+}
+
+/** Holds that a command failed with this exit code and, for all that it said, this one message. @throws {AssertionError} */
+export function assertFailed({ code, stdout, stderr }: Ended, expected: number, message: string | RegExp): void {
+  assert.equal(stdout, "");
+  assert.doesNotMatch(stderr, STACK);
+  if (typeof message === "string") assert.equal(stderr.trimEnd(), `error: ${message}`);
+  else assert.match(stderr.trimEnd(), message);
+  assert.equal(code, expected);
+}
