@@ -55,14 +55,12 @@ export class Bucket {
 
   /** For tfjs: whatever the values are, as an array. */
   get values(): backend_util.BackendValues | undefined {
-    this.#home = undefined;
-    seenByJavaScript();
+    this.#leaveHome();
     return this.#held ? this.#held.decode() : this.#values;
   }
 
   set values(values: backend_util.BackendValues | undefined) {
-    this.#home = undefined;
-    seenByJavaScript();
+    this.#leaveHome();
     this.#values = values;
   }
 
@@ -80,5 +78,11 @@ export class Bucket {
   release(): void {
     this.#held?.release();
     this.#home?.give(this.dtype as "float32" | "int32" | "bool", this.#values as Numbers);
+  }
+
+  #leaveHome(): void {
+    this.#home?.lose(this.#values as Numbers);
+    this.#home = undefined;
+    seenByJavaScript();
   }
 }

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Arrays } from "../src/arrays.js";
+
+const MIB = 2 ** 20;
+/** Of some MiB. */
+const floats = (mib: number): number => (mib * MIB) / 4;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("arrays", () => {
+  test("that come back are used again, for the same type and length", () => {
+    const arrays = new Arrays();
+    const array = arrays.take("float32", 3);
+    arrays.give("float32", array);
+    expect(arrays.take("int32", 3) === array).toBe(false);
+    expect(arrays.take("float32", 4) === array).toBe(false);
+    expect(arrays.take("float32", 3) === array).toBe(true);
+    expect(arrays.take("float32", 3) === array).toBe(false);
+  });
+
+  test("are kept up to what was in use at once", () => {
+    const arrays = new Arrays();
+    const many = Array.from({ length: 3 }, () => arrays.take("float32", floats(100)));
+    for (const array of many) arrays.give("float32", array);
+    // All 300 MiB were in use at once: as many may be kept.
+    const again = many.map(() => arrays.take("float32", floats(100)));
+    expect(again.filter((array) => many.includes(array)).length).toBe(3);
+    for (const array of again) arrays.give("float32", array);
+    // Of another length: it takes the place of one.
+    arrays.take("float32", floats(50));
+    const left = many.map(() => arrays.take("float32", floats(100)));
+    expect(left.filter((array) => many.includes(array)).length).toBe(2);
+  });
+
+  test("of many lengths do not pile up", () => {
+    const arrays = new Arrays();
+    const first = arrays.take("float32", floats(64));
+    arrays.give("float32", first);
+    for (let i = 1; i < 10; i++) arrays.give("float32", arrays.take("float32", floats(64) + i));
+    expect(arrays.take("float32", floats(64)) === first).toBe(false);
+  });
+
+  test("that were lost count no more", () => {
+    const arrays = new Arrays();
+    const [a, b] = [arrays.take("float32", floats(100)), arrays.take("float32", floats(60))];
+    arrays.lose(a);
+    arrays.give("float32", b);
+    // 60 MiB are kept; with as many in use that is below the least.
+    arrays.take("float32", floats(68));
+    expect(arrays.take("float32", floats(60)) === b).toBe(true);
+  });
+
+  test("that nobody needed for a while are dropped, and no others", () => {
+    const arrays = new Arrays();
+    const [needed, idle] = [arrays.take("float32", 10), arrays.take("float32", 10)];
+    const other = arrays.take("float32", 20);
+    for (const array of [idle, needed]) arrays.give("float32", array);
+    arrays.give("float32", other);
+    vi.advanceTimersByTime(10_000);
+    arrays.give("float32", arrays.take("float32", 10));
+    vi.advanceTimersByTime(10_000);
+    expect(arrays.take("float32", 10) === needed).toBe(true);
+    expect(arrays.take("float32", 10) === idle).toBe(false);
+    expect(arrays.take("float32", 20) === other).toBe(false);
+  });
+
+  test("are all dropped in the end, and no timer stays", () => {
+    const arrays = new Arrays();
+    arrays.give("float32", arrays.take("float32", 10));
+    expect(vi.getTimerCount()).toBe(1);
+    vi.advanceTimersByTime(30_000);
+    expect(vi.getTimerCount()).toBe(0);
+    arrays.give("float32", arrays.take("float32", 10));
+    arrays.clear();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
