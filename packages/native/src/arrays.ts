@@ -9,6 +9,11 @@ const TYPES = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
 const LEAST_BYTES = 128 * 2 ** 20;
 /** How long an array may be kept without being used. */
 const PERIOD_MS = 10_000;
+/**
+ * How many times more than was in use at once may be in use and kept: a step needs its largest arrays at different times, and each
+ * length has its own.
+ */
+const SPARE = 2;
 
 /** Kept arrays of one type and length. */
 interface Shelf {
@@ -21,8 +26,8 @@ interface Shelf {
  * Arrays of disposed tensors, by type and length. A new array costs zeroing, fresh pages and later a collection; a step of decoding
  * or of training asks for the same lengths again and again.
  *
- * What is in use and what is kept are together never more than what was in use at once. What was not needed for some seconds is left
- * to the garbage collector.
+ * What is in use and what is kept are together never more than twice what was in use at once. What was not needed for some seconds
+ * is left to the garbage collector.
  */
 export class Arrays {
   readonly #shelves = {
@@ -46,7 +51,7 @@ export class Arrays {
       return found as NumbersOf[D];
     }
     this.#usedBytes += length * TYPES[dtype].BYTES_PER_ELEMENT;
-    this.#mostBytes = Math.max(this.#mostBytes, this.#usedBytes);
+    this.#mostBytes = Math.max(this.#mostBytes, SPARE * this.#usedBytes);
     this.#makeRoom();
     return new TYPES[dtype](length) as NumbersOf[D];
   }
