@@ -13,9 +13,10 @@ import { readProfiles } from "./profiles.js";
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = here("../../../models/sample-afmoe");
-const PROMPT = "Iceland\nLocation:";
 /** Of all countries, one in so many is held out. */
 const HELD_OUT_EVERY = 10;
+/** One that is. */
+const PROMPT = "Malta\nLocation:";
 
 const { values } = parseArgs({
   args: argv.slice(2).filter((arg) => arg !== "--"),
@@ -53,7 +54,7 @@ generate("--adapter", output);
 
 /** @param {string[]} flags */
 function generate(...flags) {
-  const sampling = ["--max-new-tokens", "100", "--temperature", "0.5", "--repetition-penalty", "1.1", "--seed", "1"];
+  const sampling = ["--max-new-tokens", "100", "--temperature", "0.3", "--repetition-penalty", "1.1", "--seed", "1"];
   const prompt = ["--prompt", `<|endoftext|>${PROMPT}`];
   run("../../sample-generate/bin/sample-generate.js", ["generate", "--model", MODEL, ...prompt, ...sampling, ...flags]);
 }

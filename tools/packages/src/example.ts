@@ -12,6 +12,19 @@ export interface Example {
   readonly prints: readonly string[];
 }
 
+/** A command line of a README or of a page of the manual: `npx sample-train …` in a fenced `sh` block. */
+export interface CommandLine {
+  /** The line of the page, counted from 1. */
+  readonly line: number;
+  /** What `npx` runs. */
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const SHELL = /^```sh\n(.*?)^```$/gms;
+const NPX = /^npx (sample-\S+) (.*)$/;
+const WORDS = /"([^"]*)"|(\S+)/g;
+
 const FENCE = /^```(?:ts|js)\n(.*?)^```$/gms;
 const COMMENT = /^\/\/ ?/;
 
@@ -26,6 +39,18 @@ export function codeBlocks(markdown: string): Example[] {
       code,
       prints: closing.map((line) => line.replace(COMMENT, "")),
     };
+  });
+}
+
+/** The command lines of a page that run a command of this repository. */
+export function commandLines(markdown: string): CommandLine[] {
+  return [...markdown.matchAll(SHELL)].flatMap((match) => {
+    const first = markdown.slice(0, match.index).split("\n").length + 1;
+    return (match[1] ?? "").split("\n").flatMap((text, i) => {
+      const [, command, rest = ""] = NPX.exec(text) ?? [];
+      if (command === undefined) return [];
+      return [{ line: first + i, command, args: [...rest.matchAll(WORDS)].map(([, quoted, word]) => quoted ?? word!) }];
+    });
   });
 }
 

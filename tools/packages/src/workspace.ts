@@ -65,3 +65,8 @@ export function manualPages(): string[] {
   const manual = pages.filter((page) => page.endsWith(".md")).map((page) => join(docs, page));
   return [join(root, "README.md"), ...manual].filter((page) => existsSync(page)).map((page) => relative(root, page));
 }
+
+/** The READMEs of the apps: paths from the root. */
+export function appPages(): string[] {
+  return apps.map(({ path }) => relative(root, join(path, "README.md"))).filter((page) => existsSync(join(root, page)));
+}

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { codeBlocks, importedPackages, installLine, toCommonJs } from "../src/example.js";
+import { codeBlocks, commandLines, importedPackages, installLine, toCommonJs } from "../src/example.js";
 
 const page = `# Title
 
@@ -56,4 +56,11 @@ test("an example becomes CommonJS, top-level await included", async () => {
     (value: unknown) => printed.push(value),
   );
   expect(printed).toEqual(["node:path".length]);
+});
+
+test("command lines are what npx runs of ours, by words and by what is quoted", () => {
+  const text = "# T\n\n```sh\nnpm ci\nnpx sample-x --data a.txt --prompt \"It was\"\n```\n\n```js\nnpx sample-x y\n```\n";
+  expect(commandLines(text)).toEqual([
+    { line: 5, command: "sample-x", args: ["--data", "a.txt", "--prompt", "It was"] },
+  ]);
 });
