@@ -10,7 +10,9 @@ import { run } from "../src/run.js";
 import { appPages, apps, manualPages, root } from "../src/workspace.js";
 
 const BINS = new Map(
-  apps.flatMap(({ path, manifest: { bin = {} } }) => Object.entries(bin).map(([name, file]) => [name, join(path, file)])),
+  apps.flatMap(({ path, manifest: { bin = {} } }) =>
+    Object.entries(bin).map(([name, file]) => [name, join(path, file)]),
+  ),
 );
 
 /** Where the commands of a page run, one after the other: the model, and the files that the pages speak of. */

@@ -59,7 +59,7 @@ test("an example becomes CommonJS, top-level await included", async () => {
 });
 
 test("command lines are what npx runs of ours, by words and by what is quoted", () => {
-  const text = "# T\n\n```sh\nnpm ci\nnpx sample-x --data a.txt --prompt \"It was\"\n```\n\n```js\nnpx sample-x y\n```\n";
+  const text = '# T\n\n```sh\nnpm ci\nnpx sample-x --data a.txt --prompt "It was"\n```\n\n```js\nnpx sample-x y\n```\n';
   expect(commandLines(text)).toEqual([
     { line: 5, command: "sample-x", args: ["--data", "a.txt", "--prompt", "It was"] },
   ]);
