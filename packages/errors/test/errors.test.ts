@@ -37,3 +37,13 @@ test("the cause is kept, and absent where there is none", () => {
   expect(new FileError({ ...complaint, cause }).cause).toBe(cause);
   expect("cause" in new FileError(complaint)).toBe(false);
 });
+
+test.each([
+  [{ fix: "Is it one?" }, "f: expected a, got b. Is it one?"],
+  [{ fix: "Do it!" }, "f: expected a, got b. Do it!"],
+  [{ got: "2 faults:\n  one\n  two\n", fix: "Mend them" }, "f: expected a, got 2 faults:\n  one\n  two\nMend them."],
+  [{ got: "2 faults:\n  one\n  two\n" }, "f: expected a, got 2 faults:\n  one\n  two"],
+  [{ got: "Not found." }, "f: expected a, got Not found."],
+])("a sentence has one mark at its end: %j", (parts, message) => {
+  expect(new MixtapeError({ where: "f", expected: "a", got: "b", ...parts }).message).toBe(message);
+});

@@ -1,0 +1,67 @@
+/**
+ * The base of every error that Mixtape throws.
+ *
+ * A message says where it happened, what was expected, what came, and the way out:
+ * `model.safetensors: expected a header of at most 100000000 bytes, got 9223372036854775807. Download the file again.`
+ *
+ * Each package derives its own classes. `instanceof` holds across duplicate installs of a package: it looks for a brand
+ * under a `Symbol.for` key, not for the prototype.
+ */
+
+const BRANDS = Symbol.for("mixtape.error.brands");
+
+/** The parts of a {@link MixtapeError}'s message. */
+export interface Complaint {
+  /** The thing at fault: a file, a config key, a tensor, an argument. */
+  readonly where: string;
+  /** What would have been right, as a noun phrase. */
+  readonly expected: string;
+  /** What came instead. */
+  readonly got: string;
+  /** The way out, as a sentence without its full stop. */
+  readonly fix?: string;
+  /** The error underneath, where there is one. */
+  readonly cause?: unknown;
+}
+
+/** An error with the parts of its message as fields. Derived classes set `static override readonly brand`. */
+export class MixtapeError extends Error {
+  /** The name that `instanceof` compares. Unlike a class name, a minifier leaves it alone. */
+  static readonly brand: string = "MixtapeError";
+
+  readonly where: string;
+  readonly expected: string;
+  readonly got: string;
+  readonly fix: string | undefined;
+
+  constructor({ where, expected, got, fix, cause }: Complaint) {
+    const message = `${sentence(`${where}: expected ${expected}, got ${got}`)}${fix ? sentence(fix) : ""}`;
+    super(message.trimEnd(), cause === undefined ? {} : { cause });
+    this.where = where;
+    this.expected = expected;
+    this.got = got;
+    this.fix = fix;
+    this.name = new.target.brand;
+    Object.defineProperty(this, BRANDS, { value: brandsOf(new.target) });
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return (
+      typeof value === "object" && value !== null && BRANDS in value && (value[BRANDS] as string[]).includes(this.brand)
+    );
+  }
+}
+
+/** A text with its full stop, unless it ends in a mark of its own or with a line of a list. What follows can be put behind it. */
+function sentence(text: string): string {
+  if (text.endsWith("\n")) return text;
+  return /[.?!]$/.test(text) ? `${text} ` : `${text}. `;
+}
+
+/** The brands of a class and of all that it derives from. */
+function brandsOf(leaf: typeof MixtapeError): string[] {
+  const brands: string[] = [];
+  for (let c: unknown = leaf; typeof c === "function" && "brand" in c; c = Object.getPrototypeOf(c))
+    brands.push(String(c.brand));
+  return brands;
+}

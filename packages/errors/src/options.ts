@@ -1,0 +1,64 @@
+import { MixtapeError } from "./mixtape-error.js";
+
+/** A function was given an option that it does not have. */
+export class OptionError extends MixtapeError {
+  static override readonly brand: string = "OptionError";
+}
+
+/**
+ * The names of all options of a type. `const NAMES: OptionNames<Options> = { seed: true }` compiles only while names and type agree:
+ * a name that is missing is an error, and one that is too many.
+ */
+export type OptionNames<O extends object> = { readonly [Name in keyof Required<O>]: true };
+
+/**
+ * Refuses options that a function does not have: a misspelt one would otherwise change nothing, in silence.
+ * TypeScript sees that by itself where options are written down in the call; JavaScript never does.
+ *
+ * @param where the function, such as `generateText`
+ * @param names what it knows
+ * @throws {OptionError} naming the unknown option, and the known one that it looks like; or for options that are no object.
+ */
+export function checkOptions<O extends object>(where: string, options: O, names: OptionNames<O>): void {
+  const known = Object.keys(names);
+  if (typeof options !== "object" || options === null)
+    throw new OptionError({ where, expected: `an object of options: ${known.join(", ")}`, got: show(options) });
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
+  if (unknown === undefined) return;
+  const near = nearest(unknown, known);
+  throw new OptionError({
+    where,
+    expected: `options among ${known.join(", ")}`,
+    got: unknown,
+    fix: near === undefined ? "Leave it out" : `Did you mean ${near}?`,
+  });
+}
+
+/**
+ * The known name that a misspelt one was probably meant to be: the one that the fewest changes make of it, fewer than half its letters; else
+ * one that it is a part of, or that is a part of it.
+ */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const letters = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const distances = known.map((other) => distance(letters(name), letters(other)) / Math.max(name.length, other.length));
+  const least = Math.min(...distances);
+  if (least < 0.5) return known[distances.indexOf(least)];
+  const own = letters(name);
+  return known.find((other) => own !== "" && (own.includes(letters(other)) || letters(other).includes(own)));
+}
+
+/** How many letters have to be put in, taken out or changed to make one text of another (Levenshtein 1966). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++)
+      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + (letter === b[j] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
