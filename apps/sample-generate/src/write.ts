@@ -28,8 +28,9 @@ export async function write(
   interrupt: Interrupt,
   show: (text: string) => void,
 ): Promise<Written> {
+  const { stop, ...tokenOptions } = options;
   // Stopping, unlike aborting, still gives what a character or a stop string has held back.
-  const own = { ...options, stopWhen: () => interrupt.came };
+  const own = { ...tokenOptions, stopWhen: () => interrupt.came };
   const ids: number[] = [];
   let text = "";
   let finishReason: Written["finishReason"] = "length";
@@ -37,7 +38,7 @@ export async function write(
   let first = begin;
   let last = begin;
   const pieces = tokenizer
-    ? streamText(model, tokenizer, promptIds, own)
+    ? streamText(model, tokenizer, promptIds, { ...own, stop })
     : withText(generateTokens(model, [promptIds], own));
   for await (const piece of pieces) {
     last = performance.now();

@@ -64,6 +64,12 @@ test.concurrent("a model that is too large does not fit, and inspect says why", 
     writeFileSync(join(folder, "config.json"), config);
     const { code, stdout } = await run(["inspect", "--model", folder, "--engine", "wasm"]);
     expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /\nIt does not load: the config asks for other tensors\.\n {2}9\d\d tensors missing: model\.layers\.\S+, \S+, \S+, …\n/,
+    );
+    expect(stdout).toMatch(
+      /\n {2}\d+ tensors of another shape: model\.embed_tokens\.weight \[97,32\] for \[32000,4096\], /,
+    );
     expect(stdout).toContain("  parameters  46.70 B (46,702,792,704)\n  per token   12.88 B (12,879,925,248, 28 %)\n");
     expect(stdout).toMatch(
       /\nIt does not fit wasm \(.+\): the weights take 34\d\.\d GiB, and it holds 4\.0 GiB \(WebAssembly addresses 4 GiB, .+\)\.\n$/,

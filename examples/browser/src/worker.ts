@@ -53,7 +53,7 @@ async function load({ source: from, engine: name }: Load, signal: AbortSignal): 
   });
 }
 
-async function write({ prompt, ...options }: Write, signal: AbortSignal): Promise<void> {
+async function write({ kind: _, prompt, ...options }: Write, signal: AbortSignal): Promise<void> {
   if (!ready) throw new Error("There is no model yet: load one first.");
   const { model, tokenizer } = ready;
   let tokens = 0;

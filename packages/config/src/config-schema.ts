@@ -1,3 +1,4 @@
+import { checkOptions } from "@mixtape/errors";
 import type { KeyRole, Layer, ParseOptions } from "./config-definition.js";
 import { ConfigError, type Fault, show } from "./config-error.js";
 import { copyJson, isObject, type JsonObject, own, sameJson } from "./json.js";
@@ -29,7 +30,9 @@ export class ConfigSchema {
     this.#name = modelType === undefined ? file : `${modelType} config`;
   }
 
-  parse(json: unknown, { file = this.file, ignore = [] }: ParseOptions = {}): JsonObject {
+  parse(json: unknown, options: ParseOptions = {}): JsonObject {
+    checkOptions("parse", options, { file: true, ignore: true });
+    const { file = this.file, ignore = [] } = options;
     let copy: unknown;
     try {
       copy = copyJson(json);

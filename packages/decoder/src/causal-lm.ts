@@ -1,10 +1,12 @@
 import { type ConfigDefinition, type DecoderConfig, type GenerationConfig, generationConfig } from "@mixtape/config";
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { type KVCache, Linear, Module } from "@mixtape/layers";
 import { linear } from "@mixtape/ops";
 import {
   type CheckpointSource,
   type Dtype,
   openCheckpoint,
+  type TensorSource,
   type TensorToWrite,
   writeCheckpoint,
 } from "@mixtape/safetensors";
@@ -25,7 +27,7 @@ import type { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { CausalLMInputs, CausalLMOutput } from "./forward.js";
 import { type InitOptions, initialize } from "./initialize.js";
-import { type LoadOptions, loadParameters } from "./load.js";
+import { compareTensors, LOAD_OPTIONS, type LoadOptions, loadParameters, type TensorFaults } from "./load.js";
 import { causalLoss } from "./losses.js";
 import type { NameRule } from "./names.js";
 import { tensorsToWrite } from "./save.js";
@@ -48,13 +50,15 @@ export interface CausalLMClass<M extends CausalLM<C>, C extends DecoderConfig = 
 
 /** How a model is saved. */
 export interface SaveOptions {
-  /** The dtype of all parameters; each keeps the dtype of the checkpoint that it came from where absent. */
+  /** The dtype of all parameters, of floating point; each keeps that of the checkpoint that it came from where absent. */
   readonly dtype?: Dtype;
   /** Larger checkpoints are split into shards of at most that size. */
   readonly maxShardBytes?: number;
   /** More files that belong with the checkpoint, such as those of its tokenizer. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
+
+const SAVE_OPTIONS: OptionNames<SaveOptions> = { dtype: true, maxShardBytes: true, files: true };
 
 /**
  * A decoder with a head over the vocabulary. A family derives from it: `static config` and `static names` say how its
@@ -78,6 +82,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   /**
    * Loads a checkpoint in Hugging Face format onto the engine in use.
    * @param source a folder (Node), the URL of one, or a map of file names to contents
+   * @throws {OptionError} for an option that it does not know
    * @throws {ConfigError} where the config asks for what this family does not do
    * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
    */
@@ -86,14 +91,14 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     source: CheckpointSource,
     options: LoadOptions = {},
   ): Promise<M> {
+    checkOptions("fromPretrained", options, LOAD_OPTIONS);
     const { json, where } = await readConfig(source);
     const { ignore } = options;
     const model = new this(this.config.parse(json, { file: where, ignore }));
     model.generationConfig = await readGenerationConfig(source, ignore);
     const tensors = await openCheckpoint(source);
     try {
-      // A head that is tied may still be on disk, as a copy of the embedding.
-      const ignored = model.lmHead ? [] : ["lm_head.weight"];
+      const ignored = mayBeThere(model);
       await loadParameters(model, tensors, this.names, { ...options, where: nameOf(source), ignored });
     } finally {
       await tensors.close();
@@ -130,6 +135,11 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     });
   }
 
+  /** How a checkpoint differs from what this model asks for. No tensor is read, and the model need not be loaded. */
+  compareTensors(source: TensorSource): TensorFaults {
+    return compareTensors(this, source, familyOf(this).names, mayBeThere(this));
+  }
+
   /** The tensors that a checkpoint of this model has, under their names on disk. */
   tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
     return tensorsToWrite(this, familyOf(this).names, dtype);
@@ -138,8 +148,14 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   /**
    * Saves the model in Hugging Face format (Node). A process that is killed meanwhile leaves the old checkpoint or the new.
    * @param folder made where it does not exist
+   * @throws {OptionError} for an option that it does not know
+   * @throws {DecoderError} for a dtype that weights cannot have; nothing is written then, and no folder made
+   * @throws {SafetensorsWriteError} when the system refuses
    */
-  async savePretrained(folder: string, { dtype, files, ...options }: SaveOptions = {}): Promise<void> {
+  async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
+    checkOptions("savePretrained", saveOptions, SAVE_OPTIONS);
+    const { dtype, files, ...options } = saveOptions;
+    if (dtype) checkDtype(dtype);
     const config = { ...this.config, dtype: dtype ? (CONFIG_DTYPES[dtype] ?? this.config.dtype) : this.config.dtype };
     await writeCheckpoint(folder, this.tensorsToWrite(dtype), {
       ...options,
@@ -181,6 +197,11 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   }
 }
 
+/** A head that is tied may still be on disk, as a copy of the embedding. */
+function mayBeThere({ lmHead }: Pick<CausalLM, "lmHead">): readonly string[] {
+  return lmHead ? [] : ["lm_head.weight"];
+}
+
 /** No member of the class: a model of a narrower config would be no `CausalLM` any more. */
 function familyOf<C extends DecoderConfig>(model: CausalLM<C>): CausalLMFamily<CausalLM<C>, C> {
   return model.constructor as unknown as CausalLMFamily<CausalLM<C>, C>;
@@ -193,6 +214,20 @@ const CONFIG_DTYPES: Partial<Record<Dtype, DecoderConfig["dtype"]>> = {
   F16: "float16",
   BF16: "bfloat16",
 };
+
+/** The dtypes that weights can be saved in. */
+const WEIGHT_DTYPES: readonly Dtype[] = ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"];
+
+function checkDtype(dtype: string): void {
+  if (WEIGHT_DTYPES.some((known) => known === dtype)) return;
+  const meant = Object.entries(CONFIG_DTYPES).find(([, name]) => name === dtype)?.[0];
+  throw new DecoderError({
+    where: "savePretrained: dtype",
+    expected: `one of ${WEIGHT_DTYPES.join(", ")}`,
+    got: JSON.stringify(dtype),
+    ...(meant && { fix: `As safetensors calls it, that is ${meant}` }),
+  });
+}
 
 function keepPositions(hidden: Tensor3D, keep: number | readonly number[]): Tensor3D {
   const [, l] = hidden.shape;

@@ -1,5 +1,5 @@
 import { type GenerationConfig, generationConfig } from "@mixtape/config";
-import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
+import { type CheckpointSource, readJsonFile } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 
 /** What {@link readConfig} found. */
@@ -14,15 +14,17 @@ export interface ConfigFile {
  * @throws {CheckpointError} where there is none, or it is no JSON object.
  */
 export async function readConfig(source: CheckpointSource): Promise<ConfigFile> {
-  const where = placeOf(source, "config.json");
-  const json = await readJson(source, "config.json");
+  const { json, where } = await readJsonFile(source, "config.json", CheckpointError);
   if (json) return { json, where };
-  throw new CheckpointError({
-    where,
-    expected: "a file",
-    got: "none",
-    fix: "A checkpoint in Hugging Face format has config.json beside its safetensors",
-  });
+  throw new CheckpointError({ where, expected: "a file", got: "none", fix: howToGet(source) });
+}
+
+/** Whoever knows transformers may give the name of a model on the Hub, `owner/name`, which is fetched there. */
+function howToGet(source: CheckpointSource): string {
+  const format = "A checkpoint in Hugging Face format has config.json beside its safetensors";
+  if (typeof source !== "string" || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source)) return format;
+  const command = `hf download ${source} --local-dir ${source}`;
+  return `${format}. Nothing is downloaded here: if ${source} is a model on huggingface.co, "${command}" gets its files`;
 }
 
 /**
@@ -34,24 +36,6 @@ export async function readGenerationConfig(
   source: CheckpointSource,
   ignore?: readonly string[],
 ): Promise<GenerationConfig> {
-  const json = await readJson(source, "generation_config.json");
-  return json ? generationConfig.parse(json, { file: placeOf(source, "generation_config.json"), ignore }) : {};
-}
-
-async function readJson(source: CheckpointSource, name: string): Promise<Record<string, unknown> | undefined> {
-  const bytes = await readSideFile(source, name);
-  if (!bytes) return undefined;
-  try {
-    const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json };
-    throw new TypeError(`it is ${Array.isArray(json) ? "a list" : String(json)}`);
-  } catch (cause) {
-    const got = cause instanceof Error ? cause.message : String(cause);
-    throw new CheckpointError({ where: placeOf(source, name), expected: "a JSON object in UTF-8", got, cause });
-  }
-}
-
-/** What to call a file of a checkpoint in errors. */
-function placeOf(source: CheckpointSource, name: string): string {
-  return source instanceof Map ? name : `${String(source).replace(/\/$/, "")}/${name}`;
+  const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError);
+  return json ? generationConfig.parse(json, { file: where, ignore }) : {};
 }

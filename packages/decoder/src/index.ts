@@ -7,7 +7,16 @@ export { CheckpointError, DecoderError } from "./errors.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
 export { type InitOptions, initialize } from "./initialize.js";
 export { type ModelSummary, summarize, weightBytes } from "./inspect.js";
-export { type LoadContext, type LoadOptions, type LoadProgress, loadParameters } from "./load.js";
+export {
+  compareTensors,
+  LOAD_OPTIONS,
+  type LoadContext,
+  type LoadOptions,
+  type LoadProgress,
+  loadParameters,
+  type MisshapedTensor,
+  type TensorFaults,
+} from "./load.js";
 export { LoadBalancedCausalLM, type LoadBalancedConfig } from "./load-balanced-causal-lm.js";
 export { causalLoss, loadBalancingLoss } from "./losses.js";
 export {

@@ -1,3 +1,4 @@
+import { checkOptions } from "@mixtape/errors";
 import type { Module, Param } from "@mixtape/layers";
 import { type Dtype, fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { ones, randomNormal, type Tensor, zeros } from "@tensorflow/tfjs-core";
@@ -16,11 +17,11 @@ export interface InitOptions {
  * Gives every parameter fresh values: matrices are normal around 0, scales are 1, biases are 0.
  *
  * One parameter is in memory at a time, besides what the engine holds.
+ * @throws {OptionError} for an option that it does not know
  */
-export async function initialize(
-  module: Module,
-  { seed = 0, std = 0.02, dtype = "F32" }: InitOptions = {},
-): Promise<void> {
+export async function initialize(module: Module, options: InitOptions = {}): Promise<void> {
+  checkOptions("initialize", options, { seed: true, std: true, dtype: true });
+  const { seed = 0, std = 0.02, dtype = "F32" } = options;
   // From 1: tfjs takes a seed of 0 for none.
   let index = 1;
   for (const [name, param] of module.namedParameters()) {

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { Module, Param } from "@mixtape/layers";
 import { stackViews, type WeightView } from "@mixtape/ops";
 import { type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
@@ -19,6 +20,13 @@ export interface LoadOptions {
   readonly ignore?: readonly string[];
 }
 
+export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
+  onProgress: true,
+  signal: true,
+  checkFinite: true,
+  ignore: true,
+};
+
 /** How far loading is. */
 export interface LoadProgress {
   readonly loadedBytes: number;
@@ -30,15 +38,19 @@ export interface LoadProgress {
  *
  * Strict: it compares names and shapes before it reads any values.
  * @param ignored names on disk that may be there without a parameter.
+ * @throws {OptionError} for an option that it does not know
  * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors.
  */
 export async function loadParameters(
   module: Module,
   source: TensorSource,
   rules: readonly NameRule[],
-  { onProgress, signal, checkFinite = false, where = "checkpoint", ignored = [] }: LoadOptions & LoadContext = {},
+  options: LoadOptions & LoadContext = {},
 ): Promise<void> {
-  const jobs = matchParameters(module, source, rules, where, ignored);
+  checkOptions("loadParameters", options, { ...LOAD_OPTIONS, where: true, ignored: true });
+  const { onProgress, signal, checkFinite = false, where = "checkpoint", ignored = [] } = options;
+  const { jobs, faults } = matchParameters(module, source, rules, ignored);
+  refuse(faults, where);
   const totalBytes = jobs.reduce((sum, { view }) => sum + byteLength(view), 0);
   let loadedBytes = 0;
   try {
@@ -61,6 +73,36 @@ export interface LoadContext {
   readonly ignored?: readonly string[];
 }
 
+/** How a checkpoint differs from what a model asks for. All lists are empty where it does not. */
+export interface TensorFaults {
+  /** Names on disk of tensors that are not there. */
+  readonly missing: readonly string[];
+  /** Those of tensors that no parameter is loaded from. */
+  readonly unexpected: readonly string[];
+  /** Those of another shape than is asked for. */
+  readonly misshaped: readonly MisshapedTensor[];
+}
+
+/** A tensor of another shape than is asked for. */
+export interface MisshapedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly expected: readonly number[];
+}
+
+/**
+ * Compares names and shapes of a checkpoint with those that the parameters of a module ask for. No tensor is read.
+ * @param ignored names on disk that may be there without a parameter
+ */
+export function compareTensors(
+  module: Module,
+  source: TensorSource,
+  rules: readonly NameRule[],
+  ignored: readonly string[] = [],
+): TensorFaults {
+  return matchParameters(module, source, rules, ignored).faults;
+}
+
 interface Job {
   readonly param: Param;
   readonly view: WeightView;
@@ -70,42 +112,53 @@ function matchParameters(
   module: Module,
   source: TensorSource,
   rules: readonly NameRule[],
-  where: string,
   ignored: readonly string[],
-): Job[] {
+): { jobs: Job[]; faults: TensorFaults } {
   const jobs: Job[] = [];
-  const faults: string[] = [];
+  const missing = new Set<string>();
+  const misshaped = new Map<string, MisshapedTensor>();
   const used = new Set<string>(ignored);
   for (const [name, param] of module.namedParameters()) {
     const places = placesOf(name, rules);
     const count = param.shape[0]!;
     const place = places.find((place) => namesAt(place, count).some((n) => source.has(n))) ?? places[0];
     const names = namesAt(place, count);
-    for (const n of names) used.add(n);
-    const missing = names.filter((n) => !source.has(n));
-    const wrong = names.filter((n) => source.has(n)).flatMap((n) => shapeFault(source.tensor(n), place, param));
-    faults.push(...missing.map((n) => `missing ${n}`), ...wrong);
-    if (missing.length + wrong.length === 0) jobs.push({ param, view: viewAt(place, names, source) });
+    const expected = shapeAt(place, param);
+    let fits = true;
+    for (const n of names) {
+      used.add(n);
+      const shape = source.has(n) ? source.tensor(n).shape : undefined;
+      if (shape?.join() === expected.join()) continue;
+      fits = false;
+      if (shape) misshaped.set(n, { name: n, shape, expected });
+      else missing.add(n);
+    }
+    if (fits) jobs.push({ param, view: viewAt(place, names, source) });
   }
-  faults.push(...source.names.filter((name) => !used.has(name)).map((name) => `unexpected ${name}`));
-  if (faults.length > 0)
-    throw new CheckpointError({
-      where,
-      expected: "the tensors that its config asks for",
-      got: `${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n  ${faults.join("\n  ")}\n`,
-      fix: "The checkpoint is incomplete, or its config belongs to another",
-    });
-  return jobs;
+  const unexpected = source.names.filter((name) => !used.has(name));
+  return { jobs, faults: { missing: [...missing], unexpected, misshaped: [...misshaped.values()] } };
 }
 
-function shapeFault(view: TensorView, place: Place, { shape }: Param): string[] {
-  const expected =
-    place.kind === "stack"
-      ? shape.slice(1)
-      : place.kind === "part"
-        ? shape.map((n, axis) => (axis === 1 ? n * place.of : n))
-        : shape;
-  return expected.join() === view.shape.join() ? [] : [`${view.name} is [${view.shape}] and should be [${expected}]`];
+/** @throws {CheckpointError} where there are any. */
+function refuse({ missing, unexpected, misshaped }: TensorFaults, where: string): void {
+  const faults = [
+    ...missing.map((name) => `missing ${name}`),
+    ...misshaped.map(({ name, shape, expected }) => `${name} is [${shape}] and should be [${expected}]`),
+    ...unexpected.map((name) => `unexpected ${name}`),
+  ];
+  if (faults.length === 0) return;
+  throw new CheckpointError({
+    where,
+    expected: "the tensors that its config asks for",
+    got: `${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n  ${faults.join("\n  ")}\n`,
+    fix: "The checkpoint is incomplete, or its config belongs to another",
+  });
+}
+
+/** The shape on disk of a tensor that lies at a place. */
+function shapeAt(place: Place, { shape }: Param): readonly number[] {
+  if (place.kind === "stack") return shape.slice(1);
+  return place.kind === "part" ? shape.map((n, axis) => (axis === 1 ? n * place.of : n)) : shape;
 }
 
 function viewAt(place: Place, names: readonly string[], source: TensorSource): WeightView {

@@ -1,11 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@mixtape/config";
+import { OptionError } from "@mixtape/errors";
 import { openCheckpoint } from "@mixtape/safetensors";
 import { tidy } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { CheckpointError } from "../src/index.js";
+import { CheckpointError, DecoderError, type InitOptions, type LoadOptions, type SaveOptions } from "../src/index.js";
 import { TinyForCausalLM, tiny, tinyConfig, useCpu, withoutLeak } from "./support/tiny.js";
 
 beforeAll(useCpu);
@@ -49,6 +50,31 @@ describe("saving and loading", () => {
     await source.close();
     expect(await jsonIn("config.json")).toMatchObject({ dtype: "float16" });
     for (const one of [model, loaded]) one.dispose();
+  });
+
+  test("a dtype that weights cannot have is refused, by the names of those that they can, and makes no folder", async () => {
+    const model = await tiny();
+    const at = join(folder, "in", "here");
+    const save = (dtype: string) => model.savePretrained(at, { dtype: dtype as "F32" });
+    const expected = "savePretrained: dtype: expected one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2, got";
+    await expect(save("float32")).rejects.toThrow(`${expected} "float32". As safetensors calls it, that is F32.`);
+    await expect(save("bfloat16")).rejects.toThrow('got "bfloat16". As safetensors calls it, that is BF16.');
+    await expect(save("int4")).rejects.toThrow(`${expected} "int4".`);
+    await expect(save("I64")).rejects.toThrow(DecoderError);
+    expect(await readdir(folder)).toEqual([]);
+    model.dispose();
+  });
+
+  test("an option that is not known is refused", async () => {
+    const model = await tiny();
+    await expect(model.savePretrained(folder, { torchDtype: "F32" } as SaveOptions)).rejects.toThrow(OptionError);
+    await expect(model.initialize({ sed: 1 } as InitOptions)).rejects.toThrow(
+      "initialize: expected options among seed",
+    );
+    await model.savePretrained(folder);
+    const loading = TinyForCausalLM.fromPretrained(folder, { onprogress: () => {} } as LoadOptions);
+    await expect(loading).rejects.toThrow("Did you mean onProgress?");
+    model.dispose();
   });
 
   test("a tied head is not on disk, and is left alone where a copy is", async () => {

@@ -72,12 +72,27 @@ describe("strictness", () => {
     ]);
     expect(message).toBe(`tiny: expected the tensors that its config asks for, got 6 faults:
   missing model.layers.1.mlp.experts.2.w3.weight
-  model.layers.1.mlp.experts.0.w2.weight is [2,4] and should be [4,2]
   missing model.norm.weight
+  model.layers.1.mlp.experts.0.w2.weight is [2,4] and should be [4,2]
   lm_head.weight is [4,11] and should be [11,4]
   unexpected model.layers.1.mlp.experts.3.w1.weight
   unexpected model.layers.2.input_layernorm.weight
-. The checkpoint is incomplete, or its config belongs to another.`);
+The checkpoint is incomplete, or its config belongs to another.`);
+  });
+
+  test("the same is told without loading anything, each name once", async () => {
+    const changed = await sourceOf(model, (all) => [
+      ...all.filter(({ name }) => !/experts.*w[13]|model.norm/.test(name)),
+      zerosToWrite("model.layers.1.mlp.experts.gate_up_proj", [3, 2, 4]),
+      zerosToWrite("more", [1]),
+    ]);
+    expect(new TinyForCausalLM(tinyOf()).compareTensors(changed)).toEqual({
+      missing: ["model.norm.weight"],
+      unexpected: ["more"],
+      misshaped: [{ name: "model.layers.1.mlp.experts.gate_up_proj", shape: [3, 2, 4], expected: [3, 4, 4] }],
+    });
+    const whole = await sourceOf(model);
+    expect(model.compareTensors(whole)).toEqual({ missing: [], unexpected: [], misshaped: [] });
   });
 
   test("experts in both spellings are not a choice", async () => {

@@ -1,5 +1,8 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { EngineOptions } from "./engine.js";
 import { EngineError } from "./engine-error.js";
+
+const OPTIONS: OptionNames<EngineOptions> = { threads: true, precision: true, mmap: true, wasmPath: true };
 
 const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
 
@@ -7,9 +10,12 @@ const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
  * Checks options before any engine is tried: a wrong one is the caller's mistake, and the automatic choice must not take it
  * for an engine that does not work.
  *
- * @throws {EngineError}
+ * @throws {OptionError} for an option that no engine has
+ * @throws {EngineError} for a value that is none
  */
-export function checkOptions({ threads, precision }: EngineOptions): void {
+export function checkEngineOptions(options: EngineOptions): void {
+  checkOptions("useEngine", options, OPTIONS);
+  const { threads, precision } = options;
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
     refuse("threads", "a whole number from 1", threads);
   if (precision !== undefined && !PRECISIONS.includes(precision))

@@ -2,7 +2,7 @@
 
 import { getBackend, setBackend, engine as tfjs } from "@tensorflow/tfjs-core";
 import { quiet } from "./backend.js";
-import { checkOptions } from "./check-options.js";
+import { checkEngineOptions } from "./check-options.js";
 import type { Engine, EngineName, EngineOptions, EngineSource, EngineStatus, PassedOver } from "./engine.js";
 import { EngineError, messageOf } from "./engine-error.js";
 import { findSource, SOURCES } from "./engines/sources.js";
@@ -30,11 +30,12 @@ let turn: Promise<unknown> = Promise.resolve();
  * out have their defaults, whatever an earlier call gave.
  *
  * @throws {EngineError} if the engine does not work here; the message says why, which ones do, and how to get this one;
- *   or if an option is none
+ *   or if the value of an option is none
+ * @throws {OptionError} for an option that no engine has
  */
 export function useEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
   return next(async () => {
-    checkOptions(options);
+    checkEngineOptions(options);
     const engine = await (name === "auto" ? automatic(options) : chosen(name, options));
     state[CURRENT] = engine;
     return engine;

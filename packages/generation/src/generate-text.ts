@@ -1,8 +1,9 @@
 import type { CausalLM } from "@mixtape/decoder";
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { StreamDecoder, Tokenizer } from "@mixtape/tokenizer";
 import { type FinishReason, generateTokens } from "./generate-tokens.js";
 import { GenerationError } from "./generation-error.js";
-import type { GenerationOptions } from "./options.js";
+import { GENERATION_OPTIONS, type GenerationOptions } from "./options.js";
 import { kindOf } from "./prompts.js";
 import { StopStrings } from "./stop-strings.js";
 
@@ -11,6 +12,8 @@ export interface TextOptions extends GenerationOptions {
   /** A string, or strings, that end the text. They are no part of it. Default: the model's. */
   readonly stop?: string | readonly string[];
 }
+
+const TEXT_OPTIONS: OptionNames<TextOptions> = { ...GENERATION_OPTIONS, stop: true };
 
 /** What a model writes from: text, or token ids. */
 export type Prompt = string | readonly number[];
@@ -42,6 +45,7 @@ export interface GeneratedText {
  * for await (const { text } of streamText(model, tokenizer, "It was", { maxNewTokens: 40 })) process.stdout.write(text);
  * ```
  *
+ * @throws {OptionError} for an option that it does not know
  * @throws {GenerationError} for empty or too long prompts, options out of range, and a tokenizer that knows more ids than the model
  */
 export async function* streamText(
@@ -50,6 +54,7 @@ export async function* streamText(
   prompts: Prompt | readonly Prompt[],
   options: TextOptions = {},
 ): AsyncGenerator<TextPiece, void, undefined> {
+  checkOptions("streamText", options, TEXT_OPTIONS);
   yield* streamRows(model, tokenizer, encodePrompts(tokenizer, isPrompt(prompts) ? [prompts] : prompts), options);
 }
 
@@ -57,10 +62,10 @@ async function* streamRows(
   model: CausalLM,
   tokenizer: Tokenizer,
   promptIds: readonly (readonly number[])[],
-  options: TextOptions,
+  { stop, ...options }: TextOptions,
 ): AsyncGenerator<TextPiece, void, undefined> {
   checkVocabulary(model, tokenizer);
-  const stops = [options.stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? []].flat();
+  const stops = [stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? []].flat();
   const writers = promptIds.map(() => new RowWriter(tokenizer.stream({ skipSpecialTokens: true }), stops));
   const stopWhen = (row: number, newIds: readonly number[]): boolean =>
     writers[row]!.push(newIds.at(-1)!) || (options.stopWhen?.(row, newIds) ?? false);
@@ -83,7 +88,8 @@ export async function generateText(
   prompt: Prompt,
   options: TextOptions = {},
 ): Promise<GeneratedText> {
-  const [result] = await generateTexts(model, tokenizer, [prompt], options);
+  checkOptions("generateText", options, TEXT_OPTIONS);
+  const [result] = await writeTexts(model, tokenizer, [prompt], options);
   return result!;
 }
 
@@ -93,6 +99,16 @@ export async function generateTexts(
   tokenizer: Tokenizer,
   prompts: readonly Prompt[],
   options: TextOptions = {},
+): Promise<GeneratedText[]> {
+  checkOptions("generateTexts", options, TEXT_OPTIONS);
+  return writeTexts(model, tokenizer, prompts, options);
+}
+
+async function writeTexts(
+  model: CausalLM,
+  tokenizer: Tokenizer,
+  prompts: readonly Prompt[],
+  options: TextOptions,
 ): Promise<GeneratedText[]> {
   const promptIds = encodePrompts(tokenizer, prompts);
   const rows = promptIds.map((own) => ({

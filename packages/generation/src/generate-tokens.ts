@@ -1,7 +1,8 @@
 import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
+import { checkOptions } from "@mixtape/errors";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
-import { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
+import { GENERATION_OPTIONS, type GenerationOptions, resolveOptions, type Settings } from "./options.js";
 import { type LogitsProcessor, processorsOf } from "./processors.js";
 import { checkPrompts, padPrompts } from "./prompts.js";
 import { greedy, type Sampler, seededSampler } from "./sampler.js";
@@ -41,6 +42,7 @@ interface Row {
  * ```
  *
  * @param prompts token ids; rows may differ in length
+ * @throws {OptionError} for an option that it does not know
  * @throws {GenerationError} for empty or too long prompts, options out of range, and logits that are no numbers
  * @throws {DecoderError} for ids outside the vocabulary
  */
@@ -49,6 +51,7 @@ export async function* generateTokens(
   prompts: readonly (readonly number[])[],
   options: GenerationOptions = {},
 ): AsyncGenerator<GeneratedToken, void, undefined> {
+  checkOptions("generateTokens", options, GENERATION_OPTIONS);
   checkPrompts(prompts);
   const { signal } = options;
   const settings = resolveOptions({ ...options, defaults: options.defaults ?? model.generationConfig }, model.config);

@@ -1,4 +1,5 @@
 import type { DecoderConfig, GenerationConfig } from "@mixtape/config";
+import type { OptionNames } from "@mixtape/errors";
 import { GenerationError } from "./generation-error.js";
 import { contextLimit } from "./prompts.js";
 
@@ -34,6 +35,23 @@ export interface GenerationOptions {
   /** Aborts between two tokens: the iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
+
+/** What generation of tokens may be told, by name. */
+export const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
+  maxNewTokens: true,
+  doSample: true,
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repetitionPenalty: true,
+  seed: true,
+  eosTokenId: true,
+  padTokenId: true,
+  defaults: true,
+  stopWhen: true,
+  signal: true,
+};
 
 /** Options with every default filled in. */
 export interface Settings {

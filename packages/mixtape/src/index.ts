@@ -10,7 +10,7 @@ export {
   listEngines,
   useEngine,
 } from "@mixtape/engine";
-export { MixtapeError } from "@mixtape/errors";
+export { MixtapeError, OptionError } from "@mixtape/errors";
 export {
   type FinishReason,
   type GeneratedText,

@@ -1,10 +1,11 @@
-import { type CausalLM, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
+import { type CausalLM, LOAD_OPTIONS, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
-import { countDtypes, mainDtype } from "./inspect-model.js";
+import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
 
 /** How a model is loaded. */
@@ -15,6 +16,8 @@ export interface LoadModelOptions extends LoadOptions {
   readonly checkMemory?: boolean;
 }
 
+const OPTIONS: OptionNames<LoadModelOptions> = { ...LOAD_OPTIONS, engine: true, checkMemory: true };
+
 /**
  * Loads a checkpoint in Hugging Face format: finds its family by `model_type`, prepares an engine, checks that the weights
  * fit, and reads them.
@@ -24,16 +27,16 @@ export interface LoadModelOptions extends LoadOptions {
  * ```
  *
  * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @throws {OptionError} for an option that it does not know
  * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
  * @throws {ConfigError} where the config asks for what the family does not do
  * @throws {ModelTooLargeError} where the weights do not fit, before any is read
  * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
  * @throws {EngineError} where the engine does not work here
  */
-export async function loadModel(
-  source: CheckpointSource,
-  { engine, checkMemory = true, ...options }: LoadModelOptions = {},
-): Promise<CausalLM> {
+export async function loadModel(source: CheckpointSource, loadOptions: LoadModelOptions = {}): Promise<CausalLM> {
+  checkOptions("loadModel", loadOptions, OPTIONS);
+  const { engine, checkMemory = true, ...options } = loadOptions;
   const { json, where } = await readConfig(source);
   const Family = familyOf(json.model_type, where);
   const config = Family.config.parse(json, { file: where, ignore: options.ignore });
@@ -77,7 +80,9 @@ async function checkFit(
   if (!limitOf(asFloat32)) return;
   // The files are asked only where what they hold matters.
   const keepsDtypes = weightBytes(model, backend, "BF16") !== asFloat32;
-  const bytes = keepsDtypes ? weightBytes(model, backend, mainDtype(await countDtypes(source))) : asFloat32;
+  const bytes = keepsDtypes
+    ? weightBytes(model, backend, mainDtype(await withTensors(source, countDtypes)))
+    : asFloat32;
   const limit = limitOf(bytes);
   if (!limit) return;
   throw new ModelTooLargeError({

@@ -1,7 +1,8 @@
+import { encodeSafetensors, openCheckpoint, type TensorView } from "@mixtape/safetensors";
 import { testEngines } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
-import { inspectModel, useEngine } from "../src/index.js";
-import { configOnly, filesOf, golden, SAMPLE } from "./files.js";
+import { inspectModel, loadModel, useEngine } from "../src/index.js";
+import { configOnly, filesOf, golden, SAMPLE, withConfig } from "./files.js";
 
 const HAS_NATIVE = testEngines().includes("native");
 
@@ -24,6 +25,7 @@ test("counts a checkpoint without loading it", async () => {
     experts: { total: 4, perToken: 2, shared: 0 },
     parameters: { total: TOTAL, active: TOTAL - EXPERTS / 2 },
     dtypes: { F32: { tensors: 60, bytes: 4 * TOTAL } },
+    faults: { missing: [], unexpected: [], misshaped: [] },
     engines: {
       tensorflow: {
         weightBytes: 4 * TOTAL,
@@ -103,6 +105,32 @@ test("the sample model is what its card says", async () => {
   expect(parameters.total).toBe(5_223_016);
   expect(layers).toEqual({ total: 6, moe: 5, sliding: 4 });
   expect(experts).toEqual({ total: 8, perToken: 2, shared: 1 });
+});
+
+test("tensors that are missing, that nothing asks for, or of another shape are told", async () => {
+  const whole = filesOf(golden("mixtral/basic"));
+  const { faults, parameters } = await inspectModel(
+    withConfig("mixtral/basic", { num_local_experts: 3, vocab_size: 90, num_hidden_layers: 4 }),
+  );
+  expect(parameters.total).toBeGreaterThan(0);
+  // One more layer: four projections, two norms, a router, three experts of three matrices.
+  expect(faults.missing).toHaveLength(4 + 2 + 1 + 9);
+  expect(faults.missing).toContain("model.layers.3.block_sparse_moe.experts.2.w1.weight");
+  expect(faults.unexpected).toHaveLength(9);
+  expect(faults.unexpected).toContain("model.layers.2.block_sparse_moe.experts.3.w2.weight");
+  expect(faults.misshaped).toHaveLength(5);
+  expect(faults.misshaped).toContainEqual({ name: "lm_head.weight", shape: [97, 32], expected: [90, 32] });
+
+  const source = await openCheckpoint(whole);
+  const kept = source.names.filter((name) => name !== "model.norm.weight");
+  const tensors = kept.map((name) => ({ name, ...described(source.tensor(name)) }));
+  const files = new Map<string, Blob | Uint8Array>([...whole, ["model.safetensors", await encodeSafetensors(tensors)]]);
+  expect((await inspectModel(files)).faults).toEqual({ missing: ["model.norm.weight"], unexpected: [], misshaped: [] });
+  await expect(loadModel(files, { engine: "cpu" })).rejects.toThrow("missing model.norm.weight");
+
+  function described(view: TensorView) {
+    return { dtype: view.dtype, shape: view.shape, bytes: () => view.read() };
+  }
 });
 
 describe("an error for", () => {

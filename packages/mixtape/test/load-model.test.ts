@@ -156,6 +156,17 @@ describe("an error for", () => {
     );
   });
 
+  test("the name of a model on the Hub: nothing is downloaded", async () => {
+    const way =
+      'if arcee-ai/Trinity-Mini is a model on huggingface.co, "hf download arcee-ai/Trinity-Mini --local-dir arcee-ai/Trinity-Mini" gets its files.';
+    await expect(loadModel("arcee-ai/Trinity-Mini")).rejects.toThrow(
+      `arcee-ai/Trinity-Mini/config.json: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors. Nothing is downloaded here: ${way}`,
+    );
+    await expect(loadTokenizer("arcee-ai/Trinity-Mini")).rejects.toThrow(`Nothing is downloaded here: ${way}`);
+    for (const path of ["./arcee-ai/Trinity-Mini", "/arcee-ai", "../arcee-ai", "arcee-ai", "a/b/c"])
+      await expect(loadModel(path), path).rejects.toThrow(/safetensors\.$/);
+  });
+
   test("tensors that the config does not ask for, and those that it does, all at once", async () => {
     const fewer = withConfig("mixtral/basic", { num_local_experts: 3, vocab_size: 90 });
     const error: unknown = await loadModel(fewer, { engine: "cpu" }).catch((reason: unknown) => reason);

@@ -1,4 +1,5 @@
 import type { CausalLM } from "@mixtape/decoder";
+import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter.js";
 import { Adapters } from "./adapters.js";
 import { type AdapterConfigInput, adapterConfig } from "./config.js";
@@ -30,14 +31,17 @@ export interface ApplyOptions {
  * the adapter changes nothing until it has been trained.
  *
  * @returns the adapter, whose `table` says what trains, parameters by module
+ * @throws {OptionError} for an option that it does not know
  * @throws {AdapterError} where a target matches nothing, the method is unknown or the name is taken
  * @throws {ConfigError} where a field is out of its range, such as a rank of 0
  */
 export async function applyAdapter(
   model: CausalLM,
   input: AdapterConfigInput,
-  { name = "default", seed = 0 }: ApplyOptions = {},
+  options: ApplyOptions = {},
 ): Promise<Adapter> {
+  checkOptions("applyAdapter", options, { name: true, seed: true });
+  const { name = "default", seed = 0 } = options;
   const adapters = adaptersOf(model);
   const config = adapterConfig(input);
   const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config));

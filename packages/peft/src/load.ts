@@ -1,8 +1,9 @@
 import type { CausalLM } from "@mixtape/decoder";
+import { checkOptions } from "@mixtape/errors";
 import {
   type CheckpointSource,
-  openSafetensors,
-  readSideFile,
+  openCheckpoint,
+  readJsonFile,
   type TensorSource,
   toFloat32,
 } from "@mixtape/safetensors";
@@ -31,21 +32,31 @@ export interface LoadAdapterOptions {
  * they are saved here.
  *
  * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @throws {OptionError} for an option that it does not know
  * @throws {AdapterError} for an adapter of another model, listing all missing, unexpected and wrongly shaped tensors
  * @throws {ConfigError} for a key of the config that means something else than what is done here
  */
 export async function loadAdapter(
   model: CausalLM,
   source: CheckpointSource,
-  { name = "default", ignore = [] }: LoadAdapterOptions = {},
+  options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
+  checkOptions("loadAdapter", options, { name: true, ignore: true });
+  const { name = "default", ignore = [] } = options;
   const adapters = adaptersOf(model);
-  const where = fileOf(source, CONFIG_FILE);
-  const config = readAdapterConfig(await readJson(source), { where: String(where), ignore });
+  const { json, where } = await readJsonFile(source, CONFIG_FILE, AdapterError);
+  if (!json)
+    throw new AdapterError({
+      where,
+      expected: "a file",
+      got: "none",
+      fix: `The folder of an adapter has it beside ${TENSORS_FILE}`,
+    });
+  const config = readAdapterConfig(json, { where, ignore });
   const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config, false));
-  const file = await openSafetensors(where === CONFIG_FILE ? await bytesOf(source) : fileOf(source, TENSORS_FILE));
+  const file = await openCheckpoint(source, { file: TENSORS_FILE });
   try {
-    await fill(storedTensors(adapter, layoutOf(file.names)), file, String(fileOf(source, TENSORS_FILE)));
+    await fill(storedTensors(adapter, layoutOf(file.names)), file, where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE);
     adapters.add(adapter);
     return adapter;
   } catch (error) {
@@ -84,36 +95,4 @@ async function fill(stored: readonly StoredParam[], file: TensorSource, where: s
     }
     await loadValues(tensors[0]!.name, param, values);
   }
-}
-
-async function readJson(source: CheckpointSource): Promise<Record<string, unknown>> {
-  const bytes = await readSideFile(source, CONFIG_FILE);
-  const where = String(fileOf(source, CONFIG_FILE));
-  if (!bytes)
-    throw new AdapterError({ where, expected: "a file", got: "none", fix: "Is this the folder of an adapter?" });
-  try {
-    const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json };
-    throw new TypeError(`it is ${Array.isArray(json) ? "a list" : String(json)}`);
-  } catch (cause) {
-    const got = cause instanceof Error ? cause.message : String(cause);
-    throw new AdapterError({ where, expected: "a JSON object in UTF-8", got, cause });
-  }
-}
-
-/** The place of a file of a folder; of a map of files its name. */
-function fileOf(source: CheckpointSource, file: string): string | URL {
-  if (source instanceof Map) return file;
-  if (source instanceof URL || /^(https?|file):/i.test(String(source))) {
-    const url = new URL(String(source));
-    url.pathname = `${url.pathname.replace(/\/$/, "")}/${file}`;
-    return url;
-  }
-  return `${String(source).replace(/\/$/, "")}/${file}`;
-}
-
-async function bytesOf(source: CheckpointSource): Promise<Uint8Array> {
-  const bytes = await readSideFile(source, TENSORS_FILE);
-  if (bytes) return bytes;
-  throw new AdapterError({ where: TENSORS_FILE, expected: "a file", got: "none" });
 }

@@ -6,6 +6,7 @@ import {
   loadBalancingLoss,
   readBatch,
 } from "@mixtape/decoder";
+import { checkOptions } from "@mixtape/errors";
 import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
 import { addN, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { RoutingOf } from "./adapter.js";
@@ -50,14 +51,17 @@ export type AdapterLossOptions = Pick<CausalLMInputs, "gradientCheckpointing"> &
  *
  * It selects these adapters for these rows, and they stay selected, for the way back.
  * @returns the sum, and each adapter's; the tensors are the caller's to dispose
+ * @throws {OptionError} for an option that it does not know
  * @throws {AdapterError} where there are no rows, rows differ in length or an adapter is there twice
  * @throws {DecoderError} where none of an adapter's labels counts
  */
 export function adapterLosses(
   model: CausalLM,
   batches: readonly AdapterBatch[],
-  { baseRouterLoss = false, ...inputs }: AdapterLossOptions = {},
+  options: AdapterLossOptions = {},
 ): { loss: Scalar; losses: AdapterLoss[] } {
+  checkOptions("adapterLosses", options, { baseRouterLoss: true, gradientCheckpointing: true });
+  const { baseRouterLoss = false, ...inputs } = options;
   checkBatches(batches);
   adaptersOf(model).select(batches.flatMap(({ adapter, inputIds }) => inputIds.map(() => adapter)));
   const inputIds = batches.flatMap((batch) => batch.inputIds.map((row) => [...row]));

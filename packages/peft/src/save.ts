@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeCheckpoint } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
 import { writeMixtureConfig } from "./config.js";
@@ -18,6 +19,8 @@ export interface SaveAdapterOptions {
   readonly portable?: boolean;
 }
 
+const OPTIONS: OptionNames<SaveAdapterOptions> = { dtype: true, portable: true };
+
 /**
  * Saves an adapter in a folder (Node): `adapter_config.json` and `adapter_model.safetensors`, in Hugging Face peft's format, or
  * for mixtures in MoE-PEFT's names. A process that dies on the way leaves the old adapter or the new, never the config of one and
@@ -26,9 +29,11 @@ export interface SaveAdapterOptions {
  *
  * peft takes no dropout at parameters, which routed experts and routers are there: where there are any, the file says 0.
  * @param folder made where it does not exist
+ * @throws {OptionError} for an option that it does not know
  * @throws {AdapterError} where peft could not place the adapter, unless `portable` is false.
  */
 export async function saveAdapter(adapter: Adapter, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
+  checkOptions("saveAdapter", options, OPTIONS);
   const config = configOf(adapter, { portable: true, ...options });
   const tensors = await tensorsOf(adapter, options);
   await writeCheckpoint(folder, tensors, { file: TENSORS_FILE, files: { [CONFIG_FILE]: config } });
@@ -42,6 +47,7 @@ export async function adapterFiles(
   adapter: Adapter,
   options: SaveAdapterOptions = {},
 ): Promise<Map<string, Uint8Array>> {
+  checkOptions("adapterFiles", options, OPTIONS);
   const config = configOf(adapter, options);
   return new Map([
     [CONFIG_FILE, new TextEncoder().encode(config)],

@@ -1,21 +1,27 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CausalLM } from "@mixtape/decoder";
+import { OptionError } from "@mixtape/errors";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   type AdapterConfigInput,
   AdapterError,
+  type AdapterLossOptions,
+  type ApplyOptions,
   adapterFiles,
+  adapterLosses,
   adaptersOf,
   applyAdapter,
+  type LoadAdapterOptions,
   loadAdapter,
   peftRefusal,
+  type SaveAdapterOptions,
   saveAdapter,
 } from "../src/index.js";
 import { goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
@@ -196,6 +202,37 @@ describe("a save that stops before any of its steps", () => {
       syncBuiltinESMExports();
     }
   }
+});
+
+test("an option that is not known is refused", async () => {
+  const { model } = await loadGoldenModel("mixtral/basic");
+  const config: AdapterConfigInput = { method: "lora", r: 2, targetModules: ["q_proj"] };
+  await expect(applyAdapter(model, config, { adapterName: "a" } as ApplyOptions)).rejects.toThrow("Did you mean name?");
+  expect(adaptersOf(model).names).toEqual([]);
+  const adapter = await applyAdapter(model, config);
+  const wrong = { torchDtype: "BF16" } as SaveAdapterOptions;
+  await expect(saveAdapter(adapter, folder, wrong)).rejects.toThrow(OptionError);
+  await expect(adapterFiles(adapter, wrong)).rejects.toThrow("adapterFiles: expected options among dtype, portable");
+  expect(readdirSync(folder)).toEqual([]);
+  const loading = loadAdapter(model, folder, { adapter: "b" } as LoadAdapterOptions);
+  await expect(loading).rejects.toThrow("loadAdapter: expected options among name, ignore, got adapter.");
+  expect(() => adapterLosses(model, [], { checkpointing: true } as AdapterLossOptions)).toThrow(
+    "Did you mean gradientCheckpointing?",
+  );
+  model.dispose();
+});
+
+test("a folder without an adapter, or with half of one, is refused", async () => {
+  const { model } = await loadGoldenModel("mixtral/basic");
+  const at = join(folder, "adapter_config.json");
+  await expect(loadAdapter(model, folder)).rejects.toThrow(
+    `${at}: expected a file, got none. The folder of an adapter has it beside adapter_model.safetensors.`,
+  );
+  writeFileSync(at, JSON.stringify({ peft_type: "LORA", r: 2, target_modules: ["q_proj"] }));
+  for (const source of [folder, new Map([["adapter_config.json", new Blob([readFileSync(at)])]])])
+    await expect(loadAdapter(model, source)).rejects.toThrow(/adapter_model\.safetensors: expected a/);
+  expect(adaptersOf(model).names).toEqual([]);
+  model.dispose();
 });
 
 test("tensors may be saved in bfloat16", async () => {

@@ -1,12 +1,21 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsIndexError, SafetensorsNotFoundError } from "./errors.js";
 import { type CheckpointSource, type Folder, folderOf, unlessMissing } from "./folder.js";
 import { GuardedSource } from "./guarded-source.js";
-import type { FetchOptions } from "./http-source.js";
+import { FETCH_OPTIONS, type FetchOptions } from "./http-source.js";
 import { INDEX_FILE, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
 import { noSuchTensor, openSafetensors } from "./open.js";
 import { quote } from "./scan-json.js";
 import type { TensorSource, TensorView } from "./view.js";
+
+/** How a checkpoint is opened. */
+export interface OpenCheckpointOptions extends FetchOptions {
+  /** The name of the one file that holds all tensors, such as `adapter_model.safetensors`, where it is not as usual. */
+  readonly file?: string;
+}
+
+const OPTIONS: OptionNames<OpenCheckpointOptions> = { ...FETCH_OPTIONS, file: true };
 
 /**
  * Opens a checkpoint: `model.safetensors`, or else `model.safetensors.index.json` and the shards that it names. Where both
@@ -16,12 +25,19 @@ import type { TensorSource, TensorView } from "./view.js";
  * A save that was killed between its commit and its last step is finished first, see {@link finishSave}.
  *
  * @param source a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents
- * @throws SafetensorsNotFoundError when neither file is there
+ * @throws OptionError for an option that it does not know
+ * @throws SafetensorsNotFoundError when neither file is there, or not the one that is asked for
  * @throws SafetensorsIndexError for an invalid index, or one that names shards or tensors that are missing
  * @throws as {@link openSafetensors} for the files themselves
  */
-export async function openCheckpoint(source: CheckpointSource, options: FetchOptions = {}): Promise<TensorSource> {
-  const folder = await folderOf(source, options);
+export async function openCheckpoint(
+  source: CheckpointSource,
+  options: OpenCheckpointOptions = {},
+): Promise<TensorSource> {
+  checkOptions("openCheckpoint", options, OPTIONS);
+  const { file, ...fetching } = options;
+  const folder = await folderOf(source, fetching);
+  if (file !== undefined) return openSafetensors(await folder.open(file));
   const single = await unlessMissing(folder.open(SINGLE_FILE));
   if (single) return openSafetensors(single);
   const index = await unlessMissing(folder.open(INDEX_FILE, MAX_INDEX_BYTES));

@@ -21,6 +21,7 @@ export const readIfThere: Files["readIfThere"] = async (path) => noFiles(path);
 export const listFolder: Files["listFolder"] = async (folder) => noFiles(folder);
 export const stampOf: Files["stampOf"] = async (path) => noFiles(path);
 export const makeFolder: Files["makeFolder"] = async (folder) => noFiles(folder);
+export const removeEmpty: Files["removeEmpty"] = async (folder) => noFiles(folder);
 export const writeNew: Files["writeNew"] = async (path) => noFiles(path);
 export const move: Files["move"] = async (from) => noFiles(from);
 export const isMissing: Files["isMissing"] = noFiles;

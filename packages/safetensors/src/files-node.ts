@@ -1,5 +1,5 @@
-import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsError, SafetensorsNotFoundError, SafetensorsReadError, SafetensorsWriteError } from "./errors.js";
@@ -87,8 +87,22 @@ export async function stampOf(path: string): Promise<string | undefined> {
   return stats && `${stats.size} ${stats.mtimeNs}`;
 }
 
-export async function makeFolder(folder: string): Promise<void> {
-  await writing(folder, () => mkdir(folder, { recursive: true }));
+/** Makes a folder, and those that it is in, where they do not exist. Returns the outermost that it made. */
+export function makeFolder(folder: string): Promise<string | undefined> {
+  return writing(folder, () => mkdir(folder, { recursive: true }));
+}
+
+/** Deletes an empty folder, and those that it is in up to `outermost`. Those that something lies in stay, as do their parents. */
+export async function removeEmpty(folder: string, outermost: string): Promise<void> {
+  const last = resolve(outermost);
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch {
+      return;
+    }
+    if (at === last) return;
+  }
 }
 
 /** Writes a file that must not exist, and returns once the disk has it. Errors of `chunks` itself pass as they are. */

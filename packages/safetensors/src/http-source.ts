@@ -1,3 +1,4 @@
+import type { OptionNames } from "@mixtape/errors";
 import { type ByteSource, memorySource } from "./byte-source.js";
 import { SafetensorsNotFoundError, SafetensorsReadError } from "./errors.js";
 
@@ -15,6 +16,13 @@ export interface FetchOptions {
    */
   readonly wholeFileUpTo?: number;
 }
+
+export const FETCH_OPTIONS: OptionNames<FetchOptions> = {
+  fetch: true,
+  headers: true,
+  signal: true,
+  wholeFileUpTo: true,
+};
 
 /** Whether to fetch `source` rather than to open a file. */
 export function isWebAddress(source: string | URL): boolean {

@@ -1,5 +1,5 @@
 export type { ByteSource } from "./byte-source.js";
-export { openCheckpoint } from "./checkpoint.js";
+export { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.js";
 export { bytesPerElement, type Dtype } from "./dtype.js";
 export {
   SafetensorsError,
@@ -13,6 +13,7 @@ export type { CheckpointFiles, CheckpointSource } from "./folder.js";
 export { fromFloat32 } from "./from-float32.js";
 export type { FetchOptions } from "./http-source.js";
 export { finishSave } from "./journal.js";
+export { type JsonFile, readJsonFile } from "./json-file.js";
 export type { TensorToWrite } from "./layout.js";
 export { openSafetensors } from "./open.js";
 export { readSideFile } from "./side-file.js";

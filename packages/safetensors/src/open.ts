@@ -1,9 +1,10 @@
+import { checkOptions } from "@mixtape/errors";
 import { openFile } from "#files";
 import { type ByteSource, blobSource, isMemory, memorySource } from "./byte-source.js";
 import { SafetensorsError } from "./errors.js";
 import { GuardedSource } from "./guarded-source.js";
 import { type Header, LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.js";
-import { type FetchOptions, isWebAddress, openUrl } from "./http-source.js";
+import { FETCH_OPTIONS, type FetchOptions, isWebAddress, openUrl } from "./http-source.js";
 import { quote } from "./scan-json.js";
 import { type TensorSource, type TensorView, viewOf } from "./view.js";
 
@@ -13,6 +14,7 @@ import { type TensorSource, type TensorView, viewOf } from "./view.js";
  * @param source a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, bytes in memory, or a {@link ByteSource}.
  *   A URL is read by range requests. What is opened, a passed `ByteSource` included, is closed by `close()`, and at once
  *   where opening fails.
+ * @throws OptionError for an option that it does not know
  * @throws SafetensorsFormatError for a file that is damaged, truncated or hostile
  * @throws SafetensorsReadError for one that cannot be read
  */
@@ -20,6 +22,7 @@ export async function openSafetensors(
   source: string | URL | Blob | ArrayBuffer | Uint8Array | ByteSource,
   options: FetchOptions = {},
 ): Promise<TensorSource> {
+  checkOptions("openSafetensors", options, FETCH_OPTIONS);
   const bytes = new GuardedSource(await openSource(source, options));
   try {
     const head = await bytes.read(0, Math.min(LENGTH_BYTES, bytes.size));

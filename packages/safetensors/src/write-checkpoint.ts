@@ -1,4 +1,5 @@
-import { join, listFolder, makeFolder, readIfThere, remove, stampOf, syncFolder, toPath } from "#files";
+import { checkOptions, type OptionNames } from "@mixtape/errors";
+import { join, listFolder, makeFolder, readIfThere, remove, removeEmpty, stampOf, syncFolder, toPath } from "#files";
 import { SafetensorsError } from "./errors.js";
 import { formatIndex, INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
 import { indexedFiles, type Journal, settle, settleDead, stageJournal } from "./journal.js";
@@ -6,6 +7,7 @@ import { chunksOf, layOut, sizeOf, type TensorToWrite } from "./layout.js";
 import { quote } from "./scan-json.js";
 import { beginSave, endSave, place, stage, temporaryPath } from "./staging.js";
 
+/** How a checkpoint is written. */
 export interface WriteCheckpointOptions {
   /** The most bytes of tensors in one file; a larger tensor gets a file of its own. 5e9 by default. */
   readonly maxShardBytes?: number;
@@ -20,6 +22,8 @@ export interface WriteCheckpointOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
+const OPTIONS: OptionNames<WriteCheckpointOptions> = { maxShardBytes: true, file: true, metadata: true, files: true };
+
 /**
  * Writes a checkpoint into a folder, made where it is not there: `model.safetensors`, or shards of at most `maxShardBytes`
  * and `model.safetensors.index.json`, or one `file` of another name. One tensor is in memory at a time. (Node only.)
@@ -30,21 +34,26 @@ export interface WriteCheckpointOptions {
  * {@link finishSave} (and so `openCheckpoint` and `readSideFile`) or the next save completes that. Then the old weights are
  * deleted. Tensors may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time.
  *
+ * A save that fails leaves no folder that it made.
+ *
+ * @throws OptionError for an option that it does not know
  * @throws SafetensorsError for tensors or files that a checkpoint cannot hold
  * @throws SafetensorsWriteError when the system refuses
  */
 export async function writeCheckpoint(
   folder: string | URL,
   tensors: Iterable<TensorToWrite>,
-  { maxShardBytes = 5e9, file, metadata = { format: "pt" }, files = {} }: WriteCheckpointOptions = {},
+  options: WriteCheckpointOptions = {},
 ): Promise<void> {
+  checkOptions("writeCheckpoint", options, OPTIONS);
+  const { maxShardBytes = 5e9, file, metadata = { format: "pt" }, files = {} } = options;
   const path = toPath(folder);
   if (file !== undefined) checkName(file);
   checkFiles(files);
   const parts = file === undefined ? split([...tensors], maxShardBytes) : [[...tensors]];
   const shards = parts.map((shard) => layOut(shard, metadata));
 
-  await makeFolder(path);
+  const made = await makeFolder(path);
   await settleDead(path);
   const save = beginSave();
   try {
@@ -66,6 +75,7 @@ export async function writeCheckpoint(
     await settle(path, save, true);
   } catch (error) {
     await settle(path, save).catch(() => undefined); // the next save tries again; the error that matters is the first
+    if (made !== undefined) await removeEmpty(path, made);
     throw error;
   } finally {
     endSave(save);

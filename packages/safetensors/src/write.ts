@@ -1,3 +1,4 @@
+import { checkOptions } from "@mixtape/errors";
 import { splitPath, syncFolder, toPath } from "#files";
 import { MAX_BUFFER_BYTES } from "./byte-source.js";
 import { SafetensorsError } from "./errors.js";
@@ -35,14 +36,17 @@ export async function encodeSafetensors(
  * Writes a safetensors file, one tensor in memory at a time (Node only). Atomic: a process that dies on the way leaves what
  * was at `path` before, and its half-written temporary file is deleted by the next write to the same path.
  * @param path where to; its folder must exist
+ * @throws OptionError for an option that it does not know
  * @throws SafetensorsError for tensors that the format cannot hold
  * @throws SafetensorsWriteError when the system refuses
  */
 export async function writeSafetensors(
   path: string | URL,
   tensors: Iterable<TensorToWrite>,
-  { metadata }: { readonly metadata?: Readonly<Record<string, string>> } = {},
+  options: { readonly metadata?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
+  checkOptions("writeSafetensors", options, { metadata: true });
+  const { metadata } = options;
   const layout = layOut(tensors, metadata);
   const target = toPath(path);
   const { folder, name } = splitPath(target);

@@ -133,6 +133,17 @@ describe("what was there before", () => {
     }
   });
 
+  test("is not there where the save fails, and neither are folders made for it", async () => {
+    const failing: TensorToWrite = { ...float32("z", [1], [1]), bytes: () => Promise.reject(new Error("no luck")) };
+    const outer = await temporaryFolder();
+    for (const options of [one, two, { file: "a.safetensors" }])
+      await expect(writeCheckpoint(join(outer, "in", "here"), [failing], options)).rejects.toThrow("no luck");
+    expect(await readdir(outer)).toEqual([]);
+    await mkdir(join(outer, "empty"));
+    await expect(writeCheckpoint(join(outer, "empty"), [failing])).rejects.toThrow("no luck");
+    expect(await readdir(outer)).toEqual(["empty"]);
+  });
+
   test("stays where the system refuses the commit", async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, SINGLE));

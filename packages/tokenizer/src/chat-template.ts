@@ -1,6 +1,7 @@
 /** Chat templates: messages to the text that a model was trained on. */
 
 import { Template } from "@huggingface/jinja";
+import type { OptionNames } from "@mixtape/errors";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 import type { TokenizerSource } from "./tokenizer-files.js";
 
@@ -23,6 +24,14 @@ export interface ChatTemplateOptions {
   /** More variables for the template, such as `{ enable_thinking: false }`. They go before the special tokens. */
   readonly variables?: Readonly<Record<string, unknown>>;
 }
+
+export const CHAT_TEMPLATE_OPTIONS: OptionNames<ChatTemplateOptions> = {
+  addGenerationPrompt: true,
+  tools: true,
+  documents: true,
+  template: true,
+  variables: true,
+};
 
 /** The templates of a tokenizer, parsed on first use. */
 export class ChatTemplates {

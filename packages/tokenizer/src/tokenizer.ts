@@ -1,5 +1,6 @@
 import { Tokenizer as Backend, ByteFallbackDecoder, type Decoder, SequenceDecoder } from "@huggingface/tokenizers";
-import { type ChatMessage, type ChatTemplateOptions, ChatTemplates } from "./chat-template.js";
+import { checkOptions } from "@mixtape/errors";
+import { CHAT_TEMPLATE_OPTIONS, type ChatMessage, type ChatTemplateOptions, ChatTemplates } from "./chat-template.js";
 import { StreamDecoder } from "./stream-decoder.js";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 import {
@@ -115,8 +116,14 @@ export class Tokenizer {
     });
   }
 
-  /** Text to ids. The texts of special tokens become those tokens. */
-  encode(text: string, { addSpecialTokens = true }: EncodeOptions = {}): number[] {
+  /**
+   * Text to ids. The texts of special tokens become those tokens.
+   *
+   * @throws {OptionError} for an option that it does not know
+   */
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    checkOptions("encode", options, { addSpecialTokens: true });
+    const { addSpecialTokens = true } = options;
     const { ids } = this.#backend.encode(text, { add_special_tokens: addSpecialTokens });
     return ids;
   }
@@ -124,8 +131,15 @@ export class Tokenizer {
   /**
    * Ids to text. An id without a token (models pad their vocabularies) has no text, as in the reference. Bytes that are not
    * UTF-8 become U+FFFD, one for each maximal invalid part, as the WHATWG Encoding Standard has it.
+   *
+   * @throws {OptionError} for an option that it does not know
    */
-  decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions = {}): string {
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    checkOptions("decode", options, { skipSpecialTokens: true });
+    return this.#decode(ids, options);
+  }
+
+  #decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions): string {
     const known = Array.from(ids).filter((id) => this.tokenOf(id) !== undefined);
     if (known.length === 0) return "";
     return this.#backend.decode(known, {
@@ -134,18 +148,25 @@ export class Tokenizer {
     });
   }
 
-  /** A decoder that takes one id at a time, for showing text as it is generated. */
+  /**
+   * A decoder that takes one id at a time, for showing text as it is generated.
+   *
+   * @throws {OptionError} for an option that it does not know
+   */
   stream(options: DecodeOptions = {}): StreamDecoder {
-    return new StreamDecoder({ decode: (ids) => this.decode(ids, options), local: this.#local });
+    checkOptions("stream", options, { skipSpecialTokens: true });
+    return new StreamDecoder({ decode: (ids) => this.#decode(ids, options), local: this.#local });
   }
 
   /**
    * A chat as the text that the model was trained on. The special tokens are in the text: encode it with
    * `{ addSpecialTokens: false }`.
    *
+   * @throws {OptionError} for an option that it does not know
    * @throws {TokenizerError} if there is no template, or the template refuses the messages
    */
   applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
+    checkOptions("applyChatTemplate", options, CHAT_TEMPLATE_OPTIONS);
     return this.#templates.render(messages, this.#specials, options);
   }
 

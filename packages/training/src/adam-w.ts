@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { Param } from "@mixtape/layers";
 import { adamW, encodeWeight } from "@mixtape/ops";
 import type { TensorSource, TensorToWrite } from "@mixtape/safetensors";
@@ -39,6 +40,17 @@ export interface ParamGroup extends Partial<AdamWSettings> {
 export interface AdamWOptions extends AdamWSettings {
   readonly groups?: readonly ParamGroup[];
 }
+
+const SETTINGS: OptionNames<AdamWSettings> = {
+  learningRate: true,
+  betas: true,
+  eps: true,
+  weightDecay: true,
+  schedule: true,
+  maxGradNorm: true,
+};
+const OPTIONS: OptionNames<AdamWOptions> = { ...SETTINGS, groups: true };
+const GROUP: OptionNames<ParamGroup> = { ...SETTINGS, name: true, match: true, learningRateRatio: true };
 
 /** What a step of the optimiser did. */
 export interface OptimizerStep {
@@ -87,8 +99,14 @@ export class AdamW {
   readonly #learningRate: number;
   #steps = 0;
 
-  /** @throws {TrainingError} where nothing trains, a parameter comes twice, or a group matches nothing. */
-  constructor(params: Iterable<NamedParam>, { groups = [], ...all }: AdamWOptions) {
+  /**
+   * @throws {OptionError} for a setting that it does not know
+   * @throws {TrainingError} where nothing trains, a parameter comes twice, or a group matches nothing
+   */
+  constructor(params: Iterable<NamedParam>, options: AdamWOptions) {
+    checkOptions("AdamW", options, OPTIONS);
+    const { groups = [], ...all } = options;
+    for (const [i, group] of groups.entries()) checkOptions(`the parameter group ${group.name ?? i}`, group, GROUP);
     const defaults = settingsOf(all);
     this.#schedule = defaults.schedule;
     this.#learningRate = defaults.learningRate;

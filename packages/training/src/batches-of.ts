@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Example, IGNORED, labelsOf, type TrainingBatch, type TrainingData } from "./batch.js";
@@ -17,6 +18,8 @@ export interface BatchesOptions {
   readonly padId?: number;
 }
 
+const OPTIONS: OptionNames<BatchesOptions> = { batchSize: true, maxLength: true, pack: true, seed: true, padId: true };
+
 /** Batches of texts, epoch after epoch. The last batch of an epoch may be smaller. */
 export interface ExamplesData extends TrainingData {
   readonly batchesPerEpoch: number;
@@ -27,13 +30,13 @@ type Row = readonly Required<Example>[];
 
 /**
  * Texts in batches, without end.
+ * @throws {OptionError} for an option that it does not know
  * @throws {TrainingError} where there is no text with a label that counts
  */
-export function batchesOf(
-  examples: readonly Example[],
-  { batchSize, maxLength = Infinity, pack = false, seed = 0, padId = 0 }: BatchesOptions,
-): ExamplesData {
-  checkOptions(batchSize, maxLength, pack);
+export function batchesOf(examples: readonly Example[], options: BatchesOptions): ExamplesData {
+  checkOptions("batchesOf", options, OPTIONS);
+  const { batchSize, maxLength = Infinity, pack = false, seed = 0, padId = 0 } = options;
+  checkSizes(batchSize, maxLength, pack);
   const texts = examples.flatMap((example, i) => cut(example, maxLength, `examples[${i}]`)).filter(teaches);
   if (texts.length === 0)
     throw new TrainingError({
@@ -119,7 +122,7 @@ function shuffled<T>(items: readonly T[], seed: number | null, epoch: number): r
   return order;
 }
 
-function checkOptions(batchSize: number, maxLength: number, pack: boolean): void {
+function checkSizes(batchSize: number, maxLength: number, pack: boolean): void {
   const wrong = (where: string, expected: string, got: number): TrainingError =>
     new TrainingError({ where, expected, got: `${got}` });
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) throw wrong("batchSize", "at least 1 row", batchSize);

@@ -1,4 +1,5 @@
 import { type CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { Router, SigmoidBiasRouter } from "@mixtape/layers";
 import { untaped } from "@mixtape/ops";
 import { add, mul, type Scalar, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
@@ -23,6 +24,14 @@ export interface CausalTraineeOptions {
   readonly gradientCheckpointing?: boolean;
 }
 
+const OPTIONS: OptionNames<CausalTraineeOptions> = {
+  params: true,
+  auxLossCoef: true,
+  zLossCoef: true,
+  expertBiasRate: true,
+  gradientCheckpointing: true,
+};
+
 /** A causal language model that learns to predict the next token. */
 export class CausalTrainee implements Trainee<TrainingBatch> {
   readonly model: CausalLM;
@@ -34,8 +43,12 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
   readonly #expertBiasRate: number;
   readonly #gradientCheckpointing: boolean;
 
-  /** @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias. */
+  /**
+   * @throws {OptionError} for an option that it does not know
+   * @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias
+   */
   constructor(model: CausalLM, options: CausalTraineeOptions = {}) {
+    checkOptions("CausalTrainee", options, OPTIONS);
     const config = model.config as { readonly routerAuxLossCoef?: number };
     const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0, zLossCoef = 0 } = options;
     const { expertBiasRate = 0, gradientCheckpointing = false } = options;

@@ -1,3 +1,4 @@
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { TrainingError } from "./errors.js";
 
 /** What the learning rate is multiplied by in a step, counted from 0. */
@@ -17,19 +18,29 @@ export interface Decay extends WarmUp {
   readonly minFactor?: number;
 }
 
-/** The learning rate as it is, after the warm-up. */
-export function constantSchedule({ warmupSteps = 0 }: WarmUp = {}): Schedule {
+/** For the constant one too: what is told of the fall changes nothing where there is none. */
+const OPTIONS: OptionNames<Decay> = { warmupSteps: true, totalSteps: true, minFactor: true };
+
+/**
+ * The learning rate as it is, after the warm-up.
+ * @throws {OptionError} for an option that no schedule has; so do the others
+ */
+export function constantSchedule(options: WarmUp & Partial<Decay> = {}): Schedule {
+  checkOptions("constantSchedule", options, OPTIONS);
+  const { warmupSteps = 0 } = options;
   check(warmupSteps, Infinity);
   return (step) => Math.min(1, rise(step, warmupSteps));
 }
 
 /** In a line down. As transformers' `get_linear_schedule_with_warmup`. */
 export function linearSchedule(options: Decay): Schedule {
+  checkOptions("linearSchedule", options, OPTIONS);
   return decaying(options, (progress) => 1 - progress);
 }
 
 /** Along half a cosine down (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983). */
 export function cosineSchedule(options: Decay): Schedule {
+  checkOptions("cosineSchedule", options, OPTIONS);
   return decaying(options, (progress) => (1 + Math.cos(Math.PI * progress)) / 2);
 }
 

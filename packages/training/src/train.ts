@@ -1,4 +1,5 @@
 import { CausalLM } from "@mixtape/decoder";
+import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { Randomness, withRandomness } from "@mixtape/ops";
 import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
 import { AdamW, type AdamWOptions } from "./adam-w.js";
@@ -33,6 +34,15 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+const OPTIONS: OptionNames<TrainOptions> = {
+  maxSteps: true,
+  optimizer: true,
+  accumulate: true,
+  seed: true,
+  checkpoints: true,
+  signal: true,
+};
+
 /** What a run did, step by step. */
 export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
 
@@ -48,6 +58,7 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
  *
  * @param what a causal language model whose unfrozen parameters train, or any {@link Trainee}
  * @param data gives the batches; step n takes `accumulate` of them from number `(n − 1) · accumulate` on
+ * @throws {OptionError} for an option that it does not know, of the run, its optimiser or its checkpoints
  * @throws {TrainingError} where nothing trains, a step has no labels, a loss or a gradient is not finite, or a run of another
  *   model was saved in the folder. The parameters are as the step before left them, and what was saved stays.
  */
@@ -57,14 +68,13 @@ export function train(what: CausalLM | Trainee, data: TrainingData, options: Tra
   return stepsOf(what instanceof CausalLM ? new CausalTrainee(what) : what, data, options);
 }
 
-async function* stepsOf<B>(
-  trainee: Trainee<B>,
-  data: TrainingData<B>,
-  { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, signal }: TrainOptions,
-): TrainingSteps {
+async function* stepsOf<B>(trainee: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps {
+  checkOptions("train", options, OPTIONS);
+  const { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, signal } = options;
   checkWhole("maxSteps", maxSteps, 1);
   checkWhole("accumulate", accumulate, 1);
   checkWhole("seed", seed, 0, 2 ** 20 - 1);
+  if (checkpoints) checkOptions("checkpoints", checkpoints, { folder: true, every: true });
   if (checkpoints) checkWhole("checkpoints.every", checkpoints.every, 1);
   const params = [...trainee.params];
   const optimizer = new AdamW(params, settings);

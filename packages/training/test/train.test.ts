@@ -1,5 +1,6 @@
 /** Runs from start to end. */
 
+import { OptionError } from "@mixtape/errors";
 import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
 import { dropout } from "@mixtape/ops";
 import { fixture, onEachEngine, readGolden, withoutLeak } from "@mixtape/testing";
@@ -7,7 +8,13 @@ import { memory, mul, type Scalar, sum } from "@tensorflow/tfjs-core";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   AdamW,
+  type BatchesOptions,
+  batchesOf,
   CausalTrainee,
+  constantSchedule,
+  cosineSchedule,
+  type Decay,
+  linearSchedule,
   lossAndGradients,
   type Trainee,
   type TrainingBatch,
@@ -187,6 +194,32 @@ describe("a trainee of one's own", () => {
     for (const { loss, metrics } of steps) expect(metrics.twice).toBeCloseTo(2 * loss, 4);
     model.dispose();
   });
+});
+
+test("an option that is not known is refused: of a run, its optimiser, a group, checkpoints, a trainee, batches, schedules", async () => {
+  const model = await smallModel();
+  const running = (more: object) => collect(train(model, { batch: () => rows }, { ...options(), ...more }));
+  const group = { match: () => true, lr: 1 };
+  for (const [more, message] of [
+    [
+      { steps: 3 },
+      "train: expected options among maxSteps, optimizer, accumulate, seed, checkpoints, signal, got steps.",
+    ],
+    [{ optimizer: { learningRate: 1, weight_decay: 0 } }, "got weight_decay. Did you mean weightDecay?"],
+    [
+      { optimizer: { learningRate: 1, groups: [group] } },
+      "the parameter group 0: expected options among learningRate,",
+    ],
+    [{ checkpoints: { folder: "run", evry: 3 } }, "checkpoints: expected options among folder, every, got evry."],
+  ] as const) {
+    await expect(running(more)).rejects.toThrow(OptionError);
+    await expect(running(more)).rejects.toThrow(message);
+  }
+  expect(() => new CausalTrainee(model, { auxlosscoef: 1 } as object)).toThrow("Did you mean auxLossCoef?");
+  expect(() => batchesOf([], { batchSize: 1, maxlength: 3 } as BatchesOptions)).toThrow("Did you mean maxLength?");
+  for (const schedule of [constantSchedule, linearSchedule, cosineSchedule])
+    expect(() => schedule({ totalSteps: 1, warmup: 1 } as Decay)).toThrow("Did you mean warmupSteps?");
+  model.dispose();
 });
 
 describe("what cannot be trained is refused, and nothing is left", () => {

@@ -75,11 +75,22 @@ function describe(result: InspectResult): string {
   const needs = Object.entries(engines).map(([name, { weightBytes, storage, experts: strategy }]) => {
     return [name, `${bytes(weightBytes).padStart(10)}  experts ${(strategy ?? "none").padEnd(8)}  ${storage}`] as const;
   });
-  return `${table(rows, colors.dim)}\nWeights on each engine\n${table(needs, colors.dim)}\n${verdict(result)}\n`;
+  return `${table(rows, colors.dim)}\nWeights on each engine\n${table(needs, colors.dim)}\n${verdicts(result).join("\n")}\n`;
 }
 
 function expertsLine({ total, perToken, shared }: ModelInspection["experts"]): string {
   return `${total} in a layer, ${perToken} for each token${shared > 0 ? `, ${shared} shared` : ""}`;
+}
+
+/** Whether it loads, where it does not; and whether it fits, unless it fits in vain. */
+function verdicts(result: InspectResult): string[] {
+  const broken = faultLines(result.faults);
+  if (broken.length === 0) return [verdict(result)];
+  const lines = [
+    `${colors.red("It does not load")}: the config asks for other tensors.`,
+    ...broken.map((line) => `  ${line}`),
+  ];
+  return result.engine.fits ? lines : [...lines, verdict(result)];
 }
 
 function verdict({ engine, engines }: InspectResult): string {
@@ -96,4 +107,19 @@ function verdict({ engine, engines }: InspectResult): string {
     ? `it holds ${bytes(memoryLimitBytes)} (${memoryLimitReason})`
     : `${bytes(freeMemoryBytes)} of memory are free`;
   return `${colors.red("It does not fit")} ${where}: the weights take ${bytes(needs)}, and ${why}.`;
+}
+
+/** What is wrong with the tensors, a line for each kind, with some of them. */
+function faultLines({ missing, unexpected, misshaped }: ModelInspection["faults"]): string[] {
+  const kinds: [what: string, names: readonly string[]][] = [
+    ["missing", missing],
+    ["that nothing asks for", unexpected],
+    ["of another shape", misshaped.map(({ name, shape, expected }) => `${name} [${shape}] for [${expected}]`)],
+  ];
+  return kinds
+    .filter(([, names]) => names.length > 0)
+    .map(([what, names]) => {
+      const some = names.slice(0, 3).join(", ");
+      return `${plural(names.length, "tensor")} ${what}: ${some}${names.length > 3 ? ", …" : ""}`;
+    });
 }
