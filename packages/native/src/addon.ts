@@ -63,6 +63,18 @@ export interface Addon {
     width: number,
     precision: number,
   ): void;
+  /**
+   * The way back of `linear`: `dy` `[tokens, rows]`, the weight `[rows, width]`, `out` `[tokens, width]`, which it is added to where
+   * `add` says so.
+   */
+  linearBack(
+    out: Float32Array,
+    dy: Float32Array,
+    weight: NativeWeight | Float32Array,
+    rows: number,
+    precision: number,
+    add: boolean,
+  ): void;
   /** Matrix `i` of `out` `[m, n]` is the product of `left[i]` of `a` `[m, depth]` and `right[i]` of `b` `[depth, n]`. */
   matMul(
     out: Float32Array,
@@ -103,6 +115,25 @@ export interface Addon {
     activation: number,
     precision: number,
   ): void;
+  /**
+   * The way back of `experts`: those gradients that are not null. `shape` is the number of experts, width, inner, activation and
+   * precision.
+   */
+  expertsBack(
+    byX: Float32Array | null,
+    byWeights: Float32Array | null,
+    byGate: Float32Array | null,
+    byUp: Float32Array | null,
+    byDown: Float32Array | null,
+    x: Float32Array,
+    indices: Int32Array,
+    weights: Float32Array,
+    dy: Float32Array,
+    gate: NativeWeight | Float32Array,
+    up: NativeWeight | Float32Array,
+    down: NativeWeight | Float32Array,
+    shape: Int32Array,
+  ): void;
   /** `x` `[rows, length, width]` to `[rows, heads, length, headDim]` each. */
   projectHeads(
     q: Float32Array,
@@ -122,6 +153,17 @@ export interface Addon {
   ): void;
   /** Rows as long as the scale. */
   rmsNorm(out: Float32Array, x: Float32Array, scale: Float32Array, residual: Float32Array | null, eps: number): void;
+  rmsNormBack(
+    byX: Float32Array | null,
+    byScale: Float32Array | null,
+    x: Float32Array,
+    scale: Float32Array,
+    dy: Float32Array,
+    eps: number,
+  ): void;
+  /** The logits are `[targets, vocabulary]`. */
+  crossEntropy(out: Float32Array, logits: Float32Array, targets: Int32Array): void;
+  crossEntropyBack(out: Float32Array, logits: Float32Array, targets: Int32Array, dy: Float32Array): void;
   /** `x` `[…, length, width]`, the tables `[…, length, turned]`. */
   rotary(
     out: Float32Array,
@@ -133,6 +175,14 @@ export interface Addon {
     turned: number,
   ): void;
   gate(out: Float32Array, gate: Float32Array, up: Float32Array, activation: number): void;
+  gateBack(
+    byGate: Float32Array,
+    byUp: Float32Array,
+    gate: Float32Array,
+    up: Float32Array,
+    dy: Float32Array,
+    activation: number,
+  ): void;
   /** `numbers` are beta1, beta2, eps, what is left of weights, the rate, what corrects the variance, and what scales gradients. */
   adamW(
     weightOut: Float32Array,

@@ -24,7 +24,15 @@ export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
 export { linear } from "./linear.js";
 export { oneHot } from "./one-hot.js";
-export { defineOp, defineOpWithOutputs, hasKernel, type OpContract, type OpGradient, type OpInputs } from "./op.js";
+export {
+  type BackAttributes,
+  defineOp,
+  defineOpWithOutputs,
+  hasKernel,
+  type OpContract,
+  type OpGradient,
+  type OpInputs,
+} from "./op.js";
 export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
 export { currentRandomness, Randomness, withRandomness } from "./randomness.js";
 export { reshape } from "./reshape.js";

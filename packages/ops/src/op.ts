@@ -34,12 +34,23 @@ export type OpGradient<I extends OpInputs, A extends object> = (
   wanted: ReadonlySet<keyof I>,
 ) => { readonly [name in keyof I]?: Tensor };
 
+/** What follows the name of an op's fused kernel in that of the kernel of its way back. */
+const BACK = "Back";
+
+/**
+ * What an engine's kernel of the way back is called with: the op's own inputs, and `dy0`, `dy1` and so on, the gradients of its outputs
+ * as far as anything depends on them. It gives the gradients of the inputs that are `wanted`, in that order, or none at all where it
+ * cannot.
+ */
+export type BackAttributes<A extends object> = A & { readonly wanted: readonly string[] };
+
 /**
  * An operation that runs as one fused kernel where the engine in use has it and as its composition where it does not.
  *
  * The gradient of the fused kernel is the gradient of the composition, recomputed from the inputs, or what the contract gives
  * in its place: every operation is differentiable on every engine, and nothing but the inputs is kept for the way back. Only
- * inputs that depend on what is differentiated have a part in it: constants cost nothing on the way back.
+ * inputs that depend on what is differentiated have a part in it: constants cost nothing on the way back. An engine may offer a
+ * kernel for the way back too, under the name of the fused kernel with `Back` behind it ({@link BackAttributes}).
  */
 export function defineOp<I extends OpInputs, A extends object, O extends Tensor>(
   contract: OpContract<I, A, O>,
@@ -89,11 +100,29 @@ function recordOp<I extends OpInputs, A extends object, O extends readonly Tenso
   const differentiated = Object.fromEntries(wanted.map((name) => [name, present[name]!]));
   record(kernel, differentiated, outputs, Object.values(present), (dys, saved) => {
     const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
+    const back = getKernel(`${kernel}${BACK}`, getBackend());
+    // The gradient of a gradient is that of tfjs's operations.
+    const made = back && !isRecording() ? runBack(back, again, attrs, dys, wanted) : undefined;
+    if (made) return made;
     if (gradient) return gradient(again, attrs, dys, new Set(wanted)) as Record<string, Tensor | undefined>;
     const xs = wanted.map((name) => again[name]!);
     const found = gradientsOfAll(() => compose(again, attrs), xs, dys);
     return Object.fromEntries(wanted.map((name, i) => [name, found[i]]));
   });
+}
+
+function runBack(
+  kernel: KernelConfig,
+  inputs: OpInputs,
+  attrs: object,
+  dys: readonly (Tensor | null)[],
+  wanted: readonly string[],
+): Record<string, Tensor | undefined> | undefined {
+  const above = dys.flatMap((dy, i) => (dy ? [[`dy${i}`, dy] as const] : []));
+  const made = runKernel(kernel, { ...presentOf(inputs), ...Object.fromEntries(above) }, { ...attrs, wanted });
+  const gradients = Array.isArray(made) ? made : [made];
+  if (gradients.length === 0) return undefined;
+  return Object.fromEntries(wanted.map((name, i) => [name, gradients[i]]));
 }
 
 /** Whether the engine in use offers a kernel of that name. */

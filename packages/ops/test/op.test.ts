@@ -8,14 +8,16 @@ import {
   memory,
   mul,
   profile,
+  registerKernel,
   sum,
   type Tensor,
   tensor1d,
   tensor2d,
   tidy,
+  unregisterKernel,
 } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { defineOp, hasKernel, reshape, rmsNorm } from "../src/index.js";
+import { defineOp, gradientsOf, hasKernel, reshape, rmsNorm } from "../src/index.js";
 import { type OpCase, runCase } from "./support/cases.js";
 import { CATALOGUE } from "./support/catalogue.js";
 import { expectClose, expectTensor } from "./support/close.js";
@@ -113,6 +115,41 @@ describe("an op of one's own", () => {
     });
     expectTensor(result, { shape: [2], values: [7, 7] });
     expect(calls).toEqual([{ inputs: ["x"], attrs: { by: 3 } }]);
+  });
+});
+
+describe("a kernel of the way back", () => {
+  beforeAll(() => useBackend("cpu"));
+
+  const run = defineOp({
+    kernel: "TestOnly",
+    compose: ({ x, by }: { x: Tensor; by: Tensor }, attrs: { times: number }) => mul(mul(x, by), attrs.times),
+  });
+
+  test.each([
+    ["gives the gradients that are wanted", true, [7, 70]],
+    ["leaves them to the composition where it gives none", false, [15, 150]],
+  ])("%s", (_, gives, expected) => {
+    const calls: { inputs: string[]; attrs: unknown }[] = [];
+    const kernels: Record<string, KernelFunc> = {
+      TestOnly: ({ inputs }) => mul(inputs.x as Tensor, 15),
+      TestOnlyBack: ({ inputs, attrs }) => {
+        calls.push({ inputs: Object.keys(inputs).sort(), attrs });
+        return gives ? [mul(inputs.dy0 as Tensor, 7)] : [];
+      },
+    };
+    for (const [kernelName, kernelFunc] of Object.entries(kernels))
+      registerKernel({ kernelName, backendName: "cpu", kernelFunc });
+    try {
+      const [x, by, dy] = [tensor1d([1, 2]), tensor1d([5, 5]), tensor1d([1, 10])];
+      const before = memory().numTensors;
+      const [gradient] = gradientsOf(() => run({ x, by }, { times: 3 }), [x], dy);
+      expectTensor(gradient!, { shape: [2], values: expected });
+      expect(memory().numTensors - before).toBe(1);
+      expect(calls).toEqual([{ inputs: ["by", "dy0", "x"], attrs: { times: 3, wanted: ["x"] } }]);
+    } finally {
+      for (const kernelName of Object.keys(kernels)) unregisterKernel(kernelName, "cpu");
+    }
   });
 });
 

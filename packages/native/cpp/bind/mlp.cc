@@ -1,4 +1,4 @@
-// gatedMlp, experts
+// gatedMlp, experts, expertsBack
 
 #include <algorithm>
 #include <vector>
@@ -74,11 +74,47 @@ void experts_of(const Args& args) {
   mixtape::experts(experts, {x.data, indices.data(), weights, tokens, choices}, options, out);
 }
 
+/**
+ * expertsBack(byX | null, byWeights | null, byGate | null, byUp | null, byDown | null, x, indices, weights, dy, gate, up, down,
+ * [count, width, inner, activation, precision]): byX, x and dy are [tokens, width], indices and weights [tokens, choices]
+ */
+void experts_back_of(const Args& args) {
+  const auto shape = args.ints(12, "shape");
+  args.require(shape.length == 5, "a shape of five numbers");
+  const auto number = [&](size_t i, int32_t least, int32_t most) {
+    args.require(shape.data[i] >= least && shape.data[i] <= most, "a shape of numbers in their ranges");
+    return static_cast<size_t>(shape.data[i]);
+  };
+  const size_t count = number(0, 1, INT32_MAX), width = number(1, 1, INT32_MAX), inner = number(2, 1, INT32_MAX);
+  const GateOptions options{static_cast<Activation>(number(3, 0, 4)), static_cast<Precision>(number(4, 0, 1))};
+  const auto x = args.floats(5, "x");
+  const size_t tokens = x.length / width;
+  args.require(tokens > 0 && tokens * width == x.length, "x as whole rows of `width`, one at least");
+  const auto given = args.ints(6, "indices");
+  const size_t choices = given.length / tokens;
+  args.require(choices * tokens == given.length, "indices as many whole rows as x");
+  // Copied: what is written may lie in the same memory.
+  std::vector<int32_t> indices(given.data, given.data + given.length);
+  args.indices({indices.data(), indices.size()}, count, "indices");
+  const float* const weights = args.floats(7, "weights", given.length);
+  const float* const dy = args.floats(8, "dy", x.length);
+  const Experts experts{stack(args, 9, "gate", count, inner, width), stack(args, 10, "up", count, inner, width),
+                        stack(args, 11, "down", count, width, inner)};
+  const size_t size = args.product(count, args.product(inner, width));
+  const auto wanted = [&](size_t index, const char* name, size_t length) {
+    return args.absent(index) ? nullptr : args.floats(index, name, length);
+  };
+  const ExpertsGradients to{wanted(0, "byX", x.length), wanted(1, "byWeights", given.length), wanted(2, "byGate", size),
+                            wanted(3, "byUp", size), wanted(4, "byDown", size)};
+  mixtape::experts_back(experts, {x.data, indices.data(), weights, tokens, choices}, dy, options, to);
+}
+
 }  // namespace
 
 void export_mlp(Napi::Object exports) {
   export_work(exports, "gatedMlp", gated_mlp_of);
   export_work(exports, "experts", experts_of);
+  export_work(exports, "expertsBack", experts_back_of);
 }
 
 }  // namespace mixtape

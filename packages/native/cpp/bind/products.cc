@@ -1,4 +1,4 @@
-// linear, matMul
+// linear, linearBack, matMul
 
 #include <utility>
 
@@ -23,6 +23,20 @@ void linear_of(const Args& args) {
   const Matrix w = args.matrix(2, "weight", rows, width);
   const float* const bias = args.absent(3) ? nullptr : args.floats(3, "bias", rows);
   linear(w, x.data, tokens, bias, args.precision(5), out.data);
+}
+
+/** linearBack(out, dy, weight, rows, precision, add): dy is [tokens, rows], the weight [rows, width], out [tokens, width] */
+void linear_back_of(const Args& args) {
+  const auto out = args.floats(0, "out");
+  const auto dy = args.floats(1, "dy");
+  const size_t rows = args.count(3, "rows", 1);
+  const size_t tokens = dy.length / rows;
+  args.require(tokens * rows == dy.length, "dy as whole rows of `rows`");
+  const bool add = args.flag(5, "add");
+  if (tokens == 0) return;
+  const size_t width = out.length / tokens;
+  args.require(width * tokens == out.length, "out as many whole rows as dy");
+  linear_back(args.matrix(2, "weight", rows, width), dy.data, tokens, args.precision(4), add, out.data);
 }
 
 /** One side of a product: a weight of parts of that shape, or as many float32 numbers as some such matrices have. */
@@ -71,6 +85,7 @@ void matmul_of(const Args& args) {
 
 void export_products(Napi::Object exports) {
   export_work(exports, "linear", linear_of);
+  export_work(exports, "linearBack", linear_back_of);
   export_work(exports, "matMul", matmul_of);
 }
 

@@ -1,4 +1,4 @@
-// rmsNorm, rotary, gate, embedding, chooseExperts, topKIndices, takeAlong
+// rmsNorm, rmsNormBack, crossEntropy, crossEntropyBack, rotary, gate, gateBack, embedding, chooseExperts, topKIndices, takeAlong
 
 #include "ops/rows.h"
 
@@ -18,6 +18,47 @@ void rms_norm_of(const Args& args) {
   const size_t rows = scale.length > 0 ? x.length / scale.length : 0;
   args.require(rows * scale.length == x.length, "x as whole rows as long as the scale");
   rms_norm(x.data, scale.data, residual, rows, scale.length, static_cast<float>(args.number(4, "eps")), out);
+}
+
+/** rmsNormBack(byX | null, byScale | null, x, scale, dy, eps): rows as long as the scale */
+void rms_norm_back_of(const Args& args) {
+  const auto x = args.floats(2, "x");
+  const auto scale = args.floats(3, "scale");
+  const float* const dy = args.floats(4, "dy", x.length);
+  float* const by_x = args.absent(0) ? nullptr : args.floats(0, "byX", x.length);
+  float* const by_scale = args.absent(1) ? nullptr : args.floats(1, "byScale", scale.length);
+  const size_t rows = scale.length > 0 ? x.length / scale.length : 0;
+  args.require(rows * scale.length == x.length, "x as whole rows as long as the scale");
+  rms_norm_back(x.data, scale.data, dy, rows, scale.length, static_cast<float>(args.number(5, "eps")), by_x, by_scale);
+}
+
+/** How long the rows of logits are that have a target each, which is a column of them. */
+size_t vocabulary_of(const Args& args, Span<float> logits, Span<int32_t> targets) {
+  args.require(targets.length > 0 && logits.length > 0 && logits.length % targets.length == 0, "a row of logits for each target");
+  const size_t width = logits.length / targets.length;
+  args.indices(targets, width, "targets");
+  return width;
+}
+
+/** crossEntropy(out, logits, targets): out has a number for each target */
+void cross_entropy_of(const Args& args) {
+  const auto logits = args.floats(1, "logits");
+  const auto targets = args.ints(2, "targets");
+  const size_t width = vocabulary_of(args, logits, targets);
+  const Span<float> out{args.floats(0, "out", targets.length), targets.length};
+  args.apart(targets, out, "targets and out");
+  cross_entropy(logits.data, targets.data, targets.length, width, out.data);
+}
+
+/** crossEntropyBack(out, logits, targets, dy): out as the logits, dy as the targets */
+void cross_entropy_back_of(const Args& args) {
+  const auto logits = args.floats(1, "logits");
+  const auto targets = args.ints(2, "targets");
+  const size_t width = vocabulary_of(args, logits, targets);
+  const float* const dy = args.floats(3, "dy", targets.length);
+  const Span<float> out{args.floats(0, "out", logits.length), logits.length};
+  args.apart(targets, out, "targets and out");
+  cross_entropy_back(logits.data, targets.data, dy, targets.length, width, out.data);
 }
 
 /** rotary(out, x, cos, sin, length, width, turned): x is […, length, width], the tables [1 or so, length, turned] */
@@ -46,6 +87,16 @@ void gate_of(const Args& args) {
   const float* const gated = args.floats(1, "gate", out.length);
   const float* const up = args.floats(2, "up", out.length);
   gate(args.activation(3), gated, up, out.length, out.data);
+}
+
+/** gateBack(byGate, byUp, gate, up, dy, activation) */
+void gate_back_of(const Args& args) {
+  const auto by_gate = args.floats(0, "byGate");
+  float* const by_up = args.floats(1, "byUp", by_gate.length);
+  const float* const gated = args.floats(2, "gate", by_gate.length);
+  const float* const up = args.floats(3, "up", by_gate.length);
+  const float* const dy = args.floats(4, "dy", by_gate.length);
+  gate_back(args.activation(5), gated, up, dy, by_gate.length, by_gate.data, by_up);
 }
 
 /** embedding(out, ids, weight, rows): the weight is [rows, width], as many numbers as out has for each id */
@@ -109,8 +160,12 @@ void take_along_of(const Args& args) {
 
 void export_rows(Napi::Object exports) {
   export_work(exports, "rmsNorm", rms_norm_of);
+  export_work(exports, "rmsNormBack", rms_norm_back_of);
+  export_work(exports, "crossEntropy", cross_entropy_of);
+  export_work(exports, "crossEntropyBack", cross_entropy_back_of);
   export_work(exports, "rotary", rotary_of);
   export_work(exports, "gate", gate_of);
+  export_work(exports, "gateBack", gate_back_of);
   export_work(exports, "embedding", embedding_of);
   export_work(exports, "chooseExperts", choose_experts_of);
   export_work(exports, "topKIndices", top_k_indices_of);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 /** Above this, what does not fit an operation is given back to the system. */
-constexpr size_t kMostKept = size_t{32} << 20;
+constexpr size_t kMostKept = size_t{256} << 20;
 
 }  // namespace
 

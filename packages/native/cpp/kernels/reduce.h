@@ -79,5 +79,34 @@ template <class S> void softmax(const float* x, size_t rows, size_t width, float
   }
 }
 
+/** ln Σ eˣ of a row that is not empty. */
+template <class S> float log_sum_exp(const float* x, size_t width) {
+  const float most = largest_of<S>(x, width);
+  const auto below = S::set(most);
+  typename S::F sums[2] = {S::zero(), S::zero()};
+  size_t i = 0;
+  for (; i + 2 * S::N <= width; i += 2 * S::N)
+    for (int part = 0; part < 2; part++) sums[part] = S::add(sums[part], exp<S>(S::sub(S::load(x + i + part * S::N), below)));
+  float sum = S::sum(S::add(sums[0], sums[1]));
+  while (i < width) {
+    const size_t rest = width - i < S::N ? width - i : S::N;
+    float few[S::N];
+    S::store(few, exp<S>(S::sub(load_some<S, Float32>(x + i, rest), below)));
+    for (size_t j = 0; j < rest; j++) sum += few[j];
+    i += rest;
+  }
+  return most + ::logf(sum);
+}
+
+/** `y = factor · eˣ⁻ˡ`; y may be x. */
+template <class S> void scaled_exp(const float* x, float log_sum, float factor, size_t count, float* y) {
+  const auto below = S::set(log_sum), times = S::set(factor);
+  size_t i = 0;
+  for (; i + S::N <= count; i += S::N) S::store(y + i, S::mul(times, exp<S>(S::sub(S::load(x + i), below))));
+  if (i == count) return;
+  const auto rest = S::mul(times, exp<S>(S::sub(load_some<S, Float32>(x + i, count - i), below)));
+  store_some<S>(y + i, rest, count - i);
+}
+
 }  // namespace
 }  // namespace mixtape

@@ -48,5 +48,46 @@ void rms_norm(const float* x, const float* scale, const float* residual, size_t 
   }
 }
 
+/** Σ of `a · b · c`. */
+template <class S> float sum_of_products(const float* a, const float* b, const float* c, size_t width) {
+  typename S::F sums[2] = {S::zero(), S::zero()};
+  size_t i = 0;
+  for (; i + 2 * S::N <= width; i += 2 * S::N)
+    for (int part = 0; part < 2; part++) {
+      const size_t at = i + part * S::N;
+      sums[part] = S::fma(S::mul(S::load(a + at), S::load(b + at)), S::load(c + at), sums[part]);
+    }
+  for (; i < width; i += S::N) {
+    const size_t rest = width - i < S::N ? width - i : S::N;
+    const auto some = [&](const float* p) { return rest == S::N ? S::load(p + i) : load_some<S, Float32>(p + i, rest); };
+    sums[0] = S::fma(S::mul(some(a), some(b)), some(c), sums[0]);
+  }
+  return S::sum(S::add(sums[0], sums[1]));
+}
+
+/**
+ * With r = 1 / √(mean(x²) + eps): `by_x = r · (scale · dy − x · r² · mean(scale · dy · x))`, and `by_scale += r · x · dy` over all
+ * rows. Either may be null.
+ */
+template <class S>
+void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
+                   float* by_scale) {
+  const auto count = static_cast<float>(width);
+  for (size_t row = 0; row < rows; row++, x += width, dy += width) {
+    const float r = 1 / ::sqrtf(sum_of_squares<S>(x, width) / count + eps);
+    const auto factor = S::set(r);
+    const auto pull = S::set(by_x ? r * r * sum_of_products<S>(x, scale, dy, width) / count : 0);
+    for (size_t i = 0; i < width; i += S::N) {
+      const size_t rest = width - i < S::N ? width - i : S::N;
+      const auto some = [&](const float* p) { return rest == S::N ? S::load(p + i) : load_some<S, Float32>(p + i, rest); };
+      const auto put = [&](float* p, typename S::F v) { rest == S::N ? S::store(p + i, v) : store_some<S>(p + i, v, rest); };
+      const auto own = some(x), above = some(dy);
+      if (by_scale) put(by_scale, S::fma(S::mul(own, factor), above, some(by_scale)));
+      if (by_x) put(by_x, S::mul(factor, S::sub(S::mul(some(scale), above), S::mul(own, pull))));
+    }
+    if (by_x) by_x += width;
+  }
+}
+
 }  // namespace
 }  // namespace mixtape

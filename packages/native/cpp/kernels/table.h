@@ -23,6 +23,24 @@ struct Product {
   void (*multiply)(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride);
 };
 
+/** How numbers are multiplied by weights that lie the other way: x is packed once, then meets columns of weights. */
+struct TurnedProduct {
+  /** As in Product, with packed_bytes for the rows of weights that are met together. */
+  size_t group;
+  size_t (*packed_bytes)(size_t tokens, size_t depth);
+  /**
+   * Packs tokens [from, to), `from` being a multiple of `group`; so is `to`, but at the end.
+   * @param x token t lies at x + t · stride, or, where `rows` is given, at x + rows[t] · stride; `depth` numbers of it
+   */
+  void (*pack)(const float* x, size_t stride, const int32_t* rows, size_t from, size_t to, size_t depth, uint8_t* packed);
+  /**
+   * `y[t · stride + n − from] = Σ_k x[t, k] · w[k, n]` for all tokens and the columns n in [from, to), or adds that to what is
+   * there. The depth is that of all rows of `w`.
+   */
+  void (*multiply)(const Matrix& w, size_t from, size_t to, const uint8_t* packed, size_t tokens, bool add, float* y,
+                   size_t stride);
+};
+
 /**
  * A matrix `[count, depth]` as one side of a product of float32 numbers: element (i, k) is number i · row + k · step of `data`.
  * One of `row` and `step` is 1: numbers lie behind one another along the depth, or along the other axis.
@@ -61,10 +79,14 @@ struct Kernels {
   const char* name;
   /** The fastest product for so many tokens. */
   const Product& (*product)(Dtype weights, Precision activations, size_t tokens);
+  const TurnedProduct& (*turned_product)(Dtype weights, Precision activations);
   /** `y[i] = x[i]`, decoded. */
   void (*decode)(Dtype from, const uint8_t* x, size_t count, float* y);
   /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
   void (*rms_norm)(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
+  /** The way back: by x, and by the scale, which is added to what is there. Either may be null. */
+  void (*rms_norm_back)(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
+                        float* by_scale);
   /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */
   void (*rotary)(const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
                  size_t table_step, float* y);
@@ -78,8 +100,15 @@ struct Kernels {
   float (*largest)(const float* x, size_t count);
   /** `y = eˣ / Σ eˣ`, row by row; y may be x. */
   void (*softmax)(const float* x, size_t rows, size_t width, float* y);
+  /** ln Σ eˣ of at least one number. */
+  float (*log_sum_exp)(const float* x, size_t count);
+  /** Elementwise `y = factor · e^(x − log_sum)`. */
+  void (*scaled_exp)(const float* x, float log_sum, float factor, size_t count, float* y);
   /** Elementwise `y = activation(gate) · up`. */
   void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
+  /** The way back of `gate`: by the gate and by what it gates; either may lie where `gate` or `up` does. */
+  void (*gate_back)(Activation activation, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
+                    float* by_up);
   /** A step of AdamW for `count` numbers from `at` on: `to` are the new weights, means and variances. */
   void (*adam_w)(const AdamWNumbers& numbers, const AdamWTensors& from, size_t at, size_t count, float* const* to);
   /** `y[i] = x[i]` in float32 or bfloat16. */

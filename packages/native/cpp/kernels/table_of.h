@@ -14,6 +14,7 @@
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
 #include "kernels/table.h"
+#include "kernels/turned_product.h"
 
 namespace mixtape {
 namespace {
@@ -27,8 +28,10 @@ template <class S> constexpr Kernels table_of() {
   return {
       S::kName,
       product_of<S>,
+      turned_product<S>,
       decode<S>,
       rms_norm<S>,
+      rms_norm_back<S>,
       rotary<S>,
       binary<S>,
       unary<S>,
@@ -36,7 +39,10 @@ template <class S> constexpr Kernels table_of() {
       sum_squares_of<S>,
       largest_of<S>,
       softmax<S>,
+      log_sum_exp<S>,
+      scaled_exp<S>,
       gate<S>,
+      gate_back<S>,
       adam_w<S>,
       encode<S>,
       attention_kernels<S>(),

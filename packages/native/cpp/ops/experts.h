@@ -43,4 +43,20 @@ struct Routed {
  */
 void experts(const Experts& experts, const Routed& routed, const GateOptions& options, float* y);
 
+/** Where gradients of experts go: null where one is not wanted. Those of weights are in float32, whatever the weights are in. */
+struct ExpertsGradients {
+  float* x;
+  float* weights;
+  float* gate;
+  float* up;
+  float* down;
+};
+
+/**
+ * The way back of `experts`: the gradients, given that of y. What the way there had in between is computed again. Frozen weights are
+ * read where they lie, those of routed experts alone.
+ */
+void experts_back(const Experts& experts, const Routed& routed, const float* dy, const GateOptions& options,
+                  const ExpertsGradients& to);
+
 }  // namespace mixtape

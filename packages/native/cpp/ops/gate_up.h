@@ -50,6 +50,12 @@ class GateUp {
     }
   }
 
+  /** The two products before they meet, columns [from, to) of `gate` and `up [tokens, inner]`. */
+  void multiply(size_t from, size_t to, float* gate, float* up) const {
+    for_gate_.multiply(gate_.slice(from, to), gate + from, gate_.rows);
+    (is_one() ? for_gate_ : for_up_).multiply(up_.slice(from, to), up + from, gate_.rows);
+  }
+
  private:
   /** Whether both matrices meet the same packed tokens. */
   bool is_one() const { return &for_gate_.product() == &for_up_.product(); }

@@ -4,6 +4,7 @@
 #include "core/scratch.h"
 #include "kernels/table.h"
 #include "ops/share.h"
+#include "ops/turned.h"
 
 namespace mixtape {
 
@@ -25,6 +26,29 @@ void linear(const Matrix& w, const float* x, size_t tokens, const float* bias, P
     for (size_t t = 0; t < count; t++)
       for (size_t n = from; n < to; n++) out[t * w.rows + n - from] += bias[n];
   });
+}
+
+void linear_back(const Matrix& w, const float* dy, size_t tokens, Precision precision, bool add, float* dx) {
+  // So many rows of weights at a time: what is packed of dy stays small, however many there are.
+  constexpr size_t kDepth = 4096;
+  constexpr size_t kTokens = 960;
+  const TurnedProduct& product = kernels().turned_product(w.dtype, precision);
+  for (size_t k = 0; k == 0 || k < w.rows; k += kDepth) {
+    const Matrix some = w.slice(k, std::min(w.rows, k + kDepth));
+    Turned packed(product, tokens, some.rows);
+    Scratch scratch;
+    packed.place(scratch.bytes(packed.bytes()));
+    Pool::shared().run(packed.steps(), [&](size_t step) { packed.pack(step, dy + k, w.rows, nullptr); });
+    const Shares columns = turned_columns(w);
+    const Shares blocks(tokens, (kTokens + product.group - 1) / product.group * product.group);
+    Pool::shared().run(blocks.count * columns.count, [&](size_t i) {
+      const size_t first = blocks.from(i / columns.count);
+      const size_t count = blocks.to(i / columns.count) - first;
+      const size_t from = columns.from(i % columns.count);
+      packed.multiply(some, from, columns.to(i % columns.count), first, count, add || k > 0, dx + first * w.columns + from,
+                      w.columns);
+    });
+  }
 }
 
 }  // namespace mixtape

@@ -28,14 +28,9 @@ Shares even(size_t total, size_t size, size_t unit) {
   return Shares(total, (each + unit - 1) / unit * unit);
 }
 
-struct Block {
-  size_t from;
-  size_t to;
-  size_t count() const { return to - from; }
-};
+}  // namespace
 
-/** Rows × columns of one matrix of y. */
-void multiply(const Operand& a, const Operand& b, size_t depth, Block rows, Block columns, float* y, size_t stride) {
+void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride) {
   const MatrixProduct& product = kernels().matrices;
   const size_t deep = std::min(depth, kDepth);
   Scratch scratch;
@@ -47,9 +42,9 @@ void multiply(const Operand& a, const Operand& b, size_t depth, Block rows, Bloc
     product.pack_right(b, columns.from, columns.count(), k, now, right);
     product.multiply(left, rows.count(), right, columns.count(), now, k > 0, y + rows.from * stride + columns.from, stride);
   }
+  if (depth > 0) return;
+  for (size_t i = rows.from; i < rows.to; i++) std::memset(y + i * stride + columns.from, 0, columns.count() * sizeof *y);
 }
-
-}  // namespace
 
 void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* right, size_t count, float* y) {
   const size_t m = a.transposed ? a.columns : a.rows;
@@ -78,7 +73,7 @@ void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* ri
       const uint8_t* const r = b.parts[static_cast<size_t>(right[matrix])];
       const Operand x = a.transposed ? Operand{a.dtype, l, 1, m} : Operand{a.dtype, l, depth, 1};
       const Operand w = b.transposed ? Operand{b.dtype, r, depth, 1} : Operand{b.dtype, r, 1, n};
-      multiply(x, w, depth, {rows.from(row), rows.to(row)}, {columns.from(column), columns.to(column)}, y + matrix * m * n, n);
+      matmul_block(x, w, depth, {rows.from(row), rows.to(row)}, {columns.from(column), columns.to(column)}, y + matrix * m * n, n);
     }
   });
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/types.h"
+#include "kernels/table.h"
 
 namespace mixtape {
 
@@ -20,5 +21,15 @@ struct Side {
  * all threads.
  */
 void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* right, size_t count, float* y);
+
+/** Rows, or columns, [from, to) of a matrix. */
+struct Stretch {
+  size_t from;
+  size_t to;
+  size_t count() const { return to - from; }
+};
+
+/** Rows × columns of one product, on this thread: `y[i · stride + j] = Σ_k a[i, k] · b[j, k]`, zeros where the depth is 0. */
+void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride);
 
 }  // namespace mixtape

@@ -1,6 +1,7 @@
 #include "ops/rows.h"
 
 #include "core/pool.h"
+#include "core/scratch.h"
 #include "kernels/table.h"
 #include "ops/share.h"
 #include "ops/top_k.h"
@@ -10,6 +11,44 @@ void rms_norm(const float* x, const float* scale, const float* residual, size_t 
   for_rows(rows, width, [&](size_t from, size_t to) {
     const size_t at = from * width;
     kernels().rms_norm(x + at, scale, residual ? residual + at : nullptr, to - from, width, eps, y + at);
+  });
+}
+
+void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
+                   float* by_scale) {
+  // Always the same shares, each with sums of its own: what comes out does not depend on the number of threads.
+  const Shares shares(rows, std::max<size_t>(1, 4 * kShareNumbers / std::max<size_t>(width, 1)));
+  Scratch scratch;
+  float* const sums = by_scale ? scratch.floats(shares.count * width) : nullptr;
+  Pool::shared().run(shares.count, [&](size_t share) {
+    const size_t at = shares.from(share) * width;
+    float* const own = sums ? sums + share * width : nullptr;
+    if (own) std::fill_n(own, width, 0.0f);
+    kernels().rms_norm_back(x + at, scale, dy + at, shares.to(share) - shares.from(share), width, eps, by_x ? by_x + at : nullptr, own);
+  });
+  if (!by_scale) return;
+  std::fill_n(by_scale, width, 0.0f);
+  for (size_t share = 0; share < shares.count; share++)
+    kernels().binary(Binary::add, by_scale, false, sums + share * width, false, width, by_scale);
+}
+
+void cross_entropy(const float* logits, const int32_t* targets, size_t rows, size_t width, float* y) {
+  for_rows(rows, width, [&](size_t from, size_t to) {
+    for (size_t row = from; row < to; row++) {
+      const float* const own = logits + row * width;
+      y[row] = kernels().log_sum_exp(own, width) - own[targets[row]];
+    }
+  });
+}
+
+void cross_entropy_back(const float* logits, const int32_t* targets, const float* dy, size_t rows, size_t width, float* by_logits) {
+  for_rows(rows, width, [&](size_t from, size_t to) {
+    for (size_t row = from; row < to; row++) {
+      const float* const own = logits + row * width;
+      float* const out = by_logits + row * width;
+      kernels().scaled_exp(own, kernels().log_sum_exp(own, width), dy[row], width, out);
+      out[targets[row]] -= dy[row];
+    }
   });
 }
 
@@ -33,6 +72,13 @@ void rotary(const float* x, const float* cos, const float* sin, const RotaryShap
 void gate(Activation activation, const float* gate, const float* up, size_t count, float* y) {
   for_rows(count, 1, [&](size_t from, size_t to) {
     kernels().gate(activation, gate + from, up + from, to - from, y + from);
+  });
+}
+
+void gate_back(Activation activation, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
+               float* by_up) {
+  for_rows(count, 1, [&](size_t from, size_t to) {
+    kernels().gate_back(activation, gate + from, up + from, dy + from, to - from, by_gate + from, by_up + from);
   });
 }
 

@@ -8,6 +8,16 @@ namespace mixtape {
 /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
 void rms_norm(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
 
+/** The way back, given the gradient of y: by x and by the scale, either of which may be null. */
+void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
+                   float* by_scale);
+
+/** `y[r] = ln Σ e^logits[r] − logits[r, targets[r]]`; the targets are columns. */
+void cross_entropy(const float* logits, const int32_t* targets, size_t rows, size_t width, float* y);
+
+/** The way back: `(softmax(logits[r]) − 1 at the target) · dy[r]`. */
+void cross_entropy_back(const float* logits, const int32_t* targets, const float* dy, size_t rows, size_t width, float* by_logits);
+
 /** How the rows of rotary's input lie: `[tables, heads, length, width]`, the tables `[tables, length, turned]`. */
 struct RotaryShape {
   size_t tables;
@@ -22,6 +32,10 @@ void rotary(const float* x, const float* cos, const float* sin, const RotaryShap
 
 /** `y = activation(gate) · up`; y may be one of the two. */
 void gate(Activation activation, const float* gate, const float* up, size_t count, float* y);
+
+/** The way back of `gate`. */
+void gate_back(Activation activation, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
+               float* by_up);
 
 /** Row `ids[i]` of a table, decoded. The ids are rows of it. */
 void embedding(const Matrix& table, const int32_t* ids, size_t count, float* y);

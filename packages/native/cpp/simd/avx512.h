@@ -94,6 +94,16 @@ struct Avx512 {
                                            4, 19, 3, 18, 2, 17, 1, 16, 0);
     _mm512_storeu_si512(p, _mm512_permutexvar_epi16(order, halves));
   }
+  /** Pair i is `even[i]`, `odd[i]`, of 32 each. */
+  static void interleave(const uint16_t* even, const uint16_t* odd, uint16_t* pairs) {
+    const __m512i a = _mm512_loadu_si512(even);
+    const __m512i b = _mm512_loadu_si512(odd);
+    const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36,
+                                         4, 35, 3, 34, 2, 33, 1, 32, 0);
+    const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+    _mm512_storeu_si512(pairs, _mm512_permutex2var_epi16(a, low, b));
+    _mm512_storeu_si512(pairs + 32, _mm512_permutex2var_epi16(a, high, b));
+  }
   static B spread_pair(uint32_t pair) { return reinterpret_cast<B>(_mm512_set1_epi32(static_cast<int>(pair))); }
   static B load_pairs(const uint16_t* p) { return reinterpret_cast<B>(_mm512_loadu_si512(p)); }
   /** `acc[i] + a[2i]·b[2i] + a[2i+1]·b[2i+1]` */

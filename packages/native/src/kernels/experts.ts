@@ -1,6 +1,7 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { ACTIVATIONS, addon } from "../addon.js";
 import { plainMatrix } from "../matrix.js";
+import { type Back, Wanted } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
 
 type Experts = FusedKernels["MixtapeExperts"];
@@ -26,5 +27,35 @@ export const expertsKernel: NativeKernel = {
       backend.precision,
     );
     return out;
+  },
+};
+
+/**
+ * The way back of `experts`; what the way there had in between is computed again. Stacks that lie the other way are left to the op:
+ * this engine makes none.
+ */
+export const expertsBackKernel: NativeKernel = {
+  name: "MixtapeExpertsBack",
+  run(backend, inputs: Back<Experts>["inputs"], { activation, transposed, wanted }: Back<Experts>["attrs"]) {
+    if (transposed) return [];
+    const { x, indices, weights, dy0, gate, up, down } = inputs;
+    const to = new Wanted(backend, inputs, wanted);
+    const [count = 0, inner = 0, width = 0] = gate.shape;
+    addon().expertsBack(
+      to.floats("x"),
+      to.floats("weights"),
+      to.floats("gate"),
+      to.floats("up"),
+      to.floats("down"),
+      backend.floats(x),
+      backend.ints(indices),
+      backend.floats(weights),
+      backend.floats(dy0),
+      plainMatrix(backend, gate, false),
+      plainMatrix(backend, up, false),
+      plainMatrix(backend, down, false),
+      Int32Array.of(count, width, inner, ACTIVATIONS[activation], backend.precision),
+    );
+    return [...to.all];
   },
 };

@@ -1,7 +1,9 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
 import { plainMatrix } from "../matrix.js";
+import { type Back, Wanted } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
+import { backToMatrix, backToRows } from "./product-back.js";
 
 type Linear = FusedKernels["MixtapeLinear"];
 
@@ -20,5 +22,21 @@ export const linearKernel: NativeKernel = {
       backend.precision,
     );
     return out;
+  },
+};
+
+/** The way back of `linear`. Compact weights are multiplied where they lie. */
+export const linearBackKernel: NativeKernel = {
+  name: "MixtapeLinearBack",
+  run(backend, inputs: Back<Linear>["inputs"], { transposed, wanted }: Back<Linear>["attrs"]) {
+    const { x, weight, dy0 } = inputs;
+    const to = new Wanted(backend, inputs, wanted);
+    const dy = backend.floats(dy0);
+    const [byX, byWeight, byBias] = [to.floats("x"), to.floats("weight"), to.floats("bias")];
+    const rows = weight.shape[transposed ? 1 : 0]!;
+    if (byX) backToRows(backend, byX, dy, weight, transposed);
+    if (byWeight) backToMatrix(byWeight, dy, backend.floats(x), rows, x.shape.at(-1)!, transposed);
+    if (byBias) addon().sumColumns(byBias, dy, rows);
+    return [...to.all];
   },
 };

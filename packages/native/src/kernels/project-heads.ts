@@ -1,8 +1,11 @@
 import type { FusedKernels } from "@mixtape/ops";
-import type { TensorInfo } from "@tensorflow/tfjs-core";
+import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
+import type { NativeBackend } from "../backend.js";
 import { plainMatrix } from "../matrix.js";
+import { type Back, Wanted } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
+import { backToMatrix, backToRows, withScratch } from "./product-back.js";
 
 type ProjectHeads = FusedKernels["MixtapeProjectHeads"];
 
@@ -38,3 +41,42 @@ export const projectHeadsKernel: NativeKernel = {
     return [...outputs];
   },
 };
+
+type Dys = { readonly dy0?: TensorInfo; readonly dy1?: TensorInfo; readonly dy2?: TensorInfo };
+
+/** The way back of `projectHeads`: the heads of each are merged to rows again, and from there it is that of `linear`. */
+export const projectHeadsBackKernel: NativeKernel = {
+  name: "MixtapeProjectHeadsBack",
+  run(backend, inputs: ProjectHeads["inputs"] & Dys, { transposed, wanted }: Back<ProjectHeads>["attrs"]) {
+    const to = new Wanted(backend, inputs, wanted);
+    const x = backend.floats(inputs.x);
+    const width = inputs.x.shape[2]!;
+    const byX = to.floats("x");
+    let isAdded = false;
+    for (const [i, name] of (["q", "k", "v"] as const).entries()) {
+      const [dy, byWeight, byBias] = [inputs[`dy${i as 0 | 1 | 2}`], to.floats(name), to.floats(`${name}Bias`)];
+      if (!dy) {
+        byWeight?.fill(0);
+        byBias?.fill(0);
+        continue;
+      }
+      const [, heads = 0, , headDim = 0] = dy.shape;
+      withScratch(backend, [util.sizeFromShape(dy.shape)], (rows) => {
+        mergeHeads(backend, rows!, dy);
+        if (byX) backToRows(backend, byX, rows!, inputs[name], transposed, isAdded);
+        if (byWeight) backToMatrix(byWeight, rows!, x, heads * headDim, width, transposed);
+        if (byBias) addon().sumColumns(byBias, rows!, heads * headDim);
+      });
+      isAdded = true;
+    }
+    if (!isAdded) byX?.fill(0);
+    return [...to.all];
+  },
+};
+
+/** `[B, H, L, D]` to `[B, L, H, D]` */
+function mergeHeads(backend: NativeBackend, out: Float32Array, tensor: TensorInfo): void {
+  const [b, h, l, d] = tensor.shape as [number, number, number, number];
+  const axes = Float64Array.of(b, l * h * d, h * l * d, l, h * d, d, h, d, l * d, d, 1, 1);
+  addon().move(out, 0, backend.floats(tensor), 0, axes);
+}

@@ -5,21 +5,22 @@ import { batchMatMulKernel, fusedMatMulKernel } from "./batch-mat-mul.js";
 import { addNKernel, binaryKernels, equalKernel } from "./binary.js";
 import { castKernel } from "./cast.js";
 import { chooseExpertsKernel } from "./choose-experts.js";
+import { crossEntropyBackKernel, crossEntropyKernel } from "./cross-entropy.js";
 import { embeddingKernel } from "./embedding.js";
-import { expertsKernel } from "./experts.js";
+import { expertsBackKernel, expertsKernel } from "./experts.js";
 import { fillKernel, likeKernels } from "./fill.js";
-import { gateKernel } from "./gate.js";
-import { gatedMlpKernel } from "./gated-mlp.js";
+import { gateBackKernel, gateKernel } from "./gate.js";
+import { gatedMlpBackKernel, gatedMlpKernel } from "./gated-mlp.js";
 import { gatherKernel, segmentSumKernel } from "./gather.js";
 import { groupedMatMulKernel, groupedOuterKernel } from "./grouped.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
-import { linearKernel } from "./linear.js";
+import { linearBackKernel, linearKernel } from "./linear.js";
 import { concatKernel, packKernel, padKernel, sliceKernel, splitKernel, tileKernel, transposeKernel } from "./move.js";
-import { projectHeadsKernel } from "./project-heads.js";
+import { projectHeadsBackKernel, projectHeadsKernel } from "./project-heads.js";
 import { maxKernel, meanKernel, sumKernel } from "./reduce.js";
 import { reshapeKernel } from "./reshape.js";
-import { rmsNormKernel } from "./rms-norm.js";
-import { rotaryKernel } from "./rotary.js";
+import { rmsNormBackKernel, rmsNormKernel } from "./rms-norm.js";
+import { rotaryBackKernel, rotaryKernel } from "./rotary.js";
 import { softmaxKernel } from "./softmax.js";
 import { sumOfSquaresKernel } from "./sum-of-squares.js";
 import { takeAlongKernel } from "./take-along.js";
@@ -42,8 +43,21 @@ const FUSED: readonly NativeKernel[] = [
   chooseExpertsKernel,
   topKIndicesKernel,
   takeAlongKernel,
+  crossEntropyKernel,
   adamWKernel,
   sumOfSquaresKernel,
+];
+
+/** What `ops` asks for on the way back. */
+const BACK: readonly NativeKernel[] = [
+  linearBackKernel,
+  projectHeadsBackKernel,
+  rmsNormBackKernel,
+  rotaryBackKernel,
+  gateBackKernel,
+  gatedMlpBackKernel,
+  expertsBackKernel,
+  crossEntropyBackKernel,
 ];
 
 /** In place of tfjs's own: what forward and backward passes run between the fused kernels. */
@@ -76,6 +90,6 @@ const REPLACED: readonly NativeKernel[] = [
 /** Gives the backend `native` its kernels. All others are tfjs's, of its cpu backend. */
 export function registerKernels(): void {
   copyRegisteredKernels("cpu", "native");
-  for (const kernel of [...FUSED, ...REPLACED])
+  for (const kernel of [...FUSED, ...BACK, ...REPLACED])
     registerNativeKernel(kernel, getKernel(kernel.name, "native")?.kernelFunc);
 }

@@ -1,11 +1,15 @@
-import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
+import type { Back } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
+import { withScratch } from "./product-back.js";
+
+type Rotary = FusedKernels["MixtapeRotary"];
 
 /** `rotary` of `ops`, without the halves, their negation and their concatenation as tensors. */
 export const rotaryKernel: NativeKernel = {
   name: "MixtapeRotary",
-  run(backend, { x, cos, sin }: { x: TensorInfo; cos: TensorInfo; sin: TensorInfo }) {
+  run(backend, { x, cos, sin }: Rotary["inputs"]) {
     const out = backend.output(x.shape);
     addon().rotary(
       backend.floats(out),
@@ -17,5 +21,27 @@ export const rotaryKernel: NativeKernel = {
       cos.shape[2]!,
     );
     return out;
+  },
+};
+
+/** The way back of `rotary` by what is turned: it is turned back. The tables' own gradients are left to the op. */
+export const rotaryBackKernel: NativeKernel = {
+  name: "MixtapeRotaryBack",
+  run(backend, { x, cos, sin, dy0 }: Back<Rotary>["inputs"], { wanted }: Back<Rotary>["attrs"]) {
+    if (wanted.some((name) => name !== "x")) return [];
+    const out = backend.output(x.shape);
+    const turned = cos.shape[2]!;
+    const half = turned / 2;
+    const forwards = backend.floats(sin);
+    withScratch(backend, [forwards.length], (backwards) => {
+      for (let row = 0; row < forwards.length; row += turned)
+        for (let i = 0; i < half; i++) {
+          backwards![row + i] = -forwards[row + half + i]!;
+          backwards![row + half + i] = -forwards[row + i]!;
+        }
+      const [, , length = 0, width = 0] = x.shape;
+      addon().rotary(backend.floats(out), backend.floats(dy0), backend.floats(cos), backwards!, length, width, turned);
+    });
+    return [out];
   },
 };

@@ -31,6 +31,10 @@ export const SIGNATURES = {
     const bias = w.flag() ? w.floats(rows) : null;
     return [w.floats(tokens * rows), w.floats(tokens * width), w.matrix(rows, width), bias, width, w.whole(0, 1)];
   },
+  linearBack: (w) => {
+    const [tokens, rows, width] = [w.size(), w.size(), w.size()];
+    return [w.floats(tokens * width), w.floats(tokens * rows), w.matrix(rows, width), rows, w.whole(0, 1), w.flag()];
+  },
   readAll: (w) => [w.bytes(4 * w.size())],
   multiplyRounds: (w) => [w.whole(0, 1), w.whole(0, 100)],
   matMul: (w) => {
@@ -62,6 +66,29 @@ export const SIGNATURES = {
     const x = [w.floats(tokens * width), w.floats(tokens * width)];
     return [...x, ...routed, ...stacks, count, width, inner, w.whole(0, 4), w.whole(0, 1)];
   },
+  expertsBack: (w) => {
+    const [tokens, width, inner, count, choices] = [w.size(), w.size(), w.size(), w.whole(1, 5), w.whole(1, 3)];
+    const wanted = [tokens * width, tokens * choices, ...[0, 0, 0].map(() => count * width * inner)];
+    const stacks = [w.matrix(inner, width, count), w.matrix(inner, width, count), w.matrix(width, inner, count)];
+    const routed = [w.indices(tokens * choices, count), w.floats(tokens * choices), w.floats(tokens * width)];
+    const shape = w.indices(5, 1);
+    shape.set([count, width, inner, w.whole(0, 4), w.whole(0, 1)]);
+    const out = wanted.map((size) => (w.flag() ? w.floats(size) : null));
+    return [...out, w.floats(tokens * width), ...routed, ...stacks, shape];
+  },
+  rmsNormBack: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    const out = [w.flag() ? w.floats(rows * width) : null, w.flag() ? w.floats(width) : null];
+    return [...out, w.floats(rows * width), w.floats(width), w.floats(rows * width), 1e-5];
+  },
+  crossEntropy: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    return [w.floats(rows), w.floats(rows * width), w.indices(rows, width)];
+  },
+  crossEntropyBack: (w) => {
+    const [rows, width] = [w.size(), w.size()];
+    return [w.floats(rows * width), w.floats(rows * width), w.indices(rows, width), w.floats(rows)];
+  },
   rmsNorm: (w) => {
     const [rows, width] = [w.size(), w.size()];
     const residual = w.flag() ? w.floats(rows * width) : null;
@@ -77,6 +104,10 @@ export const SIGNATURES = {
   gate: (w) => {
     const size = w.size();
     return [w.floats(size), w.floats(size), w.floats(size), w.whole(0, 4)];
+  },
+  gateBack: (w) => {
+    const size = w.size();
+    return [...Array.from({ length: 5 }, () => w.floats(size)), w.whole(0, 4)];
   },
   adamW: (w) => {
     const size = w.size();

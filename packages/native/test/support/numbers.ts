@@ -1,5 +1,6 @@
 /** Numbers to test with, and how far apart float32 numbers are. */
 
+import { memory, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 
 /** Uniform in [0, 1), the same in every run. */
@@ -54,4 +55,12 @@ export function expectSame(y: ArrayLike<number>, expected: ArrayLike<number>): v
   expect(y.length).toBe(expected.length);
   for (let i = 0; i < expected.length; i++)
     if (!Object.is(y[i], expected[i])) expect({ at: i, value: y[i] }).toEqual({ at: i, value: expected[i] });
+}
+
+/** Of what kernels give, leaving nothing behind. */
+export function numbersOf(run: () => readonly Tensor[]): Float32Array[] {
+  const before = memory().numTensors;
+  const numbers = tidy(() => run().map((tensor) => tensor.dataSync<"float32">().slice()));
+  expect(memory().numTensors).toBe(before);
+  return numbers;
 }

@@ -1,10 +1,11 @@
 /** Kernels of a training step against their formulas in float64. */
 
 import { type AdamWAttributes, adamW, sumOfSquares } from "@mixtape/ops";
-import { memory, type Tensor, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { tensor1d } from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
+import { backwardTests } from "./backward.js";
 import { type Isa, onIsa } from "./isa.js";
-import { normal } from "./numbers.js";
+import { normal, numbersOf } from "./numbers.js";
 
 const SETTINGS: AdamWAttributes = {
   learningRate: 1e-2,
@@ -16,16 +17,10 @@ const SETTINGS: AdamWAttributes = {
   gradientScale: 0.5,
 };
 
-/** Of what kernels give, leaving nothing behind. */
-function numbersOf(run: () => readonly Tensor[]): Float32Array[] {
-  const before = memory().numTensors;
-  const numbers = tidy(() => run().map((tensor) => tensor.dataSync<"float32">().slice()));
-  expect(memory().numTensors).toBe(before);
-  return numbers;
-}
-
 export function trainingTests(isa: Isa): void {
   onIsa(isa, () => {
+    describe("the way back", backwardTests);
+
     describe("adamW", () => {
       // The last is more than one thread takes.
       test.each([1, 15, 16, 70, 50_003])("of %d numbers", (count) => {

@@ -1,0 +1,196 @@
+#include <string.h>
+
+#include "core/pool.h"
+#include "ops/experts.h"
+#include "ops/grouped.h"
+#include "ops/matmul.h"
+#include "ops/turned.h"
+
+namespace mixtape {
+namespace {
+
+/** Numbers of each choice, in the order by expert: `[choices, inner]` each. */
+struct Between {
+  /** gate · x, then its gradient. */
+  float* gate;
+  /** up · x, then its gradient. */
+  float* up;
+  /** The gradient of what `down` is given. */
+  float* by_hidden;
+  /** activation(gate · x) · (up · x); null where nobody asks for it. */
+  float* hidden;
+};
+
+/** gate · x and up · x of each choice, again. */
+void gate_and_up(const Experts& experts, const Grouped& grouped, const float* x, const GateOptions& options, const Between& to) {
+  const auto& groups = grouped.groups;
+  const size_t inner = experts.gate.rows;
+  std::vector<GateUp> parts;
+  parts.reserve(groups.size());
+  for (const Group& group : groups)
+    parts.emplace_back(experts.gate.matrix(group.expert), experts.up.matrix(group.expert), group.count(), options);
+  Scratch scratch;
+  place(parts, scratch);
+  const auto packing = tasks_of(groups.size(), [&](size_t g) { return parts[g].steps(); });
+  run_steps(packing.size(), grouped.tokens.size() * experts.gate.columns, [&](size_t i) {
+    const auto [g, step] = packing[i];
+    parts[g].pack(step, x, grouped.tokens.data() + groups[g].from);
+  });
+  const auto products = tasks_of(groups.size(), [&](size_t g) { return parts[g].shares().count; });
+  Pool::shared().run(products.size(), [&](size_t i) {
+    const auto [g, share] = products[i];
+    const Shares shares = parts[g].shares();
+    const size_t at = groups[g].from * inner;
+    parts[g].multiply(shares.from(share), shares.to(share), to.gate + at, to.up + at);
+  });
+}
+
+/** What meets a stack the other way: each group packed by itself. */
+std::vector<Turned> turned(const Stack& stack, const Grouped& grouped, Precision precision) {
+  std::vector<Turned> parts;
+  parts.reserve(grouped.groups.size());
+  for (const Group& group : grouped.groups)
+    parts.emplace_back(kernels().turned_product(stack.dtype, precision), group.count(), stack.rows);
+  return parts;
+}
+
+/** @param rows of each choice the row of x that is its own, or null where x is in the order by expert */
+void pack(const std::vector<Turned>& parts, const Grouped& grouped, const float* x, size_t width, const int32_t* rows) {
+  const auto& groups = grouped.groups;
+  const auto packing = tasks_of(groups.size(), [&](size_t g) { return parts[g].steps(); });
+  run_steps(packing.size(), grouped.tokens.size() * width, [&](size_t i) {
+    const auto [g, step] = packing[i];
+    const size_t from = groups[g].from;
+    parts[g].pack(step, rows ? x : x + from * width, width, rows ? rows + from : nullptr);
+  });
+}
+
+/** dy · down of each choice. */
+void back_through_down(const Stack& down, const Grouped& grouped, const float* dy, Precision precision, float* by_hidden) {
+  const auto& groups = grouped.groups;
+  std::vector<Turned> parts = turned(down, grouped, precision);
+  Scratch scratch;
+  place(parts, scratch);
+  pack(parts, grouped, dy, down.rows, grouped.tokens.data());
+  const Shares columns = turned_columns(down.matrix(0));
+  Pool::shared().run(groups.size() * columns.count, [&](size_t i) {
+    const Group& group = groups[i / columns.count];
+    const size_t from = columns.from(i % columns.count);
+    float* const out = by_hidden + group.from * down.columns + from;
+    parts[i / columns.count].multiply(down.matrix(group.expert), from, columns.to(i % columns.count), false, out, down.columns);
+  });
+}
+
+/** Back through the activation; and the gradients of how much each choice counts. */
+void back_through_gate(const Grouped& grouped, size_t inner, Activation activation, const Between& between, float* by_weights) {
+  for_rows(grouped.tokens.size(), inner, [&](size_t from, size_t to) {
+    Scratch scratch;
+    float* const own = scratch.floats(2 * inner);
+    for (size_t i = from; i < to; i++) {
+      float* const gate = between.gate + i * inner;
+      float* const up = between.up + i * inner;
+      float* const above = between.by_hidden + i * inner;
+      float* const hidden = between.hidden ? between.hidden + i * inner : own;
+      if (by_weights || between.hidden) kernels().gate(activation, gate, up, inner, hidden);
+      if (by_weights) {
+        kernels().binary(Binary::multiply, hidden, false, above, false, inner, own + inner);
+        by_weights[grouped.choices[i]] = kernels().sum(own + inner, inner);
+      }
+      kernels().binary(Binary::multiply, above, false, &grouped.weights[i], true, inner, above);
+      kernels().gate_back(activation, gate, up, above, inner, gate, up);
+    }
+  });
+}
+
+/** Adds what each choice asks of its token. A thread takes a few columns, and all experts for them. */
+void back_to_tokens(const Experts& experts, const Grouped& grouped, const Between& between, Precision precision, size_t tokens,
+                    float* by_x) {
+  const auto& groups = grouped.groups;
+  const size_t inner = experts.gate.rows;
+  const size_t width = experts.gate.columns;
+  std::vector<Turned> by_gate = turned(experts.gate, grouped, precision);
+  std::vector<Turned> by_up = turned(experts.up, grouped, precision);
+  Scratch scratch;
+  place(by_gate, scratch);
+  place(by_up, scratch);
+  pack(by_gate, grouped, between.gate, inner, nullptr);
+  pack(by_up, grouped, between.up, inner, nullptr);
+  size_t most = 0;
+  for (const Group& group : groups) most = std::max(most, group.count());
+  const Shares columns = turned_columns(experts.gate.matrix(0));
+  Pool::shared().run(columns.count, [&](size_t share) {
+    const size_t from = columns.from(share);
+    const size_t to = columns.to(share);
+    const size_t count = to - from;
+    Scratch own;
+    float* const out = own.floats(most * count);
+    for (size_t t = 0; t < tokens; t++) memset(by_x + t * width + from, 0, count * sizeof *by_x);
+    for (size_t g = 0; g < groups.size(); g++) {
+      const Group& group = groups[g];
+      by_gate[g].multiply(experts.gate.matrix(group.expert), from, to, false, out, count);
+      by_up[g].multiply(experts.up.matrix(group.expert), from, to, true, out, count);
+      for (size_t i = 0; i < group.count(); i++) {
+        float* const sum = by_x + static_cast<size_t>(grouped.tokens[group.from + i]) * width + from;
+        kernels().binary(Binary::add, sum, false, out + i * count, false, count, sum);
+      }
+    }
+  });
+}
+
+/** Σ of `a[i]ᵀ · b[i]` over the choices of each expert: `[experts, aWidth, bWidth]`. */
+void outer(const Grouped& grouped, size_t experts, const float* a, size_t a_width, const float* b, size_t b_width, float* y) {
+  constexpr size_t kRows = 192;
+  std::vector<Stretch> choices(experts, Stretch{0, 0});
+  for (const Group& group : grouped.groups) choices[group.expert] = {group.from, group.to};
+  const Shares rows(a_width, kRows);
+  Pool::shared().run(experts * rows.count, [&](size_t i) {
+    const size_t expert = i / rows.count;
+    const Stretch own = choices[expert];
+    const Operand left{Dtype::float32, reinterpret_cast<const uint8_t*>(a + own.from * a_width), 1, a_width};
+    const Operand right{Dtype::float32, reinterpret_cast<const uint8_t*>(b + own.from * b_width), 1, b_width};
+    const Stretch some{rows.from(i % rows.count), rows.to(i % rows.count)};
+    matmul_block(left, right, own.count(), some, {0, b_width}, y + expert * a_width * b_width, b_width);
+  });
+}
+
+/** Rows of x in the order by expert, times how much each counts where `weighed`. */
+void gather(const Grouped& grouped, const float* x, size_t width, bool weighed, float* y) {
+  for_rows(grouped.tokens.size(), width, [&](size_t from, size_t to) {
+    for (size_t i = from; i < to; i++) {
+      const float* const row = x + static_cast<size_t>(grouped.tokens[i]) * width;
+      if (weighed) {
+        kernels().binary(Binary::multiply, row, false, &grouped.weights[i], true, width, y + i * width);
+      } else {
+        memcpy(y + i * width, row, width * sizeof *y);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void experts_back(const Experts& experts, const Routed& routed, const float* dy, const GateOptions& options,
+                  const ExpertsGradients& to) {
+  const Grouped grouped(routed, experts.gate.experts);
+  const size_t choices = grouped.tokens.size();
+  const size_t inner = experts.gate.rows;
+  const size_t width = experts.gate.columns;
+  const size_t count = experts.gate.experts;
+  Scratch scratch;
+  const auto numbers = [&] { return scratch.floats(choices * inner); };
+  const Between between{numbers(), numbers(), numbers(), to.down ? numbers() : nullptr};
+  gate_and_up(experts, grouped, routed.x, options, between);
+  back_through_down(experts.down, grouped, dy, options.precision, between.by_hidden);
+  back_through_gate(grouped, inner, options.activation, between, to.weights);
+  if (to.x) back_to_tokens(experts, grouped, between, options.precision, routed.tokens, to.x);
+  if (!to.gate && !to.up && !to.down) return;
+  float* const rows = scratch.floats(choices * width);
+  if (to.gate || to.up) gather(grouped, routed.x, width, false, rows);
+  if (to.gate) outer(grouped, count, between.gate, inner, rows, width, to.gate);
+  if (to.up) outer(grouped, count, between.up, inner, rows, width, to.up);
+  if (!to.down) return;
+  gather(grouped, dy, width, true, rows);
+  outer(grouped, count, rows, width, between.hidden, inner, to.down);
+}
+
+}  // namespace mixtape

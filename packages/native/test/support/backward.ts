@@ -1,0 +1,212 @@
+/** The way back by this engine's own kernels. */
+
+import {
+  crossEntropy,
+  experts,
+  gate,
+  gatedMlp,
+  gradientsOf,
+  linear,
+  projectHeads,
+  rmsNorm,
+  rotary,
+  storageOf,
+  type Weight,
+} from "@mixtape/ops";
+import { type Dtype, fromFloat32, viewOfBytes } from "@mixtape/safetensors";
+import {
+  add,
+  getKernelsForBackend,
+  registerKernel,
+  slice,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor3D,
+  type Tensor4D,
+  tensor,
+  tensor1d,
+  tensor2d,
+  unregisterKernel,
+} from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { registerNative } from "../../src/index.js";
+import { normal, numbersOf } from "./numbers.js";
+
+/** Runs `f` as if this engine had no kernels of the way back: gradients are those of compositions. */
+function withoutBack<T>(f: () => T): T {
+  const kernels = getKernelsForBackend("native").filter(({ kernelName }) => /^Mixtape.*Back$/.test(kernelName));
+  expect(kernels.length).toBeGreaterThan(0);
+  for (const { kernelName, backendName } of kernels) unregisterKernel(kernelName, backendName);
+  try {
+    return f();
+  } finally {
+    for (const kernel of kernels) registerKernel(kernel);
+  }
+}
+
+/** Whether all are the same within `tolerance` of the largest. */
+function expectClose(given: Float32Array[], expected: Float32Array[], tolerance: number): void {
+  expect(given.length).toBe(expected.length);
+  for (const [part, values] of expected.entries()) {
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+    let off = 0;
+    values.forEach((value, i) => {
+      off = Math.max(off, Math.abs(given[part]![i]! - value) / largest || 0);
+      if (!Number.isFinite(given[part]![i])) off = Number.POSITIVE_INFINITY;
+    });
+    expect({ part, off: off <= tolerance ? 0 : off }).toEqual({ part, off: 0 });
+  }
+}
+
+/** Gradients of `f` by `xs`, given a fixed one of its value. */
+function gradientsNow(f: () => Tensor, xs: readonly Tensor[]): Float32Array[] {
+  return numbersOf(() => {
+    const { shape, size } = f();
+    return gradientsOf(f, xs, tensor(normal(size, 99), shape));
+  });
+}
+
+/** By kernels of the way back, and by compositions. */
+function expectSameGradients(f: () => Tensor, xs: readonly Tensor[], tolerance = 1e-5): void {
+  const expected = withoutBack(() => gradientsNow(f, xs));
+  expectClose(gradientsNow(f, xs), expected, tolerance);
+}
+
+const placed: Tensor[] = [];
+
+function held<T extends Tensor>(shape: number[], seed: number, scale = 1): T {
+  const size = shape.reduce((product, n) => product * n, 1);
+  const made = tensor(normal(size, seed, scale), shape) as T;
+  placed.push(made);
+  return made;
+}
+
+/** A weight of a storage format of this engine. */
+async function stored(shape: number[], seed: number, dtype: Dtype): Promise<Weight> {
+  const size = shape.reduce((product, n) => product * n, 1);
+  const view = viewOfBytes("w", dtype, shape, fromFloat32(normal(size, seed, 0.3), dtype));
+  const weight = await storageOf().place(view, shape.length === 3 ? "stack" : "matrix");
+  placed.push(...weight.parts);
+  return weight;
+}
+
+/** Gradients by this engine's kernels against those of compositions. */
+export function backwardTests(): void {
+  afterAll(() => {
+    for (const tensor of placed.splice(0)) tensor.dispose();
+  });
+
+  // In bfloat16 activations are rounded where they meet weights: the composition rounds none.
+  describe.each([
+    ["F32", "bfloat16", 2e-5],
+    ["F16", "bfloat16", 2e-5],
+    ["BF16", "float32", 2e-5],
+    ["BF16", "bfloat16", 2e-2],
+  ] as const)("through frozen weights in %s, activations in %s", (dtype, precision, tolerance) => {
+    beforeAll(() => void registerNative({ precision }));
+    afterAll(() => void registerNative());
+
+    test.each([
+      [1, 5, 7],
+      [33, 70, 129],
+      [70, 600, 1100],
+    ])("linear: %d rows, [%d, %d]", async (rows, out, width) => {
+      const weight = await stored([out, width], 1, dtype);
+      const x = held([rows, width], 2);
+      expectSameGradients(() => linear(x, weight), [x], tolerance);
+    });
+
+    test("a gated MLP", async () => {
+      const [gate, up] = [await stored([70, 40], 1, dtype), await stored([70, 40], 2, dtype)];
+      const down = await stored([40, 70], 3, dtype);
+      const x = held([2, 19, 40], 4);
+      expectSameGradients(() => gatedMlp(x, { gate, up, down }, "silu"), [x], tolerance);
+    });
+
+    test.each([
+      [1, 2],
+      [90, 3],
+    ])("experts: %d tokens, %d choices", async (tokens, k) => {
+      const stacks = {
+        gate: await stored([5, 70, 140], 1, dtype),
+        up: await stored([5, 70, 140], 2, dtype),
+        down: await stored([5, 140, 70], 3, dtype),
+      };
+      const x = held<Tensor2D>([tokens, 140], 4);
+      const weights = held<Tensor2D>([tokens, k], 5);
+      // One expert is never chosen.
+      const chosen = Int32Array.from({ length: tokens * k }, (_, i) => (Math.floor(i / k) + (i % k)) % 4);
+      const indices = tensor2d(chosen, [tokens, k], "int32");
+      placed.push(indices);
+      expectSameGradients(() => experts({ x, indices, weights }, stacks, "silu"), [x, weights], tolerance);
+    });
+
+    test("projections of heads", async () => {
+      const [q, k, v] = [
+        await stored([96, 50], 1, dtype),
+        await stored([32, 50], 2, dtype),
+        await stored([32, 50], 3, dtype),
+      ];
+      const x = held<Tensor3D>([2, 9, 50], 4);
+      const project = () => {
+        const [queries, keys, values] = projectHeads(x, { q: { weight: q }, k: { weight: k }, v: { weight: v } }, 16);
+        return add(add(queries, slice(keys, [0, 0, 0, 0], [2, 1, 9, 16])), slice(values, [0, 1, 0, 0], [2, 1, 9, 16]));
+      };
+      expectSameGradients(project, [x], tolerance);
+    });
+  });
+
+  test("weights that train, through the MLP and experts", () => {
+    const matrix = (tensor: Tensor): Weight => ({
+      role: tensor.rank === 3 ? "stack" : "matrix",
+      shape: tensor.shape,
+      layout: "plain",
+      parts: [tensor],
+    });
+    const x = held<Tensor2D>([90, 40], 1);
+    const [gate, up, down] = [held([70, 40], 2, 0.3), held([70, 40], 3, 0.3), held([40, 70], 4, 0.3)];
+    const mlp = { gate: matrix(gate), up: matrix(up), down: matrix(down) };
+    expectSameGradients(() => gatedMlp(x, mlp, "gelu"), [x, gate, up, down]);
+    const stacks = [held([5, 70, 40], 5, 0.3), held([5, 70, 40], 6, 0.3), held([5, 40, 70], 7, 0.3)] as const;
+    const routed = { gate: matrix(stacks[0]), up: matrix(stacks[1]), down: matrix(stacks[2]) };
+    const weights = held<Tensor2D>([90, 2], 8);
+    const indices = tensor2d(
+      Int32Array.from({ length: 180 }, (_, i) => (i * 3) % 4),
+      [90, 2],
+      "int32",
+    );
+    placed.push(indices);
+    expectSameGradients(() => experts({ x, indices, weights }, routed, "silu"), [x, weights, ...stacks]);
+    const bias = held<Tensor1D>([70], 9);
+    expectSameGradients(() => linear(x, matrix(gate), bias), [x, gate, bias]);
+  });
+
+  test("gates, norms and positions", () => {
+    const [a, b] = [held([7, 1003], 1, 3), held([7, 1003], 2)];
+    for (const activation of ["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"] as const) {
+      expectSameGradients(() => gate(a, b, activation), [a, b]);
+      expectSameGradients(() => gate(a, b, activation), [b]);
+    }
+    const [x, scale, residual] = [held([300, 257], 3), held<Tensor1D>([257], 4), held([300, 257], 5)];
+    expectSameGradients(() => rmsNorm(x, scale, 1e-5, residual), [x, scale, residual]);
+    expectSameGradients(() => rmsNorm(x, scale, 1e-5), [x]);
+    expectSameGradients(() => rmsNorm(x, scale, 1e-5), [scale]);
+    // Tables whose halves are not alike.
+    const tables = { cos: held<Tensor3D>([2, 5, 24], 6), sin: held<Tensor3D>([2, 5, 24], 7) };
+    const heads = held<Tensor4D>([2, 3, 5, 33], 8);
+    expectSameGradients(() => rotary(heads, tables), [heads]);
+    expectSameGradients(() => rotary(heads, tables), [heads, tables.cos, tables.sin]);
+  });
+
+  test("cross-entropy", () => {
+    const logits = held<Tensor2D>([37, 1003], 1, 4);
+    const targets = tensor1d(
+      Int32Array.from({ length: 37 }, (_, i) => (i * 311) % 1003),
+      "int32",
+    );
+    placed.push(targets);
+    expectSameGradients(() => crossEntropy(logits, targets), [logits]);
+    expect(() => crossEntropy(logits, tensor1d(new Int32Array(37).fill(1003), "int32"))).toThrow("targets");
+  });
+}
