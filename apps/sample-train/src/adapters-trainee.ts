@@ -1,7 +1,7 @@
 /** Adapters of a model as what is trained: several of any kinds, by one forward pass. */
 
 import type { CausalLM } from "@mixtape/mixtape";
-import { type Adapter, type AdapterBatch, adapterLosses } from "@mixtape/peft";
+import { type Adapter, type AdapterBatch, type AdapterLoss, adapterLosses } from "@mixtape/peft";
 import {
   countLabels,
   countTokens,
@@ -13,7 +13,7 @@ import {
   type TrainingBatch,
   type TrainingData,
 } from "@mixtape/training";
-import { add, addN, mul, type Scalar } from "@tensorflow/tfjs-core";
+import { add, addN, mul, type Scalar, type Tensor1D } from "@tensorflow/tfjs-core";
 
 /** A batch of each adapter; all rows have one length. */
 export type AdaptersBatch = readonly Required<AdapterBatch>[];
@@ -39,7 +39,8 @@ export class AdaptersTrainee implements Trainee<AdaptersBatch> {
   }
 
   loss(batch: AdaptersBatch, { batches }: Share): TraineeLoss {
-    const { losses } = adapterLosses(this.#model, batch, { gradientCheckpointing: this.#gradientCheckpointing });
+    const options = { gradientCheckpointing: this.#gradientCheckpointing, outputExpertCounts: true };
+    const { losses } = adapterLosses(this.#model, batch, options);
     const shares = losses.map(({ adapter, lmLoss, routerLoss }) => ({
       adapter,
       lmLoss,
@@ -52,8 +53,17 @@ export class AdaptersTrainee implements Trainee<AdaptersBatch> {
       if (routerLoss) metrics[`${adapter}: routerLoss`] = routerLoss;
       return routerLoss ? (add(lmLoss, routerLoss) as Scalar) : lmLoss;
     });
-    return { loss: addN(totals), metrics };
+    return { loss: addN(totals), metrics, expertCounts: inAll(losses) };
   }
+}
+
+/** The counts of all adapters: those of the model's own routers are added up. */
+function inAll(losses: readonly AdapterLoss[]): Record<string, Tensor1D> {
+  const sums: Record<string, Tensor1D> = {};
+  for (const { expertCounts = {} } of losses)
+    for (const [router, counts] of Object.entries(expertCounts))
+      sums[router] = sums[router] ? add(sums[router], counts) : counts;
+  return sums;
 }
 
 /** The texts of an adapter. */

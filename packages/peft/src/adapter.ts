@@ -80,8 +80,8 @@ export class Adapter implements Pieces {
     return this.mixtures.get(feedForward);
   }
 
-  onRouting(logits: Tensor2D, rowsPerToken: number): void {
-    const from: RoutingOf = { adapter: this, rowsPerToken };
+  onRouting(logits: Tensor2D, module: string, rowsPerToken: number): void {
+    const from: RoutingOf = { adapter: this, module, rowsPerToken };
     sideOutput(from, logits);
   }
 
@@ -106,6 +106,8 @@ export class Adapter implements Pieces {
 /** What the logits of an adapter's routers are handed out with: see {@link sideOutput}. */
 export interface RoutingOf {
   readonly adapter: Adapter;
+  /** The name of the module that the router stands at. */
+  readonly module: string;
   /** How many rows there are for one token: the routers of routed experts see each token once for each of its experts. */
   readonly rowsPerToken: number;
 }

@@ -107,7 +107,7 @@ function expand(module: FeedForward, segments: readonly Segment[], tokens: Tenso
     const ways = mixture.route(own, {
       perSequence: perSequence / perToken,
       label,
-      onRouting: (logits) => adapter!.onRouting(logits, 1),
+      onRouting: (logits) => adapter!.onRouting(logits, name, 1),
     });
     return { ...ways, label: `${label} output`, dropout: mixture.options.dropout };
   });

@@ -8,10 +8,11 @@ import {
 } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
-import { addN, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
+import { addN, dispose, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { RoutingOf } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
 import { AdapterError } from "./errors.js";
+import { baseCounts, type ExpertCounts, mixtureCounts } from "./expert-counts.js";
 import { routerLoss } from "./router-loss.js";
 
 /** Rows of one adapter in a batch. All rows of a batch are padded to one length. */
@@ -36,12 +37,19 @@ export type AdapterLoss = {
   readonly lmLoss: Scalar;
   /** What the adapter's own routers add, where they add something */
   readonly routerLoss?: Scalar;
+  /**
+   * `[E]` by the name of a router: how many of the adapter's tokens each expert was given. The model's own routers have their
+   * names in the model, those of a mixture that of the adapter and of the module that they stand at. Where it was asked for.
+   */
+  readonly expertCounts?: ExpertCounts;
 };
 
 /** How {@link adapterLosses} runs the model. */
 export type AdapterLossOptions = Pick<CausalLMInputs, "gradientCheckpointing"> & {
   /** Whether the load balancing loss of the model's own routers is part of each adapter's loss. Default false. */
   readonly baseRouterLoss?: boolean;
+  /** Whether the experts' tokens are counted, for the model's routers and for those of mixtures. Default false. */
+  readonly outputExpertCounts?: boolean;
 };
 
 /**
@@ -60,8 +68,12 @@ export function adapterLosses(
   batches: readonly AdapterBatch[],
   options: AdapterLossOptions = {},
 ): { loss: Scalar; losses: AdapterLoss[] } {
-  checkOptions("adapterLosses", options, { baseRouterLoss: true, gradientCheckpointing: true });
-  const { baseRouterLoss = false, ...inputs } = options;
+  checkOptions("adapterLosses", options, {
+    baseRouterLoss: true,
+    outputExpertCounts: true,
+    gradientCheckpointing: true,
+  });
+  const { baseRouterLoss = false, outputExpertCounts = false, ...inputs } = options;
   checkBatches(batches);
   adaptersOf(model).select(batches.flatMap(({ adapter, inputIds }) => inputIds.map(() => adapter)));
   const inputIds = batches.flatMap((batch) => batch.inputIds.map((row) => [...row]));
@@ -71,7 +83,8 @@ export function adapterLosses(
       model.forward({
         inputIds,
         ...(batches.some(({ attentionMask }) => attentionMask) && { attentionMask: masks }),
-        outputRouterLogits: baseRouterLoss,
+        outputRouterLogits: baseRouterLoss || outputExpertCounts,
+        outputExpertIndices: outputExpertCounts,
         ...inputs,
       }),
     ),
@@ -94,27 +107,42 @@ export function adapterLosses(
           ? balanceOf(model, outputs.routerLogits ?? [], batch, start, inputIds.length)
           : null;
         const own = routersOf(model, batch, sides);
+        const rows = { adapter: adaptersOf(model).get(batch.adapter), mask: maskOf(batch).flat() };
+        const expertCounts = outputExpertCounts && {
+          ...baseCounts(model, outputs, rows.mask, start * batch.inputIds[0]!.length),
+          ...mixtureCounts(rows.adapter, routingsOf(batch, sides), rows.mask),
+        };
         start = end;
         const terms = [lmLoss, ...(balance ? [balance] : []), ...(own ? [own] : [])];
-        return { adapter: batch.adapter, loss: addN(terms), lmLoss, ...(own && { routerLoss: own }) };
+        return {
+          adapter: batch.adapter,
+          loss: addN(terms),
+          lmLoss,
+          ...(own && { routerLoss: own }),
+          ...(expertCounts && { expertCounts }),
+        };
       });
       return { loss: addN(losses.map(({ loss }) => loss)), losses };
     });
   } finally {
     for (const { tensor } of sides) tensor.dispose();
-    outputs.logits.dispose();
-    for (const logits of outputs.routerLogits ?? []) logits.dispose();
+    const { logits, auxLoss, routerLogits = [], expertIndices = [] } = outputs;
+    dispose([logits, ...(auxLoss ? [auxLoss] : []), ...routerLogits, ...expertIndices]);
   }
 }
 
 /** What the adapter's routers add. */
 function routersOf(model: CausalLM, batch: AdapterBatch, sides: readonly SideOutput[]): Scalar | null {
-  const adapter = adaptersOf(model).get(batch.adapter);
-  if (adapter.config.method === "lora") return null;
-  const routings = sides
+  const { config } = adaptersOf(model).get(batch.adapter);
+  if (config.method === "lora") return null;
+  return routerLoss(config, routingsOf(batch, sides), maskOf(batch).flat());
+}
+
+/** What the adapter's routers said. */
+function routingsOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (RoutingOf & { logits: Tensor2D })[] {
+  return sides
     .map(({ from, tensor }) => ({ ...(from as RoutingOf), logits: tensor as Tensor2D }))
-    .filter((routing) => routing.adapter === adapter);
-  return routerLoss(adapter.config, routings, maskOf(batch).flat());
+    .filter((routing) => routing.adapter.name === adapter);
 }
 
 /** What the model's own routers add, by an adapter's rows alone. */

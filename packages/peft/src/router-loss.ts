@@ -12,6 +12,7 @@ import {
   square,
   sum,
   type Tensor,
+  type Tensor1D,
   type Tensor2D,
   type Tensor3D,
   tensor2d,
@@ -42,16 +43,37 @@ export function routerLoss(
   if (!config.routerLoss || config.routingStrategy === "loramoe" || routings.length === 0) return null;
   const total = routings.reduce((n, { rowsPerToken }) => n + rowsPerToken, 0) * mask.reduce((n, value) => n + value, 0);
   const weighed = routings.map(({ logits, rowsPerToken }) => {
-    const weights = mask.flatMap((value) => new Array<number>(rowsPerToken).fill(value));
-    const rows = tensor2d(weights, [1, weights.length]);
+    const rows = weightsOf(mask, rowsPerToken);
     const chosen = untaped(() => chosenOf(logits, config));
-    const z = matMul(rows, reshape(square(logSumExp(logits, 1)), [weights.length, 1]));
+    const z = matMul(rows, reshape(square(logSumExp(logits, 1)), [rows.shape[1], 1]));
     return { share: matMul(rows, chosen), probability: matMul(rows, softmax(logits)), z };
   });
   const mean = (part: "share" | "probability" | "z"): Tensor => div(addN(weighed.map((one) => one[part])), total);
   const balance = mul(sum(mul(mean("share"), mean("probability"))), config.numExperts * config.routerAuxLossCoef);
   if (config.routingStrategy !== "mixlora-switch") return balance as Scalar;
   return add(balance, mul(sum(mean("z")), config.routerZLossCoef)) as Scalar;
+}
+
+/**
+ * How many rows each expert is given, `[E]`: padding does not count, nor do capacities. LoRAMoE gives each row to all experts;
+ * there it is the sum of their weights. A constant to a gradient.
+ * @param mask one number for each token of the adapter's rows, 0 for padding
+ */
+export function routingCounts(
+  config: MixtureConfig,
+  { logits, rowsPerToken }: Routing,
+  mask: readonly number[],
+): Tensor1D {
+  return untaped(() => {
+    const chosen = config.routingStrategy === "loramoe" ? softmax(logits) : chosenOf(logits, config);
+    return reshape(matMul(weightsOf(mask, rowsPerToken), chosen), [config.numExperts]);
+  });
+}
+
+/** `[1, N]`: what each row counts. */
+function weightsOf(mask: readonly number[], rowsPerToken: number): Tensor2D {
+  const weights = mask.flatMap((value) => new Array<number>(rowsPerToken).fill(value));
+  return tensor2d(weights, [1, weights.length]);
 }
 
 /** 1 for each expert that a row goes by, capacities aside. @param logits `[N, E]` @returns `[N, E]` */

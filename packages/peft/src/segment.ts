@@ -9,8 +9,8 @@ export interface Pieces {
   readonly name: string;
   pieceAt(site: Site): Piece | undefined;
   mixtureAt(feedForward: FeedForward): NamedMixture | undefined;
-  /** Takes the logits of a router of the adapter, `[N, E]`, with how many rows belong to one token. */
-  onRouting(logits: Tensor2D, rowsPerToken: number): void;
+  /** Takes the logits of a router of the adapter, `[N, E]`, with what it stands at and how many rows belong to one token. */
+  onRouting(logits: Tensor2D, module: string, rowsPerToken: number): void;
 }
 
 /** Rows of a batch, one after the other, that belong to one adapter; to none where it is null. */
@@ -43,7 +43,7 @@ export function adapt(
     const piece = adapter?.pieceAt(site);
     if (!piece) return own;
     const groups = ids ? groupRows(cut(ids, start, end), site.matrices) : null;
-    const onRouting = (logits: Tensor2D): void => adapter!.onRouting(logits, perToken);
+    const onRouting = (logits: Tensor2D): void => adapter!.onRouting(logits, site.name, perToken);
     const label = `${adapter!.name} ${site.name}`;
     return piece.forward(cut(x, start, end), own, { groups, choice, label, onRouting });
   });
