@@ -9,6 +9,7 @@ read rather than fast. Names and configuration keys are those of MoE-PEFT 2.0.2;
 - MixLoRA (Li et al. 2024): y = sum_e w_e FFN_e(x), FFN_e the frozen feed-forward with LoRA_e on gate, up and down, w as in MoLA.
 - MixLoRA-dynamic: w = softmax(Gx) of the largest experts up to and with the one by which their sum exceeds top_p.
 - MixLoRA-switch (Fedus et al. 2021): the largest w alone, for the first `capacity` tokens of a sequence that chose the expert.
+  Padding takes no place: a sequence is the same whatever it shares a batch with. MoE-PEFT counts padding.
 - Auxiliary loss: E sum_e f_e P_e over all routers and tokens; switch adds the mean of logsumexp(Gx)^2.
 """
 
@@ -38,6 +39,8 @@ class Mixture:
     generator: torch.Generator
     routings: list
     margins: list
+    mask: list
+    """For each token of the batch, 0 where it is padding."""
 
     @property
     def scale(self):
@@ -145,8 +148,9 @@ def ways_of(mixture, name, rows, length):
             if w[e] == 0:
                 continue
             place = (token // length, e)
-            taken[place] = taken.get(place, 0) + 1
-            if mixture.config["routing_strategy"] != "mixlora-switch" or taken[place] <= mixture.config["expert_capacity"]:
+            taken[place] = taken.get(place, 0) + mixture.mask[token]
+            fits = mixture.mask[token] == 0 or taken[place] <= mixture.config.get("expert_capacity", 0)
+            if mixture.config["routing_strategy"] != "mixlora-switch" or fits:
                 own[e] = w[e]
         ways.append(own)
     return ways
@@ -200,9 +204,9 @@ class Experts(nn.Module):
         return torch.stack(outputs)
 
 
-def router_loss(mixture, mask):
+def router_loss(mixture):
     c, e = mixture.config, mixture.config["num_experts"]
-    real = [(logits, mixture.weights(logits)) for token, logits in mixture.routings if mask[token]]
+    real = [(logits, mixture.weights(logits)) for token, logits in mixture.routings if mixture.mask[token]]
     chosen = torch.stack([(w > 0).float() for _, w in real]).mean(0)
     probability = torch.stack([torch.softmax(logits, -1) for logits, _ in real]).mean(0)
     loss = c["router_aux_loss_coef"] * e * (chosen * probability).sum()
@@ -268,20 +272,33 @@ MIXTURE_CASES = [
             target_modules=["k_proj", *EVERY],
         ),
     ),
+    PeftCase(
+        "qwen3-moe/left-padded",
+        "mixlora-switch",
+        dict(
+            peft_type="MIXLORA",
+            routing_strategy="mixlora-switch",
+            num_experts=3,
+            expert_capacity=2,
+            jitter_noise=0.0,
+            router_z_loss_coef=0.03,
+            target_modules=EVERY,
+        ),
+    ),
 ]
 
 
 def run(case, seed):
     config = {**DEFAULTS, **case.config}
-    mixture = Mixture(config, {}, torch.Generator().manual_seed(seed), [], [])
     inputs = inputs_of(case)
+    mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"])).flatten().tolist()
+    mixture = Mixture(config, {}, torch.Generator().manual_seed(seed), [], [], mask)
     model = adapted(case, mixture, inputs["input_ids"].shape[1])
     mixture.margins.clear()  # those of the zeros that parameters were made with
     result = model(**inputs, use_cache=False)
-    mask = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"])).flatten()
     loss, own = result.loss, None
     if config["router_loss"]:
-        own = router_loss(mixture, mask.tolist())
+        own = router_loss(mixture)
         loss = loss + own
     if mixture.margins and min(mixture.margins) < MARGIN:
         raise Rejected(f"{case.name}: an expert was chosen by {min(mixture.margins):.1e}")

@@ -13,6 +13,9 @@ export interface LayerContext extends AttentionContext {
   readonly onRouterLogits?: OnRouterLogits | undefined;
 }
 
+/** What stands around the forward pass of a layer: see {@link Around}. It sees what the layer is given. */
+export type AroundLayer = (x: Tensor3D, context: LayerContext, forward: (x: Tensor3D) => Tensor3D) => Tensor3D;
+
 /**
  * A layer of the stack: attention, then a feed-forward, each added to the residual stream. Subclasses say where the norms are;
  * families say, in `build…`, of what parts it is made.
@@ -22,6 +25,8 @@ export interface LayerContext extends AttentionContext {
 export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> extends Module {
   readonly selfAttn: Attention;
   readonly mlp: FeedForward;
+  /** What stands around `forward` where a model runs the layer; nothing where null. */
+  around: AroundLayer | null = null;
 
   constructor(config: C, layer: number) {
     super();

@@ -1,7 +1,7 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
 export { CausalLM, type CausalLMClass, type CausalLMFamily, type SaveOptions } from "./causal-lm.js";
 export { type ConfigFile, readConfig } from "./config-file.js";
-export { DecoderLayer, type FeedForward, type LayerContext } from "./decoder-layer.js";
+export { type AroundLayer, DecoderLayer, type FeedForward, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";

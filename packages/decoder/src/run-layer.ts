@@ -50,7 +50,9 @@ export function runLayer(
     };
     const onRouterLogits = wanted.routerLogits || wanted.expertIndices ? onRouting : undefined;
     const mask = masks.of(keys, window);
-    const output = layer.forward(x, { rope, mask, cache, onProbabilities, onRouterLogits });
+    const context = { rope, mask, cache, onProbabilities, onRouterLogits };
+    const forward = (input: Tensor3D): Tensor3D => layer.forward(input, context);
+    const output = layer.around ? layer.around(x, context, forward) : forward(x);
     return { x: output, attentions, routerLogits, expertIndices };
   });
 }

@@ -1,6 +1,5 @@
 import { jitter, reshape } from "@mixtape/ops";
 import { add, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
-import type { Around } from "./around.js";
 import { Experts, type ExpertsConfig } from "./experts.js";
 import { GatedMlp } from "./gated-mlp.js";
 import { Module } from "./module.js";
@@ -20,8 +19,6 @@ export type OnRouterLogits = (logits: Tensor2D, indices: Tensor2D) => void;
 export class MoeBlock<C extends MoeConfig = MoeConfig> extends Module {
   readonly router: Router;
   readonly experts: Experts;
-  /** What stands around `forward`; nothing where null. */
-  around: Around<Tensor3D, Tensor3D> | null = null;
   readonly #jitterNoise: number;
 
   constructor(config: C, router: Router) {
@@ -33,11 +30,6 @@ export class MoeBlock<C extends MoeConfig = MoeConfig> extends Module {
 
   /** @param x `[B, L, M]` @returns `[B, L, M]` */
   forward(x: Tensor3D, onRouterLogits?: OnRouterLogits): Tensor3D {
-    const { around } = this;
-    return around ? around(x, (input) => this.#run(input, onRouterLogits)) : this.#run(x, onRouterLogits);
-  }
-
-  #run(x: Tensor3D, onRouterLogits?: OnRouterLogits): Tensor3D {
     const [b, l, m] = x.shape;
     // As in Mixtral, the experts see the noise too.
     const tokens: Tensor2D = jitter(reshape(x, [b * l, m]), this.#jitterNoise);

@@ -1,5 +1,5 @@
-import type { CausalLM } from "@mixtape/decoder";
-import { type Experts, GatedMlp, MoeBlock } from "@mixtape/layers";
+import type { CausalLM, DecoderLayer } from "@mixtape/decoder";
+import { type Experts, GatedMlp } from "@mixtape/layers";
 import { disposeWeight, reshape } from "@mixtape/ops";
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import type { Adapter } from "./adapter.js";
@@ -8,6 +8,7 @@ import { adaptedExperts, adaptedMlp, type FeedForwardSites } from "./feed-forwar
 import { merge, type Originals, unmerge } from "./merge.js";
 import { adapt, type Segment } from "./segment.js";
 import { type FeedForward, type Site, sitesOf } from "./site.js";
+import { type Layout, textsOf } from "./texts.js";
 
 /** Which adapter a batch runs with, or one for each of its rows; null is the model alone. */
 export type Selection = string | null | readonly (string | null)[];
@@ -15,17 +16,17 @@ export type Selection = string | null | readonly (string | null)[];
 /** The adapters of a model, and which of them its forward passes go through. */
 export class Adapters {
   readonly sites: readonly Site[];
-  readonly #blocks: readonly MoeBlock[];
+  readonly #layers: readonly DecoderLayer[];
   readonly #adapters = new Map<string, Adapter>();
   #selection: Selection = null;
   #isEnabled = true;
-  /** How many sequences the MoE block has that runs now: its parts get tokens in a row. */
-  #sequences: number | null = null;
+  /** How the batch lies that the layer has that runs now: some of its parts get all tokens in a row. */
+  #layout: Layout | null = null;
   #merged: { readonly name: string; readonly originals: Originals } | null = null;
 
   constructor(model: CausalLM) {
     this.sites = sitesOf(model);
-    this.#blocks = [...model.namedModules()].flatMap(([, module]) => (module instanceof MoeBlock ? [module] : []));
+    this.#layers = model.model.layers;
   }
 
   get names(): string[] {
@@ -162,7 +163,8 @@ export class Adapters {
     const active = [...this.#active()];
     const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
     const isMixture = active.some(({ mixtures }) => mixtures.size > 0);
-    for (const block of this.#blocks) block.around = isMixture ? (x, forward) => this.#aroundBlock(x, forward) : null;
+    for (const layer of this.#layers)
+      layer.around = isMixture ? (x, { mask }, forward) => this.#aroundLayer(x, mask, forward) : null;
     const byFeedForward = new Map<FeedForward, Map<string, Site>>();
     for (const site of this.sites) {
       const { linear, feedForward } = site;
@@ -179,12 +181,12 @@ export class Adapters {
     }
   }
 
-  #aroundBlock(x: Tensor3D, forward: (x: Tensor3D) => Tensor3D): Tensor3D {
-    this.#sequences = x.shape[0];
+  #aroundLayer(x: Tensor3D, layout: Layout, forward: (x: Tensor3D) => Tensor3D): Tensor3D {
+    this.#layout = layout;
     try {
       return forward(x);
     } finally {
-      this.#sequences = null;
+      this.#layout = null;
     }
   }
 
@@ -213,32 +215,34 @@ export class Adapters {
   #segments(rows: number, x: Tensor): Segment[] {
     const selection = this.#selection;
     const adapterOf = (name: string | null) => (name === null || name === this.merged ? null : this.get(name));
-    if (typeof selection === "string" || selection === null) {
-      const perSequence = x.rank === 3 ? x.shape[1]! : rows / (this.#sequences ?? 1);
-      return [{ adapter: adapterOf(selection), start: 0, end: rows, perSequence, perToken: 1, choice: null }];
-    }
-    const perSequence = rows / selection.length;
-    if (!Number.isInteger(perSequence) || (x.rank === 3 && x.shape[0] !== selection.length))
+    const isOne = typeof selection === "string" || selection === null;
+    const perRow = isOne ? rows : rows / selection.length;
+    if (!isOne && (!Number.isInteger(perRow) || (x.rank === 3 && x.shape[0] !== selection.length)))
       throw new AdapterError({
         where: "select",
         expected: "an adapter for each row of the batch",
         got: `${selection.length} for ${x.rank === 3 ? x.shape[0] : rows} rows`,
       });
+    // A part that is run by itself gets rows of no known layout: each row of the batch is a text.
+    const length = x.rank === 3 ? x.shape[1]! : perRow;
+    const layout = this.#layout ?? { queries: length, keys: length, keyPadding: null, segments: null };
+    const segment = (name: string | null, start: number, end: number): Segment => {
+      return {
+        adapter: adapterOf(name),
+        start,
+        end,
+        texts: () => textsOf(layout, start, end),
+        perToken: 1,
+        choice: null,
+      };
+    };
+    if (isOne) return [segment(selection, 0, rows)];
     const segments: Segment[] = [];
-    selection.forEach((name, row) => {
-      const last = segments.at(-1);
-      const end = (row + 1) * perSequence;
-      if (last && selection[row - 1] === name) segments[segments.length - 1] = { ...last, end };
-      else
-        segments.push({
-          adapter: adapterOf(name),
-          start: row * perSequence,
-          end,
-          perSequence,
-          perToken: 1,
-          choice: null,
-        });
-    });
+    for (let from = 0, row = 1; row <= selection.length; row++) {
+      if (row < selection.length && selection[row] === selection[from]) continue;
+      segments.push(segment(selection[from]!, from * perRow, row * perRow));
+      from = row;
+    }
     return segments;
   }
 }

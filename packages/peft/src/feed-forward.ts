@@ -43,7 +43,6 @@ export function adaptedExperts(
     ...segment,
     start: segment.start * k,
     end: segment.end * k,
-    perSequence: segment.perSequence * k,
     perToken: k,
   }));
   const outputs = run(experts, sites, rows, reshape(indices, [t * k]), perChoice, x);
@@ -98,14 +97,14 @@ interface SegmentWays extends Ways {
 }
 
 function expand(module: FeedForward, segments: readonly Segment[], tokens: Tensor2D): Plan {
-  const ways = segments.map(({ adapter, start, end, perSequence, perToken }): SegmentWays | null => {
+  const ways = segments.map(({ adapter, start, end, texts, perToken }): SegmentWays | null => {
     const found = adapter?.mixtureAt(module);
     if (!found) return null;
     const { name, mixture } = found;
     const own = cut(tokens, start / perToken, end / perToken);
     const label = `${adapter!.name} ${name} router`;
     const ways = mixture.route(own, {
-      perSequence: perSequence / perToken,
+      texts,
       label,
       onRouting: (logits) => adapter!.onRouting(logits, name, 1),
     });

@@ -4,6 +4,7 @@ import {
   type CheckpointSource,
   openCheckpoint,
   readJsonFile,
+  SafetensorsNotFoundError,
   type TensorSource,
   toFloat32,
 } from "@mixtape/safetensors";
@@ -45,18 +46,13 @@ export async function loadAdapter(
   const { name = "default", ignore = [] } = options;
   const adapters = adaptersOf(model);
   const { json, where } = await readJsonFile(source, CONFIG_FILE, AdapterError);
-  if (!json)
-    throw new AdapterError({
-      where,
-      expected: "a file",
-      got: "none",
-      fix: `The folder of an adapter has it beside ${TENSORS_FILE}`,
-    });
+  if (!json) throw isMissing(where, TENSORS_FILE);
   const config = readAdapterConfig(json, { where, ignore });
   const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config, false));
-  const file = await openCheckpoint(source, { file: TENSORS_FILE });
+  const tensors = where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE;
+  const file = await openTensors(source, tensors);
   try {
-    await fill(storedTensors(adapter, layoutOf(file.names)), file, where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE);
+    await fill(storedTensors(adapter, layoutOf(file.names)), file, tensors);
     adapters.add(adapter);
     return adapter;
   } catch (error) {
@@ -65,6 +61,19 @@ export async function loadAdapter(
   } finally {
     await file.close();
   }
+}
+
+async function openTensors(source: CheckpointSource, where: string): Promise<TensorSource> {
+  try {
+    return await openCheckpoint(source, { file: TENSORS_FILE });
+  } catch (cause) {
+    throw cause instanceof SafetensorsNotFoundError ? isMissing(where, CONFIG_FILE, cause) : cause;
+  }
+}
+
+function isMissing(where: string, other: string, cause?: unknown): AdapterError {
+  const fix = `The folder of an adapter has it beside ${other}`;
+  return new AdapterError({ where, expected: "a file", got: "none", fix, cause });
 }
 
 async function fill(stored: readonly StoredParam[], file: TensorSource, where: string): Promise<void> {

@@ -2,6 +2,7 @@ import { Module, Param } from "@mixtape/layers";
 import { jitter, linear, oneHot, reshape } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { withOwnRandomness } from "./piece.js";
+import type { Texts } from "./texts.js";
 
 /** By which experts of a mixture the rows of a feed-forward go: k ways each. */
 export interface Ways {
@@ -24,8 +25,8 @@ export interface MixtureOptions {
 
 /** What is known of the rows that a mixture routes. */
 export interface RoutedRows {
-  /** How many rows a sequence has. */
-  readonly perSequence: number;
+  /** The texts that they belong to. */
+  readonly texts: () => Texts;
   /** By what its random numbers are told from others'. */
   readonly label: string;
   /** Takes the logits `[N, E]`. */
@@ -52,15 +53,15 @@ export abstract class Mixture extends Module {
   }
 
   /** @param x `[N, M]` */
-  route(x: Tensor2D, { perSequence, label, onRouting }: RoutedRows): Ways {
+  route(x: Tensor2D, { texts, label, onRouting }: RoutedRows): Ways {
     const moved = withOwnRandomness(label, () => jitter(x, this.options.jitter));
     const logits = linear(moved, this.gate.weight);
     onRouting(logits);
-    return this.ways(logits, perSequence);
+    return this.ways(logits, texts);
   }
 
   /** @param logits `[N, E]` */
-  protected abstract ways(logits: Tensor2D, perSequence: number): Ways;
+  protected abstract ways(logits: Tensor2D, texts: () => Texts): Ways;
 
   /** @param indices `[N, k]` @returns `[N·k, E]` */
   protected choiceOf(indices: Tensor2D): Tensor2D {

@@ -3,6 +3,7 @@ import { concat, slice, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-co
 import type { NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
+import type { Texts } from "./texts.js";
 
 /** What an adapter has at the places of a model. */
 export interface Pieces {
@@ -18,8 +19,8 @@ export interface Segment {
   readonly adapter: Pieces | null;
   readonly start: number;
   readonly end: number;
-  /** How many rows there are for one sequence. */
-  readonly perSequence: number;
+  /** The texts of its tokens. */
+  readonly texts: () => Texts;
   /** How many rows there are for one token. */
   readonly perToken: number;
   /** `[N, E]`: see {@link Rows.choice} */

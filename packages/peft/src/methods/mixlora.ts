@@ -1,18 +1,22 @@
-import { chooseStrategy, reshape, takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { chooseStrategy, takeAlong, topKIndices, untaped } from "@mixtape/ops";
 import {
   cast,
   cumsum,
+  gather,
   lessEqual,
   max,
   mul,
   slice,
   softmax,
+  sub,
   sum,
   type Tensor2D,
-  type Tensor3D,
+  tensor1d,
+  tensor2d,
 } from "@tensorflow/tfjs-core";
 import { Mixture, type MixtureOptions, type Ways } from "../mixture.js";
 import { topK, topPKept } from "../routing.js";
+import type { Texts } from "../texts.js";
 
 /** MixLoRA: each token's k likeliest experts, their weights made to sum to 1 (Li et al. 2024, https://arxiv.org/abs/2404.15159). */
 export class TopKMixture extends Mixture {
@@ -59,8 +63,9 @@ function mostKept(kept: Tensor2D): number {
 }
 
 /**
- * MixLoRA-switch: the likeliest expert, times its probability, for as many tokens of a sequence as it takes; what comes later
- * passes the feed-forward by (Fedus et al. 2021, https://arxiv.org/abs/2101.03961, section 2.2).
+ * MixLoRA-switch: the likeliest expert, times its probability, for as many tokens of a text as it takes; what comes later passes
+ * the feed-forward by (Fedus et al. 2021, https://arxiv.org/abs/2101.03961, section 2.2). Padding takes no place, so that a text
+ * is the same whatever it shares a batch with; MoE-PEFT counts it.
  */
 export class SwitchMixture extends Mixture {
   readonly #capacity: number;
@@ -70,16 +75,19 @@ export class SwitchMixture extends Mixture {
     this.#capacity = options.capacity;
   }
 
-  protected override ways(logits: Tensor2D, perSequence: number): Ways {
+  protected override ways(logits: Tensor2D, texts: () => Texts): Ways {
     const probabilities = softmax(logits);
     const indices = topKIndices(probabilities, 1);
     const choice = this.choiceOf(indices);
-    const taken = untaped(() => {
-      const [rows, e] = choice.shape;
-      const inSequence = reshape<never>(choice, [rows / perSequence, perSequence, e] as never) as unknown as Tensor3D;
-      const place = reshape(sum(mul(cumsum(inSequence, 1), inSequence), 2), [rows, 1]);
-      return cast(lessEqual(place, this.#capacity), "float32") as Tensor2D;
-    });
+    const taken = untaped(() => cast(lessEqual(placesOf(choice, texts()), this.#capacity), "float32") as Tensor2D);
     return { k: 1, choice, weights: mul(takeAlong(probabilities, indices), taken) };
   }
+}
+
+/** Which token of its text each is that an expert is to take, from 1; 0 for padding. @param choice `[N, E]` @returns `[N, 1]` */
+function placesOf(choice: Tensor2D, { starts, isToken }: Texts): Tensor2D {
+  const counted = isToken ? mul(choice, tensor2d(isToken, [isToken.length, 1])) : choice;
+  const upTo = cumsum(counted, 0);
+  const beforeText = gather(sub(upTo, counted), tensor1d(starts, "int32"));
+  return sum(mul(sub(upTo, beforeText), counted), 1, true);
 }
