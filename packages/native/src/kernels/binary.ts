@@ -36,17 +36,20 @@ export const addNKernel: NativeKernel = {
   },
 };
 
-/** `Equal` of float32: of a maximum's gradient, which asks of every number whether it is the largest of its row. */
+/**
+ * `Equal` of float32 or int32: of a maximum's gradient, which asks of every number whether it is the largest of its row, and of choices
+ * that are spread out over all there was to choose from.
+ */
 export const equalKernel: NativeKernel = {
   name: "Equal",
   run(backend, { a, b }: { a: TensorInfo; b: TensorInfo }) {
-    if (a.dtype !== "float32" || b.dtype !== "float32") return undefined;
+    if (a.dtype !== b.dtype || (a.dtype !== "float32" && a.dtype !== "int32")) return undefined;
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const axes = meetingAxes(a.shape, b.shape, shape);
     const out = backend.output(shape, "bool");
     const y = backend.numbers(out);
-    const x = backend.floats(a);
-    const z = backend.floats(b);
+    const x = backend.words(a);
+    const z = backend.words(b);
     const [size = 1, xStep = 0, zStep = 0] = axes.subarray(-3);
     for (let row = 0; row < y.length; row += size) {
       let xAt = 0;
