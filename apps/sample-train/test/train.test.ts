@@ -68,6 +68,10 @@ describe.concurrent("every method trains, and what it has learnt is loaded again
     async (method) => {
       const adapter = await learnt(method, "--rank", "2");
       expect(await logitsOf(tiny, adapter)).not.toEqual(await logitsOf(tiny));
+      expect(mapsIn(adapter).some((router) => router.startsWith("default: "))).toBe(
+        !["rslora", "dora"].includes(method),
+      );
+      expect(mapsIn(adapter)).toContain("model.layers.1.mlp.router");
     },
   );
 
@@ -79,6 +83,12 @@ describe.concurrent("every method trains, and what it has learnt is loaded again
     });
   });
 });
+
+/** The routers of which a run's report has the loads of experts. */
+const mapsIn = (output: string): string[] => {
+  const report = readFileSync(join(output, "report.html"), "utf8");
+  return [...report.matchAll(/<h3>([^<]*)<\/h3>\n<img /g)].map(([, router]) => router!);
+};
 
 test("several adapters at once have the losses that they have alone", async () => {
   const lora = [
@@ -100,6 +110,7 @@ test("several adapters at once have the losses that they have alone", async () =
     return ["--model", tiny, "--steps", "4", "--adapters", config, "--precision", "float32", ...output];
   };
   await trained(...at("both", lora));
+  expect(mapsIn(join(folder, "both"))).toEqual(["model.layers.1.mlp.router"]);
   const both = parseMetrics(readFileSync(join(folder, "both", "metrics.jsonl"), "utf8"));
   for (const adapter of lora) {
     const alone = `alone-${adapter.name}`;

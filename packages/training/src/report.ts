@@ -1,19 +1,21 @@
+import { type HeatMap, heatMap } from "./heat-map.js";
 import type { TrainingStep } from "./metrics.js";
 
 /** How wide and high a chart is, in units of its own. */
-const WIDTH = 640;
-const HEIGHT = 220;
+const WIDTH = 460;
+const HEIGHT = 190;
 /** What is left of that around the curve: for the numbers. */
-const MARGIN = { left: 64, right: 12, top: 12, bottom: 28 };
-/** A heat map has that many columns at most: each is the mean of some steps. */
-const COLUMNS = 160;
+const MARGIN = { left: 72, right: 12, top: 14, bottom: 28 };
 
 /**
- * A page about a run, with nothing from elsewhere: curves of its numbers, and for each layer of experts a heat map of their
- * loads over time.
+ * A page about a run, with nothing from elsewhere: curves of its numbers, and for each router a heat map of the loads of
+ * its experts over time.
  */
 export function toReport(steps: readonly TrainingStep[], title = "Training"): string {
-  const names = [...new Set(steps.flatMap(({ metrics }) => Object.keys(metrics)))];
+  const names = [...new Set(steps.flatMap(({ metrics }) => Object.keys(metrics)))].filter((name) =>
+    // What is the whole loss is drawn once.
+    steps.some(({ metrics, loss }) => metrics[name] !== loss),
+  );
   const charts = [
     chart("Loss", steps, (step) => step.loss),
     ...names.map((name) => chart(name, steps, ({ metrics }) => metrics[name] ?? NaN)),
@@ -49,8 +51,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2.5rem; } h3 { fon
 p { color: var(--soft); max-width: 60rem; }
 dl { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; } dt { color: var(--soft); font-size: .8rem; } dd { margin: 0; font-variant-numeric: tabular-nums; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 1.5rem; }
-.charts section, .map { border: 1px solid var(--line); border-radius: 8px; padding: .8rem; } .map { margin-top: 1rem; }
-svg { display: block; width: 100%; height: auto; } text { fill: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; }
+.charts section { border: 1px solid var(--line); border-radius: 8px; padding: .8rem; overflow-wrap: anywhere; }
+img { display: block; width: 100%; margin-top: .4rem; image-rendering: pixelated; } .note { font-size: .8rem; margin: .4rem 0 0; }
+svg { display: block; width: 100%; height: auto; } text { fill: var(--soft); font-size: 13px; font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--line); } .raw { stroke: var(--curve); opacity: .3; fill: none; } .curve { stroke: var(--curve); stroke-width: 2; fill: none; }`;
 
 function summary(steps: readonly TrainingStep[]): string {
@@ -116,50 +119,17 @@ function heatMaps(steps: readonly TrainingStep[]): string {
   if (routers.length === 0) return "";
   return `<h2>Load of the experts</h2>
 <p>Each row is an expert, each column a step or the mean of some: how many tokens the expert was given, relative to an even
-share. White is an even share, blue less, red more.</p>
-${routers.map((router) => heatMap(router, steps)).join("\n")}`;
+share. White is an even share, blue less, red twice that and more.</p>
+<div class="charts">
+${routers.map((router) => section(router, heatMap(router, steps))).join("\n")}
+</div>`;
 }
 
-function heatMap(router: string, steps: readonly TrainingStep[]): string {
-  const counts = steps.flatMap(({ expertLoads }) => expertLoads.filter((load) => load.router === router));
-  const perColumn = Math.ceil(counts.length / COLUMNS);
-  const columns = Array.from({ length: Math.ceil(counts.length / perColumn) }, (_, i) =>
-    shares(counts.slice(i * perColumn, (i + 1) * perColumn).map((load) => load.counts)),
-  );
-  const experts = columns[0]?.length ?? 0;
-  const height = Math.max(6, Math.min(16, 240 / experts));
-  const width = (WIDTH * 2 - MARGIN.left) / columns.length;
-  const cells = columns.flatMap((column, i) =>
-    column.map(
-      (share, expert) =>
-        `<rect x="${(MARGIN.left + i * width).toFixed(2)}" y="${(expert * height).toFixed(2)}" width="${(width + 0.3).toFixed(2)}" height="${height.toFixed(2)}" fill="${color(share)}"/>`,
-    ),
-  );
-  const worst = Math.max(...(columns.at(-1) ?? [1]));
-  return `<section class="map"><h3>${toHtml(router)}</h3>
-<svg viewBox="0 0 ${WIDTH * 2} ${experts * height + 20}" role="img" aria-label="${toHtml(router)}: at the end the busiest expert has ${number(worst)} times an even share">
-<text x="${MARGIN.left - 6}" y="${height}" text-anchor="end">expert 0</text>
-<text x="${MARGIN.left - 6}" y="${experts * height}" text-anchor="end">${experts - 1}</text>
-${cells.join("")}
-<text x="${MARGIN.left}" y="${experts * height + 16}">at the end the busiest has ${number(worst)}× an even share</text>
-</svg></section>`;
-}
-
-/** What each expert was given, relative to an even share. */
-function shares(counts: readonly (readonly number[])[]): number[] {
-  const total = counts.reduce((sum, row) => sum + row.reduce((n, count) => n + count, 0), 0);
-  const experts = counts[0]?.length ?? 0;
-  return Array.from({ length: experts }, (_, expert) => {
-    const own = counts.reduce((sum, row) => sum + row[expert]!, 0);
-    return total === 0 ? 1 : (own * experts) / total;
-  });
-}
-
-/** Blue for nothing, white for an even share, red for twice that and more. */
-function color(share: number): string {
-  const distance = Math.min(1, Math.abs(share - 1));
-  const fade = (to: number): number => Math.round(255 - distance * (255 - to));
-  return share < 1 ? `rgb(${fade(33)},${fade(102)},${fade(172)})` : `rgb(${fade(178)},${fade(24)},${fade(43)})`;
+function section(router: string, { url, experts, worst }: HeatMap): string {
+  const at = `at the end the busiest expert has ${worst.toFixed(1)}× an even share`;
+  return `<section><h3>${toHtml(router)}</h3>
+<img src="${url}" alt="${experts} experts: ${at}" style="height: ${Math.max(96, Math.min(256, experts * 2))}px">
+<p class="note">Experts 0 to ${experts - 1}, top to bottom; ${at}.</p></section>`;
 }
 
 /** Four digits that count. */
