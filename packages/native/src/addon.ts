@@ -262,6 +262,22 @@ export interface Addon {
     shape: Int32Array,
     window: number | null,
     scale: number,
+    starts?: Int32Array | null,
+  ): void;
+  /** The way back of `attention`; `shape` and the others as there, keys and values numbers. */
+  attentionBack(
+    byQ: Float32Array,
+    byKeys: Float32Array,
+    byValues: Float32Array,
+    q: Float32Array,
+    keys: Float32Array,
+    values: Float32Array,
+    dy: Float32Array,
+    tokens: Int32Array | null,
+    starts: Int32Array | null,
+    shape: Int32Array,
+    window: number | null,
+    scale: number,
   ): void;
 }
 

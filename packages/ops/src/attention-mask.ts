@@ -53,6 +53,7 @@ export class AttentionMask {
   readonly segments: Segments | null;
   #additive: Tensor4D | undefined;
   #padding: Tensor2D | undefined;
+  #starts: Tensor2D | undefined;
   #disposed = false;
 
   /**
@@ -116,11 +117,43 @@ export class AttentionMask {
    */
   padding(): Tensor2D | undefined {
     if (this.keyPadding === null) return undefined;
-    if (this.#disposed)
-      throw new OpsError({ where: "AttentionMask", expected: "a mask in use", got: "one that was disposed" });
+    this.#checkInUse();
     const { rows, values } = this.keyPadding;
     this.#padding ??= keep(tensor2d(Int32Array.from(values), [rows, this.keys], "int32"));
     return this.#padding;
+  }
+
+  /** Whether the slots of each segment follow one another: a segment that goes on after another one is nobody's {@link starts}. */
+  get hasRuns(): boolean {
+    if (this.segments === null) return false;
+    const { rows, values } = this.segments;
+    for (let row = 0; row < rows; row++) {
+      const met = new Set<number>();
+      for (let at = row * this.keys; at < (row + 1) * this.keys; at++) {
+        if (at > row * this.keys && values[at] === values[at - 1]) continue;
+        if (met.has(values[at]!)) return false;
+        met.add(values[at]!);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * `[B, S]` int32: the first slot of the segment that each slot belongs to, or undefined where each row is one. Where the mask
+   * {@link hasRuns}, a query sees what is not before it. Made once; belongs to the mask.
+   * @throws {OpsError} after the mask was disposed.
+   */
+  starts(): Tensor2D | undefined {
+    if (this.segments === null) return undefined;
+    this.#checkInUse();
+    const { rows, values } = this.segments;
+    const starts = new Int32Array(values.length);
+    for (let at = 0; at < values.length; at++) {
+      const slot = at % this.keys;
+      starts[at] = slot > 0 && values[at] === values[at - 1] ? starts[at - 1]! : slot;
+    }
+    this.#starts ??= keep(tensor2d(starts, [rows, this.keys], "int32"));
+    return this.#starts;
   }
 
   /** Frees the tensors. A gradient of what was computed before can still be taken. */
@@ -128,7 +161,13 @@ export class AttentionMask {
     this.#disposed = true;
     this.#additive?.dispose();
     this.#padding?.dispose();
-    this.#additive = this.#padding = undefined;
+    this.#starts?.dispose();
+    this.#additive = this.#padding = this.#starts = undefined;
+  }
+
+  #checkInUse(): void {
+    if (this.#disposed)
+      throw new OpsError({ where: "AttentionMask", expected: "a mask in use", got: "one that was disposed" });
   }
 
   #segmentOf(row: number, slot: number): number {

@@ -21,11 +21,11 @@ export interface AttentionAttributes {
   readonly scale: number;
   /** Slots that a query sees at most, its own included, or null for all before it. */
   readonly window: number | null;
-  /** The description that `window` and the input `padding` are from; it writes the matrix out for who needs it. */
+  /** The description that `window` and the inputs `padding` and `starts` are from; it writes the matrix out for who needs it. */
   readonly mask: AttentionMask;
 }
 
-export type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D };
+export type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D; starts?: Tensor2D };
 
 const compose = ({ q, k, v }: AttentionInputs, { scale, mask }: AttentionAttributes): Tensor3D =>
   mergeHeads(weighValues(probabilities(q, k, mask, scale), v));
@@ -36,8 +36,9 @@ const run = defineOp({ kernel: "MixtapeAttention", compose });
  * Scaled dot-product attention with grouped key and value heads (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Ainslie
  * et al. 2023, https://arxiv.org/abs/2305.13245). Query head `h` attends with key head `⌊h·G/H⌋`.
  *
- * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), attributes
- * {@link AttentionAttributes}. It knows no segments: with them, it is the composition on every engine.
+ * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), `starts?` (int32 `[B, S]`, the
+ * first slot of the segment that each slot belongs to; a query sees none before it), attributes {@link AttentionAttributes}. With
+ * segments whose slots do not follow one another, it is the composition on every engine.
  *
  * @param q `[B, H, L, D]`
  * @param k `[B, G, S, D]`
@@ -48,8 +49,9 @@ const run = defineOp({ kernel: "MixtapeAttention", compose });
  */
 export function attention(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask, scale: number): Tensor3D {
   checkShapes(q, k, v, mask);
-  if (mask.segments) return tidy(() => compose({ q, k, v }, { scale, window: mask.window, mask }));
-  return run({ q, k, v, padding: mask.padding() }, { scale, window: mask.window, mask });
+  const attributes = { scale, window: mask.window, mask };
+  if (mask.segments && !mask.hasRuns) return tidy(() => compose({ q, k, v }, attributes));
+  return run({ q, k, v, padding: mask.padding(), starts: mask.starts() }, attributes);
 }
 
 /**

@@ -1,6 +1,7 @@
-// attention
+// attention, attentionBack
 
 #include <algorithm>
+#include <vector>
 
 #include "bind/args.h"
 #include "bind/exports.h"
@@ -10,11 +11,24 @@
 namespace mixtape {
 namespace {
 
+/** The first slots of texts: copied, for what is written may lie in the same memory. Empty where there are none. */
+std::vector<int32_t> starts_of(const Args& args, size_t index, size_t rows, size_t queries, size_t length) {
+  if (args.absent(index)) return {};
+  args.require(queries == length, "as many queries as slots beside starts");
+  const int32_t* const given = args.ints(index, "starts", args.product(rows, length));
+  std::vector<int32_t> starts(given, given + rows * length);
+  for (size_t i = 0; i < starts.size(); i++) {
+    const int32_t before = i % length > 0 ? starts[i - 1] : 0;
+    args.require(starts[i] >= before && static_cast<size_t>(starts[i]) <= i % length, "starts that rise, none after its slot");
+  }
+  return starts;
+}
+
 /**
- * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, slots, width], window | null, scale)
+ * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, slots, width], window | null, scale, starts?)
  *
  * q [rows, heads, queries, width]; keys are slots, with values null and the number of slots 0, or both are numbers
- * [rows, groups, slots, width]; tokens [rows, slots]; out [rows, queries, heads · width].
+ * [rows, groups, slots, width]; tokens and starts [rows, slots]; out [rows, queries, heads · width].
  */
 void attention_of(const Args& args) {
   const auto shape = args.ints(5, "shape");
@@ -36,20 +50,52 @@ void attention_of(const Args& args) {
   const int32_t* const tokens = args.absent(4) ? nullptr : args.ints(4, "tokens", args.product(rows, length));
   const size_t window = args.absent(6) ? length : std::min(args.count(6, "window", 1), length);
   const auto scale = static_cast<float>(args.number(7, "scale"));
+  const auto starts = starts_of(args, 8, rows, queries, length);
+  const int32_t* const from = starts.empty() ? nullptr : starts.data();
   if (!slots) {
     const size_t all = args.product(args.product(rows, groups), args.product(length, width));
     const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(2, "keys", all));
     const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(3, "values", all));
     const KeyValues held = {Dtype::float32, rows * groups, length, width, length, 0, &keys, &values};
-    attention({q, rows, heads, groups, queries, held, tokens, window, scale}, out);
+    attention({q, rows, heads, groups, queries, held, tokens, window, scale, from}, out);
   } else {
     args.require(slots->rows() == rows && slots->heads() == groups && slots->width() == width, "slots of the shape given");
-    attention({q, rows, heads, groups, queries, slots->view(), tokens, window, scale}, out);
+    attention({q, rows, heads, groups, queries, slots->view(), tokens, window, scale, from}, out);
   }
+}
+
+/**
+ * attentionBack(byQ, byKeys, byValues, q, keys, values, dy, tokens | null, starts | null, [rows, heads, groups, queries, slots, width],
+ * window | null, scale): byQ as q, byKeys as keys, byValues as values, dy as what attention gives
+ */
+void attention_back_of(const Args& args) {
+  const auto shape = args.ints(9, "shape");
+  args.require(shape.length == 6, "a shape of six numbers");
+  for (size_t i = 0; i < 6; i++) args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
+  const auto axis = [&](size_t i) { return static_cast<size_t>(shape.data[i]); };
+  const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), length = axis(4), width = axis(5);
+  args.require(heads % groups == 0, "heads as a multiple of groups");
+  args.require(length >= queries, "as many slots as queries");
+  const size_t size = args.product(args.product(rows, heads), args.product(queries, width));
+  const size_t all = args.product(args.product(rows, groups), args.product(length, width));
+  const AttentionGradients to{args.floats(0, "byQ", size), args.floats(1, "byKeys", all), args.floats(2, "byValues", all)};
+  const float* const q = args.floats(3, "q", size);
+  const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(4, "keys", all));
+  const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(5, "values", all));
+  const float* const dy = args.floats(6, "dy", size);
+  const int32_t* const tokens = args.absent(7) ? nullptr : args.ints(7, "tokens", args.product(rows, length));
+  const auto starts = starts_of(args, 8, rows, queries, length);
+  const size_t window = args.absent(10) ? length : std::min(args.count(10, "window", 1), length);
+  const auto scale = static_cast<float>(args.number(11, "scale"));
+  const KeyValues held = {Dtype::float32, rows * groups, length, width, length, 0, &keys, &values};
+  attention_back({q, rows, heads, groups, queries, held, tokens, window, scale, starts.empty() ? nullptr : starts.data()}, dy, to);
 }
 
 }  // namespace
 
-void export_attention(Napi::Object exports) { export_work(exports, "attention", attention_of); }
+void export_attention(Napi::Object exports) {
+  export_work(exports, "attention", attention_of);
+  export_work(exports, "attentionBack", attention_back_of);
+}
 
 }  // namespace mixtape

@@ -139,12 +139,12 @@ template <class S, class U> class AttendMany {
       const size_t first = slot_of(all, panel.from);
       const size_t last = slot_of(all, panel.from + panel.count - 1);
       // What none of these queries sees is not computed.
-      const size_t reach = first + 1 > all.window ? first + 1 - all.window : 0;
+      const size_t reach = all.first_seen(first);
       if (last < slot || reach >= slot + count) continue;
       const size_t from = reach > slot ? (reach - slot) / U::kAlign * U::kAlign : 0;
       const size_t to = last + 1 - slot < count ? last + 1 - slot : count;
       U::scores(keys, panel.queries, from, to, width, buffers.scores);
-      const bool is_whole = first + 1 >= slot + to && last < slot + from + all.window;
+      const bool is_whole = first + 1 >= slot + to && all.first_seen(last) <= slot + from;
       if (!is_whole) hide(all, panel, slot, from, to, buffers.scores);
       if (all.tokens) hide_padding(all.tokens + slot, from, to, buffers.scores);
       F faded[kVectors];
@@ -163,7 +163,7 @@ template <class S, class U> class AttendMany {
     float last[kPanel];
     for (size_t n = 0; n < kPanel; n++) {
       const size_t own = slot_of(all, panel.from + (n < panel.count ? n : panel.count - 1));
-      const size_t reach = own + 1 > all.window ? own + 1 - all.window : 0;
+      const size_t reach = all.first_seen(own);
       first[n] = within_tile(reach, slot);
       last[n] = within_tile(own + 1, slot);
     }

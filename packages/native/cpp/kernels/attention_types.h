@@ -18,6 +18,15 @@ struct Queries {
   size_t window;
   /** `[slots.length]`, 0 for padding, which is not seen; null where there is none. */
   const int32_t* tokens;
+  /** `[slots.length]`: the first slot that a query in a slot may see, however far its window reaches; null where that is the first. */
+  const int32_t* starts;
+
+  /** The first slot that a query in `slot` sees. */
+  size_t first_seen(size_t slot) const {
+    const size_t reach = slot + 1 > window ? slot + 1 - window : 0;
+    const size_t start = starts ? static_cast<size_t>(starts[slot]) : 0;
+    return start > reach ? start : reach;
+  }
 };
 
 /**

@@ -27,7 +27,8 @@ Queries queries_of(const Attention& given, size_t lane) {
   const size_t heads = given.heads / given.groups;
   const float* const q = given.q + lane * heads * given.count * given.slots.width;
   const int32_t* const tokens = given.tokens ? given.tokens + lane / given.groups * given.slots.length : nullptr;
-  return {q, heads, given.count, given.scale, &given.slots, lane, given.window, tokens};
+  const int32_t* const starts = given.starts ? given.starts + lane / given.groups * given.slots.length : nullptr;
+  return {q, heads, given.count, given.scale, &given.slots, lane, given.window, tokens, starts};
 }
 
 /** The slots that a query may see. */
@@ -36,9 +37,11 @@ struct Reach {
   size_t to;
 };
 
-Reach reach_of(const Attention& given, size_t query) {
+Reach reach_of(const Attention& given, size_t row, size_t query) {
   const size_t to = given.slots.length - given.count + query + 1;
-  return {to > given.window ? to - given.window : 0, to};
+  const size_t from = to > given.window ? to - given.window : 0;
+  if (!given.starts) return {from, to};
+  return {std::max(from, static_cast<size_t>(given.starts[row * given.slots.length + to - 1])), to};
 }
 
 /** One query per row: reading keys and values is all the work, so they are cut in stretches that threads share. */
@@ -46,7 +49,7 @@ void attend_one(const Attention& given, float* out) {
   const KeyValues& slots = given.slots;
   const size_t heads = given.heads / given.groups;
   const size_t size = state_size(slots.width);
-  const Reach reach = reach_of(given, 0);
+  const Reach reach = reach_of(given, 0, 0);
   const size_t length = reach.to - reach.from;
   const size_t wanted = kSharesPerThread * static_cast<size_t>(Pool::shared().size());
   const size_t stretch = rounded_up(std::max(slots.lanes * length / wanted, kLeastSlots), kSlotsTogether);
@@ -103,8 +106,8 @@ void attend_many(const Attention& given, float* out) {
     const size_t queries = cut.queries.count - 1 - i / cut.parts / slots.lanes;
     const size_t from = cut.queries.from(queries);
     const size_t to = cut.queries.to(queries);
-    const size_t first = reach_of(given, from / heads).from;
-    const size_t last = reach_of(given, (to - 1) / heads).to;
+    const size_t first = reach_of(given, lane / given.groups, from / heads).from;
+    const size_t last = reach_of(given, lane / given.groups, (to - 1) / heads).to;
     const size_t stretch = rounded_up((last - first + cut.parts - 1) / cut.parts, kSlotsTogether);
     QueryShare own;
     own.from = from;
@@ -150,7 +153,7 @@ void attend_evenly(const Attention& given, float* out) {
     const int32_t* const tokens = given.tokens + row * slots.length;
     bool has_means = false;
     for (size_t query = 0; query < given.count; query++) {
-      const Reach reach = reach_of(given, query);
+      const Reach reach = reach_of(given, row, query);
       if (std::any_of(tokens + reach.from, tokens + reach.to, [](int32_t token) { return token != 0; })) continue;
       for (size_t group = 0; group < given.groups && !has_means; group++)
         mean_of(slots, row * given.groups + group, means + group * slots.width, buffer);

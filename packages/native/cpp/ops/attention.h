@@ -17,6 +17,11 @@ struct Attention {
   /** How many slots a query sees at most, its own included; at least 1. */
   size_t window;
   float scale;
+  /**
+   * `[rows, slots.length]`, rising: the first slot of the text that a slot belongs to, at most itself. A query sees no slot before it.
+   * Null where a row is one text; else there are as many queries as slots.
+   */
+  const int32_t* starts = nullptr;
 };
 
 /**
@@ -24,5 +29,18 @@ struct Attention {
  * attends to all slots evenly. On all threads.
  */
 void attention(const Attention& given, float* out);
+
+/** Where the gradients by queries, keys and values go, each laid out as these. */
+struct AttentionGradients {
+  float* q;
+  float* keys;
+  float* values;
+};
+
+/**
+ * The way back of `attention` of float32 numbers, given the gradient `dy` of what it gives. Scores are computed again, for some
+ * queries at a time. On all threads.
+ */
+void attention_back(const Attention& given, const float* dy, const AttentionGradients& to);
 
 }  // namespace mixtape

@@ -30,7 +30,8 @@ Shares even(size_t total, size_t size, size_t unit) {
 
 }  // namespace
 
-void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride) {
+void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride,
+                  bool add) {
   const MatrixProduct& product = kernels().matrices;
   const size_t deep = std::min(depth, kDepth);
   Scratch scratch;
@@ -40,9 +41,9 @@ void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows
     const size_t now = std::min(deep, depth - k);
     product.pack_left(a, rows.from, rows.count(), k, now, left);
     product.pack_right(b, columns.from, columns.count(), k, now, right);
-    product.multiply(left, rows.count(), right, columns.count(), now, k > 0, y + rows.from * stride + columns.from, stride);
+    product.multiply(left, rows.count(), right, columns.count(), now, add || k > 0, y + rows.from * stride + columns.from, stride);
   }
-  if (depth > 0) return;
+  if (depth > 0 || add) return;
   for (size_t i = rows.from; i < rows.to; i++) std::memset(y + i * stride + columns.from, 0, columns.count() * sizeof *y);
 }
 

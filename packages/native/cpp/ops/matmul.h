@@ -29,7 +29,11 @@ struct Stretch {
   size_t count() const { return to - from; }
 };
 
-/** Rows × columns of one product, on this thread: `y[i · stride + j] = Σ_k a[i, k] · b[j, k]`, zeros where the depth is 0. */
-void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride);
+/**
+ * Rows × columns of one product, on this thread: `y[i · stride + j] = Σ_k a[i, k] · b[j, k]`, or adds that to what is there; zeros
+ * where the depth is 0.
+ */
+void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride,
+                  bool add = false);
 
 }  // namespace mixtape

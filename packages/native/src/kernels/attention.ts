@@ -1,15 +1,15 @@
-import type { TensorInfo } from "@tensorflow/tfjs-core";
+import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
 import { slotsBehind } from "../slots.js";
+import { type Back, Wanted } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
 
-type Inputs = { q: TensorInfo; k: TensorInfo; v: TensorInfo; padding?: TensorInfo };
-type Attributes = { scale: number; window: number | null };
+type Attention = FusedKernels["MixtapeAttention"];
 
 /** `attention` of `ops`: no score matrix is held, and slots of a cache are read where they lie. */
 export const attentionKernel: NativeKernel = {
   name: "MixtapeAttention",
-  run(backend, { q, k, v, padding }: Inputs, { scale, window }: Attributes) {
+  run(backend, { q, k, v, padding, starts }: Attention["inputs"], { scale, window }: Attention["attrs"]) {
     const [b, h, l, d] = q.shape as [number, number, number, number];
     const [, g, s] = k.shape as [number, number, number];
     const out = backend.output([b, l, h * d]);
@@ -24,7 +24,34 @@ export const attentionKernel: NativeKernel = {
       Int32Array.of(b, h, g, l, slots ? 0 : s, d),
       window,
       scale,
+      starts ? backend.ints(starts) : null,
     );
     return out;
+  },
+};
+
+/** The way back of `attention`: scores are computed again, for some queries at a time. */
+export const attentionBackKernel: NativeKernel = {
+  name: "MixtapeAttentionBack",
+  run(backend, inputs: Back<Attention>["inputs"], { scale, window, wanted }: Back<Attention>["attrs"]) {
+    const { q, k, v, padding, starts, dy0 } = inputs;
+    const [b, h, l, d] = q.shape as [number, number, number, number];
+    const [, g, s] = k.shape as [number, number, number];
+    const to = new Wanted(backend, { q, k, v }, ["q", "k", "v"]);
+    addon().attentionBack(
+      to.floats("q")!,
+      to.floats("k")!,
+      to.floats("v")!,
+      backend.floats(q),
+      backend.floats(k),
+      backend.floats(v),
+      backend.floats(dy0),
+      padding ? backend.ints(padding) : null,
+      starts ? backend.ints(starts) : null,
+      Int32Array.of(b, h, g, l, s, d),
+      window,
+      scale,
+    );
+    return to.only(wanted);
   },
 };

@@ -1,6 +1,6 @@
 import { copyRegisteredKernels, getKernel } from "@tensorflow/tfjs-core";
 import { adamWKernel } from "./adam-w.js";
-import { attentionKernel } from "./attention.js";
+import { attentionBackKernel, attentionKernel } from "./attention.js";
 import { batchMatMulKernel, fusedMatMulKernel } from "./batch-mat-mul.js";
 import { addNKernel, binaryKernels, equalKernel } from "./binary.js";
 import { castKernel } from "./cast.js";
@@ -50,6 +50,7 @@ const FUSED: readonly NativeKernel[] = [
 
 /** What `ops` asks for on the way back. */
 const BACK: readonly NativeKernel[] = [
+  attentionBackKernel,
   linearBackKernel,
   projectHeadsBackKernel,
   rmsNormBackKernel,

@@ -204,14 +204,38 @@ export const SIGNATURES = {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 300]), w.size()];
     const [heads, queries] = [groups * w.whole(1, 4), w.whole(1, length)];
     const [size, all] = [rows * heads * queries * width, rows * groups * length * width];
-    const inSlots = w.flag();
+    const [inSlots, isPacked] = [w.flag(), w.flag()];
     const stored = inSlots ? [w.slots(rows, groups, length, width), null] : [w.floats(all), w.floats(all)];
     const tokens = w.flag() ? w.indices(rows * length, 2) : null;
     const shape = w.indices(6, 1);
     shape.set([rows, heads, groups, queries, inSlots ? 0 : length, width]);
-    return [w.floats(size), w.floats(size), ...stored, tokens, shape, w.flag() ? w.whole(1, length) : null, 0.5];
+    const starts = isPacked && queries === length ? startsOf(w, rows, length) : null;
+    const window = w.flag() ? w.whole(1, length) : null;
+    return [w.floats(size), w.floats(size), ...stored, tokens, shape, window, 0.5, starts];
+  },
+  attentionBack: (w) => {
+    const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 130]), w.size()];
+    const isPacked = w.flag();
+    const [heads, queries] = [groups * w.whole(1, 4), isPacked ? length : w.whole(1, length)];
+    const [size, all] = [rows * heads * queries * width, rows * groups * length * width];
+    const arrays = [size, all, all, size, all, all, size].map((count) => w.floats(count));
+    const shape = w.indices(6, 1);
+    shape.set([rows, heads, groups, queries, length, width]);
+    const tokens = w.flag() ? w.indices(rows * length, 2) : null;
+    const starts = isPacked ? startsOf(w, rows, length) : null;
+    return [...arrays, tokens, starts, shape, w.flag() ? w.whole(1, length) : null, 0.5];
   },
 };
+
+/**
+ * Where the texts of packed rows begin: texts of two slots, and one of those that are left.
+ * @param {World} w
+ */
+function startsOf(w, /** @type {number} */ rows, /** @type {number} */ length) {
+  const starts = w.indices(rows * length, 1);
+  for (let i = 0; i < starts.length; i++) starts[i] = Math.min(Math.floor((i % length) / 2), 3) * 2;
+  return starts;
+}
 
 /** Functions that a sequence may hold. */
 const REPEATABLE = [

@@ -176,6 +176,33 @@ export function attentionTests(isa: Isa): void {
       );
     });
 
+    test("keeps the texts of packed rows apart", () => {
+      const packed = fc.tuple(drawn, fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1, maxLength: 30 }));
+      fc.assert(
+        fc.property(packed, ([{ one: drawn, pieces }, lengths]) => {
+          // Texts of these lengths, one row after another, and one of what is left of a row.
+          const { rows, queries: keys } = drawn;
+          const values = new Int32Array(rows * keys);
+          for (let text = 0, at = 0; at < values.length; at += lengths[text++ % lengths.length]!)
+            values.fill(text + 1, at);
+          const shown = drawn.keyPadding?.values.subarray(0, rows * keys);
+          const keyPadding = shown ? { rows, values: shown } : null;
+          const one: Case = { ...drawn, keys, keyPadding, segments: { rows, values } };
+          const inputs = inputsOf(one);
+          const scale = one.width ** -0.5;
+          const expected = reference(inputs, one, scale);
+          const { ofTensors, ofSlots } = results(inputs, one, scale, "F32", pieces);
+          expectClose(ofTensors, expected, 1e-5, "tensors");
+          expectClose(ofSlots, expected, 1e-5, "slots");
+          if (!ROUNDS[isa]) return;
+          const rounded = { q: bfloat16(inputs.q), k: bfloat16(inputs.k), v: bfloat16(inputs.v) };
+          const ofRounded = results(rounded, one, scale, "BF16", pieces).ofSlots;
+          expectClose(ofRounded, reference(rounded, one, scale), 6e-2, "slots in bfloat16");
+        }),
+        { numRuns: 40 },
+      );
+    });
+
     test("over bfloat16 slots is that of rounded keys and values", () => {
       fc.assert(
         fc.property(drawn, ({ one, pieces }) => {

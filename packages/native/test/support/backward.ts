@@ -1,6 +1,8 @@
 /** The way back by this engine's own kernels. */
 
 import {
+  AttentionMask,
+  attention,
   crossEntropy,
   experts,
   gate,
@@ -17,6 +19,7 @@ import { type Dtype, fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import {
   add,
   getKernelsForBackend,
+  mul,
   registerKernel,
   slice,
   type Tensor,
@@ -71,6 +74,18 @@ function gradientsNow(f: () => Tensor, xs: readonly Tensor[]): Float32Array[] {
 function expectSameGradients(f: () => Tensor, xs: readonly Tensor[], tolerance = 1e-5): void {
   const expected = withoutBack(() => gradientsNow(f, xs));
   expectClose(gradientsNow(f, xs), expected, tolerance);
+}
+
+/** Attention over slots that hold texts of some lengths, and padding at their end. */
+interface AttentionCase {
+  readonly rows: number;
+  readonly heads: number;
+  readonly groups: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly window?: number;
+  readonly texts?: readonly number[];
+  readonly padding?: number;
 }
 
 const placed: Tensor[] = [];
@@ -198,6 +213,48 @@ export function backwardTests(): void {
     expectSameGradients(() => rotary(heads, tables), [heads]);
     expectSameGradients(() => rotary(heads, tables), [heads, tables.cos, tables.sin]);
   });
+
+  // More queries than are held at a time; few lanes, and enough for all threads; rows of several texts, a window, padding.
+  test.each([
+    ["causal", { rows: 1, heads: 3, groups: 1, queries: 130, keys: 130 }],
+    ["many lanes", { rows: 5, heads: 4, groups: 2, queries: 33, keys: 33, window: 7 }],
+    ["after slots before", { rows: 2, heads: 2, groups: 2, queries: 100, keys: 211, window: 50 }],
+    ["packed", { rows: 2, heads: 4, groups: 2, queries: 150, keys: 150, texts: [40, 3, 57, 1, 60] }],
+    [
+      "packed and padded",
+      { rows: 2, heads: 4, groups: 2, queries: 150, keys: 150, window: 20, texts: [90, 31], padding: 9 },
+    ],
+  ] as [string, AttentionCase][])(
+    "attention: %s",
+    (_, { rows, heads, groups, queries, keys, window, texts, padding }) => {
+      const [q, k, v] = [
+        held<Tensor4D>([rows, heads, queries, 24], 1),
+        held<Tensor4D>([rows, groups, keys, 24], 2),
+        held<Tensor4D>([rows, groups, keys, 24], 3),
+      ];
+      const ends = texts?.map((_, i) => texts.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
+      const textOf = (slot: number) => ends!.findIndex((end) => slot < end);
+      const segments = texts && { rows, values: Int32Array.from({ length: rows * keys }, (_, i) => textOf(i % keys)) };
+      // Also some that nobody but themselves sees.
+      const isToken = (i: number) => Number(i % keys < keys - padding! && i % 11 !== 0);
+      const keyPadding = padding
+        ? { rows, values: Uint8Array.from({ length: rows * keys }, (_, i) => isToken(i)) }
+        : null;
+      const mask = new AttentionMask({ queries, keys, window: window ?? null, segments: segments ?? null, keyPadding });
+      // What the mask makes on demand is its own.
+      for (const made of [() => mask.additive(), () => mask.padding(), () => mask.starts()]) made();
+      // Of a query that sees nothing the composition has a gradient by scores, which no score has: nobody asks for it.
+      const sees = Float32Array.from({ length: rows * queries }, (_, i) => {
+        const [row, query] = [Math.floor(i / queries), i % queries];
+        return Number(Array.from({ length: keys }, (_, key) => mask.sees(row, query, key)).includes(true));
+      });
+      const read = tensor(sees, [rows, queries, 1]);
+      placed.push(read);
+      expectSameGradients(() => mul(attention(q, k, v, mask, 0.2), read), [q, k, v]);
+      expectSameGradients(() => mul(attention(q, k, v, mask, 0.2), read), [k]);
+      mask.dispose();
+    },
+  );
 
   test("cross-entropy", () => {
     const logits = held<Tensor2D>([37, 1003], 1, 4);

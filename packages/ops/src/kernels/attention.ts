@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-type Inputs = { q: TensorInfo; k: TensorInfo; v: TensorInfo; padding?: TensorInfo };
+type Inputs = { q: TensorInfo; k: TensorInfo; v: TensorInfo; padding?: TensorInfo; starts?: TensorInfo };
 type Attributes = { scale: number; window: number | null };
 
 /** `attention` query by query: what a query does not see is not computed, and no score matrix is held. */
@@ -16,6 +16,7 @@ export const attentionKernel: HostKernel = {
     const k = host.floats(inputs.k);
     const v = host.floats(inputs.v);
     const padding = inputs.padding && host.ints(inputs.padding);
+    const starts = inputs.starts && host.ints(inputs.starts);
     const y = host.floats(out).fill(0);
     const scores = new Float32Array(s);
     for (let row = 0; row < b; row++) {
@@ -23,7 +24,8 @@ export const attentionKernel: HostKernel = {
         const group = (row * g + Math.floor((head * g) / h)) * s * d;
         for (let query = 0; query < l; query++) {
           const slot = s - l + query;
-          const seen = { from: window === null ? 0 : Math.max(0, slot - window + 1), to: slot + 1 };
+          const reach = window === null ? 0 : Math.max(0, slot - window + 1);
+          const seen = { from: Math.max(reach, starts?.[row * s + slot] ?? 0), to: slot + 1 };
           const at = ((row * h + head) * l + query) * d;
           const to = (row * l + query) * h * d + head * d;
           const isToken = padding?.subarray(row * s, (row + 1) * s);

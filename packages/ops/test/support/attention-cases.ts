@@ -25,6 +25,17 @@ export const ATTENTION: OpEntry = {
       mask: { queries: 3, keys: 3 },
       tokens: ["111", "011", "001"],
     }),
+    one("rows of several texts", {
+      heads: [4, 2],
+      mask: { queries: 5, keys: 5 },
+      texts: ["00011", "01222"],
+    }),
+    one("rows of several texts, window and padding", {
+      heads: [2, 1],
+      mask: { queries: 6, keys: 6, window: 2 },
+      tokens: ["111110", "011111"],
+      texts: ["000111", "000012"],
+    }),
     one("all at once", {
       heads: [4, 2],
       mask: { queries: 3, keys: 6, window: 2 },
@@ -39,15 +50,18 @@ interface Variant {
   readonly mask: AttentionMaskShape;
   /** For each row which slots hold tokens. */
   readonly tokens?: readonly string[];
+  /** For each row which text each slot belongs to. */
+  readonly texts?: readonly string[];
 }
 
-function one(name: string, { heads: [h, g], mask: shape, tokens = [] }: Variant): OpCase {
+function one(name: string, { heads: [h, g], mask: shape, tokens = [], texts = [] }: Variant): OpCase {
   const { queries, keys } = shape;
   const d = 4;
-  const b = tokens.length || 1;
+  const b = tokens.length || texts.length || 1;
   const values = Uint8Array.from(tokens.join(""), Number);
   const keyPadding = tokens.length > 0 ? { rows: b, values } : null;
-  const describe = () => new AttentionMask({ ...shape, keyPadding });
+  const segments = texts.length > 0 ? { rows: b, values: Int32Array.from(texts.join(""), Number) } : null;
+  const describe = () => new AttentionMask({ ...shape, keyPadding, segments });
   const inputs = {
     q: normal(1, [b, h, queries, d]),
     k: normal(2, [b, g, keys, d]),
@@ -70,7 +84,7 @@ function one(name: string, { heads: [h, g], mask: shape, tokens = [] }: Variant)
         release: () => own.dispose(),
       };
     },
-    (given) => reference.attention(given, { window: shape.window, keyPadding }, d ** -0.5).output,
+    (given) => reference.attention(given, { window: shape.window, keyPadding, segments }, d ** -0.5).output,
     reads,
   );
 }

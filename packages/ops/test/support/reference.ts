@@ -218,7 +218,7 @@ export function adamW(
 /** Head by head and query by query: `output` is `[B, L, H·D]`, `probabilities` `[B, H, L, S]`. */
 export function attention(
   { q, k, v }: Readonly<Record<"q" | "k" | "v", Values>>,
-  { window, keyPadding }: Pick<AttentionMaskShape, "window" | "keyPadding">,
+  { window, keyPadding, segments }: Pick<AttentionMaskShape, "window" | "keyPadding" | "segments">,
   scale: number,
 ): { output: Float64Array; probabilities: Float64Array } {
   const [b, h, l, d] = q.shape as [number, number, number, number];
@@ -232,7 +232,10 @@ export function attention(
         const at = (row * h + head) * l + query;
         const slot = s - l + query;
         const sees = (key: number) =>
-          key <= slot && (!window || key > slot - window) && keyPadding?.values[row * s + key] !== 0;
+          key <= slot &&
+          (!window || key > slot - window) &&
+          keyPadding?.values[row * s + key] !== 0 &&
+          segments?.values[row * s + key] === segments?.values[row * s + slot];
         const scores = Array.from({ length: s }, (_, key) => {
           let dot = 0;
           for (let i = 0; i < d; i++) dot += q.values[at * d + i]! * k.values[(group + key) * d + i]!;
