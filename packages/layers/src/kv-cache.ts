@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createSlots, effect, type KeyValues, type Slots, type SlotsOptions, slotsToAppendTo } from "@mixtape/ops";
 import type { Tensor4D } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type ByteSource, MAX_BUFFER_BYTES, memorySource } from "./byte-source.js";
 import { bytesPerElement, type Dtype } from "./dtype.js";
 import { SafetensorsError, SafetensorsReadError } from "./errors.js";

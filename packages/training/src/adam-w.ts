@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { Param } from "@mixtape/layers";
 import { adamW, encodeWeight } from "@mixtape/ops";
