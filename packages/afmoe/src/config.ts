@@ -79,4 +79,5 @@ export const afmoeConfig = defineConfig({
   },
 });
 
+/** A config as {@link afmoeConfig} reads it, with every default filled. */
 export type AfmoeConfig = ConfigOf<typeof afmoeConfig>;

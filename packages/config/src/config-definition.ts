@@ -20,7 +20,9 @@ export interface CompoundField<Out, In = Out> {
   locate?(json: JsonObject, part: string): string;
 }
 
+/** What a value of a config may be and where it comes from: a zod schema for one key of the file, or a {@link CompoundField}. */
 export type Field = z.ZodType | CompoundField<unknown, never>;
+/** The fields of a config by their names in code. */
 export type Fields = Readonly<Record<string, Field>>;
 
 type FieldOutput<F> = F extends z.ZodType ? z.output<F> : F extends { read(...args: never): infer Out } ? Out : never;
@@ -59,6 +61,7 @@ export type Inputs<Base, F extends Fields> = Flat<
   Omit<Base, keyof F> & { [K in keyof F]?: FieldInput<F[K]> | undefined }
 >;
 
+/** How a `config.json` is read. */
 export interface ParseOptions {
   /** The file's name, for errors. */
   readonly file?: string;
@@ -120,7 +123,7 @@ export interface ConfigDefinition<Config extends object, Input extends object> {
   /** What the definition knows about a JSON key: how it is used, or why it is not. `undefined` for a key it refuses. */
   explain(key: string): KeyRole | undefined;
 
-  /** @internal */
+  /** The definitions that this one was laid over, and its own last. @internal */
   readonly layers: readonly Layer[];
 }
 

@@ -8,6 +8,7 @@ import { rope } from "./rope-field.js";
 
 /** The activations that the engines know, under transformers' names. */
 export const HIDDEN_ACTS = ["silu", "gelu", "gelu_pytorch_tanh", "relu"] as const;
+/** The name of an activation. */
 export type HiddenAct = (typeof HIDDEN_ACTS)[number];
 
 /** Other names that transformers gives to the same functions. */

@@ -31,10 +31,15 @@ export function number({ min, max, above, below }: NumberBounds = {}) {
     .lte(max ?? Infinity, { error });
 }
 
+/** What a number must be within. */
 export interface NumberBounds {
+  /** The least that it may be. */
   readonly min?: number;
+  /** The most that it may be. */
   readonly max?: number;
+  /** What it must be more than. */
   readonly above?: number;
+  /** What it must be less than. */
   readonly below?: number;
 }
 

@@ -40,6 +40,7 @@ const KEYS = [
   "original_max_position_embeddings",
 ] as const;
 
+/** What a family says of its RoPE. */
 export interface RopeFieldOptions {
   /** θ where the file gives none: 10000 unless told. */
   readonly defaultTheta?: number;

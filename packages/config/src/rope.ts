@@ -73,16 +73,24 @@ export const ropeSchemas = {
   llama3: llama3Rope,
 } as const;
 
+/** Rotation by position as in RoFormer (Su et al. 2021, https://arxiv.org/abs/2104.09864). */
 export type DefaultRope = Readonly<z.output<typeof defaultRope>>;
+/** Positions divided by `factor` (Chen et al. 2023, https://arxiv.org/abs/2306.15595). */
 export type LinearRope = Readonly<z.output<typeof linearRope>>;
+/** θ that grows with the length, once that exceeds `maxPositionEmbeddings`: NTK-aware scaling. */
 export type DynamicRope = Readonly<z.output<typeof dynamicRope>>;
+/** YaRN: short wavelengths as they are, long ones interpolated (Peng et al. 2023, https://arxiv.org/abs/2309.00071). */
 export type YarnRope = Readonly<z.output<typeof yarnRope>>;
+/** LongRoPE: a divisor of its own for each pair of features (Ding et al. 2024, https://arxiv.org/abs/2402.13753). */
 export type LongRope = Readonly<z.output<typeof longRope>>;
+/** Llama 3.1: long wavelengths are stretched by `factor`, short ones stay, and those in between are stretched in part. */
 export type Llama3Rope = Readonly<z.output<typeof llama3Rope>>;
 /** RoPE parameters with every default filled, told apart by `ropeType`. */
 export type RopeParameters = DefaultRope | LinearRope | DynamicRope | YarnRope | LongRope | Llama3Rope;
+/** How positions are rotated: one of {@link ROPE_TYPES}. */
 export type RopeType = RopeParameters["ropeType"];
 
+/** The types of RoPE that there are, as `rope_type` names them. */
 export const ROPE_TYPES = Object.keys(ropeSchemas) as RopeType[];
 
 /** The number of features of a head that are rotated: `headDim * partialRotaryFactor`, rounded down. */

@@ -135,14 +135,19 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     });
   }
 
+  /** What its parameters are called on disk where that is not what they are called in memory. */
+  get nameRules(): readonly NameRule[] {
+    return familyOf(this).names;
+  }
+
   /** How a checkpoint differs from what this model asks for. No tensor is read, and the model need not be loaded. */
   compareTensors(source: TensorSource): TensorFaults {
-    return compareTensors(this, source, familyOf(this).names, mayBeThere(this));
+    return compareTensors(this, source, this.nameRules, mayBeThere(this));
   }
 
   /** The tensors that a checkpoint of this model has, under their names on disk. */
   tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
-    return tensorsToWrite(this, familyOf(this).names, dtype);
+    return tensorsToWrite(this, this.nameRules, dtype);
   }
 
   /**

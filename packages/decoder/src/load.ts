@@ -20,6 +20,7 @@ export interface LoadOptions {
   readonly ignore?: readonly string[];
 }
 
+/** What loading may be told, by name: for `checkOptions` of whoever passes it on. */
 export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   onProgress: true,
   signal: true,

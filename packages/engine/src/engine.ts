@@ -3,6 +3,7 @@ export type EngineName = "native" | "tensorflow" | "webgpu" | "wasm" | "cpu";
 
 /** An engine in use. */
 export interface Engine {
+  /** The name by which {@link useEngine} chooses it. */
   readonly name: EngineName;
   /** The backend's name in TensorFlow.js: what `tf.getBackend()` gives. */
   readonly backend: string;
@@ -14,25 +15,33 @@ export interface Engine {
   readonly passedOver: readonly PassedOver[];
 }
 
+/** An engine that the automatic choice tried. */
 export interface PassedOver {
   readonly name: EngineName;
+  /** Why it does not work here. */
   readonly reason: string;
 }
 
+/** How much an engine, or a machine, holds. */
 export interface MemoryLimit {
+  /** How many bytes of tensors. */
   readonly bytes: number;
+  /** What sets the limit, in words. */
   readonly why: string;
 }
 
 /** What is known of an engine on this machine. */
 export interface EngineStatus {
   readonly name: EngineName;
+  /** Whether it works here. */
   readonly available: boolean;
   /** The engine's description, or why it is not available. */
   readonly detail: string;
+  /** What to install, or where to run, to have it. */
   readonly howToGet: string;
 }
 
+/** How an engine is prepared. An option of another engine than the one that is chosen changes nothing. */
 export interface EngineOptions {
   /** For `native`: how many threads compute, the calling one included; a whole number from 1. Default: one for each processor. */
   readonly threads?: number;

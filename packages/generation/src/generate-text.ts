@@ -22,7 +22,9 @@ export type Prompt = string | readonly number[];
 export interface TextPiece {
   /** The prompt that it continues. */
   readonly row: number;
+  /** The new token's. */
   readonly id: number;
+  /** What follows the text of the pieces before. */
   readonly text: string;
   /** Given with the last piece of the row. */
   readonly finishReason?: FinishReason;
@@ -30,11 +32,13 @@ export interface TextPiece {
 
 /** All that was written for one prompt. */
 export interface GeneratedText {
+  /** The prompt's tokens, special ones included. */
   readonly promptIds: readonly number[];
   /** The new tokens, the end token included. */
   readonly ids: readonly number[];
   /** Without special tokens, and without the stop string that ended it. */
   readonly text: string;
+  /** Why it ended there. */
   readonly finishReason: FinishReason;
 }
 
@@ -152,7 +156,10 @@ function isPrompt(prompts: Prompt | readonly Prompt[]): prompts is Prompt {
   return typeof prompts === "string" || (Array.isArray(prompts) && prompts.every((item) => typeof item === "number"));
 }
 
-/** @throws {GenerationError} where the tokenizer could make ids that the model does not have. */
+/**
+ * Checks that a tokenizer and a model belong together, as far as the sizes of their vocabularies tell.
+ * @throws {GenerationError} where the tokenizer could make ids that the model does not have
+ */
 export function checkVocabulary(model: CausalLM, tokenizer: Tokenizer): void {
   const { vocabSize } = model.config;
   if (tokenizer.vocabSize > vocabSize)

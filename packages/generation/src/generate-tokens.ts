@@ -17,6 +17,7 @@ export type FinishReason = "eos" | "stop" | "length";
 export interface GeneratedToken {
   /** The prompt that it continues. */
   readonly row: number;
+  /** The new token's. */
   readonly id: number;
   /** Given with the last token of the row, which is the end token itself for `eos`. */
   readonly finishReason?: FinishReason;

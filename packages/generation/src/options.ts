@@ -55,17 +55,27 @@ export const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
 
 /** Options with every default filled in. */
 export interface Settings {
+  /** How many tokens to write at most. */
   readonly maxNewTokens: number;
   /** How long prompt and text may be together. */
   readonly maxLength: number;
+  /** Whether tokens are drawn. The likeliest is taken otherwise. */
   readonly doSample: boolean;
+  /** What logits are divided by. */
   readonly temperature: number;
+  /** How many of the likeliest tokens are drawn from; 0 for all. */
   readonly topK: number;
+  /** The share of the probability that is drawn from. */
   readonly topP: number;
+  /** The share of the likeliest token's probability below which none is drawn. */
   readonly minP: number;
+  /** What logits of tokens that have occurred are divided by. */
   readonly repetitionPenalty: number;
+  /** What draws follow from. */
   readonly seed: number;
+  /** The tokens that end a text. */
   readonly eosTokenIds: ReadonlySet<number>;
+  /** What fills rows that are shorter or have ended. */
   readonly padTokenId: number;
 }
 

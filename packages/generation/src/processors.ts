@@ -4,7 +4,7 @@
  */
 import type { Settings } from "./options.js";
 
-/** @param logits `[V]`, changed in place @param ids the row's tokens so far, the prompt's included */
+/** Changes the logits of a row before a token is chosen. @param logits `[V]`, changed in place @param ids the row's tokens so far, the prompt's included */
 export type LogitsProcessor = (logits: Float32Array, ids: readonly number[]) => void;
 
 /** The processors that the settings ask for, in the order in which they apply. */

@@ -11,7 +11,11 @@ export interface PromptBatch {
   readonly positionIds?: number[][];
 }
 
-/** @throws {GenerationError} where there is no prompt, one is empty, or one is longer than the model's context. */
+/**
+ * Makes one batch of prompts, padded on the left.
+ * @param pad the id that rows are padded with; nothing sees it
+ * @throws {GenerationError} where there is no prompt, one is empty, or one is longer than the model's context
+ */
 export function padPrompts(prompts: readonly (readonly number[])[], config: DecoderConfig, pad: number): PromptBatch {
   if (prompts.length === 0) throw new GenerationError({ where: "prompts", expected: "at least one", got: "none" });
   const limit = contextLimit(config);

@@ -52,4 +52,5 @@ export const mixtralConfig = defineConfig({
   },
 });
 
+/** A config as {@link mixtralConfig} reads it, with every default filled. */
 export type MixtralConfig = ConfigOf<typeof mixtralConfig>;

@@ -35,6 +35,7 @@ export const ACTIVATIONS = { silu: 0, gelu: 1, gelu_pytorch_tanh: 2, relu: 3, si
 
 /** Whether activations are rounded to bfloat16 before they meet bfloat16 weights. */
 export const PRECISIONS = { bfloat16: 0, float32: 1 } as const;
+/** What activations are rounded to before they meet bfloat16 weights. */
 export type Precision = keyof typeof PRECISIONS;
 
 /** Numbers of 32 bits, to be moved as they are. */

@@ -1,6 +1,7 @@
 import { add, div, mul, sqrt, square, sub, type Tensor, zerosLike } from "@tensorflow/tfjs-core";
 import { defineOpWithOutputs } from "./op.js";
 
+/** What a step of AdamW works on, all of one shape. A gradient that is absent is zero. */
 export type AdamWInputs = { weight: Tensor; mean: Tensor; variance: Tensor; gradient?: Tensor };
 
 /** The numbers of one step of AdamW. */

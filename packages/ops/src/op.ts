@@ -26,7 +26,7 @@ export interface OpContract<I extends OpInputs, A extends object, O extends Tens
   readonly gradient?: OpGradient<I, A>;
 }
 
-/** @param wanted the inputs whose gradients are asked for @returns their gradients, by name */
+/** The gradient of an op by its inputs. @param wanted the inputs whose gradients are asked for @returns their gradients, by name */
 export type OpGradient<I extends OpInputs, A extends object> = (
   inputs: I,
   attrs: A,

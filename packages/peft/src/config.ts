@@ -24,6 +24,7 @@ export const METHODS = [
   "mixlora-dynamic",
   "mixlora-switch",
 ] as const;
+/** The kind of an adapter: one of {@link METHODS}. */
 export type Method = (typeof METHODS)[number];
 
 /** What is adapted: ends of names of linear maps, a regular expression for whole names, or all. See {@link sitesOf}. */

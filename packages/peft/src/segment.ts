@@ -1,5 +1,5 @@
 import { groupRows } from "@mixtape/ops";
-import { concat, slice, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { concat, type Rank, slice, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
@@ -55,9 +55,5 @@ export function adapt(
 export function cut<T extends Tensor1D | Tensor2D>(tensor: T, start: number, end: number): T {
   if (start === 0 && end === tensor.shape[0]) return tensor;
   const rest = tensor.shape.slice(1);
-  return slice(
-    tensor as Tensor1D,
-    [start, ...rest.map(() => 0)] as never,
-    [end - start, ...rest] as never,
-  ) as unknown as T;
+  return slice<Rank, T>(tensor, [start, ...rest.map(() => 0)], [end - start, ...rest]);
 }

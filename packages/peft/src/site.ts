@@ -1,4 +1,4 @@
-import type { CausalLM, CausalLMFamily } from "@mixtape/decoder";
+import type { CausalLM } from "@mixtape/decoder";
 import { Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
 
 /** What a feed-forward is made of: a gated MLP, or routed experts. */
@@ -90,8 +90,7 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
 
 /** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
 function diskNames(model: CausalLM, param: string): string[] {
-  const { names: rules } = model.constructor as unknown as CausalLMFamily<CausalLM>;
-  const found = rules.find((rule) => param.endsWith(`.${rule.param}`));
+  const found = model.nameRules.find((rule) => param.endsWith(`.${rule.param}`));
   if (!found) return [param];
   const prefix = param.slice(0, -found.param.length);
   return found.places.filter(({ kind }) => kind !== "part").map((place) => prefix + place.name);

@@ -82,4 +82,5 @@ export const qwen3MoeConfig = defineConfig({
   },
 });
 
+/** A config as {@link qwen3MoeConfig} reads it, with every default filled. */
 export type Qwen3MoeConfig = ConfigOf<typeof qwen3MoeConfig>;

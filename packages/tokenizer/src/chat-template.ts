@@ -7,11 +7,14 @@ import type { TokenizerSource } from "./tokenizer-files.js";
 
 /** A message of a chat. Templates may read more fields than these (`tool_calls`, `name`). */
 export interface ChatMessage {
+  /** Who says it: `user`, `assistant`, `system`, `tool`, as the template has them. */
   readonly role: string;
+  /** What is said: a text, or what else the template takes. */
   readonly content?: unknown;
   readonly [key: string]: unknown;
 }
 
+/** How a chat becomes text. */
 export interface ChatTemplateOptions {
   /** Ends the text with the header of an assistant's message, for the model to go on. Default `false`. */
   readonly addGenerationPrompt?: boolean;

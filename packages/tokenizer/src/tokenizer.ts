@@ -12,11 +12,13 @@ import {
   type TokenizerSource,
 } from "./tokenizer-files.js";
 
+/** How text becomes ids. */
 export interface EncodeOptions {
   /** Adds what the tokenizer's post-processor adds, such as a begin-of-text token. Default `true`. */
   readonly addSpecialTokens?: boolean;
 }
 
+/** How ids become text. */
 export interface DecodeOptions {
   /** Leaves special tokens out of the text. Default `false`. */
   readonly skipSpecialTokens?: boolean;
@@ -29,14 +31,21 @@ export interface DecodeOptions {
 export class Tokenizer {
   /** The highest id, added tokens included, plus one. A model's embedding needs at least as many rows. */
   readonly vocabSize: number;
-  /** The begin-of-text token that the config names, and its id; `null` where there is none. The same for the others. */
+  /** The begin-of-text token that the config names; `null` where there is none. */
   readonly bosToken: string | null;
+  /** Its id; `null` where there is none. */
   readonly bosTokenId: number | null;
+  /** The end-of-text token that the config names; `null` where there is none. */
   readonly eosToken: string | null;
+  /** Its id; `null` where there is none. */
   readonly eosTokenId: number | null;
+  /** The token that fills rows up; `null` where the config names none. */
   readonly padToken: string | null;
+  /** Its id; `null` where there is none. */
   readonly padTokenId: number | null;
+  /** The token for what the vocabulary does not have; `null` where the config names none. */
   readonly unkToken: string | null;
+  /** Its id; `null` where there is none. */
   readonly unkTokenId: number | null;
 
   readonly #backend: Backend;

@@ -38,6 +38,7 @@ export interface ParamGroup extends Partial<AdamWSettings> {
   readonly learningRateRatio?: number | ((name: string) => number);
 }
 
+/** The settings of AdamW, for all parameters and for groups of them. */
 export interface AdamWOptions extends AdamWSettings {
   readonly groups?: readonly ParamGroup[];
 }
