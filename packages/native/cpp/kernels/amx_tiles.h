@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/table.h"
 #include "simd/avx512.h"
 
 namespace mixtape {
@@ -27,16 +28,18 @@ struct AmxTiles {
   static size_t packed_bytes(size_t tokens, size_t width) { return groups_of(tokens) * steps_of(width) * kTile; }
 
   /** Tile [group][step] of 16 pairs times 16 tokens; zeros where there are no tokens and no width. */
-  static void pack(const float* x, const int32_t* rows, size_t from, size_t to, size_t tokens, size_t width, uint8_t* packed) {
+  static void pack(const Activations& x, size_t from, size_t to, size_t tokens, size_t width, uint8_t* packed) {
     const size_t steps = steps_of(width);
+    const size_t begin = x.first / kWidth;
+    const size_t end = steps_of(x.first + x.count);
     for (size_t first = from; first < to; first += kSide) {
       uint8_t* const group = packed + first / kSide * steps * kTile;
       const size_t count = tokens - first < kSide ? tokens - first : kSide;
       const float* token[kSide];
-      for (size_t i = 0; i < count; i++) token[i] = x + (rows ? static_cast<size_t>(rows[first + i]) : first + i) * width;
-      for (size_t step = 0; step < steps; step++) {
-        const size_t k = step * kWidth;
-        const size_t left = width - k;
+      for (size_t i = 0; i < count; i++) token[i] = x.token(first + i);
+      for (size_t step = begin; step < end; step++) {
+        const size_t k = step * kWidth - x.first;
+        const size_t left = x.count - k;
         const __mmask16 low = left >= 16 ? 0xffff : static_cast<__mmask16>((1u << left) - 1);
         const __mmask16 high = left >= 32 ? 0xffff : left > 16 ? static_cast<__mmask16>((1u << (left - 16)) - 1) : 0;
         __m512 pairs[kSide];

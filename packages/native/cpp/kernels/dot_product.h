@@ -67,12 +67,12 @@ template <class S, class Terms> struct DotProduct {
   static size_t packed_width(size_t width) { return (width + Terms::kStep - 1) / Terms::kStep * Terms::kStep; }
   static size_t packed_bytes(size_t tokens, size_t width) { return tokens * packed_width(width) * sizeof(Input); }
 
-  static void pack(const float* x, const int32_t* rows, size_t from, size_t to, size_t, size_t width, uint8_t* packed) {
+  static void pack(const Activations& x, size_t from, size_t to, size_t, size_t width, uint8_t* packed) {
     const size_t padded = packed_width(width);
     for (size_t t = from; t < to; t++) {
       Input* const out = reinterpret_cast<Input*>(packed) + t * padded;
-      Terms::pack(x + (rows ? static_cast<size_t>(rows[t]) : t) * width, width, out);
-      memset(out + width, 0, (padded - width) * sizeof(Input));
+      Terms::pack(x.token(t), x.count, out + x.first);
+      if (x.first + x.count == width) memset(out + width, 0, (padded - width) * sizeof(Input));
     }
   }
 

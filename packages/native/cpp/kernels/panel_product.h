@@ -147,21 +147,18 @@ template <class S, class Format> struct PanelsOfWeights {
     return (tokens + P::kRows - 1) / P::kRows * P::kRows * width * sizeof(float);
   }
 
-  static void pack(const float* x, const int32_t* rows, size_t from, size_t to, size_t, size_t width, uint8_t* packed) {
-    float* const panels = reinterpret_cast<float*>(packed);
-    if (!rows) {
-      const Operand all = {Dtype::float32, reinterpret_cast<const uint8_t*>(x), width, 1};
-      return P::template pack<P::kRows>(all, from, to - from, 0, width, panels + from * width);
-    }
+  static void pack(const Activations& x, size_t from, size_t to, size_t, size_t width, uint8_t* packed) {
     for (size_t first = from; first < to; first += P::kRows) {
-      float* const panel = panels + first * width;
+      float* const panel = reinterpret_cast<float*>(packed) + first * width + x.first * P::kRows;
+      const size_t count = to - first < P::kRows ? to - first : P::kRows;
+      if (!x.rows) {
+        const Operand all = {Dtype::float32, reinterpret_cast<const uint8_t*>(x.x), x.stride, 1};
+        P::template pack<P::kRows>(all, first, count, 0, x.count, panel);
+        continue;
+      }
       for (size_t i = 0; i < P::kRows; i++) {
-        if (first + i < to) {
-          const float* const token = x + static_cast<size_t>(rows[first + i]) * width;
-          for (size_t k = 0; k < width; k++) panel[k * P::kRows + i] = token[k];
-        } else {
-          for (size_t k = 0; k < width; k++) panel[k * P::kRows + i] = 0;
-        }
+        const float* const token = i < count ? x.token(first + i) : nullptr;
+        for (size_t k = 0; k < x.count; k++) panel[k * P::kRows + i] = token ? token[k] : 0;
       }
     }
   }

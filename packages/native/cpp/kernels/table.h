@@ -6,6 +6,16 @@
 
 namespace mixtape {
 
+/** Columns [first, first + count) of activations: those of token t, or of row `rows[t]` where rows are given, begin at x + t · stride. */
+struct Activations {
+  const float* x;
+  size_t stride;
+  const int32_t* rows;
+  size_t first;
+  size_t count;
+  const float* token(size_t t) const { return x + (rows ? static_cast<size_t>(rows[t]) : t) * stride; }
+};
+
 /**
  * How weights of one format are multiplied by activations: x is packed once, then rows of weights are multiplied by all of it.
  */
@@ -15,10 +25,10 @@ struct Product {
   /** Bytes that packed activations take. Groups lie one behind another: token t, the first of one, at packed_bytes(t, width). */
   size_t (*packed_bytes)(size_t tokens, size_t width);
   /**
-   * Packs tokens [from, to) of `tokens`.
-   * @param x `[tokens, width]`, or, where `rows` is given, what token t is is row `rows[t]` of it
+   * Packs tokens [from, to) of `tokens`: some of their `width` columns, the first a multiple of 32. Who packs the last columns also
+   * writes the zeros that belong behind them.
    */
-  void (*pack)(const float* x, const int32_t* rows, size_t from, size_t to, size_t tokens, size_t width, uint8_t* packed);
+  void (*pack)(const Activations& x, size_t from, size_t to, size_t tokens, size_t width, uint8_t* packed);
   /** `y[t · stride + n] = Σ_k x[t, k] · w[n, k]` for all tokens and all rows of `w`. */
   void (*multiply)(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride);
 };

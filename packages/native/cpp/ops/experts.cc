@@ -9,8 +9,9 @@
 namespace mixtape {
 namespace {
 
-/** `activation(gate · x) · (up · x)` of each choice, in the order by expert. */
-void gate_up(const Experts& experts, const Grouped& grouped, const float* x, const GateOptions& options, float* hidden) {
+/** `activation(gate · x) · (up · x)` of each choice: each expert's packed for what comes next. */
+void gate_up(const Experts& experts, const Grouped& grouped, const float* x, const GateOptions& options,
+             const std::vector<Packed>& hidden) {
   const auto& groups = grouped.groups;
   std::vector<GateUp> parts;
   parts.reserve(groups.size());
@@ -29,7 +30,7 @@ void gate_up(const Experts& experts, const Grouped& grouped, const float* x, con
   Pool::shared().run(products.size(), [&](size_t i) {
     const auto [g, share] = products[i];
     const Shares shares = parts[g].shares();
-    parts[g].multiply(shares.from(share), shares.to(share), hidden + groups[g].from * experts.gate.rows);
+    parts[g].multiply(shares.from(share), shares.to(share), hidden[g]);
   });
 }
 
@@ -46,24 +47,10 @@ Shares columns_of(const Stack& stack, bool is_few) {
 }
 
 /** Adds `weight · down · hidden` of each choice to its token. A thread takes a few columns of y, and all experts for them. */
-void down(const Stack& stack, const Grouped& grouped, const float* hidden, Precision precision, size_t tokens, float* y) {
+void down(const Stack& stack, const Grouped& grouped, const std::vector<Packed>& hidden, size_t tokens, float* y) {
   const auto& groups = grouped.groups;
-  std::vector<Packed> parts;
-  parts.reserve(groups.size());
   size_t most = 0;
-  for (const Group& group : groups) {
-    parts.emplace_back(kernels().product(stack.dtype, precision, group.count()), group.count(), stack.columns);
-    most = std::max(most, group.count());
-  }
-  Scratch scratch;
-  place(parts, scratch);
-
-  const auto packing = tasks_of(groups.size(), [&](size_t g) { return parts[g].steps(); });
-  run_steps(packing.size(), grouped.tokens.size() * stack.columns, [&](size_t i) {
-    const auto [g, step] = packing[i];
-    parts[g].pack(step, hidden + groups[g].from * stack.columns, nullptr);
-  });
-
+  for (const Group& group : groups) most = std::max(most, group.count());
   const Shares shares = columns_of(stack, most <= 2);
   Pool::shared().run(shares.count, [&](size_t share) {
     const size_t from = shares.from(share);
@@ -73,7 +60,7 @@ void down(const Stack& stack, const Grouped& grouped, const float* hidden, Preci
     for (size_t t = 0; t < tokens; t++) memset(y + t * stack.rows + from, 0, count * sizeof *y);
     for (size_t g = 0; g < groups.size(); g++) {
       const Group& group = groups[g];
-      parts[g].multiply(stack.matrix(group.expert).slice(from, from + count), out, count);
+      hidden[g].multiply(stack.matrix(group.expert).slice(from, from + count), out, count);
       for (size_t i = 0; i < group.count(); i++) {
         const float weight = grouped.weights[group.from + i];
         float* const sum = y + static_cast<size_t>(grouped.tokens[group.from + i]) * stack.rows + from;
@@ -87,10 +74,14 @@ void down(const Stack& stack, const Grouped& grouped, const float* hidden, Preci
 
 void experts(const Experts& experts, const Routed& routed, const GateOptions& options, float* y) {
   const Grouped grouped(routed, experts.gate.experts);
+  std::vector<Packed> hidden;
+  hidden.reserve(grouped.groups.size());
+  for (const Group& group : grouped.groups)
+    hidden.emplace_back(kernels().product(experts.down.dtype, options.precision, group.count()), group.count(), experts.down.columns);
   Scratch scratch;
-  float* const hidden = scratch.floats(grouped.tokens.size() * experts.gate.rows);
+  place(hidden, scratch);
   gate_up(experts, grouped, routed.x, options, hidden);
-  down(experts.down, grouped, hidden, options.precision, routed.tokens, y);
+  down(experts.down, grouped, hidden, routed.tokens, y);
 }
 
 }  // namespace mixtape

@@ -36,18 +36,16 @@ class GateUp {
   }
 
   Shares shares() const { return rows_of(gate_, tokens_); }
-  /** Columns [from, to) of `hidden [tokens, inner]`. */
-  void multiply(size_t from, size_t to, float* hidden) const {
-    const size_t inner = gate_.rows;
+  /** Columns [from, to) of `[tokens, inner]`, packed for the product that comes next: in float32 they never leave the core. */
+  void multiply(size_t from, size_t to, const Packed& hidden) const {
     const size_t count = to - from;
     Scratch scratch;
+    float* const gate = scratch.floats(tokens_ * count);
     float* const up = scratch.floats(tokens_ * count);
-    for_gate_.multiply(gate_.slice(from, to), hidden + from, inner);
+    for_gate_.multiply(gate_.slice(from, to), gate, count);
     (is_one() ? for_gate_ : for_up_).multiply(up_.slice(from, to), up, count);
-    for (size_t t = 0; t < tokens_; t++) {
-      float* const out = hidden + t * inner + from;
-      kernels().gate(activation_, out, up + t * count, count, out);
-    }
+    kernels().gate(activation_, gate, up, tokens_ * count, gate);
+    hidden.pack_columns(gate, from, count);
   }
 
   /** The two products before they meet, columns [from, to) of `gate` and `up [tokens, inner]`. */

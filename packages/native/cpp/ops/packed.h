@@ -30,7 +30,11 @@ class Packed {
   size_t steps() const { return steps_.count; }
   /** @param x `[tokens, width]`, or, where `rows` is given, what token t is is row `rows[t]` of it */
   void pack(size_t step, const float* x, const int32_t* rows) const {
-    product_->pack(x, rows, steps_.from(step), steps_.to(step), steps_.total, width_, data_);
+    product_->pack({x, width_, rows, 0, width_}, steps_.from(step), steps_.to(step), steps_.total, width_, data_);
+  }
+  /** In place of all steps: some columns of all tokens, from a multiple of 32 to another or to the end. */
+  void pack_columns(const float* x, size_t first, size_t count) const {
+    product_->pack({x, count, nullptr, first, count}, 0, steps_.total, steps_.total, width_, data_);
   }
 
   /** `y[t · stride + n] = Σ_k x[t, k] · w[n, k]` for all tokens and all rows of `w`. */

@@ -69,7 +69,7 @@ inline void pack(const Product& product, const float* x, const int32_t* rows, si
   const size_t wanted = std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1));
   const Shares shares(tokens, (wanted + product.group - 1) / product.group * product.group);
   Pool::shared().run(shares.count, [&](size_t share) {
-    product.pack(x, rows, shares.from(share), shares.to(share), tokens, width, packed);
+    product.pack({x, width, rows, 0, width}, shares.from(share), shares.to(share), tokens, width, packed);
   });
 }
 

@@ -88,9 +88,15 @@ void check_product(const Kernels& table, Dtype dtype, Precision precision, size_
   const size_t bytes = product.packed_bytes(tokens, width);
   std::unique_ptr<uint8_t, void (*)(void*)> packed(static_cast<uint8_t*>(::operator new(bytes + 1, std::align_val_t{64})),
                                                    [](void* p) { ::operator delete(p, std::align_val_t{64}); });
+  // In parts of both axes, as operations do.
+  const size_t columns = width > 64 ? 64 : width;
   for (size_t from = 0; from < tokens; from += product.group)
-    product.pack(x.data(), is_gathered ? order.data() : nullptr, from, std::min(tokens, from + product.group), tokens, width,
-                 packed.get());
+    for (size_t first = 0; first < width || first == 0; first += columns) {
+      const size_t count = std::min(columns, width - first);
+      const Activations part = {x.data() + first, width, is_gathered ? order.data() : nullptr, first, count};
+      product.pack(part, from, std::min(tokens, from + product.group), tokens, width, packed.get());
+      if (width == 0) break;
+    }
   const size_t stride = rows + 3;
   Buffer<float> y((tokens - 1) * stride + rows);
   for (float& value : y) value = -7;
