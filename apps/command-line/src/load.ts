@@ -3,12 +3,13 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
-import { loadAdapter } from "@mixtape/peft";
+import { type Adapter, loadAdapter } from "@mixtape/peft";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
 import { LoadingBar } from "./loading-bar.js";
 
+export { aboutAdapter } from "./about-adapter.js";
 export { chooseEngine, type EngineFlags } from "./engine.js";
 
 /** The flags that say what to load, and onto what. */
@@ -24,6 +25,8 @@ export interface LoadFlags extends EngineFlags {
 export interface Loaded {
   readonly engine: Engine;
   readonly model: CausalLM;
+  /** What the model runs with; null without `--adapter`. */
+  readonly adapter: Adapter | null;
   /** How long the engine, and the weights' way onto it, took. */
   readonly loadMs: number;
 }
@@ -33,12 +36,12 @@ export interface Loaded {
  * @throws {InterruptedError} at Ctrl-C
  */
 export async function load(
-  { model: folder, adapter, ignore, checkFinite, ...flags }: LoadFlags,
+  { model: folder, adapter: from, ignore, checkFinite, ...flags }: LoadFlags,
   interrupt: Interrupt,
 ): Promise<Loaded> {
   const begin = performance.now();
   checkFolder(folder);
-  if (adapter !== undefined) checkFolder(adapter, "adapter");
+  if (from !== undefined) checkFolder(from, "adapter");
   const engine = await chooseEngine(flags);
   const bar = new LoadingBar();
   try {
@@ -48,8 +51,8 @@ export async function load(
       signal: interrupt.signal,
       onProgress: (progress) => bar.show(progress),
     });
-    if (adapter !== undefined) await loadAdapter(model, adapter);
-    return { engine, model, loadMs: performance.now() - begin };
+    const adapter = from === undefined ? null : await loadAdapter(model, from);
+    return { engine, model, adapter, loadMs: performance.now() - begin };
   } catch (error) {
     throw interrupt.came ? new InterruptedError() : error;
   } finally {

@@ -33,6 +33,7 @@ test("--json prints one object with these keys", async () => {
   const result = await generate(...args);
   expect(Object.keys(result)).toEqual([
     "model",
+    "adapter",
     "modelType",
     "engine",
     "experts",
@@ -48,6 +49,7 @@ test("--json prints one object with these keys", async () => {
   const tokenizer = await Tokenizer.fromFolder(SAMPLE);
   expect(result).toEqual({
     model: SAMPLE,
+    adapter: null,
     modelType: "afmoe",
     engine: "cpu",
     experts: "sparse",

@@ -1,41 +1,56 @@
 /** The loss of texts that are held out. */
 
+import { setImmediate } from "node:timers/promises";
 import { causalLoss, readBatch } from "@mixtape/decoder";
 import type { CausalLM } from "@mixtape/mixtape";
 import { adaptersOf } from "@mixtape/peft";
-import { batchesOf, countLabels } from "@mixtape/training";
+import { batchesOf, countLabels, type TrainingBatch } from "@mixtape/training";
 import { tidy } from "@tensorflow/tfjs-core";
 import type { Texts } from "./plan.js";
+import { EvaluationProgress } from "./progress.js";
 import type { Settings } from "./settings.js";
 
-/**
- * Nats per token, by learner; null where nothing is held out. The adapter that was selected before is selected after.
- */
+/** Nats per token, by learner; null where nothing is held out, or where the signal came. */
 export async function evaluate(
   model: CausalLM,
   { learners, eval: path }: Settings,
   { byPath }: Texts,
+  signal: AbortSignal,
 ): Promise<Record<string, number> | null> {
   if (path === null) return null;
+  const parts = learners.map(({ name, adapter, batchSize, maxLength }) => ({
+    name,
+    selection: adapter && name,
+    data: batchesOf(byPath.get(path)!, { batchSize, maxLength, seed: null }),
+  }));
+  const all = parts.reduce((count, { data }) => count + data.batchesPerEpoch, 0);
+  const progress = new EvaluationProgress(all);
   const adapters = adaptersOf(model);
-  const before = adapters.selection;
   const losses: Record<string, number> = {};
-  for (const { name, adapter, batchSize, maxLength } of learners) {
-    if (adapter) adapters.select(name);
-    const data = batchesOf(byPath.get(path)!, { batchSize, maxLength, seed: null });
-    let [sum, labels] = [0, 0];
-    for (let i = 0; i < data.batchesPerEpoch; i++) {
-      const batch = data.batch(i);
-      const loss = tidy(() => {
-        const { labels, ...tokens } = batch;
-        return causalLoss(model.forward(tokens).logits, readBatch(labels, "labels"), 1);
-      });
-      sum += (await loss.data())[0]!;
-      labels += countLabels(batch);
-      loss.dispose();
+  try {
+    for (const { name, selection, data } of parts) {
+      let [sum, labels] = [0, 0];
+      for (let i = 0; i < data.batchesPerEpoch; i++) {
+        // Ctrl-C gets its turn.
+        await setImmediate();
+        if (signal.aborted) return null;
+        const batch = data.batch(i);
+        sum += await adapters.with(selection, () => lossOf(model, batch));
+        labels += countLabels(batch);
+        progress.step();
+      }
+      losses[name] = sum / labels;
     }
-    losses[name] = sum / labels;
+    return losses;
+  } finally {
+    progress.end();
   }
-  adapters.select(before);
-  return losses;
+}
+
+/** The sum over all labels of a batch. */
+async function lossOf(model: CausalLM, { labels, ...tokens }: TrainingBatch): Promise<number> {
+  const loss = tidy(() => causalLoss(model.forward(tokens).logits, readBatch(labels, "labels"), 1));
+  const [sum] = await loss.data();
+  loss.dispose();
+  return sum!;
 }

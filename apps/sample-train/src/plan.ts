@@ -1,6 +1,7 @@
 /** A run, made of its settings: what trains, on which batches, for how long. */
 
-import { InputError, whole } from "@mixtape/command-line";
+import { InputError, plural, whole } from "@mixtape/command-line";
+import { aboutAdapter } from "@mixtape/command-line/load";
 import type { CausalLM, Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
 import {
@@ -12,7 +13,6 @@ import {
   type Example,
   type ExamplesData,
   linearSchedule,
-  type NamedParam,
   type ParamGroup,
   type Schedule,
   type Trainee,
@@ -38,7 +38,7 @@ export interface Plan {
   /** Begins it, or goes on with what was saved. */
   readonly train: (options: Pick<TrainOptions, "checkpoints" | "signal">) => TrainingSteps;
   readonly steps: number;
-  /** What trains, in words. */
+  /** What trains, and on what, in words: a line for each learner. */
   readonly about: string;
 }
 
@@ -69,10 +69,19 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
   const lengths = all.map(({ learner, data }) => settings.steps ?? stepsOf(learner, data, accumulate));
   const steps = Math.max(...lengths);
   const common = { maxSteps: steps, optimizer: optimizerOf(learners, lengths), accumulate, seed };
+  const whatTrains = (i: number): string =>
+    adapters[i]
+      ? `${adapters[i].name}: ${aboutAdapter(adapters[i])}`
+      : `the model: ${whole(params.reduce((sum, [, { size }]) => sum + size, 0))} parameters`;
+  const courseOf = ({ data: path }: Learner, { batchesPerEpoch }: ExamplesData, count: number): string => {
+    const epochs = (count * accumulate) / batchesPerEpoch;
+    const passes = `${Number(epochs.toPrecision(2))} ${epochs === 1 ? "epoch" : "epochs"}`;
+    return `${plural(texts.byPath.get(path)!.length, "text")}, ${plural(count, "step")}, ${passes}`;
+  };
   const planFor = <B>(trainee: Trainee<B>, data: TrainingData<B>): Plan => ({
     train: (options) => train(trainee, data, { ...common, ...options }),
     steps,
-    about: aboutOf(adapters, params),
+    about: all.map(({ learner, data }, i) => `${whatTrains(i)}; ${courseOf(learner, data, lengths[i]!)}`).join("\n"),
   });
   if (canPack(learners)) {
     const { zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
@@ -135,9 +144,4 @@ function scheduleOf({ schedule, warmupSteps }: Learner, totalSteps: number): Sch
   const factors = { constant: constantSchedule, linear: linearSchedule, cosine: cosineSchedule }[schedule](options);
   // The first step counts: a learning rate of 0 would waste it.
   return (step) => (step >= totalSteps ? 0 : step < warmup ? (step + 1) / (warmup + 1) : factors(step));
-}
-
-function aboutOf(adapters: readonly Adapter[], params: readonly NamedParam[]): string {
-  if (adapters.length > 0) return adapters.map((adapter) => adapter.toString().split("\n").at(-1)).join("\n");
-  return `the model: ${whole(params.reduce((sum, [, { size }]) => sum + size, 0))} parameters train`;
 }

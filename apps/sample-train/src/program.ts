@@ -53,19 +53,16 @@ export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command("sample-train")
     .description("Train a Mixture-of-Experts language model, or adapters on it.")
     .usage("--model <dir> --data <file> --output <dir> [options]")
-    .version(version())
+    .optionsGroup("Model, texts and run:")
     .addOption(modelOption())
     .option("--data <file>", "the texts to learn: .txt or .jsonl, see below", someText)
+    .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
     .option("--output <dir>", "a folder of its own for what is learnt and for the run", someText)
+    .option("--resume", "go on with the run in --output; other flags may be left out, and may not differ")
+    .option("--save-every <n>", "after how many steps the run is saved (default: 50)", integer(1))
+    .optionsGroup("What trains:")
     .addOption(new Option("--method <name>", "what trains (default: lora)").choices(Object.keys(METHODS)))
     .option("--adapters <file>", "a JSON file of adapters to train at once, in place of --method", someText)
-    .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
-    .option("--steps <n>", "how many steps (default: as many as the epochs take)", integer(1))
-    .option("--epochs <n>", "how often all texts are seen (default: 1)", aboveZero)
-    .option("--batch-size <n>", "how many rows a batch has (default: 8)", integer(1))
-    .option("--accumulate <n>", "how many batches make up a step (default: 1)", integer(1))
-    .option("--max-length <n>", "how many tokens a row has at most; longer texts are cut (default: 256)", integer(2))
-    .option("--pack", "put several short texts in a row, apart from each other (full, lora, rslora, dora)")
     .option("--rank <r>", "rank of the adapter (default: 8)", integer(1))
     .option(
       "--alpha <a>",
@@ -75,30 +72,45 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .option("--dropout <p>", "share of the adapter's inputs that is left out in training (default: 0)", shareBelowOne)
     .option("--target <name...>", "linear maps to adapt, by the ends of their names, or all-linear", addText)
     .option("--num-experts <n>", "how many LoRA experts a mixture has (default: 8)", integer(2))
+    .optionsGroup("How long, and in what batches:")
+    .option("--steps <n>", "how many steps (default: as many as the epochs take)", integer(1))
+    .option("--epochs <n>", "how often all texts are seen (default: 1)", aboveZero)
+    .option("--batch-size <n>", "how many rows a batch has (default: 8)", integer(1))
+    .option("--accumulate <n>", "how many batches make up a step (default: 1)", integer(1))
+    .option(
+      "--max-length <n>",
+      "how many tokens a row has at most; longer texts become several (default: 256)",
+      integer(2),
+    )
+    .option("--pack", "put several short texts in a row, apart from each other (full, lora, rslora, dora)")
+    .option("--gradient-checkpointing", "compute layers again on the way back: less memory, more time")
+    .option("--seed <s>", "what the order of texts, dropout and first values depend on (default: 0)", seed)
+    .optionsGroup("Optimiser:")
     .option("--learning-rate <x>", "step size of AdamW (default: 2e-4, full 5e-5)", aboveZero)
-    .option("--lora-plus-ratio <x>", "how much faster lora_B learns, as LoRA+ has it (default: 1)", aboveZero)
     .addOption(new Option("--schedule <name>", "how the learning rate falls (default: cosine)").choices(SCHEDULES))
     .option("--warmup-steps <n>", "how long the learning rate rises first (default: 3 % of the steps)", integer(0))
     .option("--weight-decay <x>", "what weights lose per step, times the learning rate (default: 0.01)", atLeastZero)
     .option("--max-grad-norm <x>", "longer gradients are shortened to that (default: 1)", aboveZero)
-    .option("--aux-loss-coef <x>", "full: what uneven load of experts costs (default: the model's)", atLeastZero)
-    .option("--z-loss-coef <x>", "full: what large router logits cost (default: 0)", atLeastZero)
+    .option("--lora-plus-ratio <x>", "how much faster lora_B learns, as LoRA+ has it (default: 1)", aboveZero)
+    .optionsGroup("Routers of the model, with --method full:")
+    .option("--aux-loss-coef <x>", "what uneven load of experts costs (default: the model's)", atLeastZero)
+    .option("--z-loss-coef <x>", "what large router logits cost (default: 0)", atLeastZero)
     .option(
       "--expert-bias-rate <x>",
-      "full: by how much AFMoE's expert biases move to even the load (default: 0)",
+      "by how much AFMoE's expert biases move to even the load (default: 0)",
       atLeastZero,
     )
-    .option("--gradient-checkpointing", "compute layers again on the way back: less memory, more time")
-    .option("--seed <s>", "what the order of texts, dropout and first values depend on (default: 0)", seed)
-    .option("--save-every <n>", "after how many steps the run is saved (default: 50)", integer(1))
-    .option("--resume", "go on with the run in --output; other flags may be left out, and may not differ")
+    .optionsGroup("Engine:")
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(precisionOption())
+    .optionsGroup("Other:")
     .option("--json", "print one JSON object at the end")
     .addOption(ignoreOption())
     .addOption(checkOption())
     .addOption(debugOption())
+    .version(version())
+    .helpOption("-h, --help", "show this")
     .addHelpText("after", EXAMPLES)
     .action(async (flags: Partial<Flags> & Pick<Flags, "engine">) => {
       const output = given(flags.output, "--output DIR");

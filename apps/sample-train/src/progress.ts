@@ -1,6 +1,6 @@
 /** How far a run is, on standard error: a bar on a terminal, lines elsewhere. */
 
-import { colors, seconds } from "@mixtape/command-line";
+import { colors, note } from "@mixtape/command-line";
 import type { TrainingStep } from "@mixtape/training";
 import { SingleBar } from "cli-progress";
 
@@ -17,7 +17,7 @@ export class Progress {
   /** @param done steps that were taken before, of `all` */
   constructor(done: number, all: number) {
     this.#all = all;
-    this.#bar = process.stderr.isTTY ? makeBar() : null;
+    this.#bar = makeBar("training", false);
     this.#bar?.start(all, done, { facts: "" });
   }
 
@@ -25,14 +25,20 @@ export class Progress {
     this.#recent.push(step);
     if (this.#recent.length > RECENT) this.#recent.shift();
     const facts = this.#facts(step);
-    this.#bar?.update(step.step, { facts });
+    if (this.#bar?.isActive) this.#bar.update(step.step, { facts });
     const every = Math.max(1, Math.floor(this.#all / LINES));
     const isTold = this.#recent.length === 1 || step.step % every === 0 || step.step === this.#all;
     if (!this.#bar && isTold) process.stderr.write(`step ${step.step} of ${this.#all}  ${facts}\n`);
   }
 
-  /** Takes the bar away. */
-  clear(): void {
+  /** Says what Ctrl-C does. */
+  interrupted(): void {
+    this.end();
+    note("saving after this batch; Ctrl-C again ends it at once, unsaved");
+  }
+
+  /** Ends the bar, which stays. */
+  end(): void {
     this.#bar?.stop();
   }
 
@@ -40,26 +46,49 @@ export class Progress {
     const time = this.#recent.reduce((sum, { seconds }) => sum + seconds, 0);
     const tokens = this.#recent.reduce((sum, { tokens }) => sum + tokens, 0);
     const left = ((this.#all - step) * time) / this.#recent.length;
-    return `loss ${loss.toFixed(4)}  ${(tokens / time).toFixed(0)} tokens/s  ${duration(left)} left`;
+    const rest = step < this.#all ? `  ${duration(left)} left` : "";
+    return `loss ${loss.toFixed(4)}  ${(tokens / time).toFixed(0)} tokens/s${rest}`;
   }
 }
 
-/** `12.40 s`, `3 min 5 s`, `2 h 10 min` */
-function duration(secondsLeft: number): string {
-  if (secondsLeft < 60) return seconds(secondsLeft * 1000);
-  const whole = Math.round(secondsLeft);
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
-  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
+/** How far the reading of texts that are held out is: a bar on a terminal, which is taken away at the end. */
+export class EvaluationProgress {
+  readonly #bar = makeBar("held out", true);
+
+  /** @param all how many batches there are */
+  constructor(all: number) {
+    this.#bar?.start(all, 0, { facts: "" });
+  }
+
+  /** One more has been read. */
+  step(): void {
+    this.#bar?.increment();
+  }
+
+  end(): void {
+    this.#bar?.stop();
+  }
 }
 
-function makeBar(): SingleBar {
+/** `12 s`, `3 min 5 s`, `2 h 10 min` */
+function duration(secondsLeft: number): string {
+  const whole = Math.ceil(secondsLeft);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
+  if (hours > 0) return `${hours} h ${minutes} min`;
+  return minutes > 0 ? `${minutes} min ${whole % 60} s` : `${whole} s`;
+}
+
+/** Null without a terminal. */
+function makeBar(title: string, clearOnComplete: boolean): SingleBar | null {
+  if (!process.stderr.isTTY) return null;
   return new SingleBar({
-    format: `${colors.dim("training")} {bar} {value}/{total}  {facts}`,
+    format: `${colors.dim(title)} {bar} {value}/{total}  {facts}`,
     stream: process.stderr,
     barCompleteChar: "━",
     barIncompleteChar: " ",
-    barsize: 24,
-    clearOnComplete: false,
+    // With all that is told beside it, a line of 80 characters.
+    barsize: 16,
+    clearOnComplete,
     hideCursor: false,
     // Ctrl-C is the command's own affair.
     gracefulExit: false,

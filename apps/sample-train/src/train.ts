@@ -1,7 +1,7 @@
 /** `sample-train`: what it does. */
 
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 import {
   colors,
   EXIT,
@@ -13,6 +13,7 @@ import {
   seconds,
   table,
   UsageError,
+  whole,
 } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { MixtapeError } from "@mixtape/mixtape";
@@ -72,12 +73,14 @@ export async function train(flags: Flags): Promise<number> {
   const { model, engine } = await load({ ...flags, model: settings.model }, interrupt);
   const plan = await planOf(model, settings, texts);
   if (!flags.json) process.stderr.write(`${plan.about}\n`);
-  const evalBefore = before ? before.evalBefore : await evaluate(model, settings, texts);
+  const evalBefore = before ? before.evalBefore : await evaluate(model, settings, texts, interrupt.signal);
+  if (interrupt.came) throw new InterruptedError();
   if (before) folder.resume();
   else folder.begin({ settings, steps: plan.steps, data: texts.digests, evalBefore });
   const done = folder.steps.length;
 
   const progress = new Progress(done, plan.steps);
+  interrupt.signal.addEventListener("abort", () => progress.interrupted(), { once: true });
   try {
     const checkpoints = { folder: folder.checkpoint, every: settings.saveEvery };
     for await (const step of plan.train({ checkpoints, signal: interrupt.signal })) {
@@ -88,11 +91,11 @@ export async function train(flags: Flags): Promise<number> {
     if (!interrupt.came) throw withWayOn(error, folder, flags.output);
     if (folder.steps.length === 0) throw new InterruptedError();
   } finally {
-    progress.clear();
+    progress.end();
   }
   folder.writeReport();
   const saved = await folder.saveLearnt(model, settings);
-  const evalAfter = interrupt.came ? null : await evaluate(model, settings, texts);
+  const evalAfter = await evaluate(model, settings, texts, interrupt.signal);
   const own = folder.steps.slice(done);
   const time = own.reduce((sum, step) => sum + step.seconds, 0);
   const result: TrainResult = {
@@ -100,7 +103,7 @@ export async function train(flags: Flags): Promise<number> {
     saved,
     engine: engine.name,
     steps: folder.steps.length,
-    finishReason: interrupt.came ? "interrupted" : "steps",
+    finishReason: folder.steps.length < plan.steps ? "interrupted" : "steps",
     firstLoss: folder.steps[0]?.loss ?? null,
     lastLoss: folder.steps.at(-1)?.loss ?? null,
     evalBefore,
@@ -108,7 +111,7 @@ export async function train(flags: Flags): Promise<number> {
     tokensPerSecond: time > 0 ? own.reduce((sum, step) => sum + step.tokens, 0) / time : null,
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else showSummary(result, time);
+  else showSummary(result, settings, { done, all: plan.steps, time });
   return interrupt.came ? EXIT.interrupted : 0;
 }
 
@@ -140,29 +143,41 @@ function withWayOn(error: unknown, { checkpoint }: RunFolder, output: string): u
   return error;
 }
 
-function showSummary(result: TrainResult, time: number): void {
+/** @param done steps that were taken before this process, of `all`; the others took `time` seconds */
+function showSummary(
+  result: TrainResult,
+  { model, learners }: Settings,
+  { done, all, time }: { readonly done: number; readonly all: number; readonly time: number },
+): void {
   const { saved, engine, steps, finishReason, firstLoss, lastLoss, evalBefore, evalAfter, output } = result;
   const losses = (by: Readonly<Record<string, number>>): string =>
     Object.entries(by)
       .map(([name, loss]) => `${Object.keys(by).length > 1 ? `${name} ` : ""}${loss.toFixed(4)}`)
       .join(", ");
+  const now = done > 0 ? `, ${whole(steps - done)} of them now` : "";
+  const taken = `${steps < all ? `${whole(steps)} of ${plural(all, "step")}` : plural(steps, "step")}${now}`;
+  const trained = learners[0]!.adapter === null ? near(saved[0]!) : `${near(model)} --adapter ${near(saved[0]!)}`;
   const rows: [string, string][] = [
     ["engine", engine],
-    [
-      "steps",
-      `${plural(steps, "step")}, ${seconds(time * 1000)}, ${rate(result.tokensPerSecond)}, ended by ${finishReason === "steps" ? "their number" : "Ctrl-C"}`,
-    ],
+    ["steps", [taken, seconds(time * 1000), rate(result.tokensPerSecond)].join(", ")],
     ...(firstLoss === null || lastLoss === null
       ? []
       : [["loss", `${firstLoss.toFixed(4)} at first, ${lastLoss.toFixed(4)} at last`] as [string, string]]),
     ...(evalBefore && evalAfter
       ? [["held out", `${losses(evalBefore)} before, ${losses(evalAfter)} after (nats per token)`] as [string, string]]
       : []),
-    ["saved", saved.join(", ")],
+    ["saved", saved.map(near).join(", ")],
     ["report", `${output}/report.html`],
+    ["to see it", `sample-generate generate --model ${trained} --prompt …`],
     ...(finishReason === "interrupted"
       ? [["to go on", `sample-train --resume --output ${output}`] as [string, string]]
       : []),
   ];
   process.stdout.write(`\n${table(rows, colors.dim)}`);
+}
+
+/** A path as it is reached from here, where it lies below. */
+function near(path: string): string {
+  const way = relative("", path);
+  return way === "" || way.startsWith("..") ? path : way;
 }

@@ -54,6 +54,21 @@ describe.concurrent("a run that was interrupted", () => {
     expect(lossesOf(output)).toEqual(unbroken);
   });
 
+  test("while texts that are held out are read has not begun", async () => {
+    const output = join(folder, "early");
+    const heldOut = write(
+      folder,
+      "held-out.jsonl",
+      readProfiles().map((text) => ({ text })),
+    );
+    const { code, stdout, stderr } = await sampleTrain([...args(output), "--eval", heldOut], {
+      watch: (child) => child.stderr!.once("data", () => child.kill("SIGINT")),
+    });
+    expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+    expect(stderr).toMatch(/^default: lora .*\nInterrupted\.\n$/);
+    expect(existsSync(output)).toBe(false);
+  });
+
   test("goes on where it was saved when it was killed", async () => {
     const output = join(folder, "killed");
     expect((await endedAt(8, "SIGKILL", ...args(output))).code).toBeNull();

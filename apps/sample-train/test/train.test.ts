@@ -5,7 +5,7 @@ import { loadAdapter } from "@mixtape/peft";
 import { parseMetrics } from "@mixtape/training";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readProfiles } from "../scripts/profiles.js";
-import { lossesOf, SAMPLE, sampleGenerate, temporaryFolder, trained, write } from "./command.js";
+import { lossesOf, SAMPLE, sampleGenerate, sampleTrain, temporaryFolder, trained, write } from "./command.js";
 import { writeTinyModel } from "./tiny-model.js";
 
 const folder = temporaryFolder();
@@ -39,9 +39,24 @@ test("LoRA of the sample model on a text, 20 steps: the loss falls, and sample-g
     const prompt = ["--model", SAMPLE, "--prompt", "Location:", "--max-new-tokens", "12", "--json"];
     const ended = await sampleGenerate(...prompt, ...flags);
     expect(ended).toMatchObject({ code: 0, stderr: "" });
-    return (JSON.parse(ended.stdout) as { ids: number[] }).ids;
+    const { ids, adapter } = JSON.parse(ended.stdout) as { ids: number[]; adapter: string | null };
+    expect(adapter).toBe(flags[1] ?? null);
+    return ids;
   };
   expect(await idsWith("--adapter", output)).not.toEqual(await idsWith());
+});
+
+test("what trains, how far it is, what came of it and how to see it are told", async () => {
+  const output = join(folder, "told");
+  const args = ["--model", tiny, ...SHORT, "--data", data, "--eval", heldOut, "--steps", "2", "--output", output];
+  const { code, stdout, stderr } = await sampleTrain([...args, "--method", "dora", "--rank", "2"]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /^default: dora of rank 2, [\d,]+ parameters; 40 texts, 2 steps, 0\.023 epochs\nstep 1 of 2 {2}loss \d\.\d{4} {2}\d+ tokens\/s {2}\d+ s left\nstep 2 of 2 {2}loss \d\.\d{4} {2}\d+ tokens\/s\n$/,
+  );
+  const names = ["engine", "steps", "loss", "held out", "saved", "report", "to see it"];
+  expect([...stdout.matchAll(/^ {2}(\w+(?: \w+)*) {2,}\S/gm)].map(([, name]) => name)).toEqual(names);
+  expect(stdout).toContain(`sample-generate generate --model ${tiny} --adapter ${output} --prompt …\n`);
 });
 
 describe.concurrent("every method trains, and what it has learnt is loaded again", () => {

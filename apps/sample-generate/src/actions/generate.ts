@@ -14,7 +14,7 @@ import {
   table,
   UsageError,
 } from "@mixtape/command-line";
-import { type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
+import { aboutAdapter, type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
 import type { CausalLM, EngineName, TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
@@ -26,6 +26,8 @@ import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 interface GenerateResult {
   /** The folder, as given. */
   readonly model: string;
+  /** The folder of the adapter, as given; null without. */
+  readonly adapter: string | null;
   readonly modelType: string;
   readonly engine: EngineName;
   /** The strategies that the experts ran by, joined by "+" where it was more than one; null for a model without experts. */
@@ -116,7 +118,7 @@ function strategiesSince(before: Readonly<Record<ExpertsStrategy, number>>): str
 }
 
 function resultOf(
-  { model }: GenerateFlags,
+  { model, adapter }: GenerateFlags,
   { engine, model: { config }, loadMs }: Loaded,
   promptIds: readonly number[],
   { ids, text, finishReason, prefillMs, decodeMs }: Written,
@@ -124,6 +126,7 @@ function resultOf(
 ): GenerateResult {
   return {
     model,
+    adapter: adapter ?? null,
     modelType: config.modelType,
     engine: engine.name,
     experts,
@@ -147,13 +150,14 @@ function show(text: string): void {
   process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text);
 }
 
-function showSummary(result: GenerateResult, { engine }: Loaded): void {
+function showSummary(result: GenerateResult, { engine, adapter }: Loaded): void {
   const { experts, promptIds, ids, finishReason, loadMs, peakRssBytes } = result;
   process.stdout.write("\n");
   const rows = [
     ["engine", `${engine.name} (${engine.description})`],
     ...engine.passedOver.map(({ name, reason }) => ["not used", `${name}: ${reason}`] as const),
     ["experts", experts ?? "none"],
+    ...(adapter ? ([["adapter", aboutAdapter(adapter)]] as const) : []),
     ["prefill", `${plural(promptIds.length, "token")}, ${rate(result.prefillTokensPerSecond)}`],
     ["decode", `${plural(ids.length, "token")}, ${rate(result.decodeTokensPerSecond)}, ended by ${ENDS[finishReason]}`],
     ["loading", seconds(loadMs)],
