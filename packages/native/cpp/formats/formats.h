@@ -27,16 +27,13 @@ struct Float16 {
 
 /** The first `count` elements, fewer than a vector holds, zeros behind them. */
 template <class S, class Format> inline typename S::F load_some(const typename Format::Element* p, size_t count) {
+  if constexpr (Format::dtype == Dtype::float32) return S::load_first(p, count);
   typename Format::Element block[S::N] = {};
   __builtin_memcpy(block, p, count * sizeof *p);
   return Format::template load<S>(block);
 }
 
-template <class S> inline void store_some(float* p, typename S::F x, size_t count) {
-  float block[S::N];
-  S::store(block, x);
-  __builtin_memcpy(p, block, count * sizeof *p);
-}
+template <class S> inline void store_some(float* p, typename S::F x, size_t count) { S::store_first(p, x, count); }
 
 }  // namespace
 }  // namespace mixtape

@@ -21,6 +21,8 @@ struct Avx512 {
   static F zero() { return _mm512_setzero_ps(); }
   static F load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
+  static F load_first(const float* p, size_t count) { return _mm512_maskz_loadu_ps(first(count), p); }
+  static void store_first(float* p, F x, size_t count) { _mm512_mask_storeu_ps(p, first(count), x); }
 
   static F add(F a, F b) { return _mm512_add_ps(a, b); }
   static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
@@ -110,6 +112,7 @@ struct Avx512 {
   static F dot_pairs(F acc, B a, B b) { return _mm512_dpbf16_ps(acc, a, b); }
 
  private:
+  static __mmask16 first(size_t count) { return static_cast<__mmask16>((1u << count) - 1); }
   /** In each quarter the sums of that quarter of four vectors. */
   static F four(const F* a) {
     const auto ab = _mm512_castps_pd(add(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1])));

@@ -2,6 +2,7 @@
 // 128 bits of AArch64, two at a time.
 
 #include <arm_neon.h>
+#include <string.h>
 
 #include "core/types.h"
 
@@ -20,6 +21,16 @@ struct Neon {
   static F zero() { return vdupq_n_f32(0); }
   static F load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, F x) { vst1q_f32(p, x); }
+  static F load_first(const float* p, size_t count) {
+    float block[N] = {};
+    memcpy(block, p, count * sizeof *p);
+    return load(block);
+  }
+  static void store_first(float* p, F x, size_t count) {
+    float block[N];
+    store(block, x);
+    memcpy(p, block, count * sizeof *p);
+  }
 
   static F add(F a, F b) { return vaddq_f32(a, b); }
   static F sub(F a, F b) { return vsubq_f32(a, b); }

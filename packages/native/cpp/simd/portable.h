@@ -27,6 +27,17 @@ struct Portable {
   static F zero() { return set(0); }
   static F load(const float* p) { return each([&](int i) { return p[i]; }); }
   static void store(float* p, F x) { memcpy(p, x.v, sizeof x.v); }
+  /** The first `count` numbers, fewer than N; zeros behind them. What lies behind is neither read nor written. */
+  static F load_first(const float* p, size_t count) {
+    float block[N] = {};
+    memcpy(block, p, count * sizeof *p);
+    return load(block);
+  }
+  static void store_first(float* p, F x, size_t count) {
+    float block[N];
+    store(block, x);
+    memcpy(p, block, count * sizeof *p);
+  }
 
   static F add(F a, F b) { return each([&](int i) { return a.v[i] + b.v[i]; }); }
   static F sub(F a, F b) { return each([&](int i) { return a.v[i] - b.v[i]; }); }
