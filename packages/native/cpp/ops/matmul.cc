@@ -28,6 +28,14 @@ Shares even(size_t total, size_t size, size_t unit) {
   return Shares(total, (each + unit - 1) / unit * unit);
 }
 
+/** Rows of a block, of which there are `beside` for each: where there are few blocks in all, such that threads have as many each. */
+size_t rows_of_block(size_t m, size_t beside, size_t unit) {
+  const auto threads = static_cast<size_t>(Pool::shared().size());
+  size_t blocks = (m + kRows - 1) / kRows;
+  while (blocks * beside < 4 * threads && blocks * beside % threads != 0 && blocks * unit < m) blocks++;
+  return (m + blocks - 1) / blocks;
+}
+
 }  // namespace
 
 void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride,
@@ -60,8 +68,8 @@ void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* ri
     return linear({b.dtype, b.parts[static_cast<size_t>(right[0])], n, depth}, x, m, nullptr, Precision::float32, y);
   }
   const MatrixProduct& product = kernels().matrices;
-  const Shares rows = even(m, kRows, product.rows);
   const Shares columns = even(n, kColumns, product.columns);
+  const Shares rows = even(m, rows_of_block(m, count * columns.count, product.rows), product.rows);
   const size_t blocks = rows.count * columns.count;
   const size_t products = std::max<size_t>(1, m * n * depth / blocks);
   const Shares tasks(count * blocks, std::max<size_t>(1, kLeastProducts / products));
