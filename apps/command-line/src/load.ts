@@ -2,6 +2,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { hubHint } from "@mixtape/errors";
 import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, loadAdapter } from "@mixtape/peft";
 import { chooseEngine, type EngineFlags } from "./engine.js";
@@ -84,6 +85,8 @@ export function checkFolder(folder: string, kind: "model" | "adapter" = "model")
     where: folder,
     expected: `a folder with ${kind === "model" ? "config.json" : "adapter_config.json"} and safetensors files`,
     got: isThere ? "a file" : "nothing of this name",
-    fix: isThere ? "Give the folder that it lies in" : `Check the path given as --${kind}`,
+    fix: isThere
+      ? "Give the folder that it lies in"
+      : [`Check the path given as --${kind}`, hubHint(folder)].filter(Boolean).join(". "),
   });
 }

@@ -130,6 +130,13 @@ describe.concurrent("what cannot be done ends with 1", () => {
       ...["--model", MODEL, "--prompt-ids", "5", "--adapter", MODEL],
     ));
 
+  test("the name of a model on the Hub", () =>
+    generate(
+      1,
+      'no/model: expected a folder with config.json and safetensors files, got nothing of this name. Check the path given as --model. Nothing is downloaded here: if no/model is on huggingface.co, "hf download no/model --local-dir no/model" gets its files.',
+      ...["--model", "no/model", "--prompt-ids", "5"],
+    ));
+
   test("a folder that is not there", () =>
     generate(
       1,

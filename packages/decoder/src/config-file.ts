@@ -1,4 +1,5 @@
 import { type GenerationConfig, generationConfig } from "@mixtape/config";
+import { hubHint } from "@mixtape/errors";
 import { type CheckpointSource, readJsonFile } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 
@@ -16,15 +17,9 @@ export interface ConfigFile {
 export async function readConfig(source: CheckpointSource): Promise<ConfigFile> {
   const { json, where } = await readJsonFile(source, "config.json", CheckpointError);
   if (json) return { json, where };
-  throw new CheckpointError({ where, expected: "a file", got: "none", fix: howToGet(source) });
-}
-
-/** Whoever knows transformers may give the name of a model on the Hub, `owner/name`, which is fetched there. */
-function howToGet(source: CheckpointSource): string {
-  const format = "A checkpoint in Hugging Face format has config.json beside its safetensors";
-  if (typeof source !== "string" || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source)) return format;
-  const command = `hf download ${source} --local-dir ${source}`;
-  return `${format}. Nothing is downloaded here: if ${source} is a model on huggingface.co, "${command}" gets its files`;
+  const hint = hubHint(source);
+  const fix = `A checkpoint in Hugging Face format has config.json beside its safetensors${hint ? `. ${hint}` : ""}`;
+  throw new CheckpointError({ where, expected: "a file", got: "none", fix });
 }
 
 /**

@@ -158,7 +158,7 @@ describe("an error for", () => {
 
   test("the name of a model on the Hub: nothing is downloaded", async () => {
     const way =
-      'if arcee-ai/Trinity-Mini is a model on huggingface.co, "hf download arcee-ai/Trinity-Mini --local-dir arcee-ai/Trinity-Mini" gets its files.';
+      'if arcee-ai/Trinity-Mini is on huggingface.co, "hf download arcee-ai/Trinity-Mini --local-dir arcee-ai/Trinity-Mini" gets its files.';
     await expect(loadModel("arcee-ai/Trinity-Mini")).rejects.toThrow(
       `arcee-ai/Trinity-Mini/config.json: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors. Nothing is downloaded here: ${way}`,
     );

@@ -1,5 +1,6 @@
 /** The files of a Hugging Face tokenizer, found and parsed. */
 
+import { hubHint } from "@mixtape/errors";
 import { listFolder, readText } from "#files";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 
@@ -38,16 +39,9 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
     names = await listFolder(folder);
   } catch (cause) {
     const expected = "a folder with a tokenizer";
-    throw new TokenizerError({ where, expected, got: messageOf(cause), ...howToGet(where), cause });
+    throw new TokenizerError({ where, expected, got: messageOf(cause), fix: hubHint(folder), cause });
   }
   return readSource(where, names, (name) => readText(folder, name));
-}
-
-/** Whoever knows transformers may give the name of a model on the Hub, `owner/name`, which is fetched there. */
-function howToGet(folder: string): { fix?: string } {
-  if (!/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(folder)) return {};
-  const command = `hf download ${folder} --local-dir ${folder}`;
-  return { fix: `Nothing is downloaded here: if ${folder} is a model on huggingface.co, "${command}" gets its files` };
 }
 
 /** Reads files that are at hand. */
