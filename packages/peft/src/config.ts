@@ -10,6 +10,7 @@ import {
   optional,
   text,
 } from "@mixtape/config";
+import { checkOptions } from "@mixtape/errors";
 import * as z from "zod";
 import { AdapterError } from "./errors.js";
 
@@ -201,14 +202,18 @@ export function adapterConfig(input: AdapterConfigInput): AdapterConfig {
 
 /**
  * Reads a config in Hugging Face peft's keys or in MoE-PEFT's, which `peft_type` or `routing_strategy` tells apart.
- * @param where the file, for errors
- * @param ignore keys that nothing here knows and that do not change what the adapter computes
- * @throws {AdapterError} for a method that is not here @throws {ConfigError} naming the key
+ * @param options.where the file, for errors
+ * @param options.ignore keys that nothing here knows and that do not change what the adapter computes
+ * @throws {OptionError} for an option that it does not know
+ * @throws {AdapterError} for a method that is not here
+ * @throws {ConfigError} naming the key
  */
 export function readAdapterConfig(
   json: Readonly<Record<string, unknown>>,
-  { where = "adapter_config.json", ignore = [] }: { readonly where?: string; readonly ignore?: readonly string[] } = {},
+  options: { readonly where?: string; readonly ignore?: readonly string[] } = {},
 ): AdapterConfig {
+  checkOptions("readAdapterConfig", options, { where: true, ignore: true });
+  const { where = "adapter_config.json", ignore = [] } = options;
   const { peft_type: type = "LORA", routing_strategy: strategy } = json;
   if (strategy === undefined && type !== "LORA") throw unknownMethod(`${where}: peft_type`, type);
   if (strategy === undefined) return { ...loraConfig.parse(json, { file: where, ignore }), method: "lora" };

@@ -21,6 +21,7 @@ import {
   type LoadAdapterOptions,
   loadAdapter,
   peftRefusal,
+  readAdapterConfig,
   type SaveAdapterOptions,
   saveAdapter,
 } from "../src/index.js";
@@ -216,6 +217,7 @@ test("an option that is not known is refused", async () => {
   expect(readdirSync(folder)).toEqual([]);
   const loading = loadAdapter(model, folder, { adapter: "b" } as LoadAdapterOptions);
   await expect(loading).rejects.toThrow("loadAdapter: expected options among name, ignore, got adapter.");
+  expect(() => readAdapterConfig({}, { ignored: [] } as object)).toThrow("Did you mean ignore?");
   expect(() => adapterLosses(model, [], { checkpointing: true } as AdapterLossOptions)).toThrow(
     "Did you mean gradientCheckpointing?",
   );
