@@ -7,43 +7,63 @@
 namespace mixtape {
 namespace {
 
-/** Blocks of 32 tokens by a panel of 32 columns: two tiles each, and four of sums. */
+/**
+ * Blocks of 32 tokens by a panel of 32 columns: two tiles each, and four of sums. Tiles are multiplied by a unit of their own, while
+ * the others would wait: meanwhile they fill the next panels, and write the sums before.
+ */
 class TurnedTiles : AmxTiles {
  public:
-  struct Session {
-    Session() { configure(); }
-    ~Session() { _tile_release(); }
-  };
+  static constexpr size_t kTokens = AmxTiles::kTokens;
 
-  template <class Ahead>
-  static void multiply(const uint8_t* x, size_t row, size_t tokens, const uint16_t* panel, size_t steps, size_t count, bool add,
-                       float* y, size_t stride, const Ahead& ahead) {
-    const size_t blocks = (tokens + kTokens - 1) / kTokens;
-    const size_t each = blocks * steps > 0 ? (ahead.count + blocks * steps - 1) / (blocks * steps) : 0;
-    size_t fetched = 0;
-    for (size_t t = 0; t < tokens; t += kTokens, x += kTokens * row) {
-      alignas(64) float sums[kTokens * 32];
-      if (tokens - t <= kSide) {
-        sum<1>(x, row, panel, steps, each, fetched, ahead, sums);
-      } else {
-        sum<2>(x, row, panel, steps, each, fetched, ahead, sums);
-      }
-      const size_t some = tokens - t < kTokens ? tokens - t : kTokens;
-      for (size_t half = 0; half < 32 && half < count; half += kSide) {
-        const __mmask16 mask = count - half >= kSide ? 0xffff : static_cast<__mmask16>((1u << (count - half)) - 1);
-        for (size_t r = 0; r < some; r++) {
-          float* const out = y + (t + r) * stride + half;
-          const __m512 line = _mm512_load_ps(sums + r * 32 + half);
-          _mm512_mask_storeu_ps(out, mask, add ? _mm512_add_ps(line, _mm512_maskz_loadu_ps(mask, out)) : line);
-        }
-      }
+  TurnedTiles() { configure(); }
+  ~TurnedTiles() { _tile_release(); }
+  TurnedTiles(const TurnedTiles&) = delete;
+  TurnedTiles& operator=(const TurnedTiles&) = delete;
+
+  template <class Filling>
+  void multiply(const uint8_t* x, size_t row, size_t tokens, const uint16_t* panel, size_t steps, size_t count, bool add, float* y,
+                size_t stride, Filling& filling, size_t each) {
+    float* const sums = sums_[turn_++ % 2];
+    if (tokens <= kSide) {
+      sum<1>(x, row, panel, steps, filling, each, sums);
+    } else {
+      sum<2>(x, row, panel, steps, filling, each, sums);
     }
+    finish();
+    pending_ = {sums, y, stride, tokens, count, add, 0};
+  }
+
+  /** Writes what is not written yet. */
+  void finish() {
+    while (pending_.done < pending_.tokens) pending_.some();
   }
 
  private:
-  template <int Groups, class Ahead>
-  static void sum(const uint8_t* x, size_t row, const uint16_t* panel, size_t steps, size_t each, size_t& fetched,
-                  const Ahead& ahead, float* sums) {
+  static constexpr size_t kColumns = 32;
+
+  /** Sums `[tokens, 32]` on their way to y, some rows at a time. */
+  struct Pending {
+    const float* sums = nullptr;
+    float* y = nullptr;
+    size_t stride = 0;
+    size_t tokens = 0;
+    size_t count = 0;
+    bool add = false;
+    size_t done = 0;
+
+    void some() {
+      for (size_t i = 0; i < 2 && done < tokens; i++, done++)
+        for (size_t half = 0; half < kColumns && half < count; half += kSide) {
+          const __mmask16 mask = count - half >= kSide ? 0xffff : static_cast<__mmask16>((1u << (count - half)) - 1);
+          float* const out = y + done * stride + half;
+          const __m512 line = _mm512_load_ps(sums + done * kColumns + half);
+          _mm512_mask_storeu_ps(out, mask, add ? _mm512_add_ps(line, _mm512_maskz_loadu_ps(mask, out)) : line);
+        }
+    }
+  };
+
+  template <int Groups, class Filling>
+  void sum(const uint8_t* x, size_t row, const uint16_t* panel, size_t steps, Filling& filling, size_t each, float* sums) {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -53,27 +73,31 @@ class TurnedTiles : AmxTiles {
       _tile_loadd(4, x + step * 64, row);
       _tile_loadd(6, right, 128);
       _tile_dpbf16ps(0, 4, 6);
-      _tile_loadd(7, right + 32, 128);
+      _tile_loadd(7, right + kColumns, 128);
       _tile_dpbf16ps(1, 4, 7);
       if constexpr (Groups == 2) {
         _tile_loadd(5, x + kSide * row + step * 64, row);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
       }
-      for (size_t i = 0; i < each && fetched < ahead.count; i++, fetched++)
-        _mm_prefetch(reinterpret_cast<const char*>(ahead.data + fetched * ahead.stride), _MM_HINT_T1);
+      pending_.some();
+      filling.some(each);
     }
     _tile_stored(0, sums, 128);
     _tile_stored(1, sums + kSide, 128);
     if constexpr (Groups == 2) {
-      _tile_stored(2, sums + kSide * 32, 128);
-      _tile_stored(3, sums + kSide * 32 + kSide, 128);
+      _tile_stored(2, sums + kSide * kColumns, 128);
+      _tile_stored(3, sums + kSide * kColumns + kSide, 128);
     }
   }
+
+  alignas(64) float sums_[2][kTokens * kColumns];
+  size_t turn_ = 0;
+  Pending pending_;
 };
 
 struct AmxTurned : TurnedPairs<Avx512, TurnedTiles> {
-  static constexpr TurnedProduct product = {kGroup, packed_bytes, pack, multiply};
+  static constexpr TurnedProduct product = {kGroup, packed_bytes, pack, kScratch, multiply};
 };
 
 }  // namespace

@@ -43,12 +43,14 @@ struct TurnedProduct {
    * @param x token t lies at x + t · stride, or, where `rows` is given, at x + rows[t] · stride; `depth` numbers of it
    */
   void (*pack)(const float* x, size_t stride, const int32_t* rows, size_t from, size_t to, size_t depth, uint8_t* packed);
+  /** Bytes that `multiply` needs besides, aligned to 64. */
+  size_t scratch;
   /**
    * `y[t · stride + n − from] = Σ_k x[t, k] · w[k, n]` for all tokens and the columns n in [from, to), or adds that to what is
    * there. The depth is that of all rows of `w`.
    */
   void (*multiply)(const Matrix& w, size_t from, size_t to, const uint8_t* packed, size_t tokens, bool add, float* y,
-                   size_t stride);
+                   size_t stride, uint8_t* scratch);
 };
 
 /**

@@ -29,7 +29,7 @@ template <class S, class Format> struct TurnedPanels {
   }
 
   static void multiply(const Matrix& w, size_t from, size_t to, const uint8_t* packed, size_t tokens, bool add, float* y,
-                       size_t stride) {
+                       size_t stride, uint8_t*) {
     const float* const left = reinterpret_cast<const float*>(packed);
     const Operand weights = {w.dtype, w.data, 1, w.columns};
     alignas(64) float right[P::kColumns * kDepth];
@@ -43,7 +43,7 @@ template <class S, class Format> struct TurnedPanels {
     }
   }
 
-  static constexpr TurnedProduct product = {P::kRows, packed_bytes, pack, multiply};
+  static constexpr TurnedProduct product = {P::kRows, packed_bytes, pack, 0, multiply};
 };
 
 /**
@@ -52,9 +52,8 @@ template <class S, class Format> struct TurnedPanels {
  * @tparam Block multiplies a block of tokens by a panel
  */
 template <class S, class Block> struct TurnedPairs {
-  /** Columns of a panel, and numbers of its depth: 32 KiB, which stay in the first-level cache. */
+  /** Columns of a panel. */
   static constexpr size_t kColumns = 32;
-  static constexpr size_t kDepth = 512;
   static constexpr size_t kGroup = 16;
 
   /** Bytes from one packed token to the next: no power of two, which would put all of them in the same places of a cache. */
@@ -80,102 +79,186 @@ template <class S, class Block> struct TurnedPairs {
   }
 
   static void multiply(const Matrix& w, size_t from, size_t to, const uint8_t* packed, size_t tokens, bool add, float* y,
-                       size_t stride) {
-    [[maybe_unused]] const typename Block::Session session;
-    alignas(64) uint16_t panel[kDepth * kColumns];
+                       size_t stride, uint8_t* scratch) {
+    uint16_t* const panels[2] = {reinterpret_cast<uint16_t*>(scratch), reinterpret_cast<uint16_t*>(scratch + kScratch / 2)};
     const size_t row = row_bytes(w.rows);
-    for (size_t k = 0; k == 0 || k < w.rows; k += kDepth) {
-      const size_t depth = w.rows - k < kDepth ? w.rows - k : kDepth;
-      for (size_t n = from; n < to; n += kColumns) {
-        const size_t count = to - n < kColumns ? to - n : kColumns;
-        fill(w, k, depth, n, count, panel);
-        const Ahead ahead = next_of(w, k, depth, n, from, to);
-        Block::multiply(packed + k * 2, row, tokens, panel, (depth + 31) / 32, count, add || k > 0, y + (n - from), stride, ahead);
+    const size_t blocks = (tokens + Block::kTokens - 1) / Block::kTokens;
+    const Size size = tokens < kFewTokens ? Size{kShallow, kNumbers / kShallow} : Size{kDeep, kNumbers / kDeep};
+    Block block;
+    Place place{0, from, size};
+    Filling filling(w, place, to, panels[0]);
+    for (size_t turn = 0; place.k == 0 || place.k < w.rows; turn++) {
+      filling.finish();
+      const uint16_t* const filled = panels[turn % 2];
+      const Place next = place.after(from, to);
+      filling = Filling(w, next, to, panels[(turn + 1) % 2]);
+      const size_t steps = (place.depth(w) + 31) / 32;
+      const size_t count = place.count(to);
+      const size_t each = filling.each(blocks * ((count + kColumns - 1) / kColumns) * steps);
+      for (size_t t = 0; t < tokens; t += Block::kTokens) {
+        const uint8_t* const x = packed + t * row + place.k * 2;
+        const size_t some = tokens - t < Block::kTokens ? tokens - t : Block::kTokens;
+        for (size_t j = 0; j < count; j += kColumns) {
+          const size_t wide = count - j < kColumns ? count - j : kColumns;
+          float* const out = y + t * stride + (place.n - from + j);
+          block.multiply(x, row, some, filled + j * size.depth, steps, wide, add || place.k > 0, out, stride, filling, each);
+        }
       }
+      block.finish();
+      place = next;
     }
   }
-
-  /** Lines of weights that are met next: they are fetched on the way. */
-  struct Ahead {
-    const uint8_t* data;
-    size_t stride;
-    size_t count;
-  };
 
  private:
-  static Ahead next_of(const Matrix& w, size_t k, size_t depth, size_t n, size_t from, size_t to) {
-    const bool is_last = n + kColumns >= to;
-    const size_t then = is_last ? k + kDepth : k;
-    if (then >= w.rows) return {w.data, 0, 0};
-    const size_t rows = w.rows - then < kDepth ? w.rows - then : kDepth;
-    return {w.row(then) + (is_last ? from : n + kColumns) * 2, w.row_bytes(), is_last ? rows : depth};
-  }
+  /** Numbers of the panels that are filled at once: they stay in the second-level cache. */
+  static constexpr size_t kNumbers = size_t{128} << 10;
+  /**
+   * How deep they are. Of few tokens weights are read once: the further along each row, the faster. Of many, sums are written and read
+   * again: the deeper, the less often.
+   */
+  static constexpr size_t kFewTokens = 192;
+  static constexpr size_t kShallow = 128;
+  static constexpr size_t kDeep = 256;
 
-  /** Panel [pair][column][2] of rows [k, k + depth) and columns [n, n + count); zeros where there are none. */
-  static void fill(const Matrix& w, size_t k, size_t depth, size_t n, size_t count, uint16_t* panel) {
-    uint16_t lines[2][kColumns];
-    const size_t padded = (depth + 31) / 32 * 32;
-    for (size_t i = 0; i < padded; i += 2, panel += 2 * kColumns) {
-      const uint16_t* line[2];
-      for (size_t j = 0; j < 2; j++) {
-        const auto* const from = i + j < depth ? reinterpret_cast<const uint16_t*>(w.row(k + i + j)) + n : nullptr;
-        line[j] = from;
-        if (from && count == kColumns) continue;
-        memset(lines[j], 0, sizeof lines[j]);
-        if (from) memcpy(lines[j], from, count * sizeof *from);
-        line[j] = lines[j];
-      }
-      S::interleave(line[0], line[1], panel);
+ public:
+  /** Panels that are multiplied, and those that are filled meanwhile. */
+  static constexpr size_t kScratch = 2 * kNumbers * sizeof(uint16_t);
+
+ private:
+  struct Size {
+    size_t depth;
+    size_t wide;
+  };
+
+  /** Where panels begin: rows of weights, and columns. */
+  struct Place {
+    size_t k;
+    size_t n;
+    Size size;
+    size_t depth(const Matrix& w) const { return k >= w.rows ? 0 : w.rows - k < size.depth ? w.rows - k : size.depth; }
+    size_t count(size_t to) const { return to - n < size.wide ? to - n : size.wide; }
+    Place after(size_t from, size_t to) const {
+      return n + size.wide < to ? Place{k, n + size.wide, size} : Place{k + size.depth, from, size};
     }
-  }
+  };
+
+  /**
+   * The filling of panels [pair][column][2], some pairs of rows at a time, zeros where there are none: it goes on while others are
+   * multiplied.
+   */
+  class Filling {
+   public:
+    Filling(const Matrix& w, const Place& place, size_t to, uint16_t* panels)
+        : depth_(place.depth(w)), count_(place.count(to)), stride_(w.columns), panel_(place.size.depth * kColumns), to_(panels) {
+      if (depth_ == 0) return;
+      from_ = reinterpret_cast<const uint16_t*>(w.row(place.k)) + place.n;
+      left_ = w.rows - place.k;
+      pairs_ = (depth_ + 31) / 32 * 16;
+    }
+
+    /** How many pieces belong to each of so many parts. */
+    size_t each(size_t parts) const {
+      const size_t pieces = pairs_ * ((count_ + kColumns - 1) / kColumns);
+      return parts > 0 ? (pieces + parts - 1) / parts : 0;
+    }
+    void some(size_t pieces) {
+      for (; pieces > 0 && pair_ < pairs_; pieces--) {
+        if (column_ == 0) fetch();
+        piece();
+        column_ += kColumns;
+        if (column_ >= count_) column_ = 0, pair_++;
+      }
+    }
+    void finish() {
+      some(static_cast<size_t>(-1));
+    }
+
+   private:
+    /** Pairs of rows that are fetched ahead. */
+    static constexpr size_t kAhead = 6;
+
+    void fetch() const {
+      // What follows these rows is most often filled next.
+      const size_t row = 2 * (pair_ + kAhead);
+      if (row + 1 >= left_) return;
+      for (size_t at = 0; at < count_; at += kColumns) {
+        __builtin_prefetch(from_ + row * stride_ + at, 0, 2);
+        __builtin_prefetch(from_ + (row + 1) * stride_ + at, 0, 2);
+      }
+    }
+
+    void piece() const {
+      uint16_t lines[2][kColumns];
+      const uint16_t* line[2];
+      const size_t wide = count_ - column_ < kColumns ? count_ - column_ : kColumns;
+      for (size_t r = 0; r < 2; r++) {
+        const size_t row = 2 * pair_ + r;
+        line[r] = row < depth_ ? from_ + row * stride_ + column_ : nullptr;
+        if (line[r] && wide == kColumns) continue;
+        memset(lines[r], 0, sizeof lines[r]);
+        if (line[r]) memcpy(lines[r], line[r], wide * sizeof *lines[r]);
+        line[r] = lines[r];
+      }
+      S::interleave(line[0], line[1], to_ + column_ / kColumns * panel_ + pair_ * 2 * kColumns);
+    }
+
+    size_t depth_;
+    size_t count_;
+    size_t stride_;
+    /** Numbers of a panel. */
+    size_t panel_;
+    uint16_t* to_;
+    const uint16_t* from_ = nullptr;
+    size_t left_ = 0;
+    size_t pairs_ = 0;
+    size_t pair_ = 0;
+    size_t column_ = 0;
+  };
 };
 
 /** Blocks of eight tokens in registers. */
 template <class S> struct PairsBlock {
-  struct Session {};
-  static constexpr size_t kRows = 8;
+  static constexpr size_t kTokens = 8;
 
-  template <class Ahead>
-  static void multiply(const uint8_t* x, size_t row, size_t tokens, const uint16_t* panel, size_t steps, size_t count, bool add,
-                       float* y, size_t stride, const Ahead& ahead) {
+  void finish() {}
+
+  template <class Filling>
+  void multiply(const uint8_t* x, size_t row, size_t tokens, const uint16_t* panel, size_t steps, size_t count, bool add, float* y,
+                size_t stride, Filling& filling, size_t each) {
     constexpr int kVectors = 32 / S::N;
-    size_t fetched = 0;
-    const size_t each = tokens > 0 ? (ahead.count + (tokens - 1) / kRows) / ((tokens + kRows - 1) / kRows) : 0;
-    for (size_t t = 0; t < tokens; t += kRows, x += kRows * row) {
-      for (size_t i = 0; i < each && fetched < ahead.count; i++) __builtin_prefetch(ahead.data + fetched++ * ahead.stride);
-      typename S::F sums[kRows][kVectors];
-      for (size_t r = 0; r < kRows; r++)
-        for (int v = 0; v < kVectors; v++) sums[r][v] = S::zero();
-      for (size_t pair = 0; pair < steps * 16; pair++) {
-        typename S::B line[kVectors];
-        for (int v = 0; v < kVectors; v++) line[v] = S::load_pairs(panel + pair * 64 + v * 2 * S::N);
-        for (size_t r = 0; r < kRows; r++) {
-          uint32_t both;
-          memcpy(&both, x + r * row + pair * 4, sizeof both);
-          const typename S::B spread = S::spread_pair(both);
-          for (int v = 0; v < kVectors; v++) sums[r][v] = S::dot_pairs(sums[r][v], spread, line[v]);
+    filling.some(each * steps);
+    typename S::F sums[kTokens][kVectors];
+    for (size_t r = 0; r < kTokens; r++)
+      for (int v = 0; v < kVectors; v++) sums[r][v] = S::zero();
+    for (size_t pair = 0; pair < steps * 16; pair++) {
+      typename S::B line[kVectors];
+      for (int v = 0; v < kVectors; v++) line[v] = S::load_pairs(panel + pair * 64 + v * 2 * S::N);
+      for (size_t r = 0; r < kTokens; r++) {
+        uint32_t both;
+        memcpy(&both, x + r * row + pair * 4, sizeof both);
+        const typename S::B spread = S::spread_pair(both);
+        for (int v = 0; v < kVectors; v++) sums[r][v] = S::dot_pairs(sums[r][v], spread, line[v]);
+      }
+    }
+    for (size_t r = 0; r < tokens; r++)
+      for (int v = 0; v < kVectors; v++) {
+        const size_t at = static_cast<size_t>(v) * S::N;
+        if (at >= count) break;
+        float* const out = y + r * stride + at;
+        const size_t some = count - at;
+        if (some >= S::N) {
+          S::store(out, add ? S::add(S::load(out), sums[r][v]) : sums[r][v]);
+        } else {
+          store_some<S>(out, add ? S::add(load_some<S, Float32>(out, some), sums[r][v]) : sums[r][v], some);
         }
       }
-      for (size_t r = 0; r < kRows && t + r < tokens; r++)
-        for (int v = 0; v < kVectors; v++) {
-          const size_t at = static_cast<size_t>(v) * S::N;
-          if (at >= count) break;
-          float* const out = y + (t + r) * stride + at;
-          const size_t some = count - at;
-          if (some >= S::N) {
-            S::store(out, add ? S::add(S::load(out), sums[r][v]) : sums[r][v]);
-          } else {
-            store_some<S>(out, add ? S::add(load_some<S, Float32>(out, some), sums[r][v]) : sums[r][v], some);
-          }
-        }
-    }
   }
 };
 
 template <class S> const TurnedProduct& turned_product(Dtype weights, Precision precision) {
   if constexpr (S::kBfloat16Product) {
     static constexpr TurnedProduct kPairs = {TurnedPairs<S, PairsBlock<S>>::kGroup, TurnedPairs<S, PairsBlock<S>>::packed_bytes,
-                                             TurnedPairs<S, PairsBlock<S>>::pack, TurnedPairs<S, PairsBlock<S>>::multiply};
+                                             TurnedPairs<S, PairsBlock<S>>::pack, TurnedPairs<S, PairsBlock<S>>::kScratch, TurnedPairs<S, PairsBlock<S>>::multiply};
     if (weights == Dtype::bfloat16 && precision == Precision::bfloat16) return kPairs;
   }
   switch (weights) {

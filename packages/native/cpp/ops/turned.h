@@ -2,6 +2,7 @@
 // Activations as products with weights that lie the other way want them.
 
 #include "core/pool.h"
+#include "core/scratch.h"
 #include "kernels/table.h"
 #include "ops/share.h"
 
@@ -29,11 +30,13 @@ class Turned {
 
   /** Columns [from, to) of `x · w`, from y on, or added to what is there. */
   void multiply(const Matrix& w, size_t from, size_t to, bool add, float* y, size_t stride) const {
-    product_->multiply(w, from, to, data_, steps_.total, add, y, stride);
+    multiply(w, from, to, 0, steps_.total, add, y, stride);
   }
   /** The same for tokens [first, first + count) alone, `first` being a multiple of the product's group. */
   void multiply(const Matrix& w, size_t from, size_t to, size_t first, size_t count, bool add, float* y, size_t stride) const {
-    product_->multiply(w, from, to, data_ + product_->packed_bytes(first, depth_), count, add, y, stride);
+    Scratch scratch;
+    uint8_t* const own = scratch.bytes(product_->scratch);
+    product_->multiply(w, from, to, data_ + product_->packed_bytes(first, depth_), count, add, y, stride, own);
   }
 
  private:
@@ -50,9 +53,9 @@ class Turned {
 
 /** Shares of the columns of a matrix whose rows are met one after another: several for each thread, of whole lines of a cache. */
 inline Shares turned_columns(const Matrix& w) {
-  constexpr size_t kUnit = 96;  // Of all panels' columns, or nearly.
-  const size_t wanted = w.columns / (4 * static_cast<size_t>(Pool::shared().size()));
-  return Shares(w.columns, std::max(kUnit, std::min<size_t>(wanted, 512) / kUnit * kUnit));
+  constexpr size_t kUnit = 256;
+  const size_t wanted = w.columns / (static_cast<size_t>(Pool::shared().size()));
+  return Shares(w.columns, std::max(kUnit, std::min<size_t>(wanted, 1024) / kUnit * kUnit));
 }
 
 }  // namespace mixtape

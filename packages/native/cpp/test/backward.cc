@@ -36,7 +36,7 @@ Sum sum_of(const float* x, bool is_rounded, const check::RandomMatrix& w, size_t
 }
 
 TEST(turned_products) {
-  constexpr size_t kShapes[][3] = {{1, 1, 1}, {3, 33, 5}, {8, 31, 32}, {17, 40, 70}, {33, 513, 33}, {50, 1030, 65}};
+  constexpr size_t kShapes[][3] = {{1, 1, 1}, {3, 33, 5}, {8, 31, 32}, {17, 40, 70}, {33, 513, 33}, {50, 1030, 65}, {200, 300, 70}, {5, 150, 1100}};
   for (const Kernels* table : all_kernels())
     for (const Dtype dtype : check::kAllDtypes)
       for (const Precision precision : {Precision::bfloat16, Precision::float32})
@@ -55,8 +55,10 @@ TEST(turned_products) {
           const size_t from = columns > 40 ? 32 : 0;
           const size_t count = columns - from;
           Buffer<float> y(tokens * count, 1);
+          Buffer<uint8_t> scratch(product.scratch + 64);
+          uint8_t* const own = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64;
           for (const bool add : {false, true}) {
-            product.multiply(w.matrix, from, columns, aligned, tokens, add, y.data(), count);
+            product.multiply(w.matrix, from, columns, aligned, tokens, add, y.data(), count, own);
             for (size_t i = 0; i < y.size(); i++) {
               const Sum sum = sum_of(x.data() + static_cast<size_t>(rows[i / count]) * stride, is_rounded, w, from + i % count);
               CHECK_IN(check::near(y[i], sum.value * (add ? 2 : 1), sum.size * static_cast<double>(depth + 8) * 0x1p-23),
