@@ -8,11 +8,6 @@ import json
 import sys
 import time
 
-# As in src/training/steps.ts.
-LOSSES = 5
-WARM_UP = {"steps": LOSSES, "seconds": 2}
-MEASURED = {"steps": 5, "seconds": 5}
-
 # How transformers multiplies by experts.
 EXPERTS = ("grouped_mm", "eager")
 
@@ -41,15 +36,16 @@ def train(request):
     torch.set_num_threads(request["threads"])
     trainer = Trainer(request["task"], request["files"])
     remark = trainer.choose_experts()
+    pace = request["pace"]
     losses = []
 
     def step():
         loss = trainer.step()
-        if len(losses) < LOSSES:
+        if len(losses) < pace["steps"]:
             losses.append(loss)
 
-    collect(step, WARM_UP)
-    step_ms = collect(step, MEASURED)
+    collect(step, pace["steps"], pace["warmUpMs"])
+    step_ms = collect(step, pace["steps"], pace["measuredMs"])
     trainable = sum(parameter.numel() for parameter in trainer.parameters)
     return {"trainable": trainable, "losses": losses, "stepMs": step_ms, "remark": remark}
 
@@ -121,9 +117,10 @@ def rows_of(step, task, vocab_size):
     return [[token(row, i) for i in range(length)] for row in range(rows)]
 
 
-def collect(step, least):
+def collect(step, steps, least_ms):
+    """As in src/training/steps.ts."""
     times = []
-    while len(times) < least["steps"] or sum(times) < least["seconds"] * 1000:
+    while len(times) < steps or sum(times) < least_ms:
         begin = time.perf_counter()
         step()
         times.append((time.perf_counter() - begin) * 1000)

@@ -2,14 +2,15 @@
 
 import type { AdapterConfigInput } from "@mixtape/peft";
 import type { Memory } from "../runners/runner.js";
+import type { Pace } from "./steps.js";
 import type { TogetherTask, TrainingTask } from "./tasks.js";
 
 export type TrainingRequest =
   | { readonly kind: "find" }
   /** Writes an adapter as it is before training, so that all start from the same. */
   | { readonly kind: "adapter"; readonly folder: string; readonly adapter: AdapterConfigInput; readonly to: string }
-  | { readonly kind: "train"; readonly task: TrainingTask; readonly files: TrainingFiles }
-  | { readonly kind: "together"; readonly task: TogetherTask; readonly folder: string };
+  | { readonly kind: "train"; readonly task: TrainingTask; readonly files: TrainingFiles; readonly pace: Pace }
+  | { readonly kind: "together"; readonly task: TogetherTask; readonly folder: string; readonly pace: Pace };
 
 export interface TrainingFiles {
   /** The checkpoint. */

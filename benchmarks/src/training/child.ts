@@ -8,9 +8,9 @@ import { loadModel } from "@mixtape/mixtape";
 import { applyAdapter, loadAdapter, saveAdapter } from "@mixtape/peft";
 import { CausalTrainee, type NamedParam, train, unfreeze } from "@mixtape/training";
 import type { Found } from "../runners/runner.js";
-import type { TrainingAnswer, TrainingFiles, TrainingRequest } from "./answers.js";
-import { collectSteps, LOSSES } from "./steps.js";
-import { rowsOf, type TrainingTask } from "./tasks.js";
+import type { TrainingAnswer, TrainingRequest } from "./answers.js";
+import { collectSteps } from "./steps.js";
+import { rowsOf } from "./tasks.js";
 import { measureTogether } from "./together.js";
 
 const [request] = argv.slice(2);
@@ -26,9 +26,9 @@ async function answer(request: TrainingRequest): Promise<object> {
       return {};
     }
     case "train":
-      return measureTraining(request.task, request.files);
+      return measureTraining(request);
     case "together":
-      return measureTogether(await loadModel(request.folder), request.task);
+      return measureTogether(await loadModel(request.folder), request);
   }
 }
 
@@ -42,7 +42,7 @@ async function find(): Promise<Found> {
 }
 
 /** Trains as a user's program would. */
-async function measureTraining(task: TrainingTask, files: TrainingFiles): Promise<TrainingAnswer> {
+async function measureTraining({ task, files, pace }: TrainingRequest & { kind: "train" }): Promise<TrainingAnswer> {
   const model = await loadModel(files.folder);
   const params = await paramsOf(model, files.adapter);
   const trainee = new CausalTrainee(model, { params, auxLossCoef: 0 });
@@ -58,8 +58,8 @@ async function measureTraining(task: TrainingTask, files: TrainingFiles): Promis
   const losses: number[] = [];
   const stepMs = await collectSteps(async () => {
     const { value } = await steps.next();
-    if (value && losses.length < LOSSES) losses.push(value.loss);
-  });
+    if (value && losses.length < pace.steps) losses.push(value.loss);
+  }, pace);
   const trainable = params.reduce((sum, [, param]) => sum + sizeOf(param.shape), 0);
   return { trainable, losses, stepMs };
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { ask, type Command, sample } from "../runners/child.js";
 import type { Found } from "../runners/runner.js";
 import type { TogetherAnswer, TrainingAnswer, TrainingRequest } from "./answers.js";
+import { PACE } from "./steps.js";
 import type { Trainer } from "./trainer.js";
 
 const CHILD = fileURLToPath(new URL("./child.js", import.meta.url));
@@ -11,12 +12,14 @@ export const native: Trainer = {
   name: "native",
   peer: false,
   find: () => ask<Found>(command({ kind: "find" })),
-  train: (task, files) => sample<TrainingAnswer>(command({ kind: "train", task, files })),
+  train: (task, files) => sample<TrainingAnswer>(command({ kind: "train", task, files, pace: PACE })),
 };
 
 /** Steps of adapters in one batch, and of each alone. */
-export function trainTogether(request: Omit<TrainingRequest & { kind: "together" }, "kind">): Promise<TogetherAnswer> {
-  return ask<TogetherAnswer>(command({ kind: "together", ...request }));
+export function trainTogether(
+  request: Omit<TrainingRequest & { kind: "together" }, "kind" | "pace">,
+): Promise<TogetherAnswer> {
+  return ask<TogetherAnswer>(command({ kind: "together", ...request, pace: PACE }));
 }
 
 /** Writes an adapter as it is before training. */

@@ -5,7 +5,7 @@ import { number, spread, table } from "../report/format.js";
 import type { BenchRun } from "../report/results.js";
 import { spreadOf } from "../statistics.js";
 import type { TogetherResult, TrainingEntry, TrainingResult } from "./race.js";
-import { LOSSES } from "./steps.js";
+import { PACE } from "./steps.js";
 import type { TrainingTask } from "./tasks.js";
 
 /** All that `npm run bench:train` measured. */
@@ -64,7 +64,7 @@ function trainingTable({ task, entries }: TrainingResult): string {
     ...(peer ? [`× ${peer.name}`] : []),
     "peak memory, MiB",
     "of it anonymous",
-    `losses of the first ${LOSSES} steps`,
+    `losses of the first ${PACE.steps} steps`,
   ];
   const cells = entries.map((entry) => {
     const memory = entry.samples.flatMap((sample) => sample.memory ?? []);
@@ -116,7 +116,7 @@ ${table(head, rows)}
 const METHOD = `## How it is measured
 
 - Each figure is taken in a process of its own, one process at a time, and trainers take turns; each round starts with another one. A
-  process loads the model, does ${LOSSES} steps and at least two seconds of them to warm up, then at least five and at least
+  process loads the model, does ${PACE.steps} steps and at least two seconds of them to warm up, then at least five and at least
   five seconds, and its figure is the median of these. In parentheses are the least and the most of the processes.
 - A step is all of it: batch, forward pass, loss, backward pass, clipping of the gradients' norm to 1, AdamW, and reading the loss.
 - All trainers start from the same files, an adapter in Hugging Face PEFT's format among them, and see the same tokens, which are

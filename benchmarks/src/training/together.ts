@@ -5,13 +5,16 @@ import { type Adapter, type AdapterBatch, adapterLosses, applyAdapter } from "@m
 import { countLabels, countTokens, type Trainee, train } from "@mixtape/training";
 import { timed } from "../child/repeat.js";
 import type { TogetherAnswer } from "./answers.js";
-import { collectSteps } from "./steps.js";
+import { collectSteps, type Pace } from "./steps.js";
 import { rowsOf, type TogetherTask } from "./tasks.js";
 
 type Batch = readonly AdapterBatch[];
 
 /** A step of all at once, and a step of each, in turns. */
-export async function measureTogether(model: CausalLM, task: TogetherTask): Promise<TogetherAnswer> {
+export async function measureTogether(
+  model: CausalLM,
+  { task, pace }: { task: TogetherTask; pace: Pace },
+): Promise<TogetherAnswer> {
   const adapters = Object.entries(task.adapters);
   const made: Adapter[][] = [];
   for (const way of ["together", "apart"]) {
@@ -29,7 +32,7 @@ export async function measureTogether(model: CausalLM, task: TogetherTask): Prom
       for (const steps of each) await steps.next();
     });
     rounds.push({ together: togetherMs, apart: apartMs });
-  });
+  }, pace);
   const last = rounds.slice(-measured.length);
   return { togetherMs: last.map(({ together }) => together), apartMs: last.map(({ apart }) => apart) };
 }

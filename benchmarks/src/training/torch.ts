@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { findPython, pythonCommand } from "../peers/python.js";
 import { sample } from "../runners/child.js";
 import type { TrainingAnswer } from "./answers.js";
+import { PACE } from "./steps.js";
 import type { Trainer } from "./trainer.js";
 
 const SCRIPT = fileURLToPath(new URL("../../python/training_peer.py", import.meta.url));
@@ -11,5 +12,5 @@ export const torch: Trainer = {
   name: "torch",
   peer: true,
   find: () => findPython(SCRIPT),
-  train: (task, files) => sample<TrainingAnswer>(pythonCommand(SCRIPT, { kind: "train", task, files })),
+  train: (task, files) => sample<TrainingAnswer>(pythonCommand(SCRIPT, { kind: "train", task, files, pace: PACE })),
 };
