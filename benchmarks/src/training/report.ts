@@ -50,7 +50,7 @@ export function trainingReport({ run, machine, trainers, missing, training, toge
 }
 
 /** Tokens per second of one trainer, one figure per process. */
-export function trainingSpeeds({ samples }: TrainingEntry, { rows, length }: TrainingTask): number[] {
+function trainingSpeeds({ samples }: TrainingEntry, { rows, length }: TrainingTask): number[] {
   return samples.map(({ stepMs }) => (1000 * rows * length) / spreadOf(stepMs).median);
 }
 
