@@ -82,21 +82,15 @@ class AmxPanels : AmxTiles {
       is_whole_ = rows_ == kRows && width_ >= steps_ * kWidth;
     }
 
+    /** So many lines, in pieces as they become due. */
     void some(size_t lines) {
-      if (step_ == steps_ || !is_whole_) return;
-      switch (lines) {
-        case 32: return some<32>();
-        case 16: return some<16>();
-        case 8: return some<8>();
-        case 4: return some<4>();
-        case 2: return some<2>();
-        default: return some<1>();
-      }
+      if (!is_whole_) return;
+      for (due_ += lines; due_ >= kPiece && step_ < steps_; due_ -= kPiece) piece();
     }
 
     void finish() {
       if (is_whole_)
-        while (step_ < steps_) row_ == 0 ? some<32>() : some<1>();
+        while (step_ < steps_) piece();
       else
         for (; step_ < steps_; step_++) ragged();
     }
@@ -105,17 +99,46 @@ class AmxPanels : AmxTiles {
     /** Steps that are fetched ahead. */
     static constexpr size_t kAhead = 16;
 
-    template <size_t Lines> void some() {
-      const uint8_t* const from = from_ + row_ * stride_;
+    /** Lines of a row that are copied one after another. */
+    static constexpr size_t kPiece = 8;
+
+    void piece() {
+      const size_t count = steps_ - step_ < kPiece ? steps_ - step_ : kPiece;
       const size_t then = step_ + kAhead;
       const uint8_t* const ahead = (then < steps_ ? from_ + then * 64 : after_ + (then - steps_) * 64) + row_ * stride_;
+      for (size_t i = 0; i < count; i++) _mm_prefetch(reinterpret_cast<const char*>(ahead + i * 64), _MM_HINT_T1);
+      const uint8_t* const from = from_ + row_ * stride_ + step_ * 64;
       uint8_t* const to = to_ + step_ * 2 * kTile + row_ * 64;
-      for (size_t i = 0; i < Lines; i++) {
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + i * stride_), _MM_HINT_T1);
-        _mm512_store_si512(to + i * 64, _mm512_loadu_si512(from + i * stride_ + step_ * 64));
+      const size_t shift = reinterpret_cast<uintptr_t>(from) % 64;
+      if (count == kPiece && shift > 0 && shift % 2 == 0) {
+        shifted(from - shift, shift, to);
+      } else {
+        for (size_t i = 0; i < count; i++) _mm512_store_si512(to + i * 2 * kTile, _mm512_loadu_si512(from + i * 64));
       }
-      row_ += Lines;
-      if (row_ == kRows) row_ = 0, step_++;
+      row_++;
+      if (row_ == kRows) row_ = 0, step_ += count;
+    }
+
+    /**
+     * Files put weights anywhere. A line of a cache is read once and in whole here; loads that lie across two of them read each
+     * twice, and a third of the time goes for that.
+     */
+    static void shifted(const uint8_t* lines, size_t shift, uint8_t* to) {
+      const __m512i order = _mm512_add_epi16(_mm512_set1_epi16(static_cast<int16_t>(shift / 2)), ascending());
+      // Of the first and the last line only what is asked for: what lies beside it may be nobody's.
+      const __mmask32 before = (__mmask32{1} << shift / 2) - 1;
+      __m512i line = _mm512_maskz_loadu_epi16(~before, lines);
+      for (size_t i = 0; i < kPiece; i++) {
+        const uint8_t* const then = lines + (i + 1) * 64;
+        const __m512i next = i + 1 < kPiece ? _mm512_load_si512(then) : _mm512_maskz_loadu_epi16(before, then);
+        _mm512_store_si512(to + i * 2 * kTile, _mm512_permutex2var_epi16(line, order, next));
+        line = next;
+      }
+    }
+
+    static __m512i ascending() {
+      return _mm512_set_epi16(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6,
+                              5, 4, 3, 2, 1, 0);
     }
 
     void ragged() {
@@ -138,6 +161,7 @@ class AmxPanels : AmxTiles {
     bool is_whole_ = false;
     size_t step_ = 0;
     size_t row_ = 0;
+    size_t due_ = 0;
   };
 
   /** The sums of so many steps; on the way, some of what else there is to do. */

@@ -76,9 +76,9 @@ TEST(encode_of_any_length) {
 
 /** Multiplies as operations do: packs in shares, then multiplies all rows or some of them. */
 void check_product(const Kernels& table, Dtype dtype, Precision precision, size_t tokens, size_t rows, size_t width,
-                   bool is_rounded, bool is_gathered) {
+                   bool is_rounded, bool is_gathered, size_t shift = 1) {
   const Product& product = table.product(dtype, precision, tokens);
-  const check::RandomMatrix w(dtype, rows, width, 1);
+  const check::RandomMatrix w(dtype, rows, width, shift);
   Buffer<float> x = random_floats(tokens * width, 1);
   if (is_rounded)
     for (float& value : x) value = check::from_bfloat16(check::to_bfloat16(value));
@@ -135,6 +135,14 @@ TEST(products) {
             if (precision == Precision::bfloat16)
               check_product(*table, dtype, precision, tokens, rows, width, false, tokens % 2 == 1);
           }
+}
+
+/** Files put weights at any multiple of their elements, and rows need not be whole lines of a cache. */
+TEST(products_wherever_weights_lie) {
+  for (const Kernels* table : all_kernels())
+    for (const size_t shift : {0, 1, 4, 12, 31})
+      for (const size_t width : {256, 288, 300, 2112})
+        check_product(*table, Dtype::bfloat16, Precision::bfloat16, 40, 64, width, true, false, shift);
 }
 
 TEST(products_of_any_width) {
