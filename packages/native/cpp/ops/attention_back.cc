@@ -52,13 +52,37 @@ Stretch reach_of(const Attention& given, size_t row, size_t query) {
   return {std::max(reach, start), slot + 1};
 }
 
-/** A query that sees nothing attended evenly: what it asks of all values. Nothing leads to queries and keys. */
+/** Whether a query sees a slot that holds a token. */
+bool sees_any(const Attention& given, size_t row, size_t query) {
+  if (!given.tokens) return true;
+  const int32_t* const tokens = given.tokens + row * given.slots.length;
+  const Stretch seen = reach_of(given, row, query);
+  return std::any_of(tokens + seen.from, tokens + seen.to, [](int32_t token) { return token != 0; });
+}
+
+/**
+ * A query that sees nothing attended to all slots evenly: its scores were all the same beside what they were masked with. They have
+ * gradients nevertheless, as in the reference, where the mask is a number that is added to them.
+ */
 void back_evenly(const Attention& given, const Head& head, size_t query) {
-  const size_t width = given.slots.width;
-  const float share = 1 / static_cast<float>(given.slots.length);
-  const float* const above = head.dy + query * head.stride;
-  for (size_t slot = 0; slot < given.slots.length; slot++)
-    for (size_t i = 0; i < width; i++) head.by_values[slot * width + i] += share * above[i];
+  const size_t width = given.slots.width, slots = given.slots.length;
+  const float share = 1 / static_cast<float>(slots);
+  const float* const dy = head.dy + query * head.stride;
+  const float* const q = head.q + query * width;
+  float* const by_q = head.by_q + query * width;
+  Scratch scratch;
+  float* const above = scratch.floats(slots);
+  matmul_block(numbers(dy, head.stride, 1), numbers(head.values, width, 1), width, {0, 1}, {0, slots}, above, slots);
+  const float mean = kernels().sum(above, slots) * share;
+  memset(by_q, 0, width * sizeof *by_q);
+  for (size_t slot = 0; slot < slots; slot++) {
+    const float score = (above[slot] - mean) * share * given.scale;
+    for (size_t i = 0; i < width; i++) {
+      head.by_values[slot * width + i] += share * dy[i];
+      head.by_keys[slot * width + i] += score * q[i];
+      by_q[i] += score * head.keys[slot * width + i];
+    }
+  }
 }
 
 /** Scores of a block become weights, 0 where a slot is not seen; all of them 0 where a query sees none. */
@@ -71,16 +95,12 @@ void weigh(const Attention& given, const Head& head, const Block& block, float* 
     memset(row, 0, from * sizeof *row);
     memset(row + to, 0, (block.slots() - to) * sizeof *row);
     kernels().binary(Binary::multiply, row + from, false, &given.scale, true, to - from, row + from);
-    bool sees = !tokens;
-    for (size_t slot = from; tokens && slot < to; slot++) {
-      if (tokens[block.first + slot] != 0) sees = true;
-      else row[slot] = -INFINITY;
-    }
-    if (sees) {
+    for (size_t slot = from; tokens && slot < to; slot++)
+      if (tokens[block.first + slot] == 0) row[slot] = -INFINITY;
+    if (sees_any(given, head.row, query)) {
       kernels().softmax(row + from, 1, to - from, row + from);
     } else {
       memset(row + from, 0, (to - from) * sizeof *row);
-      back_evenly(given, head, query);
     }
   }
 }
@@ -114,6 +134,8 @@ void back_through_block(const Attention& given, const Head& head, const Block& b
                head.by_q + block.from * width, width);
   matmul_block(numbers(above, 1, slots), numbers(q, 1, width), queries, {0, slots}, {0, width},
                head.by_keys + block.first * width, width, true);
+  for (size_t query = block.from; query < block.to; query++)
+    if (!sees_any(given, head.row, query)) back_evenly(given, head, query);
 }
 
 /** One head; what it asks of keys and values is added to what is there. */
