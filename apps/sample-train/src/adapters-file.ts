@@ -6,6 +6,7 @@ import { InputError, note, UsageError } from "@mixtape/command-line";
 import { readAdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
+import { RUN_FILES } from "./run-folder.js";
 
 /** What the file says. */
 export interface AdaptersFile {
@@ -82,6 +83,8 @@ function entryOf(
   const { name, data = flags.data, optim = "adamw", scheduler_type: schedule = flags.schedule } = entry;
   if (typeof name !== "string" || !/^[\w-][\w.-]*$/.test(name))
     throw fault(`${where}.name`, "letters, digits, dots, dashes and underscores", JSON.stringify(name));
+  if (RUN_FILES.includes(name))
+    throw fault(`${where}.name`, "a name that the run's own files have not", JSON.stringify(name));
   if (typeof data !== "string") throw fault(`${where}.data`, "a file, or --data for all", JSON.stringify(data));
   if (optim !== "adamw") throw fault(`${where}.optim`, '"adamw"', JSON.stringify(optim));
   if (schedule !== undefined && !SCHEDULES.includes(schedule as "cosine"))

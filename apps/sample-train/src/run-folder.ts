@@ -21,6 +21,9 @@ interface RunFile {
   readonly evalBefore: Readonly<Record<string, number>> | null;
 }
 
+/** What a run writes beside the folders of its adapters. */
+export const RUN_FILES: readonly string[] = ["checkpoint", "metrics.jsonl", "report.html", "run.json"];
+
 /** A run's folder on disk. */
 export class RunFolder {
   readonly path: string;
@@ -33,6 +36,11 @@ export class RunFolder {
   /** Where the state of the run is saved. */
   get checkpoint(): string {
     return join(this.path, "checkpoint");
+  }
+
+  /** Whether a model or an adapter lies there, of a run or of whoever else. */
+  get holdsCheckpoint(): boolean {
+    return ["config.json", "adapter_config.json"].some((name) => existsSync(join(this.path, name)));
   }
 
   /** What a run that is there was told; null where there is none. @throws {InputError} for a damaged one */

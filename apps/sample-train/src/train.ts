@@ -62,6 +62,14 @@ export async function train(flags: Flags): Promise<number> {
       got: "none",
       fix: "Leave out --resume",
     });
+  // A model that was trained is saved beside the run: in a folder with another one it would take its place.
+  if (!before && folder.holdsCheckpoint)
+    throw new InputError({
+      where: folder.path,
+      expected: "a folder for the run",
+      got: "one with a checkpoint in it",
+      fix: "Name another folder in --output: what a run saves would take the place of the checkpoint",
+    });
   const settings = before ? await checked(flags, before.settings) : await settingsOf(flags as TrainFlags);
   const tokenizer = (await loadTokenizerOf(settings.model, { optional: false }))!;
   const texts = await textsOf(settings, tokenizer);

@@ -50,6 +50,25 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
       () => [...base, "--data", join(folder, "none.txt")],
     ],
     ["a file of another kind", /text\.csv: expected a \.txt or a \.jsonl file/, () => withData("text.csv", "a,b")],
+    [
+      "an output that holds a model",
+      /expected a folder for the run, got one with a checkpoint in it\. .*--output/,
+      () => {
+        const model = join(folder, "model");
+        mkdirSync(model);
+        write(model, "config.json", "{}");
+        return ["--model", SAMPLE, "--data", text, "--steps", "1", "--output", model];
+      },
+    ],
+    [
+      "an adapter that is called as a file of the run",
+      /lora\[0\]\.name: expected a name that the run's own files have not, got "checkpoint"\.$/,
+      () => [
+        ...base,
+        "--adapters",
+        write(folder, "named.json", JSON.stringify({ lora: [{ name: "checkpoint", data: text }] })),
+      ],
+    ],
     ["an empty file", /empty\.txt: expected text to learn, got an empty file\.$/, () => withData("empty.txt", "")],
     [
       "a line that is no JSON",

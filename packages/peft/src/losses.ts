@@ -8,7 +8,17 @@ import {
 } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
-import { addN, dispose, mul, type Scalar, slice, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
+import {
+  addN,
+  dispose,
+  mul,
+  type Scalar,
+  slice,
+  split,
+  type Tensor2D,
+  type Tensor3D,
+  tidy,
+} from "@tensorflow/tfjs-core";
 import type { RoutingOf } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
 import { AdapterError } from "./errors.js";
@@ -92,11 +102,12 @@ export function adapterLosses(
   try {
     return tidy(() => {
       let start = 0;
-      const losses = batches.map((batch) => {
+      const sizes = batches.map(({ inputIds }) => inputIds.length);
+      const logits = batches.length === 1 ? [outputs.logits] : split<Tensor3D>(outputs.logits, sizes);
+      const losses = batches.map((batch, i) => {
         const end = start + batch.inputIds.length;
-        const logits = slice(outputs.logits, [start, 0, 0], [end - start, -1, -1]) as Tensor3D;
         const lmLoss = causalLoss(
-          logits,
+          logits[i]!,
           readBatch(
             batch.labels.map((row) => [...row]),
             "labels",

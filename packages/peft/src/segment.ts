@@ -1,5 +1,5 @@
 import { groupRows } from "@mixtape/ops";
-import { concat, type Rank, slice, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { concat, type Rank, slice, split, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
@@ -39,16 +39,26 @@ export function adapt(
   ids: Tensor1D | null,
 ): Tensor2D {
   if (!segments.some(({ adapter }) => adapter?.pieceAt(site))) return y;
-  const parts = segments.map(({ adapter, start, end, choice, perToken }) => {
-    const own = cut(y, start, end);
+  const [inputs, outputs] = [cutAll(x, segments), cutAll(y, segments)];
+  const parts = segments.map(({ adapter, start, end, choice, perToken }, i) => {
+    const own = outputs[i]!;
     const piece = adapter?.pieceAt(site);
     if (!piece) return own;
     const groups = ids ? groupRows(cut(ids, start, end), site.matrices) : null;
     const onRouting = (logits: Tensor2D): void => adapter!.onRouting(logits, site.name, perToken);
     const label = `${adapter!.name} ${site.name}`;
-    return piece.forward(cut(x, start, end), own, { groups, choice, label, onRouting });
+    return piece.forward(inputs[i]!, own, { groups, choice, label, onRouting });
   });
   return parts.length === 1 ? parts[0]! : concat(parts, 0);
+}
+
+/** The rows of each segment. At once: the way back then puts their gradients beside each other, and adds up none. */
+function cutAll(tensor: Tensor2D, segments: readonly Segment[]): Tensor2D[] {
+  if (segments.length === 1) return [tensor];
+  return split(
+    tensor,
+    segments.map(({ start, end }) => end - start),
+  );
 }
 
 /** Rows from `start` to `end`: the tensor itself where that is all. */

@@ -20,6 +20,11 @@ export class Gradients {
     return this.#byName.get(name) ?? [];
   }
 
+  /** Whether there is none at all: the loss used no parameter. */
+  get isEmpty(): boolean {
+    return [...this.#byName.values()].every((parts) => parts.every((part) => part === undefined));
+  }
+
   /** Adds those of another part of the same batch, which are used up by that. */
   add(other: Gradients): void {
     for (const [name, parts] of this.#byName)

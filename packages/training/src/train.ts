@@ -138,6 +138,13 @@ async function oneStep<B>(
       else total = gradients;
       await sums.add(numbers);
     }
+    if (total!.isEmpty)
+      throw new TrainingError({
+        where: `step ${optimizer.steps + 1}`,
+        expected: "a loss that depends on some parameter that trains",
+        got: "one that depends on none",
+        fix: "An adapter must be selected for the rows that it learns from, enabled, and not merged",
+      });
     const moved = await optimizer.step(total!);
     const { loss, metrics, expertLoads } = sums;
     await trainee.afterStep?.(expertLoads);

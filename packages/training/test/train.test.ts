@@ -4,7 +4,7 @@ import { OptionError } from "@mixtape/errors";
 import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
 import { dropout } from "@mixtape/ops";
 import { fixture, onEachEngine, readGolden, withoutLeak } from "@mixtape/testing";
-import { memory, mul, type Scalar, sum } from "@tensorflow/tfjs-core";
+import { memory, mul, type Scalar, scalar, sum } from "@tensorflow/tfjs-core";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   AdamW,
@@ -251,6 +251,15 @@ describe("what cannot be trained is refused, and nothing is left", () => {
     for (const [, param] of model.namedParameters()) param.freeze();
     await expect(collect(train(model, { batch: () => rows }, options()))).rejects.toThrow(TrainingError);
     expect(() => unfreeze(model, () => false)).toThrow("unfreeze: expected a name that matches a parameter, got none");
+    model.dispose();
+  });
+
+  test("a loss that depends on nothing that trains, such as that of an adapter that is not selected", async () => {
+    const model = await smallModel();
+    const trainee = { params: unfreeze(model), labels: () => 1, tokens: () => 1, loss: () => ({ loss: scalar(1) }) };
+    await expect(collect(train(trainee, { batch: () => rows }, options()))).rejects.toThrow(
+      "step 1: expected a loss that depends on some parameter that trains, got one that depends on none",
+    );
     model.dispose();
   });
 
