@@ -6,7 +6,7 @@ import { InputError, note, UsageError } from "@mixtape/command-line";
 import { readAdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
-import { RUN_FILES } from "./run-folder.js";
+import { RUN_FILES } from "./run-files.js";
 
 /** What the file says. */
 export interface AdaptersFile {

@@ -21,9 +21,6 @@ interface RunFile {
   readonly evalBefore: Readonly<Record<string, number>> | null;
 }
 
-/** What a run writes beside the folders of its adapters. */
-export const RUN_FILES: readonly string[] = ["checkpoint", "metrics.jsonl", "report.html", "run.json"];
-
 /** A run's folder on disk. */
 export class RunFolder {
   readonly path: string;
