@@ -58,7 +58,7 @@ export async function saveRun(folder: string, run: Run): Promise<void> {
 /**
  * Goes on where a run was saved.
  * @returns false where nothing was saved in the folder
- * @throws {TrainingError} where what was saved is a run of another model or with other settings: then nothing is changed
+ * @throws {TrainingError} where what was saved is a run of another model, or with another seed or `accumulate`: then nothing is changed
  */
 export async function loadRun(folder: string, run: Run): Promise<boolean> {
   const text = await readText(folder, RUN_FILE);
