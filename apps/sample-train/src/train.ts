@@ -17,7 +17,7 @@ import {
 } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { MixtapeError } from "@mixtape/mixtape";
-import { evaluate } from "./evaluate.js";
+import { evaluateLearners } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
 import { planOf, textsOf } from "./plan.js";
 import { Progress } from "./progress.js";
@@ -81,7 +81,7 @@ export async function train(flags: Flags): Promise<number> {
   const { model, engine } = await load({ ...flags, model: settings.model }, interrupt);
   const plan = await planOf(model, settings, texts);
   if (!flags.json) process.stderr.write(`${plan.about}\n`);
-  const evalBefore = before ? before.evalBefore : await evaluate(model, settings, texts, interrupt.signal);
+  const evalBefore = before ? before.evalBefore : await evaluateLearners(model, settings, texts, interrupt.signal);
   if (interrupt.came) throw new InterruptedError();
   if (before) folder.resume();
   else folder.begin({ settings, steps: plan.steps, data: texts.digests, evalBefore });
@@ -103,7 +103,7 @@ export async function train(flags: Flags): Promise<number> {
   }
   folder.writeReport();
   const saved = await folder.saveLearnt(model, settings);
-  const evalAfter = await evaluate(model, settings, texts, interrupt.signal);
+  const evalAfter = await evaluateLearners(model, settings, texts, interrupt.signal);
   const own = folder.steps.slice(done);
   const time = own.reduce((sum, step) => sum + step.seconds, 0);
   const result: TrainResult = {

@@ -10,6 +10,7 @@ export { countLabels, countTokens, type Example, type TrainingBatch, type Traini
 export { type BatchesOptions, batchesOf, type ExamplesData } from "./batches-of.js";
 export { CausalTrainee, type CausalTraineeOptions } from "./causal-trainee.js";
 export { TrainingError } from "./errors.js";
+export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { Gradients, lossAndGradients } from "./gradients.js";
 export { parseMetrics, type TrainingStep, toMetricsLine } from "./metrics.js";
 export { freeze, type NamedParam, trainableParams, unfreeze } from "./params.js";

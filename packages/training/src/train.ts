@@ -8,6 +8,7 @@ import { CausalTrainee } from "./causal-trainee.js";
 import { TrainingError } from "./errors.js";
 import { type Gradients, lossAndGradients } from "./gradients.js";
 import type { TrainingStep } from "./metrics.js";
+import { nextTurn } from "./next-turn.js";
 import { loadRun, type Run, saveRun } from "./run-state.js";
 import { StepSums } from "./step-sums.js";
 import type { Share, Trainee } from "./trainee.js";
@@ -187,12 +188,6 @@ function backward<B>(
     dispose([...numbers.values()]);
     throw error;
   }
-}
-
-/** Lets timers, input and the network have their turn. */
-function nextTurn(): Promise<void> {
-  const { setImmediate } = globalThis as { setImmediate?: (f: () => void) => void };
-  return new Promise((resolve) => (setImmediate ? setImmediate(resolve) : setTimeout(resolve)));
 }
 
 function sumOf<T>(items: readonly T[], f: (item: T) => number): number {

@@ -1,0 +1,5 @@
+/** Lets timers, input and the network have their turn. */
+export function nextTurn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (f: () => void) => void };
+  return new Promise((resolve) => (setImmediate ? setImmediate(resolve) : setTimeout(resolve)));
+}
