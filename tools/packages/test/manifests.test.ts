@@ -25,8 +25,8 @@ describe.each(packages)("$manifest.name", ({ folder, path, manifest }) => {
       files: ["dist", "src", "!dist/.tsbuildinfo"],
       engines: readManifest(root).engines,
       scripts: {
-        build: expect.stringMatching(/\btsc -b$/),
-        typecheck: "tsc -p tsconfig.test.json",
+        build: expect.stringMatching(/\btsgo -b$/),
+        typecheck: "tsgo -p tsconfig.test.json",
         // A loaded machine is no failure: limits are for what hangs.
         test: "vitest run --testTimeout 60000 --hookTimeout 60000",
       },
