@@ -55,9 +55,10 @@ export function checkOption(): Option {
 
 export function ignoreOption(): Option {
   const add = (key: string, before: readonly string[] = []): string[] => [...before, someText(key)];
-  return new Option("--ignore <key...>", "keys of config.json that do not change what the model computes").argParser(
-    add,
-  );
+  return new Option(
+    "--ignore <key...>",
+    "keys of config.json and adapter_config.json that do not change what is computed",
+  ).argParser(add);
 }
 
 export function debugOption(): Option {

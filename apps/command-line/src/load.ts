@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { hubHint } from "@mixtape/errors";
 import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, loadAdapter } from "@mixtape/peft";
+import { note } from "./colors.js";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
@@ -52,7 +53,11 @@ export async function load(
       signal: interrupt.signal,
       onProgress: (progress) => bar.show(progress),
     });
-    const adapter = from === undefined ? null : await loadAdapter(model, from);
+    const onWarning = (message: string): void => {
+      bar.clear();
+      note(message);
+    };
+    const adapter = from === undefined ? null : await loadAdapter(model, from, { ignore, onWarning });
     return { engine, model, adapter, loadMs: performance.now() - begin };
   } catch (error) {
     throw interrupt.came ? new InterruptedError() : error;

@@ -111,7 +111,7 @@ function entryOf(
     },
     false,
   );
-  const adapter = readAdapterConfig(Object.fromEntries(config), { where });
+  const adapter = readAdapterConfig(Object.fromEntries(config), { where, ignore: flags.ignore });
   const path = entry.data === undefined ? data : resolve(folder, data);
   return { learner: { ...training, name, adapter, data: path }, accumulate };
 }

@@ -22,6 +22,8 @@ export interface TrainFlags {
   readonly data?: string;
   readonly method?: Method | "full";
   readonly adapters?: string;
+  /** Keys of the adapters' entries to pass over. */
+  readonly ignore?: readonly string[];
   readonly eval?: string;
   readonly rank?: number;
   readonly alpha?: number;

@@ -1,7 +1,7 @@
 import type { Param } from "@mixtape/layers";
 import { sideOutput } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
-import type { AdapterConfig } from "./config.js";
+import type { AdapterConfig } from "./config/index.js";
 import type { Mixture, NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { Pieces } from "./segment.js";

@@ -2,10 +2,10 @@ import type { CausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter.js";
 import { Adapters } from "./adapters.js";
-import { type AdapterConfigInput, adapterConfig } from "./config.js";
+import { type AdapterConfigInput, adapterConfig } from "./config/index.js";
 import { makeAdapter } from "./make.js";
 import { start } from "./start.js";
-import { targeted } from "./targets.js";
+import { targetsOf } from "./targets/index.js";
 
 const ofModels = new WeakMap<CausalLM, Adapters>();
 
@@ -44,7 +44,7 @@ export async function applyAdapter(
   const { name = "default", seed = 0 } = options;
   const adapters = adaptersOf(model);
   const config = adapterConfig(input);
-  const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config));
+  const adapter = makeAdapter(name, config, adapters.sites, targetsOf(adapters.sites, config));
   await start(adapter, seed);
   adapter.unfreeze();
   adapters.add(adapter);

@@ -7,8 +7,9 @@ export {
   adapterConfig,
   METHODS,
   type Method,
+  type ReadAdapterConfigOptions,
   readAdapterConfig,
-} from "./config.js";
+} from "./config/index.js";
 export { AdapterError } from "./errors.js";
 export type { ExpertCounts } from "./expert-counts.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";

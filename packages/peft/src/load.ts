@@ -1,103 +1,136 @@
 import type { CausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
-import {
-  type CheckpointSource,
-  openCheckpoint,
-  readJsonFile,
-  SafetensorsNotFoundError,
-  type TensorSource,
-  toFloat32,
-} from "@mixtape/safetensors";
+import { type CheckpointSource, readJsonFile, toFloat32 } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
-import { readAdapterConfig } from "./config.js";
+import { type AdapterConfig, readAdapterConfig } from "./config/index.js";
 import { AdapterError } from "./errors.js";
+import { AdapterFile, CONFIG_FILE, isMissing, TENSORS_FILE } from "./files/adapter-file.js";
 import { makeAdapter } from "./make.js";
 import { layoutOf, storedTensors } from "./names.js";
-import { loadValues, type StoredParam } from "./stored.js";
-import { targeted } from "./targets.js";
+import { modulesOf } from "./peft-names.js";
+import type { Site } from "./site.js";
+import { loadValues, type Stored, type StoredParam } from "./stored.js";
+import { targetsInFile, targetsOf } from "./targets/index.js";
 
-export const CONFIG_FILE = "adapter_config.json";
-export const TENSORS_FILE = "adapter_model.safetensors";
-
-/** What {@link loadAdapter} may be told besides. */
+/** Options of {@link loadAdapter}. */
 export interface LoadAdapterOptions {
-  /** What the adapter is called among those of the model. `default` unless given. */
+  /** The adapter's name among those of the model. Default `default`. */
   readonly name?: string;
   /** Keys of `adapter_config.json` that nothing here knows and that do not change what the adapter computes. */
   readonly ignore?: readonly string[];
+  /** Called for everything in the files that is passed over, as Hugging Face peft passes it over. Default `console.warn`. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**
  * Loads an adapter onto a model, frozen, and selects it: LoRA, rsLoRA and DoRA as Hugging Face peft saves them, and all kinds as
  * they are saved here.
  *
+ * As in peft, a target that the file has no tensors for stays as it is in the model, and tensors that nothing asks for are passed
+ * over; both with a warning. A file with both is another model's, and refused.
+ *
  * @param source a folder (Node), the URL of one, or a map of file names to contents
  * @throws {OptionError} for an option that it does not know
- * @throws {AdapterError} for an adapter of another model, listing all missing, unexpected and wrongly shaped tensors
- * @throws {ConfigError} for a key of the config that means something else than what is done here
+ * @throws {AdapterError} for an adapter of another model, listing all missing, unexpected and wrongly shaped tensors, and for a
+ * type of adapter or a feature that is not here
+ * @throws {ConfigError} for a key of the config that has no such value
  */
 export async function loadAdapter(
   model: CausalLM,
   source: CheckpointSource,
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  checkOptions("loadAdapter", options, { name: true, ignore: true });
-  const { name = "default", ignore = [] } = options;
+  checkOptions("loadAdapter", options, { name: true, ignore: true, onWarning: true });
+  const { name = "default", ignore = [], onWarning = (message) => console.warn(message) } = options;
   const adapters = adaptersOf(model);
   const { json, where } = await readJsonFile(source, CONFIG_FILE, AdapterError);
   if (!json) throw isMissing(where, TENSORS_FILE);
-  const config = readAdapterConfig(json, { where, ignore });
-  const adapter = makeAdapter(name, config, adapters.sites, targeted(adapters.sites, config, false));
-  const tensors = where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE;
-  const file = await openTensors(source, tensors);
+  const config = readAdapterConfig(json, { where, ignore, onWarning });
+  const file = await AdapterFile.open(source, {
+    where: where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE,
+    isPeft: config.method === "lora",
+  });
+  let adapter: Adapter | undefined;
   try {
-    await fill(storedTensors(adapter, layoutOf(file.names)), file, tensors);
+    const { chosen, absent } = targetsWith(adapters.sites, config, file);
+    adapter = makeAdapter(name, config, adapters.sites, chosen);
+    const stored = storedTensors(adapter, layoutOf(file.names));
+    check(stored, absent, file, onWarning);
+    await fill(stored, file);
     adapters.add(adapter);
     return adapter;
   } catch (error) {
-    adapter.dispose();
+    adapter?.dispose();
     throw error;
   } finally {
     await file.close();
   }
 }
 
-async function openTensors(source: CheckpointSource, where: string): Promise<TensorSource> {
-  try {
-    return await openCheckpoint(source, { file: TENSORS_FILE });
-  } catch (cause) {
-    throw cause instanceof SafetensorsNotFoundError ? isMissing(where, CONFIG_FILE, cause) : cause;
-  }
+/** The targets that the file has tensors for, and those that its config asks for besides. */
+function targetsWith(
+  sites: readonly Site[],
+  config: AdapterConfig,
+  file: AdapterFile,
+): { chosen: readonly Site[]; absent: readonly Site[] } {
+  if (config.method !== "lora") return { chosen: targetsOf(sites, config), absent: [] };
+  const layout = layoutOf(file.names);
+  const targets = targetsInFile(sites, config, layout);
+  const isThere = (site: Site): boolean =>
+    modulesOf(site, layout, targets).some((module) => file.hasModule(module)) ||
+    (site.matrices > 1 && file.hasModule(`base_model.model.${site.peftModule}`));
+  return { chosen: targets.filter(isThere), absent: targets.filter((site) => !isThere(site)) };
 }
 
-function isMissing(where: string, other: string, cause?: unknown): AdapterError {
-  const fix = `The folder of an adapter has it beside ${other}`;
-  return new AdapterError({ where, expected: "a file", got: "none", fix, cause });
+function check(
+  stored: readonly StoredParam[],
+  absent: readonly Site[],
+  file: AdapterFile,
+  onWarning: (message: string) => void,
+): void {
+  const faults = stored.flatMap(({ tensors }) => tensors.flatMap((tensor) => faultOf(tensor, file)));
+  const { unread, where } = file;
+  const missing = absent.map(({ name }) => `missing all of ${name}`);
+  const unexpected = unread.map((name) => `unexpected ${name}`);
+  if (faults.length > 0 || stored.length === 0 || (missing.length > 0 && unread.length > 0))
+    throw notFitting(where, [...faults, ...missing, ...unexpected]);
+  if (missing.length > 0)
+    onWarning(`${where}: no tensors for ${listOf(absent.map(({ name }) => name))}, which stay as they are`);
+  if (unread.length > 0)
+    onWarning(`${where}: passed over ${listOf(unread)}, which ${CONFIG_FILE} and the model do not ask for`);
 }
 
-async function fill(stored: readonly StoredParam[], file: TensorSource, where: string): Promise<void> {
-  const wanted = stored.flatMap(({ tensors }) => tensors);
-  const known = new Set(wanted.map(({ name }) => name));
-  const faults = [
-    ...wanted.flatMap(({ name, shape }) => {
-      if (!file.has(name)) return [`missing ${name}`];
-      const found = file.tensor(name).shape;
-      return found.join() === shape.join() ? [] : [`${name} is [${found}] and should be [${shape}]`];
-    }),
-    ...file.names.filter((name) => !known.has(name)).map((name) => `unexpected ${name}`),
-  ];
-  if (faults.length > 0)
-    throw new AdapterError({
-      where,
-      expected: "the tensors that its config and the model ask for",
-      got: `${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n  ${faults.join("\n  ")}\n`,
-      fix: "The adapter belongs to another model, or its file to another config",
-    });
+/** What is wrong with a tensor of the file. */
+function faultOf({ name, aliases = [], shape }: Stored, file: AdapterFile): string[] {
+  const found = file.find([name, ...aliases]);
+  if (!found) return [`missing ${name}`];
+  return found.shape.join() === shape.join() ? [] : [`${name} is [${found.shape}] and should be [${shape}]`];
+}
+
+const MAX_LISTED = 50;
+
+function notFitting(where: string, faults: readonly string[]): AdapterError {
+  const more = faults.length > MAX_LISTED ? [`and ${faults.length - MAX_LISTED} more`] : [];
+  const list = [...faults.slice(0, MAX_LISTED), ...more].join("\n  ");
+  return new AdapterError({
+    where,
+    expected: "the tensors that its config and the model ask for",
+    got: faults.length === 0 ? "none" : `${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n  ${list}\n`,
+    fix: "The adapter belongs to another model, or its file to another config",
+  });
+}
+
+function listOf(names: readonly string[]): string {
+  const [first, ...rest] = names;
+  return rest.length === 0 ? `${first}` : `${first} and ${rest.length} more`;
+}
+
+async function fill(stored: readonly StoredParam[], file: AdapterFile): Promise<void> {
   for (const { param, tensors } of stored) {
     const values = new Float32Array(param.size);
-    for (const { name, at } of tensors) {
-      const view = file.tensor(name);
+    for (const { name, aliases = [], at } of tensors) {
+      const view = file.find([name, ...aliases])!;
       toFloat32(await view.read(), view.dtype).forEach((value, i) => {
         values[at(i)] = value;
       });

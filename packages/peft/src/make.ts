@@ -1,6 +1,6 @@
 import { Experts } from "@mixtape/layers";
 import { Adapter } from "./adapter.js";
-import type { AdapterConfig, LoraConfig, MixtureConfig } from "./config.js";
+import type { AdapterConfig, LoraConfig, MixtureConfig } from "./config/index.js";
 import { Dora } from "./methods/dora.js";
 import { Lora } from "./methods/lora.js";
 import { LoraMoe } from "./methods/loramoe.js";
@@ -9,6 +9,7 @@ import { Mola } from "./methods/mola.js";
 import type { Mixture, NamedMixture } from "./mixture.js";
 import type { Piece, UpdateOptions } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
+import { PatternTable } from "./targets/index.js";
 
 /** Makes an adapter of a config at some of a model's sites. Its parameters have shapes and no values. */
 export function makeAdapter(
@@ -18,7 +19,8 @@ export function makeAdapter(
   chosen: readonly Site[],
 ): Adapter {
   const isLora = config.method === "lora";
-  const pieces = new Map(chosen.map((site) => [site, isLora ? loraAt(site, config) : mixedAt(site, config)]));
+  const pieceAt = isLora ? loraBuilder(config) : (site: Site) => mixedAt(site, config);
+  const pieces = new Map(chosen.map((site) => [site, pieceAt(site)]));
   const mixtures = new Map<FeedForward, NamedMixture>();
   if (!isLora && config.method.startsWith("mixlora"))
     for (const { name: site, feedForward } of chosen) {
@@ -31,11 +33,15 @@ export function makeAdapter(
   return new Adapter(name, config, { sites, pieces, mixtures });
 }
 
-function loraAt(site: Site, config: LoraConfig): Piece {
-  const rank = patternOf(site, config.rankPattern) ?? config.r;
-  const alpha = patternOf(site, config.alphaPattern) ?? config.loraAlpha;
-  const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
-  return config.useDora ? new Dora(site, options) : new Lora(site, options);
+function loraBuilder(config: LoraConfig): (site: Site) => Piece {
+  const ranks = new PatternTable(config.rankPattern, "rankPattern");
+  const alphas = new PatternTable(config.alphaPattern, "alphaPattern");
+  return (site) => {
+    const rank = ranks.get(site.names) ?? config.r;
+    const alpha = alphas.get(site.names) ?? config.loraAlpha;
+    const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
+    return config.useDora ? new Dora(site, options) : new Lora(site, options);
+  };
 }
 
 /** LoRAMoE mixes in feed-forwards and MoLA anywhere; what a mixture does not mix is adapted by plain LoRA. */
@@ -60,13 +66,4 @@ function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
 
 function scaleOf(alpha: number, rank: number, isRankStabilized: boolean): number {
   return alpha / (isRankStabilized ? Math.sqrt(rank) : rank);
-}
-
-/** The entry of a pattern whose key, a regular expression for the end of a name, fits a site. */
-function patternOf({ names }: Site, pattern: Readonly<Record<string, number>>): number | undefined {
-  const found = Object.keys(pattern).find((key) => {
-    const end = new RegExp(`^(?:.*\\.)?(?:${key.replace(/^\^/, "")})$`);
-    return names.some((name) => end.test(name));
-  });
-  return found === undefined ? undefined : pattern[found];
 }

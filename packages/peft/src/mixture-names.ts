@@ -15,7 +15,7 @@ export function mixtureTensors(adapter: Adapter): StoredParam[] {
   return [
     ...[...adapter.pieces].flatMap(([site, piece]) => ofPiece(nameOf(site.name), site, piece)),
     ...[...adapter.mixtures.values()].map(({ name, mixture }) =>
-      whole(`${nameOf(name)}.moe_gate.weight`, mixture.gate),
+      whole([`${nameOf(name)}.moe_gate.weight`], mixture.gate),
     ),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Adapter } from "./adapter.js";
-import { type LoraConfig, loraConfig } from "./config.js";
+import { type LoraConfig, loraConfig } from "./config/index.js";
 import { Dora } from "./methods/dora.js";
 import type { ExpertLayout } from "./peft-names.js";
 import type { Site } from "./site.js";

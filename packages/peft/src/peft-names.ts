@@ -9,14 +9,34 @@ const PREFIX = "base_model.model.";
 /** Whether the tensors of routed experts lie together, as transformers 5 holds them, or one by one, as before. */
 export type ExpertLayout = "fused" | "apart";
 
+/** The name of a module or tensor, and what else it may be called. */
+type Names = readonly [string, ...string[]];
+
 /** The tensors of a LoRA or DoRA adapter in the names of Hugging Face peft. */
 export function peftTensors(adapter: Adapter, layout: ExpertLayout): StoredParam[] {
   const sites = [...adapter.pieces.keys()];
   return [...adapter.pieces].flatMap(([site, piece]) => {
-    if (site.matrices === 1) return ofModule(PREFIX + site.peftModule, piece);
-    if (layout === "apart" && site.perExpert) return apart(PREFIX + site.perExpert, site, piece);
-    return fused(PREFIX + wrapperOf(site, sites), site, piece);
+    const names = modulesOf(site, layout, sites);
+    if (site.matrices === 1) return ofModule(names, piece);
+    return isApart(site, layout) ? apart(names, site, piece) : fused(names, site, piece);
   });
+}
+
+/**
+ * The names of the modules that hold a target's tensors, `*` in place of an expert where each has its own.
+ * @param sites all targets of the adapter
+ */
+export function modulesOf(site: Site, layout: ExpertLayout, sites: readonly Site[]): Names {
+  const names: Names = isApart(site, layout)
+    ? [site.perExpert!, ...site.perExpertAliases]
+    : site.matrices === 1
+      ? [site.peftModule, ...site.peftAliases]
+      : [wrapperOf(site, sites)];
+  return mapNames(names, (name) => PREFIX + name);
+}
+
+function isApart({ matrices, perExpert }: Site, layout: ExpertLayout): boolean {
+  return matrices > 1 && layout === "apart" && perExpert !== null;
 }
 
 /**
@@ -37,36 +57,39 @@ function sameModule(a: Site, b: Site): boolean {
   return a.feedForward === b.feedForward;
 }
 
-function ofModule(name: string, piece: Piece): StoredParam[] {
-  const stored = [whole(`${name}.lora_A.weight`, piece.loraA), whole(`${name}.lora_B.weight`, piece.loraB)];
-  return piece instanceof Dora ? [...stored, whole(`${name}.lora_magnitude_vector`, piece.magnitude)] : stored;
+function ofModule(names: Names, piece: Piece): StoredParam[] {
+  const stored = [
+    whole(ending(names, "lora_A.weight"), piece.loraA),
+    whole(ending(names, "lora_B.weight"), piece.loraB),
+  ];
+  return piece instanceof Dora ? [...stored, whole(ending(names, "lora_magnitude_vector"), piece.magnitude)] : stored;
 }
 
 /** A `[E·r, in]`, expert by expert; B `[out, r·E]`, whose columns go through the experts first. */
-function fused(name: string, { matrices, outFeatures, inFeatures }: Site, piece: Piece): StoredParam[] {
+function fused(names: Names, { matrices, outFeatures, inFeatures }: Site, piece: Piece): StoredParam[] {
   const { rank } = piece.options;
   const columns = rank * matrices;
   const at = (i: number): number => {
     const [row, column] = [Math.floor(i / columns), i % columns];
     return ((column % matrices) * outFeatures + row) * rank + Math.floor(column / matrices);
   };
+  const [name] = ending(names, "lora_B.weight");
   const stored = [
-    whole(`${name}.lora_A.weight`, piece.loraA, [matrices * rank, inFeatures]),
-    { param: piece.loraB, tensors: [{ name: `${name}.lora_B.weight`, shape: [outFeatures, columns], at }] },
+    whole(ending(names, "lora_A.weight"), piece.loraA, [matrices * rank, inFeatures]),
+    { param: piece.loraB, tensors: [{ name, shape: [outFeatures, columns], at }] },
   ];
-  return piece instanceof Dora ? [...stored, whole(`${name}.lora_magnitude_vector`, piece.magnitude)] : stored;
+  return piece instanceof Dora ? [...stored, whole(ending(names, "lora_magnitude_vector"), piece.magnitude)] : stored;
 }
 
 /** One tensor per expert. */
-function apart(pattern: string, { matrices, outFeatures, inFeatures }: Site, piece: Piece): StoredParam[] {
+function apart(names: Names, { matrices, outFeatures, inFeatures }: Site, piece: Piece): StoredParam[] {
   const { rank } = piece.options;
   const slices = (end: string, shape: readonly number[]): Stored[] => {
     const size = shape.reduce((product, n) => product * n, 1);
-    return Array.from({ length: matrices }, (_, e) => ({
-      name: `${pattern.replace("*", String(e))}.${end}`,
-      shape,
-      at: (i) => e * size + i,
-    }));
+    return Array.from({ length: matrices }, (_, e) => {
+      const [name, ...aliases] = mapNames(ending(names, end), (pattern) => pattern.replace("*", String(e)));
+      return { name, aliases, shape, at: (i) => e * size + i };
+    });
   };
   const stored = [
     { param: piece.loraA, tensors: slices("lora_A.weight", [rank, inFeatures]) },
@@ -74,4 +97,12 @@ function apart(pattern: string, { matrices, outFeatures, inFeatures }: Site, pie
   ];
   if (!(piece instanceof Dora)) return stored;
   return [...stored, { param: piece.magnitude, tensors: slices("lora_magnitude_vector", [outFeatures]) }];
+}
+
+function ending(names: Names, end: string): Names {
+  return mapNames(names, (name) => `${name}.${end}`);
+}
+
+function mapNames([first, ...rest]: Names, f: (name: string) => string): Names {
+  return [f(first), ...rest.map(f)];
 }

@@ -17,7 +17,7 @@ import {
   type Tensor3D,
   tensor2d,
 } from "@tensorflow/tfjs-core";
-import type { MixtureConfig } from "./config.js";
+import type { MixtureConfig } from "./config/index.js";
 import { topPKept } from "./routing.js";
 
 /** The logits of one router of an adapter in one forward pass, `[N, E]`. */

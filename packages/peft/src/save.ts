@@ -1,9 +1,9 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeCheckpoint } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
-import { writeMixtureConfig } from "./config.js";
+import { writeMixtureConfig } from "./config/index.js";
 import { AdapterError } from "./errors.js";
-import { CONFIG_FILE, TENSORS_FILE } from "./load.js";
+import { CONFIG_FILE, TENSORS_FILE } from "./files/adapter-file.js";
 import { storedTensors } from "./names.js";
 import { layoutFor, peftConfig, peftRefuses } from "./peft-config.js";
 import { take, valuesOf } from "./stored.js";

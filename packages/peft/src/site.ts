@@ -10,10 +10,16 @@ export interface Site {
   readonly name: string;
   /** All names that it goes by, its own first: those in transformers' memory and those in checkpoints. */
   readonly names: readonly string[];
+  /** The names of its parameter in transformers' memory and in checkpoints. */
+  readonly parameters: readonly string[];
   /** The module in transformers' memory. */
   readonly peftModule: string;
+  /** What else the module is called in files: transformers 4 has other names than 5. */
+  readonly peftAliases: readonly string[];
   /** Its matrices in checkpoints that have one tensor for each, `*` in place of the index; null where there is one. */
   readonly perExpert: string | null;
+  /** What else they are called. */
+  readonly perExpertAliases: readonly string[];
   /** How many matrices: 1, or the number of routed experts. */
   readonly matrices: number;
   readonly inFeatures: number;
@@ -50,9 +56,12 @@ function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: 
   return {
     name,
     names: unique([name, ...modules, ...params]),
+    parameters: params,
     // The place that is not on disk, where there are two.
     peftModule: modules.at(-1)!,
+    peftAliases: modules.slice(0, -1),
     perExpert: null,
+    perExpertAliases: [],
     matrices: 1,
     inFeatures,
     outFeatures,
@@ -67,11 +76,16 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
     const [matrices, rows, inFeatures] = weights[0]!.shape as [number, number, number];
     const own = `${name}.${part}`;
     const disk = weights.length === 1 ? diskNames(model, own) : [];
+    const perExpert = disk.find((n) => n.includes("*"))?.replace(/\.weight$/, "") ?? null;
     return {
       name: own,
+      parameters: [own],
       names: unique([own, ...disk.map((n) => n.replace(/\.\*|\.weight$/g, ""))]),
       peftModule: name,
-      perExpert: disk.find((n) => n.includes("*"))?.replace(/\.weight$/, "") ?? null,
+      peftAliases: [],
+      perExpert,
+      // transformers renames the block on disk before it looks at the experts in it.
+      perExpertAliases: perExpert ? [`${name}.*.${perExpert.slice(perExpert.lastIndexOf(".") + 1)}`] : [],
       matrices,
       inFeatures,
       outFeatures: rows * weights.length,

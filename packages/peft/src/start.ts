@@ -2,7 +2,7 @@ import type { Param } from "@mixtape/layers";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { randomNormal, randomUniform, type Tensor, zeros } from "@tensorflow/tfjs-core";
 import type { Adapter } from "./adapter.js";
-import type { AdapterConfig } from "./config.js";
+import type { AdapterConfig } from "./config/index.js";
 import { Dora } from "./methods/dora.js";
 
 /**

@@ -8,6 +8,8 @@ import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
  */
 export interface Stored {
   readonly name: string;
+  /** What else it may be called in a file that is loaded. */
+  readonly aliases?: readonly string[];
   readonly shape: readonly number[];
   /** Where number `i` of the tensor lies among the parameter's, in memory order of its logical shape. */
   readonly at: (i: number) => number;
@@ -20,8 +22,12 @@ export interface StoredParam {
 }
 
 /** A tensor that is the parameter. */
-export function whole(name: string, param: Param, shape: readonly number[] = param.shape): StoredParam {
-  return { param, tensors: [{ name, shape, at: (i) => i }] };
+export function whole(
+  [name, ...aliases]: readonly [string, ...string[]],
+  param: Param,
+  shape: readonly number[] = param.shape,
+): StoredParam {
+  return { param, tensors: [{ name, aliases, shape, at: (i) => i }] };
 }
 
 /** The numbers of a parameter in its logical shape. */

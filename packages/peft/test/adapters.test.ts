@@ -187,7 +187,10 @@ describe("what cannot be is refused", () => {
   });
 
   test.each<[object, string]>([
-    [{ method: "lora", r: 0 }, "r: expected an integer of at least 1, got 0"],
+    [{ method: "lora", r: 0 }, "r: expected an integer from 1 to 65536, got 0"],
+    [{ method: "lora", r: 1e9 }, "r: expected an integer from 1 to 65536, got 1000000000"],
+    [{ method: "mola", numExperts: 1e9 }, "numExperts: expected an integer from 2 to 4096, got 1000000000"],
+    [{ method: "lora", loraAlpha: Number.NaN }, "loraAlpha: expected a number, got NaN"],
     [{ method: "lora", loraDropout: 1 }, "loraDropout: expected a number of at least 0 and below 1, got 1"],
     [{ method: "lora", rank: 4 }, 'rank: expected a field of the adapter_config.json, got "rank"'],
     [{ method: "mola", numExperts: 2, topK: 3 }, "topK: expected at most the number of experts, 2, got 3"],
@@ -238,13 +241,23 @@ describe("what cannot be is refused", () => {
     const files = (config: object) =>
       new Map([["adapter_config.json", new TextEncoder().encode(JSON.stringify(config))]]);
     const lora = { peft_type: "LORA", r: 2, lora_alpha: 2, target_modules: ["q_proj"] };
-    await expect(loadAdapter(model, files({ ...lora, bias: "all" }))).rejects.toThrow('bias: expected "none"');
-    await expect(loadAdapter(model, files({ ...lora, init_lora_weights: "pissa" }))).rejects.toThrow(
-      "init_lora_weights",
-    );
-    await expect(loadAdapter(model, files({ ...lora, shiny: 1 }))).rejects.toThrow("shiny");
-    await expect(loadAdapter(model, files({ ...lora, peft_type: "IA3" }))).rejects.toThrow(
-      "peft_type: expected one of lora",
+    for (const [key, value] of Object.entries({
+      init_lora_weights: "pissa_niter_4",
+      layer_replication: [[0, 2]],
+      alora_invocation_tokens: [5, 6],
+      arrow_config: { top_k: 1 },
+      kasa_config: { beta: 1 },
+      use_bdlora: { nblocks: 2 },
+      monteclora_config: { num_samples: 2 },
+      peft_type: "IA3",
+    })) {
+      const loading = loadAdapter(model, files({ ...lora, [key]: value }));
+      await expect(loading, key).rejects.toThrow(AdapterError);
+      await expect(loading, key).rejects.toThrow(`adapter_config.json: ${key}: expected`);
+    }
+    await expect(loadAdapter(model, files({ ...lora, peft_type: "IA3" }))).rejects.toThrow("merge_and_unload");
+    await expect(loadAdapter(model, files({ ...lora, peft_type: "PREFIX_TUNING" }))).rejects.toThrow(
+      "It cannot be merged into a model: run it in Hugging Face peft",
     );
     await expect(loadAdapter(model, files(lora))).rejects.toThrow(
       "adapter_model.safetensors: expected a file, got none",

@@ -1,0 +1,40 @@
+/** The fields that the configs of all kinds of adapters share. */
+
+import { count, flag, listOf, number, optional, text } from "@mixtape/config";
+import * as z from "zod";
+
+/** The largest rank. A matrix of that rank is whole in all but the very largest layers. */
+export const MAX_RANK = 65_536;
+
+/** The largest number of experts in a mixture of LoRAs. */
+export const MAX_EXPERTS = 4_096;
+
+/** Target modules: ends of module names, a regular expression for whole names, or `"all-linear"`. */
+export type Targets = string | readonly string[];
+
+export const targets = () => {
+  const what = 'a list of names, a regular expression or "all-linear"';
+  const ticked = z
+    .record(z.string(), z.boolean())
+    .transform((ticks) => Object.keys(ticks).filter((name) => ticks[name]));
+  return z.union([z.string(), listOf(text(), "names"), ticked], { error: what });
+};
+
+/** A flag that null turns off, as in Python. */
+export const offUnlessTrue = () =>
+  flag()
+    .nullish()
+    .transform((value) => value ?? false);
+
+export const low = {
+  /** Rank. */
+  r: count({ max: MAX_RANK }).default(8),
+  /** LoRA alpha: the update is scaled by α/r. */
+  loraAlpha: number().default(8),
+  /** Probability that an input of the update is dropped in training. */
+  loraDropout: number({ min: 0, below: 1 }).default(0),
+  targetModules: optional(targets()),
+  excludeModules: optional(targets()),
+  /** Scale by α/√r in place of α/r (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732). */
+  useRslora: offUnlessTrue(),
+};

@@ -1,0 +1,92 @@
+import type { AdapterConfig } from "../config/index.js";
+import { AdapterError } from "../errors.js";
+import type { ExpertLayout } from "../peft-names.js";
+import type { Site } from "../site.js";
+import { endsAsOne, layerFilter, looseModuleFilter, moduleFilter } from "./module-filter.js";
+
+export { PatternTable } from "./patterns.js";
+
+/** What fits a model when names are given as those of the family's checkpoints. */
+const EXAMPLES = "q_proj, mlp.router.gate, experts.down_proj";
+
+/**
+ * Finds the target modules of a new adapter.
+ * @throws {AdapterError} where a target matches nothing, or routed experts are asked for fused and apart at once.
+ */
+export function targetsOf(sites: readonly Site[], config: AdapterConfig): Site[] {
+  const { targetModules, excludeModules } = config;
+  const parameters = parametersOf(config);
+  if (targetModules === undefined && parameters.length === 0)
+    throw new AdapterError({
+      where: "targetModules",
+      expected: "what to adapt",
+      got: "nothing",
+      fix: `Name linear maps, such as ${EXAMPLES}, or say "all-linear"`,
+    });
+  const modules = typeof targetModules === "object" ? targetModules : [];
+  const unmatched = [
+    ...modules.filter((name) => !sites.some((site) => endsAsOne(site.names, [name]))),
+    ...parameters.filter((name) => !sites.some((site) => endsAsOne(site.parameters, [name]))),
+  ];
+  if (unmatched.length > 0) throw matchesNothing(unmatched.join(", "), sites);
+  const isTarget = moduleFilter(targetModules ?? [], "targetModules");
+  const isExcluded = moduleFilter(excludeModules ?? [], "excludeModules");
+  const isInLayers = layerFilter(config);
+  const chosen = sites.filter(
+    (site) => (isTarget(site) || endsAsOne(site.parameters, parameters)) && !isExcluded(site) && isInLayers(site),
+  );
+  if (chosen.length === 0) throw matchesNothing(JSON.stringify(targetModules ?? parameters), sites);
+  checkFused(chosen);
+  return chosen;
+}
+
+/**
+ * Finds the target modules that the config of a file may mean, as Hugging Face peft 0.21 reads it: `target_parameters` are in all
+ * layers, and gate or up of routed experts mean both where the file holds them as one. Which of them are adapted, its tensors say.
+ */
+export function targetsInFile(sites: readonly Site[], config: AdapterConfig, layout: ExpertLayout): Site[] {
+  const { targetModules, excludeModules } = config;
+  const parameters = parametersOf(config);
+  const isNamed = looseModuleFilter(targetModules ?? [], "target_modules", sites);
+  const isExcluded = moduleFilter(excludeModules ?? [], "exclude_modules");
+  const isInLayers = layerFilter(config);
+  const isTarget = (site: Site): boolean =>
+    endsAsOne(site.parameters, parameters) || (isNamed(site) && !isExcluded(site) && isInLayers(site));
+  const halvesOf = (site: Site): Site[] =>
+    sites.filter((half) => half !== site && half.weights.every((weight) => site.weights.includes(weight)));
+  const halves = new Set(sites.flatMap(halvesOf));
+  const isHeld = (site: Site): boolean => (layout === "fused" ? !halves.has(site) : !isFused(site));
+  return sites.filter((site) => isHeld(site) && [site, ...halvesOf(site)].some(isTarget));
+}
+
+function parametersOf(config: AdapterConfig): readonly string[] {
+  return config.method === "lora" ? (config.targetParameters ?? []) : [];
+}
+
+function isFused({ weights }: Site): boolean {
+  return weights.length > 1;
+}
+
+function checkFused(chosen: readonly Site[]): void {
+  for (const fused of chosen.filter(isFused)) {
+    const apart = chosen.find(
+      (site) => site !== fused && site.weights.some((weight) => fused.weights.includes(weight)),
+    );
+    if (apart)
+      throw new AdapterError({
+        where: fused.name,
+        expected: "gate_up_proj, or gate_proj and up_proj",
+        got: `${fused.name} and ${apart.name}`,
+      });
+  }
+}
+
+function matchesNothing(what: string, sites: readonly Site[]): AdapterError {
+  const known = new Set(sites.map(({ name }) => name.split(".").slice(-2).join(".")));
+  return new AdapterError({
+    where: "targetModules",
+    expected: "targets that match a linear map of the model",
+    got: what,
+    fix: `It has ${[...known].join(", ")}`,
+  });
+}
