@@ -13,6 +13,7 @@ import golden_configs
 import golden_mixtures
 import golden_models
 import golden_ops
+import golden_padding
 import golden_peft
 import golden_rope
 import golden_samplers
@@ -31,6 +32,11 @@ def write_curves(out: Path) -> None:
     golden_models.write_curves(out, out if fresh else FIXTURES)
 
 
+def write_padding(out: Path) -> None:
+    fresh = (out / "models").is_dir()
+    golden_padding.write(out, out if fresh else FIXTURES)
+
+
 def write_adapters(out: Path) -> None:
     golden_peft.write(out)
     golden_mixtures.write(out)
@@ -42,6 +48,7 @@ PARTS = {
     "models": write_models,
     "curves": write_curves,
     "ops": golden_ops.write,
+    "padding": write_padding,
     "rope": golden_rope.write,
     "samplers": golden_samplers.write,
 }

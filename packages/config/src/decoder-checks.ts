@@ -101,7 +101,7 @@ export function checkLayers(
 export function checkTokens(c: Only<"bosTokenId" | "eosTokenId" | "padTokenId" | "vocabSize">, report: Report): void {
   for (const name of ["bosTokenId", "eosTokenId", "padTokenId"] as const) {
     for (const id of [c[name] ?? []].flat()) {
-      if (id < c.vocabSize) continue;
+      if (id < c.vocabSize && id >= -c.vocabSize) continue;
       report(name, {
         expected: `a token id below the size of the vocabulary, ${c.vocabSize}`,
         got: show(id),

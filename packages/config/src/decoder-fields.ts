@@ -1,6 +1,6 @@
 import type { ConfigOf } from "./config-definition.js";
 import { defineConfig } from "./define-config.js";
-import { count, flag, listOf, number, oneOf, text, tokenId, tokenIds } from "./fields.js";
+import { count, flag, listOf, number, oneOf, paddingId, text, tokenId, tokenIds } from "./fields.js";
 import { fixedKeys, ignoredKeys } from "./inherited-keys.js";
 import { defaultLabels, labels, MAX_LABELS } from "./labels.js";
 import { layerCount, mlpLayerTypesWhere, uniformLayerTypes } from "./layer-types.js";
@@ -61,7 +61,8 @@ export const decoderFields = defineConfig({
     bosTokenId: tokenId().nullable().default(null),
     /** The token, or any of the tokens, that ends a text. */
     eosTokenId: tokenIds().nullable().default(null),
-    padTokenId: tokenId().nullable().default(null),
+    /** The padding token, whose embedding learns nothing from being looked up. Below 0 it counts from the end, as in torch. */
+    padTokenId: paddingId().nullable().default(null),
     /** The type of the weights in the checkpoint. */
     dtype: oneOf(...DTYPES)
       .nullable()

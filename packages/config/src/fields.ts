@@ -69,6 +69,11 @@ export function tokenId() {
   return z.int({ error }).min(0, { error });
 }
 
+/** The id of the padding token: old configs have -1, which torch takes for the last row of the embedding. */
+export function paddingId() {
+  return z.int({ error: "a token id, which is an integer, or null for none" });
+}
+
 /** The ids of one token or of several. */
 export function tokenIds() {
   const error = "a token id, a list of token ids, or null for none";

@@ -151,8 +151,13 @@ test.each<[string, object, string]>([
   ],
   [
     "a negative token",
-    { pad_token_id: -1 },
-    "pad_token_id: expected a token id, which is an integer of at least 0, or null for none, got -1",
+    { bos_token_id: -1 },
+    "bos_token_id: expected a token id, which is an integer of at least 0, or null for none, got -1",
+  ],
+  [
+    "a padding token before the vocabulary, counted from its end as torch does",
+    { pad_token_id: -101 },
+    "pad_token_id: expected a token id below the size of the vocabulary, 100, got -101. Use null for none",
   ],
   [
     "a token in words",

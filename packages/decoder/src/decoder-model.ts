@@ -22,7 +22,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     super();
     this.config = config;
     const { vocabSize, hiddenSize, numHiddenLayers, rmsNormEps, tieWordEmbeddings: tied } = config;
-    this.embedTokens = new Embedding(vocabSize, hiddenSize, { tied });
+    this.embedTokens = new Embedding(vocabSize, hiddenSize, { tied, paddingIdx: config.padTokenId });
     this.layers = Array.from({ length: numHiddenLayers }, (_, layer) => this.buildLayer(config, layer));
     this.norm = new RMSNorm(hiddenSize, rmsNormEps);
     this.#rotary = new RotaryEmbedding(config);

@@ -14,7 +14,8 @@ export interface InitOptions {
 }
 
 /**
- * Gives every parameter fresh values: matrices are normal around 0, scales are 1, biases are 0.
+ * Gives every parameter fresh values: matrices are normal around 0, scales are 1, biases are 0. The
+ * embedding of a padding token is 0, as in transformers.
  *
  * One parameter is in memory at a time, besides what the engine holds.
  * @throws {OptionError} for an option that it does not know
@@ -27,12 +28,19 @@ export async function initialize(module: Module, options: InitOptions = {}): Pro
   for (const [name, param] of module.namedParameters()) {
     const fresh = freshTensor(param, std, seed * 65_537 + index++);
     try {
-      const bytes = fromFloat32((await fresh.data()) as Float32Array, dtype);
+      const values = (await fresh.data()) as Float32Array;
+      const bytes = fromFloat32(param.zeroRow === null ? values : withoutRow(values, param, param.zeroRow), dtype);
       await param.load(viewOfBytes(name, dtype, param.shape, bytes));
     } finally {
       fresh.dispose();
     }
   }
+}
+
+/** A copy with zeros in a row. */
+function withoutRow(values: Float32Array, { shape }: Param, row: number): Float32Array {
+  const width = values.length / shape[0]!;
+  return values.slice().fill(0, row * width, (row + 1) * width);
 }
 
 function freshTensor({ shape, init }: Param, std: number, seed: number): Tensor {

@@ -1,20 +1,41 @@
 import { embedding } from "@mixtape/ops";
 import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
+import { LayersError } from "./errors.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
+
+/** Options of {@link Embedding}. */
+export interface EmbeddingOptions {
+  /** Whether the table is also the matrix of the head, and so stored as the engine multiplies. Default false. */
+  readonly tied?: boolean;
+  /**
+   * The row of the padding token, as torch's `padding_idx`: looking it up gives it no gradient, and it starts as zeros. A
+   * negative one counts from the end. A head that shares the table still has a gradient with respect to it. Default: none.
+   */
+  readonly paddingIdx?: number | null;
+}
 
 /** Rows of a table `weight` `[rows, width]`, looked up by id. */
 export class Embedding extends Module {
   readonly weight: Param;
+  /** The row that looking up gives no gradient, counted from 0; null for none. */
+  readonly paddingIdx: number | null;
 
-  /** @param options.tied whether the table is also the matrix of the head, and so stored as the engine multiplies. */
-  constructor(rows: number, width: number, { tied = false } = {}) {
+  /** @throws {LayersError} for a `paddingIdx` that is no row */
+  constructor(rows: number, width: number, { tied = false, paddingIdx = null }: EmbeddingOptions = {}) {
     super();
-    this.weight = new Param([rows, width], tied ? "matrix" : "table");
+    if (paddingIdx !== null && !(Number.isInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows))
+      throw new LayersError({
+        where: "Embedding: paddingIdx",
+        expected: `a row from 0 to ${rows - 1}, or counted from the end`,
+        got: `${paddingIdx}`,
+      });
+    this.paddingIdx = paddingIdx !== null && paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
+    this.weight = new Param([rows, width], tied ? "matrix" : "table", "normal", { zeroRow: this.paddingIdx });
   }
 
   /** @param ids int32 `[n]` @returns `[n, width]` */
   forward(ids: Tensor1D): Tensor2D {
-    return embedding(ids, this.weight.weight);
+    return embedding(ids, this.weight.weight, { paddingIdx: this.paddingIdx });
   }
 }

@@ -10,6 +10,8 @@ export type Init = "normal" | "ones" | "zeros";
 export interface ParamOptions {
   /** False where no loss has a gradient by it, so that it can never train, such as a bias of ranks. Default true. */
   readonly hasGradient?: boolean;
+  /** A row that starts as zeros, such as that of a padding token in an embedding. Default: none. */
+  readonly zeroRow?: number | null;
 }
 
 /**
@@ -26,6 +28,8 @@ export class Param {
   readonly init: Init;
   /** Whether a loss may have a gradient by it. */
   readonly hasGradient: boolean;
+  /** The row that starts as zeros; null for none. */
+  readonly zeroRow: number | null;
   #weight: Weight | undefined;
   #dtype: Dtype = "F32";
   #isTrainable = false;
@@ -34,12 +38,13 @@ export class Param {
     shape: readonly number[],
     role: WeightRole,
     init: Init = "normal",
-    { hasGradient = true }: ParamOptions = {},
+    { hasGradient = true, zeroRow = null }: ParamOptions = {},
   ) {
     this.shape = shape;
     this.role = role;
     this.init = init;
     this.hasGradient = hasGradient;
+    this.zeroRow = zeroRow;
   }
 
   /** The dtype of the checkpoint that it was loaded from, and in which it is saved. */

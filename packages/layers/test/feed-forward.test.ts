@@ -50,6 +50,17 @@ test("Embedding: rows by id, as a table and tied to a head", async () => {
   }
 });
 
+test("Embedding: the row of padding is refused where it is none, and may be counted from the end", () => {
+  expect(new Embedding(3, 2).paddingIdx).toBeNull();
+  expect(new Embedding(3, 2, { paddingIdx: 2 }).weight.zeroRow).toBe(2);
+  // As torch has it.
+  expect(new Embedding(3, 2, { paddingIdx: -1 }).paddingIdx).toBe(2);
+  for (const paddingIdx of [3, -4, 0.5])
+    expect(() => new Embedding(3, 2, { paddingIdx })).toThrow(
+      `expected a row from 0 to 2, or counted from the end, got ${paddingIdx}`,
+    );
+});
+
 test("RMSNorm: scale · x / √(mean(x²) + eps)", async () => {
   const norm = new RMSNorm(2, 0.5);
   await norm.weight.load(viewOf([2], [1, 10]));

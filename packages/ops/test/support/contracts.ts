@@ -14,7 +14,7 @@ export interface Contract {
 export const CONTRACTS: readonly Contract[] = [
   contract("linear", "MixtapeLinear", "x, weight, bias?", "transposed"),
   contract("projectHeads", "MixtapeProjectHeads", "x, q, k, v, qBias?, kBias?, vBias?", "headDim, transposed", 3),
-  contract("embedding", "MixtapeEmbedding", "ids, weight", "transposed"),
+  contract("embedding", "MixtapeEmbedding", "ids, weight", "transposed, paddingIdx"),
   contract("rmsNorm", "MixtapeRmsNorm", "x, scale, residual?", "eps"),
   contract("rotary", "MixtapeRotary", "x, cos, sin", ""),
   contract("attention", "MixtapeAttention", "q, k, v, padding?, starts?", "scale, window, mask"),
