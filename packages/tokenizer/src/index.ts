@@ -1,6 +1,6 @@
 export type { ChatMessage, ChatTemplateOptions } from "./chat-template.js";
 export type { StreamDecoder } from "./stream-decoder.js";
-export type { DecodeOptions, EncodeOptions } from "./tokenizer.js";
+export type { DecodeOptions, EncodeOptions, EncodingWithOffsets } from "./tokenizer.js";
 export { Tokenizer } from "./tokenizer.js";
 export { TokenizerError } from "./tokenizer-error.js";
 export { TOKENIZER_FILES, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";

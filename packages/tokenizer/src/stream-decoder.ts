@@ -2,16 +2,21 @@
 
 const REPLACEMENT = "\uFFFD";
 
+/** What an id is to a decoder: nothing that is shown, a byte of a character, or text. */
+export type IdKind = "none" | "byte" | "text";
+
 /** What a {@link StreamDecoder} needs of a tokenizer. */
 export interface Decoding {
   decode(ids: readonly number[]): string;
+  kindOf(id: number): IdKind;
   /** Whether later tokens leave the text of earlier ones alone, once an incomplete character is held back. */
   readonly local: boolean;
 }
 
 /**
  * Decodes ids one by one. The pieces, joined, are what `decode` makes of all ids at once, and no piece ends in the middle of
- * a character: a byte-level token may hold only a part of one, and then its text waits for the rest.
+ * a character: a byte-level token may hold only a part of one, and then its text waits for the rest. Byte tokens (`<0xE4>`)
+ * wait until a token of another kind comes: whether they are text depends on all that follow each other.
  *
  * A tokenizer whose decoder looks at the whole text (CTC, BPE with word-end suffixes, WordPiece with clean-up) gives its
  * text on `end()`.
@@ -36,8 +41,11 @@ export class StreamDecoder {
 
   /** Takes one id; gives the text that has become certain, which may be empty. */
   push(id: number): string {
+    const kind = this.#decoding.kindOf(id);
+    if (kind === "none") return "";
     this.#window.push(id);
-    if (!this.#decoding.local) return "";
+    // A run of byte tokens is one text or none: that shows at its end.
+    if (!this.#decoding.local || kind === "byte") return "";
     const text = this.#decoding.decode(this.#window);
     const certain = text.endsWith(REPLACEMENT) ? text.length - REPLACEMENT.length : text.length;
     const piece = text.slice(this.#given, certain);

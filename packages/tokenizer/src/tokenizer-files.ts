@@ -2,6 +2,7 @@
 
 import { hubHint } from "@mixtape/errors";
 import { listFolder, readText } from "#files";
+import type { JsonObject } from "./fields.js";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 
 /** The contents of one file. */
@@ -9,9 +10,6 @@ export type TokenizerFile = string | Blob | ArrayBuffer | Uint8Array;
 
 /** File name (`tokenizer.json`, `tokenizer_config.json`, `chat_template.jinja`, …) to contents. */
 export type TokenizerFiles = Readonly<Record<string, TokenizerFile>> | ReadonlyMap<string, TokenizerFile>;
-
-/** A JSON object whose keys are not yet looked at. */
-export type JsonObject = { readonly [key: string]: unknown };
 
 /** What the files say. */
 export interface TokenizerSource {

@@ -1,21 +1,25 @@
-import { Tokenizer as Backend, ByteFallbackDecoder, type Decoder, SequenceDecoder } from "@huggingface/tokenizers";
 import { checkOptions } from "@mixtape/errors";
 import { CHAT_TEMPLATE_OPTIONS, type ChatMessage, type ChatTemplateOptions, ChatTemplates } from "./chat-template.js";
-import { StreamDecoder } from "./stream-decoder.js";
-import { messageOf, TokenizerError } from "./tokenizer-error.js";
-import {
-  asObject,
-  type JsonObject,
-  readFiles,
-  readFolder,
-  type TokenizerFiles,
-  type TokenizerSource,
-} from "./tokenizer-files.js";
+import { cleanUp, TEXT_CLEANUP } from "./decoders/words.js";
+import { describe, isId, type JsonObject } from "./fields.js";
+import { byteOf } from "./models/byte-tokens.js";
+import { Pipeline } from "./pipeline.js";
+import type { Offsets } from "./post-processors/post-processor.js";
+import { type IdKind, StreamDecoder } from "./stream-decoder.js";
+import { TokenizerError } from "./tokenizer-error.js";
+import { asObject, readFiles, readFolder, type TokenizerFiles, type TokenizerSource } from "./tokenizer-files.js";
 
 /** How text becomes ids. */
 export interface EncodeOptions {
   /** Adds what the tokenizer's post-processor adds, such as a begin-of-text token. Default `true`. */
   readonly addSpecialTokens?: boolean;
+}
+
+/** Ids, and where in the text each token comes from. */
+export interface EncodingWithOffsets {
+  readonly ids: number[];
+  /** The part of the text `[start, end)` of each token, in UTF-16 units. `[0, 0]` for tokens that the post-processor adds. */
+  readonly offsets: (readonly [start: number, end: number])[];
 }
 
 /** How ids become text. */
@@ -25,8 +29,7 @@ export interface DecodeOptions {
 }
 
 /**
- * Text to token ids and back, from the `tokenizer.json` of a Hugging Face checkpoint. The work is done by
- * `@huggingface/tokenizers` (ids and text) and `@huggingface/jinja` (chat templates).
+ * Text to token ids and back, from the tokenizer files of a Hugging Face checkpoint.
  */
 export class Tokenizer {
   /** The highest id, added tokens included, plus one. A model's embedding needs at least as many rows. */
@@ -48,41 +51,21 @@ export class Tokenizer {
   /** Its id; `null` where there is none. */
   readonly unkTokenId: number | null;
 
-  readonly #backend: Backend;
+  readonly #pipeline: Pipeline;
   readonly #templates: ChatTemplates;
   /** The named special tokens, as chat templates see them: `bos_token` to `<s>`. */
   readonly #specials: Readonly<Record<string, string>>;
   /** Whether decoding closes up spaces before punctuation, as the config asks. Only for WordPiece and Unigram: as in
    *  transformers 5, a BPE's text is left alone. */
   readonly #cleanUp: boolean;
-  readonly #local: boolean;
 
   private constructor(source: TokenizerSource) {
-    const { where, config } = source;
-    const json: JsonObject = {
-      normalizer: null,
-      pre_tokenizer: null,
-      post_processor: null,
-      decoder: null,
-      ...source.tokenizer,
-      added_tokens: source.tokenizer.added_tokens ?? [],
-    };
-    try {
-      this.#backend = new Backend(json, config);
-    } catch (cause) {
-      throw new TokenizerError({
-        where: `${where}: tokenizer.json`,
-        expected: "a tokenizer that @huggingface/tokenizers can read",
-        got: messageOf(cause),
-        cause,
-      });
-    }
-    keepByteOrderMarks(this.#backend.decoder);
+    const { where, config, tokenizer: json } = source;
+    this.#pipeline = new Pipeline(json, `${where}: tokenizer.json`);
     this.#templates = new ChatTemplates(source);
     this.#specials = namedTokens(config);
     this.#cleanUp = config.clean_up_tokenization_spaces === true && asObject(json.model, where).type !== "BPE";
-    this.#local = !this.#cleanUp && isLocal(json.decoder);
-    this.vocabSize = this.#backend.model?.vocab.length ?? 0;
+    this.vocabSize = this.#pipeline.maxId + 1;
     this.bosToken = this.#specials.bos_token ?? null;
     this.bosTokenId = this.#idOrNull(this.bosToken);
     this.eosToken = this.#specials.eos_token ?? null;
@@ -129,19 +112,39 @@ export class Tokenizer {
    * Text to ids. The texts of special tokens become those tokens.
    *
    * @throws {OptionError} for an option that it does not know
+   * @throws {TokenizerError} for a character that the vocabulary neither has nor has a token for
    */
   encode(text: string, options: EncodeOptions = {}): number[] {
     checkOptions("encode", options, { addSpecialTokens: true });
-    const { addSpecialTokens = true } = options;
-    const { ids } = this.#backend.encode(text, { add_special_tokens: addSpecialTokens });
-    return ids;
+    return [...this.#encode(text, options, false).ids];
   }
 
   /**
-   * Ids to text. An id without a token (models pad their vocabularies) has no text, as in the reference. Bytes that are not
-   * UTF-8 become U+FFFD, one for each maximal invalid part, as the WHATWG Encoding Standard has it.
+   * Text to ids, with the part of the text that each token comes from.
    *
    * @throws {OptionError} for an option that it does not know
+   * @throws {TokenizerError} for a character that the vocabulary neither has nor has a token for
+   */
+  encodeWithOffsets(text: string, options: EncodeOptions = {}): EncodingWithOffsets {
+    checkOptions("encodeWithOffsets", options, { addSpecialTokens: true });
+    const { ids, offsets } = this.#encode(text, options, true);
+    const { starts, ends } = offsets as Offsets;
+    return { ids: [...ids], offsets: starts.map((start, i) => [start, ends[i] as number] as const) };
+  }
+
+  #encode(text: string, { addSpecialTokens = true }: EncodeOptions, offsets: boolean) {
+    if (typeof text !== "string")
+      throw new TokenizerError({ where: "encode", expected: "a text", got: describe(text) });
+    return this.#pipeline.encode(text, { addSpecialTokens, splitSpecialTokens: false, offsets });
+  }
+
+  /**
+   * Ids to text, as Python's `tokenizers` does it. An id without a token (models pad their vocabularies) has no text. Bytes of a
+   * byte-level tokenizer that are not UTF-8 become U+FFFD, one for each maximal part; a run of byte tokens (`<0xE4>`) that is not
+   * UTF-8 as a whole becomes U+FFFD for each byte.
+   *
+   * @throws {OptionError} for an option that it does not know
+   * @throws {TokenizerError} for an id that is no whole number from 0 to 2^32 - 1
    */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     checkOptions("decode", options, { skipSpecialTokens: true });
@@ -149,12 +152,14 @@ export class Tokenizer {
   }
 
   #decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions): string {
-    const known = Array.from(ids).filter((id) => this.tokenOf(id) !== undefined);
-    if (known.length === 0) return "";
-    return this.#backend.decode(known, {
-      skip_special_tokens: skipSpecialTokens,
-      clean_up_tokenization_spaces: this.#cleanUp,
-    });
+    const tokens: string[] = [];
+    for (const id of ids) {
+      const token = this.#tokenOf(id, skipSpecialTokens);
+      if (token !== undefined) tokens.push(token);
+    }
+    if (tokens.length === 0) return "";
+    const text = this.#pipeline.decode(tokens);
+    return this.#cleanUp ? cleanUp(text, TEXT_CLEANUP) : text;
   }
 
   /**
@@ -164,7 +169,23 @@ export class Tokenizer {
    */
   stream(options: DecodeOptions = {}): StreamDecoder {
     checkOptions("stream", options, { skipSpecialTokens: true });
-    return new StreamDecoder({ decode: (ids) => this.#decode(ids, options), local: this.#local });
+    const { decoder } = this.#pipeline;
+    const kindOf = (id: number): IdKind => {
+      const token = this.#tokenOf(id, options.skipSpecialTokens ?? false);
+      if (token === undefined) return "none";
+      return decoder?.joinsBytes && byteOf(token) !== undefined ? "byte" : "text";
+    };
+    const local = !this.#cleanUp && (decoder?.local ?? true);
+    return new StreamDecoder({ decode: (ids) => this.#decode(ids, options), kindOf, local });
+  }
+
+  /** The token of an id that is to be decoded. */
+  #tokenOf(id: number, skipSpecialTokens: boolean): string | undefined {
+    if (!isId(id)) {
+      throw new TokenizerError({ where: "decode", expected: "ids, whole numbers from 0 to 4294967295", got: describe(id) });
+    }
+    const token = this.#pipeline.tokenOf(id);
+    return token !== undefined && skipSpecialTokens && this.#pipeline.added.isSpecial(token) ? undefined : token;
   }
 
   /**
@@ -181,12 +202,12 @@ export class Tokenizer {
 
   /** The id of a token, spelled as in the vocabulary; `undefined` where there is no such token. */
   idOf(token: string): number | undefined {
-    return this.#backend.token_to_id(token);
+    return this.#pipeline.idOf(token);
   }
 
   /** The token of an id, spelled as in the vocabulary; `undefined` where there is none. */
   tokenOf(id: number): string | undefined {
-    return this.#backend.id_to_token(id);
+    return this.#pipeline.tokenOf(id);
   }
 
   #idOrNull(token: string | null): number | null {
@@ -205,31 +226,4 @@ function namedTokens(config: JsonObject): Record<string, string> {
     }
   }
   return tokens;
-}
-
-/** Byte tokens that spell U+FEFF are text like any other; the library's decoder drops them at the start of a run. */
-function keepByteOrderMarks(decoder: Decoder | null): void {
-  const parts: (Decoder | null)[] = decoder instanceof SequenceDecoder ? decoder.decoders : [decoder];
-  for (const part of parts) {
-    if (part instanceof ByteFallbackDecoder) part.text_decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  }
-}
-
-/**
- * Whether a decoder's text for some tokens stays the same when more tokens follow, but for a character that is not complete.
- * True of all decoders that byte-level and sentencepiece tokenizers use.
- */
-function isLocal(decoder: unknown): boolean {
-  if (decoder === null || decoder === undefined) return true;
-  const { type, decoders = [], cleanup = false, stop = 0 } = decoder as Readonly<Record<string, unknown>>;
-  if (type === "Sequence") {
-    const parts = decoders as { type?: unknown }[];
-    const fuse = parts.findIndex((part) => part.type === "Fuse");
-    // Behind Fuse there is one piece, the whole text: a replacement in it may reach across tokens.
-    const late = fuse === -1 ? [] : parts.slice(fuse + 1);
-    return parts.every(isLocal) && late.every((part) => part.type !== "Replace");
-  }
-  if (type === "Strip") return stop === 0;
-  if (type === "WordPiece") return cleanup === false;
-  return ["ByteLevel", "Metaspace", "Replace", "ByteFallback", "Fuse"].includes(type as string);
 }

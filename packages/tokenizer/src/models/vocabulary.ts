@@ -1,0 +1,63 @@
+import { badValue, type Fields, isId, isObject } from "../fields.js";
+
+/**
+ * Tokens and their ids, which may have gaps and be as high as 2^32 - 1. Each id has an index too, without gaps, for tables.
+ * Where two tokens have one id, the id means the later.
+ */
+export class Vocabulary {
+  readonly #indices = new Map<string, number>();
+  readonly #indexOfId = new Map<number, number>();
+  readonly #ids: number[] = [];
+  readonly #tokens: string[] = [];
+  readonly maxId: number;
+
+  /** Reads `vocab`: an object of tokens to ids. */
+  constructor(model: Fields) {
+    const vocab = model.get("vocab");
+    const where = model.at("vocab");
+    if (!isObject(vocab)) throw badValue(where, "an object of tokens to ids", vocab);
+    let maxId = -1;
+    for (const [token, id] of Object.entries(vocab)) {
+      if (!isId(id)) throw badValue(`${where}[${JSON.stringify(token)}]`, "an id from 0 to 4294967295", id);
+      let index = this.#indexOfId.get(id);
+      if (index === undefined) {
+        index = this.#ids.push(id) - 1;
+        this.#indexOfId.set(id, index);
+      }
+      this.#tokens[index] = token;
+      this.#indices.set(token, index);
+      if (id > maxId) maxId = id;
+    }
+    this.maxId = maxId;
+  }
+
+  /** Number of tokens. */
+  get size(): number {
+    return this.#indices.size;
+  }
+
+  /** The index of a token, or undefined. */
+  indexOf(token: string): number | undefined {
+    return this.#indices.get(token);
+  }
+
+  /** All tokens with their indices. */
+  entries(): Iterable<[token: string, index: number]> {
+    return this.#indices.entries();
+  }
+
+  /** The id at an index. */
+  idAt(index: number): number {
+    return this.#ids[index] as number;
+  }
+
+  idOf(token: string): number | undefined {
+    const index = this.#indices.get(token);
+    return index === undefined ? undefined : this.#ids[index];
+  }
+
+  tokenOf(id: number): string | undefined {
+    const index = this.#indexOfId.get(id);
+    return index === undefined ? undefined : this.#tokens[index];
+  }
+}

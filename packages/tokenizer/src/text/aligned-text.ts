@@ -1,0 +1,183 @@
+import type { Change } from "../unicode/normal-forms.js";
+import { unitLength } from "../unicode/utf8.js";
+
+/** A part of a text: `[start, end)` in UTF-16 units. */
+export type Span = readonly [start: number, end: number];
+
+/** Where each UTF-16 unit of a changed text comes from, in units of the original text. */
+interface Alignment {
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/**
+ * A text that normalizers change and pre-tokenizers cut, which remembers where in the original each character comes from.
+ * As `NormalizedString` of Python's `tokenizers`, with the same answer for characters that were added or removed.
+ *
+ * Where nobody asks for offsets, `tracked` is false, and only the text is kept.
+ */
+export class AlignedText {
+  #text: string;
+  /** Where this part began in the original when it was cut. */
+  readonly origin: number;
+  readonly #tracked: boolean;
+  /** Undefined while each unit is as it was in the original. */
+  #alignment: Alignment | undefined;
+
+  constructor(text: string, tracked: boolean, origin = 0, alignment?: Alignment) {
+    this.#text = text;
+    this.#tracked = tracked;
+    this.origin = origin;
+    this.#alignment = alignment;
+  }
+
+  get text(): string {
+    return this.#text;
+  }
+
+  /** The part of the original that the units `[start, end)` come from. */
+  originalSpan(start: number, end: number): Span {
+    return [this.#startOf(start), this.#endOf(end - 1)];
+  }
+
+  slice(start: number, end: number): AlignedText {
+    if (start === 0 && end === this.#text.length && this.#startOf(0) === this.origin) return this;
+    const text = this.#text.slice(start, end);
+    const old = this.#alignment;
+    const alignment = old && { starts: old.starts.slice(start, end), ends: old.ends.slice(start, end) };
+    return new AlignedText(text, this.#tracked, this.#startOf(start), alignment);
+  }
+
+  /** Takes a list of changes for all characters, of which `skipped` are removed in front. */
+  transform(changes: Iterable<Change>, skipped = 0): void {
+    if (!this.#tracked) {
+      let text = "";
+      for (const { char } of changes) text += char;
+      this.#text = text;
+    } else this.#splice(0, this.#text.length, changes, skipped);
+  }
+
+  /** Puts a text in front. Its characters come from where the first character does. */
+  prepend(prefix: string): void {
+    if (this.#text === "") return;
+    if (!this.#tracked) {
+      this.#text = prefix + this.#text;
+      return;
+    }
+    const first = this.#text.slice(0, unitLength(this.#text, 0));
+    const changes: Change[] = Array.from(prefix, (char, i) => ({ char, change: i === 0 ? 0 : 1 }));
+    this.#splice(0, first.length, [...changes, { char: first, change: 1 }], 0);
+  }
+
+  /** Puts a text in the place of each match (`start, end, start, end …`). It comes from where a match's last character does. */
+  replace(matches: readonly number[], content: string): void {
+    if (matches.length === 0) return;
+    let text = "";
+    const starts: number[] = [];
+    const ends: number[] = [];
+    let last = 0;
+    const copy = (to: number): void => {
+      text += this.#text.slice(last, to);
+      if (this.#tracked) for (let i = last; i < to; i++) push(starts, ends, this.#startOf(i), this.#endOf(i), 1);
+    };
+    for (let i = 0; i < matches.length; i += 2) {
+      copy(matches[i] as number);
+      last = matches[i + 1] as number;
+      text += content;
+      if (this.#tracked) push(starts, ends, ...this.#before(last), content.length);
+    }
+    copy(this.#text.length);
+    this.#text = text;
+    if (this.#tracked) this.#alignment = { starts, ends };
+  }
+
+  /** Removes characters. */
+  filter(keep: (code: number) => boolean): void {
+    const changes: { char: string; change: number }[] = [];
+    let skipped = 0;
+    for (const char of this.#text) {
+      const last = changes.at(-1);
+      if (keep(char.codePointAt(0) as number)) changes.push({ char, change: 0 });
+      else if (last) last.change--;
+      else skipped++;
+    }
+    this.transform(changes, skipped);
+  }
+
+  /** Changes each character to one other or to several. */
+  map(change: (char: string) => string): void {
+    const changes: Change[] = [];
+    for (const char of this.#text) {
+      let first = true;
+      for (const other of change(char)) {
+        changes.push({ char: other, change: first ? 0 : 1 });
+        first = false;
+      }
+    }
+    this.transform(changes);
+  }
+
+  /** Leaves the units `[start, end)`, and where the part began. */
+  trim(start: number, end: number): void {
+    const old = this.#alignment ?? (this.#tracked ? this.#identity() : undefined);
+    this.#text = this.#text.slice(start, end);
+    this.#alignment = old && { starts: old.starts.slice(start, end), ends: old.ends.slice(start, end) };
+  }
+
+  #splice(start: number, end: number, changes: Iterable<Change>, skipped: number): void {
+    const starts: number[] = [];
+    const ends: number[] = [];
+    for (let i = 0; i < start; i++) push(starts, ends, this.#startOf(i), this.#endOf(i), 1);
+    let at = start;
+    const consume = (): void => {
+      if (at < end) at += unitLength(this.#text, at);
+    };
+    for (let i = 0; i < skipped; i++) consume();
+    let text = this.#text.slice(0, start);
+    for (const { char, change } of changes) {
+      const [from, to] = change > 0 ? this.#before(at) : this.#at(at);
+      push(starts, ends, from, to, char.length);
+      text += char;
+      for (let i = change; i <= 0; i++) consume();
+    }
+    for (let i = end; i < this.#text.length; i++) push(starts, ends, this.#startOf(i), this.#endOf(i), 1);
+    this.#text = text + this.#text.slice(end);
+    this.#alignment = { starts, ends };
+  }
+
+  #before(at: number): Span {
+    return at < 1 ? [this.origin, this.origin] : [this.#startOf(at - 1), this.#endOf(at - 1)];
+  }
+
+  #at(at: number): Span {
+    const last = Math.min(at, this.#text.length - 1);
+    return [this.#startOf(last), this.#endOf(last)];
+  }
+
+  #startOf(unit: number): number {
+    if (this.#alignment) return this.#alignment.starts[unit] as number;
+    return this.origin + (isLow(this.#text, unit) ? unit - 1 : unit);
+  }
+
+  #endOf(unit: number): number {
+    if (this.#alignment) return this.#alignment.ends[unit] as number;
+    return this.origin + unit + (isLow(this.#text, unit + 1) ? 2 : 1);
+  }
+
+  #identity(): Alignment {
+    const units = Array.from({ length: this.#text.length }, (_, i) => i);
+    return { starts: units.map((i) => this.#startOf(i)), ends: units.map((i) => this.#endOf(i)) };
+  }
+}
+
+function push(starts: number[], ends: number[], start: number, end: number, units: number): void {
+  for (let i = 0; i < units; i++) {
+    starts.push(start);
+    ends.push(end);
+  }
+}
+
+function isLow(text: string, unit: number): boolean {
+  const code = text.charCodeAt(unit);
+  return code >= 0xdc00 && code < 0xe000;
+}
