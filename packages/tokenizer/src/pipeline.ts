@@ -1,4 +1,4 @@
-import { readAddedToken, type AddedToken } from "./added-tokens/added-token.js";
+import { type AddedToken, readAddedToken } from "./added-tokens/added-token.js";
 import { AddedVocabulary } from "./added-tokens/added-vocabulary.js";
 import type { Decoder } from "./decoders/decoder.js";
 import { readDecoder } from "./decoders/read-decoder.js";
@@ -47,7 +47,8 @@ export class Pipeline {
     this.decoder = readDecoder(json.decoder, at("decoder"));
     this.added = new AddedVocabulary(this.#model, normalizer, where);
     this.added.add(added);
-    this.#tracked = marksFirstWord(json.pre_tokenizer) && (normalizer !== undefined || !isMetaspace(json.pre_tokenizer));
+    this.#tracked =
+      marksFirstWord(json.pre_tokenizer) && (normalizer !== undefined || !isMetaspace(json.pre_tokenizer));
   }
 
   /** The highest id, or -1. */
@@ -66,7 +67,9 @@ export class Pipeline {
   encode(input: string, options: PipelineOptions): Encoding {
     const text = wellFormed(input);
     const encoding = this.#encode(text, options);
-    return joined(this.#postProcessor?.([encoding], { addSpecialTokens: options.addSpecialTokens, text }) ?? [encoding]);
+    return joined(
+      this.#postProcessor?.([encoding], { addSpecialTokens: options.addSpecialTokens, text }) ?? [encoding],
+    );
   }
 
   /** The text of tokens. */
@@ -96,7 +99,10 @@ export class Pipeline {
         track(piece, spans[2 * i] as number, spans[2 * i + 1] as number, token);
       }
     };
-    for (const { text: section, id } of this.added.split(new AlignedText(text, tracked || this.#tracked), splitSpecialTokens)) {
+    for (const { text: section, id } of this.added.split(
+      new AlignedText(text, tracked || this.#tracked),
+      splitSpecialTokens,
+    )) {
       if (id === undefined) {
         if (section.text !== "") this.#preTokenizer(section, encodePiece);
         continue;

@@ -182,7 +182,11 @@ export class Tokenizer {
   /** The token of an id that is to be decoded. */
   #tokenOf(id: number, skipSpecialTokens: boolean): string | undefined {
     if (!isId(id)) {
-      throw new TokenizerError({ where: "decode", expected: "ids, whole numbers from 0 to 4294967295", got: describe(id) });
+      throw new TokenizerError({
+        where: "decode",
+        expected: "ids, whole numbers from 0 to 4294967295",
+        got: describe(id),
+      });
     }
     const token = this.#pipeline.tokenOf(id);
     return token !== undefined && skipSpecialTokens && this.#pipeline.added.isSpecial(token) ? undefined : token;

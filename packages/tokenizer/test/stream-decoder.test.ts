@@ -32,11 +32,11 @@ describe.each(NAMES)("%s: the pieces, joined, are the text", async (name) => {
   });
 });
 
-test("a character of several tokens comes with its last", async () => {
+test("a character of several byte tokens comes with the token behind it", async () => {
   const mixtral = await tokenizerOf("mixtral");
   const ids = mixtral.encode("a😀b", { addSpecialTokens: false });
   const decoder = mixtral.stream();
-  expect(ids.map((id) => decoder.push(id)).join("|")).toBe("a||||😀|b");
+  expect(ids.map((id) => decoder.push(id)).join("|")).toBe("a|||||😀b");
 });
 
 test("an incomplete character comes on end, and the decoder starts anew", async () => {
@@ -44,7 +44,7 @@ test("an incomplete character comes on end, and the decoder starts anew", async 
   const decoder = mixtral.stream();
   expect(decoder.push(mixtral.idOf("<0xF0>") as number)).toBe("");
   expect(decoder.push(mixtral.idOf("<0x9F>") as number)).toBe("");
-  expect(decoder.end()).toBe("\uFFFD");
+  expect(decoder.end()).toBe("\uFFFD\uFFFD");
   expect(decoder.end()).toBe("");
   const [id] = mixtral.encode("a", { addSpecialTokens: false });
   expect(decoder.push(id as number)).toBe("a");

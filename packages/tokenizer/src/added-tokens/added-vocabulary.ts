@@ -122,7 +122,9 @@ export class AddedVocabulary {
     const all = this.entries();
     this.#plain = matcher(all.filter(([, token]) => !token.normalized).map(([id, { content }]) => [id, content]));
     this.#normalized = matcher(
-      all.filter(([, token]) => token.normalized).map(([id, { content }]) => [id, this.#normalizedContents.get(id) ?? content]),
+      all
+        .filter(([, token]) => token.normalized)
+        .map(([id, { content }]) => [id, this.#normalizedContents.get(id) ?? content]),
     );
   }
 

@@ -27,7 +27,9 @@ function typeOfOldFile(fields: Fields): string | undefined {
   if (isObject(vocab)) {
     if (fields.has("merges")) return "BPE";
     if (!fields.has("unk_token")) return undefined;
-    return fields.has("max_input_chars_per_word") && fields.has("continuing_subword_prefix") ? "WordPiece" : "WordLevel";
+    return fields.has("max_input_chars_per_word") && fields.has("continuing_subword_prefix")
+      ? "WordPiece"
+      : "WordLevel";
   }
   return Array.isArray(vocab) ? "Unigram" : undefined;
 }

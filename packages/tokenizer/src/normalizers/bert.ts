@@ -1,6 +1,6 @@
 import { isControl, isNonspacingMark, isWhiteSpace, lowerCase } from "../unicode/characters.js";
-import type { ReadNormalizer } from "./normalizer.js";
 import { normalForm } from "./normal-form.js";
+import type { ReadNormalizer } from "./normalizer.js";
 
 const HAN: readonly (readonly [first: number, last: number])[] = [
   [0x4e00, 0x9fff],

@@ -1,5 +1,4 @@
 import { badValue, type Fields } from "../fields.js";
-import type { Change } from "../unicode/normal-forms.js";
 import { byteLength, decodeStrictly, encodeUtf8 } from "../unicode/utf8.js";
 import type { ReadNormalizer } from "./normalizer.js";
 
@@ -43,18 +42,15 @@ let segmenter: Intl.Segmenter | undefined;
 
 /** Extended grapheme clusters (UAX #29). Runs of ASCII are cut here: to ask the engine takes long. */
 function* clusters(text: string): Iterable<string> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
   for (const { 0: run, 1: ascii } of text.matchAll(ASCII_OR_OTHER)) {
     if (ascii !== undefined) yield* ascii;
-    else for (const { segment } of (segmenter ??= newSegmenter()).segment(run)) yield segment;
+    else for (const { segment } of segmenter.segment(run)) yield segment;
   }
 }
 
 /** ASCII without line ends and without a last character that marks may follow; or a run of others, with the character in front. */
-const ASCII_OR_OTHER = /([\0-\x0c\x0e-\x7f]+)(?=[\0-\x7f])|\r\n|[\0-\x7f]?[^\0-\x7f]+|[\0-\x7f]/g;
-
-function newSegmenter(): Intl.Segmenter {
-  return new Intl.Segmenter(undefined, { granularity: "grapheme" });
-}
+const ASCII_OR_OTHER = /((?:(?!\r)\p{ASCII})+)(?=\p{ASCII})|\r\n|\p{ASCII}?\P{ASCII}+|\p{ASCII}/gu;
 
 /** sentencepiece's map of characters. */
 class CharacterMap {

@@ -124,7 +124,8 @@ const KNOWN: ReadonlyMap<string, FindMatches> = new Map<string, FindMatches>([
 
 /** The function of a pattern in Oniguruma's syntax; undefined for one that is not known. */
 export function knownPattern(source: string): FindMatches | undefined {
-  return KNOWN.get(source);
+  // Some files have line ends themselves in the place of `\\r` and `\\n`.
+  return KNOWN.get(source.replaceAll("\r", "\\r").replaceAll("\n", "\\n"));
 }
 
 function isAsciiLetter(code: number): boolean {

@@ -1,7 +1,7 @@
 /** The pieces that the patterns of byte-level tokenizers are made of, as functions. Each takes time linear in what it looks at. */
 
-import { type CharacterTest, categoryMask, generalCategories, isWhiteSpace } from "../unicode/characters.js";
 import type { FindMatches } from "../text/split.js";
+import { type CharacterTest, categoryMask, generalCategories, isWhiteSpace } from "../unicode/characters.js";
 
 /** Where a match that begins at a place ends; -1 where none does. */
 export type Rule = (text: string, at: number) => number;
@@ -100,7 +100,13 @@ const LONG = new Set(["re", "ve", "ll"]);
 /** `(?i:'s|'t|'re|'ve|'m|'ll|'d)`: "ſ" is an s as well. */
 export const anyCaseContraction: Rule = (text, at) => {
   if (text.charCodeAt(at) !== 0x27) return -1;
-  const end = contraction(text.slice(at, at + 3).toLowerCase().replaceAll("ſ", "s"), 0);
+  const end = contraction(
+    text
+      .slice(at, at + 3)
+      .toLowerCase()
+      .replaceAll("ſ", "s"),
+    0,
+  );
   return end === -1 ? -1 : at + end;
 };
 

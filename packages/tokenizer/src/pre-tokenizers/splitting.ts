@@ -1,7 +1,7 @@
 /** Pre-tokenizers that cut a text where something matches. */
 
-import { type ReadPart } from "../read-parts.js";
 import { readPattern } from "../patterns/pattern.js";
+import type { ReadPart } from "../read-parts.js";
 import { type FindMatches, matchCharacters, SPLIT_BEHAVIORS, type SplitBehavior, splitSpans } from "../text/split.js";
 import { isNumeric, isPunctuation, isWhiteSpace, isWord } from "../unicode/characters.js";
 import type { PreTokenizer } from "./pre-tokenizer.js";
@@ -40,20 +40,24 @@ export const readDelimiter: ReadPart<PreTokenizer> = (fields) => {
 export const whitespaceSplit: PreTokenizer = splitAt(matchCharacters(isWhiteSpace), "Removed");
 
 /** `Whitespace`: words, and runs of what is neither word nor white space. */
-export const whitespace: PreTokenizer = splitAt((text) => {
-  const matches: number[] = [];
-  let kind = 0;
-  for (let at = 0; at < text.length; ) {
-    const code = text.codePointAt(at) as number;
-    const next = at + (code > 0xffff ? 2 : 1);
-    const own = isWord(code) ? 1 : isWhiteSpace(code) ? 0 : 2;
-    if (own !== 0 && own === kind) matches[matches.length - 1] = next;
-    else if (own !== 0) matches.push(at, next);
-    kind = own;
-    at = next;
-  }
-  return matches;
-}, "Removed", true);
+export const whitespace: PreTokenizer = splitAt(
+  (text) => {
+    const matches: number[] = [];
+    let kind = 0;
+    for (let at = 0; at < text.length; ) {
+      const code = text.codePointAt(at) as number;
+      const next = at + (code > 0xffff ? 2 : 1);
+      const own = isWord(code) ? 1 : isWhiteSpace(code) ? 0 : 2;
+      if (own !== 0 && own === kind) matches[matches.length - 1] = next;
+      else if (own !== 0) matches.push(at, next);
+      kind = own;
+      at = next;
+    }
+    return matches;
+  },
+  "Removed",
+  true,
+);
 
 const isolatePunctuation = splitAt(matchCharacters(isPunctuation), "Isolated");
 

@@ -24,7 +24,12 @@ interface Part {
 }
 
 /** The parts of a text, as `start, end, start, end …`. Those that `invert` makes matches are what lies between the matches. */
-export function splitSpans(text: string, matches: readonly number[], behavior: SplitBehavior, invert = false): number[] {
+export function splitSpans(
+  text: string,
+  matches: readonly number[],
+  behavior: SplitBehavior,
+  invert = false,
+): number[] {
   const parts = partsOf(text, matches, invert);
   switch (behavior) {
     case "Isolated":

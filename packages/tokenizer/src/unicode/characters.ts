@@ -56,7 +56,9 @@ export function isWhiteSpace(code: number): boolean {
 }
 
 /** General categories in the order of their bits. */
-const CATEGORY_NAMES = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split(" ");
+const CATEGORY_NAMES = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split(
+  " ",
+);
 const CATEGORY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ!#%";
 
 let categories: Uint8Array | undefined;

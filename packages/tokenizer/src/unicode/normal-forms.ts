@@ -102,7 +102,8 @@ function compose(a: string, b: string): string | undefined {
   if (compositions.has(pair)) return compositions.get(pair);
   const whole = pair.normalize("NFC");
   const one = whole.length > 0 && whole.length === String.fromCodePoint(whole.codePointAt(0) as number).length;
-  const composed = one && !isInert(whole.codePointAt(0) as number) && !isInert(b.codePointAt(0) as number) ? whole : undefined;
+  const composed =
+    one && !isInert(whole.codePointAt(0) as number) && !isInert(b.codePointAt(0) as number) ? whole : undefined;
   if (compositions.size >= REMEMBERED) compositions.clear();
   compositions.set(pair, composed);
   return composed;
