@@ -5,7 +5,8 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
-import { argv, execPath, exit, stderr } from "node:process";
+import { existsSync } from "node:fs";
+import { arch, argv, execPath, exit, platform, stderr } from "node:process";
 import { fileURLToPath } from "node:url";
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
@@ -28,16 +29,23 @@ function withDefaults(/** @type {string[]} */ given) {
   return ["generate", ...model, ...prompt, ...sampling, ...given];
 }
 
+// The compiler itself, not turbo's `build`: that also compiles the native engine, for a minute or more, and here the first text
+// counts. Without it the sample runs on wasm.
 stderr.write("Building what is not built yet ... ");
-const build = spawnSync(execPath, [here("turbo.js"), "run", "build", "--filter=./apps/sample-generate"], {
-  cwd: root,
-  encoding: "utf8",
-});
-if (build.status !== 0) {
-  stderr.write(`failed.\n${build.stdout}${build.stderr}`);
-  exit(build.status ?? 1);
-}
+const gradients = "packages/ops/dist/tfjs-gradients.js";
+build(here("../packages/ops/scripts/bundle-gradients.mjs"), existsSync(here(`../${gradients}`)));
+build(here("typescript/tsgo.js"), false, "-b", "apps/sample-generate");
 stderr.write("done.\n");
+if (!existsSync(here(`../packages/native/platforms/${platform}-${arch}/mixtape.node`)))
+  stderr.write("The native engine is not built: `npm run build` compiles it where there is a C++ compiler.\n");
+
+function build(/** @type {string} */ script, /** @type {boolean} */ isBuilt, /** @type {string[]} */ ...args) {
+  if (isBuilt) return;
+  const { status, stdout, stderr: errors } = spawnSync(execPath, [script, ...args], { cwd: root, encoding: "utf8" });
+  if (status === 0) return;
+  stderr.write(`failed.\n${stdout}${errors}`);
+  exit(status ?? 1);
+}
 
 const child = spawn(execPath, [app, ...withDefaults(argv.slice(2))], { cwd: root, stdio: "inherit" });
 // Ctrl-C reaches the app by itself; this process waits for the app's own end.

@@ -6,8 +6,9 @@ import { arch, argv, env, execPath, exit, platform, version } from "node:process
 
 const turbo = createRequire(import.meta.url).resolve("turbo/bin/turbo");
 const [command = "--help", ...rest] = argv.slice(2);
-// A person wants the first failure, a machine all of them.
-const flags = command === "run" && env.CI ? ["--continue=dependencies-successful"] : [];
+// Whoever runs tests wants all that fail, in whatever package; of a build, a person wants the first failure and a machine all.
+const wantsAll = Boolean(env.CI) || rest[0]?.startsWith("test");
+const flags = command === "run" && wantsAll ? ["--continue=dependencies-successful"] : [];
 // What was built without a C++ compiler, or by another one, is built again.
 const { stdout } = spawnSync(env.CXX || "c++", ["--version"], { encoding: "utf8" });
 const compiler = `${platform}-${arch} ${stdout?.split("\n", 1)[0] ?? "none"}`;

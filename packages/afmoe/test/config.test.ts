@@ -4,6 +4,9 @@ import fc from "fast-check";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { type AfmoeConfig, afmoeConfig } from "../src/config.js";
 
+/** A few hundred, and thousands in `npm run test:long`. */
+const RUNS = process.env.MIXTAPE_TEST_LONG ? 10_000 : 500;
+
 const fixtures = new URL("../../testing/__fixtures__/configs/", import.meta.url);
 const fixture = (name: string) => JSON.parse(readFileSync(new URL(name, fixtures), "utf8")) as Record<string, unknown>;
 const parse = (keys: object) => afmoeConfig.parse({ model_type: "afmoe", num_hidden_layers: 5, ...keys });
@@ -159,7 +162,7 @@ describe("a variant", () => {
   });
 });
 
-test("10,000 mutated files are read or refused, and what is read comes back", { timeout: 60_000 }, () => {
+test("mutated files are read or refused, and what is read comes back", () => {
   const published = fixture("Trinity-Nano-Preview.json");
   const key = fc.constantFrom(...Object.keys(published), "num_local_experts", "layer_types", "rope_parameters");
   const rope = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 64 };
@@ -183,8 +186,8 @@ test("10,000 mutated files are read or refused, and what is read comes back", { 
         expect(JSON.stringify(afmoeConfig.toJSON(config))).toBe(JSON.stringify(json));
       },
     ),
-    { numRuns: 10_000 },
+    { numRuns: RUNS },
   );
   // The property would hold for a reader that refuses everything.
-  expect(read).toBeGreaterThan(200);
+  expect(read).toBeGreaterThan(RUNS / 50);
 });

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ConfigError, type ConfigOf, decoderConfig } from "../src/index.js";
 
-/** Ten thousand runs take seconds; this only tells slow from stuck. */
-const STUCK_MS = 60_000;
+/** A few hundred, and thousands in `npm run test:long`. */
+const RUNS = process.env.MIXTAPE_TEST_LONG ? 10_000 : 500;
 
 /** A file with every kind of value, and every key that is read in a way of its own. */
 const json = {
@@ -89,7 +89,7 @@ const added = fc.dictionary(fc.oneof(fc.string(), fc.constantFrom("__proto__", "
   maxKeys: 1,
 });
 
-test("10,000 mutated files are read or refused, and what is read comes back", { timeout: STUCK_MS }, () => {
+test("mutated files are read or refused, and what is read comes back", () => {
   let read = 0;
   fc.assert(
     fc.property(edits, fc.option(added, { freq: 10, nil: {} }), (changes, extra) => {
@@ -107,13 +107,13 @@ test("10,000 mutated files are read or refused, and what is read comes back", { 
       expect(JSON.stringify(written)).toBe(JSON.stringify(source));
       expect(decoderConfig.parse(written)).toEqual(config);
     }),
-    { numRuns: 10_000 },
+    { numRuns: RUNS },
   );
   // The property would hold for a reader that refuses everything.
-  expect(read).toBeGreaterThan(300);
+  expect(read).toBeGreaterThan(RUNS / 40);
 });
 
-test("2,000 configs put together by hand are written so that they come back, or refused", { timeout: STUCK_MS }, () => {
+test("configs put together by hand are written so that they come back, or refused", () => {
   const config = decoderConfig.parse(json);
   const name = fc.constantFrom(...Object.keys(config));
   let written = 0;
@@ -131,7 +131,7 @@ test("2,000 configs put together by hand are written so that they come back, or 
       // Through JSON, which has no symbols and one zero.
       expect(JSON.parse(JSON.stringify(decoderConfig.parse(back)))).toEqual(JSON.parse(JSON.stringify(changed)));
     }),
-    { numRuns: 2_000 },
+    { numRuns: RUNS },
   );
-  expect(written).toBeGreaterThan(100);
+  expect(written).toBeGreaterThan(RUNS / 100);
 });

@@ -4,6 +4,9 @@ import fc from "fast-check";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { type MixtralConfig, mixtralConfig } from "../src/config.js";
 
+/** A few hundred, and thousands in `npm run test:long`. */
+const RUNS = process.env.MIXTAPE_TEST_LONG ? 10_000 : 500;
+
 const fixtures = new URL("../../testing/__fixtures__/configs/", import.meta.url);
 const fixture = (name: string) => JSON.parse(readFileSync(new URL(name, fixtures), "utf8")) as Record<string, unknown>;
 
@@ -108,7 +111,7 @@ test("types", () => {
   expect(() => mixtralConfig.create({ routeScale: 1 })).toThrow(ConfigError);
 });
 
-test("10,000 mutated files are read or refused, and what is read comes back", { timeout: 60_000 }, () => {
+test("mutated files are read or refused, and what is read comes back", () => {
   const published = fixture("Mixtral-8x7B-v0.1.json");
   const key = fc.constantFrom(...Object.keys(published), "head_dim", "num_experts", "layer_types", "rope_parameters");
   const rope = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 64 };
@@ -132,8 +135,8 @@ test("10,000 mutated files are read or refused, and what is read comes back", { 
         expect(JSON.stringify(mixtralConfig.toJSON(config))).toBe(JSON.stringify(json));
       },
     ),
-    { numRuns: 10_000 },
+    { numRuns: RUNS },
   );
   // The property would hold for a reader that refuses everything.
-  expect(read).toBeGreaterThan(200);
+  expect(read).toBeGreaterThan(RUNS / 50);
 });

@@ -4,6 +4,9 @@ import fc from "fast-check";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { type Qwen3MoeConfig, qwen3MoeConfig } from "../src/config.js";
 
+/** A few hundred, and thousands in `npm run test:long`. */
+const RUNS = process.env.MIXTAPE_TEST_LONG ? 10_000 : 500;
+
 const fixtures = new URL("../../testing/__fixtures__/configs/", import.meta.url);
 const fixture = (name: string) => JSON.parse(readFileSync(new URL(name, fixtures), "utf8")) as Record<string, unknown>;
 const parse = (keys: object) => qwen3MoeConfig.parse({ model_type: "qwen3_moe", num_hidden_layers: 6, ...keys });
@@ -145,7 +148,7 @@ test("types", () => {
   expect(() => qwen3MoeConfig.create({ routeScale: 1 })).toThrow(ConfigError);
 });
 
-test("10,000 mutated files are read or refused, and what is read comes back", { timeout: 60_000 }, () => {
+test("mutated files are read or refused, and what is read comes back", () => {
   const published = fixture("Qwen3-Coder-30B-A3B.json");
   const key = fc.constantFrom(...Object.keys(published), "num_local_experts", "layer_types", "rope_parameters");
   const rope = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 64 };
@@ -173,8 +176,8 @@ test("10,000 mutated files are read or refused, and what is read comes back", { 
         expect(JSON.stringify(qwen3MoeConfig.toJSON(config))).toBe(JSON.stringify(json));
       },
     ),
-    { numRuns: 10_000 },
+    { numRuns: RUNS },
   );
   // The property would hold for a reader that refuses everything.
-  expect(read).toBeGreaterThan(200);
+  expect(read).toBeGreaterThan(RUNS / 50);
 });

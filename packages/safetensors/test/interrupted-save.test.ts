@@ -120,7 +120,7 @@ describe("a save that stops before any of its steps leaves the old checkpoint or
   }
 });
 
-test("a dozen kills at random moments of one save after another", { timeout: 60_000 }, async () => {
+test("a dozen kills at random moments of one save after another", async () => {
   const folder = await temporaryFolder();
   await save(folder, 0, one);
   let last = 0;

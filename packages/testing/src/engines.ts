@@ -3,12 +3,13 @@ import { registerNative } from "@mixtape/native";
 import { beforeAll, describe } from "vitest";
 
 /**
- * The engines that tests run on: those in `MIXTAPE_TEST_ENGINES`, separated by commas, or cpu, wasm and native. Where
- * nobody waits for a verdict, outside of CI, native is left out if it was not built here, which is told.
+ * The engines that tests run on: those in `MIXTAPE_TEST_ENGINES`, separated by commas; in `npm run test:long` cpu, wasm and
+ * native; else native alone, the fastest. Outside of CI, where native was not built, a warning says so and wasm takes its
+ * place.
  */
 export function testEngines(): EngineName[] {
-  const { MIXTAPE_TEST_ENGINES: given } = process.env;
-  const names = given?.split(",").filter((name) => name !== "") ?? ["cpu", "wasm", ...nativeIfBuilt()];
+  const { MIXTAPE_TEST_ENGINES: given, MIXTAPE_TEST_LONG: long } = process.env;
+  const names = given?.split(",").filter((name) => name !== "") ?? defaults(Boolean(long));
   if (names.length === 0) throw new Error('MIXTAPE_TEST_ENGINES: expected names of engines, got ""');
   // A name that is none of them is refused by useEngine.
   return names as EngineName[];
@@ -22,6 +23,12 @@ export function onEachEngine(body: (engine: EngineName) => void, engines: readon
     });
     body(engine);
   });
+}
+
+function defaults(long: boolean): EngineName[] {
+  const native = nativeIfBuilt();
+  if (long) return ["cpu", "wasm", ...native];
+  return native.length > 0 ? native : ["wasm"];
 }
 
 function nativeIfBuilt(): EngineName[] {

@@ -7,9 +7,12 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test("cpu, wasm and native, unless the environment says otherwise", () => {
+test("native, all three in a long run, or what the environment says", () => {
   vi.stubEnv("MIXTAPE_TEST_ENGINES", undefined);
+  vi.stubEnv("MIXTAPE_TEST_LONG", undefined);
   vi.stubEnv("CI", "true");
+  expect(testEngines()).toEqual(["native"]);
+  vi.stubEnv("MIXTAPE_TEST_LONG", "1");
   expect(testEngines()).toEqual(["cpu", "wasm", "native"]);
   vi.stubEnv("MIXTAPE_TEST_ENGINES", "tensorflow,cpu");
   expect(testEngines()).toEqual(["tensorflow", "cpu"]);
@@ -19,6 +22,7 @@ test("cpu, wasm and native, unless the environment says otherwise", () => {
 
 test("native is left out where it was not built, but never in CI, and never without a word", async () => {
   vi.stubEnv("MIXTAPE_TEST_ENGINES", undefined);
+  vi.stubEnv("MIXTAPE_TEST_LONG", undefined);
   vi.doMock("@mixtape/native", () => ({
     registerNative() {
       throw new Error("no binary");
@@ -27,10 +31,10 @@ test("native is left out where it was not built, but never in CI, and never with
   vi.resetModules();
   const { testEngines } = await import("../src/engines.js");
   vi.stubEnv("CI", "true");
-  expect(testEngines()).toEqual(["cpu", "wasm", "native"]);
+  expect(testEngines()).toEqual(["native"]);
   vi.stubEnv("CI", undefined);
   const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
-  expect(testEngines()).toEqual(["cpu", "wasm"]);
+  expect(testEngines()).toEqual(["wasm"]);
   expect(warn).toHaveBeenCalledWith("Not tested here: the engine native.", new Error("no binary"));
   vi.doUnmock("@mixtape/native");
 });

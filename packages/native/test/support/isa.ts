@@ -4,6 +4,12 @@ import { NativeError, type NativeOptions, nativeInfo, registerNative } from "../
 
 export type Isa = "portable" | "avx2" | "avx512" | "amx" | "neon";
 
+/** The instruction set that the engine chooses on this machine: `npm test` has it alone, `npm run test:long` each that runs here. */
+export function bestIsa(): Isa {
+  registerNative();
+  return nativeInfo().isa as Isa;
+}
+
 /**
  * Declares tests that run on an instruction set. The engine chooses one per process, at first use: a test file has one. Where the
  * processor lacks it, that is told, and the tests are left out.

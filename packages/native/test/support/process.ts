@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
  */
 export function runProcess(file: string, ...args: string[]): unknown {
   const path = fileURLToPath(new URL(`../processes/${file}`, import.meta.url));
-  const run = spawnSync(process.execPath, ["--expose-gc", path, ...args], { encoding: "utf8", timeout: 55_000 });
+  const run = spawnSync(process.execPath, ["--expose-gc", path, ...args], { encoding: "utf8", timeout: 550_000 });
   const { status, signal, stdout, stderr } = run;
   if (status !== 0 || stderr !== "") throw new Error(`${file} ended with ${signal ?? status}\n${stdout}${stderr}`);
   return JSON.parse(stdout);

@@ -2,9 +2,12 @@ import { createRequire } from "node:module";
 import { env, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 import { registerHostKernels } from "../../src/index.js";
 
-/** The tfjs backends that these tests run on: those of CI, or what `MIXTAPE_TEST_ENGINES` lists. */
+/**
+ * The tfjs backends that these tests run on: what `MIXTAPE_TEST_ENGINES` lists, or native and wasm, whose kernels are our own
+ * twice; `npm run test:long` adds cpu.
+ */
 export const ENGINES: readonly string[] = process.env.MIXTAPE_TEST_ENGINES?.split(",") ?? [
-  "cpu",
+  ...(process.env.MIXTAPE_TEST_LONG ? ["cpu"] : []),
   "wasm",
   ...(await nativeIfBuilt()),
 ];

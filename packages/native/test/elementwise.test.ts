@@ -1,0 +1,4 @@
+import { elementwiseTests } from "./support/elementwise.js";
+import { bestIsa } from "./support/isa.js";
+
+elementwiseTests(bestIsa());
