@@ -10,6 +10,7 @@ import torch
 import transformers
 
 import golden_configs
+import golden_dropout
 import golden_mixtures
 import golden_models
 import golden_ops
@@ -37,6 +38,10 @@ def write_padding(out: Path) -> None:
     golden_padding.write(out, out if fresh else FIXTURES)
 
 
+def write_dropout(out: Path) -> None:
+    golden_dropout.write(out, (out if (out / "models").is_dir() else FIXTURES) / "models")
+
+
 def write_adapters(out: Path) -> None:
     golden_peft.write(out)
     golden_mixtures.write(out)
@@ -47,6 +52,7 @@ PARTS = {
     "configs": golden_configs.write,
     "models": write_models,
     "curves": write_curves,
+    "dropout": write_dropout,
     "ops": golden_ops.write,
     "padding": write_padding,
     "rope": golden_rope.write,

@@ -48,7 +48,7 @@ export const decoderFields = defineConfig({
     tieWordEmbeddings: flag().default(false),
     /** Whether q, k, v and o have biases. */
     attentionBias: flag().default(false),
-    /** The share of attention weights dropped in training. */
+    /** Probability with which attention probabilities are dropped in training. */
     attentionDropout: number({ min: 0, below: 1 }).default(0),
     /** The standard deviation of fresh weights. */
     initializerRange: number({ min: 0 }).default(0.02),

@@ -17,7 +17,14 @@ import { Module } from "./module.js";
 /** The part of a config that attention needs. */
 export type AttentionConfig = Pick<
   DecoderConfig,
-  "hiddenSize" | "numAttentionHeads" | "numKeyValueHeads" | "headDim" | "attentionBias" | "rmsNormEps" | "layerTypes"
+  | "hiddenSize"
+  | "numAttentionHeads"
+  | "numKeyValueHeads"
+  | "headDim"
+  | "attentionBias"
+  | "attentionDropout"
+  | "rmsNormEps"
+  | "layerTypes"
 >;
 
 /** What all attention layers of one forward pass share. */
@@ -65,8 +72,10 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
     const [q, k] = this.rotate(this.normalizeHeads([queries, newKeys]), rope);
     const { keys, values } = cache ? cache.append(this.layer, k, newValues) : { keys: k, values: newValues };
     const scale = this.config.headDim ** -0.5;
-    if (!onProbabilities) return this.oProj.forward(this.gateOutput(attention(q, keys, values, mask, scale), x));
-    const { output, probabilities } = attentionWithProbabilities(q, keys, values, mask, scale);
+    const options = { dropout: this.config.attentionDropout };
+    if (!onProbabilities)
+      return this.oProj.forward(this.gateOutput(attention(q, keys, values, mask, scale, options), x));
+    const { output, probabilities } = attentionWithProbabilities(q, keys, values, mask, scale, options);
     onProbabilities(probabilities);
     return this.oProj.forward(this.gateOutput(output, x));
   }

@@ -18,6 +18,7 @@ const config: AttentionConfig = {
   numKeyValueHeads: 2,
   headDim: 4,
   attentionBias: false,
+  attentionDropout: 0,
   rmsNormEps: 1e-6,
   layerTypes: ["full_attention"],
 };

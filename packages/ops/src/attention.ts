@@ -11,8 +11,10 @@ import {
   transpose,
 } from "@tensorflow/tfjs-core";
 import type { AttentionMask } from "./attention-mask.js";
+import { dropout } from "./dropout.js";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
+import { currentRandomness } from "./randomness.js";
 import { sameShape } from "./shapes.js";
 
 /** What a fused attention kernel is told besides its tensors. */
@@ -27,6 +29,12 @@ export interface AttentionAttributes {
 
 export type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; padding?: Tensor2D; starts?: Tensor2D };
 
+/** Options of {@link attention}. */
+export interface AttentionOptions {
+  /** Probability with which each attention probability is dropped in training. Default 0. */
+  readonly dropout?: number;
+}
+
 const compose = ({ q, k, v }: AttentionInputs, { scale, mask }: AttentionAttributes): Tensor3D =>
   mergeHeads(weighValues(probabilities(q, k, mask, scale), v));
 
@@ -40,14 +48,25 @@ const run = defineOp({ kernel: "MixtapeAttention", compose });
  * first slot of the segment that each slot belongs to; a query sees none before it), attributes {@link AttentionAttributes}. With
  * segments whose slots do not follow one another, it is the composition on every engine.
  *
+ * With `dropout` above 0, inside of `withRandomness`, probabilities are dropped as the reference's eager attention drops them:
+ * after the softmax, so that a row no longer sums to 1. That too is the composition on every engine.
+ *
  * @param q `[B, H, L, D]`
  * @param k `[B, G, S, D]`
  * @param v `[B, G, S, D]`
  * @param mask which of the S slots each of the L queries sees
  * @returns `[B, L, H·D]`, the heads merged
- * @throws {OpsError} where shapes do not fit, or H is not a multiple of G.
+ * @throws {OpsError} where shapes do not fit, H is not a multiple of G, or in training `dropout` is not from 0 to below 1.
  */
-export function attention(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask, scale: number): Tensor3D {
+export function attention(
+  q: Tensor4D,
+  k: Tensor4D,
+  v: Tensor4D,
+  mask: AttentionMask,
+  scale: number,
+  options: AttentionOptions = {},
+): Tensor3D {
+  if (options.dropout && currentRandomness()) return attentionWithProbabilities(q, k, v, mask, scale, options).output;
   checkShapes(q, k, v, mask);
   const attributes = { scale, window: mask.window, mask };
   if (mask.segments && !mask.hasRuns) return tidy(() => compose({ q, k, v }, attributes));
@@ -55,8 +74,8 @@ export function attention(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: Attention
 }
 
 /**
- * {@link attention} that also returns the probabilities, for people who look at them. Always the composition: a fused kernel
- * never holds them.
+ * {@link attention} that also returns the probabilities, those of dropped ones being 0, for people who look at them. Always the
+ * composition: a fused kernel never holds them.
  *
  * @returns `output` `[B, L, H·D]` and `probabilities` `[B, H, L, S]`
  */
@@ -66,11 +85,12 @@ export function attentionWithProbabilities(
   v: Tensor4D,
   mask: AttentionMask,
   scale: number,
+  { dropout: p = 0 }: AttentionOptions = {},
 ): { output: Tensor3D; probabilities: Tensor4D } {
   checkShapes(q, k, v, mask);
   return tidy(() => {
-    const p = probabilities(q, k, mask, scale);
-    return { output: mergeHeads(weighValues(p, v)), probabilities: p };
+    const kept = dropout(probabilities(q, k, mask, scale), p);
+    return { output: mergeHeads(weighValues(kept, v)), probabilities: kept };
   });
 }
 

@@ -4,6 +4,7 @@ export { type Activation, activate } from "./activations.js";
 export { type AdamWAttributes, type AdamWInputs, type AdamWStep, adamW } from "./adam-w.js";
 export {
   type AttentionAttributes,
+  type AttentionOptions,
   attention,
   attentionWithProbabilities,
 } from "./attention.js";
