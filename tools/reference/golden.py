@@ -11,6 +11,7 @@ import transformers
 
 import golden_configs
 import golden_dropout
+import golden_merge
 import golden_mixtures
 import golden_models
 import golden_ops
@@ -47,10 +48,16 @@ def write_adapters(out: Path) -> None:
     golden_mixtures.write(out)
 
 
+def write_merged(out: Path) -> None:
+    fresh = (out / "models").is_dir() and (out / "adapters").is_dir()
+    golden_merge.write(out, out if fresh else FIXTURES)
+
+
 PARTS = {
     "adapters": write_adapters,
     "configs": golden_configs.write,
     "models": write_models,
+    "merged": write_merged,
     "curves": write_curves,
     "dropout": write_dropout,
     "ops": golden_ops.write,

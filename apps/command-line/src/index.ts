@@ -17,4 +17,4 @@ export { bytes, plural, rate, seconds, short, table, whole } from "./format.js";
 export { Interrupt } from "./interrupt.js";
 export { prepared, runProgram } from "./program.js";
 export { forTerminal, outputTaken } from "./streams.js";
-export { ids, integer, number, someText } from "./values.js";
+export { fileSize, ids, integer, number, someText } from "./values.js";

@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { hubHint } from "@mixtape/errors";
 import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, loadAdapter } from "@mixtape/peft";
+import { BytesBar } from "./bytes-bar.js";
 import { note } from "./colors.js";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
-import { LoadingBar } from "./loading-bar.js";
 
 export { aboutAdapter } from "./about-adapter.js";
+export { BytesBar } from "./bytes-bar.js";
 export { chooseEngine, type EngineFlags } from "./engine.js";
 
 /** The flags that say what to load, and onto what. */
@@ -45,13 +46,13 @@ export async function load(
   checkFolder(folder);
   if (from !== undefined) checkFolder(from, "adapter");
   const engine = await chooseEngine(flags);
-  const bar = new LoadingBar();
+  const bar = new BytesBar("loading");
   try {
     const model = await loadModel(folder, {
       ignore,
       checkFinite,
       signal: interrupt.signal,
-      onProgress: (progress) => bar.show(progress),
+      onProgress: ({ loadedBytes, totalBytes }) => bar.show(loadedBytes, totalBytes),
     });
     const onWarning = (message: string): void => {
       bar.clear();

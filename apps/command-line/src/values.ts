@@ -28,3 +28,20 @@ export function someText(text: string): string {
   if (text !== "") return text;
   throw new InvalidArgumentError("Expected some text.");
 }
+
+const UNITS: Readonly<Record<string, number>> = {
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+};
+
+/** Bytes, as transformers' `max_shard_size` spells them. */
+export function fileSize(text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?B)$/i.exec(text.trim()) ?? [];
+  const size = Math.floor(Number(digits) * (UNITS[unit?.toUpperCase() ?? ""] ?? Number.NaN));
+  if (size >= 1) return size;
+  throw new InvalidArgumentError("Expected a size such as 2GB, 500MB or 1GiB.");
+}

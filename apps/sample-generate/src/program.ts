@@ -4,6 +4,7 @@ import { enginesCommand } from "./commands/engines.js";
 import { forwardCommand } from "./commands/forward.js";
 import { generateCommand } from "./commands/generate.js";
 import { inspectCommand } from "./commands/inspect.js";
+import { mergeCommand } from "./commands/merge.js";
 
 /**
  * The command line.
@@ -15,7 +16,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .usage("<command> [options]")
     .version(version())
     .addHelpText("after", "\nsample-generate <command> --help has the options of a command, and examples.");
-  for (const command of [generateCommand(end), forwardCommand(), inspectCommand(), enginesCommand()])
+  for (const command of [generateCommand(end), forwardCommand(), inspectCommand(), mergeCommand(), enginesCommand()])
     program.addCommand(prepared(command));
   return prepared(program);
 }

@@ -6,19 +6,22 @@ const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const flagsIn = (text: string): Set<string> => new Set(text.match(/--[a-z][a-z-]+/g));
 
 describe.concurrent("--help", () => {
-  test.each(["generate", "forward", "inspect"])("of %s has examples, and the README has its flags", async (command) => {
-    const { code, stdout, stderr } = await run([command, "--help"]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(new RegExp(`^Usage: sample-generate ${command} --model <dir> `));
-    expect(stdout).toMatch(new RegExp(`\\nExamples?:\\n[^]*sample-generate ${command} --model`));
-    const missing = [...flagsIn(stdout)].filter((flag) => !flagsIn(readme).has(flag));
-    expect(missing).toEqual([]);
-  });
+  test.each(["generate", "forward", "inspect", "merge"])(
+    "of %s has examples, and the README has its flags",
+    async (command) => {
+      const { code, stdout, stderr } = await run([command, "--help"]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(new RegExp(`^Usage: sample-generate ${command} --model <dir> `));
+      expect(stdout).toMatch(new RegExp(`\\nExamples?:\\n[^]*sample-generate ${command} --model`));
+      const missing = [...flagsIn(stdout)].filter((flag) => !flagsIn(readme).has(flag));
+      expect(missing).toEqual([]);
+    },
+  );
 
   test("lists the commands", async () => {
     const { code, stdout } = await run(["--help"]);
     expect(code).toBe(0);
-    expect(stdout.match(/^ {2}(generate|forward|inspect|engines) /gm)).toHaveLength(4);
+    expect(stdout.match(/^ {2}(generate|forward|inspect|merge|engines) /gm)).toHaveLength(5);
   });
 
   test("is plain in a pipe, and bold where colours are wanted", async () => {
@@ -29,7 +32,7 @@ describe.concurrent("--help", () => {
 
 test.concurrent("the README has no flag that there is not", async () => {
   const helps = await Promise.all(
-    ["generate", "forward", "inspect", "engines"].map((command) => run([command, "--help"])),
+    ["generate", "forward", "inspect", "merge", "engines"].map((command) => run([command, "--help"])),
   );
   const known = flagsIn([...helps.map(({ stdout }) => stdout), "--version"].join("\n"));
   expect([...flagsIn(readme)].filter((flag) => !known.has(flag))).toEqual([]);

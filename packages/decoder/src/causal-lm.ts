@@ -30,7 +30,7 @@ import { type InitOptions, initialize } from "./initialize.js";
 import { compareTensors, LOAD_OPTIONS, type LoadOptions, loadParameters, type TensorFaults } from "./load.js";
 import { causalLoss } from "./losses.js";
 import type { NameRule } from "./names.js";
-import { tensorsToWrite } from "./save.js";
+import { type SaveProgress, tensorsToWrite, watched } from "./save.js";
 
 /** What a class of causal language models says of its family. */
 export interface CausalLMFamily<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig> {
@@ -56,9 +56,19 @@ export interface SaveOptions {
   readonly maxShardBytes?: number;
   /** More files that belong with the checkpoint, such as those of its tokenizer. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Called after each tensor, with bytes of the checkpoint. */
+  readonly onProgress?: (progress: SaveProgress) => void;
+  /** Stops between two tensors: what was in the folder before stays. */
+  readonly signal?: AbortSignal;
 }
 
-const SAVE_OPTIONS: OptionNames<SaveOptions> = { dtype: true, maxShardBytes: true, files: true };
+const SAVE_OPTIONS: OptionNames<SaveOptions> = {
+  dtype: true,
+  maxShardBytes: true,
+  files: true,
+  onProgress: true,
+  signal: true,
+};
 
 /**
  * A decoder with a head over the vocabulary. A family derives from it: `static config` and `static names` say how its
@@ -159,10 +169,10 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    */
   async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
     checkOptions("savePretrained", saveOptions, SAVE_OPTIONS);
-    const { dtype, files, ...options } = saveOptions;
+    const { dtype, files, onProgress, signal, ...options } = saveOptions;
     if (dtype) checkDtype(dtype);
     const config = { ...this.config, dtype: dtype ? (CONFIG_DTYPES[dtype] ?? this.config.dtype) : this.config.dtype };
-    await writeCheckpoint(folder, this.tensorsToWrite(dtype), {
+    await writeCheckpoint(folder, watched([...this.tensorsToWrite(dtype)], { onProgress, signal }), {
       ...options,
       files: {
         "config.json": familyOf(this).config.stringify(config),

@@ -32,4 +32,4 @@ export {
 } from "./names.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
-export { tensorsToWrite } from "./save.js";
+export { type SaveProgress, tensorsToWrite } from "./save.js";

@@ -1,6 +1,6 @@
 import type { Module, Param } from "@mixtape/layers";
 import { encodeWeight } from "@mixtape/ops";
-import type { Dtype, TensorToWrite } from "@mixtape/safetensors";
+import { bytesPerElement, type Dtype, type TensorToWrite } from "@mixtape/safetensors";
 import { type NameRule, namesAt, placesOf } from "./names.js";
 
 /**
@@ -23,4 +23,34 @@ export function* tensorsToWrite(
 
 function toWrite(name: string, shape: readonly number[], param: Param, dtype: Dtype, index?: number): TensorToWrite {
   return { name, dtype, shape, bytes: () => encodeWeight(param.weight, dtype, index) };
+}
+
+/** How far saving is. */
+export interface SaveProgress {
+  readonly savedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** The same tensors; as each is asked for, the signal may stop the save, and progress is reported. */
+export function watched(
+  tensors: readonly TensorToWrite[],
+  { onProgress, signal }: { onProgress?: (progress: SaveProgress) => void; signal?: AbortSignal },
+): readonly TensorToWrite[] {
+  if (!onProgress && !signal) return tensors;
+  const totalBytes = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
+  let savedBytes = 0;
+  return tensors.map((tensor) => ({
+    ...tensor,
+    bytes: async () => {
+      signal?.throwIfAborted();
+      const bytes = typeof tensor.bytes === "function" ? await tensor.bytes() : tensor.bytes;
+      savedBytes += bytes.byteLength;
+      onProgress?.({ savedBytes, totalBytes });
+      return bytes;
+    },
+  }));
+}
+
+function sizeOf({ dtype, shape }: TensorToWrite): number {
+  return shape.reduce((product, n) => product * n, bytesPerElement(dtype));
 }

@@ -1,11 +1,12 @@
 import type { CausalLM, DecoderLayer } from "@mixtape/decoder";
+import { checkOptions } from "@mixtape/errors";
 import { type Experts, GatedMlp } from "@mixtape/layers";
 import { disposeWeight, reshape } from "@mixtape/ops";
 import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
 import type { Adapter } from "./adapter.js";
 import { AdapterError } from "./errors.js";
 import { adaptedExperts, adaptedMlp, type FeedForwardSites } from "./feed-forward.js";
-import { merge, type Originals, unmerge } from "./merge.js";
+import { type MergeOptions, merge, type Originals, unmerge } from "./merge.js";
 import { adapt, type Segment } from "./segment.js";
 import { type FeedForward, type Site, sitesOf } from "./site.js";
 import { type Layout, textsOf } from "./texts.js";
@@ -104,11 +105,13 @@ export class Adapters {
   }
 
   /**
-   * Makes an adapter part of the model's weights, in the dtype that they have: it costs nothing any more, and every row goes
-   * through it. Its own values stay as they are.
-   * @throws {AdapterError} for a mixture, and where one is merged already.
+   * Makes an adapter part of the model's weights, in the dtype that they have or in `options.dtype`: it costs nothing any more,
+   * and every row goes through it. Its own values stay as they are.
+   * @throws {OptionError} for an option that it does not know
+   * @throws {AdapterError} for a mixture, where one is merged already, and where a sum is not finite in its dtype.
    */
-  async merge(name: string): Promise<void> {
+  async merge(name: string, options: MergeOptions = {}): Promise<void> {
+    checkOptions("merge", options, { dtype: true });
     const adapter = this.get(name);
     if (this.#merged)
       throw new AdapterError({
@@ -117,7 +120,7 @@ export class Adapters {
         got: `one with ${this.#merged.name}`,
         fix: "Unmerge that one, or delete it to keep the model as it is",
       });
-    this.#merged = { name, originals: await merge(adapter) };
+    this.#merged = { name, originals: await merge(adapter, options) };
     this.#place();
   }
 

@@ -1,0 +1,100 @@
+/** `sample-generate merge`: what it does. */
+
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import { bytes, colors, InputError, Interrupt, InterruptedError, plural, seconds, table } from "@mixtape/command-line";
+import { aboutAdapter, BytesBar, checkFolder, load } from "@mixtape/command-line/load";
+import { adaptersOf } from "@mixtape/peft";
+import { TOKENIZER_FILES } from "@mixtape/tokenizer";
+import { MERGE_DTYPES, type MergeFlags } from "./merge-flags.js";
+
+/** What `--json` prints. */
+interface MergeResult {
+  readonly output: string;
+  readonly adapter: string;
+  /** How many modules of the model the adapter changed. */
+  readonly modules: number;
+  readonly dtype: string;
+  readonly files: readonly string[];
+  readonly totalBytes: number;
+  readonly engine: string;
+}
+
+/** Merges an adapter into a model, and saves that as a checkpoint. @throws {InterruptedError} at Ctrl-C */
+export async function merge(flags: MergeFlags): Promise<void> {
+  using interrupt = new Interrupt();
+  checkFolder(flags.model);
+  checkFolder(flags.adapter, "adapter");
+  checkOutput(flags.output);
+  const files = sideFiles(flags);
+  // What is merged is saved: no rounding of activations has a part in that.
+  const { model, adapter, engine } = await load({ ...flags, precision: undefined }, interrupt);
+  const dtype = flags.dtype && MERGE_DTYPES[flags.dtype];
+  const begin = performance.now();
+  const bar = new BytesBar("saving");
+  try {
+    await adaptersOf(model).merge(adapter!.name, { dtype });
+    interrupt.signal.throwIfAborted();
+    await model.savePretrained(flags.output, {
+      dtype,
+      files,
+      maxShardBytes: flags.maxShardSize,
+      signal: interrupt.signal,
+      onProgress: ({ savedBytes, totalBytes }) => bar.show(savedBytes, totalBytes),
+    });
+  } catch (error) {
+    throw interrupt.came && error === interrupt.signal.reason ? new InterruptedError() : error;
+  } finally {
+    bar.clear();
+  }
+  const saved = readdirSync(flags.output).sort();
+  const result: MergeResult = {
+    output: flags.output,
+    adapter: aboutAdapter(adapter!),
+    modules: adapter!.table.length,
+    dtype: flags.dtype ?? model.config.dtype ?? "as before",
+    files: saved,
+    totalBytes: saved.reduce((sum, file) => sum + statSync(join(flags.output, file)).size, 0),
+    engine: engine.name,
+  };
+  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else process.stdout.write(`\n${table(summary(result, performance.now() - begin), colors.dim)}`);
+}
+
+function summary({ adapter, modules, output, files, totalBytes, dtype }: MergeResult, ms: number): [string, string][] {
+  return [
+    ["merged", `${adapter}, at ${plural(modules, "module")}`],
+    ["saved", `${output}: ${plural(files.length, "file")}, ${bytes(totalBytes)}, ${dtype}, ${seconds(ms)}`],
+    ["to see it", `sample-generate generate --model ${output} --prompt …`],
+  ];
+}
+
+/** @throws {InputError} unless the folder is new or empty */
+function checkOutput(output: string): void {
+  if (!existsSync(output)) return;
+  const expected = "a new or empty folder for the checkpoint";
+  if (!statSync(output).isDirectory()) throw new InputError({ where: output, expected, got: "a file" });
+  const there = readdirSync(output);
+  if (there.length > 0)
+    throw new InputError({
+      where: output,
+      expected,
+      got: `one with ${plural(there.length, "file")} in it`,
+      fix: "Name another folder in --output: nothing is overwritten",
+    });
+}
+
+/** Licenses go where the weights go. */
+const LICENSES = /^(licen[cs]e|notice|use_policy)([._-].*)?$/i;
+
+/** The files that go with the weights. A tokenizer is taken as a whole: the adapter's own, or the model's. */
+function sideFiles({ model, adapter }: MergeFlags): Record<string, Uint8Array> {
+  const withTokenizer = existsSync(join(adapter, "tokenizer.json")) ? adapter : model;
+  const paths = [
+    ...TOKENIZER_FILES.map((name) => join(withTokenizer, name)),
+    ...readdirSync(model)
+      .filter((name) => LICENSES.test(name))
+      .map((name) => join(model, name)),
+  ].filter((path) => existsSync(path) && statSync(path).isFile());
+  return Object.fromEntries(paths.map((path) => [basename(path), readFileSync(path)]));
+}
