@@ -7,6 +7,7 @@ import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { TrainingError } from "./errors.js";
 import type { Gradients } from "./gradients.js";
 import type { NamedParam } from "./params.js";
+import { readChecked } from "./restore.js";
 import { constantSchedule, type Schedule } from "./schedules.js";
 
 /** The settings of AdamW. */
@@ -68,7 +69,12 @@ export interface OptimizerStep {
 export interface AdamWState {
   readonly steps: number;
   readonly paramSteps: Readonly<Record<string, number>>;
+  /** Of each parameter: learning rate without schedule, betas, eps, weight decay, maxGradNorm or null. */
+  readonly settings: Readonly<Record<string, readonly (number | null)[]>>;
 }
+
+/** What {@link AdamWState.settings} holds, in this order. */
+const SETTING_NAMES = ["learningRate", "betas[0]", "betas[1]", "eps", "weightDecay", "maxGradNorm"] as const;
 
 type Settings = Required<Omit<AdamWSettings, "maxGradNorm">>;
 
@@ -167,7 +173,29 @@ export class AdamW {
 
   /** How many steps each parameter has taken, and the optimiser itself. */
   get state(): AdamWState {
-    return { steps: this.#steps, paramSteps: Object.fromEntries(this.#slots.map(({ name, steps }) => [name, steps])) };
+    return {
+      steps: this.#steps,
+      paramSteps: Object.fromEntries(this.#slots.map(({ name, steps }) => [name, steps])),
+      settings: Object.fromEntries(this.#slots.map((slot) => [slot.name, settingsList(slot)])),
+    };
+  }
+
+  /**
+   * Compares settings with those of another run. Schedules are functions, and are not compared.
+   * @throws {TrainingError} naming the first setting that differs
+   */
+  checkSettings(others: AdamWState["settings"], where: string): void {
+    for (const slot of this.#slots)
+      for (const [i, value] of settingsList(slot).entries()) {
+        const other = others[slot.name]?.[i];
+        if (other === undefined || other === value) continue;
+        throw new TrainingError({
+          where: `${where}: ${SETTING_NAMES[i]} of ${slot.name}`,
+          expected: `${other ?? "none"}, as when the run was saved`,
+          got: `${value ?? "none"}`,
+          fix: "A run goes on with the settings that it began with; another run needs a folder of its own",
+        });
+      }
   }
 
   /** The moments, as a checkpoint has them: `mean.NAME` and `variance.NAME`. */
@@ -178,11 +206,14 @@ export class AdamW {
 
   /**
    * Takes the moments and counts of another run.
+   * @param where the run, for errors
    * @throws {SafetensorsError} where a moment is missing
    * @throws {LayersError} where one has another shape
+   * @throws {TrainingError} where one is not finite, or a variance is below 0
    */
-  async load(source: TensorSource, state: AdamWState): Promise<void> {
-    for (const [name, param] of this.#moments()) await param.load(source.tensor(name));
+  async load(source: TensorSource, state: AdamWState, where = "AdamW"): Promise<void> {
+    for (const [name, param] of this.#moments())
+      await param.load(await readChecked(source.tensor(name), where, name.startsWith("variance.") ? 0 : undefined));
     this.#steps = state.steps;
     for (const slot of this.#slots) slot.steps = state.paramSteps[slot.name] ?? 0;
   }
@@ -263,6 +294,11 @@ function settingsOf({
   checkNumber("eps", eps, eps >= 0, "at least 0");
   checkNumber("weightDecay", weightDecay, weightDecay >= 0, "at least 0");
   return { learningRate, betas, eps, weightDecay, schedule };
+}
+
+function settingsList({ settings, clip }: Slot): readonly (number | null)[] {
+  const { learningRate, betas, eps, weightDecay } = settings;
+  return [learningRate, ...betas, eps, weightDecay, clip.maxGradNorm === Infinity ? null : clip.maxGradNorm];
 }
 
 function clipOf(name: string, maxGradNorm = Infinity): Clip {

@@ -8,11 +8,20 @@ export {
 } from "./adam-w.js";
 export { countLabels, countTokens, type Example, type TrainingBatch, type TrainingData } from "./batch.js";
 export { type BatchesOptions, batchesOf, type ExamplesData } from "./batches-of.js";
+export type {
+  EvaluateEvent,
+  SaveEvent,
+  TrainBegin,
+  TrainCallbacks,
+  TrainControl,
+  TrainEnd,
+} from "./callbacks.js";
 export { CausalTrainee, type CausalTraineeOptions } from "./causal-trainee.js";
 export { TrainingError } from "./errors.js";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { Gradients, lossAndGradients } from "./gradients.js";
-export { parseMetrics, type TrainingStep, toMetricsLine } from "./metrics.js";
+export { bestStep, type HeldOutOptions } from "./held-out.js";
+export { parseMetrics, type StepEvaluation, type TrainingStep, toMetricsLine } from "./metrics.js";
 export { freeze, type NamedParam, trainableParams, unfreeze } from "./params.js";
 export { toReport } from "./report.js";
 export { expertCounts, type Routings, routerZLoss, switchLoss } from "./router-losses.js";

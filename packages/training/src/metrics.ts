@@ -1,4 +1,14 @@
+import { show } from "./checks.js";
+import { TrainingError } from "./errors.js";
 import type { ExpertLoad } from "./trainee.js";
+
+/** The loss of held-out texts after a step. */
+export interface StepEvaluation {
+  /** Decides which step is the best: the lowest. In nats per token. */
+  readonly loss: number;
+  /** More numbers, by name. */
+  readonly metrics?: Readonly<Record<string, number>>;
+}
 
 /** What a step did. */
 export interface TrainingStep {
@@ -21,6 +31,8 @@ export interface TrainingStep {
   readonly seconds: number;
   /** How many tokens each expert was given; empty where the trainee does not tell. */
   readonly expertLoads: readonly ExpertLoad[];
+  /** Present where the step was followed by an evaluation on held-out texts. */
+  readonly evaluation?: StepEvaluation;
 }
 
 /** A step as a line of JSON, its end included. */
@@ -28,8 +40,44 @@ export function toMetricsLine(step: TrainingStep): string {
   return `${JSON.stringify(step)}\n`;
 }
 
-/** The steps of a file of such lines. A last line that was cut off is left out. */
-export function parseMetrics(text: string): TrainingStep[] {
-  const lines = text.split("\n");
-  return lines.slice(0, -1).map((line) => JSON.parse(line) as TrainingStep);
+/**
+ * Reads steps from such lines. A last line that was cut off is left out.
+ * @param where the file, for errors
+ * @throws {TrainingError} naming the line that is no step
+ */
+export function parseMetrics(text: string, where = "metrics.jsonl"): TrainingStep[] {
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .map((line, i) => stepOf(line, `${where}: line ${i + 1}`));
+}
+
+function stepOf(line: string, where: string): TrainingStep {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (cause) {
+    throw new TrainingError({ where, expected: "a step in JSON", got: show(line), cause });
+  }
+  const step = (json ?? {}) as Partial<Record<keyof TrainingStep, unknown>>;
+  const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+  const numbers = ["step", "loss", "gradNorm", "learningRate", "tokens", "labels", "seconds"] as const;
+  const wrong =
+    numbers.find((name) => typeof step[name] !== "number") ??
+    (["metrics", "gradNorms"] as const).find((name) => !isObject(step[name])) ??
+    (Array.isArray(step.expertLoads) && step.expertLoads.every(isLoad) ? undefined : "expertLoads") ??
+    (step.evaluation === undefined || isEvaluation(step.evaluation) ? undefined : "evaluation");
+  if (wrong === undefined) return json as TrainingStep;
+  throw new TrainingError({ where: `${where}: ${wrong}`, expected: "the value of a step", got: show(step[wrong]) });
+}
+
+function isLoad(value: unknown): boolean {
+  const { router, counts } = (value ?? {}) as Partial<Record<keyof ExpertLoad, unknown>>;
+  return typeof router === "string" && Array.isArray(counts) && counts.every((count) => typeof count === "number");
+}
+
+/** A loss that was no finite number is null in JSON. */
+function isEvaluation(value: unknown): boolean {
+  const { loss } = (value ?? {}) as Partial<Record<keyof StepEvaluation, unknown>>;
+  return typeof loss === "number" || loss === null;
 }

@@ -18,6 +18,7 @@ export function toReport(steps: readonly TrainingStep[], title = "Training"): st
   );
   const charts = [
     chart("Loss", steps, (step) => step.loss),
+    chart("Held-out loss", steps, ({ evaluation }) => evaluation?.loss ?? NaN, { smooth: false }),
     ...names.map((name) => chart(name, steps, ({ metrics }) => metrics[name] ?? NaN)),
     chart("Learning rate", steps, ({ learningRate }) => learningRate, { smooth: false }),
     chart("Length of the gradient", steps, ({ gradNorm }) => gradNorm),

@@ -1,4 +1,4 @@
-import { Param } from "@mixtape/layers";
+import type { Param } from "@mixtape/layers";
 import { encodeWeight } from "@mixtape/ops";
 import {
   openCheckpoint,
@@ -7,11 +7,14 @@ import {
   type TensorToWrite,
   writeCheckpoint,
 } from "@mixtape/safetensors";
-import type { AdamW, AdamWState } from "./adam-w.js";
+import type { AdamW } from "./adam-w.js";
 import { TrainingError } from "./errors.js";
+import type { BestParams } from "./held-out.js";
 import { parseMetrics, type TrainingStep, toMetricsLine } from "./metrics.js";
 import type { NamedParam } from "./params.js";
 import { toReport } from "./report.js";
+import { readChecked, withValues } from "./restore.js";
+import { parseRunFile, type RunFile, type RunSettings } from "./run-file.js";
 
 /** What is kept of a run: all that it takes to go on as if it had never stopped. */
 export interface Run {
@@ -22,17 +25,8 @@ export interface Run {
   readonly settings: RunSettings;
   /** Its steps so far. */
   readonly history: TrainingStep[];
-}
-
-/** What decides which batches and random numbers a step sees. */
-export interface RunSettings {
-  readonly seed: number;
-  readonly accumulate: number;
-}
-
-interface RunFile extends RunSettings {
-  readonly format: 1;
-  readonly optimizer: AdamWState;
+  /** The parameters with the lowest held-out loss so far, where they are kept. */
+  best: BestParams | null;
 }
 
 const RUN_FILE = "training.json";
@@ -45,7 +39,7 @@ const REPORT_FILE = "report.html";
  */
 export async function saveRun(folder: string, run: Run): Promise<void> {
   const { optimizer, settings, history } = run;
-  const file: RunFile = { format: 1, ...settings, optimizer: optimizer.state };
+  const file: RunFile = { format: 1, ...settings, best: run.best?.step ?? null, optimizer: optimizer.state };
   await writeCheckpoint(folder, tensorsOf(run), {
     files: {
       [RUN_FILE]: `${JSON.stringify(file, undefined, 1)}\n`,
@@ -56,14 +50,51 @@ export async function saveRun(folder: string, run: Run): Promise<void> {
 }
 
 /**
- * Goes on where a run was saved.
+ * Goes on where a run was saved. Everything is read and checked first: a run that cannot go on leaves the model as it was.
  * @returns false where nothing was saved in the folder
- * @throws {TrainingError} where what was saved is a run of another model, or with another seed or `accumulate`: then nothing is changed
+ * @throws {TrainingError} where what was saved is a run of another model, with another seed, `accumulate` or settings of the
+ *   optimiser, or is damaged: then nothing is changed
  */
 export async function loadRun(folder: string, run: Run): Promise<boolean> {
   const text = await readText(folder, RUN_FILE);
   if (text === undefined) return false;
-  const file = parseRunFile(text, folder);
+  const names = run.params.map(([name]) => name);
+  const file = parseRunFile(text, `${folder}/${RUN_FILE}`, names);
+  checkSettings(file, run, folder);
+  const history = parseMetrics((await readText(folder, METRICS_FILE)) ?? "", `${folder}/${METRICS_FILE}`);
+  const { steps } = file.optimizer;
+  if (history.length !== steps || history.some(({ step }, i) => step !== i + 1))
+    throw new TrainingError({
+      where: `${folder}/${METRICS_FILE}`,
+      expected: `the steps 1 to ${steps}, one on each line`,
+      got: `${history.length} lines, the last for step ${history.at(-1)?.step ?? "none"}`,
+      fix: "The file was changed, or belongs to another run",
+    });
+  const source = await openCheckpoint(folder);
+  const restored: (readonly [Param, Param])[] = [];
+  try {
+    checkTensors(source, run, file, folder);
+    for (const [name, param] of weightsOf(run))
+      restored.push([param, await withValues(param, await readChecked(source.tensor(name), folder))]);
+    const best = new Map<string, Uint8Array>();
+    if (file.best !== null)
+      for (const name of names) best.set(name, await (await readChecked(source.tensor(bestName(name)), folder)).read());
+    await run.optimizer.load(source, file.optimizer, folder);
+    run.best = file.best === null ? null : { step: file.best, values: best };
+  } catch (error) {
+    for (const [, values] of restored) values.dispose();
+    throw error;
+  } finally {
+    await source.close();
+  }
+  // The parameter keeps the dtype of the checkpoint that it came from.
+  for (const [param, values] of restored) param.assign(values.weight.parts);
+  run.history.push(...history);
+  return true;
+}
+
+/** @throws {TrainingError} for a run that was saved with other settings */
+function checkSettings(file: RunFile, run: Run, folder: string): void {
   for (const name of ["seed", "accumulate"] as const)
     if (file[name] !== run.settings[name])
       throw new TrainingError({
@@ -72,22 +103,21 @@ export async function loadRun(folder: string, run: Run): Promise<boolean> {
         got: `${run.settings[name]}`,
         fix: "Another run needs a folder of its own",
       });
-  const source = await openCheckpoint(folder);
-  try {
-    checkTensors(source, run, folder);
-    for (const [name, param] of weightsOf(run)) await restore(param, source, name);
-    await run.optimizer.load(source, file.optimizer);
-  } finally {
-    await source.close();
-  }
-  run.history.push(...parseMetrics((await readText(folder, METRICS_FILE)) ?? ""));
-  return true;
+  run.optimizer.checkSettings(file.optimizer.settings, folder);
 }
 
 function* tensorsOf(run: Run): IterableIterator<TensorToWrite> {
   for (const [name, param] of weightsOf(run))
     yield { name, dtype: "F32", shape: param.shape, bytes: () => encodeWeight(param.weight, "F32") };
   yield* run.optimizer.tensorsToWrite();
+  const { best } = run;
+  if (best)
+    for (const [name, { shape }] of run.params)
+      yield { name: bestName(name), dtype: "F32", shape, bytes: best.values.get(name)! };
+}
+
+function bestName(param: string): string {
+  return `best.${param}`;
 }
 
 function* weightsOf({ params, buffers }: Run): IterableIterator<NamedParam> {
@@ -95,17 +125,12 @@ function* weightsOf({ params, buffers }: Run): IterableIterator<NamedParam> {
   for (const [name, param] of buffers) yield [`buffer.${name}`, param];
 }
 
-/** The values of another run. The parameter keeps the dtype of the checkpoint that it came from. */
-async function restore(param: Param, source: TensorSource, name: string): Promise<void> {
-  const saved = new Param(param.shape, param.role);
-  saved.unfreeze();
-  await saved.load(source.tensor(name));
-  param.assign(saved.weight.parts);
-}
-
-function checkTensors(source: TensorSource, run: Run, folder: string): void {
-  const expected = new Map([...tensorsOf(run)].map(({ name, shape }) => [name, `[${shape}]`]));
-  const found = new Map(source.names.map((name) => [name, `[${source.tensor(name).shape}]`]));
+function checkTensors(source: TensorSource, run: Run, { best }: RunFile, folder: string): void {
+  const expected = new Map([...tensorsOf({ ...run, best: null })].map(({ name, shape }) => [name, `F32 [${shape}]`]));
+  if (best !== null) for (const [name, { shape }] of run.params) expected.set(bestName(name), `F32 [${shape}]`);
+  const found = new Map(
+    source.names.map((name) => [name, `${source.tensor(name).dtype} [${source.tensor(name).shape}]`]),
+  );
   const faults = [
     ...[...expected].filter(([name, shape]) => found.get(name) !== shape),
     ...[...found].filter(([name]) => !expected.has(name)),
@@ -117,16 +142,6 @@ function checkTensors(source: TensorSource, run: Run, folder: string): void {
       got: `${faults.length} that differ, such as ${faults.slice(0, 3).join("; ")}`,
       fix: "It was saved from another model, or other parameters train now",
     });
-}
-
-function parseRunFile(text: string, folder: string): RunFile {
-  try {
-    const file = JSON.parse(text) as RunFile;
-    if (file.format === 1) return file;
-  } catch (cause) {
-    throw new TrainingError({ where: `${folder}/${RUN_FILE}`, expected: "JSON", got: "something else", cause });
-  }
-  throw new TrainingError({ where: `${folder}/${RUN_FILE}`, expected: "format 1", got: "another format" });
 }
 
 async function readText(folder: string, name: string): Promise<string | undefined> {

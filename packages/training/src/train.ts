@@ -4,9 +4,20 @@ import { Randomness, withRandomness } from "@mixtape/ops";
 import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
 import { AdamW, type AdamWOptions } from "./adam-w.js";
 import type { TrainingData } from "./batch.js";
+import { checkCallbacks, type TrainCallbacks, type TrainControl } from "./callbacks.js";
 import { CausalTrainee } from "./causal-trainee.js";
+import { checkWhole } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { type Gradients, lossAndGradients } from "./gradients.js";
+import {
+  bestStep,
+  checkHeldOut,
+  copyParams,
+  evaluateHeldOut,
+  type HeldOutOptions,
+  hasStalled,
+  restoreParams,
+} from "./held-out.js";
 import type { TrainingStep } from "./metrics.js";
 import { nextTurn } from "./next-turn.js";
 import { loadRun, type Run, saveRun } from "./run-state.js";
@@ -31,6 +42,9 @@ export interface TrainOptions {
   /** What dropout and jitter are drawn from, a whole number from 0 to below 2²⁰. Same seed, same run. Default 0. */
   readonly seed?: number;
   readonly checkpoints?: CheckpointOptions;
+  /** Evaluates on held-out texts during the run. */
+  readonly evaluation?: HeldOutOptions;
+  readonly callbacks?: TrainCallbacks;
   /** Stops the run between two batches: it is saved, where it is saved at all, and the iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -41,6 +55,8 @@ const OPTIONS: OptionNames<TrainOptions> = {
   accumulate: true,
   seed: true,
   checkpoints: true,
+  evaluation: true,
+  callbacks: true,
   signal: true,
 };
 
@@ -61,7 +77,8 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
  * @param data gives the batches; step n takes `accumulate` of them from number `(n − 1) · accumulate` on
  * @throws {OptionError} for an option that it does not know, of the run, its optimiser or its checkpoints
  * @throws {TrainingError} where nothing trains, a step has no labels, a loss or a gradient is not finite, or a run of another
- *   model was saved in the folder. The parameters are as the step before left them, and what was saved stays.
+ *   model or with other settings was saved in the folder. The parameters are as the step before left them, and what was saved
+ *   stays. A run that goes on may have more steps than it began with; then its schedule is that of the new options.
  */
 export function train(what: CausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
 export function train<B>(what: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
@@ -70,43 +87,83 @@ export function train(what: CausalLM | Trainee, data: TrainingData, options: Tra
 }
 
 async function* stepsOf<B>(trainee: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps {
-  checkOptions("train", options, OPTIONS);
-  const { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, signal } = options;
-  checkWhole("maxSteps", maxSteps, 1);
-  checkWhole("accumulate", accumulate, 1);
-  checkWhole("seed", seed, 0, 2 ** 20 - 1);
-  if (checkpoints) checkOptions("checkpoints", checkpoints, { folder: true, every: true });
-  if (checkpoints) checkWhole("checkpoints.every", checkpoints.every, 1);
+  checkTrainOptions(options);
+  const { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, evaluation, signal } = options;
+  const { callbacks = {} } = options;
   const params = [...trainee.params];
   const optimizer = new AdamW(params, settings);
-  const run: Run = {
-    params,
-    buffers: [...(trainee.buffers ?? [])],
-    optimizer,
-    settings: { seed, accumulate },
-    history: [],
-  };
+  const history: TrainingStep[] = [];
+  const buffers = [...(trainee.buffers ?? [])];
+  const run: Run = { params, buffers, optimizer, settings: { seed, accumulate }, history, best: null };
   let saved = 0;
+  let isStopped = false;
+  const control: TrainControl = {
+    stop: () => {
+      isStopped = true;
+    },
+  };
   const save = async (): Promise<void> => {
     if (!checkpoints || saved === optimizer.steps) return;
     await saveRun(checkpoints.folder, run);
     saved = optimizer.steps;
+    await callbacks.onSave?.({ step: saved, folder: checkpoints.folder }, control);
+  };
+  const isEvaluated = (step: number): boolean =>
+    evaluation !== undefined && (step % evaluation.every === 0 || step === maxSteps);
+  const isOver = (): boolean => isStopped || optimizer.steps >= maxSteps || hasStalled(history, evaluation?.patience);
+  const evaluateAfter = async ({ step }: TrainingStep): Promise<void> => {
+    const { loss, metrics = {}, ...result } = await evaluateHeldOut(evaluation!, trainee, signal);
+    history[step - 1] = { ...history[step - 1]!, evaluation: { loss, metrics, ...result } };
+    const isBest = bestStep(history) === step;
+    if (isBest && evaluation!.keepBest) run.best = await copyParams(params, step);
+    await callbacks.onEvaluate?.({ step, loss, metrics, isBest }, control);
   };
   try {
     signal?.throwIfAborted();
     if (checkpoints && (await loadRun(checkpoints.folder, run))) saved = optimizer.steps;
-    while (optimizer.steps < maxSteps) {
-      const step = await oneStep(trainee, data, run, signal);
-      run.history.push(step);
-      if (checkpoints && (step.step % checkpoints.every === 0 || step.step === maxSteps)) await save();
-      yield step;
+    await callbacks.onTrainBegin?.({ step: optimizer.steps, maxSteps }, control);
+    // A signal that came during an evaluation left its step without one.
+    let step = history.at(-1);
+    let isPending = step !== undefined && isEvaluated(step.step) && !step.evaluation;
+    while (isPending || !isOver()) {
+      if (!isPending) {
+        step = await oneStep(trainee, data, run, signal);
+        history.push(step);
+      }
+      isPending = false;
+      if (isEvaluated(step!.step)) {
+        await evaluateAfter(step!);
+        saved = step!.step === saved ? 0 : saved;
+      }
+      if (checkpoints && (step!.step % checkpoints.every === 0 || isOver())) await save();
+      await callbacks.onStepEnd?.(history.at(-1)!, control);
+      yield history.at(-1)!;
     }
+    await save();
+    const best = bestStep(history);
+    if (run.best && evaluation?.keepBest && run.best.step !== optimizer.steps) await restoreParams(params, run.best);
+    await callbacks.onTrainEnd?.({ step: optimizer.steps, bestStep: best });
   } catch (error) {
     if (signal?.aborted && error === signal.reason) await save();
     throw error;
   } finally {
     optimizer.dispose();
   }
+}
+
+/** @throws {OptionError} for options that no run has @throws {TrainingError} for values out of range */
+function checkTrainOptions(options: TrainOptions): void {
+  checkOptions("train", options, OPTIONS);
+  const { maxSteps, accumulate = 1, seed = 0, checkpoints, evaluation, callbacks } = options;
+  checkWhole("maxSteps", maxSteps, 1);
+  checkWhole("accumulate", accumulate, 1);
+  checkWhole("seed", seed, 0, 2 ** 20 - 1);
+  if (checkpoints) {
+    checkOptions("checkpoints", checkpoints, { folder: true, every: true });
+    checkWhole("checkpoints.every", checkpoints.every, 1);
+  }
+  if (evaluation) checkHeldOut(evaluation);
+  if (callbacks) checkCallbacks(callbacks);
 }
 
 async function oneStep<B>(
@@ -192,13 +249,4 @@ function backward<B>(
 
 function sumOf<T>(items: readonly T[], f: (item: T) => number): number {
   return items.reduce((sum, item) => sum + f(item), 0);
-}
-
-function checkWhole(where: string, value: number, min: number, max = Infinity): void {
-  if (!(Number.isInteger(value) && value >= min && value <= max))
-    throw new TrainingError({
-      where,
-      expected: `a whole number ${max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`}`,
-      got: `${value}`,
-    });
 }

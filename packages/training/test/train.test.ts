@@ -1,7 +1,7 @@
 /** Runs from start to end. */
 
 import { OptionError } from "@mixtape/errors";
-import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
+import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { dropout } from "@mixtape/ops";
 import { fixture, onEachEngine, readGolden, withoutLeak } from "@mixtape/testing";
 import { memory, mul, type Scalar, scalar, sum } from "@tensorflow/tfjs-core";
@@ -26,28 +26,9 @@ import {
   trainableParams,
   unfreeze,
 } from "../src/index.js";
+import { smallModel } from "./support/small-model.js";
 
 const FOLDER = fixture("models/mixtral/basic");
-
-/** A model so small that hundreds of steps take a moment. */
-async function smallModel(more: object = {}): Promise<MixtralForCausalLM> {
-  const model = new MixtralForCausalLM(
-    mixtralConfig.create({
-      vocabSize: 12,
-      hiddenSize: 8,
-      intermediateSize: 8,
-      numHiddenLayers: 1,
-      numAttentionHeads: 2,
-      numKeyValueHeads: 1,
-      numExperts: 3,
-      numExpertsPerTok: 2,
-      ...more,
-    }),
-  );
-  await model.initialize({ seed: 2, std: 0.3 });
-  unfreeze(model);
-  return model;
-}
 
 const rows: TrainingBatch = {
   inputIds: [

@@ -1,0 +1,18 @@
+import { TrainingError } from "./errors.js";
+
+/** @throws {TrainingError} unless the value is a whole number in a range */
+export function checkWhole(where: string, value: unknown, min: number, max = Number.POSITIVE_INFINITY): void {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return;
+  throw new TrainingError({
+    where,
+    expected: `a whole number ${max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`}`,
+    got: show(value),
+  });
+}
+
+/** A value in an error message. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
