@@ -3,7 +3,7 @@
 import type { EngineName } from "@mixtape/mixtape";
 import { Option } from "commander";
 import { UsageError } from "./failure.js";
-import { integer, someText } from "./values.js";
+import { number, someText } from "./values.js";
 
 const ENGINES = {
   auto: true,
@@ -41,7 +41,9 @@ export function threadsOption(): Option {
   return new Option(
     "--threads <n>",
     "for native: how many threads compute (default: one for each processor)",
-  ).argParser(integer(1));
+  ).argParser(
+    number((value) => Number.isInteger(value) && value >= 1 && value <= 1024, "a whole number from 1 to 1024"),
+  );
 }
 
 export function precisionOption(): Option {

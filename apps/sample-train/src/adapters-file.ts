@@ -111,9 +111,24 @@ function entryOf(
     },
     false,
   );
-  const adapter = readAdapterConfig(Object.fromEntries(config), { where, ignore: flags.ignore });
+  const told = { ...fromFlags(flags, entry), ...Object.fromEntries(config) };
+  const adapter = readAdapterConfig(told, { where, ignore: flags.ignore });
   const path = entry.data === undefined ? data : resolve(folder, data);
   return { learner: { ...training, name, adapter, data: path }, accumulate };
+}
+
+/** What flags say of an adapter, in the keys of the file: for entries that leave them out. */
+function fromFlags({ rank, alpha, dropout, target, numExperts }: TrainFlags, entry: Json): Json {
+  const isMixture = entry.routing_strategy !== undefined;
+  const told = {
+    r: rank,
+    // As without a file: alpha follows a rank that was asked for.
+    lora_alpha: alpha ?? (rank === undefined || "r" in entry ? undefined : 2 * rank),
+    lora_dropout: dropout,
+    target_modules: target?.length === 1 && target[0] === "all-linear" ? target[0] : target,
+    num_experts: isMixture ? numExperts : undefined,
+  };
+  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
 }
 
 async function readJson(path: string): Promise<Json> {

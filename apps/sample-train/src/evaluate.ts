@@ -12,7 +12,7 @@ export async function evaluateLearners(
   model: CausalLM,
   { learners, eval: path }: Settings,
   { byPath }: Texts,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Record<string, number> | null> {
   if (path === null) return null;
   const parts = learners.map(({ name, adapter, batchSize, maxLength }) => ({
@@ -30,7 +30,7 @@ export async function evaluateLearners(
     }
     return losses;
   } catch (error) {
-    if (signal.aborted && error === signal.reason) return null;
+    if (signal?.aborted && error === signal.reason) return null;
     throw error;
   } finally {
     progress.end();

@@ -25,6 +25,10 @@ export interface TrainFlags {
   /** Keys of the adapters' entries to pass over. */
   readonly ignore?: readonly string[];
   readonly eval?: string;
+  readonly evalEvery?: number;
+  readonly keepBest?: boolean;
+  readonly patience?: number;
+  readonly baseName?: string;
   readonly rank?: number;
   readonly alpha?: number;
   readonly dropout?: number;
@@ -55,6 +59,7 @@ export interface Flags extends Omit<TrainFlags, "model">, Omit<LoadFlags, "model
   readonly model?: string;
   readonly output: string;
   readonly resume?: boolean;
+  readonly restart?: boolean;
   readonly json?: boolean;
   readonly debug?: boolean;
 }

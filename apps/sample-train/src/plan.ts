@@ -1,6 +1,6 @@
 /** A run, made of its settings: what trains, on which batches, for how long. */
 
-import { InputError, plural, whole } from "@mixtape/command-line";
+import { InputError, note, plural, whole } from "@mixtape/command-line";
 import { aboutAdapter } from "@mixtape/command-line/load";
 import type { CausalLM, Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
@@ -36,7 +36,7 @@ export interface Texts {
 /** A run that is about to begin. */
 export interface Plan {
   /** Begins it, or goes on with what was saved. */
-  readonly train: (options: Pick<TrainOptions, "checkpoints" | "signal">) => TrainingSteps;
+  readonly train: (options: Pick<TrainOptions, "checkpoints" | "evaluation" | "signal">) => TrainingSteps;
   readonly steps: number;
   /** What trains, and on what, in words: a line for each learner. */
   readonly about: string;
@@ -63,7 +63,11 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
   const { learners, accumulate, seed } = settings;
   const adapters: Adapter[] = [];
   for (const { name, adapter } of learners)
-    if (adapter) adapters.push(await applyAdapter(model, adapter as AdapterConfigInput, { name, seed }));
+    if (adapter) {
+      const applied = await applyAdapter(model, adapter as AdapterConfigInput, { name, seed });
+      warnOfNoMixture(applied);
+      adapters.push(applied);
+    }
   const params = adapters.length > 0 ? adapters.flatMap((adapter) => adapter.trainableParams()) : unfreeze(model);
   const all = learners.map((learner) => ({ learner, data: dataOf(learner, settings, texts, model) }));
   const lengths = all.map(({ learner, data }) => settings.steps ?? stepsOf(learner, data, accumulate));
@@ -92,6 +96,16 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
   const parts = all.map(({ learner, data }) => ({ adapter: learner.name, data }));
   const trainee = new AdaptersTrainee(model, adapters, settings.gradientCheckpointing);
   return planFor(trainee, besideEachOther(parts, accumulate));
+}
+
+/** MixLoRA mixes at feed-forwards; elsewhere it is plain LoRA, as in MoE-PEFT. */
+function warnOfNoMixture({ name, config, mixtures }: Adapter): void {
+  if (!config.method.startsWith("mixlora") || mixtures.size > 0) return;
+  const targets = [config.targetModules ?? []].flat().join(", ");
+  note(
+    `${name}: ${config.method} mixes experts at feed-forwards (gate_proj, up_proj, down_proj), and ${targets} is none: ` +
+      "what trains is plain LoRA without a router",
+  );
 }
 
 function dataOf(

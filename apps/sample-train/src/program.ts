@@ -33,6 +33,9 @@ Examples:
   A mixture of LoRA experts, with texts held out:
     sample-train --model DIR --data train.jsonl --eval held-out.jsonl --method mixlora --rank 4 --epochs 3 --output out
 
+  Texts held out during the run: what had the lowest loss on them is saved, and the run ends when it no longer falls:
+    sample-train --model DIR --data train.jsonl --eval held-out.jsonl --eval-every 20 --keep-best --patience 3 --output out
+
   All weights of the model:
     sample-train --model DIR --data train.jsonl --method full --learning-rate 5e-5 --output out
 
@@ -42,8 +45,9 @@ Examples:
       {"name": "two", "data": "two.jsonl", "routing_strategy": "mola", "r": 4, "target_modules": ["o_proj"]}]}
     sample-train --model DIR --adapters FILE.json --output out
 
-Ctrl-C saves the run and what has been learnt (exit code 130). To go on to the same losses:
-    sample-train --resume --output out`;
+Ctrl-C saves the run and what has been learnt (exit code 130). To go on to the same losses, or for longer:
+    sample-train --resume --output out
+    sample-train --resume --output out --steps 500`;
 
 /**
  * The command line.
@@ -57,8 +61,19 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .addOption(modelOption())
     .option("--data <file>", "the texts to learn: .txt or .jsonl, see below", someText)
     .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
+    .option("--eval-every <n>", "evaluate them during the run too, after every n steps and at the end", integer(1))
+    .option("--keep-best", "save what had the lowest held-out loss, not what the last step left; with --eval-every")
+    .option(
+      "--patience <n>",
+      "end the run after n evaluations without a new lowest loss; with --eval-every",
+      integer(1),
+    )
     .option("--output <dir>", "a folder of its own for what is learnt and for the run", someText)
-    .option("--resume", "go on with the run in --output; other flags may be left out, and may not differ")
+    .option(
+      "--resume",
+      "go on with the run in --output; --steps or --epochs may make it longer, no other flag may differ",
+    )
+    .option("--restart", "begin again in --output: the run that is there is removed, and what it has learnt")
     .option("--save-every <n>", "after how many steps the run is saved (default: 50)", integer(1))
     .optionsGroup("What trains:")
     .addOption(new Option("--method <name>", "what trains (default: lora)").choices(Object.keys(METHODS)))
@@ -71,6 +86,11 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     )
     .option("--dropout <p>", "share of the adapter's inputs that is left out in training (default: 0)", shareBelowOne)
     .option("--target <name...>", "linear maps to adapt, by the ends of their names, or all-linear", addText)
+    .option(
+      "--base-name <name>",
+      "what the adapter's config calls the model, such as owner/name (default: its folder)",
+      someText,
+    )
     .option("--num-experts <n>", "how many LoRA experts a mixture has (default: 8)", integer(2))
     .optionsGroup("How long, and in what batches:")
     .option("--steps <n>", "how many steps (default: as many as the epochs take)", integer(1))
@@ -114,6 +134,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .addHelpText("after", EXAMPLES)
     .action(async (flags: Partial<Flags> & Pick<Flags, "engine">) => {
       const output = given(flags.output, "--output DIR");
+      if (flags.resume && flags.restart) throw new UsageError("expected --resume or --restart, got both");
       if (!flags.resume) given(flags.model, "--model DIR");
       if (!flags.resume && flags.data === undefined && flags.adapters === undefined)
         throw new UsageError("expected --data FILE.jsonl or FILE.txt");

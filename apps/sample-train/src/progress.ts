@@ -9,37 +9,59 @@ const RECENT = 20;
 /** Without a terminal, about so many lines are written in all. */
 const LINES = 20;
 
+/** The bar goes where lines are to stay: the results of evaluations, and the last step. */
 export class Progress {
   readonly #all: number;
   readonly #recent: TrainingStep[] = [];
   readonly #bar: SingleBar | null;
+  #last: TrainingStep | null = null;
+  #lowest = Number.POSITIVE_INFINITY;
 
-  /** @param done steps that were taken before, of `all` */
-  constructor(done: number, all: number) {
+  /** @param before the steps that were taken before, of `all` */
+  constructor(before: readonly TrainingStep[], all: number) {
     this.#all = all;
-    this.#bar = makeBar("training", false);
-    this.#bar?.start(all, done, { facts: "" });
+    for (const { evaluation } of before) this.#lowest = Math.min(this.#lowest, evaluation?.loss ?? this.#lowest);
+    this.#bar = makeBar("training", true);
+    this.#bar?.start(all, before.length, { facts: "" });
   }
 
   show(step: TrainingStep): void {
     this.#recent.push(step);
     if (this.#recent.length > RECENT) this.#recent.shift();
-    const facts = this.#facts(step);
-    if (this.#bar?.isActive) this.#bar.update(step.step, { facts });
+    this.#last = step;
     const every = Math.max(1, Math.floor(this.#all / LINES));
     const isTold = this.#recent.length === 1 || step.step % every === 0 || step.step === this.#all;
-    if (!this.#bar && isTold) process.stderr.write(`step ${step.step} of ${this.#all}  ${facts}\n`);
+    if (step.evaluation || (!this.#bar && isTold)) this.#write(step);
+    if (this.#bar && !this.#bar.isActive && step.step < this.#all) this.#bar.start(this.#all, step.step, { facts: "" });
+    this.#bar?.update(step.step, { facts: this.#facts(step) });
+  }
+
+  /** Takes the bar away until the next step: something else is shown. */
+  pause(): void {
+    this.#bar?.stop();
   }
 
   /** Says what Ctrl-C does. */
   interrupted(): void {
-    this.end();
+    this.pause();
     note("saving after this batch; Ctrl-C again ends it at once, unsaved");
   }
 
-  /** Ends the bar, which stays. */
+  /** Takes the bar away. Where the last step was not written yet, it is now. */
   end(): void {
-    this.#bar?.stop();
+    this.pause();
+    if (this.#bar && this.#last && !this.#last.evaluation) this.#write(this.#last);
+  }
+
+  #write(step: TrainingStep): void {
+    this.pause();
+    const { evaluation } = step;
+    const isLowest = evaluation !== undefined && evaluation.loss < this.#lowest;
+    if (isLowest) this.#lowest = evaluation.loss;
+    const heldOut = evaluation
+      ? `  held out ${colors.bold(evaluation.loss.toFixed(4))}${isLowest ? colors.green(" lowest") : ""}`
+      : "";
+    process.stderr.write(`step ${step.step} of ${this.#all}  ${this.#facts(step)}${heldOut}\n`);
   }
 
   #facts({ step, loss }: TrainingStep): string {

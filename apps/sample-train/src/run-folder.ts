@@ -1,25 +1,24 @@
 /** The folder of a run: what it was told, its metrics and report, and what it has learnt. */
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { InputError } from "@mixtape/command-line";
 import type { CausalLM } from "@mixtape/mixtape";
 import { adapterFiles, adaptersOf } from "@mixtape/peft";
 import { TOKENIZER_FILES } from "@mixtape/tokenizer";
 import { parseMetrics, type TrainingStep, toMetricsLine, toReport } from "@mixtape/training";
+import { parseRun, type RunFile } from "./run-file.js";
+import { RUN_FILES } from "./run-files.js";
 import type { Settings } from "./settings.js";
-
-/** What is in `run.json`. */
-interface RunFile {
-  readonly format: 1;
-  readonly settings: Settings;
-  /** How many steps the run has in all. */
-  readonly steps: number;
-  /** Digests of the files of texts, by their paths. */
-  readonly data: Readonly<Record<string, string>>;
-  /** The loss of the texts that are held out before the first step, by learner. */
-  readonly evalBefore: Readonly<Record<string, number>> | null;
-}
 
 /** A run's folder on disk. */
 export class RunFolder {
@@ -35,6 +34,33 @@ export class RunFolder {
     return join(this.path, "checkpoint");
   }
 
+  /** @throws {InputError} where a file lies in the place of the folder */
+  check(): void {
+    for (let path = this.path; ; path = dirname(path)) {
+      if (existsSync(path)) {
+        if (statSync(path).isDirectory()) return;
+        throw new InputError({
+          where: path,
+          expected: "a folder for the run",
+          got: "a file",
+          fix: "Name a folder in --output",
+        });
+      }
+      if (dirname(path) === path) return;
+    }
+  }
+
+  /** Removes the run that is there, and what it has learnt: the files that it wrote, and no others. */
+  remove({ settings: { learners } }: RunFile): void {
+    const isFull = learners.some(({ adapter }) => adapter === null);
+    const learnt = isFull ? [] : ["adapter_config.json", "adapter_model.safetensors"];
+    const folders = learners.length === 1 ? [this.path] : learners.map(({ name }) => join(this.path, name));
+    for (const folder of folders) for (const name of learnt) rmSync(join(folder, name), { force: true });
+    // Last, so that a removal that was cut off can be tried again.
+    for (const name of RUN_FILES.toSorted((a, b) => Number(a === "run.json") - Number(b === "run.json")))
+      rmSync(join(this.path, name), { recursive: true, force: true });
+  }
+
   /** Whether a model or an adapter lies there, of a run or of whoever else. */
   get holdsCheckpoint(): boolean {
     return ["config.json", "adapter_config.json"].some((name) => existsSync(join(this.path, name)));
@@ -44,36 +70,36 @@ export class RunFolder {
   read(): RunFile | null {
     const path = join(this.path, "run.json");
     if (!existsSync(path)) return null;
-    try {
-      const file = JSON.parse(readFileSync(path, "utf8")) as RunFile;
-      if (file.format === 1) return file;
-    } catch (cause) {
-      throw new InputError({ where: path, expected: "JSON", got: "something else", cause });
-    }
-    throw new InputError({ where: path, expected: "format 1", got: "another format" });
+    return parseRun(readFileSync(path, "utf8"), path);
   }
 
   begin(run: Omit<RunFile, "format">): void {
     // `--resume` must find all of this file or none.
+    this.continueWith(run);
+  }
+
+  /** Writes down the settings that a run goes on with, and the steps that it has. */
+  continueWith(run: Omit<RunFile, "format">): void {
     replace(this.path, "run.json", `${JSON.stringify({ format: 1, ...run }, undefined, 1)}\n`);
-    replace(this.path, "metrics.jsonl", "");
+    replace(this.path, "metrics.jsonl", this.#steps.map(toMetricsLine).join(""));
   }
 
   /** Takes up the steps up to the checkpoint. What was written down after it will be computed again. */
-  resume(): number {
+  resume(): void {
     const saved = join(this.checkpoint, "metrics.jsonl");
-    if (existsSync(saved)) this.#steps.push(...parseMetrics(readFileSync(saved, "utf8")));
-    replace(this.path, "metrics.jsonl", this.#steps.map(toMetricsLine).join(""));
-    return this.#steps.length;
+    if (existsSync(saved)) this.#steps.push(...parseMetrics(readFileSync(saved, "utf8"), saved));
   }
 
   get steps(): readonly TrainingStep[] {
     return this.#steps;
   }
 
+  /** Takes up a step. One that was interrupted during its evaluation comes again, and takes its own place. */
   add(step: TrainingStep): void {
-    this.#steps.push(step);
-    appendFileSync(join(this.path, "metrics.jsonl"), toMetricsLine(step));
+    const isNext = step.step > this.#steps.length;
+    this.#steps.splice(step.step - 1, Number.POSITIVE_INFINITY, step);
+    if (isNext) appendFileSync(join(this.path, "metrics.jsonl"), toMetricsLine(step));
+    else replace(this.path, "metrics.jsonl", this.#steps.map(toMetricsLine).join(""));
   }
 
   writeReport(): void {

@@ -13,6 +13,12 @@ export interface Settings {
   readonly learners: readonly Learner[];
   /** The file of texts that are held out. */
   readonly eval: string | null;
+  /** Steps between two evaluations during the run; null for none but before and after. */
+  readonly evalEvery: number | null;
+  /** Whether what is saved at the end is what had the lowest held-out loss. */
+  readonly keepBest: boolean;
+  /** Evaluations without a new lowest loss after which the run ends; null for never. */
+  readonly patience: number | null;
   /** Null for what the epochs come to. */
   readonly steps: number | null;
   readonly accumulate: number;
@@ -51,6 +57,7 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
   const learners = file?.learners ?? [learnerOf(flags)];
   const isFull = learners.some(({ adapter }) => adapter === null);
   checkPack(flags, learners);
+  checkEvaluation(flags);
   if (!isFull)
     for (const [flag, value] of Object.entries({
       "--aux-loss-coef": flags.auxLossCoef,
@@ -61,8 +68,15 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
         throw new UsageError(`${flag} is for --method full: the base's routers stay as they are`);
   return {
     model: resolve(flags.model),
-    learners: learners.map((learner) => ({ ...learner, data: resolve(learner.data) })),
+    learners: learners.map((learner) => ({
+      ...learner,
+      data: resolve(learner.data),
+      adapter: learner.adapter && withBase(learner.adapter, flags),
+    })),
     eval: flags.eval === undefined ? null : resolve(flags.eval),
+    evalEvery: flags.evalEvery ?? null,
+    keepBest: flags.keepBest ?? false,
+    patience: flags.patience ?? null,
     steps: flags.steps ?? null,
     accumulate: flags.accumulate ?? file?.accumulate ?? 1,
     pack: flags.pack ?? false,
@@ -103,6 +117,7 @@ function adapterOf({
       target,
       "num-experts": numExperts,
       "lora-plus-ratio": flags.loraPlusRatio,
+      "base-name": flags.baseName,
     });
     const [given] = idle.filter(([, value]) => value !== undefined);
     if (given) throw new UsageError(`--${given[0]} is for adapters; --method full has none`);
@@ -120,6 +135,21 @@ function adapterOf({
     targetModules: target?.length === 1 && only === "all-linear" ? only : (target ?? DEFAULT_TARGETS[method]),
     ...(numExperts !== undefined && { numExperts }),
   } as AdapterConfigInput);
+}
+
+/** An adapter that says which model it is for: `--base-name`, or the folder of the model. */
+function withBase(adapter: AdapterConfig, { model, baseName }: TrainFlags): AdapterConfig {
+  const own = adapter.baseModelNameOrPath;
+  return { ...adapter, baseModelNameOrPath: baseName ?? own ?? resolve(model) };
+}
+
+function checkEvaluation({ eval: heldOut, evalEvery, keepBest, patience }: TrainFlags): void {
+  const inNeed = Object.entries({ "--eval-every": evalEvery, "--keep-best": keepBest, "--patience": patience });
+  for (const [flag, value] of inNeed) {
+    if (value === undefined) continue;
+    if (heldOut === undefined) throw new UsageError(`${flag} needs texts that are held out: --eval FILE`);
+    if (evalEvery === undefined) throw new UsageError(`${flag} needs --eval-every N`);
+  }
 }
 
 function checkPack({ pack }: TrainFlags, learners: readonly Learner[]): void {

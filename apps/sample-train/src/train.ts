@@ -8,19 +8,22 @@ import {
   InputError,
   Interrupt,
   InterruptedError,
+  note,
   plural,
   rate,
   seconds,
   table,
-  UsageError,
   whole,
 } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
-import { MixtapeError } from "@mixtape/mixtape";
+import { type CausalLM, MixtapeError } from "@mixtape/mixtape";
+import { bestStep, type HeldOutOptions } from "@mixtape/training";
 import { evaluateLearners } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
-import { planOf, textsOf } from "./plan.js";
+import { planOf, type Texts, textsOf } from "./plan.js";
 import { Progress } from "./progress.js";
+import { settingsOnResume } from "./resume.js";
+import type { RunFile } from "./run-file.js";
 import { RunFolder } from "./run-folder.js";
 import { type Settings, settingsOf } from "./settings.js";
 
@@ -31,12 +34,14 @@ interface TrainResult {
   readonly saved: readonly string[];
   readonly engine: string;
   readonly steps: number;
-  readonly finishReason: "steps" | "interrupted";
+  readonly finishReason: "steps" | "patience" | "interrupted";
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
   /** Nats per token of the texts that are held out, by learner; null without `--eval`. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
   readonly evalAfter: Readonly<Record<string, number>> | null;
+  /** The step with the lowest held-out loss; null without `--eval-every`, and after Ctrl-C. */
+  readonly bestStep: number | null;
   readonly tokensPerSecond: number | null;
 }
 
@@ -47,30 +52,15 @@ interface TrainResult {
 export async function train(flags: Flags): Promise<number> {
   using interrupt = new Interrupt();
   const folder = new RunFolder(resolve(flags.output));
-  const before = folder.read();
-  if (before && !flags.resume)
-    throw new InputError({
-      where: folder.path,
-      expected: "a folder without a run",
-      got: "one with a run in it",
-      fix: "--resume goes on with that run; another run needs another folder",
-    });
-  if (!before && flags.resume)
-    throw new InputError({
-      where: folder.path,
-      expected: "a run to go on with",
-      got: "none",
-      fix: "Leave out --resume",
-    });
-  // A model that was trained is saved beside the run: in a folder with another one it would take its place.
-  if (!before && folder.holdsCheckpoint)
-    throw new InputError({
-      where: folder.path,
-      expected: "a folder for the run",
-      got: "one with a checkpoint in it",
-      fix: "Name another folder in --output: what a run saves would take the place of the checkpoint",
-    });
-  const settings = before ? await checked(flags, before.settings) : await settingsOf(flags as TrainFlags);
+  folder.check();
+  const found = folder.read();
+  checkFolder(folder, found, flags);
+  const before = flags.resume ? found : null;
+  if (before) folder.resume();
+  const done = folder.steps.length;
+  const settings = before
+    ? await settingsOnResume(flags, before.settings, done)
+    : await settingsOf(flags as TrainFlags);
   const tokenizer = (await loadTokenizerOf(settings.model, { optional: false }))!;
   const texts = await textsOf(settings, tokenizer);
   if (before)
@@ -80,18 +70,28 @@ export async function train(flags: Flags): Promise<number> {
 
   const { model, engine } = await load({ ...flags, model: settings.model }, interrupt);
   const plan = await planOf(model, settings, texts);
+  if (plan.steps < done)
+    throw new InputError({
+      where: "--epochs",
+      expected: `at least the ${done} steps that were taken`,
+      got: `${plan.steps}`,
+    });
   if (!flags.json) process.stderr.write(`${plan.about}\n`);
+  if (before && plan.steps !== before.steps)
+    note(`the run has ${plan.steps} steps now, in place of ${before.steps}; its schedule is that of the longer run`);
   const evalBefore = before ? before.evalBefore : await evaluateLearners(model, settings, texts, interrupt.signal);
   if (interrupt.came) throw new InterruptedError();
-  if (before) folder.resume();
-  else folder.begin({ settings, steps: plan.steps, data: texts.digests, evalBefore });
-  const done = folder.steps.length;
+  const run = { settings, steps: plan.steps, data: texts.digests, evalBefore };
+  if (found && flags.restart) folder.remove(found);
+  if (before) folder.continueWith(run);
+  else folder.begin(run);
 
-  const progress = new Progress(done, plan.steps);
+  const progress = new Progress(folder.steps, plan.steps);
   interrupt.signal.addEventListener("abort", () => progress.interrupted(), { once: true });
   try {
     const checkpoints = { folder: folder.checkpoint, every: settings.saveEvery };
-    for await (const step of plan.train({ checkpoints, signal: interrupt.signal })) {
+    const evaluation = evaluationOf(model, settings, texts, progress);
+    for await (const step of plan.train({ checkpoints, evaluation, signal: interrupt.signal })) {
       folder.add(step);
       progress.show(step);
     }
@@ -103,7 +103,10 @@ export async function train(flags: Flags): Promise<number> {
   }
   folder.writeReport();
   const saved = await folder.saveLearnt(model, settings);
-  const evalAfter = await evaluateLearners(model, settings, texts, interrupt.signal);
+  const bestAt = interrupt.came ? null : bestStep(folder.steps);
+  const kept = settings.keepBest && bestAt !== null ? bestAt : folder.steps.length;
+  const evalAfter =
+    folder.steps[kept - 1]?.evaluation?.metrics ?? (await evaluateLearners(model, settings, texts, interrupt.signal));
   const own = folder.steps.slice(done);
   const time = own.reduce((sum, step) => sum + step.seconds, 0);
   const result: TrainResult = {
@@ -111,11 +114,12 @@ export async function train(flags: Flags): Promise<number> {
     saved,
     engine: engine.name,
     steps: folder.steps.length,
-    finishReason: folder.steps.length < plan.steps ? "interrupted" : "steps",
+    finishReason: interrupt.came ? "interrupted" : folder.steps.length < plan.steps ? "patience" : "steps",
     firstLoss: folder.steps[0]?.loss ?? null,
     lastLoss: folder.steps.at(-1)?.loss ?? null,
     evalBefore,
     evalAfter,
+    bestStep: bestAt,
     tokensPerSecond: time > 0 ? own.reduce((sum, step) => sum + step.tokens, 0) / time : null,
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -123,38 +127,64 @@ export async function train(flags: Flags): Promise<number> {
   return interrupt.came ? EXIT.interrupted : 0;
 }
 
-/** The settings of a run that goes on: what the flags say of them must be what they are. */
-async function checked(flags: Flags, settings: Settings): Promise<Settings> {
-  const { output, resume, json, debug, engine, threads, precision, ignore, checkFinite, ...asked } = flags;
-  if (Object.keys(asked).length === 0) return settings;
-  if (flags.model === undefined || (flags.data === undefined && flags.adapters === undefined))
-    throw new UsageError("--resume takes the settings of its run: leave out the other flags, or give all of them");
-  const now = JSON.parse(JSON.stringify(await settingsOf(flags as TrainFlags))) as Settings;
-  const differing = Object.keys(settings).filter(
-    (key) => JSON.stringify(settings[key as keyof Settings]) !== JSON.stringify(now[key as keyof Settings]),
-  );
-  if (differing.length === 0) return settings;
-  throw new InputError({
-    where: flags.output,
-    expected: "the settings that the run began with",
-    got: `others: ${differing.join(", ")}`,
-    fix: "Leave the flags out, or start another run in another folder",
-  });
+/** @throws {InputError} where the folder does not hold what the flags say */
+function checkFolder(folder: RunFolder, found: RunFile | null, { resume, restart }: Flags): void {
+  const wrong = (expected: string, got: string, fix: string): InputError =>
+    new InputError({ where: folder.path, expected, got, fix });
+  if (found && !resume && !restart)
+    throw wrong(
+      "a folder without a run",
+      "one with a run in it",
+      "--resume goes on with that run, --restart removes it and begins again; another run needs another folder",
+    );
+  if (!found && resume) throw wrong("a run to go on with", "none", "Leave out --resume");
+  // A model that was trained is saved beside the run: in a folder with another one it would take its place.
+  if (!found && folder.holdsCheckpoint)
+    throw wrong(
+      "a folder for the run",
+      "one with a checkpoint in it",
+      "Name another folder in --output: what a run saves would take the place of the checkpoint",
+    );
 }
 
-/** An error of the run, with where it can go on. */
+/** The evaluation during the run. With several learners, the mean of their losses says which step is the best. */
+function evaluationOf(
+  model: CausalLM,
+  settings: Settings,
+  texts: Texts,
+  progress: Progress,
+): HeldOutOptions | undefined {
+  const { evalEvery, keepBest, patience } = settings;
+  if (evalEvery === null) return undefined;
+  return {
+    every: evalEvery,
+    keepBest,
+    ...(patience !== null && { patience }),
+    data: async (signal) => {
+      progress.pause();
+      const metrics = await evaluateLearners(model, settings, texts, signal);
+      // Null where the signal came.
+      signal?.throwIfAborted();
+      const losses = Object.values(metrics!);
+      return { loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length, metrics: metrics! };
+    },
+  };
+}
+
+/** An error of the run, after a note on what there is to do. */
 function withWayOn(error: unknown, { checkpoint }: RunFolder, output: string): unknown {
-  if (error instanceof MixtapeError && existsSync(checkpoint))
-    process.stderr.write(
-      `${colors.yellow("note:")} what was saved in ${checkpoint} stays: --resume --output ${output} goes on from there\n`,
-    );
+  if (!(error instanceof MixtapeError)) return error;
+  const way = error.got.match(/NaN|Infinity/)
+    ? `the same run would come to the same again: --restart --output ${output} begins again, with a lower --learning-rate for example`
+    : `what was saved in ${checkpoint} stays: --resume --output ${output} goes on from there`;
+  if (existsSync(checkpoint) || error.got.match(/NaN|Infinity/)) note(way);
   return error;
 }
 
 /** @param done steps that were taken before this process, of `all`; the others took `time` seconds */
 function showSummary(
   result: TrainResult,
-  { model, learners }: Settings,
+  { model, learners, keepBest, patience }: Settings,
   { done, all, time }: { readonly done: number; readonly all: number; readonly time: number },
 ): void {
   const { saved, engine, steps, finishReason, firstLoss, lastLoss, evalBefore, evalAfter, output } = result;
@@ -165,6 +195,7 @@ function showSummary(
   const now = done > 0 ? `, ${whole(steps - done)} of them now` : "";
   const taken = `${steps < all ? `${whole(steps)} of ${plural(all, "step")}` : plural(steps, "step")}${now}`;
   const trained = learners[0]!.adapter === null ? near(saved[0]!) : `${near(model)} --adapter ${near(saved[0]!)}`;
+  const best = `step ${result.bestStep}${keepBest ? ", which is saved" : ""}`;
   const rows: [string, string][] = [
     ["engine", engine],
     ["steps", [taken, seconds(time * 1000), rate(result.tokensPerSecond)].join(", ")],
@@ -173,6 +204,10 @@ function showSummary(
       : [["loss", `${firstLoss.toFixed(4)} at first, ${lastLoss.toFixed(4)} at last`] as [string, string]]),
     ...(evalBefore && evalAfter
       ? [["held out", `${losses(evalBefore)} before, ${losses(evalAfter)} after (nats per token)`] as [string, string]]
+      : []),
+    ...(result.bestStep === null ? [] : [["lowest at", best] as [string, string]]),
+    ...(finishReason === "patience"
+      ? [["ended", `after ${plural(patience!, "evaluation")} without a new lowest loss`] as [string, string]]
       : []),
     ["saved", saved.map(near).join(", ")],
     ["report", `${output}/report.html`],

@@ -2,6 +2,9 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { EngineOptions } from "./engine.js";
 import { EngineError } from "./engine-error.js";
 
+/** As the native engine has it: more threads than that are a mistake, and would cost more than they give. */
+const MAX_THREADS = 1024;
+
 const OPTIONS: OptionNames<EngineOptions> = { threads: true, precision: true, mmap: true, wasmPath: true };
 
 const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
@@ -16,8 +19,8 @@ const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
 export function checkEngineOptions(options: EngineOptions): void {
   checkOptions("useEngine", options, OPTIONS);
   const { threads, precision } = options;
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
-    refuse("threads", "a whole number from 1", threads);
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
+    refuse("threads", `a whole number from 1 to ${MAX_THREADS}`, threads);
   if (precision !== undefined && !PRECISIONS.includes(precision))
     refuse("precision", '"bfloat16" or "float32"', precision);
 }

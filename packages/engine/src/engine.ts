@@ -43,7 +43,7 @@ export interface EngineStatus {
 
 /** How an engine is prepared. An option of another engine than the one that is chosen changes nothing. */
 export interface EngineOptions {
-  /** For `native`: how many threads compute, the calling one included; a whole number from 1. Default: one for each processor. */
+  /** For `native`: how many threads compute, the calling one included; a whole number from 1 to 1024. Default: one for each processor. */
   readonly threads?: number;
   /**
    * For `native`: what activations are rounded to where they meet weights in bfloat16. `"bfloat16"`, the default, is what the

@@ -96,7 +96,7 @@ test.each(["native", "auto"] as const)(
   async (name) => {
     for (const threads of [0, 1.5, Number.NaN, "2" as unknown as number])
       await expect(useEngine(name, { threads })).rejects.toThrow(
-        `the option threads: expected a whole number from 1, got ${JSON.stringify(threads)}.`,
+        `the option threads: expected a whole number from 1 to 1024, got ${JSON.stringify(threads)}.`,
       );
     const error = await useEngine(name, { precision: "float16" as "float32" }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(EngineError);

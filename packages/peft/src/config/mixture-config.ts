@@ -30,6 +30,7 @@ export const mixtureConfig = defineConfig({
     routerAuxLossCoef: number({ min: 0 }).default(0.001),
     routerZLossCoef: number({ min: 0 }).default(0.001),
     loraInit: oneOf("original", "gaussian").default("original"),
+    baseModelNameOrPath: optional(text()),
   },
   derive: ({ routingStrategy, jitterNoise, routerInitRange, routerLoss }) => ({
     jitterNoise: jitterNoise ?? (routingStrategy === "mixlora-switch" ? 0.01 : 0),
@@ -47,7 +48,6 @@ export const mixtureConfig = defineConfig({
   ignored: {
     name: "the caller names an adapter",
     task_name: "the head belongs to the model",
-    base_model_name_or_path: "the caller has the model",
   },
   check: ({ topK, numExperts }, report) => {
     if (topK > numExperts) report("topK", { expected: `at most the number of experts, ${numExperts}`, got: `${topK}` });

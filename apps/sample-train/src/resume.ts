@@ -1,0 +1,77 @@
+/** What a run may be told when it goes on. */
+
+import { InputError, UsageError } from "@mixtape/command-line";
+import type { Flags, TrainFlags } from "./flags.js";
+import type { Learner } from "./learner.js";
+import { type Settings, settingsOf } from "./settings.js";
+
+/** Flags that say how to run, not what a run computes. */
+const FREE = [
+  ...["output", "resume", "json", "debug", "engine", "threads", "precision", "ignore", "checkFinite", "showData"],
+] as const;
+
+/**
+ * The settings of a run that goes on: those that it began with, but `--steps` and `--epochs` may make it longer, and
+ * `--save-every` may change.
+ * @param done how many steps were taken
+ * @throws {InputError} for a flag that contradicts the run
+ */
+export async function settingsOnResume(flags: Flags, before: Settings, done: number): Promise<Settings> {
+  const asked = Object.fromEntries(Object.entries(flags).filter(([name]) => !FREE.some((free) => free === name)));
+  const { steps, epochs, saveEvery, ...others } = asked as Partial<TrainFlags>;
+  if (steps !== undefined && steps < done)
+    throw new InputError({
+      where: "--steps",
+      expected: `at least ${done}, the steps that were taken`,
+      got: `${steps}`,
+      fix: "A run cannot become shorter than it is",
+    });
+  if (Object.keys(others).length > 0) await compare(flags, before);
+  const longer = {
+    ...before,
+    ...(saveEvery !== undefined && { saveEvery }),
+    // A number of epochs is a number of steps too: the later of the two counts.
+    ...(epochs !== undefined && { steps: null, learners: before.learners.map((learner) => ({ ...learner, epochs })) }),
+    ...(steps !== undefined && { steps }),
+  };
+  return longer;
+}
+
+/** @throws {InputError} where flags ask for other settings than the run has, those aside that may change */
+async function compare(flags: Flags, before: Settings): Promise<void> {
+  if (flags.model === undefined || (flags.data === undefined && flags.adapters === undefined))
+    throw new UsageError(
+      "--resume takes the settings of its run: leave out the flags other than --steps and --epochs, or give all of them",
+    );
+  const now = JSON.parse(JSON.stringify(await settingsOf(flags as TrainFlags))) as Settings;
+  const differing = [
+    ...differences(fixed(before), fixed(now)).filter((key) => key !== "learners"),
+    ...before.learners.flatMap((learner, i) => {
+      const other = now.learners[i];
+      return other ? differences(withoutEpochs(learner), withoutEpochs(other)) : ["learners"];
+    }),
+    ...(now.learners.length > before.learners.length ? ["learners"] : []),
+  ];
+  if (differing.length === 0) return;
+  throw new InputError({
+    where: flags.output,
+    expected: "the settings that the run began with",
+    got: `others: ${[...new Set(differing)].join(", ")}`,
+    fix: "Leave the flags out; --restart begins again with other settings, and another folder keeps both runs",
+  });
+}
+
+function fixed({ steps: _, saveEvery: __, ...settings }: Settings): object {
+  return settings;
+}
+
+function withoutEpochs({ epochs: _, ...learner }: Learner): object {
+  return learner;
+}
+
+function differences(a: object, b: object): string[] {
+  const values = (of: object): Readonly<Record<string, unknown>> => ({ ...of });
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+    (key) => JSON.stringify(values(a)[key]) !== JSON.stringify(values(b)[key]),
+  );
+}
