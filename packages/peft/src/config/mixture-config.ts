@@ -1,4 +1,4 @@
-import { type ConfigOf, count, defineConfig, flag, number, oneOf, optional } from "@mixtape/config";
+import { type ConfigOf, count, defineConfig, flag, number, oneOf, optional, text } from "@mixtape/config";
 import { low, MAX_EXPERTS } from "./fields.js";
 
 const ROUTERS = ["loramoe", "mola", "mixlora", "mixlora-dynamic", "mixlora-switch"] as const;
