@@ -1,0 +1,2 @@
+export { compileRegex, Regex, type RegexMatch, type RegexOptions, type RegexSyntax } from "./regex.js";
+export { RegexError } from "./regex-error.js";

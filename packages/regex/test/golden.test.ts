@@ -1,0 +1,106 @@
+/** What Python's `re` and the Oniguruma of `tokenizers` match: tools/reference/regex_golden.py made the files. */
+
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { compileRegex, type Regex, RegexError, type RegexSyntax } from "../src/index.js";
+
+const read = <T>(name: string): T =>
+  JSON.parse(gunzipSync(readFileSync(new URL(`__fixtures__/${name}.json.gz`, import.meta.url))).toString()) as T;
+
+interface Golden<R> {
+  readonly texts: readonly string[];
+  /** A pattern, and what it gives for each text; null where the reference refuses it. */
+  readonly cases: readonly (readonly [pattern: string, results: readonly R[] | null])[];
+}
+
+/** Patterns that the reference takes and this package refuses, as the README says. */
+const REFUSED: Readonly<Record<RegexSyntax, readonly string[]>> = {
+  python: ["(a)\\1", "\\N{DIGIT ONE}"],
+  oniguruma: ["(a)\\1", "(?<n>a)\\g<n>", "(?~ab)", "\\X", "\\K", "\\G", "\\x{110000}", "(?<=(?>a))b"],
+};
+/** Patterns that the reference refuses: Python learnt `\z` in 3.14; a lookahead in a lookbehind has one meaning. */
+const TAKEN: Readonly<Record<RegexSyntax, readonly string[]>> = { python: ["\\z"], oniguruma: ["(?<=(?=a)a)b"] };
+
+function compiled(syntax: RegexSyntax, pattern: string): Regex | null {
+  try {
+    return compileRegex(pattern, { syntax });
+  } catch (error) {
+    expect(error).toBeInstanceOf(RegexError);
+    return null;
+  }
+}
+
+describe.each([["python", pythonResult] as const, ["oniguruma", onigurumaResult] as const])(
+  "%s",
+  (syntax, resultOf: (regex: Regex, text: string) => unknown) => {
+    const { texts, cases } = read<Golden<unknown>>(syntax);
+    const all = syntax === "python" ? ["", ...texts] : texts;
+
+    test("the same patterns are refused", () => {
+      const differing = cases.filter(
+        ([pattern, results]) => (compiled(syntax, pattern) === null) !== (results === null),
+      );
+      const expected = [...REFUSED[syntax], ...TAKEN[syntax]].sort();
+      expect(differing.map(([pattern]) => pattern).sort()).toEqual(expected);
+    });
+
+    test("the same matches are found", () => {
+      expect(cases.length).toBeGreaterThan(1400);
+      for (const [pattern, results] of cases) {
+        const regex = results === null ? null : compiled(syntax, pattern);
+        if (regex !== null)
+          expect([pattern, ...all.map((text) => resultOf(regex, text))]).toEqual([pattern, ...results!]);
+      }
+    });
+  },
+);
+
+function pythonResult(regex: Regex, text: string): unknown {
+  const spans = [...regex.matchAll(text)].flatMap(({ start, end }) => [start, end]);
+  return [regex.fullMatch(text) ? 1 : 0, regex.match(text)?.end ?? -1, spans];
+}
+
+function onigurumaResult(regex: Regex, text: string): unknown {
+  let result = "";
+  let at = 0;
+  for (const { start, end } of regex.matchAll(text)) {
+    result += `${text.slice(at, start)}\ue000`;
+    at = end;
+  }
+  return result + text.slice(at);
+}
+
+type Ranges = readonly (readonly [first: number, last: number])[];
+
+describe("classes", () => {
+  const classes = read<Record<RegexSyntax, Record<string, Ranges>>>("classes");
+  const unassigned = /\p{Cn}/u;
+  /** Lower case until Unicode 15, a letter without case since. */
+  const CHANGED = [0x295];
+
+  test.each(
+    (["python", "oniguruma"] as const).flatMap((syntax) =>
+      Object.keys(classes[syntax]).map((source) => [syntax, source] as const),
+    ),
+  )("%s: %s", (syntax, source) => {
+    const unknown = codesOf(classes[syntax][syntax === "python" ? "unassigned" : "\\p{Cn}"]!);
+    if (source === "unassigned") return;
+    const regex = compileRegex(source, { syntax });
+    const expected = codesOf(classes[syntax][source]!);
+    const codes = [...Array(0x20000).keys()].filter((code) => code !== 0xe000 && (code < 0xd800 || code > 0xdfff));
+    const text = codes.map((code) => String.fromCodePoint(code)).join("");
+    const found = new Set<number>();
+    for (const { start } of regex.matchAll(text)) found.add(text.codePointAt(start)!);
+    // Each version of Unicode assigns more characters: those that one side does not know are left out.
+    const differing = codes.filter(
+      (code) =>
+        found.has(code) !== expected.has(code) && !unknown.has(code) && !unassigned.test(String.fromCodePoint(code)),
+    );
+    expect(differing.filter((code) => !CHANGED.includes(code))).toEqual([]);
+  });
+});
+
+function codesOf(ranges: Ranges): Set<number> {
+  return new Set(ranges.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i)));
+}
