@@ -1,6 +1,7 @@
 import { SingleBar } from "cli-progress";
 import { colors } from "./colors.js";
 import { bytes } from "./format.js";
+import { barStream } from "./terminal.js";
 
 /** How many bytes of a checkpoint are loaded or saved, on standard error, where that is a terminal. */
 export class BytesBar {
@@ -26,7 +27,7 @@ export class BytesBar {
 function makeBar(verb: string): SingleBar {
   return new SingleBar({
     format: `${colors.dim(verb)} {bar} {done} of {all}`,
-    stream: process.stderr,
+    stream: barStream(),
     barCompleteChar: "━",
     barIncompleteChar: " ",
     barsize: 30,

@@ -1,14 +1,25 @@
 import pc from "picocolors";
+import { styled } from "./terminal.js";
+
+const NAMES = ["bold", "dim", "red", "green", "yellow"] as const;
+
+/** Functions that colour a text. */
+export type Colors = Readonly<Record<(typeof NAMES)[number], (text: string) => string>>;
 
 /** Colours of what is written to standard error. */
 export const colors = colorsFor(process.stderr);
 
 /** Colours for a stream: none where it is no terminal, or `NO_COLOR` is set. */
-export function colorsFor(stream: { readonly isTTY?: boolean }): ReturnType<typeof pc.createColors> {
+export function colorsFor(stream: { readonly isTTY?: boolean }): Colors {
+  const all = pc.createColors(wantsColors(stream));
+  return Object.fromEntries(NAMES.map((name) => [name, (text: string) => styled(all[name](text))])) as Colors;
+}
+
+function wantsColors(stream: { readonly isTTY?: boolean }): boolean {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
-  if (NO_COLOR) return pc.createColors(false);
-  if (FORCE_COLOR && FORCE_COLOR !== "0") return pc.createColors(true);
-  return pc.createColors(stream.isTTY === true && TERM !== "dumb");
+  if (NO_COLOR) return false;
+  if (FORCE_COLOR && FORCE_COLOR !== "0") return true;
+  return stream.isTTY === true && TERM !== "dumb";
 }
 
 /** Says on standard error what the reader may not expect. */

@@ -1,6 +1,6 @@
 /** What went wrong, in words, and the exit code that says of what kind it was. */
 
-import { MixtapeError } from "@mixtape/errors";
+import { MixtapeError, shortened } from "@mixtape/errors";
 import { CommanderError } from "commander";
 import { colors } from "./colors.js";
 import { whole } from "./format.js";
@@ -57,7 +57,7 @@ export function explain(error: unknown, details: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
   const known = error instanceof MixtapeError || error instanceof UsageError;
   // A list leaves the full stop of its sentence on a line of its own.
-  const text = shorten(inFlags(message.trimEnd())).replace(/\n\. /, "\n");
+  const text = indented(shorten(inFlags(message.trimEnd()).replace(/\n\. /, "\n")));
   return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
 }
 
@@ -66,6 +66,15 @@ function inFlags(message: string): string {
   return message
     .replace(/pass ignore: \["([^"]+)"\]/g, "pass --ignore $1")
     .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
+}
+
+/** Lines longer than this are cut at the terminal, in their middle. */
+const LONGEST_LINE = 2000;
+
+/** A message whose later lines are set off, so that none of them looks like a message of its own. */
+function indented(message: string): string {
+  const lines = message.split("\n").map((line) => shortened(line, LONGEST_LINE));
+  return lines.map((line, i) => (i === 0 || line.startsWith("  ") ? line : `  ${line}`)).join("\n");
 }
 
 /** Lists longer than this are cut at the terminal. */

@@ -1,5 +1,7 @@
 /** Numbers as people read them. */
 
+import { safeName } from "@mixtape/errors";
+
 const UNITS = ["", "KiB", "MiB", "GiB", "TiB"];
 
 /** `10.0 MiB` */
@@ -39,5 +41,5 @@ export function plural(count: number, noun: string): string {
 /** Rows of a name and a value, the values in one column. */
 export function table(rows: readonly (readonly [string, string])[], paint: (name: string) => string): string {
   const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `  ${paint(name.padEnd(width))}  ${value}\n`).join("");
+  return rows.map(([name, value]) => `  ${paint(name.padEnd(width))}  ${safeName(value)}\n`).join("");
 }

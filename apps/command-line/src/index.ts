@@ -1,3 +1,4 @@
+export { safeName } from "@mixtape/errors";
 // The same Commander for all: its errors are told by their class.
 export { Command, Option } from "commander";
 export { colors, colorsFor, note } from "./colors.js";
@@ -16,5 +17,6 @@ export {
 export { bytes, plural, rate, seconds, short, table, whole } from "./format.js";
 export { Interrupt } from "./interrupt.js";
 export { prepared, runProgram } from "./program.js";
-export { forTerminal, outputTaken } from "./streams.js";
+export { outputTaken } from "./streams.js";
+export { barStream } from "./terminal.js";
 export { fileSize, ids, integer, number, someText } from "./values.js";

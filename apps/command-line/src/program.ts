@@ -4,12 +4,14 @@ import { type Command, CommanderError } from "commander";
 import { colors, colorsFor } from "./colors.js";
 import { exitCodeOf, explain, SEE_HELP, UsageError } from "./failure.js";
 import { watchOutput } from "./streams.js";
+import { guardTerminal } from "./terminal.js";
 
 /**
  * Runs a program, and ends with its exit code.
  * @param make is told how to say the exit code of what ran
  */
 export async function runProgram(make: (end: (exitCode: number) => void) => Command): Promise<void> {
+  guardTerminal();
   watchOutput();
   try {
     await make((code) => {

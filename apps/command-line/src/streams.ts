@@ -26,12 +26,3 @@ export function outputTaken(): Promise<void> {
     });
   });
 }
-
-/**
- * Text that is safe to show on a terminal: control characters that could move the cursor or change settings are shown as
- * U+FFFD. Tabs and newlines stay.
- */
-export function forTerminal(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about.
-  return text.replace(/\r\n/g, "\n").replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "\ufffd");
-}

@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { forTerminal } from "@mixtape/command-line";
 import { expect, test } from "vitest";
 import { BIN, golden, run } from "./command.js";
 
@@ -36,12 +35,4 @@ test.each([
   rmSync(folder, { recursive: true });
   expect(stderr.replace(/^\[5\]\n/, "")).toMatch(/^error: standard output: expected to be written to, got EBADF.*\n$/);
   expect(status).toBe(1);
-});
-
-test("what a model writes cannot steer the terminal", () => {
-  expect(forTerminal("a\tb\nc\r\nd")).toBe("a\tb\nc\nd");
-  expect(forTerminal("\x1b[2J\x1b]0;title\x07\r\x08\x7f\x9b31m")).toBe(
-    "\ufffd[2J\ufffd]0;title\ufffd\ufffd\ufffd\ufffd\ufffd31m",
-  );
-  expect(forTerminal("“Zoë”, 🦉 – 日本語")).toBe("“Zoë”, 🦉 – 日本語");
 });

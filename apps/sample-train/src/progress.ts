@@ -1,6 +1,6 @@
 /** How far a run is, on standard error: a bar on a terminal, lines elsewhere. */
 
-import { colors, note } from "@mixtape/command-line";
+import { barStream, colors, note } from "@mixtape/command-line";
 import type { TrainingStep } from "@mixtape/training";
 import { SingleBar } from "cli-progress";
 
@@ -105,7 +105,7 @@ function makeBar(title: string, clearOnComplete: boolean): SingleBar | null {
   if (!process.stderr.isTTY) return null;
   return new SingleBar({
     format: `${colors.dim(title)} {bar} {value}/{total}  {facts}`,
-    stream: process.stderr,
+    stream: barStream(),
     barCompleteChar: "━",
     barIncompleteChar: " ",
     // With all that is told beside it, a line of 80 characters.

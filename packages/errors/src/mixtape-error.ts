@@ -8,6 +8,8 @@
  * under a `Symbol.for` key, not for the prototype.
  */
 
+import { safeMessage } from "./safe-text.js";
+
 const BRANDS = Symbol.for("mixtape.error.brands");
 
 /** The parts of a {@link MixtapeError}'s message. */
@@ -24,7 +26,9 @@ export interface Complaint {
   readonly cause?: unknown;
 }
 
-/** An error with the parts of its message as fields. Derived classes set `static override readonly brand`. */
+/**
+ * An error with the parts of its message as fields. The message is safe to show on a terminal, whatever the parts hold; the fields are as
+ * they were given. Derived classes set `static override readonly brand`. */
 export class MixtapeError extends Error {
   /** The name that `instanceof` compares. Unlike a class name, a minifier leaves it alone. */
   static readonly brand: string = "MixtapeError";
@@ -35,7 +39,8 @@ export class MixtapeError extends Error {
   readonly fix: string | undefined;
 
   constructor({ where, expected, got, fix, cause }: Complaint) {
-    const message = `${sentence(`${where}: expected ${expected}, got ${got}`)}${fix ? sentence(fix) : ""}`;
+    const complaint = sentence(safeMessage(`${where}: expected ${expected}, got ${got}`));
+    const message = `${complaint}${fix ? sentence(safeMessage(fix)) : ""}`;
     super(message.trimEnd(), cause === undefined ? {} : { cause });
     this.where = where;
     this.expected = expected;

@@ -4,7 +4,6 @@ import {
   bytes,
   colors,
   EXIT,
-  forTerminal,
   Interrupt,
   note,
   outputTaken,
@@ -142,12 +141,12 @@ function resultOf(
 }
 
 function showPrompt(promptIds: readonly number[], tokenizer: Tokenizer | null): void {
-  const text = tokenizer ? forTerminal(tokenizer.decode(promptIds)) : `[${promptIds.join(", ")}]\n`;
+  const text = tokenizer ? tokenizer.decode(promptIds) : `[${promptIds.join(", ")}]\n`;
   process.stderr.write(colors.dim(text));
 }
 
 function show(text: string): void {
-  process.stdout.write(process.stdout.isTTY ? forTerminal(text) : text);
+  process.stdout.write(text);
 }
 
 function showSummary(result: GenerateResult, { engine, adapter }: Loaded): void {

@@ -1,6 +1,6 @@
 /** `sample-generate inspect`: what it does. */
 
-import { bytes, colorsFor, plural, short, table, whole } from "@mixtape/command-line";
+import { bytes, colorsFor, plural, safeName, short, table, whole } from "@mixtape/command-line";
 import { checkFolder, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
 import { type Engine, type EngineName, type EngineNeeds, inspectModel, type ModelInspection } from "@mixtape/mixtape";
 
@@ -119,7 +119,10 @@ function faultLines({ missing, unexpected, misshaped }: ModelInspection["faults"
   return kinds
     .filter(([, names]) => names.length > 0)
     .map(([what, names]) => {
-      const some = names.slice(0, 3).join(", ");
+      const some = names
+        .slice(0, 3)
+        .map((name) => safeName(name))
+        .join(", ");
       return `${plural(names.length, "tensor")} ${what}: ${some}${names.length > 3 ? ", …" : ""}`;
     });
 }
