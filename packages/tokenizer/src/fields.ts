@@ -31,6 +31,10 @@ export class Fields {
     return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
   }
 
+  keys(): string[] {
+    return Object.keys(this.#object);
+  }
+
   has(key: string): boolean {
     return this.get(key) !== undefined;
   }

@@ -30,7 +30,7 @@ export class Pipeline {
   readonly added: AddedVocabulary;
   readonly #model: Model;
   readonly #preTokenizer: PreTokenizer;
-  readonly #postProcessor: PostProcessor | undefined;
+  #postProcessor: PostProcessor | undefined;
   readonly decoder: Decoder | undefined;
   /** Whether the stages themselves ask where a piece comes from. */
   readonly #tracked: boolean;
@@ -62,6 +62,11 @@ export class Pipeline {
 
   tokenOf(id: number): string | undefined {
     return this.added.contentOf(id) ?? this.#model.tokenOf(id);
+  }
+
+  /** Puts tokens around every text, in the place of the post-processor. */
+  usePostProcessor(postProcessor: PostProcessor): void {
+    this.#postProcessor = postProcessor;
   }
 
   encode(input: string, options: PipelineOptions): Encoding {

@@ -16,7 +16,14 @@ export interface TokenizerSource {
   /** What to call it in an error. */
   readonly where: string;
   readonly tokenizer: JsonObject;
+  /** `tokenizer_config.json`. */
   readonly config: JsonObject;
+  /** `special_tokens_map.json`. */
+  readonly specialTokensMap?: JsonObject;
+  /** `added_tokens.json`. */
+  readonly addedTokens?: JsonObject;
+  /** The model's `config.json`, which has a say in how transformers reads a tokenizer. */
+  readonly modelConfig?: JsonObject;
   /** The text of `chat_template.jinja`; it goes before the template in the config. */
   readonly chatTemplate?: string;
 }
@@ -24,10 +31,19 @@ export interface TokenizerSource {
 const TOKENIZER = "tokenizer.json";
 const CONFIG = "tokenizer_config.json";
 const SPECIAL_TOKENS = "special_tokens_map.json";
+const ADDED_TOKENS = "added_tokens.json";
+const MODEL_CONFIG = "config.json";
 const TEMPLATE = "chat_template.jinja";
 
 /** The names of the files that a tokenizer is read from. All but `tokenizer.json` may be missing. */
-export const TOKENIZER_FILES: readonly string[] = [TOKENIZER, CONFIG, SPECIAL_TOKENS, TEMPLATE];
+export const TOKENIZER_FILES: readonly string[] = [
+  TOKENIZER,
+  CONFIG,
+  SPECIAL_TOKENS,
+  ADDED_TOKENS,
+  TEMPLATE,
+  MODEL_CONFIG,
+];
 
 /** Reads a folder on disk. */
 export async function readFolder(folder: string | URL): Promise<TokenizerSource> {
@@ -71,12 +87,13 @@ async function readSource(
   };
   const has = (name: string) => names.includes(name);
   if (!has(TOKENIZER)) throw withoutTokenizer(where, names);
-  const specials = has(SPECIAL_TOKENS) ? await parse(SPECIAL_TOKENS) : {};
-  const config = has(CONFIG) ? await parse(CONFIG) : {};
   return {
     where,
     tokenizer: await parse(TOKENIZER),
-    config: { ...specials, ...config },
+    config: has(CONFIG) ? await parse(CONFIG) : {},
+    ...(has(SPECIAL_TOKENS) ? { specialTokensMap: await parse(SPECIAL_TOKENS) } : {}),
+    ...(has(ADDED_TOKENS) ? { addedTokens: await parse(ADDED_TOKENS) } : {}),
+    ...(has(MODEL_CONFIG) ? { modelConfig: await parse(MODEL_CONFIG) } : {}),
     ...(has(TEMPLATE) ? { chatTemplate: await read(TEMPLATE) } : {}),
   };
 }

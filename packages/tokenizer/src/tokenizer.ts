@@ -1,12 +1,13 @@
 import { checkOptions } from "@mixtape/errors";
 import { CHAT_TEMPLATE_OPTIONS, type ChatMessage, type ChatTemplateOptions, ChatTemplates } from "./chat-template.js";
-import { cleanUp, TEXT_CLEANUP } from "./decoders/words.js";
-import { describe, isId, type JsonObject } from "./fields.js";
+import { cleanUp as cleanUpText, TEXT_CLEANUP } from "./decoders/words.js";
+import { describe, isId } from "./fields.js";
 import { byteOf } from "./models/byte-tokens.js";
-import { Pipeline } from "./pipeline.js";
+import type { Pipeline } from "./pipeline.js";
 import type { Offsets } from "./post-processors/post-processor.js";
 import { type IdKind, StreamDecoder } from "./stream-decoder.js";
 import { TokenizerError } from "./tokenizer-error.js";
+import { resolveTokenizer } from "./transformers/resolve-tokenizer.js";
 import { asObject, readFiles, readFolder, type TokenizerFiles, type TokenizerSource } from "./tokenizer-files.js";
 
 /** How text becomes ids. */
@@ -58,13 +59,15 @@ export class Tokenizer {
   /** Whether decoding closes up spaces before punctuation, as the config asks. Only for WordPiece and Unigram: as in
    *  transformers 5, a BPE's text is left alone. */
   readonly #cleanUp: boolean;
+  readonly #splitSpecialTokens: boolean;
 
   private constructor(source: TokenizerSource) {
-    const { where, config, tokenizer: json } = source;
-    this.#pipeline = new Pipeline(json, `${where}: tokenizer.json`);
+    const { pipeline, named, splitSpecialTokens, cleanUp } = resolveTokenizer(source);
+    this.#pipeline = pipeline;
+    this.#splitSpecialTokens = splitSpecialTokens;
+    this.#cleanUp = cleanUp;
     this.#templates = new ChatTemplates(source);
-    this.#specials = namedTokens(config);
-    this.#cleanUp = config.clean_up_tokenization_spaces === true && asObject(json.model, where).type !== "BPE";
+    this.#specials = Object.fromEntries(named);
     this.vocabSize = this.#pipeline.maxId + 1;
     this.bosToken = this.#specials.bos_token ?? null;
     this.bosTokenId = this.#idOrNull(this.bosToken);
@@ -135,7 +138,7 @@ export class Tokenizer {
   #encode(text: string, { addSpecialTokens = true }: EncodeOptions, offsets: boolean) {
     if (typeof text !== "string")
       throw new TokenizerError({ where: "encode", expected: "a text", got: describe(text) });
-    return this.#pipeline.encode(text, { addSpecialTokens, splitSpecialTokens: false, offsets });
+    return this.#pipeline.encode(text, { addSpecialTokens, splitSpecialTokens: this.#splitSpecialTokens, offsets });
   }
 
   /**
@@ -159,7 +162,7 @@ export class Tokenizer {
     }
     if (tokens.length === 0) return "";
     const text = this.#pipeline.decode(tokens);
-    return this.#cleanUp ? cleanUp(text, TEXT_CLEANUP) : text;
+    return this.#cleanUp ? cleanUpText(text, TEXT_CLEANUP) : text;
   }
 
   /**
@@ -217,17 +220,4 @@ export class Tokenizer {
   #idOrNull(token: string | null): number | null {
     return token === null ? null : (this.idOf(token) ?? null);
   }
-}
-
-/** The config's `*_token` entries: a text, or an object with the text as its `content`. */
-function namedTokens(config: JsonObject): Record<string, string> {
-  const tokens: Record<string, string> = {};
-  for (const [key, value] of Object.entries(config)) {
-    if (!key.endsWith("_token")) continue;
-    if (typeof value === "string") tokens[key] = value;
-    else if (typeof value === "object" && value !== null && "content" in value && typeof value.content === "string") {
-      tokens[key] = value.content;
-    }
-  }
-  return tokens;
 }

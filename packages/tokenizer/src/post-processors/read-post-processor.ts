@@ -7,13 +7,13 @@ const POST_PROCESSORS: PartKinds<PostProcessor> = {
   listKey: "processors",
   sequence: (parts) => (encodings, options) => parts.reduce((done, part) => part(done, options), encodings),
   kinds: new Map<string, ReadPart<PostProcessor>>([
-    ["BertProcessing", (fields) => between(readTokenAndId(fields, "cls"), readTokenAndId(fields, "sep"))],
+    ["BertProcessing", (fields) => between(readTokenAndId(fields, "cls"), readTokenAndId(fields, "sep"), false)],
     ["ByteLevel", (fields) => trimming(fields.boolean("trim_offsets"), fields.boolean("add_prefix_space"))],
     [
       "RobertaProcessing",
       (fields) => {
         const trim = trimming(fields.boolean("trim_offsets"), fields.boolean("add_prefix_space"));
-        const add = between(readTokenAndId(fields, "cls"), readTokenAndId(fields, "sep"));
+        const add = between(readTokenAndId(fields, "cls"), readTokenAndId(fields, "sep"), true);
         return (encodings, options) => add(trim(encodings, options), options);
       },
     ],
@@ -28,14 +28,15 @@ export function readPostProcessor(value: unknown, where: string): PostProcessor 
 
 type TokenAndId = readonly [token: string, id: number];
 
-/** The first text between `cls` and `sep`, any other between two `sep`. */
-function between([clsText, cls]: TokenAndId, [sepText, sep]: TokenAndId): PostProcessor {
+/** Puts the first text between `cls` and `sep`, and `sep` behind any other: in front of it too, where `twice` says so. */
+export function between([clsText, cls]: TokenAndId, [sepText, sep]: TokenAndId, twice: boolean): PostProcessor {
   return (encodings, { addSpecialTokens }) => {
     if (!addSpecialTokens) return encodings;
-    return encodings.flatMap((encoding, i) => {
+    return encodings.map((encoding, i) => {
       const tracked = encoding.offsets !== undefined;
-      const first = i === 0 ? specialTokens([cls], [clsText], tracked) : specialTokens([sep], [sepText], tracked);
-      return [joined([first, encoding, specialTokens([sep], [sepText], tracked)])];
+      const end = specialTokens([sep], [sepText], tracked);
+      const start = i === 0 ? specialTokens([cls], [clsText], tracked) : end;
+      return joined(i === 0 || twice ? [start, encoding, end] : [encoding, end]);
     });
   };
 }

@@ -1,0 +1,86 @@
+/** What transformers' AutoTokenizer makes of a folder's files: the stages that run, and the tokens that have names. */
+
+import { type AddedToken, addedToken, sameToken } from "../added-tokens/added-token.js";
+import type { JsonObject } from "../fields.js";
+import { Pipeline, readAddedTokens } from "../pipeline.js";
+import type { PostProcessor } from "../post-processors/post-processor.js";
+import { between } from "../post-processors/read-post-processor.js";
+import { DEFAULT_TOKENS, type NamedTexts, rebuild } from "./rebuild.js";
+import { gatherSpecialTokens, type SpecialTokens, type TokenFiles } from "./special-tokens.js";
+import { tokenizerClass } from "./tokenizer-class.js";
+
+/** All files of a tokenizer, and the model's `config.json`, which has a say in the class. */
+export interface AllFiles extends TokenFiles {
+  readonly modelConfig?: JsonObject;
+}
+
+export interface ResolvedTokenizer {
+  readonly pipeline: Pipeline;
+  /** Texts of the named special tokens: `bos_token` to `<s>`. */
+  readonly named: NamedTexts;
+  /** Whether texts of special tokens are plain text. */
+  readonly splitSpecialTokens: boolean;
+  /** Whether spaces before punctuation are closed up in decoded text. */
+  readonly cleanUp: boolean;
+}
+
+/** @throws {TokenizerError} for a file that is broken, and a stage or a class that is not known here */
+export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
+  const { where, config, tokenizer: json, modelConfig = {} } = files;
+  const at = `${where}: tokenizer.json`;
+  const name = tokenizerClass(config, modelConfig, `${where}: tokenizer_config.json`);
+  const own = name === "TokenizersBackend";
+  const special = gatherSpecialTokens(files, own ? paddingDefault(json) : DEFAULT_TOKENS[name]);
+  const named = new Map([...special.named].map(([key, token]) => [key, textOf(token)]));
+  const stages = own ? json : rebuild(name, json, config, named);
+  const pipeline = new Pipeline(stages, at, own ? readAddedTokens(json, at) : []);
+  addMissing(pipeline, special);
+  // As in the reference, this class takes all options off its special tokens.
+  if (name === "Qwen2Tokenizer") {
+    const texts = new Set([...named.values(), ...special.extra.map(textOf)]);
+    pipeline.added.add([...texts].map((text) => addedToken(text, { special: true })));
+  }
+  if (name === "BertTokenizer") pipeline.usePostProcessor(surround(pipeline, named));
+  return {
+    pipeline,
+    named,
+    splitSpecialTokens: config.split_special_tokens === true,
+    cleanUp: config.clean_up_tokenization_spaces === true && (!isBpe(stages) || config[CLEAN_UP_BPE] === true),
+  };
+}
+
+const CLEAN_UP_BPE = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output";
+
+/** Padding in `tokenizer.json` names the padding token where no other file does. */
+function paddingDefault({ padding }: JsonObject): Record<string, string> {
+  const token = typeof padding === "object" && padding !== null && "pad_token" in padding ? padding.pad_token : undefined;
+  return typeof token === "string" ? { pad_token: token } : {};
+}
+
+/** Adds the tokens that files name and the tokenizer does not have as they name them. */
+function addMissing(pipeline: Pipeline, { named, extra, listed }: SpecialTokens): void {
+  const present = pipeline.added.entries().map(([, token]) => token);
+  const missing: AddedToken[] = listed.filter((token) => !present.some((other) => sameToken(token, other)));
+  const known = new Set([...present, ...missing].map(({ content }) => content));
+  const names = new Set([...named.values()].map(textOf));
+  const more = [...named.values(), ...extra].filter((token) => !known.has(textOf(token)));
+  const tokens = [...missing, ...more.map((token) => (typeof token === "string" ? addedToken(token, { special: true }) : token))];
+  pipeline.added.add(tokens.map((token) => (names.has(token.content) ? { ...token, special: true } : token)));
+}
+
+/** `[CLS] text [SEP]`, with the ids that the class has by default where the config takes the tokens away. */
+function surround(pipeline: Pipeline, named: NamedTexts): PostProcessor {
+  const around = (key: string, absent: number): [string, number] => {
+    const token = named.get(key);
+    return [token ?? "None", (token === undefined ? undefined : pipeline.idOf(token)) ?? absent];
+  };
+  return between(around("cls_token", 2), around("sep_token", 3), false);
+}
+
+function textOf(token: AddedToken | string): string {
+  return typeof token === "string" ? token : token.content;
+}
+
+function isBpe({ model }: JsonObject): boolean {
+  return typeof model === "object" && model !== null && "type" in model && model.type === "BPE";
+}
