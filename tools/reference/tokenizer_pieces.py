@@ -46,7 +46,6 @@ PATTERNS = [
     {"String": ""},
     {"String": "▁"},
     *({"Regex": r} for r in [GPT2, O200K, CL100K, DEEPSEEK, QWEN35, TEKKEN, "[一-龥\u3040-ゟ゠-ヿ]+", "\\p{N}{1,3}", "\\p{N}", "\\s+"]),
-    *({"Regex": r} for r in ["[0-9]", "\\w+", "[a-z]+|[A-Z]", "a*", "\\d{2}", "^a", "b$", "(?<=a)b", "\\p{P}"]),
 ]  # fmt: skip
 TOKENS = ["<s>", "</s>", "[UNK]", "[X]", "ing", "the", " a", "É", "Foo", "foo", "  ", "\n\n", "人", "▁", "<|im_end|>", "a", "ab", "abc",
           "__proto__", "constructor", "😀", "é"]  # fmt: skip
@@ -272,6 +271,15 @@ def results(case: dict, made: dict[str, dict], seed: int, count: int) -> list | 
     return out
 
 
+def empties_a_token(case: dict) -> bool:
+    """Whether the normalizer leaves nothing of an added token, which the package refuses."""
+    if case["normalizer"] is None:
+        return False
+    model = {"type": "WordLevel", "vocab": {}, "unk_token": ""}
+    normalizer = Tokenizer.from_str(json.dumps({"model": model, "normalizer": case["normalizer"]})).normalizer
+    return any(t["normalized"] and normalizer.normalize_str(t["content"]) == "" for t in case["added_tokens"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cases", type=int, default=400)
@@ -284,7 +292,8 @@ def main() -> None:
     cases = []
     for i in range(args.cases):
         case = drawer.case(sorted(made))
-        cases.append({**case, "seed": i, "results": results(case, made, i, args.texts)})
+        if not empties_a_token(case):
+            cases.append({**case, "seed": i, "results": results(case, made, i, args.texts)})
     data = json.dumps({"tokens": TOKENS, "models": made, "cases": cases}, ensure_ascii=True, separators=(",", ":"))
     args.out.write_bytes(gzip.compress(data.encode(), 9, mtime=0))
     refused = sum(isinstance(case["results"], dict) for case in cases)

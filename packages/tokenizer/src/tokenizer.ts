@@ -7,8 +7,8 @@ import type { Pipeline } from "./pipeline.js";
 import type { Offsets } from "./post-processors/post-processor.js";
 import { type IdKind, StreamDecoder } from "./stream-decoder.js";
 import { TokenizerError } from "./tokenizer-error.js";
-import { resolveTokenizer } from "./transformers/resolve-tokenizer.js";
 import { asObject, readFiles, readFolder, type TokenizerFiles, type TokenizerSource } from "./tokenizer-files.js";
+import { resolveTokenizer } from "./transformers/resolve-tokenizer.js";
 
 /** How text becomes ids. */
 export interface EncodeOptions {

@@ -15,16 +15,17 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
-/** Reads an entry of `added_tokens` in `tokenizer.json`, where all options are written. */
+/** Reads a token and its options. Those that are left out are as `AddedToken` of Python has them. */
 export function readAddedToken(value: unknown, where: string): AddedToken {
   const fields = new Fields(value, where);
+  const special = fields.boolean("special", false);
   return {
     content: fields.string("content"),
-    singleWord: fields.boolean("single_word"),
-    lstrip: fields.boolean("lstrip"),
-    rstrip: fields.boolean("rstrip"),
-    normalized: fields.boolean("normalized"),
-    special: fields.boolean("special"),
+    singleWord: fields.boolean("single_word", false),
+    lstrip: fields.boolean("lstrip", false),
+    rstrip: fields.boolean("rstrip", false),
+    normalized: fields.boolean("normalized", !special),
+    special,
   };
 }
 

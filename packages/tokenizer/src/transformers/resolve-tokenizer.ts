@@ -33,7 +33,7 @@ export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
   const special = gatherSpecialTokens(files, own ? paddingDefault(json) : DEFAULT_TOKENS[name]);
   const named = new Map([...special.named].map(([key, token]) => [key, textOf(token)]));
   const stages = own ? json : rebuild(name, json, config, named);
-  const pipeline = new Pipeline(stages, at, own ? readAddedTokens(json, at) : []);
+  const pipeline = new Pipeline(stages, at, own ? lastOfEach(readAddedTokens(json, at)) : []);
   addMissing(pipeline, special);
   // As in the reference, this class takes all options off its special tokens.
   if (name === "Qwen2Tokenizer") {
@@ -53,19 +53,31 @@ const CLEAN_UP_BPE = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_c
 
 /** Padding in `tokenizer.json` names the padding token where no other file does. */
 function paddingDefault({ padding }: JsonObject): Record<string, string> {
-  const token = typeof padding === "object" && padding !== null && "pad_token" in padding ? padding.pad_token : undefined;
+  const token =
+    typeof padding === "object" && padding !== null && "pad_token" in padding ? padding.pad_token : undefined;
   return typeof token === "string" ? { pad_token: token } : {};
 }
 
-/** Adds the tokens that files name and the tokenizer does not have as they name them. */
+/** Of tokens with the same text the last, in the place of the first: the reference copies what it has read. */
+function lastOfEach(tokens: readonly AddedToken[]): AddedToken[] {
+  return [...new Map(tokens.map((token) => [token.content, token])).values()];
+}
+
+/** Adds the tokens that files name and the tokenizer does not have as they name them. Tokens with names are special. */
 function addMissing(pipeline: Pipeline, { named, extra, listed }: SpecialTokens): void {
-  const present = pipeline.added.entries().map(([, token]) => token);
-  const missing: AddedToken[] = listed.filter((token) => !present.some((other) => sameToken(token, other)));
-  const known = new Set([...present, ...missing].map(({ content }) => content));
   const names = new Set([...named.values()].map(textOf));
+  const withFlag = (token: AddedToken): AddedToken => (names.has(token.content) ? { ...token, special: true } : token);
+  const present = new Map(pipeline.added.entries().map(([, token]) => [token.content, token]));
+  const missing = listed.map(withFlag).filter((token) => {
+    const same = present.get(token.content);
+    return same === undefined || !sameToken(token, same);
+  });
+  const known = new Set([...present.keys(), ...missing.map(textOf)]);
   const more = [...named.values(), ...extra].filter((token) => !known.has(textOf(token)));
-  const tokens = [...missing, ...more.map((token) => (typeof token === "string" ? addedToken(token, { special: true }) : token))];
-  pipeline.added.add(tokens.map((token) => (names.has(token.content) ? { ...token, special: true } : token)));
+  const added = more.map((token) =>
+    typeof token === "string" ? addedToken(token, { special: true }) : withFlag(token),
+  );
+  pipeline.added.add([...missing, ...added]);
 }
 
 /** `[CLS] text [SEP]`, with the ids that the class has by default where the config takes the tokens away. */

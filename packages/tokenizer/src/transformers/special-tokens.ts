@@ -41,7 +41,8 @@ export function gatherSpecialTokens(files: TokenFiles, defaults: Readonly<Record
   const listed = new Map<number, AddedToken>();
   if (settings.has("added_tokens_decoder")) {
     const decoder = new Fields(settings.get("added_tokens_decoder"), `${at}: added_tokens_decoder`);
-    for (const key of decoder.keys()) listed.set(idOfKey(key, decoder.where), tokenOf(decoder.get(key), decoder.at(key)));
+    for (const key of decoder.keys())
+      listed.set(idOfKey(key, decoder.where), tokenOf(decoder.get(key), decoder.at(key)));
   } else {
     mergeTokensMap(settings, own, files);
     listFromFiles(listed, settings, files);
@@ -86,7 +87,8 @@ function takeModelTokens(settings: Map<string, unknown>, where: string): Map<str
 function takeExtraObject(settings: Map<string, unknown>, own: Map<string, AddedToken | string>, where: string): void {
   const extra = settings.get("extra_special_tokens");
   if (!isObject(extra)) return;
-  for (const [key, value] of Object.entries(extra)) own.set(key, namedToken(value, `${where}: extra_special_tokens.${key}`));
+  for (const [key, value] of Object.entries(extra))
+    own.set(key, namedToken(value, `${where}: extra_special_tokens.${key}`));
   settings.delete("extra_special_tokens");
 }
 
@@ -109,7 +111,11 @@ function mergeTokensMap(
   takeExtraObject(settings, own, at);
 }
 
-function listFromFiles(listed: Map<number, AddedToken>, settings: ReadonlyMap<string, unknown>, files: TokenFiles): void {
+function listFromFiles(
+  listed: Map<number, AddedToken>,
+  settings: ReadonlyMap<string, unknown>,
+  files: TokenFiles,
+): void {
   const { addedTokens = {}, tokenizer, where } = files;
   const special = new Set(
     [...NAMED.map((key) => settings.get(key)), ...listOf(settings.get("extra_special_tokens"), where)].map(textOf),
@@ -143,19 +149,8 @@ function namedToken(value: unknown, where: string): AddedToken | string {
   return typeof value === "string" ? value : tokenOf(value, where);
 }
 
-/** A token as an object: `AddedToken(**value)` of Python, where options may be left out. */
 function tokenOf(value: unknown, where: string): AddedToken {
-  if (isAddedToken(value)) return value;
-  const fields = new Fields(value, where);
-  const special = fields.boolean("special", false);
-  return {
-    content: fields.string("content"),
-    singleWord: fields.boolean("single_word", false),
-    lstrip: fields.boolean("lstrip", false),
-    rstrip: fields.boolean("rstrip", false),
-    normalized: fields.boolean("normalized", !special),
-    special,
-  };
+  return isAddedToken(value) ? value : readAddedToken(value, where);
 }
 
 function isAddedToken(value: unknown): value is AddedToken {
