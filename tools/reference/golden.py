@@ -17,6 +17,7 @@ import golden_models
 import golden_ops
 import golden_padding
 import golden_peft
+import golden_peft_v4
 import golden_rope
 import golden_samplers
 from golden_cases import CASES
@@ -45,6 +46,7 @@ def write_dropout(out: Path) -> None:
 
 def write_adapters(out: Path) -> None:
     golden_peft.write(out)
+    golden_peft_v4.write(out)
     golden_mixtures.write(out)
 
 

@@ -30,6 +30,10 @@ class PeftCase:
     trains: bool = False
     # Modules that have to carry it, by the end of their names.
     carries: tuple[str, ...] = field(default_factory=tuple)
+    # Whether the base's embeddings are others than the checkpoint's, and saved with the adapter.
+    moves_embeddings: bool = False
+    # Whether it can be made part of the model's weights.
+    merges: bool = True
 
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -70,6 +74,66 @@ PEFT_CASES = [
         dict(r=2, lora_alpha=3, target_modules=["k_proj", "mlp.router.gate"], target_parameters=EXPERTS),
         carries=("mlp.router.gate", "mlp.experts"),
     ),
+    PeftCase(
+        "mixtral/basic",
+        "saved-modules",
+        dict(r=2, target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head", "norm", "gate"]),
+        carries=("model.embed_tokens", "lm_head", "layers.1.input_layernorm", "model.norm", "mlp.gate"),
+    ),
+    PeftCase(
+        "qwen3-moe/basic",
+        "lora-embeddings",
+        dict(r=2, lora_alpha=3, target_modules=["k_proj", "embed_tokens", "lm_head"]),
+        carries=("model.embed_tokens", "lm_head"),
+        moves_embeddings=True,
+    ),
+    PeftCase(
+        "afmoe/basic",
+        "dora-embeddings",
+        dict(r=2, use_dora=True, target_modules=["o_proj", "embed_tokens", "lm_head"]),
+        carries=("model.embed_tokens", "lm_head"),
+        moves_embeddings=True,
+    ),
+    PeftCase(
+        "mixtral/rope-linear",
+        "tied-lora",
+        dict(r=2, target_modules=["v_proj", "embed_tokens"]),
+        carries=("model.embed_tokens",),
+        moves_embeddings=True,
+        merges=False,
+    ),
+    PeftCase(
+        "mixtral/rope-linear",
+        "tied-saved",
+        dict(r=2, target_modules=["v_proj"], modules_to_save=["lm_head"], ensure_weight_tying=True),
+        carries=("model.embed_tokens", "lm_head"),
+    ),
+    PeftCase(
+        "afmoe/left-padded",
+        "tied-head-apart",
+        dict(r=2, target_modules=["v_proj"], modules_to_save=["lm_head"]),
+        carries=("lm_head",),
+        merges=False,
+    ),
+    PeftCase(
+        "qwen3-moe/mlp-only-layers",
+        "biases",
+        dict(r=2, target_modules=["q_proj", "v_proj"], bias="all", lora_bias=True),
+        carries=("self_attn.k_proj", "self_attn.q_proj.lora_B"),
+        merges=False,
+    ),
+    PeftCase(
+        "mixtral/basic",
+        "tokens",
+        dict(r=2, target_modules=["q_proj"], trainable_token_indices={"embed_tokens": [3, 5, 14], "lm_head": [7]}),
+        carries=("model.embed_tokens.token_adapter", "lm_head.token_adapter"),
+    ),
+    PeftCase(
+        "qwen3-moe/mlp-only-layers",
+        "tied-tokens",
+        dict(r=2, target_modules=["o_proj"], trainable_token_indices=[3, 14, 15, 92]),
+        carries=("model.embed_tokens.token_adapter",),
+    ),
 ]
 
 
@@ -94,6 +158,10 @@ def with_values(case: PeftCase, seed: int):
                 parameter.mul_(1 + 0.1 * torch.randn(parameter.shape, generator=generator))
             elif "lora_" in name:
                 parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
+            elif "modules_to_save" in name or "trainable_tokens_delta" in name or parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+            elif case.moves_embeddings and name.endswith(("embed_tokens.base_layer.weight", "lm_head.base_layer.weight")):
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
     return model
 
 
@@ -101,8 +169,9 @@ def gradients(model) -> dict[str, torch.Tensor]:
     """The gradients under the names that parameters have in the adapter's file."""
     state = {
         name: parameter.grad if parameter.grad is not None else torch.zeros_like(parameter)
-        for name, parameter in model.named_parameters()
-        if "lora_" in name
+        # Tied parameters have a name in each of their modules.
+        for name, parameter in model.named_parameters(remove_duplicate=False)
+        if parameter.requires_grad
     }
     return get_peft_model_state_dict(model, state_dict=state, save_embedding_layers=False)
 
@@ -143,7 +212,7 @@ def train_on(model, number: int) -> tuple[list[list[list[int]]], list[float]]:
 def sort_targets(path: Path) -> None:
     """peft holds targets in sets, whose order differs from run to run."""
     config = json.loads(path.read_text())
-    for key in ("target_modules", "target_parameters"):
+    for key in ("target_modules", "target_parameters", "modules_to_save"):
         if isinstance(config[key], list):
             config[key].sort()
     path.write_text(json.dumps(config, indent=2, sort_keys=True))
@@ -154,7 +223,7 @@ def write_case(case: PeftCase, out: Path, seed: int) -> str:
     model = with_values(case, seed).train()
     # No path of this machine.
     model.peft_config["default"].base_model_name_or_path = case.model
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(folder, save_embedding_layers=case.moves_embeddings)
     sort_targets(folder / "adapter_config.json")
     for file in folder.iterdir():
         file.chmod(0o644)
@@ -166,7 +235,7 @@ def write_case(case: PeftCase, out: Path, seed: int) -> str:
     moved = (base.logits - result.logits).abs().max().item()
     if moved < 0.1:
         raise AssertionError(f"{folder.name} moves the logits by {moved}")
-    names = get_peft_model_state_dict(model, save_embedding_layers=False)
+    names = get_peft_model_state_dict(model, save_embedding_layers=case.moves_embeddings)
     missing = [part for part in case.carries if not any(f"{part}." in name for name in names)]
     if missing:
         raise AssertionError(f"{folder.name}: nothing at {missing} in {list(names)}")
@@ -176,7 +245,7 @@ def write_case(case: PeftCase, out: Path, seed: int) -> str:
     tensors = {"logits": result.logits, "loss": result.loss}
     tensors |= {f"grad.{name}": tensor for name, tensor in gradients(model).items()}
     write_tensors(folder / "golden.safetensors", tensors)
-    about = {"model": case.model}
+    about = {"model": case.model} | ({} if case.merges else {"merges": False})
     if case.trains:
         batches, losses = train(case, seed)
         about |= {"adamw": ADAMW, "batches": batches, "losses": losses}

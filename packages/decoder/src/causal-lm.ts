@@ -1,6 +1,6 @@
 import { type ConfigDefinition, type DecoderConfig, type GenerationConfig, generationConfig } from "@mixtape/config";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { type KVCache, Linear, Module } from "@mixtape/layers";
+import { type Around, type KVCache, Linear, Module } from "@mixtape/layers";
 import { linear } from "@mixtape/ops";
 import {
   type CheckpointSource,
@@ -79,6 +79,8 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   readonly model: DecoderModel<C>;
   /** `[V, M]`, or null where the head shares the weights of the embedding. */
   readonly lmHead: Linear | null;
+  /** Wraps the head over the vocabulary, from hidden states to logits; null for nothing. */
+  aroundHead: Around<Tensor3D, Tensor3D> | null = null;
   /** How the model wants to be sampled from, of its `generation_config.json`. */
   generationConfig: GenerationConfig = {};
 
@@ -196,7 +198,8 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   }
 
   #head(hidden: Tensor3D): Tensor3D {
-    return linear(hidden, (this.lmHead ?? this.model.embedTokens).weight.weight);
+    const map = (x: Tensor3D): Tensor3D => linear(x, (this.lmHead ?? this.model.embedTokens).weight.weight);
+    return this.aroundHead ? this.aroundHead(hidden, map) : map(hidden);
   }
 
   #loss(logits: Tensor3D, { labels, numItemsInBatch, logitsToKeep }: CausalLMInputs, auxLoss?: Scalar): Scalar {

@@ -22,7 +22,7 @@ export function* tensorsToWrite(
 }
 
 function toWrite(name: string, shape: readonly number[], param: Param, dtype: Dtype, index?: number): TensorToWrite {
-  return { name, dtype, shape, bytes: () => encodeWeight(param.weight, dtype, index) };
+  return { name, dtype, shape, bytes: () => encodeWeight(param.ownWeight, dtype, index) };
 }
 
 /** How far saving is. */

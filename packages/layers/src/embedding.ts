@@ -1,5 +1,6 @@
 import { embedding } from "@mixtape/ops";
 import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
+import type { Around } from "./around.js";
 import { LayersError } from "./errors.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
@@ -20,6 +21,8 @@ export class Embedding extends Module {
   readonly weight: Param;
   /** The row that looking up gives no gradient, counted from 0; null for none. */
   readonly paddingIdx: number | null;
+  /** Wraps `forward`; null for nothing. */
+  around: Around<Tensor1D, Tensor2D> | null = null;
 
   /** @throws {LayersError} for a `paddingIdx` that is no row */
   constructor(rows: number, width: number, { tied = false, paddingIdx = null }: EmbeddingOptions = {}) {
@@ -36,6 +39,8 @@ export class Embedding extends Module {
 
   /** @param ids int32 `[n]` @returns `[n, width]` */
   forward(ids: Tensor1D): Tensor2D {
-    return embedding(ids, this.weight.weight, { paddingIdx: this.paddingIdx });
+    const { paddingIdx } = this;
+    const lookUp = (rows: Tensor1D): Tensor2D => embedding(rows, this.weight.weight, { paddingIdx });
+    return this.around ? this.around(ids, lookUp) : lookUp(ids);
   }
 }

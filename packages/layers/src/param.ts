@@ -30,6 +30,11 @@ export class Param {
   readonly hasGradient: boolean;
   /** The row that starts as zeros; null for none. */
   readonly zeroRow: number | null;
+  /**
+   * A parameter of the same shape whose values forward passes use in place of its own: a copy that an adapter trained. Loading,
+   * training and saving see its own values.
+   */
+  overlay: Param | null = null;
   #weight: Weight | undefined;
   #dtype: Dtype = "F32";
   #isTrainable = false;
@@ -67,10 +72,18 @@ export class Param {
   }
 
   /**
-   * The values as they lie on the engine.
+   * The values that forward passes use, as they lie on the engine: those of the overlay, where there is one.
    * @throws {LayersError} before it is loaded and after it is disposed.
    */
   get weight(): Weight {
+    return this.overlay ? this.overlay.weight : this.ownWeight;
+  }
+
+  /**
+   * Its own values, whatever overlay there is.
+   * @throws {LayersError} before it is loaded and after it is disposed.
+   */
+  get ownWeight(): Weight {
     if (!this.#weight)
       throw new LayersError({
         where: `a parameter [${this.shape}]`,
@@ -129,7 +142,7 @@ export class Param {
    * @throws {LayersError} where they are not shaped as the parts of its weight.
    */
   assign(parts: readonly Tensor[]): void {
-    const { weight } = this;
+    const weight = this.ownWeight;
     const shapes = (tensors: readonly Tensor[]): string => tensors.map(({ shape }) => `[${shape}]`).join(", ");
     if (shapes(parts) !== shapes(weight.parts))
       throw new LayersError({ where: "Param.assign", expected: shapes(weight.parts), got: shapes(parts) });
@@ -140,7 +153,7 @@ export class Param {
 
   /** A parameter of zeros that lies as this one, as an optimiser keeps for each. */
   zeros(): Param {
-    const { weight } = this;
+    const weight = this.ownWeight;
     const zeros = new Param(this.shape, this.role, "zeros");
     zeros.#isTrainable = true;
     zeros.#weight = { ...weight, parts: weight.parts.map((part) => keep(zerosLike(part))) };
@@ -153,7 +166,7 @@ export class Param {
    * @throws {LayersError} where the shapes differ, and before it is loaded.
    */
   exchange(weight: Weight): Weight {
-    const own = this.weight;
+    const own = this.ownWeight;
     if (weight.shape.join() !== this.shape.join())
       throw new LayersError({ where: "Param.exchange", expected: `[${this.shape}]`, got: `[${weight.shape}]` });
     this.#weight = weight;
@@ -167,6 +180,6 @@ export class Param {
   }
 
   #decode(): void {
-    tidy(() => this.assign(this.weight.parts.map((part) => mul(part, 1))));
+    tidy(() => this.assign(this.ownWeight.parts.map((part) => mul(part, 1))));
   }
 }

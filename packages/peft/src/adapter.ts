@@ -2,7 +2,8 @@ import type { Param } from "@mixtape/layers";
 import { sideOutput } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import type { AdapterConfig } from "./config/index.js";
-import type { Mixture, NamedMixture } from "./mixture.js";
+import type { CopiedParam } from "./layers/copied-param.js";
+import type { NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { Pieces } from "./segment.js";
 import type { FeedForward, Site } from "./site.js";
@@ -22,25 +23,28 @@ export class Adapter implements Pieces {
   readonly sites: readonly Site[];
   readonly pieces: ReadonlyMap<Site, Piece>;
   readonly mixtures: ReadonlyMap<FeedForward, NamedMixture>;
+  /** Its own copies of parameters of the model. */
+  readonly copies: readonly CopiedParam[];
 
   constructor(
     name: string,
     config: AdapterConfig,
-    { sites, pieces, mixtures }: Pick<Adapter, "sites" | "pieces" | "mixtures">,
+    { sites, pieces, mixtures, copies }: Pick<Adapter, "sites" | "pieces" | "mixtures" | "copies">,
   ) {
     this.name = name;
     this.config = config;
     this.sites = sites;
     this.pieces = pieces;
     this.mixtures = mixtures;
+    this.copies = copies;
   }
 
   /** Its parameters by module: what trains, unless it is frozen. */
   get table(): readonly TableRow[] {
-    return [...this.#modules()].map(([module, part]) => ({
-      module,
-      parameters: [...part.namedParameters()].map(([name, { shape, size }]) => ({ name, shape, size })),
-    }));
+    const rows = new Map<string, { name: string; shape: readonly number[]; size: number }[]>();
+    for (const [module, name, { shape, size }] of this.#parameters())
+      rows.set(module, [...(rows.get(module) ?? []), { name, shape, size }]);
+    return [...rows].map(([module, parameters]) => ({ module, parameters }));
   }
 
   /** How many numbers it has. */
@@ -50,7 +54,7 @@ export class Adapter implements Pieces {
 
   /** Its parameters, named by adapter, module and parameter: `default.model.layers.0.self_attn.q_proj.lora_a`. */
   *namedParameters(): IterableIterator<[name: string, param: Param]> {
-    for (const [module, part] of this.#modules()) yield* part.namedParameters(`${this.name}.${module}.`);
+    for (const [module, name, param] of this.#parameters()) yield [`${this.name}.${module}.${name}`, param];
   }
 
   /** Those of its parameters that train: all, or none where it is frozen. */
@@ -63,13 +67,17 @@ export class Adapter implements Pieces {
     for (const [, param] of this.namedParameters()) param.freeze();
   }
 
+  /** Lets it train, but for copies that are as its file has them. */
   unfreeze(): void {
-    for (const [, param] of this.namedParameters()) param.unfreeze();
+    const fixed = new Set(this.copies.filter(({ isTrained }) => !isTrained).map(({ copy }) => copy));
+    for (const [, param] of this.namedParameters()) if (!fixed.has(param) && param.hasGradient) param.unfreeze();
   }
 
   /** Frees its values. */
   dispose(): void {
-    for (const [, part] of this.#modules()) part.dispose();
+    for (const part of [...this.pieces.values(), ...[...this.mixtures.values()].map(({ mixture }) => mixture)])
+      part.dispose();
+    for (const { copy } of this.copies) copy.dispose();
   }
 
   pieceAt(site: Site): Piece | undefined {
@@ -97,9 +105,19 @@ export class Adapter implements Pieces {
     return [...lines, `${this.name}: ${this.config.method}, ${this.size.toLocaleString("en")} parameters`].join("\n");
   }
 
-  *#modules(): IterableIterator<[module: string, part: Piece | Mixture]> {
-    for (const [site, piece] of this.pieces) yield [site.name, piece];
-    for (const { name, mixture } of this.mixtures.values()) yield [name, mixture];
+  /** Each once: copies of tied parameters are one. */
+  *#parameters(): IterableIterator<[module: string, name: string, param: Param]> {
+    for (const [site, piece] of this.pieces)
+      for (const [name, param] of piece.namedParameters()) yield [site.name, name, param];
+    for (const { name: module, mixture } of this.mixtures.values())
+      for (const [name, param] of mixture.namedParameters()) yield [module, name, param];
+    const seen = new Set<Param>();
+    for (const { name, copy } of this.copies) {
+      if (seen.has(copy)) continue;
+      seen.add(copy);
+      const end = name.lastIndexOf(".");
+      yield [name.slice(0, end), name.slice(end + 1), copy];
+    }
   }
 }
 

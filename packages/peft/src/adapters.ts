@@ -2,12 +2,13 @@ import type { CausalLM, DecoderLayer } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { type Experts, GatedMlp } from "@mixtape/layers";
 import { disposeWeight, reshape } from "@mixtape/ops";
-import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
+import { concat, type Tensor, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
 import type { Adapter } from "./adapter.js";
 import { AdapterError } from "./errors.js";
 import { adaptedExperts, adaptedMlp, type FeedForwardSites } from "./feed-forward.js";
+import { type CopiedParam, withCopies } from "./layers/copied-param.js";
 import { type MergeOptions, merge, type Originals, unmerge } from "./merge.js";
-import { adapt, type Segment } from "./segment.js";
+import { adapt, cutAll, type Segment } from "./segment.js";
 import { type FeedForward, type Site, sitesOf } from "./site.js";
 import { type Layout, textsOf } from "./texts.js";
 
@@ -23,6 +24,8 @@ export class Adapters {
   #isEnabled = true;
   /** How the batch lies that the layer has that runs now: some of its parts get all tokens in a row. */
   #layout: Layout | null = null;
+  /** Copies that are in the place of the model's parameters now. */
+  #overlaid: readonly CopiedParam[] = [];
   #merged: { readonly name: string; readonly originals: Originals } | null = null;
 
   constructor(model: CausalLM) {
@@ -72,8 +75,25 @@ export class Adapters {
     if (names.length === 0)
       throw new AdapterError({ where: "select", expected: "an adapter for each row of the batch", got: "no row" });
     for (const name of names) if (name !== null) this.get(name);
+    this.#checkMixed([...new Set(names)]);
     this.#selection = typeof selection === "string" || selection === null ? selection : [...selection];
     this.#place();
+  }
+
+  /** Refuses rows of several adapters where one of them changes what cannot differ from row to row. */
+  #checkMixed(names: readonly (string | null)[]): void {
+    if (names.length < 2) return;
+    for (const name of names) {
+      const copy = name === null ? undefined : this.get(name).copies.find(({ site }) => site === null);
+      if (copy)
+        throw new AdapterError({
+          where: "select",
+          expected:
+            "adapters that leave norms, routers' biases and the like as they are, where rows differ in their adapter",
+          got: `${name}, which has its own ${copy.name}`,
+          fix: "Select it for the whole batch",
+        });
+    }
   }
 
   /** Runs `f` with another selection. */
@@ -164,14 +184,16 @@ export class Adapters {
   /** Stands around the parts of the model that an active adapter changes, and around no other. */
   #place(): void {
     const active = [...this.#active()];
+    this.#overlay(active);
     const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
     const isMixture = active.some(({ mixtures }) => mixtures.size > 0);
     for (const layer of this.#layers)
       layer.around = isMixture ? (x, { mask }, forward) => this.#aroundLayer(x, mask, forward) : null;
     const byFeedForward = new Map<FeedForward, Map<string, Site>>();
     for (const site of this.sites) {
-      const { linear, feedForward } = site;
-      if (linear) linear.around = hasPiece(site) ? (x, forward) => this.#aroundLinear(site, x, forward(x)) : null;
+      const { hook, feedForward } = site;
+      const isChanged = hasPiece(site) || active.some(({ copies }) => copies.some((copy) => copy.site === site));
+      if (hook) hook.around = isChanged ? (x, forward) => this.#aroundModule(site, x, forward) : null;
       if (!feedForward) continue;
       const own = byFeedForward.get(feedForward) ?? new Map<string, Site>();
       if (hasPiece(site)) own.set(site.name.slice(site.name.lastIndexOf(".") + 1), site);
@@ -208,10 +230,21 @@ export class Adapters {
       : null;
   }
 
-  #aroundLinear(site: Site, x: Tensor, y: Tensor): Tensor {
-    const rows = rowsOf(x);
-    const adapted = adapt(site, rows, rowsOf(y), this.#segments(rows.shape[0], x), null);
-    return reshape(adapted, y.shape as never);
+  #aroundModule(site: Site, x: Tensor, forward: (x: Tensor) => Tensor): Tensor {
+    const isTable = site.kind === "embedding";
+    const rows = isTable ? (reshape(x, [x.size, 1]) as Tensor2D) : rowsOf(x);
+    const forwardRows = (part: Tensor2D): Tensor2D => forward(isTable ? reshape(part, [part.size]) : part) as Tensor2D;
+    const segments = this.#segments(rows.shape[0], x);
+    const adapted = adapt(site, rows, forwardOf(site, rows, segments, forwardRows), segments, null);
+    const shape = isTable ? adapted.shape : [...x.shape.slice(0, -1), adapted.shape[1]];
+    return reshape(adapted, shape as never);
+  }
+
+  /** Puts copies of parameters in the place of those that the model looks at from everywhere, such as those of norms. */
+  #overlay(active: readonly Adapter[]): void {
+    for (const { param } of this.#overlaid) param.overlay = null;
+    this.#overlaid = active.flatMap(({ copies }) => copies.filter(({ site }) => site === null));
+    for (const { param, copy } of this.#overlaid) param.overlay = copy;
   }
 
   /** To whom the rows of a batch belong. */
@@ -248,6 +281,19 @@ export class Adapters {
     }
     return segments;
   }
+}
+
+/** What the model gives, with an adapter's copies of the module's parameters for its rows. */
+function forwardOf(
+  site: Site,
+  x: Tensor2D,
+  segments: readonly Segment[],
+  forward: (x: Tensor2D) => Tensor2D,
+): Tensor2D {
+  const copies = segments.map(({ adapter }) => (adapter?.copies ?? []).filter((copy) => copy.site === site));
+  if (copies.every((own) => own.length === 0)) return forward(x);
+  const parts = cutAll(x, segments).map((part, i) => withCopies(copies[i]!, () => forward(part)));
+  return parts.length === 1 ? parts[0]! : concat(parts, 0);
 }
 
 function rowsOf(x: Tensor): Tensor2D {

@@ -2,10 +2,12 @@ import type { CausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter.js";
 import { Adapters } from "./adapters.js";
-import { type AdapterConfigInput, adapterConfig } from "./config/index.js";
+import { type AdapterConfig, type AdapterConfigInput, adapterConfig } from "./config/index.js";
+import { AdapterError } from "./errors.js";
 import { makeAdapter } from "./make.js";
 import { start } from "./start.js";
 import { targetsOf } from "./targets/index.js";
+import { trainedCopies } from "./targets/trained-copies.js";
 
 const ofModels = new WeakMap<CausalLM, Adapters>();
 
@@ -44,9 +46,35 @@ export async function applyAdapter(
   const { name = "default", seed = 0 } = options;
   const adapters = adaptersOf(model);
   const config = adapterConfig(input);
-  const adapter = makeAdapter(name, config, adapters.sites, targetsOf(adapters.sites, config));
-  await start(adapter, seed);
-  adapter.unfreeze();
-  adapters.add(adapter);
+  checkNew(config);
+  const copies = trainedCopies(model, adapters.sites, config);
+  const adapter = makeAdapter(name, config, adapters.sites, targetsOf(adapters.sites, config), copies);
+  try {
+    await start(adapter, seed);
+    adapter.unfreeze();
+    adapters.add(adapter);
+  } catch (error) {
+    adapter.dispose();
+    throw error;
+  }
   return adapter;
+}
+
+/** Refuses what only files have. */
+function checkNew(config: AdapterConfig): void {
+  if (config.method !== "lora") return;
+  const { initLoraWeights, trainableTokenIndices } = config;
+  if (initLoraWeights !== true && initLoraWeights !== "gaussian")
+    throw new AdapterError({
+      where: "initLoraWeights",
+      expected: 'true or "gaussian" for a new adapter',
+      got: JSON.stringify(initLoraWeights),
+    });
+  if (trainableTokenIndices !== undefined)
+    throw new AdapterError({
+      where: "trainableTokenIndices",
+      expected: "nothing for a new adapter",
+      got: JSON.stringify(trainableTokenIndices),
+      fix: 'Train the whole embedding with modulesToSave: ["embed_tokens"], and the head with "lm_head"',
+    });
 }

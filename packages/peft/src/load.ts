@@ -6,12 +6,16 @@ import { adaptersOf } from "./apply.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/index.js";
 import { AdapterError } from "./errors.js";
 import { AdapterFile, CONFIG_FILE, isMissing, TENSORS_FILE } from "./files/adapter-file.js";
+import { baseCopies } from "./files/base-copies.js";
+import { tokenCopies } from "./files/token-copies.js";
+import type { CopiedParam } from "./layers/copied-param.js";
 import { makeAdapter } from "./make.js";
 import { layoutOf, storedTensors } from "./names.js";
 import { modulesOf } from "./peft-names.js";
 import type { Site } from "./site.js";
-import { loadValues, type Stored, type StoredParam } from "./stored.js";
+import { loadValues, type Stored, type StoredParam, valuesOf } from "./stored.js";
 import { targetsInFile, targetsOf } from "./targets/index.js";
+import { trainedCopies } from "./targets/trained-copies.js";
 
 /** Options of {@link loadAdapter}. */
 export interface LoadAdapterOptions {
@@ -53,8 +57,9 @@ export async function loadAdapter(
   });
   let adapter: Adapter | undefined;
   try {
-    const { chosen, absent } = targetsWith(adapters.sites, config, file);
-    adapter = makeAdapter(name, config, adapters.sites, chosen);
+    const { sites } = adapters;
+    const { chosen, absent } = targetsWith(sites, config, file);
+    adapter = makeAdapter(name, config, sites, chosen, await copiesIn(model, sites, config, file, chosen));
     const stored = storedTensors(adapter, layoutOf(file.names));
     check(stored, absent, file, onWarning);
     await fill(stored, file);
@@ -83,6 +88,19 @@ function targetsWith(
   return { chosen: targets.filter(isThere), absent: targets.filter((site) => !isThere(site)) };
 }
 
+/** The adapter's own copies of parameters of the model. */
+async function copiesIn(
+  model: CausalLM,
+  sites: readonly Site[],
+  config: AdapterConfig,
+  file: AdapterFile,
+  pieces: readonly Site[],
+): Promise<CopiedParam[]> {
+  if (config.method !== "lora") return [];
+  const trained = [...trainedCopies(model, sites, config), ...tokenCopies(model, sites, config)];
+  return [...trained, ...(await baseCopies(model, sites, file, { pieces, trained }))];
+}
+
 function check(
   stored: readonly StoredParam[],
   absent: readonly Site[],
@@ -91,6 +109,14 @@ function check(
 ): void {
   const faults = stored.flatMap(({ tensors }) => tensors.flatMap((tensor) => faultOf(tensor, file)));
   const { unread, where } = file;
+  const experts = unread.find((name) => /\.experts(\.\d+)?\.(?!.*lora_)/.test(name));
+  if (experts !== undefined)
+    throw new AdapterError({
+      where,
+      expected: "an adapter without weights of routed experts in full, which are not done here",
+      got: experts,
+      fix: "Merge the adapter in Hugging Face peft (merge_and_unload), and load the model that it saves",
+    });
   const missing = absent.map(({ name }) => `missing all of ${name}`);
   const unexpected = unread.map((name) => `unexpected ${name}`);
   if (faults.length > 0 || stored.length === 0 || (missing.length > 0 && unread.length > 0))
@@ -103,7 +129,7 @@ function check(
 
 /** What is wrong with a tensor of the file. */
 function faultOf({ name, aliases = [], shape }: Stored, file: AdapterFile): string[] {
-  const found = file.find([name, ...aliases]);
+  const found = file.find(name, ...aliases);
   if (!found) return [`missing ${name}`];
   return found.shape.join() === shape.join() ? [] : [`${name} is [${found.shape}] and should be [${shape}]`];
 }
@@ -117,7 +143,9 @@ function notFitting(where: string, faults: readonly string[]): AdapterError {
     where,
     expected: "the tensors that its config and the model ask for",
     got: faults.length === 0 ? "none" : `${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n  ${list}\n`,
-    fix: "The adapter belongs to another model, or its file to another config",
+    fix: faults.some((fault) => /(embed_tokens|lm_head)\S* is /.test(fault))
+      ? "The adapter belongs to a model with another vocabulary: resize the model's embeddings first"
+      : "The adapter belongs to another model, or its file to another config",
   });
 }
 
@@ -127,10 +155,10 @@ function listOf(names: readonly string[]): string {
 }
 
 async function fill(stored: readonly StoredParam[], file: AdapterFile): Promise<void> {
-  for (const { param, tensors } of stored) {
-    const values = new Float32Array(param.size);
+  for (const { param, tensors, from } of stored) {
+    const values = from ? Float32Array.from(await valuesOf(from)) : new Float32Array(param.size);
     for (const { name, aliases = [], at } of tensors) {
-      const view = file.find([name, ...aliases])!;
+      const view = file.find(name, ...aliases)!;
       toFloat32(await view.read(), view.dtype).forEach((value, i) => {
         values[at(i)] = value;
       });

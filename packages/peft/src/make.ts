@@ -1,6 +1,7 @@
 import { Experts } from "@mixtape/layers";
 import { Adapter } from "./adapter.js";
 import type { AdapterConfig, LoraConfig, MixtureConfig } from "./config/index.js";
+import type { CopiedParam } from "./layers/copied-param.js";
 import { Dora } from "./methods/dora.js";
 import { Lora } from "./methods/lora.js";
 import { LoraMoe } from "./methods/loramoe.js";
@@ -17,9 +18,10 @@ export function makeAdapter(
   config: AdapterConfig,
   sites: readonly Site[],
   chosen: readonly Site[],
+  copies: readonly CopiedParam[] = [],
 ): Adapter {
   const isLora = config.method === "lora";
-  const pieceAt = isLora ? loraBuilder(config) : (site: Site) => mixedAt(site, config);
+  const pieceAt = isLora ? loraBuilder(config, copies) : (site: Site) => mixedAt(site, config);
   const pieces = new Map(chosen.map((site) => [site, pieceAt(site)]));
   const mixtures = new Map<FeedForward, NamedMixture>();
   if (!isLora && config.method.startsWith("mixlora"))
@@ -30,17 +32,22 @@ export function makeAdapter(
         mixture: mixtureOf(feedForward, config),
       });
     }
-  return new Adapter(name, config, { sites, pieces, mixtures });
+  return new Adapter(name, config, { sites, pieces, mixtures, copies });
 }
 
-function loraBuilder(config: LoraConfig): (site: Site) => Piece {
+function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (site: Site) => Piece {
   const ranks = new PatternTable(config.rankPattern, "rankPattern");
   const alphas = new PatternTable(config.alphaPattern, "alphaPattern");
   return (site) => {
     const rank = ranks.get(site.names) ?? config.r;
     const alpha = alphas.get(site.names) ?? config.loraAlpha;
     const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
-    return config.useDora ? new Dora(site, options) : new Lora(site, options);
+    if (!config.useDora) return new Lora(site, { ...options, bias: config.loraBias });
+    // Norms are those of what the adapter's update is added to.
+    const weights = site.weights.map(
+      (weight) => copies.find((found) => found.site === site && found.param === weight)?.copy ?? weight,
+    );
+    return new Dora({ ...site, weights }, options);
   };
 }
 

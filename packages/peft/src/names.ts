@@ -1,11 +1,12 @@
 import type { Adapter } from "./adapter.js";
 import { mixtureTensors } from "./mixture-names.js";
-import { type ExpertLayout, peftTensors } from "./peft-names.js";
+import { copyTensors, type ExpertLayout, peftTensors } from "./peft-names.js";
 import type { StoredParam } from "./stored.js";
 
 /** The tensors of an adapter as they are called on disk: by Hugging Face peft, or where it has no such kind by MoE-PEFT. */
 export function storedTensors(adapter: Adapter, layout: ExpertLayout): StoredParam[] {
-  return adapter.config.method === "lora" ? peftTensors(adapter, layout) : mixtureTensors(adapter);
+  if (adapter.config.method !== "lora") return mixtureTensors(adapter);
+  return [...peftTensors(adapter, layout), ...copyTensors(adapter)];
 }
 
 /** Whether a file has one tensor for each routed expert. */

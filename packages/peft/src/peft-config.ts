@@ -28,9 +28,15 @@ export function peftConfig(adapter: Adapter, sites: readonly Site[], layout: Exp
       loraDropout: chosen.some((site) => isParameter(site) || site.matrices > 1) ? 0 : config.loraDropout,
       useRslora: config.useRslora,
       useDora: config.useDora,
-      initLoraWeights: config.initLoraWeights,
+      // How an adapter began in peft says nothing any more.
+      initLoraWeights: config.initLoraWeights === "gaussian" ? "gaussian" : true,
       targetModules: named((site) => !isParameter(site)),
       ...(parameters.length > 0 && { targetParameters: parameters }),
+      ...(config.modulesToSave && { modulesToSave: config.modulesToSave }),
+      ...(config.trainableTokenIndices && { trainableTokenIndices: config.trainableTokenIndices }),
+      // LoRA of both is in the file, and equal where it was tied.
+      ensureWeightTying: config.ensureWeightTying && config.modulesToSave !== undefined,
+      loraBias: config.loraBias,
       rankPattern: patternOf((site) => adapter.pieces.get(site)!.options.rank),
       alphaPattern: patternOf((site) => alphaOf(adapter, site)),
       baseModelNameOrPath: config.baseModelNameOrPath,

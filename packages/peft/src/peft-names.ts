@@ -1,10 +1,12 @@
 import type { Adapter } from "./adapter.js";
+import type { CopiedParam } from "./layers/copied-param.js";
 import { Dora } from "./methods/dora.js";
 import type { Piece } from "./piece.js";
 import type { Site } from "./site.js";
 import { type Stored, type StoredParam, whole } from "./stored.js";
 
-const PREFIX = "base_model.model.";
+/** Begins the names of all tensors of an adapter in Hugging Face peft. */
+export const PREFIX = "base_model.model.";
 
 /** Whether the tensors of routed experts lie together, as transformers 5 holds them, or one by one, as before. */
 export type ExpertLayout = "fused" | "apart";
@@ -17,9 +19,27 @@ export function peftTensors(adapter: Adapter, layout: ExpertLayout): StoredParam
   const sites = [...adapter.pieces.keys()];
   return [...adapter.pieces].flatMap(([site, piece]) => {
     const names = modulesOf(site, layout, sites);
+    if (site.kind === "embedding") return ofEmbedding(names, site, piece);
     if (site.matrices === 1) return ofModule(names, piece);
     return isApart(site, layout) ? apart(names, site, piece) : fused(names, site, piece);
   });
+}
+
+/** The tensors of an adapter's copies of the model's parameters. */
+export function copyTensors({ copies }: Adapter): StoredParam[] {
+  const params = new Map(copies.map(({ copy, param }) => [copy, param]));
+  return [...params].map(([copy, from]) => ({
+    param: copy,
+    from,
+    tensors: copies.flatMap((found) => (found.copy === copy && found.file !== null ? [ofCopy(found, found.file)] : [])),
+  }));
+}
+
+function ofCopy({ copy, rows }: CopiedParam, file: string): Stored {
+  const name = PREFIX + file;
+  if (!rows) return { name, shape: copy.shape, at: (i) => i };
+  const width = copy.shape.at(-1)!;
+  return { name, shape: [rows.length, width], at: (i) => rows[Math.floor(i / width)]! * width + (i % width) };
 }
 
 /**
@@ -57,10 +77,23 @@ function sameModule(a: Site, b: Site): boolean {
   return a.feedForward === b.feedForward;
 }
 
+/** A `[r, V]`, the other way round than the table in memory, and B `[M, r]`; neither is the weight of a module. */
+function ofEmbedding(names: Names, { inFeatures }: Site, piece: Piece): StoredParam[] {
+  const { rank } = piece.options;
+  const at = (i: number): number => (i % inFeatures) * rank + Math.floor(i / inFeatures);
+  const [name] = ending(names, "lora_embedding_A");
+  const stored = [
+    { param: piece.loraA, tensors: [{ name, shape: [rank, inFeatures], at }] },
+    whole(ending(names, "lora_embedding_B"), piece.loraB),
+  ];
+  return piece instanceof Dora ? [...stored, whole(ending(names, "lora_magnitude_vector"), piece.magnitude)] : stored;
+}
+
 function ofModule(names: Names, piece: Piece): StoredParam[] {
   const stored = [
     whole(ending(names, "lora_A.weight"), piece.loraA),
     whole(ending(names, "lora_B.weight"), piece.loraB),
+    ...(piece.loraBias ? [whole(ending(names, "lora_B.bias"), piece.loraBias)] : []),
   ];
   return piece instanceof Dora ? [...stored, whole(ending(names, "lora_magnitude_vector"), piece.magnitude)] : stored;
 }

@@ -2,6 +2,7 @@ import { Module, Param } from "@mixtape/layers";
 import {
   currentRandomness,
   dropout,
+  embedding,
   groupedLinear,
   linear,
   logicalTensor,
@@ -9,7 +10,7 @@ import {
   reshape,
   withRandomness,
 } from "@mixtape/ops";
-import { matMul, mul, type Tensor, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
+import { add, matMul, mul, type Tensor, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
 import type { Site } from "./site.js";
 
 /** What is known of the rows that a piece gets. */
@@ -33,6 +34,8 @@ export interface UpdateOptions {
   readonly dropout: number;
   /** How many updates of that rank lie side by side: the experts of a mixture. Default 1. */
   readonly experts?: number;
+  /** Whether a bias is added to the update before it is scaled (`lora_bias` of Hugging Face peft). Default false. */
+  readonly bias?: boolean;
 }
 
 /**
@@ -43,18 +46,25 @@ export interface UpdateOptions {
 export abstract class Piece extends Module {
   readonly loraA: Param;
   readonly loraB: Param;
+  readonly loraBias: Param | null;
   readonly options: Required<UpdateOptions>;
+  /** Whether it stands at the embedding, whose input is ids: A is a table `[in, r]` there. */
+  readonly isEmbedding: boolean;
+  readonly #paddingIdx: number | null;
 
-  constructor({ matrices, inFeatures, outFeatures }: Site, options: UpdateOptions) {
+  constructor({ kind, matrices, inFeatures, outFeatures, paddingIdx }: Site, options: UpdateOptions) {
     super();
-    this.options = { experts: 1, ...options };
+    this.options = { experts: 1, bias: false, ...options };
+    this.isEmbedding = kind === "embedding";
+    this.#paddingIdx = paddingIdx;
     const width = this.options.experts * options.rank;
-    this.loraA = matrixParam(matrices, width, inFeatures);
+    this.loraA = this.isEmbedding ? new Param([inFeatures, width], "table") : matrixParam(matrices, width, inFeatures);
     this.loraB = matrixParam(matrices, outFeatures, width);
+    this.loraBias = this.options.bias ? new Param([outFeatures], "vector", "zeros") : null;
   }
 
   /**
-   * @param x what goes into the base's map, `[N, in]`
+   * @param x what goes into the base's map, `[N, in]`; ids `[N, 1]` for the embedding
    * @param y what the base's map gives, `[N, out]`
    * @returns `[N, out]`
    */
@@ -68,11 +78,15 @@ export abstract class Piece extends Module {
     return undefined;
   }
 
-  /** `s·B·A`, of E updates of a mixture the sum: `[out, in]` or `[E, out, in]`. The caller disposes it. */
+  /**
+   * `s·B·A`, of E updates of a mixture the sum: `[out, in]` or `[E, out, in]`, and `[in, out]` for the embedding. The caller
+   * disposes it.
+   */
   get product(): Tensor {
-    return tidy(() =>
-      mul(matMul(logicalTensor(this.loraB.weight), logicalTensor(this.loraA.weight)), this.options.scale),
-    );
+    return tidy(() => {
+      const [a, b] = [logicalTensor(this.loraA.weight), logicalTensor(this.loraB.weight)];
+      return mul(this.isEmbedding ? matMul(a, b, false, true) : matMul(b, a), this.options.scale);
+    });
   }
 
   /**
@@ -82,9 +96,16 @@ export abstract class Piece extends Module {
    */
   protected update(x: Tensor2D, { groups, label }: Rows, weights?: Tensor2D | null): Tensor2D {
     const { rank, scale, experts } = this.options;
+    const inner = this.#inner(x, groups, label);
+    const outer = times(weights ? weigh(inner, weights, rank, experts) : inner, this.loraB, groups);
+    return mul(this.loraBias ? add(outer, this.loraBias.vector) : outer, scale);
+  }
+
+  #inner(x: Tensor2D, groups: RowGroups | null, label: string): Tensor2D {
+    // As in peft, ids are not dropped.
+    if (this.isEmbedding) return embedding(reshape(x, [x.size]), this.loraA.weight, { paddingIdx: this.#paddingIdx });
     const dropped = withOwnRandomness(label, () => dropout(x, this.options.dropout));
-    const inner = times(dropped, this.loraA, groups);
-    return mul(times(weights ? weigh(inner, weights, rank, experts) : inner, this.loraB, groups), scale);
+    return times(dropped, this.loraA, groups);
   }
 }
 

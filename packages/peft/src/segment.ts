@@ -1,5 +1,6 @@
 import { groupRows } from "@mixtape/ops";
 import { concat, type Rank, slice, split, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import type { CopiedParam } from "./layers/copied-param.js";
 import type { NamedMixture } from "./mixture.js";
 import type { Piece } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
@@ -8,6 +9,7 @@ import type { Texts } from "./texts.js";
 /** What an adapter has at the places of a model. */
 export interface Pieces {
   readonly name: string;
+  readonly copies: readonly CopiedParam[];
   pieceAt(site: Site): Piece | undefined;
   mixtureAt(feedForward: FeedForward): NamedMixture | undefined;
   /** Takes the logits of a router of the adapter, `[N, E]`, with what it stands at and how many rows belong to one token. */
@@ -53,7 +55,7 @@ export function adapt(
 }
 
 /** The rows of each segment. At once: the way back then puts their gradients beside each other, and adds up none. */
-function cutAll(tensor: Tensor2D, segments: readonly Segment[]): Tensor2D[] {
+export function cutAll(tensor: Tensor2D, segments: readonly Segment[]): Tensor2D[] {
   if (segments.length === 1) return [tensor];
   return split(
     tensor,

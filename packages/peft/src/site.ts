@@ -1,11 +1,21 @@
 import type { CausalLM } from "@mixtape/decoder";
-import { Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
+import { type Around, Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
+import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** What a feed-forward is made of: a gated MLP, or routed experts. */
 export type FeedForward = GatedMlp | Experts;
 
-/** A place for a low-rank update: a linear map, or the matrices of one kind of all routed experts of a layer. */
+/** What wraps the forward pass of a target module goes here. */
+export interface Hook {
+  around: Around<Tensor, Tensor> | null;
+}
+
+/**
+ * A target module: a linear map, the matrices of one kind of all routed experts of a layer, the embedding, or the head over the
+ * vocabulary.
+ */
 export interface Site {
+  readonly kind: "linear" | "experts" | "embedding" | "head";
   /** Its name in memory: `model.layers.0.self_attn.q_proj`, `model.layers.0.mlp.experts.down_proj`. */
   readonly name: string;
   /** All names that it goes by, its own first: those in transformers' memory and those in checkpoints. */
@@ -24,18 +34,19 @@ export interface Site {
   readonly matrices: number;
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** The base's values: `[out, in]`, a stack `[E, out, in]`, or for `gate_up_proj` two of them that share the outputs. */
+  /** At the embedding, the row of the padding token, which looking up gives no gradient; null for none. */
+  readonly paddingIdx: number | null;
+  /** The base's values: `[out, in]`, of the embedding `[in, out]`, a stack `[E, out, in]`, or for `gate_up_proj` two of them that share the outputs. */
   readonly weights: readonly Param[];
   /** Where it is a linear map of its own. */
   readonly linear: Linear | null;
+  /** Where its forward pass is wrapped; null for routed experts, whose feed-forward is. */
+  readonly hook: Hook | null;
   /** The feed-forward that it is part of. */
   readonly feedForward: FeedForward | null;
 }
 
-/**
- * All places of a model where an adapter may stand. The head over the vocabulary is none: it shares its weights in many
- * models.
- */
+/** All modules of a model that an adapter may stand at. */
 export function sitesOf(model: CausalLM): Site[] {
   const sites: Site[] = [];
   const parts = new Map<Linear, GatedMlp>();
@@ -46,7 +57,54 @@ export function sitesOf(model: CausalLM): Site[] {
       sites.push(linearSite(model, name, module, parts.get(module) ?? null));
     if (module instanceof Experts) sites.push(...expertSites(model, name, module));
   }
-  return sites;
+  return [...sites, embeddingSite(model), headSite(model)];
+}
+
+function embeddingSite(model: CausalLM): Site {
+  const { embedTokens } = model.model;
+  const name = "model.embed_tokens";
+  return {
+    ...plainSite(name, embedTokens.weight),
+    kind: "embedding",
+    paddingIdx: embedTokens.paddingIdx,
+    hook: embedTokens as unknown as Hook,
+  };
+}
+
+/** The head, whose weights are the embedding's in models that tie the two. */
+function headSite(model: CausalLM): Site {
+  const { weight } = model.lmHead ?? model.model.embedTokens;
+  const hook: Hook = {
+    get around() {
+      return model.aroundHead as Hook["around"];
+    },
+    set around(around) {
+      model.aroundHead = around as CausalLM["aroundHead"];
+    },
+  };
+  return { ...plainSite("lm_head", weight), kind: "head", hook };
+}
+
+/** A module that is called the same everywhere. */
+function plainSite(name: string, weight: Param): Omit<Site, "kind" | "hook"> {
+  const isTable = name.endsWith("embed_tokens");
+  const [rows, columns] = weight.shape as [number, number];
+  return {
+    name,
+    names: [name, `${name}.weight`],
+    parameters: [`${name}.weight`],
+    peftModule: name,
+    peftAliases: [],
+    perExpert: null,
+    perExpertAliases: [],
+    matrices: 1,
+    inFeatures: isTable ? rows : columns,
+    outFeatures: isTable ? columns : rows,
+    paddingIdx: null,
+    weights: [weight],
+    linear: null,
+    feedForward: null,
+  };
 }
 
 function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: GatedMlp | null): Site {
@@ -54,6 +112,7 @@ function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: 
   const params = diskNames(model, `${name}.weight`);
   const modules = params.map((param) => param.replace(/\.weight$/, ""));
   return {
+    kind: "linear",
     name,
     names: unique([name, ...modules, ...params]),
     parameters: params,
@@ -65,8 +124,10 @@ function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: 
     matrices: 1,
     inFeatures,
     outFeatures,
+    paddingIdx: null,
     weights: [linear.weight],
     linear,
+    hook: linear,
     feedForward,
   };
 }
@@ -78,6 +139,7 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
     const disk = weights.length === 1 ? diskNames(model, own) : [];
     const perExpert = disk.find((n) => n.includes("*"))?.replace(/\.weight$/, "") ?? null;
     return {
+      kind: "experts",
       name: own,
       parameters: [own],
       names: unique([own, ...disk.map((n) => n.replace(/\.\*|\.weight$/g, ""))]),
@@ -89,8 +151,10 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
       matrices,
       inFeatures,
       outFeatures: rows * weights.length,
+      paddingIdx: null,
       weights,
       linear: null,
+      hook: null,
       feedForward: experts,
     };
   };
@@ -100,6 +164,16 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
     site("gate_up_proj", experts.gateProj, experts.upProj),
     site("down_proj", experts.downProj),
   ];
+}
+
+/** What a parameter is called in transformers' memory; null where it is no tensor of its own there. */
+export function memoryNameOf(model: CausalLM, param: string): string | null {
+  const found = model.nameRules.find((rule) => param.endsWith(`.${rule.param}`));
+  if (!found) return param;
+  const place = found.places.at(-1)!;
+  return place.kind === "tensor" && found.places.every(({ kind }) => kind === "tensor")
+    ? param.slice(0, -found.param.length) + place.name
+    : null;
 }
 
 /** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */

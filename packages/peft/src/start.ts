@@ -1,4 +1,5 @@
 import type { Param } from "@mixtape/layers";
+import { logicalTensor } from "@mixtape/ops";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { randomNormal, randomUniform, type Tensor, zeros } from "@tensorflow/tfjs-core";
 import type { Adapter } from "./adapter.js";
@@ -7,14 +8,22 @@ import { Dora } from "./methods/dora.js";
 
 /**
  * Gives a new adapter its first values: A and routers random, B zero, so that it changes nothing yet, and DoRA's magnitudes
- * the lengths of the base's rows. Same seed, same values, on any engine.
+ * the lengths of the base's rows. At the embedding it is A that is zero and B that is random, as in peft. Copies of the model's
+ * parameters start as these are. Same seed, same values, on any engine.
  */
 export async function start(adapter: Adapter, seed: number): Promise<void> {
+  const copies = new Map(adapter.copies.map(({ copy, param }) => [copy, param]));
+  const atEmbedding = [...adapter.pieces.values()].filter(({ isEmbedding }) => isEmbedding);
   // From 1: tfjs takes a seed of 0 for none.
   let index = 1;
   for (const [name, param] of adapter.namedParameters()) {
     const end = name.slice(name.lastIndexOf(".") + 1);
-    if (end !== "magnitude") await fill(name, param, fresh(end, param, adapter.config, seed * 65_537 + index++));
+    const copied = copies.get(param);
+    if (copied) await fill(name, param, logicalTensor(copied.ownWeight));
+    else if (atEmbedding.some(({ loraA }) => loraA === param)) await fill(name, param, zeros([...param.shape]));
+    else if (atEmbedding.some(({ loraB }) => loraB === param))
+      await fill(name, param, randomNormal([...param.shape], 0, 1, "float32", seed * 65_537 + index++));
+    else if (end !== "magnitude") await fill(name, param, fresh(end, param, adapter.config, seed * 65_537 + index++));
   }
   for (const [site, piece] of adapter.pieces)
     if (piece instanceof Dora) await fill(`${site.name}.magnitude`, piece.magnitude, piece.norms());
@@ -32,7 +41,7 @@ async function fill(name: string, param: Param, values: Tensor): Promise<void> {
 function fresh(end: string, { shape }: Param, config: AdapterConfig, seed: number): Tensor {
   const dims = [...shape];
   const fanIn = shape.at(-1)!;
-  if (end === "lora_b") return zeros(dims);
+  if (end === "lora_b" || end === "lora_bias") return zeros(dims);
   if (end === "lora_a") {
     const isGaussian =
       config.method === "lora" ? config.initLoraWeights === "gaussian" : config.loraInit === "gaussian";

@@ -19,6 +19,8 @@ export interface Stored {
 export interface StoredParam {
   readonly param: Param;
   readonly tensors: readonly Stored[];
+  /** A parameter of the model, whose values it has where no tensor says otherwise. */
+  readonly from?: Param;
 }
 
 /** A tensor that is the parameter. */
@@ -32,7 +34,7 @@ export function whole(
 
 /** The numbers of a parameter in its logical shape. */
 export async function valuesOf(param: Param): Promise<Float32Array> {
-  const tensor = logicalTensor(param.weight);
+  const tensor = logicalTensor(param.ownWeight);
   try {
     return (await tensor.data()) as Float32Array;
   } finally {

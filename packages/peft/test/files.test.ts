@@ -7,7 +7,7 @@ import { encodeSafetensors, fromFloat32 } from "@mixtape/safetensors";
 import { expectAllClose, type Golden, type Values } from "@mixtape/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { adaptersOf, loadAdapter } from "../src/index.js";
-import { goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
+import { adaptersOfTransformers4, goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
 
 const { folder, about } = goldenAdapters.find(({ name }) => name === "mixtral/lora-attention")!;
 let model: CausalLM;
@@ -127,6 +127,22 @@ describe("names of tensors", () => {
   ])("%s are refused", async (_, rename, message) => {
     await expect(loadAdapter(model, await files({}, rename))).rejects.toThrow(message);
     expect(adaptersOf(model).names).toEqual([]);
+  });
+});
+
+describe("adapters of transformers 4, with a linear map for each expert", () => {
+  test.each(adaptersOfTransformers4)("$name", async ({ folder, about }) => {
+    const { model, golden } = await loadGoldenModel(about.model);
+    const warnings: string[] = [];
+    await loadAdapter(model, folder, { onWarning: (message) => warnings.push(message) });
+    const { inputIds, attentionMask } = golden.inputs;
+    const { logits } = model.forward({ inputIds, attentionMask });
+    const want = (await readTensors(join(folder, "golden.safetensors"))).get("logits")!;
+    await expectAllClose(logits, want, { atol: 2e-5 }, "logits");
+    expect(warnings).toEqual([]);
+    logits.dispose();
+    adaptersOf(model).delete("default");
+    model.dispose();
   });
 });
 

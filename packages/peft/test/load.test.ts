@@ -41,7 +41,19 @@ onEachEngine(() => {
       });
     });
 
-    test.runIf(!isMixture)(
+    test.runIf(about.merges === false)(
+      "cannot be part of the model's weights, and the model stays as it is",
+      async () => {
+        await loadAdapter(model, folder);
+        await expect(adaptersOf(model).merge("default")).rejects.toThrow(/^merge default: expected /);
+        const { logits } = model.forward(inputs());
+        await expectAllClose(logits, expected.get("logits")!, LOGITS, "logits");
+        logits.dispose();
+        adaptersOf(model).delete("default");
+      },
+    );
+
+    test.runIf(!isMixture && about.merges !== false)(
       "merged, the model computes the same by itself; unmerged, it has the weights that it had",
       async () => {
         await withoutLeak(async () => {
@@ -72,7 +84,7 @@ onEachEngine(() => {
           adapter.unfreeze();
           const { inputIds, attentionMask, labels } = golden.inputs;
           const batch = { adapter: "default", inputIds, labels, attentionMask };
-          const stored = storedTensors(adapter, "fused");
+          const stored = storedTensors(adapter, "fused").filter(({ param }) => param.isTrainable);
           const { loss, gradients } = await lossAndGradients(
             () => adapterLosses(model, [batch], { gradientCheckpointing }).loss,
             stored.map(({ param }) => param),

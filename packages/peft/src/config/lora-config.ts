@@ -35,6 +35,21 @@ export const loraConfig = defineConfig({
     layersToTransform: optional(z.union([count({ min: 0 }), listOf(count({ min: 0 }), "layers")])),
     /** Names, as regular expressions, of the list of layers that `layersToTransform` counts in. Default: any. */
     layersPattern: optional(z.union([text(), listOf(text(), "names")])),
+    /**
+     * Modules of the model that train in full, as copies in the adapter, by the ends of their names: `embed_tokens`, `lm_head`,
+     * `norm`, a router.
+     */
+    modulesToSave: optional(listOf(text(), "names")),
+    /** In a model whose head is tied to its embedding, makes the copy of one the copy of both. */
+    ensureWeightTying: offUnlessTrue(),
+    /** Adds a bias to each update. */
+    loraBias: offUnlessTrue(),
+    /** Tokens whose rows of the embedding the file has, or those of other tables by their names. Loaded files only. */
+    trainableTokenIndices: optional(
+      z.union([listOf(count({ min: 0 }), "token ids"), z.record(z.string(), listOf(count({ min: 0 }), "token ids"))], {
+        error: "a list of token ids, or an object of such lists",
+      }),
+    ),
     baseModelNameOrPath: optional(text()),
   },
   fixed: { peft_type: ["LORA"] },
@@ -49,7 +64,6 @@ export const loraConfig = defineConfig({
     megatron_config: "it is about training on many machines",
     megatron_core: "it is about training on many machines",
     fan_in_fan_out: "peft sets it to false at linear maps",
-    ensure_weight_tying: NOT_HERE,
     corda_config: NOT_HERE,
     eva_config: NOT_HERE,
     loftq_config: NOT_HERE,
@@ -68,9 +82,6 @@ const CONVERT =
 
 /** Features of Hugging Face peft that are not here: their keys, and what to do. */
 const ABSENT: Readonly<Record<string, { readonly feature: string; readonly fix: string }>> = {
-  modules_to_save: { feature: "fully trained modules", fix: MERGE },
-  lora_bias: { feature: "biases of LoRA's B", fix: MERGE },
-  trainable_token_indices: { feature: "trained tokens", fix: MERGE },
   layer_replication: { feature: "replicated layers", fix: MERGE },
   alora_invocation_tokens: {
     feature: "Activated LoRA, which begins at tokens of the prompt",

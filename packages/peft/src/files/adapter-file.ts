@@ -47,13 +47,17 @@ export class AdapterFile {
     return [...this.#names.keys()];
   }
 
-  /** Whether a module has tensors of an adapter. A `*` in its name stands for the index of an expert. */
+  /** Whether a module has tensors of a LoRA. A `*` in its name stands for the index of an expert. */
   hasModule(name: string): boolean {
     return this.#modules.has(name);
   }
 
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
   /** The tensor of the first of these names that the file has. */
-  find(names: readonly string[]): TensorView | undefined {
+  find(...names: readonly string[]): TensorView | undefined {
     const name = names.find((known) => this.#names.has(known));
     if (name === undefined) return undefined;
     this.#found.add(name);

@@ -50,16 +50,17 @@ export class Dora extends Piece {
     return (base) =>
       tidy(() => {
         const scales = div(this.magnitude.vector, this.norms());
-        return mul(add(base, this.product), reshape(scales, [...base.shape.slice(0, -1), 1]));
+        const shape = this.isEmbedding ? [1, scales.size] : [...base.shape.slice(0, -1), 1];
+        return mul(add(base, this.product), reshape(scales, shape));
       });
   }
 
-  /** The length of each row of `W + s·B·A`: what the magnitude is at first. The caller disposes it. @returns `[E · out]` */
+  /** The length of each row of `W + s·B·A`, of each column at the embedding: what the magnitude is at first. The caller disposes it. @returns `[E · out]` */
   norms(): Tensor1D {
     return untaped(() =>
       tidy(() => {
         const rows = add(baseOf(this.#site), this.product);
-        return reshape(sqrt(sum(square(rows), -1)), [this.magnitude.size]) as Tensor1D;
+        return reshape(sqrt(sum(square(rows), this.isEmbedding ? 0 : -1)), [this.magnitude.size]) as Tensor1D;
       }),
     );
   }

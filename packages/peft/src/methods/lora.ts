@@ -11,6 +11,6 @@ export class Lora extends Piece {
   }
 
   override get merged(): ((base: Tensor) => Tensor) | undefined {
-    return this.options.experts === 1 ? (base) => tidy(() => add(base, this.product)) : undefined;
+    return this.options.experts === 1 && !this.loraBias ? (base) => tidy(() => add(base, this.product)) : undefined;
   }
 }

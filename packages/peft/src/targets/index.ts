@@ -2,7 +2,7 @@ import type { AdapterConfig } from "../config/index.js";
 import { AdapterError } from "../errors.js";
 import type { ExpertLayout } from "../peft-names.js";
 import type { Site } from "../site.js";
-import { endsAsOne, layerFilter, looseModuleFilter, moduleFilter } from "./module-filter.js";
+import { endsAsOne, layerFilter, looseModuleFilter, moduleFilter, savedFilter } from "./module-filter.js";
 
 export { PatternTable } from "./patterns.js";
 
@@ -31,12 +31,25 @@ export function targetsOf(sites: readonly Site[], config: AdapterConfig): Site[]
   if (unmatched.length > 0) throw matchesNothing(unmatched.join(", "), sites);
   const isTarget = moduleFilter(targetModules ?? [], "targetModules");
   const isExcluded = moduleFilter(excludeModules ?? [], "excludeModules");
+  const isSaved = savedFilter(config);
   const isInLayers = layerFilter(config);
   const chosen = sites.filter(
-    (site) => (isTarget(site) || endsAsOne(site.parameters, parameters)) && !isExcluded(site) && isInLayers(site),
+    (site) =>
+      (isTarget(site) || endsAsOne(site.parameters, parameters)) &&
+      !isExcluded(site) &&
+      !isSaved(site) &&
+      isInLayers(site),
   );
   if (chosen.length === 0) throw matchesNothing(JSON.stringify(targetModules ?? parameters), sites);
   checkFused(chosen);
+  const tied = tiedTables(sites, config).find((site) => chosen.includes(site));
+  if (tied)
+    throw new AdapterError({
+      where: "ensureWeightTying",
+      expected: "no LoRA at an embedding or head that are tied",
+      got: `one at ${tied.name}`,
+      fix: 'Train it in full, with modulesToSave: ["embed_tokens"], or leave out ensureWeightTying',
+    });
   return chosen;
 }
 
@@ -49,14 +62,29 @@ export function targetsInFile(sites: readonly Site[], config: AdapterConfig, lay
   const parameters = parametersOf(config);
   const isNamed = looseModuleFilter(targetModules ?? [], "target_modules", sites);
   const isExcluded = moduleFilter(excludeModules ?? [], "exclude_modules");
+  const isSaved = savedFilter(config);
   const isInLayers = layerFilter(config);
   const isTarget = (site: Site): boolean =>
-    endsAsOne(site.parameters, parameters) || (isNamed(site) && !isExcluded(site) && isInLayers(site));
+    endsAsOne(site.parameters, parameters) ||
+    (isNamed(site) && !isExcluded(site) && !isSaved(site) && isInLayers(site));
   const halvesOf = (site: Site): Site[] =>
-    sites.filter((half) => half !== site && half.weights.every((weight) => site.weights.includes(weight)));
+    sites.filter(
+      (half) => isFused(site) && half !== site && half.weights.every((weight) => site.weights.includes(weight)),
+    );
   const halves = new Set(sites.flatMap(halvesOf));
   const isHeld = (site: Site): boolean => (layout === "fused" ? !halves.has(site) : !isFused(site));
-  return sites.filter((site) => isHeld(site) && [site, ...halvesOf(site)].some(isTarget));
+  const tables = tiedTables(sites, config);
+  const isTied = tables.some(isTarget);
+  return sites.filter(
+    (site) => isHeld(site) && ([site, ...halvesOf(site)].some(isTarget) || (isTied && tables.includes(site))),
+  );
+}
+
+/** The embedding and the head, where a model ties them and the config ties what adapts them. */
+function tiedTables(sites: readonly Site[], config: AdapterConfig): Site[] {
+  if (config.method !== "lora" || !config.ensureWeightTying) return [];
+  const tables = sites.filter(({ kind }) => kind === "embedding" || kind === "head");
+  return tables.every(({ weights }) => weights[0] === tables[0]!.weights[0]) ? tables : [];
 }
 
 function parametersOf(config: AdapterConfig): readonly string[] {

@@ -5,7 +5,7 @@ import { compilePattern, type Pattern } from "./patterns.js";
 /** Says whether a target module matches a list of names, a regular expression or `"all-linear"`. */
 export function moduleFilter(targets: Targets, where: string): (site: Site) => boolean {
   if (typeof targets !== "string") return ({ names }) => endsAsOne(names, targets);
-  if (targets.toLowerCase() === "all-linear") return (site) => site.weights.length === 1;
+  if (targets.toLowerCase() === "all-linear") return isLinear;
   const pattern = compilePattern(targets, where);
   return (site) => namesInFiles(site).some((name) => pattern.fullMatch(name));
 }
@@ -20,6 +20,18 @@ export function looseModuleFilter(targets: Targets, where: string, sites: readon
   const matched = sites.flatMap((site) => namesInFiles(site).filter((name) => pattern.fullMatch(name)));
   const leaves = [...new Set(matched.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
   return ({ names }) => endsAsOne(names, leaves);
+}
+
+/** Says whether a module is within one that trains in full, which no LoRA is added to (peft's `check_target_module_exists`). */
+export function savedFilter(config: AdapterConfig): (site: Site) => boolean {
+  const saved = config.method === "lora" ? (config.modulesToSave ?? []) : [];
+  const patterns = saved.map((module) => compilePattern(`(?:.*\\.)?(?:${module})(?:\\..*)?`, "modulesToSave"));
+  return ({ names }) => patterns.some((pattern) => names.some((name) => pattern.fullMatch(name)));
+}
+
+/** All linear maps but the head, as in peft. */
+function isLinear({ kind, weights }: Site): boolean {
+  return (kind === "linear" || kind === "experts") && weights.length === 1;
 }
 
 /** Says whether a target module is in a layer that `layersToTransform` and `layersPattern` ask for. */

@@ -17,6 +17,8 @@ export interface GoldenAdapter {
   readonly about: {
     /** The checkpoint that it belongs to. */
     readonly model: string;
+    /** False where it cannot be made part of the model's weights. */
+    readonly merges?: boolean;
     readonly adamw?: { lr: number; betas: [number, number]; eps: number; weight_decay: number };
     readonly batches?: number[][][];
     readonly losses?: number[];
@@ -36,6 +38,16 @@ export const goldenAdapters: readonly GoldenAdapter[] = readdirSync(fixture("ada
       isMixture: config.peft_type !== "LORA",
       about: JSON.parse(readFileSync(join(folder, "case.json"), "utf8")),
     };
+  });
+
+/** Adapters as peft saved them for transformers 4, with what they compute. */
+export const adaptersOfTransformers4: readonly Pick<GoldenAdapter, "name" | "folder" | "about">[] = readdirSync(
+  fixture("adapters-v4"),
+)
+  .flatMap((family) => readdirSync(fixture(`adapters-v4/${family}`)).map((name) => `${family}/${name}`))
+  .map((name) => {
+    const folder = fixture(`adapters-v4/${name}`);
+    return { name, folder, about: JSON.parse(readFileSync(join(folder, "case.json"), "utf8")) };
   });
 
 /** The tensors of a golden file. */

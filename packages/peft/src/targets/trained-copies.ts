@@ -1,0 +1,24 @@
+import type { CausalLM } from "@mixtape/decoder";
+import type { AdapterConfig } from "../config/index.js";
+import { type CopiedParam, copyOf } from "../layers/copied-param.js";
+import type { Site } from "../site.js";
+import { isTable, modelParams, paramsOfModules } from "./model-params.js";
+
+/**
+ * Copies of the parameters that train in full: those of `modulesToSave`. With `ensureWeightTying`, the embedding and the head of a
+ * model that ties them have one copy, if either is named.
+ * @throws {AdapterError} where a name matches nothing, or routed experts
+ */
+export function trainedCopies(model: CausalLM, sites: readonly Site[], config: AdapterConfig): CopiedParam[] {
+  if (config.method !== "lora" || !config.modulesToSave?.length) return [];
+  const all = modelParams(model, sites);
+  const found = paramsOfModules(model, all, config.modulesToSave);
+  const isTied = config.ensureWeightTying && model.lmHead === null && found.some(isTable);
+  const params = isTied ? all.filter((param) => found.includes(param) || isTable(param)) : found;
+  const copies: CopiedParam[] = [];
+  for (const param of params) {
+    const tied = isTied && isTable(param) ? copies.find(isTable)?.copy : undefined;
+    copies.push(copyOf(param, { isTrained: true }, tied));
+  }
+  return copies;
+}
