@@ -278,7 +278,20 @@ template <class T> T& Args::handle(const Argument& argument, Kind kind, const ch
 }
 
 const Weight& Args::weight(size_t index, const char* name) const {
-  return handle<const Weight>(at(index), Kind::weight, "a weight", name);
+  const Weight& found = handle<const Weight>(at(index), Kind::weight, "a weight", name);
+  check_file(found);
+  return found;
+}
+
+void Args::check_files() const {
+  for (size_t i = 0; i < count_; i++)
+    if (list_[i].kind == Kind::weight && list_[i].value) check_file(*static_cast<const Weight*>(list_[i].value.get()));
+}
+
+void Args::check_file(const Weight& weight) const {
+  if (const Mapping* const file = weight.lost())
+    fail("weights in " + file->path() + " as long as they are in use; load the model again",
+         "a file that was truncated since it was loaded");
 }
 
 std::shared_ptr<const Mapping> Args::file(const Argument& item, const char* name) const {

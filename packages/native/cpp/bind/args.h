@@ -93,6 +93,8 @@ class Args {
   std::shared_ptr<const Mapping> file(const Argument& item, const char* name) const;
   /** A weight that has not been released. */
   const Weight& weight(size_t index, const char* name) const;
+  /** Fails where a weight among the arguments reads a file that was truncated: then what was computed is of zeros. */
+  void check_files() const;
   Sequence& sequence(size_t index, const char* name) const;
   /** Slots that have not been released. */
   Slots& slots(size_t index, const char* name) const;
@@ -114,6 +116,7 @@ class Args {
   using Kind = Argument::Kind;
   template <class T> Span<T> span(const Argument& argument, Kind kind, const char* expected, const char* name) const;
   template <class T> T& handle(const Argument& argument, Kind kind, const char* expected, const char* name) const;
+  void check_file(const Weight& weight) const;
   const Argument& at(size_t index) const;
   void read() const;
   mutable Argument own_[kMost];

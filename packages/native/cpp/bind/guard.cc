@@ -70,7 +70,9 @@ napi_value call_work(napi_env env, napi_callback_info given) {
   return guarded(env, [&]() -> napi_value {
     const Napi::CallbackInfo info(env, given);
     const auto& [name, work] = *static_cast<const NamedWork*>(info.Data());
-    work(Args(info, name));
+    const Args args(info, name);
+    work(args);
+    args.check_files();
     return nullptr;
   });
 }

@@ -59,7 +59,9 @@ class Sequence {
     try {
       for (ReadCall& call : calls_) {
         const Borrowed borrowed(call);
-        call.work(Args(call.arguments, call.name));
+        const Args args(call.arguments, call.name);
+        call.work(args);
+        args.check_files();
         count++;
       }
     } catch (...) {

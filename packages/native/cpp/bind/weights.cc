@@ -29,7 +29,7 @@ Napi::Value map_weight(const Napi::CallbackInfo& info) {
   const auto offsets = args.doubles(4, "offsets");
   if (offsets.length != files.size())
     args.fail(std::to_string(files.size()) + " offsets, one per file", std::to_string(offsets.length));
-  Weight weight{dtype, rows, columns, {}, {}};
+  Weight weight{dtype, rows, columns, {}, {}, {}};
   for (size_t i = 0; i < files.size(); i++) {
     const auto file = args.file(files[i], "files");
     const double offset = offsets.data[i];
@@ -42,7 +42,10 @@ Napi::Value map_weight(const Napi::CallbackInfo& info) {
     if (reinterpret_cast<uintptr_t>(data) % bytes_per_element(dtype) != 0)
       args.fail("an offset at a multiple of the element's bytes", std::to_string(offset));
     weight.parts.push_back(data);
-    if (weight.owners.empty() || weight.owners.back() != file) weight.owners.push_back(file);
+    if (weight.owners.empty() || weight.owners.back() != file) {
+      weight.owners.push_back(file);
+      weight.mappings.push_back(file.get());
+    }
   }
   return handle_of(info.Env(), std::move(weight));
 }
@@ -55,7 +58,7 @@ Napi::Value copy_weight(const Napi::CallbackInfo& info) {
   const size_t columns = args.count(2, "columns");
   const size_t length = args.product(args.product(rows, columns), bytes_per_element(dtype));
   const std::vector<Argument> parts = args.array(3, "parts");
-  Weight weight{dtype, rows, columns, {}, {}};
+  Weight weight{dtype, rows, columns, {}, {}, {}};
   for (const Argument& part : parts) {
     const auto bytes = args.bytes(part, "parts");
     if (bytes.length != length) args.fail("a Uint8Array of " + std::to_string(length), describe(part));
@@ -83,6 +86,7 @@ Napi::Value decode_weight(const Napi::CallbackInfo& info) {
       kernels().decode(weight.dtype, values, shares.to(share) - from, out + part * count + from);
     });
   }
+  args.check_files();
   return info.Env().Undefined();
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/mapping.h"
 #include "core/types.h"
 
 namespace mixtape {
@@ -16,6 +17,15 @@ struct Weight {
   std::vector<const uint8_t*> parts;
   /** What keeps the parts' memory: mappings of files, or blocks of our own. */
   std::vector<std::shared_ptr<const void>> owners;
+  /** Those of them that are mappings. */
+  std::vector<const Mapping*> mappings;
+
+  /** The file that a part of the weight is gone from, or null. */
+  const Mapping* lost() const {
+    for (const Mapping* mapping : mappings)
+      if (mapping->lost()) return mapping;
+    return nullptr;
+  }
 
   Matrix matrix(size_t part) const { return {dtype, parts[part], rows, columns}; }
 };

@@ -53,6 +53,28 @@ TEST(mapping_outlives_the_files_name) {
   CHECK(std::memcmp(mapping->data(), "still here", 10) == 0);
 }
 
+TEST(mapping_survives_a_file_that_is_truncated) {
+  Folder folder;
+  const std::string path = folder.file("cut", std::string(100000, 'x'));
+  const auto whole = Mapping::open(folder.file("whole", std::string(100000, 'y')));
+  for (const off_t length : {off_t{50000}, off_t{0}}) {
+    folder.file("cut", std::string(100000, 'x'));
+    const auto mapping = Mapping::open(path);
+    const uint64_t losses = GuardedRange::losses();
+    CHECK(!mapping->lost());
+    CHECK(truncate(path.c_str(), length) == 0);
+    const volatile uint8_t* const data = mapping->data();
+    // What lies on the last page that the file still has is zero, as the system has it; behind it nothing is.
+    if (length > 0) CHECK(data[0] == 'x' && !mapping->lost());
+    CHECK(data[99999] == 0 && mapping->lost());
+    CHECK(data[99998] == 0);
+    CHECK(GuardedRange::losses() == losses + 1);
+    CHECK(!whole->lost() && whole->data()[99999] == 'y');
+  }
+  // A range that is used again is not lost.
+  CHECK(!Mapping::open(folder.file("new", "text"))->lost());
+}
+
 TEST(mapping_refuses_what_is_no_file) {
   Folder folder;
   CHECK_THROWS(std::system_error, Mapping::open(folder.path + "/none"));
