@@ -29,3 +29,8 @@ export class SafetensorsNotFoundError extends SafetensorsReadError {
 export class SafetensorsWriteError extends SafetensorsError {
   static override readonly brand: string = "SafetensorsWriteError";
 }
+
+/** A folder that another process or thread is writing to. */
+export class SafetensorsInUseError extends SafetensorsWriteError {
+  static override readonly brand: string = "SafetensorsInUseError";
+}

@@ -1,6 +1,10 @@
-import { mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { close, fstat, open as openDescriptor, read as readDescriptor, readFileSync } from "node:fs";
+import { link, mkdir, open, readdir, rename, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { threadId } from "node:worker_threads";
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsError, SafetensorsNotFoundError, SafetensorsReadError, SafetensorsWriteError } from "./errors.js";
 
@@ -31,15 +35,28 @@ export function splitPath(path: string): { folder: string; name: string } {
   return { folder: dirname(path), name: basename(path) };
 }
 
+const descriptor = {
+  open: promisify(openDescriptor),
+  stat: promisify(fstat),
+  read: promisify(readDescriptor),
+  close: promisify(close),
+};
+
+/** Closes what nobody closed, once nobody can reach it. A `FileHandle` of Node does so too, but with a warning. */
+const unreachable = new FinalizationRegistry<number>((fd) => close(fd, () => {}));
+
 /** @throws SafetensorsNotFoundError, SafetensorsReadError */
 export async function openFile(path: string | URL): Promise<ByteSource> {
   const name = toPath(path);
   return reading(name, async () => {
-    const handle = await open(name, "r");
+    const fd = await descriptor.open(name, "r");
     try {
-      const stats = await handle.stat();
+      const stats = await descriptor.stat(fd);
       if (!stats.isFile())
         throw new SafetensorsReadError({ where: name, expected: "a file", got: "a folder or a device" });
+      // Reads hold on to it, so a file is not closed under them.
+      const opened = { fd };
+      unreachable.register(opened, fd, opened);
       return {
         name,
         path: name,
@@ -50,16 +67,19 @@ export async function openFile(path: string | URL): Promise<ByteSource> {
             let filled = 0;
             while (filled < length) {
               const wanted = Math.min(length - filled, CHUNK_BYTES);
-              const { bytesRead } = await handle.read(bytes, filled, wanted, offset + filled);
+              const { bytesRead } = await descriptor.read(opened.fd, bytes, filled, wanted, offset + filled);
               if (bytesRead === 0) break;
               filled += bytesRead;
             }
             return bytes.subarray(0, filled);
           }),
-        close: () => handle.close(),
+        async close() {
+          unreachable.unregister(opened);
+          await descriptor.close(opened.fd);
+        },
       };
     } catch (error) {
-      await handle.close();
+      await descriptor.close(fd);
       throw error;
     }
   });
@@ -123,6 +143,27 @@ export async function writeNew(path: string, chunks: AsyncIterable<Uint8Array>):
   }
 }
 
+/**
+ * Writes a small file that must not exist: whoever sees it sees all of it. The disk may not have it yet when this returns.
+ * @param draft a path in the same folder, which is used on the way
+ */
+export async function createNew(path: string, draft: string, text: string): Promise<void> {
+  await writing(path, async () => {
+    await writeFile(draft, text, { flag: "wx" });
+    try {
+      await link(draft, path);
+    } catch (error) {
+      if (!WITHOUT_LINKS.has(code(error))) throw error;
+      await writeFile(path, text, { flag: "wx" });
+    } finally {
+      await unlink(draft);
+    }
+  });
+}
+
+/** What file systems without hard links say. */
+const WITHOUT_LINKS: ReadonlySet<unknown> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
 /** Renames within a folder, over what is there. */
 export async function move(from: string, to: string): Promise<void> {
   await writing(to, () => rename(from, to));
@@ -131,6 +172,11 @@ export async function move(from: string, to: string): Promise<void> {
 /** Whether a write failed for want of the file that it was to work on. */
 export function isMissing(error: unknown): boolean {
   return error instanceof SafetensorsWriteError && code(error.cause) === "ENOENT";
+}
+
+/** Whether a file could not be made because there is one of its name. */
+export function isAlready(error: unknown): boolean {
+  return error instanceof SafetensorsWriteError && code(error.cause) === "EEXIST";
 }
 
 /** Deletes a file; that it is gone already is fine. */
@@ -155,6 +201,42 @@ export async function syncFolder(folder: string): Promise<void> {
       await handle.close();
     }
   });
+}
+
+/** Who writes: enough to tell whether it still runs, and to name it. */
+export interface Owner {
+  readonly pid: number;
+  readonly thread: number;
+  readonly host: string;
+  /** When the process was started, in ticks since the machine was; null where the system does not say. */
+  readonly started: string | null;
+  /** What the process was started with. */
+  readonly command: string;
+}
+
+export function owner(): Owner {
+  const command = process.argv
+    .slice(0, 3)
+    .map((part, i) => (i === 2 ? part : basename(part)))
+    .join(" ");
+  return { pid: process.pid, thread: threadId, host: hostname(), started: startOf(process.pid), command };
+}
+
+/** Of another machine nothing is known: it counts as running. */
+export function ownerIsRunning({ pid, host, started }: Owner): boolean {
+  if (host !== hostname()) return true;
+  // The number of a dead process may be that of another by now.
+  return isRunning(pid) && startOf(pid) === started;
+}
+
+function startOf(pid: number): string | null {
+  if (process.platform !== "linux") return null;
+  try {
+    // The fields behind the name of the program, which stands in parentheses and may hold anything.
+    return readFileSync(`/proc/${pid}/stat`, "utf8").split(")").at(-1)?.trim().split(" ")[19] ?? null;
+  } catch {
+    return null;
+  }
 }
 
 export function processId(): number {

@@ -5,11 +5,13 @@ export {
   SafetensorsError,
   SafetensorsFormatError,
   SafetensorsIndexError,
+  SafetensorsInUseError,
   SafetensorsNotFoundError,
   SafetensorsReadError,
   SafetensorsWriteError,
 } from "./errors.js";
 export type { CheckpointFiles, CheckpointSource } from "./folder.js";
+export { type FolderLock, lockFolder } from "./folder-lock.js";
 export { fromFloat32 } from "./from-float32.js";
 export type { FetchOptions } from "./http-source.js";
 export { finishSave } from "./journal.js";

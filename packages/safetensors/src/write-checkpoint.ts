@@ -1,6 +1,7 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { join, listFolder, makeFolder, readIfThere, remove, removeEmpty, stampOf, syncFolder, toPath } from "#files";
 import { SafetensorsError } from "./errors.js";
+import { lockFolder } from "./folder-lock.js";
 import { formatIndex, INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
 import { indexedFiles, type Journal, settle, settleDead, stageJournal } from "./journal.js";
 import { chunksOf, layOut, sizeOf, type TensorToWrite } from "./layout.js";
@@ -22,6 +23,8 @@ export interface WriteCheckpointOptions {
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
+const LOCK = ".save.lock";
+
 const OPTIONS: OptionNames<WriteCheckpointOptions> = { maxShardBytes: true, file: true, metadata: true, files: true };
 
 /**
@@ -32,12 +35,14 @@ const OPTIONS: OptionNames<WriteCheckpointOptions> = { maxShardBytes: true, file
  * one step commits: the single file or the index takes its place, or, where shards replace a single file (which counts
  * before an index), that file is deleted. `files` take their places right after; if the process dies in between,
  * {@link finishSave} (and so `openCheckpoint` and `readSideFile`) or the next save completes that. Then the old weights are
- * deleted. Tensors may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time.
+ * deleted. Tensors may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time: a
+ * second one, of this process or another, is refused.
  *
  * A save that fails leaves no folder that it made.
  *
  * @throws OptionError for an option that it does not know
  * @throws SafetensorsError for tensors or files that a checkpoint cannot hold
+ * @throws SafetensorsInUseError where another save into the folder is under way
  * @throws SafetensorsWriteError when the system refuses
  */
 export async function writeCheckpoint(
@@ -54,9 +59,10 @@ export async function writeCheckpoint(
   const shards = parts.map((shard) => layOut(shard, metadata));
 
   const made = await makeFolder(path);
-  await settleDead(path);
+  const lock = await lockFolder(path, LOCK);
   const save = beginSave();
   try {
+    await settleDead(path);
     const present = await listFolder(path);
     const names = shards.length === 1 ? [file ?? SINGLE_FILE] : freeShardNames(shards.length, present);
     for (const [i, shard] of shards.entries()) await stage(path, names[i]!, save, chunksOf(shard));
@@ -75,10 +81,12 @@ export async function writeCheckpoint(
     await settle(path, save, true);
   } catch (error) {
     await settle(path, save).catch(() => undefined); // the next save tries again; the error that matters is the first
+    await lock.release().catch(() => undefined);
     if (made !== undefined) await removeEmpty(path, made);
     throw error;
   } finally {
     endSave(save);
+    await lock.release();
   }
 }
 
