@@ -81,6 +81,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   readonly lmHead: Linear | null;
   /** Wraps the head over the vocabulary, from hidden states to logits; null for nothing. */
   aroundHead: Around<Tensor3D, Tensor3D> | null = null;
+  readonly #disposers: (() => void)[] = [];
   /** How the model wants to be sampled from, of its `generation_config.json`. */
   generationConfig: GenerationConfig = {};
 
@@ -182,6 +183,17 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
         ...files,
       },
     });
+  }
+
+  /** Calls `free` when the model is disposed: for what belongs to it and is no part of it, such as its adapters. */
+  onDispose(free: () => void): void {
+    this.#disposers.push(free);
+  }
+
+  /** Frees the values of all parameters, and what belongs to the model, such as its adapters. It can be loaded again. */
+  override dispose(): void {
+    super.dispose();
+    for (const free of this.#disposers) free();
   }
 
   /** Makes the decoder. Called by the constructor: it must not read `this`. */

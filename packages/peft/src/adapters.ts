@@ -31,6 +31,7 @@ export class Adapters {
   constructor(model: CausalLM) {
     this.sites = sitesOf(model);
     this.#layers = model.model.layers;
+    model.onDispose(() => this.#dispose());
   }
 
   get names(): string[] {
@@ -71,6 +72,12 @@ export class Adapters {
    * @throws {AdapterError} for a name that no adapter has, and for an empty list.
    */
   select(selection: Selection): void {
+    if (selection !== null && typeof selection !== "string" && !Array.isArray(selection))
+      throw new AdapterError({
+        where: "select",
+        expected: "the name of an adapter, null for none, or a list with one of these for each row",
+        got: show(selection),
+      });
     const names = typeof selection === "object" && selection !== null ? selection : [selection];
     if (names.length === 0)
       throw new AdapterError({ where: "select", expected: "an adapter for each row of the batch", got: "no row" });
@@ -173,6 +180,17 @@ export class Adapters {
           : selection
         : selection.map((row) => (row === name ? null : row)),
     );
+  }
+
+  /** Frees all adapters, with the model. */
+  #dispose(): void {
+    for (const weight of this.#merged?.originals.values() ?? []) disposeWeight(weight);
+    this.#merged = null;
+    for (const adapter of this.#adapters.values()) adapter.dispose();
+    this.#adapters.clear();
+    this.#selection = null;
+    this.#isEnabled = true;
+    this.#place();
   }
 
   #active(): Set<Adapter> {
@@ -281,6 +299,10 @@ export class Adapters {
     }
     return segments;
   }
+}
+
+function show(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 /** What the model gives, with an adapter's copies of the module's parameters for its rows. */

@@ -2,6 +2,7 @@ import type { CausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter.js";
 import { Adapters } from "./adapters.js";
+import { checkArguments } from "./check-arguments.js";
 import { type AdapterConfig, type AdapterConfigInput, adapterConfig } from "./config/index.js";
 import { AdapterError } from "./errors.js";
 import { makeAdapter } from "./make.js";
@@ -43,6 +44,7 @@ export async function applyAdapter(
   options: ApplyOptions = {},
 ): Promise<Adapter> {
   checkOptions("applyAdapter", options, { name: true, seed: true });
+  checkArguments("applyAdapter", { model, ...options });
   const { name = "default", seed = 0 } = options;
   const adapters = adaptersOf(model);
   const config = adapterConfig(input);

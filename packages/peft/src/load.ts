@@ -3,9 +3,10 @@ import { checkOptions } from "@mixtape/errors";
 import { type CheckpointSource, readJsonFile, toFloat32 } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
+import { checkArguments } from "./check-arguments.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/index.js";
 import { AdapterError } from "./errors.js";
-import { AdapterFile, CONFIG_FILE, isMissing, TENSORS_FILE } from "./files/adapter-file.js";
+import { AdapterFile, CONFIG_FILE, noConfig, TENSORS_FILE } from "./files/adapter-file.js";
 import { baseCopies } from "./files/base-copies.js";
 import { tokenCopies } from "./files/token-copies.js";
 import type { CopiedParam } from "./layers/copied-param.js";
@@ -46,10 +47,11 @@ export async function loadAdapter(
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
   checkOptions("loadAdapter", options, { name: true, ignore: true, onWarning: true });
+  checkArguments("loadAdapter", { model, ...options });
   const { name = "default", ignore = [], onWarning = (message) => console.warn(message) } = options;
   const adapters = adaptersOf(model);
   const { json, where } = await readJsonFile(source, CONFIG_FILE, AdapterError);
-  if (!json) throw isMissing(where, TENSORS_FILE);
+  if (!json) throw noConfig(where);
   const config = readAdapterConfig(json, { where, ignore, onWarning });
   const file = await AdapterFile.open(source, {
     where: where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE,

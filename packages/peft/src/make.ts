@@ -1,6 +1,7 @@
 import { Experts } from "@mixtape/layers";
 import { Adapter } from "./adapter.js";
 import type { AdapterConfig, LoraConfig, MixtureConfig } from "./config/index.js";
+import { AdapterError } from "./errors.js";
 import type { CopiedParam } from "./layers/copied-param.js";
 import { Dora } from "./methods/dora.js";
 import { Lora } from "./methods/lora.js";
@@ -32,7 +33,24 @@ export function makeAdapter(
         mixture: mixtureOf(feedForward, config),
       });
     }
-  return new Adapter(name, config, { sites, pieces, mixtures, copies });
+  const adapter = new Adapter(name, config, { sites, pieces, mixtures, copies });
+  checkSizes(adapter);
+  return adapter;
+}
+
+/** How many numbers a tensor may have: more than any engine takes. */
+const MAX_SIZE = 2 ** 31 - 1;
+
+/** Nothing is allocated yet: a config may ask for anything. */
+function checkSizes(adapter: Adapter): void {
+  for (const [name, { shape, size }] of adapter.namedParameters())
+    if (size > MAX_SIZE)
+      throw new AdapterError({
+        where: name,
+        expected: `a parameter of at most ${MAX_SIZE} numbers`,
+        got: `[${shape}]`,
+        fix: "Choose a lower rank, or fewer experts",
+      });
 }
 
 function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (site: Site) => Piece {
@@ -42,6 +60,13 @@ function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (site:
     const rank = ranks.get(site.names) ?? config.r;
     const alpha = alphas.get(site.names) ?? config.loraAlpha;
     const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
+    if (config.loraBias && (config.useDora || site.kind === "embedding" || site.kind === "experts"))
+      throw new AdapterError({
+        where: "loraBias",
+        expected: "LoRA at linear maps",
+        got: `${config.useDora ? "DoRA" : "LoRA"} at ${site.name}`,
+        fix: "Hugging Face peft has no bias there either: leave it out",
+      });
     if (!config.useDora) return new Lora(site, { ...options, bias: config.loraBias });
     // Norms are those of what the adapter's update is added to.
     const weights = site.weights.map(

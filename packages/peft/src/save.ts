@@ -30,10 +30,11 @@ const OPTIONS: OptionNames<SaveAdapterOptions> = { dtype: true, portable: true }
  * peft takes no dropout at parameters, which routed experts and routers are there: where there are any, the file says 0.
  * @param folder made where it does not exist
  * @throws {OptionError} for an option that it does not know
- * @throws {AdapterError} where peft could not place the adapter, unless `portable` is false.
+ * @throws {AdapterError} where peft could not place the adapter, unless `portable` is false, and for a dtype that is none of floats.
  */
 export async function saveAdapter(adapter: Adapter, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
   checkOptions("saveAdapter", options, OPTIONS);
+  checkDtype("saveAdapter", options);
   const config = configOf(adapter, { portable: true, ...options });
   const tensors = await tensorsOf(adapter, options);
   await writeCheckpoint(folder, tensors, { file: TENSORS_FILE, files: { [CONFIG_FILE]: config } });
@@ -48,11 +49,20 @@ export async function adapterFiles(
   options: SaveAdapterOptions = {},
 ): Promise<Map<string, Uint8Array>> {
   checkOptions("adapterFiles", options, OPTIONS);
+  checkDtype("adapterFiles", options);
   const config = configOf(adapter, options);
   return new Map([
     [CONFIG_FILE, new TextEncoder().encode(config)],
     [TENSORS_FILE, await encodeSafetensors(await tensorsOf(adapter, options), { format: "pt" })],
   ]);
+}
+
+/** The dtypes that the tensors of an adapter may have. */
+const DTYPES: readonly Dtype[] = ["F64", "F32", "F16", "BF16"];
+
+function checkDtype(where: string, { dtype = "F32" }: SaveAdapterOptions): void {
+  if (!DTYPES.includes(dtype))
+    throw new AdapterError({ where: `${where}: dtype`, expected: `one of ${DTYPES.join(", ")}`, got: JSON.stringify(dtype) });
 }
 
 /** Why Hugging Face peft could not place a LoRA or DoRA; null where it can, and for mixtures, which it does not have. */

@@ -138,6 +138,22 @@ onEachEngine(() => {
     ({ model } = await loadGoldenModel("afmoe/basic"));
   });
 
+  test.each([false, true])("freed with its model, merged: %s", async (isMerged) => {
+    await withoutLeak(async () => {
+      const { model } = await loadGoldenModel("mixtral/basic");
+      const adapters = adaptersOf(model);
+      for (const [name, targetModules] of Object.entries({ one: ["q_proj", "embed_tokens"], two: ["v_proj", "lm_head"] })) {
+        const config: AdapterConfigInput = { method: "dora", r: 2, targetModules, modulesToSave: ["norm"] };
+        const adapter = await applyAdapter(model, config, { name });
+        adapter.freeze();
+        dispose(model.forward({ inputIds: IDS }).logits);
+      }
+      if (isMerged) await adapters.merge("one");
+      model.dispose();
+      expect([adapters.names, adapters.selection, adapters.merged]).toEqual([[], null, null]);
+    });
+  });
+
   test("forward passes with one selection after the other leave nothing behind", async () => {
     const methods = ["lora", "mola", "mixlora-switch"] as const;
     for (const method of methods)
@@ -198,6 +214,25 @@ describe("what cannot be is refused", () => {
     const input = { targetModules: ["q_proj"], ...config } as unknown as AdapterConfigInput;
     await expect(applyAdapter(model, input)).rejects.toThrow(ConfigError);
     await expect(applyAdapter(model, input)).rejects.toThrow(message);
+  });
+
+  test("arguments of another type", async () => {
+    const config: AdapterConfigInput = { method: "lora", r: 2, targetModules: ["q_proj"] };
+    const calls: [Promise<unknown>, string][] = [
+      [applyAdapter(undefined as never, config), "applyAdapter: model: expected a causal language model, got undefined"],
+      [applyAdapter(model, undefined as never), 'applyAdapter: expected a config, such as { method: "lora"'],
+      [applyAdapter(model, config, { name: "" }), 'applyAdapter: name: expected a name of at least one character, got ""'],
+      [applyAdapter(model, config, { name: 3 as never }), "applyAdapter: name: expected a name"],
+      [applyAdapter(model, config, { seed: Number.NaN }), "applyAdapter: seed: expected an integer, got NaN"],
+      [loadAdapter(model, ".", { ignore: "r" as never }), 'loadAdapter: ignore: expected a list of keys, got "r"'],
+      [loadAdapter(model, ".", { onWarning: 1 as never }), "loadAdapter: onWarning: expected a function, got 1"],
+      [
+        applyAdapter(model, { ...config, r: 65_536, targetModules: ["gate_up_proj"], loraBias: true }),
+        "loraBias: expected LoRA at linear maps, got LoRA at model.layers.0.mlp.experts.gate_up_proj",
+      ],
+    ];
+    for (const [call, message] of calls) await expect(call).rejects.toThrow(message);
+    expect(() => adaptersOf(model).select(3 as never)).toThrow("select: expected the name of an adapter, null");
   });
 
   test("names", async () => {

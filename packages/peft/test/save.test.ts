@@ -228,13 +228,13 @@ test("a folder without an adapter, or with half of one, is refused", async () =>
   const { model } = await loadGoldenModel("mixtral/basic");
   const at = join(folder, "adapter_config.json");
   await expect(loadAdapter(model, folder)).rejects.toThrow(
-    `${at}: expected a file, got none. The folder of an adapter has it beside adapter_model.safetensors.`,
+    `${at}: expected a file, got none. The folder of an adapter has it beside adapter_model.safetensors; Hugging Face peft saves`,
   );
   writeFileSync(at, JSON.stringify({ peft_type: "LORA", r: 2, target_modules: ["q_proj"] }));
   for (const source of [folder, new Map([["adapter_config.json", new Blob([readFileSync(at)])]])]) {
     await expect(loadAdapter(model, source)).rejects.toThrow(AdapterError);
     await expect(loadAdapter(model, source)).rejects.toThrow(
-      "adapter_model.safetensors: expected a file, got none. The folder of an adapter has it beside adapter_config.json.",
+      "adapter_model.safetensors: expected a file, got none. The folder of an adapter has it beside adapter_config.json. One of an old peft has adapter_model.bin: convert that",
     );
   }
   expect(adaptersOf(model).names).toEqual([]);

@@ -43,6 +43,12 @@ export type AdapterConfig =
  * @throws {ConfigError} naming the field: a rank of 0, a dropout of 1, a key that nothing knows
  */
 export function adapterConfig(input: AdapterConfigInput): AdapterConfig {
+  if (typeof input !== "object" || input === null)
+    throw new AdapterError({
+      where: "applyAdapter",
+      expected: 'a config, such as { method: "lora", r: 8, targetModules: ["q_proj"] }',
+      got: typeof input === "string" ? JSON.stringify(input) : String(input),
+    });
   const { method, ...fields } = input;
   switch (method) {
     case "lora":

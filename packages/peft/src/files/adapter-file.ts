@@ -39,7 +39,7 @@ export class AdapterFile {
     try {
       return new AdapterFile(await openCheckpoint(source, { file: TENSORS_FILE }), where, isPeft);
     } catch (cause) {
-      throw cause instanceof SafetensorsNotFoundError ? isMissing(where, CONFIG_FILE, cause) : cause;
+      throw cause instanceof SafetensorsNotFoundError ? noTensors(where, cause) : cause;
     }
   }
 
@@ -74,9 +74,15 @@ export class AdapterFile {
   }
 }
 
-/** An error for a folder that lacks one of an adapter's two files. */
-export function isMissing(where: string, other: string, cause?: unknown): AdapterError {
-  const fix = `The folder of an adapter has it beside ${other}`;
+/** An error for a folder without the config of an adapter. */
+export function noConfig(where: string): AdapterError {
+  const fix = `The folder of an adapter has it beside ${TENSORS_FILE}; Hugging Face peft saves one that is not called default in a folder of that name within`;
+  return new AdapterError({ where, expected: "a file", got: "none", fix });
+}
+
+function noTensors(where: string, cause: unknown): AdapterError {
+  const convert = `save_file(torch.load("adapter_model.bin", weights_only=True), "${TENSORS_FILE}")`;
+  const fix = `The folder of an adapter has it beside ${CONFIG_FILE}. One of an old peft has adapter_model.bin: convert that with safetensors.torch in Python, ${convert}`;
   return new AdapterError({ where, expected: "a file", got: "none", fix, cause });
 }
 
