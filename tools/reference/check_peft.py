@@ -3,7 +3,8 @@
     npm run build && python tools/reference/check_peft.py
 
 Needs peft 0.21.2, torch 2.13.0 and transformers 5.18.0, and Node on the path. Adapters: those of the golden files, loaded and
-saved again by us, and fresh ones with random values at attention, routers and routed experts of all three families. Then
+saved again by us, and fresh ones with random values at attention, routers, routed
+experts, embeddings and heads of all three families. Then
 
 - peft finds no tensor missing or unexpected,
 - its logits (eager, float32) are ours within 1e-4, and not those of the model alone.
@@ -78,6 +79,19 @@ FRESH = [
             alphaPattern={"q_proj": 9},
         ),
     ),
+    (
+        "mixtral/basic",
+        "saved modules",
+        dict(method="lora", r=2, targetModules=["q_proj"], modulesToSave=["embed_tokens", "lm_head", "norm", "gate"]),
+    ),
+    ("qwen3-moe/basic", "embeddings", dict(method="lora", r=2, targetModules=["embed_tokens", "lm_head", "o_proj"])),
+    ("afmoe/basic", "dora embeddings", dict(method="dora", r=2, targetModules=["embed_tokens", "lm_head"])),
+    (
+        "mixtral/rope-linear",
+        "tied copy",
+        dict(method="lora", r=2, targetModules=["v_proj"], modulesToSave=["lm_head"], ensureWeightTying=True),
+    ),
+    ("qwen3-moe/mlp-only-layers", "biases", dict(method="lora", r=2, targetModules=["q_proj"], loraBias=True)),
     ("mixtral/basic", "dora", dict(method="dora", r=2, useRslora=True, targetModules=["q_proj", "k_proj", "v_proj", "o_proj"])),
 ]
 
@@ -127,7 +141,7 @@ def main():
         subprocess.run(node, check=True, cwd=ROOT)
         for job in jobs:
             print(f"{job['name']}: logits within {check(job):.1e}")
-        assert len(jobs) >= 16
+        assert len(jobs) >= 30
 
 
 if __name__ == "__main__":

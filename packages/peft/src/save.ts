@@ -62,7 +62,11 @@ const DTYPES: readonly Dtype[] = ["F64", "F32", "F16", "BF16"];
 
 function checkDtype(where: string, { dtype = "F32" }: SaveAdapterOptions): void {
   if (!DTYPES.includes(dtype))
-    throw new AdapterError({ where: `${where}: dtype`, expected: `one of ${DTYPES.join(", ")}`, got: JSON.stringify(dtype) });
+    throw new AdapterError({
+      where: `${where}: dtype`,
+      expected: `one of ${DTYPES.join(", ")}`,
+      got: JSON.stringify(dtype),
+    });
 }
 
 /** Why Hugging Face peft could not place a LoRA or DoRA; null where it can, and for mixtures, which it does not have. */

@@ -142,7 +142,10 @@ onEachEngine(() => {
     await withoutLeak(async () => {
       const { model } = await loadGoldenModel("mixtral/basic");
       const adapters = adaptersOf(model);
-      for (const [name, targetModules] of Object.entries({ one: ["q_proj", "embed_tokens"], two: ["v_proj", "lm_head"] })) {
+      for (const [name, targetModules] of Object.entries({
+        one: ["q_proj", "embed_tokens"],
+        two: ["v_proj", "lm_head"],
+      })) {
         const config: AdapterConfigInput = { method: "dora", r: 2, targetModules, modulesToSave: ["norm"] };
         const adapter = await applyAdapter(model, config, { name });
         adapter.freeze();
@@ -182,6 +185,16 @@ describe("what cannot be is refused", () => {
       "targetModules: expected targets that match a linear map of the model, got query. It has self_attn.q_proj",
     ],
     ["an expression that matches nothing", { method: "lora", targetModules: ".*query" }, 'got ".*query"'],
+    [
+      "an expression that others would never finish",
+      { method: "lora", targetModules: "(([a-z._0-9]+)+)+!" },
+      "[a-z._0-9]",
+    ],
+    [
+      "a pattern of ranks that is none",
+      { method: "lora", targetModules: ["q_proj"], rankPattern: { "(": 2 } },
+      "rankPattern: expected a regular expression of Python",
+    ],
     ["an expression that is none", { method: "lora", targetModules: "(" }, 'got "("'],
     ["no target", { method: "lora" }, "targetModules: expected what to adapt, got nothing"],
     [
@@ -219,9 +232,15 @@ describe("what cannot be is refused", () => {
   test("arguments of another type", async () => {
     const config: AdapterConfigInput = { method: "lora", r: 2, targetModules: ["q_proj"] };
     const calls: [Promise<unknown>, string][] = [
-      [applyAdapter(undefined as never, config), "applyAdapter: model: expected a causal language model, got undefined"],
+      [
+        applyAdapter(undefined as never, config),
+        "applyAdapter: model: expected a causal language model, got undefined",
+      ],
       [applyAdapter(model, undefined as never), 'applyAdapter: expected a config, such as { method: "lora"'],
-      [applyAdapter(model, config, { name: "" }), 'applyAdapter: name: expected a name of at least one character, got ""'],
+      [
+        applyAdapter(model, config, { name: "" }),
+        'applyAdapter: name: expected a name of at least one character, got ""',
+      ],
       [applyAdapter(model, config, { name: 3 as never }), "applyAdapter: name: expected a name"],
       [applyAdapter(model, config, { seed: Number.NaN }), "applyAdapter: seed: expected an integer, got NaN"],
       [loadAdapter(model, ".", { ignore: "r" as never }), 'loadAdapter: ignore: expected a list of keys, got "r"'],

@@ -71,6 +71,8 @@ describe("keys of a config that change nothing", () => {
     [{ layers_to_transform: [0, 1, 2], layers_pattern: "layers" }],
     [{ layers_to_transform: [0, 1, 2], layers_pattern: ["h", "layers"] }],
     [{ target_modules: ".*self_attn.*_proj" }],
+    [{ target_modules: "(?P<before>.*)self_attn\\.[^\\W\\d]+" }],
+    [{ target_modules: "(?s:.+)_proj\\Z", exclude_modules: ".*mlp.*" }],
   ])("%j", async (changes) => {
     expect(await loadsAs(expected, await files(changes))).toEqual([]);
   });

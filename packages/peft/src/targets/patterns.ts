@@ -1,22 +1,30 @@
+import { compileRegex, RegexError } from "@mixtape/regex";
 import { AdapterError } from "../errors.js";
 
 /** A regular expression of a config, compiled. */
 export interface Pattern {
-  /** Whether all of a text matches, as Python's `re.fullmatch` has it. */
+  /** Whether all of a text matches, as Python's `re.fullmatch` has it, in bounded time. */
   fullMatch(text: string): boolean;
 }
 
 /**
- * Compiles a regular expression of a config.
+ * Compiles a regular expression of a config, in Python's syntax.
  * @param where the key that has it, for errors
- * @throws {AdapterError} where it is none
+ * @throws {AdapterError} where it is none, or one that cannot be matched in bounded time
  */
 export function compilePattern(source: string, where: string): Pattern {
+  const regex = typed(() => compileRegex(source, { syntax: "python" }), source, where);
+  return { fullMatch: (text) => typed(() => regex.fullMatch(text), source, where) };
+}
+
+/** Runs `f`, whose errors become those of the adapter. */
+function typed<T>(f: () => T, source: string, where: string): T {
   try {
-    const whole = new RegExp(`^(?:${source})$`);
-    return { fullMatch: (text) => whole.test(text) };
+    return f();
   } catch (cause) {
-    throw new AdapterError({ where, expected: "a regular expression", got: JSON.stringify(source), cause });
+    if (!(cause instanceof RegexError)) throw cause;
+    const got = source.length > 200 ? `${JSON.stringify(source.slice(0, 200))}…` : JSON.stringify(source);
+    throw new AdapterError({ where, expected: `a regular expression of Python: ${cause.message}`, got, cause });
   }
 }
 
