@@ -5,25 +5,20 @@ from pathlib import Path
 import torch
 from transformers import GenerationConfig, MixtralConfig, MixtralForCausalLM
 from transformers.generation import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
     LogitsProcessorList,
     MinPLogitsWarper,
-    RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
     TopPLogitsWarper,
 )
 
 from golden_io import numbers, write_json
 
 VOCAB = 50
-# In the reference's order.
-MAKERS = {
-    "repetition_penalty": RepetitionPenaltyLogitsProcessor,
-    "temperature": TemperatureLogitsWarper,
-    "top_k": TopKLogitsWarper,
-    "top_p": TopPLogitsWarper,
-    "min_p": MinPLogitsWarper,
-}
+# Tokens of a row, of which the first ones are the prompt.
+LENGTH = 9
+PROMPT = 6
+EOS = [3, 7]
 CASES = {
     "repetition-penalty": {"repetition_penalty": 1.3},
     "repetition-reward": {"repetition_penalty": 0.8},
@@ -41,6 +36,45 @@ CASES = {
     "top-k-top-p": {"top_k": 12, "top_p": 0.8},
     "trinity": {"temperature": 0.15, "top_k": 50, "top_p": 0.75, "min_p": 0.06},
     "qwen3": {"temperature": 0.6, "top_k": 20, "top_p": 0.95},
+    "top-p-0": {"top_p": 0.0},
+    "top-h": {"top_h": 0.6},
+    "top-h-wide": {"top_h": 0.95},
+    "typical": {"typical_p": 0.5},
+    "typical-narrow": {"typical_p": 0.05},
+    "epsilon": {"epsilon_cutoff": 0.03},
+    "epsilon-beyond-all": {"epsilon_cutoff": 0.9},
+    "eta": {"eta_cutoff": 0.02},
+    "repetition-huge": {"repetition_penalty": 1e38},
+    "temperature-huge": {"temperature": 1e38},
+    "temperature-tiny": {"temperature": 1e-37},
+    "no-repeat-1-gram": {"no_repeat_ngram_size": 1},
+    "no-repeat-3-gram": {"no_repeat_ngram_size": 3},
+    "no-repeat-longer": {"no_repeat_ngram_size": 10},
+    "bad-words": {"bad_words_ids": [[4], [3], [11, 12]], "completes": "bad_words_ids"},
+    "sequence-bias": {"sequence_bias": [[[5], -4.0], [[1, 2, 6], 3.5]], "completes": "sequence_bias"},
+    "suppress": {"suppress_tokens": [0, 3, 49, 200, -1]},
+    "begin-suppress-later": {"begin_suppress_tokens": [1, 2]},
+    "begin-suppress": {"begin_suppress_tokens": [1, 2], "prompt": LENGTH},
+    "min-length": {"min_length": LENGTH + 1},
+    "min-length-reached": {"min_length": LENGTH},
+    "min-new-tokens": {"min_new_tokens": LENGTH - PROMPT + 1},
+    "min-new-tokens-reached": {"min_new_tokens": LENGTH - PROMPT},
+    "forced-eos": {"forced_eos_token_id": [3, 20], "max_length": LENGTH + 1},
+    "forced-eos-later": {"forced_eos_token_id": 3, "max_length": LENGTH + 2},
+    "forced-bos-not": {"forced_bos_token_id": 5},
+    "decay": {"exponential_decay_length_penalty": [1, 1.4]},
+    "decay-later": {"exponential_decay_length_penalty": [3, 1.4]},
+    "every-rule": {
+        "repetition_penalty": 1.2,
+        "no_repeat_ngram_size": 2,
+        "bad_words_ids": [[8]],
+        "min_new_tokens": 2,
+        "exponential_decay_length_penalty": [1, 1.1],
+        "suppress_tokens": [9],
+        "temperature": 0.8,
+        "top_k": 30,
+        "top_p": 0.9,
+    },
     "all": {"repetition_penalty": 1.2, "temperature": 1.4, "top_k": 20, "top_p": 0.9, "min_p": 0.02},
 }
 
@@ -51,54 +85,69 @@ def write(out: Path) -> None:
     if any(len(set(row.tolist())) != VOCAB for row in logits):
         raise AssertionError("two logits of a row are equal")
     # Repeated ids are penalised once.
-    ids = torch.randint(0, VOCAB, (3, 9), generator=generator)
+    ids = torch.randint(0, VOCAB, (3, LENGTH), generator=generator)
     ids[:, 5:] = ids[:, :4]
     tied = logits[:1].clone()
     fifth = tied.topk(5).indices[0, 4]
     tied[0, (fifth + 1) % VOCAB] = tied[0, fifth]
     rows = {"input_ids": ids.tolist(), "logits": numbers(logits), "tied_logits": numbers(tied)}
-    cases = [
-        {"name": name, "settings": settings, "logits": "logits", "scores": numbers(_run(settings, ids, logits))}
-        for name, settings in CASES.items()
-    ]
-    kept = _run({"top_k": 5}, ids[:1], tied)
-    cases.append({"name": "top-k-tied", "settings": {"top_k": 5}, "logits": "tied_logits", "scores": numbers(kept)})
+    cases = [_case(name, dict(settings), ids, logits) for name, settings in CASES.items()]
+    kept = _run({"top_k": 5}, PROMPT, ids[:1], tied)
+    cases.append(
+        {"name": "top-k-tied", "settings": {"top_k": 5}, "prompt": PROMPT, "logits": "tied_logits", "scores": numbers(kept)}
+    )
     if kept.isfinite().sum() != 6:
         raise AssertionError("a tie at the k-th place was broken")
-    write_json(out / "samplers.json", {**rows, "cases": cases}, indent=None)
+    write_json(out / "samplers.json", {**rows, "eos": EOS, "cases": cases}, indent=None)
 
 
-def _run(settings: dict, ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    processors = LogitsProcessorList([MAKERS[name](settings[name]) for name in MAKERS if name in settings])
-    _check_order(settings, processors)
+def _case(name: str, settings: dict, ids: torch.Tensor, logits: torch.Tensor) -> dict:
+    prompt = settings.pop("prompt", PROMPT)
+    key = settings.pop("completes", None)
+    if key:
+        # Its longest sequence is about to be completed in the first row.
+        sequences = [one if key == "bad_words_ids" else one[0] for one in settings[key]]
+        longest = max(sequences, key=len)
+        longest[:-1] = ids[0, -(len(longest) - 1) :].tolist()
+    scores = _run(settings, prompt, ids, logits)
+    return {"name": name, "settings": settings, "prompt": prompt, "logits": "logits", "scores": numbers(scores)}
+
+
+def _run(settings: dict, prompt: int, ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     scores = logits.clone()
-    for processor in processors:
+    for processor in _processors(settings, prompt):
         _check_margin(processor, scores)
         scores = processor(ids, scores)
     return scores
 
 
-def _check_order(settings: dict, processors: LogitsProcessorList) -> None:
-    """What `generate` would build from the same settings, less what is off, is the same list."""
+def _processors(settings: dict, prompt: int) -> LogitsProcessorList:
+    """Those that `generate` builds from the settings, less what is off."""
     model = MixtralForCausalLM(
         MixtralConfig(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
                       num_key_value_heads=1, num_local_experts=2, vocab_size=VOCAB)
     )  # fmt: skip
     plain = {"top_k": None, "top_p": 1.0, "temperature": 1.0}
-    wanted = GenerationConfig(do_sample=True, **{**plain, **settings})
-    built = model._get_logits_processor(wanted, input_ids_seq_length=1, device="cpu", logits_processor=[])
-    if [type(item) for item in built] != [type(item) for item in processors]:
-        raise AssertionError(f"{settings}: the reference builds {built}")
+    config = GenerationConfig(do_sample=True, eos_token_id=EOS, **{**plain, **settings})
+    model._prepare_special_tokens(config, device="cpu")
+    return model._get_logits_processor(config, input_ids_seq_length=prompt, device="cpu", logits_processor=[])
 
 
 def _check_margin(processor, scores: torch.Tensor) -> None:
     """No outcome rests on the last bit of a sum."""
     if isinstance(processor, TopPLogitsWarper):
         sums = scores.sort(descending=False).values.softmax(-1).cumsum(-1)
-        margin = (sums - (1 - processor.top_p)).abs().min()
+        # The last one is kept in any case.
+        margin = (sums - (1 - processor.top_p))[..., :-1].abs().min()
     elif isinstance(processor, MinPLogitsWarper):
         probabilities = scores.softmax(-1)
         margin = (probabilities / probabilities.max(-1, keepdim=True).values - processor.min_p).abs().min()
+    elif isinstance(processor, EpsilonLogitsWarper):
+        margin = (scores.softmax(-1) - processor.epsilon).abs().min()
+    elif isinstance(processor, EtaLogitsWarper):
+        entropy = torch.distributions.Categorical(logits=scores).entropy()
+        eta = torch.min(processor.epsilon, processor.epsilon.sqrt() * torch.exp(-entropy))[..., None]
+        margin = (scores.softmax(-1) - eta).abs().min()
     else:
         return
     if margin < 1e-5:

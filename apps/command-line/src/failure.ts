@@ -61,10 +61,27 @@ export function explain(error: unknown, details: boolean): string {
   return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
 }
 
+/** Flags of options that a generation config brings too. */
+const OPTION_FLAGS: Readonly<Record<string, string>> = {
+  maxNewTokens: "--max-new-tokens",
+  temperature: "--temperature",
+  topK: "--top-k",
+  topP: "--top-p",
+  minP: "--min-p",
+  repetitionPenalty: "--repetition-penalty",
+  eosTokenId: "--ignore-eos",
+  stop: "--stop",
+};
+
 /** Advice for callers in code, as advice for the command line. */
 function inFlags(message: string): string {
   return message
-    .replace(/pass ignore: \["([^"]+)"\]/g, "pass --ignore $1")
+    .replace(/Give (\w+) in the call(, or pass)?/g, (advice, name: string, more = "") => {
+      const flag = OPTION_FLAGS[name];
+      if (flag !== undefined) return `Give ${flag}${more}`;
+      return more === "" ? advice : "Pass";
+    })
+    .replace(/(p|P)ass ignore: \["([^"]+)"\]( when loading)?/g, "$1ass --ignore $2")
     .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
 }
 

@@ -59,7 +59,7 @@ export function ignoreOption(): Option {
   const add = (key: string, before: readonly string[] = []): string[] => [...before, someText(key)];
   return new Option(
     "--ignore <key...>",
-    "keys of config.json and adapter_config.json that do not change what is computed",
+    "keys of config.json, adapter_config.json and generation_config.json to pass over",
   ).argParser(add);
 }
 

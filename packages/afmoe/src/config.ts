@@ -1,7 +1,9 @@
 import {
-  type ConfigOf,
+  type ConfigDefinition,
+  type ConfigInput,
   checkExperts,
   count,
+  type DecoderConfig,
   decoderConfig,
   defineConfig,
   flag,
@@ -12,40 +14,53 @@ import {
   rope,
 } from "@mixtape/config";
 
+/** A config as {@link afmoeConfig} reads it, with every default filled in. */
+export interface AfmoeConfig extends DecoderConfig {
+  /** Width of a dense layer's MLP. */
+  readonly intermediateSize: number;
+  /** Every so many layers one attends to everything; the others slide. */
+  readonly globalAttnEveryNLayers: number;
+  /** Number of layers, from the first, that have a dense MLP and no experts. */
+  readonly numDenseLayers: number;
+  /** Width of one expert. */
+  readonly moeIntermediateSize: number;
+  /** Number of routed experts in a layer. */
+  readonly numExperts: number;
+  /** Number of routed experts that a token is sent to. */
+  readonly numExpertsPerTok: number;
+  /** Number of experts that see every token, computed as one of `numSharedExperts * moeIntermediateSize`. */
+  readonly numSharedExperts: number;
+  /** Factor of the weights of the chosen experts, which sum to 1 before it. */
+  readonly routeScale: number;
+  /** Whether embeddings are multiplied by √hiddenSize (muP). */
+  readonly mupEnabled: boolean;
+}
+
 /**
  * AFMoE's config (Arcee's Trinity models): dense layers first, then layers with shared and routed experts; every
  * `globalAttnEveryNLayers`-th layer attends to everything, the others slide. The defaults are transformers' `AfmoeConfig`.
  */
-export const afmoeConfig = defineConfig({
+export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>> = defineConfig({
   modelType: "afmoe",
   extends: decoderConfig,
   fields: {
     vocabSize: count().default(200_192),
     hiddenSize: count().default(2048),
-    /** The width of a dense layer. */
     intermediateSize: count().default(6144),
     numAttentionHeads: count().default(16),
     headDim: count().nullable().default(128),
     maxPositionEmbeddings: count().default(16_384),
     rmsNormEps: number({ above: 0 }).default(1e-5),
     slidingWindow: count().nullable().default(1024),
-    /** Which layers slide: by `globalAttnEveryNLayers` unless given. */
     layerTypes: layerTypeList().nullish(),
     globalAttnEveryNLayers: count().default(4),
-    /** How many layers, from the first, have a dense MLP and no experts. */
     numDenseLayers: count({ min: 0 }).default(1),
     ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
-    /** The width of one expert. */
     moeIntermediateSize: count().default(1408),
-    /** Routed experts in a layer. */
     numExperts: count().default(64),
-    /** Routed experts that a token is sent to. */
     numExpertsPerTok: count().default(6),
-    /** Experts that see every token, computed as one of `numSharedExperts * moeIntermediateSize`. */
     numSharedExperts: count({ min: 0 }).default(2),
-    /** What the weights of the chosen experts, summing to 1, are multiplied with. */
     routeScale: number().default(1),
-    /** Whether embeddings are multiplied with √hiddenSize (muP); null in a file means false. */
     mupEnabled: flag()
       .nullable()
       .default(false)
@@ -78,6 +93,3 @@ export const afmoeConfig = defineConfig({
     checkExperts(c, report);
   },
 });
-
-/** A config as {@link afmoeConfig} reads it, with every default filled. */
-export type AfmoeConfig = ConfigOf<typeof afmoeConfig>;

@@ -37,7 +37,9 @@ type OptionalKeys<T> = { [K in keyof T]-?: undefined extends T[K] ? K : never }[
 
 /** The values of fields; one that may be `undefined` may be absent. */
 type Outputs<F extends Fields> = { [K in keyof F]: FieldOutput<F[K]> };
-type Loose<T> = Flat<Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]?: Exclude<T[K], undefined> }>;
+// Mapped over a type's own keys, not over a union of names: so properties keep the doc comments of the fields, and hovers show them.
+type Optional<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+type Loose<T> = Flat<Omit<T, OptionalKeys<T>> & Optional<Pick<T, OptionalKeys<T>>>>;
 
 /** The values of one level's fields, before anything is worked out from them. */
 export type Given<F extends Fields> = Loose<Outputs<F>>;

@@ -12,22 +12,52 @@ interface Source {
   /** Made in code: known by its camelCase names, and written with all its fields, not only with those that were given. */
   readonly inCode: boolean;
   readonly ignore: readonly string[];
+  /** The file's name in errors. */
+  readonly file: string;
+  /** Faults that reading passed over, of a lenient definition. */
+  readonly unusable?: readonly UnusableValue[];
 }
 
 type Reporter = (key: string, fault: Omit<Fault, "key">) => void;
 
+/** A value of a file that cannot be used. The config has no value for its field. */
+export interface UnusableValue extends Fault {
+  /** The field that the key belongs to, in camelCase; the key itself where it is no field's. */
+  readonly field: string;
+}
+
+/** The file that a config was read from, and what in it cannot be used; undefined for a config made in code. */
+export function readFrom(
+  config: object,
+): { readonly file: string; readonly unusable: readonly UnusableValue[] } | undefined {
+  const source = (config as { readonly [SOURCE]?: Source })[SOURCE];
+  return source && !source.inCode ? { file: source.file, unusable: source.unusable ?? [] } : undefined;
+}
+
+/** An empty config for a file that could not be read at all, which {@link readFrom} tells. */
+export function unreadableConfig(file: string, { expected, got, fix }: Omit<Fault, "key">): object {
+  const unusable = [{ key: "the whole file", field: "", expected, got, ...(fix && { fix }) }];
+  const source: Source = { json: {}, inCode: false, ignore: [], file, unusable };
+  return { [SOURCE]: source };
+}
+
 /** The untyped half of a config definition: reads, makes and writes. */
 export class ConfigSchema {
   readonly #keys: KeyTable;
+  /** What errors call a config that was made in code. */
   readonly #name: string;
+  /** Whether values of a file that cannot be used are passed over and remembered, rather than refused. */
+  readonly #lenient: boolean;
 
   constructor(
     readonly modelType: string | undefined,
     readonly file: string,
     readonly layers: readonly Layer[],
+    { name, lenient = false }: { readonly name?: string | undefined; readonly lenient?: boolean | undefined } = {},
   ) {
     this.#keys = new KeyTable(layers);
-    this.#name = modelType === undefined ? file : `${modelType} config`;
+    this.#name = name ?? (modelType === undefined ? file : `${modelType} config`);
+    this.#lenient = lenient;
   }
 
   parse(json: unknown, options: ParseOptions = {}): JsonObject {
@@ -42,12 +72,12 @@ export class ConfigSchema {
     }
     if (!isObject(copy))
       throw new ConfigError(file, [{ key: "the whole file", expected: "an object", got: show(copy) }]);
-    return this.#assemble(file, { json: copy, inCode: false, ignore }, {});
+    return this.#assemble(file, { json: copy, inCode: false, ignore, file }, {});
   }
 
   create(input: JsonObject): JsonObject {
     const { modelType: _, ...fields } = input;
-    return this.#assemble(this.#name, { json: this.#empty(), inCode: true, ignore: [] }, fields);
+    return this.#assemble(this.#name, { json: this.#empty(), inCode: true, ignore: [], file: this.#name }, fields);
   }
 
   with(config: JsonObject, changes: JsonObject): JsonObject {
@@ -81,26 +111,33 @@ export class ConfigSchema {
   /** A config out of a file's keys, with the fields in `input` taking the place of the file's. */
   #assemble(file: string, source: Source, input: JsonObject): JsonObject {
     const faults: Fault[] = [];
+    const unusable: UnusableValue[] = [];
     const report: Reporter = (key, fault) => {
-      faults.push({ key: source.inCode ? key : this.#keys.spell(key, source.json, input), ...fault });
+      const named = { key: source.inCode ? key : this.#keys.spell(key, source.json, input), ...fault };
+      const field = rootOf(key);
+      if (this.#lenient && !source.inCode && !Object.hasOwn(input, field)) unusable.push({ ...named, field });
+      else faults.push(named);
     };
     const throwFaults = () => {
       const [first, ...more] = faults;
       if (first) throw new ConfigError(file, [first, ...more]);
     };
 
-    this.#refuseKeys(source, report);
-    const read = this.#readFields(source.json, input, report);
+    const readable = this.#lenient ? without(source.json, source.ignore) : source.json;
+    this.#refuseKeys({ ...source, json: readable }, report);
+    const read = this.#readFields(readable, input, report);
     throwFaults();
 
     const config = this.#derive(read);
     this.#refuseOverruled(input, read, config, report);
-    this.#refuseFixed(source.json, config, report);
+    this.#refuseFixed(readable, config, report);
     for (const { check } of this.layers) check?.(config, report);
     throwFaults();
 
     const json = this.#write(config, source.json, (name) => Object.hasOwn(input, name));
-    return { ...config, [SOURCE]: { ...source, json: Object.freeze(json) } };
+    const kept: Source = { ...source, json: Object.freeze(json), unusable };
+    const unset = unusable.map(({ field }) => field);
+    return { ...without(config, unset), [SOURCE]: kept };
   }
 
   /** Unknown keys, another model's type, a value that a key may never have. */
@@ -109,7 +146,8 @@ export class ConfigSchema {
       report("model_type", { expected: show(this.modelType), got: show(own(json, "model_type")) });
     }
     for (const key of Object.keys(json)) {
-      if (this.explain(key) !== undefined || ignore.includes(key)) continue;
+      // A lenient file may hold anything: the reference keeps such keys and reads none of them.
+      if (this.#lenient || this.explain(key) !== undefined || ignore.includes(key)) continue;
       const near = this.#keys.nearest(key);
       report(key, {
         expected: `a key of ${near ? `the ${this.#name}, such as ${near}` : `the ${this.#name}`}`,
@@ -193,14 +231,25 @@ export class ConfigSchema {
     for (const name of this.#differences(config, this.#tryAssemble({ ...source, json: draft }))) chosen.add(name);
     const json = this.#write(config, base, (name) => chosen.has(name));
 
-    const again = this.#assemble(this.#name, { ...source, json, inCode: true }, {});
-    const [first, ...more] = this.#differences(config, again).map((name) => ({
-      key: name,
-      expected: `${show(again[name])}, which follows from the other fields`,
-      got: show(config[name]),
-    }));
+    const again = this.#assemble(this.#name, { ...source, json, inCode: source.inCode || !this.#lenient }, {});
+    const refused = sourceOf(again).unusable?.filter(({ field }) => chosen.has(field)) ?? [];
+    if (refused[0]) throw new ConfigError(this.#name, [refused[0], ...refused.slice(1)]);
+    const [first, ...more] = this.#differences(config, again).map((name) => this.#difference(name, config, again));
     if (first) throw new ConfigError(this.#name, [first, ...more]);
     return json;
+  }
+
+  /** Why a value would not be read back. */
+  #difference(name: string, config: JsonObject, again: JsonObject): Fault {
+    const got = show(config[name]);
+    if (this.#keys.field(name) || Object.hasOwn(again, name))
+      return { key: name, expected: `${show(again[name])}, which follows from the other fields`, got };
+    return {
+      key: name,
+      expected: `a field of the ${this.#name}`,
+      got: `${show(name)}: ${got}`,
+      fix: "A model class whose config has fields of its own defines them in a static config of its own",
+    };
   }
 
   /** A config from anyone's hand can hold anything, and a compound field writes only what it would accept. */
@@ -248,7 +297,17 @@ export class ConfigSchema {
 
 function sourceOf(config: JsonObject): Source {
   const source = (config as { readonly [SOURCE]?: Source })[SOURCE];
-  return source ?? { json: {}, inCode: true, ignore: [] };
+  return source ?? { json: {}, inCode: true, ignore: [], file: "" };
+}
+
+/** The field of a path: `eosTokenId` of `eosTokenId[1]`. */
+function rootOf(path: string): string {
+  return path.split(/[.[]/, 1)[0] ?? path;
+}
+
+function without(object: JsonObject, keys: readonly string[]): JsonObject {
+  if (keys.length === 0) return object;
+  return Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

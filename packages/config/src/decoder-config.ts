@@ -1,12 +1,14 @@
+import type { ConfigDefinition } from "./config-definition.js";
+import type { ConfigInput } from "./config-input.js";
 import { checkHeads, checkLabels, checkLayers, checkRope, checkTokens } from "./decoder-checks.js";
-import { decoderFields } from "./decoder-fields.js";
+import { type DecoderConfig, decoderFields } from "./decoder-fields.js";
 import { defineConfig } from "./define-config.js";
 
 /**
  * What every decoder-only family shares, and by itself a plain dense decoder: each layer a gated MLP, and attention that is
  * full everywhere or, with a `slidingWindow`, sliding everywhere.
  */
-export const decoderConfig = defineConfig({
+export const decoderConfig: ConfigDefinition<DecoderConfig, ConfigInput<DecoderConfig>> = defineConfig({
   modelType: "decoder",
   extends: decoderFields,
   check: (c, report) => {

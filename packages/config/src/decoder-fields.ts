@@ -1,9 +1,11 @@
-import type { ConfigOf } from "./config-definition.js";
+import type { ConfigDefinition } from "./config-definition.js";
+import type { ConfigInput } from "./config-input.js";
 import { defineConfig } from "./define-config.js";
 import { count, flag, listOf, number, oneOf, paddingId, text, tokenId, tokenIds } from "./fields.js";
 import { fixedKeys, ignoredKeys } from "./inherited-keys.js";
-import { defaultLabels, labels, MAX_LABELS } from "./labels.js";
-import { layerCount, mlpLayerTypesWhere, uniformLayerTypes } from "./layer-types.js";
+import { defaultLabels, type Labels, labels, MAX_LABELS } from "./labels.js";
+import { type LayerType, layerCount, type MlpLayerType, mlpLayerTypesWhere, uniformLayerTypes } from "./layer-types.js";
+import type { RopeParameters } from "./rope.js";
 import { rope } from "./rope-field.js";
 
 /** The activations that the engines know, under transformers' names. */
@@ -22,57 +24,102 @@ function hiddenAct() {
 /** The types that a checkpoint's weights may have, under torch's names. */
 export const DTYPES = ["float32", "float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"] as const;
 
+/** The fields of every decoder config, with every default filled in. A family's config has more. */
+export interface DecoderConfig {
+  /** The family: `model_type` in the file. */
+  readonly modelType: string;
+  /** Rows of the embedding. */
+  readonly vocabSize: number;
+  /** Width of the residual stream. */
+  readonly hiddenSize: number;
+  /** Width of a dense MLP. */
+  readonly intermediateSize: number;
+  /** Number of decoder layers. */
+  readonly numHiddenLayers: number;
+  /** Query heads of a layer. */
+  readonly numAttentionHeads: number;
+  /** Key and value heads; each serves `numAttentionHeads / numKeyValueHeads` query heads. Default: one for each query head. */
+  readonly numKeyValueHeads: number;
+  /** Features of a head. Default: `hiddenSize / numAttentionHeads`. */
+  readonly headDim: number;
+  /** The longest context that the model was made for, in tokens. */
+  readonly maxPositionEmbeddings: number;
+  /** ε in the denominator of RMSNorm. */
+  readonly rmsNormEps: number;
+  /** Activation of the gated MLPs. */
+  readonly hiddenAct: HiddenAct;
+  /** Whether the head shares its weights with the embedding. */
+  readonly tieWordEmbeddings: boolean;
+  /** Whether the query, key, value and output projections have biases. */
+  readonly attentionBias: boolean;
+  /** Probability with which attention weights are dropped in training. */
+  readonly attentionDropout: number;
+  /** Standard deviation of fresh weights. */
+  readonly initializerRange: number;
+  /** Kept for the file; generation always uses a cache. */
+  readonly useCache: boolean;
+  /** Whether `forward` returns router logits by default. */
+  readonly outputRouterLogits: boolean;
+  /** Number of keys that a sliding layer sees, its own included; null for none. */
+  readonly slidingWindow: number | null;
+  /** Type and parameters of rotary position embeddings. */
+  readonly ropeParameters: RopeParameters;
+  /** The token that begins a text; null for none. */
+  readonly bosTokenId: number | null;
+  /** The token, or any of the tokens, that ends a text; null for none. */
+  readonly eosTokenId: number | readonly number[] | null;
+  /**
+   * The token that fills shorter rows of a batch, whose embedding learns nothing from being looked up. Below 0 it counts from the
+   * end, as in torch; null for none.
+   */
+  readonly padTokenId: number | null;
+  /** Type of the weights in the checkpoint. */
+  readonly dtype: (typeof DTYPES)[number] | null;
+  /** Classes in transformers that the checkpoint was saved from: `["MixtralForCausalLM"]`. */
+  readonly architectures: readonly string[] | null;
+  /** Number of classes of a classification head. */
+  readonly numLabels: number;
+  /** Names of those classes, by index. */
+  readonly id2label: Labels;
+  /** Loss of a sequence classifier; null lets the labels' type decide. */
+  readonly problemType: "regression" | "single_label_classification" | "multi_label_classification" | null;
+  /** Which layers slide, and which see all keys. Follows from the other fields unless a family reads it. */
+  readonly layerTypes: readonly LayerType[];
+  /** Which layers have experts, and which a dense MLP. Follows from the other fields. */
+  readonly mlpLayerTypes: readonly MlpLayerType[];
+}
+
 /** The fields of every decoder config, without the rules between them. */
-export const decoderFields = defineConfig({
+export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderConfig>> = defineConfig({
   modelType: "decoder",
   fields: {
-    /** The rows of the embedding. */
     vocabSize: count().default(32_000),
-    /** The width of the residual stream. */
     hiddenSize: count().default(4096),
-    /** The width of a dense MLP. */
     intermediateSize: count().default(11_008),
     numHiddenLayers: layerCount().default(32),
-    /** Query heads. */
     numAttentionHeads: count().default(32),
-    /** Key and value heads; each serves `numAttentionHeads / numKeyValueHeads` query heads. As many as those unless given. */
     numKeyValueHeads: count().nullish(),
-    /** Features per head: `hiddenSize / numAttentionHeads` unless given. */
     headDim: count().nullish(),
-    /** The longest context that the model was made for. */
     maxPositionEmbeddings: count().default(2048),
-    /** ε in the denominator of RMSNorm. */
     rmsNormEps: number({ above: 0 }).default(1e-6),
     hiddenAct: hiddenAct().default("silu"),
-    /** Whether the head shares its weights with the embedding. */
     tieWordEmbeddings: flag().default(false),
-    /** Whether q, k, v and o have biases. */
     attentionBias: flag().default(false),
-    /** Probability with which attention probabilities are dropped in training. */
     attentionDropout: number({ min: 0, below: 1 }).default(0),
-    /** The standard deviation of fresh weights. */
     initializerRange: number({ min: 0 }).default(0.02),
     useCache: flag().default(true),
-    /** Whether `forward` returns router logits unless told. */
     outputRouterLogits: flag().default(false),
-    /** The keys that a sliding layer sees, its own included; null for none. */
     slidingWindow: count().nullable().default(null),
     ropeParameters: rope(),
     bosTokenId: tokenId().nullable().default(null),
-    /** The token, or any of the tokens, that ends a text. */
     eosTokenId: tokenIds().nullable().default(null),
-    /** The padding token, whose embedding learns nothing from being looked up. Below 0 it counts from the end, as in torch. */
     padTokenId: paddingId().nullable().default(null),
-    /** The type of the weights in the checkpoint. */
     dtype: oneOf(...DTYPES)
       .nullable()
       .default(null),
-    /** The classes in transformers that the checkpoint was saved from: `["MixtralForCausalLM"]`. */
     architectures: listOf(text(), "class names").nullable().default(null),
-    /** The classes of a classification head. */
     numLabels: count({ max: MAX_LABELS }).nullish(),
     id2label: labels(),
-    /** The loss of a sequence classifier; null lets the labels' type decide. */
     problemType: oneOf("regression", "single_label_classification", "multi_label_classification")
       .nullable()
       .default(null),
@@ -96,6 +143,3 @@ export const decoderFields = defineConfig({
   },
   ignored: ignoredKeys,
 });
-
-/** The fields that every decoder config has. */
-export type DecoderConfig = ConfigOf<typeof decoderFields>;

@@ -24,6 +24,13 @@ export interface ConfigOptions<
   readonly modelType?: M;
   /** The name of the file, for errors. `config.json` unless given. */
   readonly file?: string;
+  /** What errors call a config that was made in code. `mixtral config` of the model type, or the file's name, unless given. */
+  readonly name?: string;
+  /**
+   * Whether a file's values that cannot be used are passed over: `parse` then refuses none of them, and {@link readFrom} tells
+   * which they are.
+   */
+  readonly lenient?: boolean;
   /** The config that this one differs from. */
   readonly extends?: ConfigDefinition<Base, BaseInput>;
   /**
@@ -90,10 +97,8 @@ export function defineConfig<
     derive,
     check,
   } as unknown as Layer;
-  const schema = new ConfigSchema(options.modelType, options.file ?? "config.json", [
-    ...(options.extends?.layers ?? []),
-    layer,
-  ]);
+  const layers = [...(options.extends?.layers ?? []), layer];
+  const schema = new ConfigSchema(options.modelType, options.file ?? "config.json", layers, options);
   return {
     modelType: options.modelType,
     layers: schema.layers,

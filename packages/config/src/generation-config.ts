@@ -1,130 +1,227 @@
 import * as z from "zod";
-import type { ConfigOf } from "./config-definition.js";
-import { show } from "./config-error.js";
+import type { ConfigDefinition } from "./config-definition.js";
+import { type Fault, show } from "./config-error.js";
+import type { ConfigInput } from "./config-input.js";
+import { readFrom, type UnusableValue, unreadableConfig } from "./config-schema.js";
 import { defineConfig } from "./define-config.js";
-import { count, flag, listOf, number, optional, text, tokenId, tokenIds } from "./fields.js";
+import { count, flag, listOf, number, optional, text, tokenId } from "./fields.js";
 
 const BEAMS = "only beam search reads it, and num_beams is 1 here";
-const ASSISTANT = "only generation with a draft model reads it";
+const DRAFTS = "guesses tokens ahead, which changes speed, not the text";
 const SPEED = "changes speed or memory, not the text";
 const OUTPUT = "what generation returns is asked for at each call";
 const TRACE = "a record of where the file came from";
+const ENCODER = "only models with an encoder read it";
+
+/** An id that may be none of the vocabulary: the reference takes -1, and ids that no token has. */
+const anyTokenId = () => z.int({ error: "a token id" });
+const anyTokenIds = () => listOf(anyTokenId(), "token ids");
+const oneOrMoreTokenIds = () => z.union([anyTokenId(), anyTokenIds()], { error: "a token id, or a list of token ids" });
+const sequence = () => listOf(tokenId(), "token ids");
 
 /**
- * The defaults that a model brings for generation, in `generation_config.json`. A field that the file leaves out, or sets
- * to null, is absent, so that configs merge by spreading: `{ ...defaults, ...model, ...call }`.
+ * The defaults that a model brings for generation, in `generation_config.json`. A field that the file leaves out, or sets to
+ * null, is absent, so that configs merge by spreading: `{ ...defaults, ...model, ...call }`.
+ *
+ * Reading refuses no key and no value, as in the reference, since a model can be loaded without generating. Values that
+ * cannot be used are absent too, and {@link generationConfigFaults} lists them.
  */
-export const generationConfig = defineConfig({
+export interface GenerationConfig {
+  /** Maximum number of new tokens. */
+  readonly maxNewTokens?: number;
+  /** Maximum length of prompt and text together, in tokens. `maxNewTokens` takes precedence. */
+  readonly maxLength?: number;
+  /** Number of new tokens before which no end token is chosen. */
+  readonly minNewTokens?: number;
+  /** Length of prompt and text together, in tokens, before which no end token is chosen. */
+  readonly minLength?: number;
+  /** Whether tokens are sampled; otherwise the likeliest is taken. */
+  readonly doSample?: boolean;
+  /** Divides the logits before sampling. */
+  readonly temperature?: number;
+  /** Samples among the k likeliest tokens; 0 keeps all. */
+  readonly topK?: number;
+  /** Samples among the fewest tokens whose probabilities sum to this. 1 keeps all. */
+  readonly topP?: number;
+  /** Drops tokens less likely than this share of the likeliest token's probability. */
+  readonly minP?: number;
+  /** Share of the entropy that the kept tokens may have (top-H decoding). */
+  readonly topH?: number;
+  /** Probability mass of the kept tokens of typical sampling. 1 keeps all. */
+  readonly typicalP?: number;
+  /** Drops tokens less likely than this probability. 0 keeps all. */
+  readonly epsilonCutoff?: number;
+  /** Cutoff of eta sampling: an epsilon that shrinks with the entropy. 0 keeps all. */
+  readonly etaCutoff?: number;
+  /** Divides the logits of tokens that have occurred, or multiplies them if negative. 1 changes nothing. */
+  readonly repetitionPenalty?: number;
+  /** Size of n-grams that may occur only once, in prompt and text. 0 for no such rule. */
+  readonly noRepeatNgramSize?: number;
+  /** Sequences of token ids that are never completed. */
+  readonly badWordsIds?: readonly (readonly number[])[];
+  /** Sequences of token ids with the bias that is added to the logit of their last token once the others have come. */
+  readonly sequenceBias?: readonly (readonly [readonly number[], number])[];
+  /** Tokens that are never chosen. */
+  readonly suppressTokens?: readonly number[];
+  /** Tokens that are not chosen first. */
+  readonly beginSuppressTokens?: readonly number[];
+  /** The first new token where the prompt has one token alone. */
+  readonly forcedBosTokenId?: number;
+  /** The last token where the maximum length is reached; of several the likeliest of equals, the first. */
+  readonly forcedEosTokenId?: number | readonly number[];
+  /** `[start, factor]`: from `start` new tokens on, the logits of end tokens grow by powers of `factor`. */
+  readonly exponentialDecayLengthPenalty?: readonly [number, number];
+  /** Strings that end generation. */
+  readonly stopStrings?: readonly string[];
+  /** The token that begins a text. */
+  readonly bosTokenId?: number;
+  /** The token, or any of the tokens, that ends a text. */
+  readonly eosTokenId?: number | readonly number[];
+  /** The token that fills shorter rows of a batch; -1 for none. */
+  readonly padTokenId?: number;
+}
+
+/** Reads and writes `generation_config.json`. */
+export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<GenerationConfig>> = defineConfig({
   file: "generation_config.json",
+  name: "generation config",
+  lenient: true,
   fields: {
-    /** How many tokens to write at most. */
     maxNewTokens: optional(count()),
-    /** How long prompt and text may be together. `maxNewTokens` goes first. */
     maxLength: optional(count()),
-    /** Whether to draw tokens by their probability; otherwise the likeliest is taken. */
+    minNewTokens: optional(count({ min: 0 })),
+    minLength: optional(count({ min: 0 })),
     doSample: optional(flag()),
-    /** What logits are divided by before sampling. */
     temperature: optional(number({ min: 0 })),
-    /** How many of the likeliest tokens to keep; 0 keeps all. */
     topK: optional(count({ min: 0 })),
-    /** Keep the fewest tokens whose probabilities sum to this. */
-    topP: optional(number({ min: 0, max: 1 })),
-    /** Drop tokens less likely than this share of the likeliest one's probability. */
+    // Where the reference applies none of these, they have the value that changes nothing.
+    topP: optional(number({ min: 0 }).transform((p) => Math.min(p, 1))),
     minP: optional(number({ min: 0, max: 1 })),
-    /** What the logits of tokens that have occurred are divided by, or multiplied with if negative. */
+    topH: optional(number({ above: 0, max: 1 })),
+    typicalP: optional(number({ above: 0 }).transform((p) => Math.min(p, 1))),
+    epsilonCutoff: optional(number().transform((cutoff) => (cutoff > 0 && cutoff < 1 ? cutoff : 0))),
+    etaCutoff: optional(number().transform((cutoff) => (cutoff > 0 && cutoff < 1 ? cutoff : 0))),
     repetitionPenalty: optional(number({ above: 0 })),
-    /** Texts that end generation. */
+    noRepeatNgramSize: optional(z.int({ error: "a whole number" }).transform((size) => Math.max(size, 0))),
+    badWordsIds: optional(listOf(sequence(), "lists of token ids")),
+    sequenceBias: optional(
+      listOf(z.tuple([sequence(), number()], { error: "a list of token ids and a number" }).readonly(), "pairs"),
+    ),
+    suppressTokens: optional(anyTokenIds()),
+    beginSuppressTokens: optional(anyTokenIds()),
+    forcedBosTokenId: optional(tokenId()),
+    forcedEosTokenId: optional(
+      z.union([tokenId(), listOf(tokenId(), "token ids")], { error: "a token id, or a list of token ids" }),
+    ),
+    exponentialDecayLengthPenalty: optional(
+      z.tuple([z.int({ error: "a whole number" }), number({ above: 0 })], { error: "a start and a factor" }).readonly(),
+    ),
     stopStrings: optional(
       z
         .union([text(), listOf(text(), "strings")], { error: "a string or a list of strings" })
         .transform((stop): readonly string[] => (typeof stop === "string" ? [stop] : stop)),
     ),
-    bosTokenId: optional(tokenId()),
-    /** The token, or any of the tokens, that ends a text. */
-    eosTokenId: optional(tokenIds()),
-    padTokenId: optional(tokenId()),
+    bosTokenId: optional(anyTokenId()),
+    eosTokenId: optional(oneOrMoreTokenIds()),
+    padTokenId: optional(anyTokenId()),
   },
   fixed: {
     num_beams: [1, null],
-    num_beam_groups: [1, null],
-    diversity_penalty: [0, null],
     constraints: [null],
     force_words_ids: [null],
     penalty_alpha: [0, null],
     dola_layers: [null],
     num_return_sequences: [1, null],
-    min_length: [0, null],
-    min_new_tokens: [0, null],
     max_time: [null],
-    top_h: [null],
-    typical_p: [1, null],
-    epsilon_cutoff: [0, null],
-    eta_cutoff: [0, null],
     encoder_repetition_penalty: [1, null],
-    no_repeat_ngram_size: [0, null],
     encoder_no_repeat_ngram_size: [0, null],
-    bad_words_ids: [null, []],
-    forced_bos_token_id: [null],
-    forced_eos_token_id: [null],
     remove_invalid_values: [false, null],
-    exponential_decay_length_penalty: [null],
-    suppress_tokens: [null, []],
-    begin_suppress_tokens: [null, []],
-    sequence_bias: [null, {}, []],
     token_healing: [false, null],
     guidance_scale: [1, null],
     watermarking_config: [null],
-    use_mtp: [false, null],
-    prompt_lookup_num_tokens: [null],
-    assistant_early_exit: [null],
-    speculation_type: [null],
     // A quantised cache rounds keys and values.
-    cache_implementation: [null, "dynamic", "static", "offloaded", "offloaded_static", "sliding_window", "hybrid"],
+    cache_implementation: [
+      null,
+      "dynamic",
+      "static",
+      "offloaded",
+      "offloaded_static",
+      "sliding_window",
+      "hybrid",
+      "hybrid_chunked",
+      "offloaded_hybrid",
+      "offloaded_hybrid_chunked",
+      "paged",
+    ],
   },
   ignored: {
     early_stopping: BEAMS,
     length_penalty: BEAMS,
+    num_beam_groups: BEAMS,
+    diversity_penalty: BEAMS,
+    low_memory: BEAMS,
     renormalize_logits: "scales all probabilities alike, which only beam search would notice",
     use_cache: SPEED,
     cache_config: SPEED,
     max_cache_len: SPEED,
     compile_config: SPEED,
     disable_compile: SPEED,
-    low_memory: SPEED,
     prefill_chunk_size: SPEED,
     continuous_batching_config: SPEED,
-    is_assistant: ASSISTANT,
-    num_assistant_tokens: ASSISTANT,
-    num_assistant_tokens_schedule: ASSISTANT,
-    assistant_confidence_threshold: ASSISTANT,
-    assistant_lookbehind: ASSISTANT,
-    target_lookbehind: ASSISTANT,
-    assistant_ensemble_weight: ASSISTANT,
-    max_matching_ngram_size: "only prompt lookup reads it, and prompt_lookup_num_tokens is null here",
+    use_mtp: DRAFTS,
+    prompt_lookup_num_tokens: DRAFTS,
+    max_matching_ngram_size: DRAFTS,
+    assistant_early_exit: DRAFTS,
+    speculation_type: DRAFTS,
+    is_assistant: DRAFTS,
+    num_assistant_tokens: DRAFTS,
+    num_assistant_tokens_schedule: DRAFTS,
+    assistant_confidence_threshold: DRAFTS,
+    assistant_lookbehind: DRAFTS,
+    target_lookbehind: DRAFTS,
+    assistant_ensemble_weight: DRAFTS,
     output_attentions: OUTPUT,
     output_hidden_states: OUTPUT,
     output_scores: OUTPUT,
     output_logits: OUTPUT,
     return_dict_in_generate: OUTPUT,
-    decoder_start_token_id: "only models with an encoder read it",
+    decoder_start_token_id: ENCODER,
     trust_remote_code: "whether Python code may be run, which none is here",
     transformers_version: TRACE,
     _from_model_config: TRACE,
     _commit_hash: TRACE,
   },
   check: (c, report) => {
-    if (c.doSample && c.temperature === 0) {
-      report("temperature", {
-        expected: "a number above 0 for sampling",
-        got: "0",
-        fix: "Greedy text needs do_sample: false",
-      });
-    }
     if (c.stopStrings?.includes("")) {
       report("stopStrings", { expected: "texts of at least one character", got: show(c.stopStrings) });
     }
+    const empty = [...(c.badWordsIds ?? []), ...(c.sequenceBias ?? []).map(([ids]) => ids)].some((ids) => !ids.length);
+    if (empty)
+      report(c.badWordsIds ? "badWordsIds" : "sequenceBias", { expected: "sequences of some length", got: "[]" });
   },
 });
 
-/** What a model's `generation_config.json` asks for; absent fields leave it to the defaults of generation. */
-export type GenerationConfig = ConfigOf<typeof generationConfig>;
+/** The values of a `generation_config.json` that cannot be used, and the file's name. */
+export interface GenerationConfigFaults {
+  /** The path, address or name of the file. */
+  readonly file: string;
+  /** Every value that reading passed over; those of fields that the config has by now are left out. */
+  readonly faults: readonly UnusableValue[];
+}
+
+/**
+ * Lists the values of a `generation_config.json` that cannot be used. Generation refuses them, unless the call gives what they
+ * would have said.
+ * @returns undefined for a config that was not read from a file
+ */
+export function generationConfigFaults(config: GenerationConfig): GenerationConfigFaults | undefined {
+  const source = readFrom(config);
+  if (!source) return undefined;
+  const given = config as Readonly<Record<string, unknown>>;
+  return { file: source.file, faults: source.unusable.filter(({ field }) => given[field] === undefined) };
+}
+
+/** The generation config of a file that holds no JSON object: nothing is set, and {@link generationConfigFaults} says why. */
+export function unreadableGenerationConfig(file: string, fault: Omit<Fault, "key">): GenerationConfig {
+  return unreadableConfig(file, fault);
+}

@@ -10,12 +10,20 @@ export type {
   Report,
 } from "./config-definition.js";
 export { ConfigError, type Fault } from "./config-error.js";
+export type { ConfigInput } from "./config-input.js";
+export type { UnusableValue } from "./config-schema.js";
 export { checkExperts } from "./decoder-checks.js";
 export { decoderConfig } from "./decoder-config.js";
 export { type DecoderConfig, DTYPES, HIDDEN_ACTS, type HiddenAct } from "./decoder-fields.js";
 export { type ConfigOptions, defineConfig } from "./define-config.js";
 export { count, flag, listOf, type NumberBounds, number, oneOf, optional, text, tokenId, tokenIds } from "./fields.js";
-export { type GenerationConfig, generationConfig } from "./generation-config.js";
+export {
+  type GenerationConfig,
+  type GenerationConfigFaults,
+  generationConfig,
+  generationConfigFaults,
+  unreadableGenerationConfig,
+} from "./generation-config.js";
 export type { Labels } from "./labels.js";
 export {
   type LayerType,

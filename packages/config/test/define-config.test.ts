@@ -182,6 +182,14 @@ describe("create", () => {
     expect(faultsOf(() => shape.create(typo))).toEqual(['widht: expected a field of the shape config, got "widht"']);
   });
 
+  test("a field that only another definition knows is named with the way out", () => {
+    const config = { ...shape.create({ width: 6 }), tint: 3 };
+    expect(() => shape.toJSON(config)).toThrow(
+      'shape config: tint: expected a field of the shape config, got "tint": 3. A model class whose config has fields of its ' +
+        "own defines them in a static config of its own.",
+    );
+  });
+
   test("takes a whole config, and nothing that contradicts it", () => {
     const config = shape.create({ width: 6 });
     expect(shape.create(config)).toMatchObject({ width: 6, halfWidth: 3, area: 36 });

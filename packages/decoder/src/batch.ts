@@ -13,13 +13,15 @@ export interface Batch {
 
 /**
  * Reads a batch. A tensor is read back from the engine; arrays cost nothing.
- * @throws {DecoderError} naming `what` where rows differ in length, there is none, or a value is no whole number of 32 bits.
+ * @throws {DecoderError} naming `what` where it is no list of rows, rows differ in length, there is none, or a value is no whole
+ * number of 32 bits.
  */
 export function readBatch(input: BatchInput, what: string): Batch {
   if (input instanceof Tensor) {
     if (input.rank !== 2) throw new DecoderError({ where: what, expected: "a tensor [B, L]", got: `[${input.shape}]` });
     return toBatch(input.shape[0], input.shape[1], input.dataSync(), what);
   }
+  checkRows(input, what);
   const length = input[0]?.length ?? 0;
   const ragged = input.find((row) => row.length !== length);
   if (ragged)
@@ -29,7 +31,26 @@ export function readBatch(input: BatchInput, what: string): Batch {
       got: `one of ${ragged.length}`,
       fix: "Pad the shorter rows and mask the padding",
     });
-  return toBatch(input.length, length, input.flat(), what);
+  return toBatch(
+    input.length,
+    length,
+    input.flatMap((row) => [...row]),
+    what,
+  );
+}
+
+/** JavaScript lets pass what is no list of lists: ids without rows, a text. */
+function checkRows(input: unknown, what: string): void {
+  const isRow = (row: unknown): boolean => Array.isArray(row) || ArrayBuffer.isView(row);
+  if (Array.isArray(input) && input.every(isRow)) return;
+  const odd: unknown = Array.isArray(input) ? input.find((row) => !isRow(row)) : input;
+  const kind = odd === null || odd === undefined ? `${odd}` : `${typeof odd === "object" ? "an" : "a"} ${typeof odd}`;
+  throw new DecoderError({
+    where: what,
+    expected: "a list of rows, each a list of whole numbers, or a tensor [B, L]",
+    got: Array.isArray(input) ? `a list with ${kind} in it` : ArrayBuffer.isView(input) ? "a typed array" : kind,
+    fix: "A single row goes into a list too: [[1, 2, 3]]",
+  });
 }
 
 function toBatch(rows: number, length: number, numbers: ArrayLike<number>, what: string): Batch {

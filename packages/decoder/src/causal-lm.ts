@@ -27,7 +27,7 @@ import type { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { CausalLMInputs, CausalLMOutput } from "./forward.js";
 import { type InitOptions, initialize } from "./initialize.js";
-import { compareTensors, LOAD_OPTIONS, type LoadOptions, loadParameters, type TensorFaults } from "./load.js";
+import { checkLoadOptions, compareTensors, type LoadOptions, loadParameters, type TensorFaults } from "./load.js";
 import { causalLoss } from "./losses.js";
 import type { NameRule } from "./names.js";
 import { type SaveProgress, tensorsToWrite, watched } from "./save.js";
@@ -104,7 +104,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     source: CheckpointSource,
     options: LoadOptions = {},
   ): Promise<M> {
-    checkOptions("fromPretrained", options, LOAD_OPTIONS);
+    checkLoadOptions("fromPretrained", options);
     const { json, where } = await readConfig(source);
     const { ignore } = options;
     const model = new this(this.config.parse(json, { file: where, ignore }));
@@ -134,6 +134,8 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    * @throws {DecoderError} for inputs that do not fit the model or each other.
    */
   forward(inputs: CausalLMInputs): CausalLMOutput {
+    if (typeof inputs !== "object" || inputs === null)
+      throw new DecoderError({ where: "forward", expected: "an object with inputIds", got: `${inputs}` });
     return tidy(() => {
       const { lastHiddenState, ...outputs } = this.model.forward(inputs);
       const logits = this.#head(keepPositions(lastHiddenState, inputs.logitsToKeep ?? 0));
@@ -171,6 +173,12 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    * @throws {SafetensorsWriteError} when the system refuses
    */
   async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
+    if (typeof folder !== "string" || folder === "")
+      throw new DecoderError({
+        where: "savePretrained",
+        expected: "the path of a folder",
+        got: JSON.stringify(folder),
+      });
     checkOptions("savePretrained", saveOptions, SAVE_OPTIONS);
     const { dtype, files, onProgress, signal, ...options } = saveOptions;
     if (dtype) checkDtype(dtype);

@@ -1,4 +1,4 @@
-import { type GenerationConfig, generationConfig } from "@mixtape/config";
+import { ConfigError, type GenerationConfig, generationConfig, unreadableGenerationConfig } from "@mixtape/config";
 import { hubHint } from "@mixtape/errors";
 import { type CheckpointSource, readJsonFile } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
@@ -23,14 +23,20 @@ export async function readConfig(source: CheckpointSource): Promise<ConfigFile> 
 }
 
 /**
- * Reads the `generation_config.json` of a checkpoint; empty where there is none.
- * @throws {CheckpointError} where it is no JSON object.
- * @throws {ConfigError} where it asks for what generation here does not do.
+ * Reads the `generation_config.json` of a checkpoint; empty where there is none. What it says does not stand in the way of loading:
+ * generation refuses what cannot be used ({@link generationConfigFaults}).
+ * @param ignore keys that are passed over
  */
 export async function readGenerationConfig(
   source: CheckpointSource,
   ignore?: readonly string[],
 ): Promise<GenerationConfig> {
-  const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError);
-  return json ? generationConfig.parse(json, { file: where, ignore }) : {};
+  try {
+    const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError);
+    return json ? generationConfig.parse(json, { file: where, ignore }) : {};
+  } catch (error) {
+    if (error instanceof CheckpointError) return unreadableGenerationConfig(error.where, error);
+    if (error instanceof ConfigError) return unreadableGenerationConfig(error.file, error);
+    throw error;
+  }
 }

@@ -8,6 +8,7 @@ export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInp
 export { type InitOptions, initialize } from "./initialize.js";
 export { type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export {
+  checkLoadOptions,
   compareTensors,
   LOAD_OPTIONS,
   type LoadContext,

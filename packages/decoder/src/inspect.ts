@@ -5,9 +5,11 @@ import type { CausalLM } from "./causal-lm.js";
 
 /** What a model is, before a byte of it is loaded. */
 export interface ModelSummary {
+  /** The family: `model_type` of its config. */
   readonly modelType: string;
   /** All layers, and how many of them have experts. */
   readonly layers: { readonly total: number; readonly moe: number; readonly sliding: number };
+  /** Experts of a layer, those that a token is sent to, and those that every token is sent to. */
   readonly experts: { readonly total: number; readonly perToken: number; readonly shared: number };
   /** How many numbers the model has, and how many of them one token is multiplied by or looked up in. */
   readonly parameters: { readonly total: number; readonly active: number };

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionNames } from "@mixtape/errors";
+import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Module, Param } from "@mixtape/layers";
 import { stackViews, type WeightView } from "@mixtape/ops";
 import { type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
@@ -14,8 +14,8 @@ export interface LoadOptions {
   /** Whether to look for NaN and infinities, and name the tensor that has one. It costs a pass over each tensor. */
   readonly checkFinite?: boolean;
   /**
-   * Keys of `config.json` and `generation_config.json` that nothing here knows and that do not change what the model computes.
-   * An unknown key is an error otherwise.
+   * Keys of `config.json` that nothing here knows and that do not change what the model computes, which are errors otherwise; and
+   * keys of `generation_config.json` to load without.
    */
   readonly ignore?: readonly string[];
 }
@@ -27,6 +27,17 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   checkFinite: true,
   ignore: true,
 };
+
+/** @throws {OptionError} for an option that loading does not know, or of another type than its own */
+export function checkLoadOptions(where: string, options: LoadOptions): void {
+  checkOptions(where, options, LOAD_OPTIONS);
+  checkOptionTypes(where, options, {
+    onProgress: "function",
+    signal: "signal",
+    checkFinite: "boolean",
+    ignore: "strings",
+  });
+}
 
 /** How far loading is. */
 export interface LoadProgress {

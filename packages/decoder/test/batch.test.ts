@@ -1,6 +1,6 @@
 import { scalar, tensor1d, tensor2d, tensor3d } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type BatchInput, readBatch } from "../src/index.js";
+import { type BatchInput, DecoderError, readBatch } from "../src/index.js";
 import { useCpu } from "./support/tiny.js";
 
 beforeAll(useCpu);
@@ -34,6 +34,26 @@ describe("what is no batch is refused by its name", () => {
   ];
   test.each(tensors)("%s", (_, input, message) => {
     expect(() => readBatch(input, "inputIds")).toThrow(message);
+  });
+
+  test.each<[unknown, string]>([
+    [[1, 2, 3], "a list with a number in it"],
+    [[[1], "2"], "a list with a string in it"],
+    [[[1], null], "a list with null in it"],
+    ["go", "a string"],
+    [undefined, "undefined"],
+    [Int32Array.of(1, 2), "a typed array"],
+    [{ 0: [1] }, "an object"],
+  ])("%j, which JavaScript lets pass", (input, got) => {
+    expect(() => readBatch(input as never, "inputIds")).toThrow(DecoderError);
+    expect(() => readBatch(input as never, "inputIds")).toThrow(
+      `inputIds: expected a list of rows, each a list of whole numbers, or a tensor [B, L], got ${got}. A single row goes into ` +
+        "a list too: [[1, 2, 3]].",
+    );
+  });
+
+  test("rows may be typed arrays", () => {
+    expect(readBatch([Int32Array.of(1, 2)] as never, "inputIds").values).toEqual(Int32Array.of(1, 2));
   });
 
   test("tensors of another rank, and with fractions", () => {

@@ -18,11 +18,14 @@ const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
  */
 export function checkEngineOptions(options: EngineOptions): void {
   checkOptions("useEngine", options, OPTIONS);
-  const { threads, precision } = options;
+  const { threads, precision, mmap, wasmPath } = options;
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
     refuse("threads", `a whole number from 1 to ${MAX_THREADS}`, threads);
   if (precision !== undefined && !PRECISIONS.includes(precision))
     refuse("precision", '"bfloat16" or "float32"', precision);
+  if (mmap !== undefined && typeof mmap !== "boolean") refuse("mmap", "true or false", mmap);
+  if (wasmPath !== undefined && typeof wasmPath !== "string")
+    refuse("wasmPath", "the path or URL of a folder, as a string", wasmPath);
 }
 
 function refuse(option: string, expected: string, got: unknown): never {

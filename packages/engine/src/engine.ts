@@ -17,6 +17,7 @@ export interface Engine {
 
 /** An engine that the automatic choice tried. */
 export interface PassedOver {
+  /** The engine that does not work. */
   readonly name: EngineName;
   /** Why it does not work here. */
   readonly reason: string;
@@ -32,6 +33,7 @@ export interface MemoryLimit {
 
 /** What is known of an engine on this machine. */
 export interface EngineStatus {
+  /** The name by which {@link useEngine} chooses it. */
   readonly name: EngineName;
   /** Whether it works here. */
   readonly available: boolean;

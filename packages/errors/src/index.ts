@@ -1,4 +1,4 @@
 export { hubHint } from "./hub-name.js";
 export { type Complaint, MixtapeError } from "./mixtape-error.js";
-export { checkOptions, OptionError, type OptionNames } from "./options.js";
+export { checkOptions, checkOptionTypes, OptionError, type OptionNames, type OptionType } from "./options.js";
 export { safeName, safeText, shortened } from "./safe-text.js";

@@ -34,6 +34,39 @@ export function checkOptions<O extends object>(where: string, options: O, names:
   });
 }
 
+/** The type that an option must have: of those that a wrong value would otherwise break somewhere else. */
+export type OptionType = "function" | "boolean" | "signal" | "strings" | "object";
+
+const OPTION_TYPES: Readonly<Record<OptionType, readonly [fits: (value: unknown) => boolean, expected: string]>> = {
+  function: [(value) => typeof value === "function", "a function"],
+  boolean: [(value) => typeof value === "boolean", "true or false"],
+  signal: [(value) => isObject(value) && "aborted" in value && "throwIfAborted" in value, "an AbortSignal"],
+  strings: [(value) => Array.isArray(value) && value.every((one) => typeof one === "string"), "a list of strings"],
+  object: [isObject, "an object"],
+};
+
+/**
+ * Refuses options of another type than theirs, which TypeScript sees and JavaScript does not.
+ * @param types the options to look at; what is undefined passes
+ * @throws {OptionError} naming the option
+ */
+export function checkOptionTypes<O extends object>(
+  where: string,
+  options: O,
+  types: { readonly [Name in keyof O]?: OptionType },
+): void {
+  for (const [name, type] of Object.entries(types) as [keyof O & string, OptionType][]) {
+    const value = options[name];
+    const [fits, expected] = OPTION_TYPES[type];
+    if (value !== undefined && !fits(value))
+      throw new OptionError({ where: `${where}: ${name}`, expected, got: show(value) });
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 /**
  * The known name that a misspelt one was probably meant to be: the one that the fewest changes make of it, fewer than half its letters; else
  * one that it is a part of, or that is a part of it.
@@ -60,5 +93,6 @@ function distance(a: string, b: string): number {
 }
 
 function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "object" && value !== null ? "an object" : String(value);
 }

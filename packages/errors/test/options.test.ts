@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
-import { checkOptions, MixtapeError, OptionError, type OptionNames } from "../src/index.js";
+import { checkOptions, checkOptionTypes, MixtapeError, OptionError, type OptionNames } from "../src/index.js";
 
 interface Options {
   readonly maxNewTokens?: number;
@@ -63,4 +63,20 @@ test("names that differ from those of the type do not compile", () => {
   // @ts-expect-error: topP is no option
   const more: OptionNames<Options> = { ...NAMES, topP: true };
   expect(more).toHaveProperty("topP");
+});
+
+test.each<[object, string]>([
+  [{ run: 5 }, "load: run: expected a function, got 5."],
+  [{ fast: "no" }, 'load: fast: expected true or false, got "no".'],
+  [{ signal: {} }, "load: signal: expected an AbortSignal, got an object."],
+  [{ keys: "a" }, 'load: keys: expected a list of strings, got "a".'],
+  [{ keys: [1] }, "load: keys: expected a list of strings, got an object."],
+  [{ rest: null }, "load: rest: expected an object, got null."],
+])("%j is of another type than the option", (options, message) => {
+  const types = { run: "function", fast: "boolean", signal: "signal", keys: "strings", rest: "object" } as const;
+  expect(() => checkOptionTypes("load", options, types)).toThrow(OptionError);
+  expect(() => checkOptionTypes("load", options, types)).toThrow(message);
+  const right = { run: () => 1, fast: false, signal: AbortSignal.abort(), keys: ["a"], rest: {} };
+  expect(() => checkOptionTypes("load", right, types)).not.toThrow();
+  expect(() => checkOptionTypes("load", { run: undefined }, types)).not.toThrow();
 });

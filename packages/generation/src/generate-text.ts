@@ -1,15 +1,23 @@
+import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
 import type { CausalLM } from "@mixtape/decoder";
-import { checkOptions, type OptionNames } from "@mixtape/errors";
-import type { StreamDecoder, Tokenizer } from "@mixtape/tokenizer";
+import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
+import type { Tokenizer } from "@mixtape/tokenizer";
+import { wayOut } from "./check-options.js";
 import { type FinishReason, generateTokens } from "./generate-tokens.js";
 import { GenerationError } from "./generation-error.js";
 import { GENERATION_OPTIONS, type GenerationOptions } from "./options.js";
 import { kindOf } from "./prompts.js";
-import { StopStrings } from "./stop-strings.js";
+import { checkModel } from "./resolve-options.js";
+import { RowWriter } from "./row-writer.js";
+import { checkStops } from "./stop-strings.js";
+import { tokenBytes } from "./token-bytes.js";
 
 /** Options of text, in addition to those of tokens. */
 export interface TextOptions extends GenerationOptions {
-  /** A string, or strings, that end the text. They are no part of it. Default: the model's. */
+  /**
+   * A string, or strings, that end the text and are no part of it. A special token's name is a string too, and one may begin at the
+   * end of the prompt. Default: the model's `stop_strings`.
+   */
   readonly stop?: string | readonly string[];
 }
 
@@ -38,7 +46,7 @@ export interface GeneratedText {
   readonly ids: readonly number[];
   /** Without special tokens, and without the stop string that ended it. */
   readonly text: string;
-  /** Why it ended there. */
+  /** Reason for the end. */
   readonly finishReason: FinishReason;
 }
 
@@ -68,13 +76,30 @@ async function* streamRows(
   promptIds: readonly (readonly number[])[],
   { stop, ...options }: TextOptions,
 ): AsyncGenerator<TextPiece, void, undefined> {
+  checkModel(model);
+  checkOptionTypes("generateText", options, { stopWhen: "function", defaults: "object" });
   checkVocabulary(model, tokenizer);
-  const stops = [stop ?? (options.defaults ?? model.generationConfig).stopStrings ?? []].flat();
-  const writers = promptIds.map(() => new RowWriter(tokenizer.stream({ skipSpecialTokens: true }), stops));
+  const stops = stopsOf(stop, options.defaults ?? model.generationConfig);
+  const bytesOf = tokenBytes(tokenizer);
+  const writers = promptIds.map((own) => new RowWriter(tokenizer, bytesOf, stops, own));
   const stopWhen = (row: number, newIds: readonly number[]): boolean =>
     writers[row]!.push(newIds.at(-1)!) || (options.stopWhen?.(row, newIds) ?? false);
   for await (const token of generateTokens(model, promptIds, { ...options, stopWhen }))
     yield { ...token, text: writers[token.row]!.take(token.finishReason !== undefined) };
+}
+
+/**
+ * The strings that end a text: the call's, else those of the generation config.
+ * @throws {GenerationError} for what is no string of some length; naming the file and the key where that is in a generation config
+ */
+function stopsOf(stop: TextOptions["stop"], defaults: GenerationConfig): readonly string[] {
+  const stops = [stop ?? defaults.stopStrings ?? []].flat();
+  checkStops(stops);
+  const { file, faults } = generationConfigFaults(defaults) ?? { file: "", faults: [] };
+  const fault = faults.find(({ field }) => field === "stopStrings");
+  if (stop !== undefined || !fault) return stops;
+  const { key, expected, got } = fault;
+  throw new GenerationError({ where: `${file}: ${key}`, expected, got, fix: wayOut("stop", key) });
 }
 
 /**
@@ -143,12 +168,14 @@ function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): (reado
   return prompts.map((prompt: Prompt) => {
     if (typeof prompt === "string") return tokenizer.encode(prompt);
     if (!Array.isArray(prompt)) throw notPrompt(prompt);
+    const odd: unknown = prompt.find((id) => typeof id !== "number");
+    if (odd !== undefined) throw notPrompt(prompt, `a list with ${kindOf(odd)} in it`);
     return prompt;
   });
 }
 
-function notPrompt(prompt: unknown): GenerationError {
-  return new GenerationError({ where: "prompt", expected: "a text, or a list of token ids", got: kindOf(prompt) });
+function notPrompt(prompt: unknown, got = kindOf(prompt)): GenerationError {
+  return new GenerationError({ where: "prompt", expected: "a text, or a list of token ids", got });
 }
 
 /** One prompt rather than several; an empty list is an empty prompt. */
@@ -169,30 +196,4 @@ export function checkVocabulary(model: CausalLM, tokenizer: Tokenizer): void {
       got: `${tokenizer.vocabSize}`,
       fix: "The tokenizer belongs to another model, or the model's embedding was not resized",
     });
-}
-
-/** Turns a row's tokens into text, up to a stop string. */
-class RowWriter {
-  readonly #decoder: StreamDecoder;
-  readonly #stops: StopStrings;
-  #text = "";
-
-  constructor(decoder: StreamDecoder, stops: readonly string[]) {
-    this.#decoder = decoder;
-    this.#stops = new StopStrings(stops);
-  }
-
-  /** Takes a token. Returns whether a stop string has come. */
-  push(id: number): boolean {
-    this.#text += this.#stops.push(this.#decoder.push(id));
-    return this.#stops.found;
-  }
-
-  /** The text since the last call; with `last`, also what was held back. */
-  take(last: boolean): string {
-    if (last && !this.#stops.found) this.#text += this.#stops.push(this.#decoder.end()) + this.#stops.end();
-    const text = this.#text;
-    this.#text = "";
-    return text;
-  }
 }

@@ -1,10 +1,13 @@
+import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
 import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
-import { checkOptions } from "@mixtape/errors";
+import { checkOptions, checkOptionTypes } from "@mixtape/errors";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
-import { GENERATION_OPTIONS, type GenerationOptions, resolveOptions, type Settings } from "./options.js";
-import { type LogitsProcessor, processorsOf } from "./processors.js";
+import { GENERATION_OPTIONS, type GenerationOptions, type ResolvedOptions } from "./options.js";
+import type { LogitsProcessor } from "./processors/logits-processor.js";
+import { processorsOf } from "./processors/processors-of.js";
 import { checkPrompts, padPrompts } from "./prompts.js";
+import { checkModel, resolveOptions } from "./resolve-options.js";
 import { greedy, type Sampler, seededSampler } from "./sampler.js";
 
 /**
@@ -23,10 +26,11 @@ export interface GeneratedToken {
   readonly finishReason?: FinishReason;
 }
 
-/** What is known of a row while it is written. */
+/** The state of a row while it is written. */
 interface Row {
   readonly prompt: readonly number[];
   readonly newIds: number[];
+  readonly processors: readonly LogitsProcessor[];
   readonly sample: Sampler;
   done: boolean;
 }
@@ -53,16 +57,18 @@ export async function* generateTokens(
   options: GenerationOptions = {},
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   checkOptions("generateTokens", options, GENERATION_OPTIONS);
+  checkOptionTypes("generateTokens", options, { stopWhen: "function", signal: "signal", defaults: "object" });
+  checkModel(model);
   checkPrompts(prompts);
   const { signal } = options;
-  const settings = resolveOptions({ ...options, defaults: options.defaults ?? model.generationConfig }, model.config);
-  const processors = processorsOf(settings);
+  const resolved = resolveOptions(options, model);
   const rows = prompts.map((prompt, row): Row => {
-    const sample = settings.doSample ? seededSampler(settings.seed, row) : greedy;
-    return { prompt, newIds: [], sample, done: false };
+    const sample = resolved.doSample ? seededSampler(resolved.seed, row) : greedy;
+    return { prompt, newIds: [], processors: processorsOf(resolved, prompt.length), sample, done: false };
   });
-  const batch = padPrompts(prompts, model.config, settings.padTokenId);
-  checkRoom(prompts, settings);
+  const defaults = options.defaults ?? model.generationConfig;
+  const batch = padPrompts(prompts, model.config, resolved.padTokenId, nameOfPad(options, defaults));
+  checkRoom(prompts, resolved, generationConfigFaults(defaults)?.file);
   const pause = pauses();
   const cache = model.createCache();
   try {
@@ -76,29 +82,40 @@ export async function* generateTokens(
       for (const [row, state] of rows.entries()) {
         if (state.done) continue;
         const own = logits.subarray(row * vocabSize, (row + 1) * vocabSize);
-        const id = chooseToken(own, row, state, processors);
+        const id = chooseToken(own, row, state);
         state.newIds.push(id);
-        const finishReason = reasonToEnd(id, row, state, settings, options.stopWhen);
+        const finishReason = reasonToEnd(id, row, state, resolved, options.stopWhen);
         state.done = finishReason !== undefined;
         yield finishReason ? { row, id, finishReason } : { row, id };
       }
       if (rows.every(({ done }) => done)) return;
-      inputs = nextInputs(rows, batch.attentionMask, settings.padTokenId);
+      inputs = nextInputs(rows, batch.attentionMask);
     }
   } finally {
     cache.dispose();
   }
 }
 
+/** The name of the pad token in errors: the call's option, or the key of the file that has it. */
+function nameOfPad(options: GenerationOptions, defaults: GenerationConfig): string {
+  const file =
+    options.padTokenId === undefined && defaults.padTokenId !== undefined && generationConfigFaults(defaults);
+  return file ? `${file.file}: pad_token_id` : "padTokenId";
+}
+
 /** Prompts are within the model's context already; the generation config may leave less. */
-function checkRoom(prompts: readonly (readonly number[])[], { maxLength }: Settings): void {
+function checkRoom(
+  prompts: readonly (readonly number[])[],
+  { maxLength }: ResolvedOptions,
+  file = "generation_config.json",
+): void {
   const row = prompts.findIndex(({ length }) => length >= maxLength);
   if (row < 0) return;
   throw new GenerationError({
     where: prompts.length === 1 ? "prompt" : `prompts[${row}]`,
-    expected: `fewer tokens than max_length in generation_config.json, ${maxLength}`,
+    expected: `fewer tokens than max_length in ${file}, ${maxLength}`,
     got: `${prompts[row]!.length}`,
-    fix: "Give maxNewTokens, which goes before it",
+    fix: "Give maxNewTokens in the call, which takes precedence",
   });
 }
 
@@ -113,12 +130,7 @@ async function nextLogits(model: CausalLM, inputs: CausalLMInputs): Promise<Floa
 }
 
 /** @param logits of the row, `[V]`, which stay as they are */
-function chooseToken(
-  logits: Float32Array,
-  row: number,
-  { sample, prompt, newIds }: Row,
-  processors: readonly LogitsProcessor[],
-): number {
+function chooseToken(logits: Float32Array, row: number, { sample, prompt, newIds, processors }: Row): number {
   if (sample === greedy && processors.length === 0) {
     const id = greedy(logits);
     checkLogit(logits, id, row);
@@ -128,7 +140,24 @@ function chooseToken(
   const processed = new Float32Array(logits);
   const ids = processors.length > 0 ? [...prompt, ...newIds] : [];
   for (const process of processors) process(processed, ids);
-  return sample(processed);
+  const id = sample(processed);
+  checkProcessed(processed, id, row);
+  return id;
+}
+
+/** Options can rule out every token, or move logits beyond float32: no choice means anything then. */
+function checkProcessed(logits: Float32Array, id: number, row: number): void {
+  const largest = logits.reduce((max, logit) => (logit > max ? logit : max), -Infinity);
+  if (Number.isFinite(largest) && logits[id]! > -Infinity) return;
+  throw new GenerationError({
+    where: `logits of row ${row} after the processors`,
+    expected: "a token that can be chosen",
+    got: largest === Infinity ? `Infinity for token ${logits.indexOf(largest)}` : "none",
+    fix:
+      largest === Infinity
+        ? "repetitionPenalty, sequenceBias or exponentialDecayLengthPenalty is too extreme"
+        : "Options such as suppressTokens, badWordsIds and noRepeatNgramSize rule out every token: leave one out",
+  });
 }
 
 /** Without it, a model that computes nothing but NaN would seem to write the first token of its vocabulary. */
@@ -143,10 +172,10 @@ function checkLogit(logits: Float32Array, id: number, row: number): void {
 }
 
 /** The newest token of each row, with its place among those before. */
-function nextInputs(rows: readonly Row[], mask: readonly number[][] | undefined, pad: number): CausalLMInputs {
-  const inputIds = rows.map(({ newIds, done }) => [done ? pad : newIds.at(-1)!]);
+function nextInputs(rows: readonly Row[], mask: readonly number[][] | undefined): CausalLMInputs {
+  // Rows that have ended repeat their last token, which nothing sees, so all rows have the same length.
+  const inputIds = rows.map(({ newIds }) => [newIds.at(-1)!]);
   if (!mask) return { inputIds };
-  // Rows that have ended go on with padding, so all rows have the same slots.
   const steps = Math.max(...rows.map(({ newIds }) => newIds.length));
   return {
     inputIds,
@@ -159,7 +188,7 @@ function reasonToEnd(
   id: number,
   row: number,
   { prompt, newIds }: Row,
-  { eosTokenIds, maxNewTokens, maxLength }: Settings,
+  { eosTokenIds, maxNewTokens, maxLength }: ResolvedOptions,
   stopWhen: GenerationOptions["stopWhen"],
 ): FinishReason | undefined {
   if (eosTokenIds.has(id)) return "eos";

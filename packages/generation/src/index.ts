@@ -10,17 +10,33 @@ export {
 } from "./generate-text.js";
 export { type FinishReason, type GeneratedToken, generateTokens } from "./generate-tokens.js";
 export { GenerationError } from "./generation-error.js";
-export { type GenerationOptions, resolveOptions, type Settings } from "./options.js";
+export type { GenerationOptions, ResolvedOptions } from "./options.js";
 export {
-  type LogitsProcessor,
-  minPProcessor,
-  processorsOf,
+  forcedTokensProcessor,
+  minLengthProcessor,
+  noRepeatNgramProcessor,
+  suppressTokensAtProcessor,
+  suppressTokensProcessor,
+} from "./processors/bans.js";
+export { type LogitsProcessor, softmax } from "./processors/logits-processor.js";
+export {
+  exponentialDecayLengthPenaltyProcessor,
+  noBadWordsProcessor,
   repetitionPenaltyProcessor,
-  softmax,
+  sequenceBiasProcessor,
   temperatureProcessor,
+} from "./processors/penalties.js";
+export { processorsOf } from "./processors/processors-of.js";
+export {
+  epsilonProcessor,
+  etaProcessor,
+  minPProcessor,
+  topHProcessor,
   topKProcessor,
   topPProcessor,
-} from "./processors.js";
+  typicalProcessor,
+} from "./processors/truncation.js";
 export { contextLimit, type PromptBatch, padPrompts } from "./prompts.js";
+export { type GenerationDefaults, resolveOptions } from "./resolve-options.js";
 export { greedy, type Sampler, seededSampler } from "./sampler.js";
 export { StopStrings } from "./stop-strings.js";

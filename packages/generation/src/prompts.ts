@@ -14,9 +14,16 @@ export interface PromptBatch {
 /**
  * Makes one batch of prompts, padded on the left.
  * @param pad the id that rows are padded with; nothing sees it
- * @throws {GenerationError} where there is no prompt, one is empty, or one is longer than the model's context
+ * @param from what said so, for errors
+ * @throws {GenerationError} where there is no prompt, one is empty, or one is longer than the model's context; also where a row is
+ * padded and the model has no token of that id
  */
-export function padPrompts(prompts: readonly (readonly number[])[], config: DecoderConfig, pad: number): PromptBatch {
+export function padPrompts(
+  prompts: readonly (readonly number[])[],
+  config: DecoderConfig,
+  pad: number,
+  from = "padTokenId",
+): PromptBatch {
   if (prompts.length === 0) throw new GenerationError({ where: "prompts", expected: "at least one", got: "none" });
   const limit = contextLimit(config);
   for (const [row, { length }] of prompts.entries()) {
@@ -35,6 +42,13 @@ export function padPrompts(prompts: readonly (readonly number[])[], config: Deco
     prompts.map((prompt) => [...new Array<T>(longest - prompt.length).fill(fill), ...row(prompt)]);
   const inputIds = padded(pad, (prompt) => prompt);
   if (prompts.every(({ length }) => length === longest)) return { inputIds };
+  if (!Number.isInteger(pad) || pad < 0 || pad >= config.vocabSize)
+    throw new GenerationError({
+      where: from,
+      expected: `a token id below ${config.vocabSize}, as prompts of unequal length are padded`,
+      got: `${pad}`,
+      fix: "Give padTokenId in the call: any token will do, since nothing sees it",
+    });
   return {
     inputIds,
     attentionMask: padded(0, (prompt) => prompt.map(() => 1)),

@@ -1,6 +1,6 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { softmax } from "./processors.js";
+import { softmax } from "./processors/logits-processor.js";
 
 /** Chooses a token from processed logits `[V]`. */
 export type Sampler = (logits: Float32Array) => number;

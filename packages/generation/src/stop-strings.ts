@@ -7,13 +7,17 @@ import { GenerationError } from "./generation-error.js";
  */
 export class StopStrings {
   readonly #stops: readonly string[];
-  #held = "";
+  #held: string;
   #found = false;
 
-  /** @throws {GenerationError} for a string without characters */
-  constructor(stops: readonly string[]) {
-    if (stops.includes("")) throw new GenerationError({ where: "stop", expected: "strings of some length", got: '""' });
+  /**
+   * @param before text that has come already: a string may begin in it, but not end
+   * @throws {GenerationError} for a string without characters, and for what is no string
+   */
+  constructor(stops: readonly string[], before = "") {
+    checkStops(stops);
     this.#stops = stops;
+    this.#held = this.#beginning(before);
   }
 
   /** Whether the text has ended. */
@@ -21,12 +25,21 @@ export class StopStrings {
     return this.#found;
   }
 
+  /** The text that is held back. */
+  get held(): string {
+    return this.#held;
+  }
+
   /** Takes the next piece, and returns the text that is now certain to come before any stop string. */
   push(piece: string): string {
     if (this.#found) return "";
     const text = this.#held + piece;
     const found = this.#stops
-      .map((stop) => ({ start: text.indexOf(stop), end: text.indexOf(stop) + stop.length }))
+      .map((stop) => {
+        // It ends in the new piece.
+        const start = text.indexOf(stop, Math.max(0, this.#held.length - stop.length + 1));
+        return { start, end: start + stop.length };
+      })
       .filter(({ start }) => start >= 0)
       .sort((a, b) => a.end - b.end || a.start - b.start);
     if (found[0]) {
@@ -34,9 +47,8 @@ export class StopStrings {
       this.#held = "";
       return text.slice(0, found[0].start);
     }
-    const keep = Math.max(0, ...this.#stops.map((stop) => overlap(text, stop)));
-    this.#held = text.slice(text.length - keep);
-    return text.slice(0, text.length - keep);
+    this.#held = this.#beginning(text);
+    return text.slice(0, text.length - this.#held.length);
   }
 
   /** The text that was held back, when no more comes. */
@@ -45,6 +57,21 @@ export class StopStrings {
     this.#held = "";
     return rest;
   }
+
+  /** The longest end of a text that a string may begin with. */
+  #beginning(text: string): string {
+    const keep = Math.max(0, ...this.#stops.map((stop) => overlap(text, stop)));
+    return text.slice(text.length - keep);
+  }
+}
+
+/** @throws {GenerationError} for what is no list of strings of some length */
+export function checkStops(stops: unknown): void {
+  const isStop = (stop: unknown): boolean => typeof stop === "string" && stop !== "";
+  if (Array.isArray(stops) && stops.every(isStop)) return;
+  const wrong: unknown = Array.isArray(stops) ? stops.find((stop) => !isStop(stop)) : stops;
+  const got = JSON.stringify(wrong) ?? "undefined";
+  throw new GenerationError({ where: "stop", expected: "strings of some length", got });
 }
 
 /** The length of the longest end of `text` that is a beginning of `stop`. */

@@ -1,7 +1,7 @@
 import { useEngine } from "@mixtape/engine";
 import { Tokenizer } from "@mixtape/tokenizer";
 import { beforeAll, describe, expect, test } from "vitest";
-import { GenerationError, generateText, generateTexts, streamText } from "../src/index.js";
+import { GenerationError, generateText, generateTexts, generateTokens, streamText } from "../src/index.js";
 import { all, letters, ScriptedModel, surely, writerOf } from "./scripted-model.js";
 
 beforeAll(async () => {
@@ -67,7 +67,7 @@ describe("a stop string", () => {
 
 test("prompts of a batch are written side by side, each with its own end", async () => {
   const model = new ScriptedModel((ids) => surely(ids.length > 5 ? 15 : ids.at(-1)!, 16), { eosTokenId: 15 });
-  expect(await generateTexts(model.model, tokenizer, ["abc", [7]], { stop: ["ccc"] })).toEqual([
+  expect(await generateTexts(model.model, tokenizer, ["abc", [7]], { stop: ["cccc"] })).toEqual([
     { promptIds: [0, 1, 2], ids: [2, 2, 2], text: "", finishReason: "stop" },
     { promptIds: [7], ids: [7, 7, 7, 7, 7, 15], text: "hhhhh", finishReason: "eos" },
   ]);
@@ -109,8 +109,9 @@ test("characters that take several tokens come when they are complete", async ()
     [0, ""],
     [1, ""],
     [2, ""],
-    [3, "🦉"],
-    [4, "x"],
+    // Another byte would make all of them invalid, as in Python's ByteFallback.
+    [3, ""],
+    [4, "🦉x"],
   ]);
 });
 
@@ -126,6 +127,25 @@ describe("what JavaScript lets pass is refused by name", () => {
     await expect(generateText(model, tokenizer, prompt as never)).rejects.toThrow(message);
     await expect(all(streamText(model, tokenizer, prompt as never))).rejects.toThrow(message);
     await expect(generateTexts(model, tokenizer, prompt as never)).rejects.toThrow(GenerationError);
+  });
+
+  test.each<[object, string]>([
+    [{ stopWhen: 5 }, "generateText: stopWhen: expected a function, got 5."],
+    [{ signal: 5 }, "signal: expected an AbortSignal, got 5."],
+    [{ defaults: "fast" }, 'generateText: defaults: expected an object, got "fast".'],
+    [{ stop: 5 }, "stop: expected strings of some length, got 5."],
+    [{ stop: ["a", null] }, "stop: expected strings of some length, got null."],
+  ])("%j as options", async (options, message) => {
+    await expect(generateText(model, tokenizer, "go", options as never)).rejects.toThrow(message);
+  });
+
+  test("a list with text in it, and what is no model", async () => {
+    await expect(generateText(model, tokenizer, ["go"] as never)).rejects.toThrow(
+      "prompt: expected a text, or a list of token ids, got a list with a value of type string in it.",
+    );
+    const message = "model: expected a model, as loadModel gives it, got undefined.";
+    await expect(generateText(undefined as never, tokenizer, "go")).rejects.toThrow(message);
+    await expect(all(generateTokens(undefined as never, [[1]]))).rejects.toThrow(message);
   });
 
   test("a prompt where the tokenizer belongs", async () => {

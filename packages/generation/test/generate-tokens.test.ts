@@ -93,8 +93,8 @@ describe("the end", () => {
       { ids: [1, 2, 3, 5], reason: "length" },
     ]);
     await expect(run(model, [[1], [1, 1, 1, 1, 1]], {})).rejects.toThrow(
-      "prompts[1]: expected fewer tokens than max_length in generation_config.json, 5, got 5. Give maxNewTokens, which " +
-        "goes before it.",
+      "prompts[1]: expected fewer tokens than max_length in generation_config.json, 5, got 5. Give maxNewTokens in " +
+        "the call, which takes precedence.",
     );
     expect((await run(model, [[1, 1, 1, 1, 1]], { maxNewTokens: 1 }))[0]!.reason).toBe("length");
   });
@@ -198,9 +198,7 @@ describe("an error for", () => {
     const model = sums();
     await expect(run(model, [])).rejects.toThrow("prompts: expected at least one, got none.");
     await expect(run(model, [[]])).rejects.toThrow("prompt: expected at least one token, got none.");
-    await expect(run(model, [[1]], { topP: 2 })).rejects.toThrow(
-      "topP: expected a number above 0 and at most 1, got 2.",
-    );
+    await expect(run(model, [[1]], { topP: 2 })).rejects.toThrow("topP: expected a number from 0 to 1, got 2.");
     expect(model.lengths).toEqual([]);
   });
 });

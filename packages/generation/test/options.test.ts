@@ -1,20 +1,35 @@
+import { type GenerationConfig, generationConfig, unreadableGenerationConfig } from "@mixtape/config";
 import { describe, expect, test } from "vitest";
 import { GenerationError, type GenerationOptions, resolveOptions } from "../src/index.js";
 import { ScriptedModel, type ScriptedOptions } from "./scripted-model.js";
 
 const resolve = (options: GenerationOptions = {}, model: ScriptedOptions = {}) =>
-  resolveOptions(options, new ScriptedModel(() => [], model).config);
+  resolveOptions(options, new ScriptedModel(() => [], model));
 
 test("the defaults are the reference's: greedy, 20 tokens", () => {
   expect(resolve({ seed: 1 })).toEqual({
     maxNewTokens: 20,
     maxLength: 64,
+    minNewTokens: 0,
+    minLength: 0,
     doSample: false,
     temperature: 1,
     topK: 50,
     topP: 1,
     minP: 0,
+    topH: null,
+    typicalP: 1,
+    epsilonCutoff: 0,
+    etaCutoff: 0,
     repetitionPenalty: 1,
+    noRepeatNgramSize: 0,
+    badWordsIds: [],
+    sequenceBias: [],
+    suppressTokens: [],
+    beginSuppressTokens: [],
+    forcedBosTokenId: null,
+    forcedEosTokenId: null,
+    exponentialDecayLengthPenalty: null,
     seed: 1,
     eosTokenIds: new Set(),
     padTokenId: 0,
@@ -59,7 +74,6 @@ test("a temperature asks for sampling, and 0 for none, whatever the generation c
   expect(resolve({ temperature: 0.5 }).doSample).toBe(true);
   expect(resolve({ temperature: 0, defaults: { doSample: true } }).doSample).toBe(false);
   expect(resolve({ temperature: 0.5, doSample: false }).doSample).toBe(false);
-  expect(resolve({ defaults: { doSample: true, temperature: 0 } }).doSample).toBe(false);
   expect(resolve({ defaults: { temperature: 0.5 } }).doSample).toBe(false);
 });
 
@@ -74,6 +88,97 @@ test("without a seed, chance decides", () => {
   expect([...seeds].every(Number.isSafeInteger)).toBe(true);
 });
 
+describe("a generation_config.json", () => {
+  const read = (json: object): GenerationConfig => generationConfig.parse(json, { file: "m/generation_config.json" });
+
+  test("gives way to the call, whatever it holds", () => {
+    const file = read({ do_sample: true, temperature: 0, top_k: -1, repetition_penalty: 0, max_new_tokens: 0 });
+    const call = { temperature: 0.5, topK: 5, repetitionPenalty: 1, maxNewTokens: 4 };
+    expect(resolve(call, { generationConfig: file })).toMatchObject(call);
+  });
+
+  test.each<[object, GenerationOptions, string]>([
+    [
+      { do_sample: true, temperature: 0 },
+      {},
+      "m/generation_config.json: temperature: expected a number above 0 for sampling, got 0. Give temperature in the call, or " +
+        'pass ignore: ["temperature"] when loading.',
+    ],
+    [
+      { do_sample: true, top_p: -0.5 },
+      {},
+      "m/generation_config.json: top_p: expected a number of at least 0, got -0.5. Give topP in the call, or pass " +
+        'ignore: ["top_p"] when loading.',
+    ],
+    [
+      { num_beams: 4 },
+      { temperature: 0 },
+      "m/generation_config.json: num_beams: expected 1 or null, since other values mean maths that is not done here, got 4. " +
+        'Pass ignore: ["num_beams"] when loading.',
+    ],
+    [
+      { repetition_penalty: -2 },
+      {},
+      "m/generation_config.json: repetition_penalty: expected a number above 0, got -2.",
+    ],
+    [
+      { forced_eos_token_id: 16 },
+      {},
+      "m/generation_config.json: forced_eos_token_id: expected a token id below 16, got 16.",
+    ],
+    [
+      { eos_token_id: "</s>" },
+      {},
+      "m/generation_config.json: eos_token_id: expected a token id, or a list of token ids",
+    ],
+    [{ max_length: -3 }, {}, "m/generation_config.json: max_length: expected an integer of at least 1, got -3."],
+  ])("%j is refused by file and key when it counts", (json, options, message) => {
+    expect(() => resolve(options, { generationConfig: read(json) })).toThrow(GenerationError);
+    expect(() => resolve(options, { generationConfig: read(json) })).toThrow(message);
+  });
+
+  test("has no part where its values do not count", () => {
+    const file = read({
+      temperature: -1,
+      top_k: "many",
+      min_p: 7,
+      penalty_alpha: 0,
+      bos_token_id: "<s>",
+      max_length: 0,
+    });
+    expect(resolve({ maxNewTokens: 3 }, { generationConfig: file })).toMatchObject({
+      doSample: false,
+      maxNewTokens: 3,
+    });
+    expect(resolve({}, { generationConfig: read({ penalty_alpha: 0.6, do_sample: true }) }).doSample).toBe(true);
+  });
+
+  test("that was read says all about end tokens, as in transformers, where its model's config would say more", () => {
+    expect(resolve({}, { eosTokenId: 3, generationConfig: read({}) }).eosTokenIds).toEqual(new Set());
+    expect(resolve({}, { eosTokenId: 3, generationConfig: read({ eos_token_id: [-1, 400] }) }).eosTokenIds).toEqual(
+      new Set([-1, 400]),
+    );
+    expect(resolve({}, { eosTokenId: 3 }).eosTokenIds).toEqual(new Set([3]));
+  });
+
+  test("that is no JSON object is refused when text is asked for", () => {
+    const file = unreadableGenerationConfig("m/generation_config.json", { expected: "a JSON object", got: "{" });
+    expect(() => resolve({}, { generationConfig: file })).toThrow(
+      "m/generation_config.json: the whole file: expected a JSON object, got {. Mend the file, or remove it.",
+    );
+    expect(resolve({ defaults: {} }, { generationConfig: file }).maxNewTokens).toBe(20);
+  });
+});
+
+test("the model's generation config counts, and a config alone is refused", () => {
+  const model = new ScriptedModel(() => [], { generationConfig: { maxNewTokens: 7 } });
+  expect(resolveOptions({}, model).maxNewTokens).toBe(7);
+  expect(() => resolveOptions({}, model.config as never)).toThrow(
+    "model: expected a model, as loadModel gives it, got a config. resolveOptions takes the model itself too, not " +
+      "model.config: its generation config counts.",
+  );
+});
+
 describe("an error for", () => {
   test.each<[GenerationOptions, string]>([
     [{ maxNewTokens: 0 }, "maxNewTokens: expected a whole number of at least 1, got 0."],
@@ -82,14 +187,28 @@ describe("an error for", () => {
     [{ temperature: Number.NaN }, "temperature: expected a number of at least 0, got NaN."],
     [{ temperature: Infinity }, "temperature: expected a number of at least 0, got Infinity."],
     [{ topK: -1 }, "topK: expected a whole number of at least 0, got -1."],
-    [{ topP: 0 }, "topP: expected a number above 0 and at most 1, got 0."],
-    [{ topP: 1.1 }, "topP: expected a number above 0 and at most 1, got 1.1."],
+    [{ topP: -0.1 }, "topP: expected a number from 0 to 1, got -0.1."],
+    [{ topP: Number.NaN }, "topP: expected a number from 0 to 1, got NaN."],
+    [{ topP: "0.5" as never }, 'topP: expected a number from 0 to 1, got "0.5".'],
+    [{ topK: 2.5 }, "topK: expected a whole number of at least 0, got 2.5."],
+    [{ minP: "x" as never }, 'minP: expected a number from 0 to 1, got "x".'],
+    [{ typicalP: 0 }, "typicalP: expected a number above 0 and at most 1, got 0."],
+    [{ epsilonCutoff: 1 }, "epsilonCutoff: expected a number of at least 0 and below 1, got 1."],
+    [{ repetitionPenalty: Infinity }, "repetitionPenalty: expected a number above 0, got Infinity."],
+    [{ repetitionPenalty: -1 }, "repetitionPenalty: expected a number above 0, got -1."],
+    [{ doSample: "yes" as never }, 'doSample: expected true or false, got "yes".'],
+    [{ eosTokenId: "</s>" as never }, 'eosTokenId: expected token ids, got ["</s>"].'],
+    [{ suppressTokens: 3 as never }, "suppressTokens: expected a list of token ids, got 3."],
+    [{ badWordsIds: [3] as never }, "badWordsIds: expected a list of lists of token ids, got [3]."],
+    [{ forcedEosTokenId: 16 }, "forcedEosTokenId: expected a token id below 16, got 16."],
+    [{ defaults: { doSample: true, temperature: 0 } }, "temperature: expected a number above 0 for sampling, got 0."],
+    [{ topP: 1.1 }, "topP: expected a number from 0 to 1, got 1.1."],
     [{ minP: -0.1 }, "minP: expected a number from 0 to 1, got -0.1."],
     [{ minP: 2 }, "minP: expected a number from 0 to 1, got 2."],
     [{ repetitionPenalty: 0 }, "repetitionPenalty: expected a number above 0, got 0."],
     [{ seed: 0.5 }, "seed: expected a whole number, got 0.5."],
     [{ padTokenId: 16 }, "padTokenId: expected a token id below 16, got 16."],
-    [{ defaults: { topP: 7 } }, "topP: expected a number above 0 and at most 1, got 7."],
+    [{ defaults: { topP: 7 } }, "topP: expected a number from 0 to 1, got 7."],
   ])("%o", (options, message) => {
     expect(() => resolve(options)).toThrow(GenerationError);
     expect(() => resolve(options)).toThrow(message);

@@ -1,24 +1,31 @@
 import { readFileSync } from "node:fs";
 import { fc, test as property } from "@fast-check/vitest";
+import { type GenerationConfig, generationConfig } from "@mixtape/config";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import {
+  greedy,
   minPProcessor,
   processorsOf,
-  type Settings,
+  type ResolvedOptions,
+  resolveOptions,
+  seededSampler,
   softmax,
   temperatureProcessor,
   topKProcessor,
   topPProcessor,
 } from "../src/index.js";
+import { ScriptedModel } from "./scripted-model.js";
 
 interface Golden {
   readonly input_ids: number[][];
   readonly logits: number[][];
   readonly tied_logits: number[][];
+  readonly eos: number[];
   readonly cases: readonly {
     readonly name: string;
-    readonly settings: Readonly<Record<string, number>>;
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly prompt: number;
     readonly logits: "logits" | "tied_logits";
     /** Null is −∞. */
     readonly scores: (number | null)[][];
@@ -27,52 +34,57 @@ interface Golden {
 
 const golden = JSON.parse(readFileSync(fixture("samplers.json"), "utf8")) as Golden;
 
-/** Settings that change nothing. */
-const NEUTRAL: Settings = {
-  maxNewTokens: 1,
-  maxLength: 64,
-  doSample: true,
-  temperature: 1,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  seed: 0,
-  eosTokenIds: new Set(),
-  padTokenId: 0,
+/** Options of sampling that keep every token, but for those given. */
+const sampling = (defaults: GenerationConfig): ResolvedOptions => {
+  const model = new ScriptedModel(() => [], { vocabSize: 50 });
+  return resolveOptions({ doSample: true, defaults: { topK: 0, ...defaults } }, model);
 };
 
 describe("as transformers processes them", () => {
-  test.each(golden.cases)("$name", ({ settings, logits, scores }) => {
-    const { repetition_penalty, temperature, top_k, top_p, min_p } = settings;
-    const processors = processorsOf({
-      ...NEUTRAL,
-      ...(repetition_penalty !== undefined && { repetitionPenalty: repetition_penalty }),
-      ...(temperature !== undefined && { temperature }),
-      ...(top_k !== undefined && { topK: top_k }),
-      ...(top_p !== undefined && { topP: top_p }),
-      ...(min_p !== undefined && { minP: min_p }),
-    });
-    expect(processors).toHaveLength(Object.keys(settings).length);
+  test.each(golden.cases)("$name", ({ settings, prompt, logits, scores }) => {
+    const defaults = generationConfig.parse({ top_k: 0, eos_token_id: golden.eos, ...settings });
+    const processors = processorsOf(sampling(defaults), prompt);
     for (const [row, values] of golden[logits].entries()) {
       const own = Float32Array.from(values);
       for (const process of processors) process(own, golden.input_ids[row]!);
       for (const [id, wanted] of scores[row]!.entries()) {
         if (wanted === null) expect(own[id], `row ${row}, token ${id}`).toBe(-Infinity);
-        // One rounding to float32 apart, where a division and a product follow each other.
+        // One rounding to float32 apart, where a division and a product follow each other; 2⁻¹⁴⁹ is the smallest float32.
         else
           expect(Math.abs(own[id]! - wanted), `row ${row}, token ${id}`).toBeLessThanOrEqual(
-            Math.abs(wanted) * 2 ** -22,
+            Math.abs(wanted) * 2 ** -22 + 2 ** -149,
           );
       }
     }
   });
 });
 
-test("greedy choice is moved by the repetition penalty alone", () => {
-  const settings = { ...NEUTRAL, doSample: false, temperature: 0.5, topK: 3, topP: 0.5, minP: 0.5 };
-  expect(processorsOf(settings)).toEqual([]);
-  expect(processorsOf({ ...settings, repetitionPenalty: 2 })).toHaveLength(1);
+test("greedy choice is moved by rules alone, not by options of sampling", () => {
+  const options = { ...sampling({ temperature: 0.5, topK: 3, topP: 0.5, minP: 0.5 }), doSample: false };
+  expect(processorsOf(options)).toEqual([]);
+  expect(processorsOf({ ...options, repetitionPenalty: 2, suppressTokens: [1] })).toHaveLength(2);
+});
+
+// 5e-324 is the smallest number above 0; transformers refuses from 1e-38 on, as its probabilities are NaN then.
+test.each([1e-37, 1e-38, 1e-40, 1e-45, 5e-324])("temperature %d takes the likeliest token", (temperature) => {
+  for (const values of golden.logits) {
+    const likeliest = greedy(Float32Array.from(values));
+    for (const scale of [1, -1, 1e-6]) {
+      const logits = Float32Array.from(values, (value) => value * scale);
+      const wanted = greedy(logits);
+      for (const process of processorsOf(sampling({ temperature, topK: 50, topP: 0.9, minP: 0.1 })))
+        process(logits, []);
+      expect(seededSampler(1, 0)(logits)).toBe(wanted);
+      if (scale === 1) expect(wanted).toBe(likeliest);
+    }
+  }
+});
+
+test("a large k keeps what a small one would keep", () => {
+  const values = Float32Array.from({ length: 20_000 }, (_, i) => Math.sin(i * i));
+  const kept = values.slice().sort().slice(-10_000);
+  topKProcessor(10_000)(values, []);
+  expect(values.filter((value) => value !== -Infinity).sort()).toEqual(kept);
 });
 
 const logitsOf = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 1, maxLength: 40 });

@@ -100,10 +100,11 @@ class ScriptedCache {
 /** A tokenizer of single characters, `a` to `o`, of which `<eos>`, id 15, is special. */
 export function letters(): Tokenizer {
   const vocab = Object.fromEntries([..."abcdefghijklmno"].map((letter, id) => [letter, id]));
+  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
   return Tokenizer.fromJSON({
     model: { type: "BPE", vocab, merges: [] },
     decoder: { type: "Fuse" },
-    added_tokens: [{ id: 15, content: "<eos>", special: true }],
+    added_tokens: [{ ...plain, id: 15, content: "<eos>", special: true }],
   });
 }
 

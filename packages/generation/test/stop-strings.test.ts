@@ -60,4 +60,20 @@ describe("a stop string", () => {
     expect(() => new StopStrings(["a", ""])).toThrow(GenerationError);
     expect(() => new StopStrings(["a", ""])).toThrow('stop: expected strings of some length, got "".');
   });
+
+  test("may begin in text that was there before, and not end in it", () => {
+    const push = (before: string, stops: string[], piece: string) => {
+      const watcher = new StopStrings(stops, before);
+      return [watcher.held, watcher.push(piece), watcher.found];
+    };
+    expect(push("lemon\nUs", ["\nUser:"], "er: hi")).toEqual(["\nUs", "", true]);
+    expect(push("lemon\nUs", ["\nUser:"], "ual")).toEqual(["\nUs", "\nUsual", false]);
+    // "b" is complete in it already, and "abc" is not.
+    expect(push("ab", ["b", "abc"], "x")).toEqual(["ab", "abx", false]);
+    expect(push("ab", ["b", "abc"], "cb")).toEqual(["ab", "", true]);
+  });
+
+  test.each([[undefined], ["abc"], [[5]], [[null]]])("%j is refused", (stops) => {
+    expect(() => new StopStrings(stops as never)).toThrow(GenerationError);
+  });
 });

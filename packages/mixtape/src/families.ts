@@ -19,9 +19,15 @@ const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, fam
  * registerFamily(MyAfmoeForCausalLM);
  * ```
  *
- * @throws {UnknownFamilyError} where the config has no model type.
+ * @throws {UnknownFamilyError} for what is no class of models, and where the config has no model type.
  */
 export function registerFamily<M extends CausalLM<C>, C extends DecoderConfig>(family: CausalLMClass<M, C>): void {
+  if (typeof family !== "function" || !family.config || !family.names)
+    throw new UnknownFamilyError({
+      where: "registerFamily",
+      expected: "a class of models with a static config and static names",
+      got: typeof family === "function" ? `${family.name || "a class"} without them` : String(family),
+    });
   const { modelType } = family.config;
   if (!modelType)
     throw new UnknownFamilyError({ where: family.name, expected: "a config with a modelType", got: "none" });

@@ -1,4 +1,10 @@
-export { ConfigError, type ConfigOf, type DecoderConfig, type GenerationConfig } from "@mixtape/config";
+export {
+  ConfigError,
+  type ConfigOf,
+  type DecoderConfig,
+  type GenerationConfig,
+  generationConfigFaults,
+} from "@mixtape/config";
 export { CausalLM, type CausalLMInputs, type CausalLMOutput, CheckpointError, DecoderError } from "@mixtape/decoder";
 export {
   currentEngine,

@@ -1,18 +1,28 @@
-import { type CausalLM, LOAD_OPTIONS, type LoadOptions, readConfig, weightBytes } from "@mixtape/decoder";
+import {
+  type CausalLM,
+  checkLoadOptions,
+  LOAD_OPTIONS,
+  type LoadOptions,
+  readConfig,
+  weightBytes,
+} from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
-import { checkOptions, type OptionNames } from "@mixtape/errors";
+import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
-import { TOKENIZER_FILES, Tokenizer } from "@mixtape/tokenizer";
+import { TOKENIZER_FILES, Tokenizer, TokenizerError } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
 
 /** How a model is loaded. */
 export interface LoadModelOptions extends LoadOptions {
-  /** The engine to load it onto. Default: the one in use, or the automatic choice where none is. */
+  /** Engine to load the model onto. Default: the one in use, or the automatic choice where none is. */
   readonly engine?: EngineName | "auto";
-  /** Whether weights that do not fit the engine, or the machine, are refused before any is read. Default true. */
+  /**
+   * Refuses weights that exceed the engine's limit or, in Node and where they are not mapped, the memory that the machine has
+   * free. No weight is read before. Default true.
+   */
   readonly checkMemory?: boolean;
 }
 
@@ -36,7 +46,9 @@ const OPTIONS: OptionNames<LoadModelOptions> = { ...LOAD_OPTIONS, engine: true, 
  */
 export async function loadModel(source: CheckpointSource, loadOptions: LoadModelOptions = {}): Promise<CausalLM> {
   checkOptions("loadModel", loadOptions, OPTIONS);
+  checkOptionTypes("loadModel", loadOptions, { checkMemory: "boolean" });
   const { engine, checkMemory = true, ...options } = loadOptions;
+  checkLoadOptions("loadModel", options);
   const { json, where } = await readConfig(source);
   const Family = familyOf(json.model_type, where);
   const config = Family.config.parse(json, { file: where, ignore: options.ignore });
@@ -51,6 +63,12 @@ export async function loadModel(source: CheckpointSource, loadOptions: LoadModel
  * @throws {TokenizerError} where there is no `tokenizer.json`, or a file is broken
  */
 export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer> {
+  if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof Map))
+    throw new TokenizerError({
+      where: "loadTokenizer",
+      expected: "a folder, a URL or a map of files",
+      got: source === null ? "null" : typeof source,
+    });
   if (!(source instanceof Map) && !/^https?:/i.test(String(source)))
     return Tokenizer.fromFolder(source as string | URL);
   const read = async (name: string) => [name, await readSideFile(source, name)] as const;

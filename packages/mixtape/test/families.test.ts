@@ -54,6 +54,17 @@ describe("an error for", () => {
     await expect(inspectModel(checkpoint)).rejects.toThrow(message);
   });
 
+  test.each<[unknown, string]>([
+    [undefined, "undefined"],
+    ["mixtral", "mixtral"],
+    [class Plain {}, "Plain without them"],
+  ])("%o as a family", (family, got) => {
+    expect(() => registerFamily(family as never)).toThrow(UnknownFamilyError);
+    expect(() => registerFamily(family as never)).toThrow(
+      `registerFamily: expected a class of models with a static config and static names, got ${got}.`,
+    );
+  });
+
   test("a class whose config has no model type", () => {
     class Nameless extends MixtralForCausalLM {
       static override readonly config = { ...mixtralConfig, modelType: undefined } as unknown as typeof mixtralConfig;

@@ -51,6 +51,29 @@ describe("an option that is not known is refused where JavaScript gives it", () 
     expect((error as OptionError).fix).toBe(`Did you mean ${meant}?`);
   });
 
+  test.each<[object, string]>([
+    [{ onProgress: 5 }, "loadModel: onProgress: expected a function, got 5."],
+    [{ signal: 5 }, "loadModel: signal: expected an AbortSignal, got 5."],
+    [{ ignore: "a" }, 'loadModel: ignore: expected a list of strings, got "a".'],
+    [{ checkMemory: "no" }, 'loadModel: checkMemory: expected true or false, got "no".'],
+  ])("loadModel with %j", async (options, message) => {
+    await expect(loadModel(SAMPLE, options as never)).rejects.toThrow(message);
+  });
+
+  test("what is no place of a checkpoint, of a batch or of a folder", async () => {
+    for (const wrong of [undefined, null, 5, {}]) {
+      await expect(loadModel(wrong as never)).rejects.toThrow("expected a folder, a URL or a map of files, got");
+      await expect(loadTokenizer(wrong as never)).rejects.toThrow("expected a folder, a URL or a map of files, got");
+      await expect(model.savePretrained(wrong as never)).rejects.toThrow(
+        "savePretrained: expected the path of a folder",
+      );
+    }
+    expect(() => model.forward(undefined as never)).toThrow(
+      "forward: expected an object with inputIds, got undefined.",
+    );
+    expect(() => model.forward({ inputIds: "text" as never })).toThrow("inputIds: expected a list of rows");
+  });
+
   test("stop is for text alone", async () => {
     await expect(drained(generateTokens(model, [[1]], { stop: "x" } as object))).rejects.toThrow(OptionError);
     expect((await generateText(model, tokenizer, "a", { stop: "x", maxNewTokens: 1 })).ids).toHaveLength(1);

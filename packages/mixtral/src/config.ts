@@ -1,7 +1,9 @@
 import {
-  type ConfigOf,
+  type ConfigDefinition,
+  type ConfigInput,
   checkExperts,
   count,
+  type DecoderConfig,
   decoderConfig,
   defineConfig,
   flag,
@@ -12,16 +14,31 @@ import {
   tokenIds,
 } from "@mixtape/config";
 
+/** A config as {@link mixtralConfig} reads it, with every default filled in. */
+export interface MixtralConfig extends DecoderConfig {
+  /** Width of one expert. */
+  readonly intermediateSize: number;
+  /** Number of experts in a layer. */
+  readonly numExperts: number;
+  /** Number of experts that a token is sent to. */
+  readonly numExpertsPerTok: number;
+  /** Load balancing loss coefficient. */
+  readonly routerAuxLossCoef: number;
+  /** ε: in training, hidden states are multiplied by noise from U(1 − ε, 1 + ε) before they are routed. */
+  readonly routerJitterNoise: number;
+  /** Width of one expert: Mixtral's `intermediateSize`. */
+  readonly moeIntermediateSize: number;
+}
+
 /**
  * Mixtral's config: every layer has experts, `intermediateSize` wide each, and slides if there is a window. The defaults
  * are transformers' `MixtralConfig`.
  */
-export const mixtralConfig = defineConfig({
+export const mixtralConfig: ConfigDefinition<MixtralConfig, ConfigInput<MixtralConfig>> = defineConfig({
   modelType: "mixtral",
   extends: decoderConfig,
   fields: {
     hiddenSize: count().default(4096),
-    /** The width of one expert. */
     intermediateSize: count().default(14_336),
     numKeyValueHeads: count().nullable().default(8),
     maxPositionEmbeddings: count().default(131_072),
@@ -32,13 +49,9 @@ export const mixtralConfig = defineConfig({
     ropeParameters: rope({ defaultTheta: 1e6, partial: false }),
     bosTokenId: tokenId().nullable().default(1),
     eosTokenId: tokenIds().nullable().default(2),
-    /** Experts in a layer. */
     numExperts: count().default(8),
-    /** Experts that a token is sent to. */
     numExpertsPerTok: count().default(2),
-    /** What the load balancing loss is multiplied with. */
     routerAuxLossCoef: number({ min: 0 }).default(0.001),
-    /** ε: in training, hidden states are multiplied with noise from U(1 − ε, 1 + ε) before they are routed. */
     routerJitterNoise: number({ min: 0, below: 1 }).default(0),
   },
   keys: { numExperts: ["num_local_experts", "num_experts"] },
@@ -51,6 +64,3 @@ export const mixtralConfig = defineConfig({
     checkExperts(c, report);
   },
 });
-
-/** A config as {@link mixtralConfig} reads it, with every default filled. */
-export type MixtralConfig = ConfigOf<typeof mixtralConfig>;

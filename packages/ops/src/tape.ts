@@ -15,6 +15,7 @@ import {
   tidy,
   zerosLike,
 } from "@tensorflow/tfjs-core";
+import { OpsError } from "./errors.js";
 
 type Tape = ReturnType<typeof engine>["state"]["activeTape"];
 type TapeNode = Tape[number];
@@ -195,8 +196,10 @@ function forgetConstants(recording: Recording): void {
   let kept = recording.seen;
   for (let i = kept; i < tape.length; i++) {
     const node = tape[i]!;
-    if (Object.values(node.inputs).some(({ id }) => dependent.has(id))) {
-      for (const { id } of node.outputs) dependent.add(id);
+    // What a comparison or a rounding to integers gives is a constant to a gradient, as in torch: tfjs has none of them.
+    const differentiable = node.outputs.filter(({ dtype }) => dtype === "float32" || dtype === "complex64");
+    if (differentiable.length > 0 && Object.values(node.inputs).some(({ id }) => dependent.has(id))) {
+      for (const { id } of differentiable) dependent.add(id);
       tape[kept++] = node;
     } else dispose(node.saved ?? []);
   }
@@ -251,7 +254,13 @@ function gradientsByName(
 ): Readonly<Record<string, Tensor | undefined>> {
   const own = backwards.get(node);
   if (own) return own(dys);
-  if (!node.gradient) throw new Error(`tfjs has no gradient of ${node.kernelName}`);
+  if (!node.gradient)
+    throw new OpsError({
+      where: `the gradient with respect to ${names.join(" and ")} of ${node.kernelName}`,
+      expected: "an operation that TensorFlow.js can differentiate",
+      got: "one that it cannot",
+      fix: "Write it with other operations, or wrap it in tf.customGrad",
+    });
   // tfjs's own type knows no null, which it passes itself where nothing depends on an output.
   const thunks = node.gradient(dys as Tensor[]);
   return Object.fromEntries(names.map((name) => [name, tidy(thunks[name]!)]));

@@ -7,6 +7,8 @@ import {
   engine,
   grad,
   grads,
+  greater,
+  less,
   memory,
   mul,
   type Scalar,
@@ -20,8 +22,10 @@ import {
   tensor1d,
   tensor2d,
   tidy,
+  topk,
   variable,
   variableGrads,
+  where,
 } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
@@ -29,9 +33,11 @@ import {
   attention,
   experts,
   gradientsOf,
+  OpsError,
   rmsNorm,
   topKIndices,
   untaped,
+  valueAndGradientsOf,
   type Weight,
 } from "../src/index.js";
 import { expectClose, expectTensor } from "./support/close.js";
@@ -246,3 +252,31 @@ describe.each(ENGINES)("on %s", (name) => {
 function valuesOf(tensor: Tensor): Float32Array {
   return tensor.dataSync() as Float32Array;
 }
+
+describe("comparisons and what has no gradient", () => {
+  beforeAll(() => useBackend("cpu"));
+
+  test("a comparison is a constant, as in torch, wherever its result goes", () => {
+    const x = tensor1d([-1, 2, 0.5]);
+    const { value, gradients } = valueAndGradientsOf(() => {
+      const chosen = where(less(x, 0), mul(x, 3), square(x));
+      return sum(mul(chosen, cast(greater(x, 1), "float32"))) as Scalar;
+    }, [x]);
+    // torch: (torch.where(x < 0, 3 * x, x ** 2) * (x > 1)).sum().backward()
+    expect([...value.dataSync()]).toEqual([4]);
+    expect([...gradients[0]!.dataSync()]).toEqual([0, 4, 0]);
+    const plain = valueAndGradientsOf(() => sum(where(less(x, 0), mul(x, 3), square(x))) as Scalar, [x]);
+    expect([...plain.gradients[0]!.dataSync()]).toEqual([3, 4, 1]);
+    dispose([x, value, plain.value, ...gradients, ...plain.gradients] as Tensor[]);
+  });
+
+  test("an operation that TensorFlow.js cannot differentiate is named", () => {
+    const x = tensor1d([-1, 2, 0.5]);
+    const attempt = () => valueAndGradientsOf(() => sum(topk(x, 1).values) as Scalar, [x]);
+    expect(attempt).toThrow(OpsError);
+    expect(attempt).toThrow(
+      "the gradient with respect to x of TopK: expected an operation that TensorFlow.js can differentiate, got one that it cannot.",
+    );
+    x.dispose();
+  });
+});

@@ -5,8 +5,12 @@ export {
   type AdapterConfig,
   type AdapterConfigInput,
   adapterConfig,
+  type LoraConfig,
+  type LoraConfigInput,
   METHODS,
   type Method,
+  type MixtureConfig,
+  type MixtureConfigInput,
   type ReadAdapterConfigOptions,
   readAdapterConfig,
 } from "./config/index.js";

@@ -220,7 +220,7 @@ describe("what cannot be is refused", () => {
     [{ method: "mola", numExperts: 1e9 }, "numExperts: expected an integer from 2 to 4096, got 1000000000"],
     [{ method: "lora", loraAlpha: Number.NaN }, "loraAlpha: expected a number, got NaN"],
     [{ method: "lora", loraDropout: 1 }, "loraDropout: expected a number of at least 0 and below 1, got 1"],
-    [{ method: "lora", rank: 4 }, 'rank: expected a field of the adapter_config.json, got "rank"'],
+    [{ method: "lora", rank: 4 }, 'rank: expected a field of the adapter config, got "rank"'],
     [{ method: "mola", numExperts: 2, topK: 3 }, "topK: expected at most the number of experts, 2, got 3"],
     [{ method: "mixlora", useDora: true }, "useDora"],
   ])("%j", async (config, message) => {

@@ -1,7 +1,9 @@
 import {
-  type ConfigOf,
+  type ConfigDefinition,
+  type ConfigInput,
   checkExperts,
   count,
+  type DecoderConfig,
   decoderConfig,
   defineConfig,
   flag,
@@ -13,38 +15,51 @@ import {
   uniformLayerTypes,
 } from "@mixtape/config";
 
+/** A config as {@link qwen3MoeConfig} reads it, with every default filled in. */
+export interface Qwen3MoeConfig extends DecoderConfig {
+  /** Width of a dense layer's MLP. */
+  readonly intermediateSize: number;
+  /** Whether `slidingWindow` of the file holds; without it there is no window. */
+  readonly useSlidingWindow: boolean;
+  /** Layer i can have experts if i + 1 is a multiple of this. */
+  readonly decoderSparseStep: number;
+  /** Indices of layers that are dense whatever the step says. */
+  readonly mlpOnlyLayers: readonly number[];
+  /** Width of one expert. */
+  readonly moeIntermediateSize: number;
+  /** Number of experts in a layer; with 0, every layer is dense. */
+  readonly numExperts: number;
+  /** Number of experts that a token is sent to. */
+  readonly numExpertsPerTok: number;
+  /** Whether the weights of the chosen experts are scaled to sum to 1. */
+  readonly normTopkProb: boolean;
+  /** Load balancing loss coefficient. */
+  readonly routerAuxLossCoef: number;
+}
+
 /**
  * Qwen3-MoE's config: heads are normalised, every `decoderSparseStep`-th layer has experts, the others are dense. The
  * defaults are transformers' `Qwen3MoeConfig`.
  */
-export const qwen3MoeConfig = defineConfig({
+export const qwen3MoeConfig: ConfigDefinition<Qwen3MoeConfig, ConfigInput<Qwen3MoeConfig>> = defineConfig({
   modelType: "qwen3_moe",
   extends: decoderConfig,
   fields: {
     vocabSize: count().default(151_936),
     hiddenSize: count().default(2048),
-    /** The width of a dense layer. */
     intermediateSize: count().default(6144),
     numHiddenLayers: layerCount().default(24),
     numKeyValueHeads: count().nullable().default(4),
     maxPositionEmbeddings: count().default(32_768),
-    /** Whether `slidingWindow` holds; without it there is none. */
     useSlidingWindow: flag().default(false),
     slidingWindow: count().nullable().default(4096),
-    /** Layer i can have experts if i + 1 is a multiple. */
     decoderSparseStep: count().default(1),
-    /** The indices of layers that are dense whatever the step says. */
     mlpOnlyLayers: listOf(count({ min: 0 }), "layer indices").nullish(),
     ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
-    /** The width of one expert. */
     moeIntermediateSize: count().default(768),
-    /** Experts in a layer; with 0, every layer is dense. */
     numExperts: count({ min: 0 }).default(128),
-    /** Experts that a token is sent to. */
     numExpertsPerTok: count().default(8),
-    /** Whether the weights of the chosen experts are scaled to sum to 1. */
     normTopkProb: flag().default(false),
-    /** What the load balancing loss is multiplied with. */
     routerAuxLossCoef: number({ min: 0 }).default(0.001),
   },
   keys: { numExperts: ["num_experts", "num_local_experts"] },
@@ -81,6 +96,3 @@ export const qwen3MoeConfig = defineConfig({
     }
   },
 });
-
-/** A config as {@link qwen3MoeConfig} reads it, with every default filled. */
-export type Qwen3MoeConfig = ConfigOf<typeof qwen3MoeConfig>;

@@ -12,22 +12,23 @@ import { constantSchedule, type Schedule } from "./schedules.js";
 
 /** The settings of AdamW. */
 export interface AdamWSettings {
+  /** Learning rate of all parameters, before the schedule. */
   readonly learningRate: number;
-  /** How slowly the mean and the variance of gradients forget. Default 0.9 and 0.999. */
+  /** Decay rates of the first and second moment. Default 0.9 and 0.999. */
   readonly betas?: readonly [number, number];
-  /** Default 1e-8. */
+  /** ε in the denominator of the update. Default 1e-8. */
   readonly eps?: number;
-  /** What weights lose per step, times the learning rate. Default 0.01. */
+  /** Decoupled weight decay, times the learning rate. Default 0.01. */
   readonly weightDecay?: number;
-  /** What the learning rate is multiplied by in each step. Constant where absent. */
+  /** Learning-rate factor of each step. Default: constant. */
   readonly schedule?: Schedule;
-  /** Gradients that are longer than that, as one vector, are shortened to it. Not where absent. */
+  /** Clips the global gradient norm to this value. Default: no clipping. */
   readonly maxGradNorm?: number;
 }
 
 /** Parameters with settings of their own; what is not set is as for all. */
 export interface ParamGroup extends Partial<AdamWSettings> {
-  /** What it is called in metrics. Its number where absent. */
+  /** Name in metrics. Default: its number. */
   readonly name?: string;
   /** Which parameters belong to it, by their names. Those that several groups match belong to the first. */
   readonly match: (name: string) => boolean;
@@ -41,6 +42,7 @@ export interface ParamGroup extends Partial<AdamWSettings> {
 
 /** The settings of AdamW, for all parameters and for groups of them. */
 export interface AdamWOptions extends AdamWSettings {
+  /** Parameters with settings of their own. */
   readonly groups?: readonly ParamGroup[];
 }
 

@@ -36,11 +36,13 @@ export interface CheckpointOptions {
 export interface TrainOptions {
   /** How many steps the run has in all, those before it was resumed included. */
   readonly maxSteps: number;
+  /** Settings of AdamW. */
   readonly optimizer: AdamWOptions;
   /** How many batches make up a step. Default 1. */
   readonly accumulate?: number;
   /** What dropout and jitter are drawn from, a whole number from 0 to below 2²⁰. Same seed, same run. Default 0. */
   readonly seed?: number;
+  /** Saves the run, and resumes one that was saved. Default: it is not saved. */
   readonly checkpoints?: CheckpointOptions;
   /** Evaluates on held-out texts during the run. */
   readonly evaluation?: HeldOutOptions;

@@ -1,6 +1,6 @@
 /** The import rules of `.dependency-cruiser.cjs` bite: a small tree breaks each of them once, beside good neighbours. */
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -136,4 +136,19 @@ test("biome finds a circle too", async () => {
   await expect(run(process.execPath, [biome, "lint", "--vcs-enabled=false", "."], tree)).rejects.toThrow(
     "noImportCycles",
   );
+});
+
+test("the diagram in docs/architecture.md shows the floors that the rules have", () => {
+  const rules = readFileSync(join(root, ".dependency-cruiser.cjs"), "utf8");
+  const floors = JSON.parse(
+    /const FLOORS = (\[[\s\S]*?\n\]);/.exec(rules)![1]!.replace(/,\s*\]/g, "]"),
+  ) as readonly (readonly string[])[];
+  const diagram = /flowchart TB([\s\S]*?)```/.exec(readFileSync(join(root, "docs/architecture.md"), "utf8"))![1]!;
+  const drawn = [...diagram.matchAll(/f(\d)\["?([^\]"]+)"?\]/g)].map(([, floor, names]) => ({
+    floor: Number(floor),
+    names: names!.split(" · ").sort(),
+  }));
+  drawn.sort((a, b) => a.floor - b.floor);
+  // `testing` stands above all, and is not published.
+  expect(drawn.map(({ names }) => names)).toEqual(floors.slice(0, -1).map((names) => [...names].sort()));
 });

@@ -14,7 +14,7 @@ import {
   UsageError,
 } from "@mixtape/command-line";
 import { aboutAdapter, type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
-import type { CausalLM, EngineName, TextOptions } from "@mixtape/mixtape";
+import { type CausalLM, type EngineName, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
 import { promptIdsOf } from "../prompt.js";
@@ -87,9 +87,12 @@ export async function generate(flags: GenerateFlags): Promise<number> {
 }
 
 function optionsOf(flags: GenerateFlags, { generationConfig }: CausalLM): TextOptions {
+  const faults = generationConfigFaults(generationConfig)?.faults ?? [];
+  // A length that cannot be used is refused like any other value of the file, rather than replaced by the default.
+  const hasLength = generationConfig.maxNewTokens ?? faults.some(({ field }) => field === "maxNewTokens");
   const { maxNewTokens, temperature = 0, topK, topP, minP, repetitionPenalty, seed, stop, ignoreEos } = flags;
   return {
-    maxNewTokens: maxNewTokens ?? generationConfig.maxNewTokens ?? DEFAULT_LENGTH,
+    maxNewTokens: maxNewTokens ?? (hasLength ? undefined : DEFAULT_LENGTH),
     temperature,
     topK,
     topP,

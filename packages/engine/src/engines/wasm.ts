@@ -1,10 +1,10 @@
 import { registerHostKernels } from "@mixtape/ops";
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
-import { backend as currentBackend, env } from "@tensorflow/tfjs-core";
-import { isNode, wasmFolder } from "#platform";
+import { backend as currentBackend, engine, env } from "@tensorflow/tfjs-core";
+import { isNode, readBytes, wasmFolder } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource, MemoryLimit } from "../engine.js";
-import { EngineError } from "../engine-error.js";
+import { EngineError, messageOf } from "../engine-error.js";
 
 const MIB = 2 ** 20;
 
@@ -25,7 +25,10 @@ export const wasm: EngineSource = {
   async prepare({ wasmPath }) {
     const tfjs = await import("@tensorflow/tfjs-backend-wasm");
     const folder = wasmPath ?? wasmFolder();
-    if (folder !== undefined) tfjs.setWasmPaths(folder);
+    if (folder !== undefined && !("wasm" in engine().registry)) {
+      await checkFile(folder);
+      tfjs.setWasmPaths(folder);
+    }
     await activate("wasm");
     checkAllocations(currentBackend() as BackendWasm);
     registerHostKernels("wasm");
@@ -38,6 +41,24 @@ export const wasm: EngineSource = {
     };
   },
 };
+
+/**
+ * Looks at the file that TensorFlow.js is going to load: once that has failed there, it never tries again in this process.
+ * @throws naming the file that cannot be had, or is no WebAssembly
+ */
+async function checkFile(folder: string): Promise<void> {
+  const [simd, threads] = await Promise.all([
+    env().getAsync("WASM_HAS_SIMD_SUPPORT"),
+    env().getAsync("WASM_HAS_MULTITHREAD_SUPPORT"),
+  ]);
+  const kind = simd ? (threads ? "-threaded-simd" : "-simd") : "";
+  const path = `${folder}tfjs-backend-wasm${kind}.wasm`;
+  const hint = folder.endsWith("/") || folder.endsWith("\\") ? "" : ": wasmPath ends without a slash";
+  const bytes = await readBytes(path).catch((error: unknown) => {
+    throw new Error(`${path} cannot be read (${messageOf(error)})${hint}`);
+  });
+  if (!WebAssembly.validate(bytes)) throw new Error(`${path} is no WebAssembly${hint}`);
+}
 
 /** The part of the Emscripten module that allocates. */
 interface Heap {

@@ -23,3 +23,10 @@ export function wasmFolder(): string | undefined {
 export function loadWebGPU(): Promise<unknown> {
   return Promise.resolve(undefined);
 }
+
+/** A file that the page can fetch. @throws where the server does not give it */
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}

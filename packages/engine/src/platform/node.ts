@@ -1,6 +1,7 @@
 /** What Node offers the engines. */
 
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -46,6 +47,14 @@ export function loadTfjsNode(from: readonly NodeJS.Require[] = fromHere()): Tfjs
 export function wasmFolder(): string | undefined {
   const path = resolveFrom("@tensorflow/tfjs-backend-wasm/package.json", fromHere());
   return path && join(dirname(path), "dist", sep);
+}
+
+/** A file by its path or URL. @throws where it is not there */
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (!/^https?:/i.test(path)) return new Uint8Array(await readFile(path.startsWith("file:") ? new URL(path) : path));
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** Makes `navigator.gpu` with the `webgpu` package where it is installed. */

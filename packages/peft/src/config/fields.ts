@@ -20,6 +20,22 @@ export const targets = () => {
   return z.union([z.string(), listOf(text(), "names"), ticked], { error: what });
 };
 
+/** The fields that adapters of all kinds have. */
+export interface AdapterFields {
+  /** Rank of the updates. */
+  readonly r: number;
+  /** LoRA alpha: the update is scaled by α/r. */
+  readonly loraAlpha: number;
+  /** Probability that an input of the update is dropped in training. */
+  readonly loraDropout: number;
+  /** Target modules: ends of module names, a regular expression for whole names, or `"all-linear"`. */
+  readonly targetModules?: Targets;
+  /** Modules that are no targets, given as targets are. */
+  readonly excludeModules?: Targets;
+  /** Scales by α/√r in place of α/r (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732). */
+  readonly useRslora: boolean;
+}
+
 /** A flag that null turns off, as in Python. */
 export const offUnlessTrue = () =>
   flag()
@@ -27,14 +43,10 @@ export const offUnlessTrue = () =>
     .transform((value) => value ?? false);
 
 export const low = {
-  /** Rank. */
   r: count({ max: MAX_RANK }).default(8),
-  /** LoRA alpha: the update is scaled by α/r. */
   loraAlpha: number().default(8),
-  /** Probability that an input of the update is dropped in training. */
   loraDropout: number({ min: 0, below: 1 }).default(0),
   targetModules: optional(targets()),
   excludeModules: optional(targets()),
-  /** Scale by α/√r in place of α/r (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732). */
   useRslora: offUnlessTrue(),
 };

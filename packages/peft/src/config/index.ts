@@ -1,4 +1,4 @@
-import type { ConfigDefinition } from "@mixtape/config";
+import type { ConfigInput } from "@mixtape/config";
 import { checkOptions } from "@mixtape/errors";
 import { AdapterError } from "../errors.js";
 import { type LoraConfig, loraConfig, readLoraConfig } from "./lora-config.js";
@@ -22,15 +22,20 @@ export const METHODS = [
 /** The kind of an adapter: one of {@link METHODS}. */
 export type Method = (typeof METHODS)[number];
 
-type InputOf<D> = D extends ConfigDefinition<object, infer I> ? I : never;
+/** A LoRA, rsLoRA or DoRA adapter: its method, and the fields that differ from their defaults. */
+export interface LoraConfigInput extends ConfigInput<LoraConfig> {
+  /** `rslora` and `dora` are `lora` with `useRslora` and `useDora`. */
+  readonly method: "lora" | "rslora" | "dora";
+}
 
-/** What an adapter is asked for with: a method, and what differs from its defaults. */
-export type AdapterConfigInput =
-  | ({ readonly method: "lora" | "rslora" | "dora" } & InputOf<typeof loraConfig>)
-  | ({ readonly method: Exclude<Method, "lora" | "rslora" | "dora"> } & Omit<
-      InputOf<typeof mixtureConfig>,
-      "routingStrategy"
-    >);
+/** A mixture of LoRA experts: its method, and the fields that differ from their defaults. */
+export interface MixtureConfigInput extends Omit<ConfigInput<MixtureConfig>, "routingStrategy"> {
+  /** Kind of the mixture. */
+  readonly method: MixtureConfig["routingStrategy"];
+}
+
+/** Config of an adapter as {@link adapterConfig} and `applyAdapter` take it. */
+export type AdapterConfigInput = LoraConfigInput | MixtureConfigInput;
 
 /** A complete config of an adapter. */
 export type AdapterConfig =

@@ -1,7 +1,16 @@
-import { type ConfigOf, count, defineConfig, listOf, number, optional, text } from "@mixtape/config";
+import {
+  type ConfigDefinition,
+  type ConfigInput,
+  count,
+  defineConfig,
+  listOf,
+  number,
+  optional,
+  text,
+} from "@mixtape/config";
 import * as z from "zod";
 import { AdapterError } from "../errors.js";
-import { low, MAX_RANK, offUnlessTrue } from "./fields.js";
+import { type AdapterFields, low, MAX_RANK, offUnlessTrue } from "./fields.js";
 
 const pattern = <T extends z.ZodType>(value: T, what: string) =>
   z
@@ -14,26 +23,40 @@ const INITS = [true, false, "gaussian", "orthogonal", "eva", "mica", "lora_ga"] 
 
 const NOT_HERE = "it changes how Hugging Face peft makes or places an adapter, not what an adapter computes";
 
+/** Config of a LoRA, rsLoRA or DoRA adapter, with every default filled in. */
+export interface LoraConfig extends AdapterFields {
+  /** Parameters that are adapted, by the ends of their names, such as `mlp.experts.down_proj`. */
+  readonly targetParameters?: readonly string[];
+  /** Rescales each row of `W + s·B·A` to a trained magnitude (Liu et al. 2024, https://arxiv.org/abs/2402.09353). */
+  readonly useDora: boolean;
+  /** true: A uniform in ±1/√in (Kaiming, a = √5), B zero. "gaussian": A normal with deviation 1/r. Others: in files alone. */
+  readonly initLoraWeights: (typeof INITS)[number];
+  /** Ranks by target: the first key counts that is, as a regular expression, an end of the target's name. */
+  readonly rankPattern: Readonly<Record<string, number>>;
+  /** Alphas by target, found as ranks are. */
+  readonly alphaPattern: Readonly<Record<string, number>>;
+  /** Layers that are adapted. Default: all. */
+  readonly layersToTransform?: number | readonly number[];
+  /** Names, as regular expressions, of the list of layers that `layersToTransform` counts in. Default: any. */
+  readonly layersPattern?: string | readonly string[];
+  /** The model that the adapter was made for: its folder, or its name on the Hub. */
+  readonly baseModelNameOrPath?: string;
+}
+
 /** `adapter_config.json` of Hugging Face peft, for LoRA, rsLoRA and DoRA. */
-export const loraConfig = defineConfig({
+export const loraConfig: ConfigDefinition<LoraConfig, ConfigInput<LoraConfig>> = defineConfig({
   file: "adapter_config.json",
+  name: "adapter config",
   fields: {
     ...low,
-    /** Parameters that are adapted, by the ends of their names, such as `mlp.experts.down_proj`. */
     targetParameters: optional(listOf(text(), "names")),
-    /** Rescales each row of `W + s·B·A` to a trained magnitude (Liu et al. 2024, https://arxiv.org/abs/2402.09353). */
     useDora: offUnlessTrue(),
-    /** true: A uniform in ±1/√in (Kaiming, a = √5), B zero. "gaussian": A normal with deviation 1/r. Others: in files alone. */
     initLoraWeights: z
       .literal(INITS, { error: `one of ${INITS.map((init) => JSON.stringify(init)).join(", ")}` })
       .default(true),
-    /** Ranks by target: the first key counts that is, as a regular expression, an end of the target's name. */
     rankPattern: pattern(count({ max: MAX_RANK }), "ranks"),
-    /** Alphas by target, found as ranks are. */
     alphaPattern: pattern(number(), "alphas"),
-    /** Layers that are adapted. Default: all. */
     layersToTransform: optional(z.union([count({ min: 0 }), listOf(count({ min: 0 }), "layers")])),
-    /** Names, as regular expressions, of the list of layers that `layersToTransform` counts in. Default: any. */
     layersPattern: optional(z.union([text(), listOf(text(), "names")])),
     /**
      * Modules of the model that train in full, as copies in the adapter, by the ends of their names: `embed_tokens`, `lm_head`,
@@ -73,8 +96,6 @@ export const loraConfig = defineConfig({
     qalora_group_size: "peft heeds it for GPTQ weights alone",
   },
 });
-
-export type LoraConfig = ConfigOf<typeof loraConfig>;
 
 const MERGE = "Merge the adapter in Hugging Face peft (merge_and_unload), and load the model that it saves";
 const CONVERT =

@@ -1,31 +1,66 @@
-import { type ConfigOf, count, defineConfig, flag, number, oneOf, optional, text } from "@mixtape/config";
-import { low, MAX_EXPERTS } from "./fields.js";
+import {
+  type ConfigDefinition,
+  type ConfigInput,
+  count,
+  defineConfig,
+  flag,
+  number,
+  oneOf,
+  optional,
+  text,
+} from "@mixtape/config";
+import { type AdapterFields, low, MAX_EXPERTS } from "./fields.js";
 
 const ROUTERS = ["loramoe", "mola", "mixlora", "mixlora-dynamic", "mixlora-switch"] as const;
 const DEFAULT_INIT_RANGE = { loramoe: 5, mola: 5, mixlora: 0.02, "mixlora-dynamic": 0.02, "mixlora-switch": 1 };
 
+/** Config of a mixture of LoRA experts, with every default filled in. */
+export interface MixtureConfig extends AdapterFields {
+  /** Kind of the mixture. */
+  readonly routingStrategy: (typeof ROUTERS)[number];
+  /** Number of LoRA experts. */
+  readonly numExperts: number;
+  /** Number of experts that a token goes to: MoLA and MixLoRA. */
+  readonly topK: number;
+  /** MixLoRA-dynamic: the likeliest experts up to this much probability, the one that exceeds it included. */
+  readonly topP: number;
+  /** MixLoRA-dynamic: divides the router's logits; 0 for none. */
+  readonly temperature: number;
+  /** MixLoRA-switch: number of tokens of a sequence that an expert takes. */
+  readonly expertCapacity: number;
+  /** ε: in training, the router's input is multiplied by noise from U(1 − ε, 1 + ε). */
+  readonly jitterNoise: number;
+  /** MixLoRA-switch: dropout of the experts' output. */
+  readonly ffnDropout: number;
+  /** Standard deviation, or bound, of the router's initial values. */
+  readonly routerInitRange: number;
+  /** Whether the router's auxiliary loss is part of the loss. */
+  readonly routerLoss: boolean;
+  /** Load balancing loss coefficient. */
+  readonly routerAuxLossCoef: number;
+  /** Router z-loss coefficient, of MixLoRA-switch. */
+  readonly routerZLossCoef: number;
+  /** Initialization of A: Kaiming uniform ("original") or normal ("gaussian"). */
+  readonly loraInit: "original" | "gaussian";
+  /** The model that the adapter was made for: its folder, or its name on the Hub. */
+  readonly baseModelNameOrPath?: string;
+}
+
 /** `adapter_config.json` of MoE-PEFT, for the mixtures, and an entry of its `lora` lists. */
-export const mixtureConfig = defineConfig({
+export const mixtureConfig: ConfigDefinition<MixtureConfig, ConfigInput<MixtureConfig>> = defineConfig({
   file: "adapter_config.json",
+  name: "adapter config",
   fields: {
     ...low,
     routingStrategy: oneOf(...ROUTERS),
     numExperts: count({ min: 2, max: MAX_EXPERTS }).default(8),
-    /** How many experts a token goes to: MoLA and MixLoRA. */
     topK: count().default(2),
-    /** MixLoRA-dynamic: the likeliest experts up to this much probability, the one that exceeds it included. */
     topP: number({ above: 0, max: 1 }).default(0.8),
-    /** MixLoRA-dynamic: what the logits are divided by; 0 for none. */
     temperature: number({ min: 0 }).default(0),
-    /** MixLoRA-switch: how many tokens of a sequence an expert takes. */
     expertCapacity: count().default(32),
-    /** How far the router's input is moved in training, times U(1 − ε, 1 + ε). */
     jitterNoise: optional(number({ min: 0, below: 1 })),
-    /** MixLoRA-switch: dropout of what the experts give. */
     ffnDropout: number({ min: 0, below: 1 }).default(0),
-    /** How the router starts. */
     routerInitRange: optional(number({ min: 0 })),
-    /** Whether the router's auxiliary loss is part of the loss. */
     routerLoss: optional(flag()),
     routerAuxLossCoef: number({ min: 0 }).default(0.001),
     routerZLossCoef: number({ min: 0 }).default(0.001),
@@ -53,5 +88,3 @@ export const mixtureConfig = defineConfig({
     if (topK > numExperts) report("topK", { expected: `at most the number of experts, ${numExperts}`, got: `${topK}` });
   },
 });
-
-export type MixtureConfig = ConfigOf<typeof mixtureConfig>;
