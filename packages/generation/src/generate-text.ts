@@ -58,7 +58,7 @@ export interface GeneratedText {
  * ```
  *
  * @throws {OptionError} for an option that it does not know
- * @throws {GenerationError} for empty or too long prompts, options out of range, and a tokenizer that knows more ids than the model
+ * @throws {GenerationError} for empty or too long prompts, options out of range, and tokens that the model does not have
  */
 export async function* streamText(
   model: CausalLM,
@@ -78,7 +78,8 @@ async function* streamRows(
 ): AsyncGenerator<TextPiece, void, undefined> {
   checkModel(model);
   checkOptionTypes("generateText", options, { stopWhen: "function", defaults: "object" });
-  checkVocabulary(model, tokenizer);
+  for (const [row, own] of promptIds.entries())
+    checkIds(model, tokenizer, own, promptIds.length > 1 ? `prompts[${row}]` : "prompt");
   const stops = stopsOf(stop, options.defaults ?? model.generationConfig);
   const bytesOf = tokenBytes(tokenizer);
   const writers = promptIds.map((own) => new RowWriter(tokenizer, bytesOf, stops, own));
@@ -184,16 +185,18 @@ function isPrompt(prompts: Prompt | readonly Prompt[]): prompts is Prompt {
 }
 
 /**
- * Checks that a tokenizer and a model belong together, as far as the sizes of their vocabularies tell.
- * @throws {GenerationError} where the tokenizer could make ids that the model does not have
+ * A tokenizer may know more tokens than the model, such as a padding token that was added later: what counts is that no prompt has one.
+ * @throws {GenerationError} naming the token that the model does not have
  */
-export function checkVocabulary(model: CausalLM, tokenizer: Tokenizer): void {
-  const { vocabSize } = model.config;
-  if (tokenizer.vocabSize > vocabSize)
-    throw new GenerationError({
-      where: "tokenizer",
-      expected: `a vocabulary of at most the model's ${vocabSize} tokens`,
-      got: `${tokenizer.vocabSize}`,
-      fix: "The tokenizer belongs to another model, or the model's embedding was not resized",
-    });
+function checkIds({ config }: CausalLM, tokenizer: Tokenizer, ids: readonly number[], where: string): void {
+  const { vocabSize } = config;
+  if (tokenizer.vocabSize <= vocabSize) return;
+  const odd = ids.find((id) => id >= vocabSize);
+  if (odd === undefined) return;
+  throw new GenerationError({
+    where,
+    expected: `tokens of the model's vocabulary, ids below ${vocabSize}`,
+    got: `${odd}, ${JSON.stringify(tokenizer.tokenOf(odd) ?? "")}`,
+    fix: "The tokenizer belongs to another model, or the model's embedding was not resized for its added tokens",
+  });
 }

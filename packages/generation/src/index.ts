@@ -1,5 +1,4 @@
 export {
-  checkVocabulary,
   type GeneratedText,
   generateText,
   generateTexts,

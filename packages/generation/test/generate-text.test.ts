@@ -83,15 +83,16 @@ describe("an error for", () => {
     );
   });
 
-  test("a tokenizer that knows more tokens than the model", async () => {
+  test("a token that the model does not have, and for no other token of such a tokenizer", async () => {
     const model = new ScriptedModel(() => surely(0, 15), { vocabSize: 15 });
-    const attempt = () => generateText(model.model, tokenizer, "a");
+    const attempt = () => generateText(model.model, tokenizer, "a<eos>");
     await expect(attempt()).rejects.toThrow(GenerationError);
     await expect(attempt()).rejects.toThrow(
-      "tokenizer: expected a vocabulary of at most the model's 15 tokens, got 16. The tokenizer belongs to another model, " +
-        "or the model's embedding was not resized.",
+      'prompt: expected tokens of the model\'s vocabulary, ids below 15, got 15, "<eos>". The tokenizer belongs to another model, or ' +
+        "the model's embedding was not resized for its added tokens.",
     );
     expect(model.lengths).toEqual([]);
+    expect((await generateText(model.model, tokenizer, "go", { maxNewTokens: 2 })).text).toBe("aa");
   });
 });
 

@@ -39,6 +39,17 @@ export interface LoraConfig extends AdapterFields {
   readonly layersToTransform?: number | readonly number[];
   /** Names, as regular expressions, of the list of layers that `layersToTransform` counts in. Default: any. */
   readonly layersPattern?: string | readonly string[];
+  /**
+   * Modules of the model that train in full, as copies in the adapter, by the ends of their names: `embed_tokens`, `lm_head`,
+   * `norm`, a router.
+   */
+  readonly modulesToSave?: readonly string[];
+  /** In a model whose head is tied to its embedding, makes the copy of one the copy of both. */
+  readonly ensureWeightTying: boolean;
+  /** Adds a bias to each update. */
+  readonly loraBias: boolean;
+  /** Tokens whose rows of the embedding the file has, or those of other tables by their names. Loaded files only. */
+  readonly trainableTokenIndices?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** The model that the adapter was made for: its folder, or its name on the Hub. */
   readonly baseModelNameOrPath?: string;
 }
@@ -58,16 +69,9 @@ export const loraConfig: ConfigDefinition<LoraConfig, ConfigInput<LoraConfig>> =
     alphaPattern: pattern(number(), "alphas"),
     layersToTransform: optional(z.union([count({ min: 0 }), listOf(count({ min: 0 }), "layers")])),
     layersPattern: optional(z.union([text(), listOf(text(), "names")])),
-    /**
-     * Modules of the model that train in full, as copies in the adapter, by the ends of their names: `embed_tokens`, `lm_head`,
-     * `norm`, a router.
-     */
     modulesToSave: optional(listOf(text(), "names")),
-    /** In a model whose head is tied to its embedding, makes the copy of one the copy of both. */
     ensureWeightTying: offUnlessTrue(),
-    /** Adds a bias to each update. */
     loraBias: offUnlessTrue(),
-    /** Tokens whose rows of the embedding the file has, or those of other tables by their names. Loaded files only. */
     trainableTokenIndices: optional(
       z.union([listOf(count({ min: 0 }), "token ids"), z.record(z.string(), listOf(count({ min: 0 }), "token ids"))], {
         error: "a list of token ids, or an object of such lists",
