@@ -1,86 +1,158 @@
-/** Chat templates: messages to the text that a model was trained on. */
+/** Chat templates: messages to the text that a model was trained on, as transformers' `apply_chat_template` renders them. */
 
-import { Template } from "@huggingface/jinja";
 import type { OptionNames } from "@mixtape/errors";
-import { messageOf, TokenizerError } from "./tokenizer-error.js";
+import { findAssistantSpans } from "./assistant-spans.js";
+import type { ChatMessage, TextSpan } from "./chat-message.js";
+import { extraTokens, findTemplates } from "./chat-template-files.js";
+import { closeMarks, type OpenMessage, openFinalMessage } from "./continue-final-message.js";
+import { type Rendering, Template } from "./jinja/template.js";
+import { TemplateError } from "./jinja/template-error.js";
+import { TokenizerError } from "./tokenizer-error.js";
 import type { TokenizerSource } from "./tokenizer-files.js";
 
-/** A message of a chat. Templates may read more fields than these (`tool_calls`, `name`). */
-export interface ChatMessage {
-  /** Who says it: `user`, `assistant`, `system`, `tool`, as the template has them. */
-  readonly role: string;
-  /** What is said: a text, or what else the template takes. */
-  readonly content?: unknown;
-  readonly [key: string]: unknown;
-}
-
 /** How a chat becomes text. */
-export interface ChatTemplateOptions {
-  /** Ends the text with the header of an assistant's message, for the model to go on. Default `false`. */
-  readonly addGenerationPrompt?: boolean;
+export interface RenderChatOptions {
   /** Descriptions of functions, as JSON schemas, for templates that take them. */
   readonly tools?: readonly unknown[];
-  /** Documents for templates that take them. */
+  /** Documents for templates that take them: objects, with `title` and `text` as a rule. */
   readonly documents?: readonly unknown[];
   /** The name of one of the tokenizer's templates, or the text of another. */
   readonly template?: string;
-  /** More variables for the template, such as `{ enable_thinking: false }`. They go before the special tokens. */
+  /** More variables for the template, such as `{ enable_thinking: false }`. They take precedence over the special tokens. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** The time that the template's `strftime_now` prints. Default: the current time. */
+  readonly now?: Date;
 }
 
-export const CHAT_TEMPLATE_OPTIONS: OptionNames<ChatTemplateOptions> = {
-  addGenerationPrompt: true,
+/** How a chat becomes a prompt. */
+export interface ChatTemplateOptions extends RenderChatOptions {
+  /** Ends the text with the header of an assistant's message, for the model to go on. Default `false`. */
+  readonly addGenerationPrompt?: boolean;
+  /**
+   * Ends the text where the last message ends, without an end of turn, for the model to continue it: its `content`, or the
+   * field that is named. Not together with `addGenerationPrompt`. Default `false`.
+   */
+  readonly continueFinalMessage?: boolean | string;
+}
+
+/** A chat as text, and the parts of it that the assistant says. */
+export interface RenderedChat {
+  /** The text, which holds the special tokens. Encode it with `{ addSpecialTokens: false }`. */
+  readonly text: string;
+  /** What the assistant generates, in order: its answers with the token that ends each, without headers. */
+  readonly assistantSpans: readonly TextSpan[];
+}
+
+export const RENDER_CHAT_OPTIONS: OptionNames<RenderChatOptions> = {
   tools: true,
   documents: true,
   template: true,
   variables: true,
+  now: true,
+};
+
+export const CHAT_TEMPLATE_OPTIONS: OptionNames<ChatTemplateOptions> = {
+  ...RENDER_CHAT_OPTIONS,
+  addGenerationPrompt: true,
+  continueFinalMessage: true,
 };
 
 /** The templates of a tokenizer, parsed on first use. */
 export class ChatTemplates {
   readonly #where: string;
   readonly #texts: ReadonlyMap<string, string>;
+  /** Special tokens as templates see them: `bos_token` to `<s>`. */
+  readonly #tokens: Readonly<Record<string, string>>;
+  readonly #addedTokens: readonly string[];
   readonly #parsed = new Map<string, Template>();
 
-  constructor(source: TokenizerSource) {
+  constructor(source: TokenizerSource, tokens: Readonly<Record<string, string>>) {
     this.#where = source.where;
     this.#texts = findTemplates(source);
+    this.#tokens = { ...tokens, ...extraTokens(source.config) };
+    this.#addedTokens = addedTokens(source.tokenizer.added_tokens);
   }
 
-  render(
-    messages: readonly ChatMessage[],
-    specialTokens: Readonly<Record<string, string>>,
-    { addGenerationPrompt = false, tools, documents, template, variables }: ChatTemplateOptions,
-  ): string {
-    if (messages.length === 0) {
-      throw new TokenizerError({ where: "messages", expected: "at least one message", got: "none" });
+  /** A chat as a prompt. */
+  apply(messages: readonly ChatMessage[], options: ChatTemplateOptions): string {
+    const { addGenerationPrompt = false, continueFinalMessage = false } = options;
+    if (continueFinalMessage === false || continueFinalMessage === "") {
+      return this.#render(messages, options, addGenerationPrompt).text;
     }
-    const parsed = this.#parse(this.#choose(template, tools !== undefined));
-    try {
-      return parsed.render({
-        ...specialTokens,
-        ...variables,
-        messages,
-        tools: tools ?? null,
-        documents: documents ?? null,
-        add_generation_prompt: addGenerationPrompt,
+    if (addGenerationPrompt) {
+      throw new TokenizerError({
+        where: "continueFinalMessage",
+        expected: "to be used without addGenerationPrompt",
+        got: "both",
+        fix: "Use continueFinalMessage for the model to continue the last message, addGenerationPrompt for it to begin a new one",
       });
+    }
+    checkMessages(messages);
+    const field = continueFinalMessage === true ? "content" : continueFinalMessage;
+    const open: OpenMessage = openFinalMessage(messages, field, this.#choose(options));
+    return closeMarks(this.#render(open.messages, options, false).text, open);
+  }
+
+  /** A chat as text, with the parts that the assistant says. */
+  render(messages: readonly ChatMessage[], options: RenderChatOptions): RenderedChat {
+    const rendering = this.#render(messages, options, false);
+    if (this.#parse(this.#choose(options)).hasGenerations)
+      return { text: rendering.text, assistantSpans: rendering.generations };
+    const assistantSpans = findAssistantSpans(rendering, {
+      where: `chat template of ${this.#where}`,
+      messages,
+      tokens: [...this.#addedTokens, ...Object.values(this.#tokens)],
+      prompt: (head) => this.#render(head, options, true),
+    });
+    return { text: rendering.text, assistantSpans };
+  }
+
+  #render(messages: readonly ChatMessage[], options: RenderChatOptions, addGenerationPrompt: boolean): Rendering {
+    checkMessages(messages);
+    const { tools, documents, variables, now } = options;
+    checkObjects("tools", tools, "JSON schemas of functions");
+    checkObjects("documents", documents, "objects with title and text");
+    const template = this.#parse(this.#choose(options));
+    try {
+      return template.render(
+        {
+          ...this.#tokens,
+          ...variables,
+          messages,
+          tools: tools ?? null,
+          documents: documents ?? null,
+          add_generation_prompt: addGenerationPrompt,
+        },
+        () => now ?? new Date(),
+      );
     } catch (cause) {
+      if (!(cause instanceof TemplateError)) throw cause;
       throw new TokenizerError({
         where: `chat template of ${this.#where}`,
         expected: "messages that the template accepts",
-        got: `the template's error "${messageOf(cause)}"`,
+        got: `the template's error "${cause.message}"`,
         cause,
       });
     }
   }
 
   /** As in transformers: a named template, else the one for tools where tools are given, else the default. */
-  #choose(template: string | undefined, withTools: boolean): string {
-    if (template !== undefined) return this.#texts.get(template) ?? template;
-    const text = (withTools ? this.#texts.get("tool_use") : undefined) ?? this.#texts.get("default");
-    if (text !== undefined) return text;
+  #choose({ template, tools }: RenderChatOptions): string {
     const names = [...this.#texts.keys()];
+    if (template !== undefined) {
+      const text = this.#texts.get(template) ?? template;
+      if (text !== template || /\{[{%#]/.test(text)) return text;
+      throw new TokenizerError({
+        where: this.#where,
+        expected:
+          names.length === 0
+            ? "the text of a template"
+            : `the text of a template, or the name of one: ${names.join(", ")}`,
+        got: JSON.stringify(template.slice(0, 80)),
+      });
+    }
+    const text = (tools === undefined ? undefined : this.#texts.get("tool_use")) ?? this.#texts.get("default");
+    if (text !== undefined) return text;
     throw new TokenizerError({
       where: this.#where,
       expected: "a chat template",
@@ -95,10 +167,11 @@ export class ChatTemplates {
       try {
         parsed = new Template(text);
       } catch (cause) {
+        if (!(cause instanceof TemplateError)) throw cause;
         throw new TokenizerError({
           where: `chat template of ${this.#where}`,
           expected: "a Jinja template",
-          got: messageOf(cause),
+          got: cause.message,
           cause,
         });
       }
@@ -108,30 +181,51 @@ export class ChatTemplates {
   }
 }
 
-/** `chat_template.jinja`, or `chat_template` of the config: a text, or a list of `{ name, template }`. */
-function findTemplates({ where, config, chatTemplate }: TokenizerSource): Map<string, string> {
-  const texts = new Map<string, string>();
-  const given = config.chat_template;
-  if (typeof given === "string") texts.set("default", given);
-  else if (Array.isArray(given)) {
-    for (const { name, template } of given.map(namedTemplate)) texts.set(name, template);
-  } else if (given !== undefined && given !== null) throw badTemplate(given);
-  if (chatTemplate !== undefined) texts.set("default", chatTemplate);
-  return texts;
-
-  function namedTemplate(entry: unknown): { name: string; template: string } {
-    if (typeof entry === "object" && entry !== null && "name" in entry && "template" in entry) {
-      const { name, template } = entry;
-      if (typeof name === "string" && typeof template === "string") return { name, template };
-    }
-    throw badTemplate(entry);
+function checkMessages(messages: readonly ChatMessage[]): void {
+  if (!Array.isArray(messages)) {
+    throw new TokenizerError({ where: "messages", expected: "an array of messages", got: typeof messages });
   }
+  const [first] = messages as readonly unknown[];
+  if (first === undefined)
+    throw new TokenizerError({ where: "messages", expected: "at least one message", got: "none" });
+  if (!Array.isArray(first)) return;
+  throw new TokenizerError({
+    where: "messages",
+    expected: "one chat",
+    got: "an array of chats",
+    fix: "Call it for each of them",
+  });
+}
 
-  function badTemplate(value: unknown): TokenizerError {
-    return new TokenizerError({
-      where: `${where}: chat_template`,
-      expected: "a text or a list of { name, template }",
-      got: JSON.stringify(value).slice(0, 80),
-    });
-  }
+/** transformers makes schemas of Python functions; JavaScript's have no types to make them of. */
+function checkObjects(where: string, values: readonly unknown[] | undefined, expected: string): void {
+  if (values === undefined) return;
+  if (!Array.isArray(values))
+    throw new TokenizerError({ where, expected: `an array of ${expected}`, got: typeof values });
+  const place = values.findIndex((value) => typeof value !== "object" || value === null || Array.isArray(value));
+  if (place === -1) return;
+  const value: unknown = values[place];
+  const got =
+    typeof value === "function"
+      ? "a function"
+      : Array.isArray(value)
+        ? "an array"
+        : value === null
+          ? "null"
+          : `a ${typeof value}`;
+  throw new TokenizerError({
+    where: `${where}[${place}]`,
+    expected,
+    got,
+    ...(typeof value === "function"
+      ? { fix: "Describe it: { type: 'function', function: { name, description, parameters } }" }
+      : {}),
+  });
+}
+
+function addedTokens(added: unknown): string[] {
+  if (!Array.isArray(added)) return [];
+  return added
+    .map((token: { content?: unknown } | null) => token?.content)
+    .filter((content) => typeof content === "string" && content !== "") as string[];
 }

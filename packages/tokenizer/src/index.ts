@@ -1,4 +1,6 @@
-export type { ChatMessage, ChatTemplateOptions } from "./chat-template.js";
+export type { ChatMessage, TextSpan } from "./chat-message.js";
+export type { ChatTemplateOptions, RenderChatOptions, RenderedChat } from "./chat-template.js";
+export { PythonFloat, parsePythonJson } from "./python-json.js";
 export type { StreamDecoder } from "./stream-decoder.js";
 export type { DecodeOptions, EncodeOptions, EncodingWithOffsets } from "./tokenizer.js";
 export { Tokenizer } from "./tokenizer.js";

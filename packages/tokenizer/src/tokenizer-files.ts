@@ -1,7 +1,7 @@
 /** The files of a Hugging Face tokenizer, found and parsed. */
 
 import { hubHint } from "@mixtape/errors";
-import { listFolder, readText } from "#files";
+import { folderPath, listFolder, readText } from "#files";
 import type { JsonObject } from "./fields.js";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 
@@ -24,8 +24,8 @@ export interface TokenizerSource {
   readonly addedTokens?: JsonObject;
   /** The model's `config.json`, which has a say in how transformers reads a tokenizer. */
   readonly modelConfig?: JsonObject;
-  /** The text of `chat_template.jinja`; it goes before the template in the config. */
-  readonly chatTemplate?: string;
+  /** Chat templates in files of their own, by name: `default`, and those of `additional_chat_templates`. */
+  readonly chatTemplates?: ReadonlyMap<string, string>;
 }
 
 const TOKENIZER = "tokenizer.json";
@@ -34,6 +34,7 @@ const SPECIAL_TOKENS = "special_tokens_map.json";
 const ADDED_TOKENS = "added_tokens.json";
 const MODEL_CONFIG = "config.json";
 const TEMPLATE = "chat_template.jinja";
+const MORE_TEMPLATES = "additional_chat_templates";
 
 /** The names of the files that a tokenizer is read from. All but `tokenizer.json` may be missing. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -51,6 +52,10 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
   let names: string[];
   try {
     names = await listFolder(folder);
+    if (names.includes(MORE_TEMPLATES)) {
+      const more = await listFolder(`${folderPath(folder)}/${MORE_TEMPLATES}`);
+      names.push(...more.map((name) => `${MORE_TEMPLATES}/${name}`));
+    }
   } catch (cause) {
     const expected = "a folder with a tokenizer";
     throw new TokenizerError({ where, expected, got: messageOf(cause), fix: hubHint(folder), cause });
@@ -94,8 +99,22 @@ async function readSource(
     ...(has(SPECIAL_TOKENS) ? { specialTokensMap: await parse(SPECIAL_TOKENS) } : {}),
     ...(has(ADDED_TOKENS) ? { addedTokens: await parse(ADDED_TOKENS) } : {}),
     ...(has(MODEL_CONFIG) ? { modelConfig: await parse(MODEL_CONFIG) } : {}),
-    ...(has(TEMPLATE) ? { chatTemplate: await read(TEMPLATE) } : {}),
+    chatTemplates: await readTemplates(names, read),
   };
+}
+
+/** `chat_template.jinja`, and `additional_chat_templates/NAME.jinja`. */
+async function readTemplates(
+  names: readonly string[],
+  read: (name: string) => Promise<string>,
+): Promise<Map<string, string>> {
+  const templates = new Map<string, string>();
+  if (names.includes(TEMPLATE)) templates.set("default", await read(TEMPLATE));
+  const isOne = (name: string) => name.startsWith(`${MORE_TEMPLATES}/`) && name.endsWith(".jinja");
+  for (const name of names.filter(isOne).sort()) {
+    templates.set(name.slice(MORE_TEMPLATES.length + 1, -".jinja".length), await read(name));
+  }
+  return templates;
 }
 
 function withoutTokenizer(where: string, names: readonly string[]): TokenizerError {

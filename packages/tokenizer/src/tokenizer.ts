@@ -1,5 +1,13 @@
 import { checkOptions } from "@mixtape/errors";
-import { CHAT_TEMPLATE_OPTIONS, type ChatMessage, type ChatTemplateOptions, ChatTemplates } from "./chat-template.js";
+import type { ChatMessage } from "./chat-message.js";
+import {
+  CHAT_TEMPLATE_OPTIONS,
+  type ChatTemplateOptions,
+  ChatTemplates,
+  RENDER_CHAT_OPTIONS,
+  type RenderChatOptions,
+  type RenderedChat,
+} from "./chat-template.js";
 import { cleanUp as cleanUpText, TEXT_CLEANUP } from "./decoders/words.js";
 import { describe, isId } from "./fields.js";
 import { byteOf } from "./models/byte-tokens.js";
@@ -66,8 +74,8 @@ export class Tokenizer {
     this.#pipeline = pipeline;
     this.#splitSpecialTokens = splitSpecialTokens;
     this.#cleanUp = cleanUp;
-    this.#templates = new ChatTemplates(source);
     this.#specials = Object.fromEntries(named);
+    this.#templates = new ChatTemplates(source, this.#specials);
     this.vocabSize = this.#pipeline.maxId + 1;
     this.bosToken = this.#specials.bos_token ?? null;
     this.bosTokenId = this.#idOrNull(this.bosToken);
@@ -196,15 +204,32 @@ export class Tokenizer {
   }
 
   /**
-   * A chat as the text that the model was trained on. The special tokens are in the text: encode it with
-   * `{ addSpecialTokens: false }`.
+   * A chat as a prompt, exactly as transformers' `apply_chat_template` renders it. The special tokens are in the text: encode it
+   * with `{ addSpecialTokens: false }`.
+   *
+   * Whole JavaScript numbers are Python's integers. Where `1.0` and `1` must differ, read the messages with `parsePythonJson`.
    *
    * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} if there is no template, or the template refuses the messages
+   * @throws {TokenizerError} if there is no template, the template refuses the messages, or it takes too many steps
    */
   applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
     checkOptions("applyChatTemplate", options, CHAT_TEMPLATE_OPTIONS);
-    return this.#templates.render(messages, this.#specials, options);
+    return this.#templates.apply(messages, options);
+  }
+
+  /**
+   * A chat as text for training, and the parts of it that the assistant generates. The text is what `applyChatTemplate` gives.
+   *
+   * Where the template marks these parts with `{% generation %}`, they are the spans that transformers masks. Elsewhere they are
+   * found by following the template as it writes each message: a part begins behind the assistant's header, which is the
+   * template's generation prompt, and ends with the token that ends the turn, before the newline that follows it.
+   *
+   * @throws {OptionError} for an option that it does not know
+   * @throws {TokenizerError} as `applyChatTemplate`, and where it is not clear which parts are the assistant's
+   */
+  renderChat(messages: readonly ChatMessage[], options: RenderChatOptions = {}): RenderedChat {
+    checkOptions("renderChat", options, RENDER_CHAT_OPTIONS);
+    return this.#templates.render(messages, options);
   }
 
   /** The id of a token, spelled as in the vocabulary; `undefined` where there is no such token. */

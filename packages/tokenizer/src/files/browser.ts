@@ -6,6 +6,11 @@ export function listFolder(_folder: string | URL): Promise<string[]> {
 }
 
 /** Stands in for file access where there is none. */
+export function folderPath(folder: string | URL): string {
+  return String(folder);
+}
+
+/** Stands in for file access where there is none. */
 export function readText(_folder: string | URL, _name: string): Promise<string> {
   return Promise.reject(new Error(MESSAGE));
 }

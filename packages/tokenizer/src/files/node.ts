@@ -7,7 +7,12 @@ export function listFolder(folder: string | URL): Promise<string[]> {
   return readdir(folder);
 }
 
+/** The path of a folder. */
+export function folderPath(folder: string | URL): string {
+  return typeof folder === "string" ? folder : fileURLToPath(folder);
+}
+
 /** One file of a folder, as text. */
 export function readText(folder: string | URL, name: string): Promise<string> {
-  return readFile(join(typeof folder === "string" ? folder : fileURLToPath(folder), name), "utf8");
+  return readFile(join(folderPath(folder), name), "utf8");
 }

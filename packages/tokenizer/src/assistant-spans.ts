@@ -1,0 +1,230 @@
+/**
+ * Finds what the assistant says in a rendered chat whose template does not mark it with `{% generation %}`.
+ *
+ * The rendering knows in which message's turn of a loop each piece of the text was written. What was written in an assistant's
+ * turn is its region: a header, what it says, the token that ends its turn, and often a newline. The header is what the template
+ * writes for `add_generation_prompt`, so that the model never generates it; the newline comes after the model has stopped.
+ */
+
+import type { ChatMessage, TextSpan } from "./chat-message.js";
+import type { Piece } from "./jinja/output.js";
+import { strip, stripEnd } from "./jinja/python/text.js";
+import type { Rendering } from "./jinja/template.js";
+import { TokenizerError } from "./tokenizer-error.js";
+
+export interface SpanOptions {
+  /** Name of the template, for errors. */
+  readonly where: string;
+  readonly messages: readonly ChatMessage[];
+  /** Special and added tokens: a header ends where one of them does, or a line. */
+  readonly tokens: readonly string[];
+  /** Renders the first messages with a generation prompt. */
+  prompt(messages: readonly ChatMessage[]): Rendering;
+}
+
+export function findAssistantSpans(rendering: Rendering, options: SpanOptions): TextSpan[] {
+  const { messages, where } = options;
+  const isAssistant = (index: number) => messages[index]?.role === "assistant";
+  const turns = messages.map((message, index) => ({ message, index })).filter(({ index }) => isAssistant(index));
+  const first = turns[0];
+  if (first === undefined) return [];
+  const spans: TextSpan[] = [];
+  let header: string | undefined;
+  for (const { message, index } of turns) {
+    const subject = rendering.messages[index];
+    const pieces = rendering.pieces.filter((piece) => piece.subject === subject);
+    if (pieces.length === 0) {
+      if (!says(message)) continue;
+      throw unclear(
+        where,
+        index,
+        "its turn in a loop over the messages",
+        "none: the template writes the message elsewhere, or not at all",
+      );
+    }
+    header ??= generationPrompt(rendering, first.index, options);
+    spans.push(...turnSpans(rendering.text, pieces, message, index, header, options));
+  }
+  const final = isAssistant(messages.length - 1) ? endOfText(rendering, options.tokens) : undefined;
+  return final === undefined ? spans : [...spans, final];
+}
+
+/** A token that the template writes once, behind all messages, to end the text (Phi 3). */
+function endOfText(rendering: Rendering, tokens: readonly string[]): TextSpan | undefined {
+  const tail = unownedTail(rendering);
+  const token = strip(tail);
+  if (token === "" || !tokens.includes(token)) return undefined;
+  const start = rendering.text.length - tail.length + tail.indexOf(token);
+  return { start, end: start + token.length };
+}
+
+/** Whether a message has something that a template would print. */
+function says(message: ChatMessage): boolean {
+  return ownTexts(message).length > 0 || (Array.isArray(message.tool_calls) && message.tool_calls.length > 0);
+}
+
+/** Texts of a message that are its own: all but its role. */
+function ownTexts({ role: _, ...rest }: ChatMessage): string[] {
+  const texts: string[] = [];
+  const open: unknown[] = [rest];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value === "string" && strip(value) !== "") texts.push(strip(value));
+    else if (typeof value === "object" && value !== null)
+      open.push(...(value instanceof Map ? value.values() : Object.values(value)));
+  }
+  return texts;
+}
+
+/** What the template writes behind all messages to make the model answer. */
+function generationPrompt(rendering: Rendering, firstAnswer: number, { messages, prompt }: SpanOptions): string {
+  for (const head of [messages.slice(0, firstAnswer), messages]) {
+    if (head.length === 0) continue;
+    let prompted: Rendering;
+    try {
+      prompted = prompt(head);
+    } catch (error) {
+      // Some templates refuse a prompt behind certain messages.
+      if (error instanceof TokenizerError) continue;
+      throw error;
+    }
+    const tail = unownedTail(prompted);
+    const plain = head === messages ? unownedTail(rendering) : "";
+    if (tail !== plain) return withoutReasoning(tail.startsWith(plain) ? tail.slice(plain.length) : tail);
+  }
+  return "";
+}
+
+/** A prompt up to the reasoning that it opens, or skips: that belongs to the answer, as in trl's training templates. */
+function withoutReasoning(prompt: string): string {
+  const at = prompt.search(/[<[][^<>[\]\s]*think[^<>[\]\s]*[>\]]/i);
+  return at === -1 ? prompt : prompt.slice(0, at);
+}
+
+/** The text behind the last piece that belongs to a message. */
+function unownedTail({ text, pieces }: Rendering): string {
+  return text.slice(pieces.findLast(({ subject }) => subject !== null)?.end ?? text.length);
+}
+
+function turnSpans(
+  text: string,
+  pieces: readonly Piece[],
+  message: ChatMessage,
+  index: number,
+  prompt: string,
+  options: SpanOptions,
+): TextSpan[] {
+  const regions = joined(pieces);
+  const [first] = regions as [TextSpan];
+  const last = regions.at(-1) as TextSpan;
+  const own = ownStart(text, pieces, message);
+  const start = first.start + headerLength(text.slice(first.start, Math.min(first.end, own)), prompt, index, options);
+  const end = turnEnd(text, pieces, last, options.tokens);
+  const spans = regions.map((region) => ({
+    start: region === first ? start : region.start,
+    end: region === last ? end : region.end,
+  }));
+  return spans.filter((span) => span.start < span.end);
+}
+
+/** Pieces that follow each other, as one region. */
+function joined(pieces: readonly Piece[]): TextSpan[] {
+  const regions: { start: number; end: number }[] = [];
+  for (const { start, end } of pieces) {
+    const before = regions.at(-1);
+    if (before !== undefined && before.end === start) before.end = end;
+    else regions.push({ start, end });
+  }
+  return regions;
+}
+
+/** Where the message's own text begins, as far as it can be recognised: no header reaches beyond. */
+function ownStart(text: string, pieces: readonly Piece[], message: ChatMessage): number {
+  const own = ownTexts(message);
+  const piece = pieces.find(({ start, end, literal }) => {
+    const printed = strip(text.slice(start, end));
+    if (literal || printed === "" || printed === message.role) return false;
+    return own.some(
+      (part) => printed.startsWith(part.slice(0, 16)) || part.startsWith(printed) || part.endsWith(printed),
+    );
+  });
+  return piece?.start ?? text.length;
+}
+
+/** Length of the header at the start of a region: what it has in common with the generation prompt. */
+function headerLength(head: string, prompt: string, index: number, options: SpanOptions): number {
+  const { where, tokens } = options;
+  let common = 0;
+  while (common < Math.min(head.length, prompt.length) && head[common] === prompt[common]) common += 1;
+  const rest = Math.min(head.length, prompt.length);
+  // Where both go on differently, the header ends with the last whole token, or line, that they share.
+  const length = common === rest ? common : lastBoundary(head.slice(0, common), tokens);
+  if (length > 0 || strip(head) === "") return length;
+  const before = headerBefore(head, index, options);
+  if (before > 0) return before;
+  const got =
+    prompt === ""
+      ? `${JSON.stringify(head.slice(0, 60))}, and a template without a generation prompt`
+      : `${JSON.stringify(head.slice(0, 60))} against the generation prompt ${JSON.stringify(prompt.slice(0, 60))}`;
+  throw unclear(where, index, "a header that is the template's generation prompt", got);
+}
+
+/** Longest header that is looked for. */
+const LONGEST_HEADER = 1000;
+
+/**
+ * Length of what stands at the start of a region and at the end of the prompt for this very answer. Only for turns that begin
+ * unlike others, as DeepSeek's do behind a tool's output.
+ */
+function headerBefore(head: string, index: number, { messages, prompt, tokens }: SpanOptions): number {
+  if (index === 0) return 0;
+  let before: string;
+  try {
+    before = prompt(messages.slice(0, index)).text;
+  } catch (error) {
+    if (error instanceof TokenizerError) return 0;
+    throw error;
+  }
+  for (let length = Math.min(head.length, before.length, LONGEST_HEADER); length > 0; length--) {
+    const header = head.slice(0, length);
+    if (before.endsWith(header) && lastBoundary(header, tokens) === length) return length;
+  }
+  return 0;
+}
+
+function lastBoundary(text: string, tokens: readonly string[]): number {
+  let boundary = text.lastIndexOf("\n") + 1;
+  for (const token of tokens) {
+    const at = token === "" ? -1 : text.lastIndexOf(token);
+    if (at !== -1) boundary = Math.max(boundary, at + token.length);
+  }
+  return boundary;
+}
+
+/** The end of what is learnt: the template's white space behind the token that ends the turn is not. */
+function turnEnd(text: string, pieces: readonly Piece[], region: TextSpan, tokens: readonly string[]): number {
+  let end = region.end;
+  for (const piece of pieces.toReversed()) {
+    if (piece.end !== end || piece.start < region.start) break;
+    const kept = stripEnd(text.slice(piece.start, end)).length;
+    if (!piece.literal) {
+      // A line that ends with a token was written by the template, whatever the expression.
+      const line = text.slice(piece.start, piece.start + kept);
+      return tokens.some((token) => token !== "" && strip(token) !== "" && line.endsWith(token))
+        ? piece.start + kept
+        : end;
+    }
+    end = piece.start + kept;
+    if (kept > 0) break;
+  }
+  return end;
+}
+
+function unclear(where: string, index: number, expected: string, got: string): TokenizerError {
+  return new TokenizerError({
+    where: `${where}: messages[${index}]`,
+    expected,
+    got,
+    fix: "Mark what the assistant says with {% generation %} in the template, as trl's training templates do, and give it as options.template",
+  });
+}

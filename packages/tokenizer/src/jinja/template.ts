@@ -1,0 +1,67 @@
+/** A chat template, parsed once and rendered any number of times, as Jinja2 3.1's immutable sandbox renders it. */
+
+import type { Statement } from "./ast.js";
+import { Budget } from "./budget.js";
+import { type Block, check } from "./check.js";
+import { fromJs, sizeOfInput } from "./from-js.js";
+import { Interpreter, type Span } from "./interpreter.js";
+import type { Piece } from "./output.js";
+import { parse } from "./parser.js";
+import { BudgetError, TemplateError } from "./template-error.js";
+import { Dict, type Value } from "./values.js";
+
+/** Longest template that is read, in UTF-16 code units. The longest of real ones has 30,000. */
+const MAX_LENGTH = 2 ** 20;
+
+export interface Rendering {
+  readonly text: string;
+  /** What `{% generation %}` blocks wrote. */
+  readonly generations: readonly Span[];
+  /** The text in pieces, each with the message that it belongs to. */
+  readonly pieces: readonly Piece[];
+  /** The messages, as the template saw them. */
+  readonly messages: readonly Value[];
+}
+
+export class Template {
+  readonly #body: readonly Statement[];
+  readonly #blocks: ReadonlyMap<string, Block>;
+  /** Whether the template marks what the assistant generates. */
+  readonly hasGenerations: boolean;
+
+  /** @throws {TemplateError} if the text is no template */
+  constructor(text: string) {
+    if (text.length > MAX_LENGTH) throw new BudgetError(`it has more than ${MAX_LENGTH} characters`);
+    const body = guardStack(() => parse(text));
+    this.#body = body;
+    this.#blocks = guardStack(() => check(body));
+    // The same pattern by which transformers looks for them.
+    this.hasGenerations = /\{%-?\s*generation\s*-?%\}/.test(text);
+  }
+
+  /** @throws {TemplateError} if the template fails, or is beyond its budget */
+  render(variables: Readonly<{ [name: string]: unknown }>, now: () => Date): Rendering {
+    return guardStack(() => {
+      const budget = new Budget(sizeOfInput(variables));
+      const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, fromJs(value, name)]);
+      const messages = values.find(([name]) => name === "messages")?.[1];
+      const interpreter = new Interpreter(values, { budget, now });
+      const list = Array.isArray(messages) ? messages : [];
+      interpreter.messages = new Set(list.filter((message) => message instanceof Dict));
+      interpreter.render(this.#body, this.#blocks);
+      const { output, generations } = interpreter;
+      return { text: output.toString(), generations, pieces: output.pieces, messages: list };
+    });
+  }
+}
+
+/** Runs what may use up the stack; that it does is an error of the template's, not of the process. */
+function guardStack<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof TemplateError) throw error;
+    if (error instanceof RangeError) throw new BudgetError("it nests too deeply, or builds values that are too large");
+    throw error;
+  }
+}
