@@ -305,11 +305,12 @@ describe.concurrent("what cannot be done ends with 1", () => {
       "5,97",
     ));
 
-  test("a tokenizer with more tokens than the model", () => {
+  test("a prompt with tokens of another model's tokenizer", () => {
     const copy = copyOf(MODEL, "foreign");
     cpSync(join(SAMPLE, "tokenizer.json"), join(copy, "tokenizer.json"));
-    const message = /^error: tokenizer: expected a vocabulary of at most the model's 97 tokens, got 4096\. .*$/;
-    return generate(1, message, "--model", copy, "--prompt", "x", "--json");
+    const message =
+      /^error: prompt: expected tokens of the model's vocabulary, ids below 97, got \d+, ".*"\. The tokenizer belongs to another model/;
+    return generate(1, message, "--model", copy, "--prompt", "It was a fine morning", "--json");
   });
 
   describe.concurrent("a chat", () => {

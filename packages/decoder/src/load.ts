@@ -28,7 +28,10 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   ignore: true,
 };
 
-/** @throws {OptionError} for an option that loading does not know, or of another type than its own */
+/**
+ * Checks options of loading, by name and by type.
+ * @throws {OptionError} for an option that loading does not know, or of another type than its own
+ */
 export function checkLoadOptions(where: string, options: LoadOptions): void {
   checkOptions(where, options, LOAD_OPTIONS);
   checkOptionTypes(where, options, {

@@ -46,6 +46,7 @@ export interface TrainOptions {
   readonly checkpoints?: CheckpointOptions;
   /** Evaluates on held-out texts during the run. */
   readonly evaluation?: HeldOutOptions;
+  /** Called at events of the run. */
   readonly callbacks?: TrainCallbacks;
   /** Stops the run between two batches: it is saved, where it is saved at all, and the iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
