@@ -17,6 +17,7 @@ import {
 } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { type CausalLM, MixtapeError } from "@mixtape/mixtape";
+import { lockFolder } from "@mixtape/safetensors";
 import { bestStep, type HeldOutOptions } from "@mixtape/training";
 import { evaluateLearners } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
@@ -53,6 +54,16 @@ export async function train(flags: Flags): Promise<number> {
   using interrupt = new Interrupt();
   const folder = new RunFolder(resolve(flags.output));
   folder.check();
+  // Before anything is read: what another run is about to write would be read in part.
+  const lock = await lockFolder(folder.path, ".run.lock");
+  try {
+    return await trainIn(folder, flags, interrupt);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): Promise<number> {
   const found = folder.read();
   checkFolder(folder, found, flags);
   const before = flags.resume ? found : null;

@@ -5,49 +5,51 @@ import { fails, SAMPLE, sampleTrain, temporaryFolder, trained, write } from "./c
 
 const folder = temporaryFolder();
 const text = write(folder, "text.txt", "It was a fine morning, and the sea was calm. ".repeat(20));
-const base = ["--model", SAMPLE, "--output", join(folder, "none"), "--steps", "1"];
+let runs = 0;
+/** A run of its own: tests run at once, and a folder takes one run at a time. */
+const base = () => ["--model", SAMPLE, "--output", join(folder, `none-${runs++}`), "--steps", "1"];
 
 describe.concurrent("a command line that is wrong ends with 2", () => {
   test.each<[string, string | RegExp, string[]]>([
     ["no model", "expected --model DIR. See --help.", ["--data", text, "--output", "x"]],
-    ["no data", "expected --data FILE.jsonl or FILE.txt. See --help.", base],
+    ["no data", "expected --data FILE.jsonl or FILE.txt. See --help.", base()],
     ["no output", "expected --output DIR. See --help.", ["--model", SAMPLE, "--data", text]],
     [
       "an unknown method",
       /^error: option '--method <name>' argument 'ia3' is invalid\. Allowed choices are full, lora, /,
-      [...base, "--data", text, "--method", "ia3"],
+      [...base(), "--data", text, "--method", "ia3"],
     ],
     [
       "a rank of 0",
       /^error: option '--rank <r>' argument '0' is invalid\. Expected a whole number of at least 1\./,
-      [...base, "--data", text, "--rank", "0"],
+      [...base(), "--data", text, "--rank", "0"],
     ],
     [
       "a rank for all weights",
       "--rank is for adapters; --method full has none. See --help.",
-      [...base, "--data", text, "--method", "full", "--rank", "4"],
+      [...base(), "--data", text, "--method", "full", "--rank", "4"],
     ],
     [
       "experts without a mixture",
       "--num-experts is for mixtures; --method lora is none. See --help.",
-      [...base, "--data", text, "--num-experts", "4"],
+      [...base(), "--data", text, "--num-experts", "4"],
     ],
     [
       "packed rows for a mixture",
       /^error: --pack is for --method full, lora, rslora and dora, one at a time\./,
-      [...base, "--data", text, "--method", "mola", "--pack"],
+      [...base(), "--data", text, "--method", "mola", "--pack"],
     ],
   ])("%s", (_, message, args) => fails(2, message, ...args));
 });
 
 describe.concurrent("what cannot be done ends with 1 and one line", () => {
-  const withData = (name: string, content: string): string[] => [...base, "--data", write(folder, name, content)];
+  const withData = (name: string, content: string): string[] => [...base(), "--data", write(folder, name, content)];
 
   test.each<[string, RegExp, () => string[]]>([
     [
       "no such file",
       /none\.txt: expected a file of texts, got no such file\.$/,
-      () => [...base, "--data", join(folder, "none.txt")],
+      () => [...base(), "--data", join(folder, "none.txt")],
     ],
     ["a file of another kind", /text\.csv: expected a \.txt or a \.jsonl file/, () => withData("text.csv", "a,b")],
     [
@@ -64,7 +66,7 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
       "an adapter that is called as a file of the run",
       /lora\[0\]\.name: expected a name that the run's own files have not, got "checkpoint"\.$/,
       () => [
-        ...base,
+        ...base(),
         "--adapters",
         write(folder, "named.json", JSON.stringify({ lora: [{ name: "checkpoint", data: text }] })),
       ],
@@ -88,18 +90,18 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
     [
       "a target that matches nothing",
       /^error: targetModules: expected targets that match a linear map of the model, got w9\./,
-      () => [...base, "--data", text, "--target", "w9"],
+      () => [...base(), "--data", text, "--target", "w9"],
     ],
     [
       "longer rows than the model's context",
       /at most the model's context, 1024 tokens, got 2048\.$/,
-      () => [...base, "--data", text, "--max-length", "2048"],
+      () => [...base(), "--data", text, "--max-length", "2048"],
     ],
     [
       "an adapter's rank of 0",
       /lora\[0\]: r: expected .*, got 0/,
       () => [
-        ...base,
+        ...base(),
         "--data",
         text,
         "--adapters",
@@ -110,7 +112,7 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
       "an unknown key of an adapter",
       /lora\[0\]: .*rnak/,
       () => [
-        ...base,
+        ...base(),
         "--data",
         text,
         "--adapters",
@@ -121,7 +123,7 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
       "an adapter without texts",
       /lora\[0\]\.data: expected a file, or --data for all, got undefined\.$/,
       () => [
-        ...base,
+        ...base(),
         "--adapters",
         write(folder, "textless.json", '{"lora":[{"name":"a","target_modules":["q_proj"]}]}'),
       ],

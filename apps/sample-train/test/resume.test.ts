@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Ended } from "@mixtape/command-line/testing";
+import { lockFolder } from "@mixtape/safetensors";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readProfiles } from "../scripts/profiles.js";
-import { lossesOf, type Result, sampleTrain, temporaryFolder, trained, write } from "./command.js";
+import { fails, lossesOf, type Result, SAMPLE, sampleTrain, temporaryFolder, trained, write } from "./command.js";
 import { writeTinyModel } from "./tiny-model.js";
 
 const STEPS = 20;
@@ -75,4 +76,12 @@ describe.concurrent("a run that was interrupted", () => {
     await trained(...args(output), "--resume");
     expect(lossesOf(output)).toEqual(unbroken);
   });
+});
+
+test("two runs in one folder: the second is refused with the first one's name", async () => {
+  const output = join(folder, "locked");
+  const lock = await lockFolder(output, ".run.lock");
+  const args = ["--model", SAMPLE, "--data", write(folder, "locked.txt", "It was a fine morning."), "--output", output];
+  await fails(1, new RegExp(`locked: expected to be its only writer, got process ${process.pid} on `), ...args);
+  await lock.release();
 });

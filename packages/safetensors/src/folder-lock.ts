@@ -5,12 +5,14 @@ import {
   isAlready,
   isMissing,
   join,
+  makeFolder,
   move,
   type Owner,
   owner,
   ownerIsRunning,
   readIfThere,
   remove,
+  removeEmpty,
   splitPath,
 } from "#files";
 import { SafetensorsInUseError } from "./errors.js";
@@ -18,6 +20,7 @@ import { beginSave, endSave, temporaryPath } from "./staging.js";
 
 /** A folder that nobody else may write to until it is released. */
 export interface FolderLock {
+  /** Ends the lock, and removes the folder where the lock made it and nothing came into it. */
   release(): Promise<void>;
 }
 
@@ -38,23 +41,33 @@ const held = new Set<string>();
  * Locks a folder: the lock is a file in it, which one writer alone can make. A lock whose process is gone is taken over. (Node
  * only.) Who does not ask for the lock is not kept out.
  *
- * @param folder an existing folder
+ * @param folder made where it does not exist
  * @param name the lock file's name, which says what is kept apart, such as `.save.lock`
  * @throws SafetensorsInUseError that names the holder where another process or thread holds it
  * @throws SafetensorsWriteError when the system refuses
  */
 export async function lockFolder(folder: string, name: string): Promise<FolderLock> {
   const path = join(folder, name);
+  const made = await makeFolder(folder);
   const draft = beginSave();
   try {
-    return await take(path, temporaryPath(folder, name, draft));
+    const token = await take(path, temporaryPath(folder, name, draft));
+    return {
+      async release() {
+        await release(path, token);
+        if (made !== undefined) await removeEmpty(folder, made);
+      },
+    };
   } finally {
     endSave(draft);
   }
 }
 
-/** @param draft a path for files on the way, which is known as that of a save: if its writer dies, the next save cleans up */
-async function take(path: string, draft: string): Promise<FolderLock> {
+/**
+ * @param draft a path for files on the way, which is known as that of a save: if its writer dies, the next save cleans up
+ * @returns the token of the lock
+ */
+async function take(path: string, draft: string): Promise<string> {
   const token = crypto.randomUUID();
   const holder: Holder = { ...owner(), token, since: new Date().toISOString() };
   const text = `${JSON.stringify(holder)}\n`;
@@ -63,7 +76,7 @@ async function take(path: string, draft: string): Promise<FolderLock> {
     held.add(token);
     try {
       await createNew(path, draft, text);
-      return { release: () => release(path, token) };
+      return token;
     } catch (error) {
       held.delete(token);
       if (!isAlready(error)) throw error;

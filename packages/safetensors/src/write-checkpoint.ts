@@ -1,5 +1,5 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { join, listFolder, makeFolder, readIfThere, remove, removeEmpty, stampOf, syncFolder, toPath } from "#files";
+import { join, listFolder, readIfThere, remove, stampOf, syncFolder, toPath } from "#files";
 import { SafetensorsError } from "./errors.js";
 import { lockFolder } from "./folder-lock.js";
 import { formatIndex, INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
@@ -58,7 +58,6 @@ export async function writeCheckpoint(
   const parts = file === undefined ? split([...tensors], maxShardBytes) : [[...tensors]];
   const shards = parts.map((shard) => layOut(shard, metadata));
 
-  const made = await makeFolder(path);
   const lock = await lockFolder(path, LOCK);
   const save = beginSave();
   try {
@@ -82,7 +81,6 @@ export async function writeCheckpoint(
   } catch (error) {
     await settle(path, save).catch(() => undefined); // the next save tries again; the error that matters is the first
     await lock.release().catch(() => undefined);
-    if (made !== undefined) await removeEmpty(path, made);
     throw error;
   } finally {
     endSave(save);
