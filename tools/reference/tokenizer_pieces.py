@@ -46,6 +46,7 @@ PATTERNS = [
     {"String": ""},
     {"String": "▁"},
     *({"Regex": r} for r in [GPT2, O200K, CL100K, DEEPSEEK, QWEN35, TEKKEN, "[一-龥\u3040-ゟ゠-ヿ]+", "\\p{N}{1,3}", "\\p{N}", "\\s+"]),
+    *({"Regex": r} for r in ["[0-9]", "\\w+", "[a-z]+|[A-Z]", "a*", "\\d{2}", "^a", "b$", "(?<=a)b", "\\p{P}"]),
 ]  # fmt: skip
 TOKENS = ["<s>", "</s>", "[UNK]", "[X]", "ing", "the", " a", "É", "Foo", "foo", "  ", "\n\n", "人", "▁", "<|im_end|>", "a", "ab", "abc",
           "__proto__", "constructor", "😀", "é"]  # fmt: skip

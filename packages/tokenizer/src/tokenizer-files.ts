@@ -46,6 +46,10 @@ export const TOKENIZER_FILES: readonly string[] = [
   MODEL_CONFIG,
 ];
 
+/** Far above any tokenizer, and low enough to be parsed whole. */
+const MAX_TOKENIZER_BYTES = 256 * 2 ** 20;
+const MAX_OTHER_BYTES = 32 * 2 ** 20;
+
 /** Reads a folder on disk. */
 export async function readFolder(folder: string | URL): Promise<TokenizerSource> {
   const where = String(folder);
@@ -60,13 +64,13 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
     const expected = "a folder with a tokenizer";
     throw new TokenizerError({ where, expected, got: messageOf(cause), fix: hubHint(folder), cause });
   }
-  return readSource(where, names, (name) => readText(folder, name));
+  return readSource(where, names, (name) => readText(folder, name, maxBytes(name)));
 }
 
 /** Reads files that are at hand. */
 export function readFiles(files: TokenizerFiles): Promise<TokenizerSource> {
   const map = isMap(files) ? files : new Map(Object.entries(files));
-  return readSource("tokenizer files", [...map.keys()], (name) => text(map.get(name) as TokenizerFile));
+  return readSource("tokenizer files", [...map.keys()], (name) => text(map.get(name) as TokenizerFile, maxBytes(name)));
 }
 
 /** Narrows a parsed JSON value to an object. */
@@ -80,14 +84,23 @@ async function readSource(
   names: readonly string[],
   read: (name: string) => Promise<string>,
 ): Promise<TokenizerSource> {
+  const textOf = async (name: string): Promise<string> => {
+    try {
+      return await read(name);
+    } catch (cause) {
+      throw new TokenizerError({ where: `${where}: ${name}`, expected: "a file", got: messageOf(cause), cause });
+    }
+  };
   const parse = async (name: string): Promise<JsonObject> => {
     const at = `${where}: ${name}`;
+    const json = await textOf(name);
     let value: unknown;
     try {
-      value = JSON.parse(await read(name));
+      value = JSON.parse(json);
     } catch (cause) {
       throw new TokenizerError({ where: at, expected: "JSON", got: messageOf(cause), cause });
     }
+    refuseLoneSurrogates(json, at);
     return asObject(value, at);
   };
   const has = (name: string) => names.includes(name);
@@ -99,7 +112,7 @@ async function readSource(
     ...(has(SPECIAL_TOKENS) ? { specialTokensMap: await parse(SPECIAL_TOKENS) } : {}),
     ...(has(ADDED_TOKENS) ? { addedTokens: await parse(ADDED_TOKENS) } : {}),
     ...(has(MODEL_CONFIG) ? { modelConfig: await parse(MODEL_CONFIG) } : {}),
-    chatTemplates: await readTemplates(names, read),
+    chatTemplates: await readTemplates(names, textOf),
   };
 }
 
@@ -133,10 +146,27 @@ function isMap(files: TokenizerFiles): files is ReadonlyMap<string, TokenizerFil
   return files instanceof Map;
 }
 
-async function text(file: TokenizerFile): Promise<string> {
+async function text(file: TokenizerFile, most: number): Promise<string> {
+  const size = typeof file === "string" ? file.length : file instanceof Blob ? file.size : file.byteLength;
+  if (size > most) throw new Error(`${size} bytes, above the limit of ${most}`);
   if (typeof file === "string") return file;
   return file instanceof Blob ? file.text() : new TextDecoder().decode(file);
 }
+
+function maxBytes(name: string): number {
+  return name === TOKENIZER ? MAX_TOKENIZER_BYTES : MAX_OTHER_BYTES;
+}
+
+/** Half a surrogate pair can only be written as an escape. No text has one in UTF-8, and Python refuses such a file. */
+function refuseLoneSurrogates(json: string, where: string): void {
+  if (!/\\u[dD][89a-fA-F]/.test(json)) return;
+  const lone = json.match(LONE_ESCAPE)?.find((part) => /^\\u[dD][89a-fA-F]..$/.test(part));
+  if (lone === undefined) return;
+  throw new TokenizerError({ where, expected: "characters of Unicode", got: `${lone}, half a surrogate pair` });
+}
+
+/** Escapes in JSON: pairs of surrogates as one. */
+const LONE_ESCAPE = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\./g;
 
 function kind(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;

@@ -29,5 +29,5 @@ test("package.json gives Node the one and everyone else the other", () => {
 
 test("without folders, the way out is named", async () => {
   await expect(listFolder("x")).rejects.toThrow("Use Tokenizer.fromFiles");
-  await expect(readText("x", "y")).rejects.toThrow("Use Tokenizer.fromFiles");
+  await expect(readText("x", "y", 1)).rejects.toThrow("Use Tokenizer.fromFiles");
 });

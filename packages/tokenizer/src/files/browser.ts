@@ -11,6 +11,6 @@ export function folderPath(folder: string | URL): string {
 }
 
 /** Stands in for file access where there is none. */
-export function readText(_folder: string | URL, _name: string): Promise<string> {
+export function readText(_folder: string | URL, _name: string, _maxBytes: number): Promise<string> {
   return Promise.reject(new Error(MESSAGE));
 }
