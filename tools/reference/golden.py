@@ -18,6 +18,9 @@ import golden_ops
 import golden_padding
 import golden_peft
 import golden_peft_v4
+
+
+import golden_resize
 import golden_rope
 import golden_samplers
 from golden_cases import CASES
@@ -55,6 +58,10 @@ def write_merged(out: Path) -> None:
     golden_merge.write(out, out if fresh else FIXTURES)
 
 
+def write_resized(out: Path) -> None:
+    golden_resize.write(out, (out if (out / "models").is_dir() else FIXTURES) / "models")
+
+
 PARTS = {
     "adapters": write_adapters,
     "configs": golden_configs.write,
@@ -64,6 +71,7 @@ PARTS = {
     "dropout": write_dropout,
     "ops": golden_ops.write,
     "padding": write_padding,
+    "resize": write_resized,
     "rope": golden_rope.write,
     "samplers": golden_samplers.write,
 }
