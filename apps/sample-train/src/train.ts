@@ -185,10 +185,13 @@ function evaluationOf(
 /** An error of the run, after a note on what there is to do. */
 function withWayOn(error: unknown, { checkpoint }: RunFolder, output: string): unknown {
   if (!(error instanceof MixtapeError)) return error;
-  const way = error.got.match(/NaN|Infinity/)
-    ? `the same run would come to the same again: --restart --output ${output} begins again, with a lower --learning-rate for example`
-    : `what was saved in ${checkpoint} stays: --resume --output ${output} goes on from there`;
-  if (existsSync(checkpoint) || error.got.match(/NaN|Infinity/)) note(way);
+  // The same steps again would come to the same numbers.
+  const isDiverged = /NaN|Infinity/.test(error.got);
+  const stays = existsSync(checkpoint) ? `what was saved in ${checkpoint} stays` : "";
+  const way = isDiverged
+    ? `--restart --output ${output} begins again, with a lower --learning-rate for example`
+    : `--resume --output ${output} goes on from there`;
+  if (isDiverged || stays) note([stays, way].filter(Boolean).join(": "));
   return error;
 }
 

@@ -21,6 +21,7 @@ export interface Result {
   readonly lastLoss: number;
   readonly evalBefore: Record<string, number> | null;
   readonly evalAfter: Record<string, number> | null;
+  readonly bestStep: number | null;
   readonly saved: string[];
 }
 

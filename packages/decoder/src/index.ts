@@ -32,6 +32,6 @@ export {
   tensor,
 } from "./names.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
-export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
+export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";

@@ -85,7 +85,8 @@ async function withRows(name: string, old: Param, rows: number, std: number | nu
   const all = new Float32Array(rows * width);
   all.set(values.subarray(0, Math.min(rows, count) * width));
   if (rows > count) {
-    const added = std === null ? nearMean(values, count, width, rows - count, seed) : fresh(rows - count, width, std, seed);
+    const added =
+      std === null ? nearMean(values, count, width, rows - count, seed) : fresh(rows - count, width, std, seed);
     all.set(await added, count * width);
   }
   const zeroRow = old.zeroRow !== null && old.zeroRow < rows ? old.zeroRow : null;

@@ -5,7 +5,15 @@ export {
   type GenerationConfig,
   generationConfigFaults,
 } from "@mixtape/config";
-export { CausalLM, type CausalLMInputs, type CausalLMOutput, CheckpointError, DecoderError } from "@mixtape/decoder";
+export {
+  CausalLM,
+  type CausalLMInputs,
+  type CausalLMOutput,
+  CheckpointError,
+  DecoderError,
+  type ResizeOptions,
+  resizeTokenEmbeddings,
+} from "@mixtape/decoder";
 export {
   currentEngine,
   type Engine,
