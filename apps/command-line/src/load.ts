@@ -10,6 +10,7 @@ import { note } from "./colors.js";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
+import { resizeForAdapter } from "./resize-for-adapter.js";
 
 export { aboutAdapter } from "./about-adapter.js";
 export { BytesBar } from "./bytes-bar.js";
@@ -58,6 +59,7 @@ export async function load(
       bar.clear();
       note(message);
     };
+    if (from !== undefined) await resizeForAdapter(model, from);
     const adapter = from === undefined ? null : await loadAdapter(model, from, { ignore, onWarning });
     return { engine, model, adapter, loadMs: performance.now() - begin };
   } catch (error) {

@@ -29,6 +29,7 @@ export interface TrainFlags {
   readonly keepBest?: boolean;
   readonly patience?: number;
   readonly baseName?: string;
+  readonly resizeEmbeddings?: boolean;
   readonly rank?: number;
   readonly alpha?: number;
   readonly dropout?: number;

@@ -87,6 +87,10 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .option("--dropout <p>", "share of the adapter's inputs that is left out in training (default: 0)", shareBelowOne)
     .option("--target <name...>", "linear maps to adapt, by the ends of their names, or all-linear", addText)
     .option(
+      "--resize-embeddings",
+      "give tokens that the model has no embedding for rows of their own, which train (full, lora, rslora, dora)",
+    )
+    .option(
       "--base-name <name>",
       "what the adapter's config calls the model, such as owner/name (default: its folder)",
       someText,

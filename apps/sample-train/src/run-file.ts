@@ -25,6 +25,7 @@ const SETTINGS: Readonly<Record<keyof Settings, readonly Kind[]>> = {
   evalEvery: ["number", "null"],
   keepBest: ["boolean"],
   patience: ["number", "null"],
+  resizeEmbeddings: ["boolean"],
   steps: ["number", "null"],
   accumulate: ["number"],
   pack: ["boolean"],

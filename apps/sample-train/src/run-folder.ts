@@ -107,12 +107,17 @@ export class RunFolder {
   }
 
   /** Saves what was learnt: the model, an adapter, or each adapter in a folder of its own. */
-  async saveLearnt(model: CausalLM, { learners, model: source }: Settings): Promise<string[]> {
+  async saveLearnt(model: CausalLM, { learners, model: source, resizeEmbeddings }: Settings): Promise<string[]> {
     const folders: string[] = [];
     for (const { name, adapter } of learners) {
       const folder = learners.length === 1 ? this.path : join(this.path, name);
-      if (adapter === null) await model.savePretrained(folder, { files: tokenizerFiles(source) });
-      else for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
+      const tokenizer = tokenizerFiles(source);
+      if (adapter === null) await model.savePretrained(folder, { files: tokenizer });
+      else {
+        for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
+        // An adapter with tokens of its own goes with the tokenizer that has them.
+        if (resizeEmbeddings) for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);
+      }
       folders.push(folder);
     }
     return folders;
@@ -127,7 +132,8 @@ function replace(folder: string, name: string, content: string | Uint8Array): vo
   renameSync(`${path}.tmp`, path);
 }
 
+/** The tokenizer of a model. The model's config, which a tokenizer may be read with, is not its to bring. */
 function tokenizerFiles(folder: string): Record<string, Uint8Array> {
-  const there = TOKENIZER_FILES.filter((name) => existsSync(join(folder, name)));
+  const there = TOKENIZER_FILES.filter((name) => name !== "config.json" && existsSync(join(folder, name)));
   return Object.fromEntries(there.map((name) => [name, readFileSync(join(folder, name))]));
 }

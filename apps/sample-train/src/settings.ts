@@ -19,6 +19,8 @@ export interface Settings {
   readonly keepBest: boolean;
   /** Evaluations without a new lowest loss after which the run ends; null for never. */
   readonly patience: number | null;
+  /** Whether the embedding gets rows for all tokens of the tokenizer. */
+  readonly resizeEmbeddings: boolean;
   /** Null for what the epochs come to. */
   readonly steps: number | null;
   readonly accumulate: number;
@@ -58,6 +60,8 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
   const isFull = learners.some(({ adapter }) => adapter === null);
   checkPack(flags, learners);
   checkEvaluation(flags);
+  if (flags.resizeEmbeddings && !canPack(learners))
+    throw new UsageError("--resize-embeddings is for --method full, lora, rslora and dora, one at a time");
   if (!isFull)
     for (const [flag, value] of Object.entries({
       "--aux-loss-coef": flags.auxLossCoef,
@@ -77,6 +81,7 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
     evalEvery: flags.evalEvery ?? null,
     keepBest: flags.keepBest ?? false,
     patience: flags.patience ?? null,
+    resizeEmbeddings: flags.resizeEmbeddings ?? false,
     steps: flags.steps ?? null,
     accumulate: flags.accumulate ?? file?.accumulate ?? 1,
     pack: flags.pack ?? false,

@@ -27,6 +27,7 @@ import { settingsOnResume } from "./resume.js";
 import type { RunFile } from "./run-file.js";
 import { RunFolder } from "./run-folder.js";
 import { type Settings, settingsOf } from "./settings.js";
+import { fitVocabulary } from "./vocabulary.js";
 
 /** What `--json` prints. */
 interface TrainResult {
@@ -80,7 +81,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
         throw new InputError({ where: path, expected: "the texts that the run began with", got: "others" });
 
   const { model, engine } = await load({ ...flags, model: settings.model }, interrupt);
-  const plan = await planOf(model, settings, texts);
+  const plan = await planOf(model, await fitVocabulary(model, tokenizer, settings, texts), texts);
   if (plan.steps < done)
     throw new InputError({
       where: "--epochs",

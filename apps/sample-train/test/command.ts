@@ -11,7 +11,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 /** The sample model, with its tokenizer. */
 export const SAMPLE = here("../../../models/sample-afmoe");
 const TRAIN = here("../bin/sample-train.js");
-const GENERATE = here("../../sample-generate/bin/sample-generate.js");
+export const GENERATE = here("../../sample-generate/bin/sample-generate.js");
 
 /** What `sample-train --json` prints. */
 export interface Result {

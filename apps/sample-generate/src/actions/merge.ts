@@ -91,7 +91,8 @@ const LICENSES = /^(licen[cs]e|notice|use_policy)([._-].*)?$/i;
 function sideFiles({ model, adapter }: MergeFlags): Record<string, Uint8Array> {
   const withTokenizer = existsSync(join(adapter, "tokenizer.json")) ? adapter : model;
   const paths = [
-    ...TOKENIZER_FILES.map((name) => join(withTokenizer, name)),
+    // The merged model has a config of its own.
+    ...TOKENIZER_FILES.filter((name) => name !== "config.json").map((name) => join(withTokenizer, name)),
     ...readdirSync(model)
       .filter((name) => LICENSES.test(name))
       .map((name) => join(model, name)),

@@ -1,0 +1,45 @@
+/** Tokens of the tokenizer that the model has no embedding for. */
+
+import { InputError, note, plural } from "@mixtape/command-line";
+import { type CausalLM, resizeTokenEmbeddings, type Tokenizer } from "@mixtape/mixtape";
+import type { Texts } from "./plan.js";
+import type { Settings } from "./settings.js";
+
+/**
+ * Gives the model rows for all tokens of the tokenizer, where that was asked for.
+ * @returns the settings, where an adapter now trains the embedding and the head too
+ * @throws {InputError} where texts have tokens without a row, and it was not asked for
+ */
+export async function fitVocabulary(
+  model: CausalLM,
+  { vocabSize }: Tokenizer,
+  settings: Settings,
+  texts: Texts,
+): Promise<Settings> {
+  const rows = model.config.vocabSize;
+  if (!settings.resizeEmbeddings) {
+    for (const [path, examples] of texts.byPath)
+      for (const [i, { inputIds }] of examples.entries()) {
+        const id = inputIds.find((one) => one >= rows);
+        if (id !== undefined)
+          throw new InputError({
+            where: `${path}: text ${i + 1}`,
+            expected: `tokens that the model has an embedding for, up to ${rows - 1}`,
+            got: `${id}`,
+            fix: "The tokenizer has more tokens than the model: --resize-embeddings adds rows for them, and trains them",
+          });
+      }
+    return settings;
+  }
+  if (vocabSize > rows) {
+    await resizeTokenEmbeddings(model, vocabSize, { seed: settings.seed });
+    note(`the embedding has ${plural(vocabSize - rows, "new row")}, ${vocabSize} in all`);
+  }
+  const isTied = model.lmHead === null;
+  const copies = { modulesToSave: isTied ? ["embed_tokens"] : ["embed_tokens", "lm_head"], ensureWeightTying: isTied };
+  const learners = settings.learners.map((learner) => {
+    const { adapter } = learner;
+    return adapter?.method === "lora" ? { ...learner, adapter: { ...adapter, ...copies } } : learner;
+  });
+  return { ...settings, learners };
+}
