@@ -87,7 +87,17 @@ function targetsWith(
   const isThere = (site: Site): boolean =>
     modulesOf(site, layout, targets).some((module) => file.hasModule(module)) ||
     (site.matrices > 1 && file.hasModule(`base_model.model.${site.peftModule}`));
-  return { chosen: targets.filter(isThere), absent: targets.filter((site) => !isThere(site)) };
+  // peft takes linear maps that are called as experts' matrices for these, and does not look for them.
+  const ofExperts = new Set(sites.flatMap(({ perExpert }) => (perExpert ? [leafOf(perExpert)] : [])));
+  const isSought = ({ kind, name }: Site): boolean => kind !== "linear" || !ofExperts.has(leafOf(name));
+  return {
+    chosen: targets.filter(isThere),
+    absent: targets.filter((site) => !isThere(site) && isSought(site)),
+  };
+}
+
+function leafOf(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
 }
 
 /** The adapter's own copies of parameters of the model. */
@@ -99,7 +109,7 @@ async function copiesIn(
   pieces: readonly Site[],
 ): Promise<CopiedParam[]> {
   if (config.method !== "lora") return [];
-  const trained = [...trainedCopies(model, sites, config), ...tokenCopies(model, sites, config)];
+  const trained = [...trainedCopies(model, sites, config, { strict: false }), ...tokenCopies(model, sites, config)];
   return [...trained, ...(await baseCopies(model, sites, file, { pieces, trained }))];
 }
 

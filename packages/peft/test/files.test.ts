@@ -68,6 +68,7 @@ describe("keys of a config that change nothing", () => {
     [{ use_qalora: true, qalora_group_size: 4 }],
     [{ inference_mode: false, revision: "main", auto_mapping: { base_model_class: "X" }, peft_version: "0.4.0" }],
     [{ layers_to_transform: [] }],
+    [{ modules_to_save: ["q_norm"] }],
     [{ layers_to_transform: [0, 1, 2], layers_pattern: "layers" }],
     [{ layers_to_transform: [0, 1, 2], layers_pattern: ["h", "layers"] }],
     [{ target_modules: ".*self_attn.*_proj" }],

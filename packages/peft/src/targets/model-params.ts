@@ -27,9 +27,15 @@ export function modelParams(model: CausalLM, sites: readonly Site[]): ModelParam
 
 /**
  * Finds the parameters of modules whose names end so, as `modules_to_save` of Hugging Face peft does.
+ * @param strict whether each name has to match something
  * @throws {AdapterError} where a name matches nothing, or routed experts
  */
-export function paramsOfModules(model: CausalLM, all: readonly ModelParam[], modules: readonly string[]): ModelParam[] {
+export function paramsOfModules(
+  model: CausalLM,
+  all: readonly ModelParam[],
+  modules: readonly string[],
+  strict: boolean,
+): ModelParam[] {
   const experts = [...model.namedParameters()]
     .map(([name]) => name)
     .filter((name) => memoryNameOf(model, name) === null);
@@ -43,7 +49,7 @@ export function paramsOfModules(model: CausalLM, all: readonly ModelParam[], mod
         got: `${JSON.stringify(module)}, which holds ${held}`,
         fix: "Name the modules in it, such as its router, and adapt the experts by LoRA",
       });
-    if (!all.some(({ name }) => isWithin(name)))
+    if (strict && !all.some(({ name }) => isWithin(name)))
       throw new AdapterError({
         where: "modulesToSave",
         expected: "ends of names of modules, such as embed_tokens, lm_head, norm",
