@@ -4,6 +4,7 @@ import type { Param } from "@mixtape/layers";
 import { adamW, encodeWeight } from "@mixtape/ops";
 import type { TensorSource, TensorToWrite } from "@mixtape/safetensors";
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { checkIterable, expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import type { Gradients } from "./gradients.js";
 import type { NamedParam } from "./params.js";
@@ -115,8 +116,12 @@ export class AdamW {
    */
   constructor(params: Iterable<NamedParam>, options: AdamWOptions) {
     checkOptions("AdamW", options, OPTIONS);
+    checkIterable("AdamW: params", "[name, Param] pairs", params);
     const { groups = [], ...all } = options;
+    expectThat(Array.isArray(groups), "AdamW: groups", "a list of parameter groups", groups);
     for (const [i, group] of groups.entries()) checkOptions(`the parameter group ${group.name ?? i}`, group, GROUP);
+    for (const [i, { match }] of groups.entries())
+      expectThat(typeof match === "function", `AdamW: groups[${i}].match`, "a function of a parameter's name", match);
     const defaults = settingsOf(all);
     this.#schedule = defaults.schedule;
     this.#learningRate = defaults.learningRate;
@@ -289,6 +294,8 @@ function settingsOf({
   weightDecay = 0.01,
   schedule = constantSchedule(),
 }: AdamWSettings): Settings {
+  expectThat(Array.isArray(betas) && betas.length === 2, "betas", "two numbers", betas);
+  expectThat(typeof schedule === "function", "schedule", "a function from the step to a factor", schedule);
   const [beta1, beta2] = betas;
   checkNumber("learningRate", learningRate, learningRate >= 0, "at least 0");
   checkNumber("betas[0]", beta1, beta1 >= 0 && beta1 < 1, "from 0 to below 1");
@@ -315,7 +322,8 @@ function ratioOf(ratio: NonNullable<ParamGroup["learningRateRatio"]>, name: stri
 }
 
 function checkNumber(where: string, value: number, isRight: boolean, expected: string): void {
-  if (!isRight) throw new TrainingError({ where, expected: `a number ${expected}`, got: `${value}` });
+  if (!(isRight && typeof value === "number"))
+    throw new TrainingError({ where, expected: `a number ${expected}`, got: `${value}` });
 }
 
 /** What an optimiser can move. */

@@ -2,6 +2,7 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Example, IGNORED, labelsOf, type TrainingBatch, type TrainingData } from "./batch.js";
+import { expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
 /** How texts become batches. */
@@ -37,6 +38,15 @@ export function batchesOf(examples: readonly Example[], options: BatchesOptions)
   checkOptions("batchesOf", options, OPTIONS);
   const { batchSize, maxLength = Infinity, pack = false, seed = 0, padId = 0 } = options;
   checkSizes(batchSize, maxLength, pack);
+  expectThat(seed === null || Number.isInteger(seed), "seed", "a whole number, or null", seed);
+  expectThat(Array.isArray(examples), "batchesOf", "a list of examples", examples);
+  for (const [i, example] of examples.entries())
+    expectThat(
+      Array.isArray(example?.inputIds) && example.inputIds.every(Number.isInteger),
+      `examples[${i}].inputIds`,
+      "a list of token ids",
+      example?.inputIds,
+    );
   const texts = examples.flatMap((example, i) => cut(example, maxLength, `examples[${i}]`)).filter(teaches);
   if (texts.length === 0)
     throw new TrainingError({

@@ -1,4 +1,5 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
+import { expectThat } from "./checks.js";
 import type { TrainingStep } from "./metrics.js";
 
 /** Ends a run from within a callback. */
@@ -58,7 +59,9 @@ const NAMES: OptionNames<TrainCallbacks> = {
   onTrainEnd: true,
 };
 
-/** @throws {OptionError} for a callback that no run calls */
+/** @throws {OptionError} for a callback that no run calls @throws {TrainingError} for one that is no function */
 export function checkCallbacks(callbacks: TrainCallbacks): void {
   checkOptions("callbacks", callbacks, NAMES);
+  for (const [name, callback] of Object.entries(callbacks))
+    expectThat(callback === undefined || typeof callback === "function", `callbacks.${name}`, "a function", callback);
 }

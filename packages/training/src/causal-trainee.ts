@@ -1,9 +1,10 @@
-import { type CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
+import { CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { Router, SigmoidBiasRouter } from "@mixtape/layers";
 import { untaped } from "@mixtape/ops";
 import { add, mul, type Scalar, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { countLabels, countTokens, type TrainingBatch } from "./batch.js";
+import { expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { expertBiases, moveExpertBiases, namedExpertBiases } from "./expert-bias.js";
 import { type NamedParam, trainableParams } from "./params.js";
@@ -49,6 +50,7 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
    */
   constructor(model: CausalLM, options: CausalTraineeOptions = {}) {
     checkOptions("CausalTrainee", options, OPTIONS);
+    expectThat(model instanceof CausalLM, "CausalTrainee", "a causal language model, loaded and awaited", model);
     const config = model.config as { readonly routerAuxLossCoef?: number };
     const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0, zLossCoef = 0 } = options;
     const { expertBiasRate = 0, gradientCheckpointing = false } = options;

@@ -16,3 +16,20 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
+
+/** @throws {TrainingError} for an argument that is not what a function takes */
+export function expectThat(isRight: boolean, where: string, expected: string, value: unknown): void {
+  if (!isRight) throw new TrainingError({ where, expected, got: show(value) });
+}
+
+/** @throws {TrainingError} for what is no module, such as a model that was not awaited */
+export function checkModule(where: string, module: unknown): void {
+  const { namedParameters } = (module ?? {}) as { namedParameters?: unknown };
+  expectThat(typeof namedParameters === "function", where, "a module, such as a model", module);
+}
+
+/** @throws {TrainingError} for what cannot be iterated over */
+export function checkIterable(where: string, expected: string, value: unknown): void {
+  const iterator = (value ?? ({} as Iterable<unknown>)) as Partial<Iterable<unknown>>;
+  expectThat(typeof value !== "string" && typeof iterator[Symbol.iterator] === "function", where, expected, value);
+}

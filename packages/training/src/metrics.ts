@@ -1,4 +1,4 @@
-import { show } from "./checks.js";
+import { expectThat, show } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import type { ExpertLoad } from "./trainee.js";
 
@@ -46,6 +46,7 @@ export function toMetricsLine(step: TrainingStep): string {
  * @throws {TrainingError} naming the line that is no step
  */
 export function parseMetrics(text: string, where = "metrics.jsonl"): TrainingStep[] {
+  expectThat(typeof text === "string", where, "text", text);
   return text
     .split("\n")
     .slice(0, -1)

@@ -1,4 +1,5 @@
 import type { Module, Param } from "@mixtape/layers";
+import { checkModule, expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
 /** A parameter with the name by which groups match it and checkpoints hold it. */
@@ -12,6 +13,8 @@ export type NamedParam = readonly [name: string, param: Param];
  * @throws {TrainingError} where no name matches
  */
 export function unfreeze(module: Module, match: (name: string) => boolean = () => true): NamedParam[] {
+  checkModule("unfreeze", module);
+  expectThat(typeof match === "function", "unfreeze: match", "a function of a parameter's name", match);
   const chosen = [...module.namedParameters()].filter(([name, param]) => param.hasGradient && match(name));
   if (chosen.length === 0)
     throw new TrainingError({
@@ -26,10 +29,12 @@ export function unfreeze(module: Module, match: (name: string) => boolean = () =
 
 /** Keeps all parameters of a module from being trained. */
 export function freeze(module: Module): void {
+  checkModule("freeze", module);
   for (const [, param] of module.namedParameters()) param.freeze();
 }
 
 /** The parameters of a module that train. */
 export function trainableParams(module: Module): NamedParam[] {
+  checkModule("trainableParams", module);
   return [...module.namedParameters()].filter(([, param]) => param.isTrainable);
 }

@@ -1,4 +1,5 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
+import { expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
 /** What the learning rate is multiplied by in a step, counted from 0. */
@@ -48,6 +49,8 @@ function decaying(
   { warmupSteps = 0, totalSteps, minFactor = 0 }: Decay,
   shape: (progress: number) => number,
 ): Schedule {
+  expectThat(Number.isFinite(totalSteps), "totalSteps", "a number of steps", totalSteps);
+  expectThat(minFactor >= 0 && minFactor <= 1, "minFactor", "a number from 0 to 1", minFactor);
   check(warmupSteps, totalSteps);
   return (step) => {
     if (step < warmupSteps) return rise(step, warmupSteps);

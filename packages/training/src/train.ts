@@ -6,7 +6,7 @@ import { AdamW, type AdamWOptions } from "./adam-w.js";
 import type { TrainingData } from "./batch.js";
 import { checkCallbacks, type TrainCallbacks, type TrainControl } from "./callbacks.js";
 import { CausalTrainee } from "./causal-trainee.js";
-import { checkWhole } from "./checks.js";
+import { checkIterable, checkWhole, expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { type Gradients, lossAndGradients } from "./gradients.js";
 import {
@@ -86,11 +86,15 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
 export function train(what: CausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
 export function train<B>(what: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
 export function train(what: CausalLM | Trainee, data: TrainingData, options: TrainOptions): TrainingSteps {
-  return stepsOf(what instanceof CausalLM ? new CausalTrainee(what) : what, data, options);
+  return stepsOf(what, data, options);
 }
 
-async function* stepsOf<B>(trainee: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps {
+async function* stepsOf(what: CausalLM | Trainee, data: TrainingData, options: TrainOptions): TrainingSteps {
   checkTrainOptions(options);
+  const trainee = what instanceof CausalLM ? new CausalTrainee(what) : what;
+  expectThat(typeof trainee?.loss === "function", "train", "a causal language model or a Trainee, awaited", trainee);
+  checkIterable("train: params", "[name, Param] pairs of what trains", trainee.params);
+  expectThat(typeof data?.batch === "function", "train: data", "an object with batch(index)", data);
   const { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, evaluation, signal } = options;
   const { callbacks = {} } = options;
   const params = [...trainee.params];
@@ -164,6 +168,7 @@ function checkTrainOptions(options: TrainOptions): void {
   if (checkpoints) {
     checkOptions("checkpoints", checkpoints, { folder: true, every: true });
     checkWhole("checkpoints.every", checkpoints.every, 1);
+    expectThat(typeof checkpoints.folder === "string", "checkpoints.folder", "a folder", checkpoints.folder);
   }
   if (evaluation) checkHeldOut(evaluation);
   if (callbacks) checkCallbacks(callbacks);

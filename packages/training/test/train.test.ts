@@ -184,7 +184,7 @@ test("an option that is not known is refused: of a run, its optimiser, a group, 
   for (const [more, message] of [
     [
       { steps: 3 },
-      "train: expected options among maxSteps, optimizer, accumulate, seed, checkpoints, signal, got steps.",
+      "train: expected options among maxSteps, optimizer, accumulate, seed, checkpoints, evaluation, callbacks, signal, got steps. Did you mean maxSteps?",
     ],
     [{ optimizer: { learningRate: 1, weight_decay: 0 } }, "got weight_decay. Did you mean weightDecay?"],
     [

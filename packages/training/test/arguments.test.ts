@@ -1,0 +1,79 @@
+/** Arguments of the wrong type are refused with a typed error that names what was expected. */
+
+import { MixtapeError } from "@mixtape/errors";
+import { expect, test } from "vitest";
+import * as training from "../src/index.js";
+
+const wrong = <T>(value: unknown): T => value as T;
+const param = wrong<training.NamedParam>(["a", { isTrainable: true }]);
+const adamW = (more: object, params: unknown = [param]): (() => unknown) => {
+  return () => new training.AdamW(wrong(params), { learningRate: 1, ...more });
+};
+const train =
+  (what: unknown, data: unknown, more: object = {}) =>
+  async (): Promise<void> => {
+    const options = { maxSteps: 1, optimizer: { learningRate: 1 }, ...more };
+    for await (const _ of training.train(wrong<training.Trainee>(what), wrong(data), options));
+  };
+const trainee = { params: [param], loss: () => {} };
+
+test.each<[string, () => unknown, RegExp]>([
+  ["train", train(null, {}), /train: expected a causal language model or a Trainee, awaited, got null/],
+  [
+    "train",
+    train(Promise.resolve(), {}),
+    /train: expected a causal language model or a Trainee, awaited, got an object/,
+  ],
+  ["train: data", train(trainee, [1]), /train: data: expected an object with batch\(index\), got a list/],
+  ["train: params", train({ ...trainee, params: 5 }, {}), /train: params: expected \[name, Param\] pairs/],
+  [
+    "train: a callback",
+    train(trainee, {}, { callbacks: { onSave: 5 } }),
+    /callbacks\.onSave: expected a function, got 5/,
+  ],
+  ["train: a folder", train(trainee, {}, { checkpoints: { folder: 5, every: 1 } }), /checkpoints\.folder: .* got 5/],
+  ["evaluate", () => training.evaluate(wrong(undefined), wrong({})), /evaluate: expected a model/],
+  [
+    "evaluate: data",
+    () => training.evaluate(wrong({ forward: () => {} }), wrong([])),
+    /evaluate: data: expected batches/,
+  ],
+  ["batchesOf", () => training.batchesOf(wrong(5), { batchSize: 1 }), /batchesOf: expected a list of examples, got 5/],
+  [
+    "batchesOf: an example",
+    () => training.batchesOf(wrong([{ inputIds: ["a", "b"] }]), { batchSize: 1 }),
+    /examples\[0\]\.inputIds: expected a list of token ids, got a list/,
+  ],
+  [
+    "unfreeze",
+    () => training.unfreeze(wrong(undefined)),
+    /unfreeze: expected a module, such as a model, got undefined/,
+  ],
+  ["freeze", () => training.freeze(wrong(5)), /freeze: expected a module/],
+  ["trainableParams", () => training.trainableParams(wrong(null)), /trainableParams: expected a module/],
+  ["CausalTrainee", () => new training.CausalTrainee(wrong({})), /CausalTrainee: expected a causal language model/],
+  ["AdamW: params", adamW({}, 5), /AdamW: params: expected \[name, Param\] pairs, got 5/],
+  ["AdamW: betas", adamW({ betas: 5 }), /betas: expected two numbers, got 5/],
+  ["AdamW: learningRate", adamW({ learningRate: "1" }), /learningRate: expected a number at least 0, got 1/],
+  ["AdamW: schedule", adamW({ schedule: 5 }), /schedule: expected a function from the step to a factor, got 5/],
+  ["AdamW: groups", adamW({ groups: 5 }), /AdamW: groups: expected a list of parameter groups, got 5/],
+  ["AdamW: match", adamW({ groups: [{ match: "a" }] }), /groups\[0\]\.match: expected a function .* got "a"/],
+  [
+    "linearSchedule",
+    () => training.linearSchedule({ totalSteps: wrong("x") }),
+    /totalSteps: expected a number of steps/,
+  ],
+  [
+    "cosineSchedule",
+    () => training.cosineSchedule({ totalSteps: 5, minFactor: 2 }),
+    /minFactor: .* from 0 to 1, got 2/,
+  ],
+  ["parseMetrics", () => training.parseMetrics(wrong(5)), /metrics\.jsonl: expected text, got 5/],
+  ["toReport", () => training.toReport(wrong(5)), /toReport: expected a list of steps, got 5/],
+])("%s", async (_, call, message) => {
+  const error: unknown = await Promise.resolve()
+    .then(call)
+    .catch((caught: unknown) => caught);
+  expect(error).toBeInstanceOf(MixtapeError);
+  expect((error as Error).message).toMatch(message);
+});
