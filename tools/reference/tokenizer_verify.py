@@ -3,7 +3,7 @@
     python tools/reference/tokenizer_verify.py FOLDER... --out DIRECTORY [--blocks 100] [--size 1000] [--dump BLOCK]
 
 Each folder holds a tokenizer's files, and perhaps a config.json; it is loaded as AutoTokenizer does. For each, a file
-NAME.json is written, which packages/tokenizer/test/verify.ts compares with. --dump writes the results of one block.
+NAME.json is written, which packages/tokenizer/test/long/vocabularies.test.ts compares with. --dump writes the results of one block.
 """
 
 import argparse
