@@ -17,6 +17,7 @@ export {
 export { bytes, plural, rate, seconds, short, table, whole } from "./format.js";
 export { Interrupt } from "./interrupt.js";
 export { prepared, runProgram } from "./program.js";
+export { readInput } from "./read-file.js";
 export { outputTaken } from "./streams.js";
 export { barStream } from "./terminal.js";
 export { fileSize, ids, integer, number, someText } from "./values.js";

@@ -1,7 +1,6 @@
 /** What to continue: text, token ids, or a chat. */
 
-import { readFile } from "node:fs/promises";
-import { InputError, UsageError } from "@mixtape/command-line";
+import { InputError, readInput, UsageError } from "@mixtape/command-line";
 import type { ChatMessage, Tokenizer } from "@mixtape/tokenizer";
 
 /** The flags of a prompt, of which one is given. */
@@ -33,10 +32,11 @@ export async function promptIdsOf(flags: PromptFlags, tokenizer: Tokenizer | nul
 async function readChat(path: string): Promise<ChatMessage[]> {
   const expected = 'a list of messages, [{ "role": "user", "content": "…" }]';
   let json: unknown;
+  const text = readInput(path, { expected }).toString("utf8");
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(text);
   } catch (cause) {
-    const got = cause instanceof SyntaxError ? `no JSON (${cause.message.replace(/\s+/g, " ")})` : reason(cause);
+    const got = `no JSON (${(cause as Error).message.replace(/\s+/g, " ")})`;
     throw new InputError({ where: path, expected, got, cause });
   }
   if (!Array.isArray(json)) throw new InputError({ where: path, expected, got: "JSON that is no list" });
@@ -57,12 +57,4 @@ function isMessage(value: unknown): value is ChatMessage {
     typeof value.role === "string" &&
     "content" in value
   );
-}
-
-/** Why a file could not be read. */
-function reason(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT") return "no such file";
-  if (code === "EISDIR") return "a folder";
-  return error instanceof Error ? error.message : String(error);
 }

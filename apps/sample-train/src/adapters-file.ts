@@ -1,8 +1,7 @@
 /** A file of several adapters, in the keys of MoE-PEFT: `{ "cutoff_len": 256, "lora": [{ "name": …, "data": …, "r": 8, … }] }`. */
 
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { InputError, note, UsageError } from "@mixtape/command-line";
+import { InputError, note, readInput, UsageError } from "@mixtape/command-line";
 import { readAdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
@@ -132,13 +131,14 @@ function fromFlags({ rank, alpha, dropout, target, numExperts }: TrainFlags, ent
 }
 
 async function readJson(path: string): Promise<Json> {
+  const expected = "a JSON file of adapters";
+  const text = readInput(path, { expected }).toString("utf8");
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, "utf8"));
+    json = JSON.parse(text);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const got = cause instanceof SyntaxError ? `no JSON (${message.replace(/\s+/g, " ")})` : (code ?? message);
-    throw new InputError({ where: path, expected: "a JSON file of adapters", got, cause });
+    const got = `no JSON (${(cause as Error).message.replace(/\s+/g, " ")})`;
+    throw new InputError({ where: path, expected, got, cause });
   }
   if (isObject(json)) return json;
   throw fault(path, "an object with a list of adapters, lora", JSON.stringify(json));

@@ -1,8 +1,7 @@
 /** Files of texts to learn, as token ids and labels. */
 
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { InputError } from "@mixtape/command-line";
+import { InputError, readInput } from "@mixtape/command-line";
 import type { ChatMessage, Tokenizer } from "@mixtape/tokenizer";
 import type { Example } from "@mixtape/training";
 
@@ -25,7 +24,7 @@ export async function readData(path: string, tokenizer: Tokenizer): Promise<Data
   const isLines = path.endsWith(".jsonl");
   if (!isLines && !path.endsWith(".txt"))
     throw new InputError({ where: path, expected: "a .txt or a .jsonl file", got: "another name" });
-  const bytes = await readBytes(path);
+  const bytes = readInput(path, { expected: "a file of texts", large: true });
   const text = decoded(bytes, path);
   const examples = isLines ? readLines(text, path, tokenizer) : [wholeText(text, tokenizer)];
   if (text.trim() === "" || examples.length === 0)
@@ -139,15 +138,5 @@ function decoded(bytes: Uint8Array, path: string): string {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new InputError({ where: path, expected: "text in UTF-8", got: "bytes that are none", cause });
-  }
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const got = { ENOENT: "no such file", EISDIR: "a folder" }[code ?? ""] ?? message;
-    throw new InputError({ where: path, expected: "a file of texts", got, cause });
   }
 }

@@ -1,17 +1,8 @@
 /** The folder of a run: what it was told, its metrics and report, and what it has learnt. */
 
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { InputError } from "@mixtape/command-line";
+import { InputError, readInput } from "@mixtape/command-line";
 import type { CausalLM } from "@mixtape/mixtape";
 import { adapterFiles, adaptersOf } from "@mixtape/peft";
 import { TOKENIZER_FILES } from "@mixtape/tokenizer";
@@ -70,7 +61,7 @@ export class RunFolder {
   read(): RunFile | null {
     const path = join(this.path, "run.json");
     if (!existsSync(path)) return null;
-    return parseRun(readFileSync(path, "utf8"), path);
+    return parseRun(readInput(path, { expected: "the settings of a run" }).toString("utf8"), path);
   }
 
   begin(run: Omit<RunFile, "format">): void {
@@ -87,7 +78,8 @@ export class RunFolder {
   /** Takes up the steps up to the checkpoint. What was written down after it will be computed again. */
   resume(): void {
     const saved = join(this.checkpoint, "metrics.jsonl");
-    if (existsSync(saved)) this.#steps.push(...parseMetrics(readFileSync(saved, "utf8"), saved));
+    if (!existsSync(saved)) return;
+    this.#steps.push(...parseMetrics(readInput(saved, { expected: "the steps of a run" }).toString("utf8"), saved));
   }
 
   get steps(): readonly TrainingStep[] {
@@ -135,5 +127,7 @@ function replace(folder: string, name: string, content: string | Uint8Array): vo
 /** The tokenizer of a model. The model's config, which a tokenizer may be read with, is not its to bring. */
 function tokenizerFiles(folder: string): Record<string, Uint8Array> {
   const there = TOKENIZER_FILES.filter((name) => name !== "config.json" && existsSync(join(folder, name)));
-  return Object.fromEntries(there.map((name) => [name, readFileSync(join(folder, name))]));
+  return Object.fromEntries(
+    there.map((name) => [name, readInput(join(folder, name), { expected: "a file of a tokenizer" })]),
+  );
 }

@@ -121,11 +121,19 @@ export function checkLabels(c: Only<"numLabels" | "id2label" | "problemType">, r
   }
 }
 
-/** No token can be sent to more experts than there are. For the `check` of a family with experts. */
+/** Far above any model, and low enough that a name for each is cheap. */
+const MAX_EXPERTS = 100_000;
+
+/** No token can be sent to more experts than there are, and all layers together have a limit. For the `check` of a family with experts. */
 export function checkExperts(
-  c: { readonly numExperts: number; readonly numExpertsPerTok: number },
+  c: Only<"numHiddenLayers"> & { readonly numExperts: number; readonly numExpertsPerTok: number },
   report: Report,
 ): void {
+  if (c.numExperts * c.numHiddenLayers > MAX_EXPERTS)
+    report("numExperts", {
+      expected: `at most ${MAX_EXPERTS} in the ${c.numHiddenLayers} layers together`,
+      got: show(c.numExperts),
+    });
   if (c.numExpertsPerTok <= c.numExperts) return;
   report("numExpertsPerTok", {
     expected: `at most the number of experts, ${c.numExperts}`,

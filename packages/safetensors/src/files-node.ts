@@ -1,4 +1,4 @@
-import { close, fstat, open as openDescriptor, read as readDescriptor, readFileSync } from "node:fs";
+import { close, constants, fstat, open as openDescriptor, read as readDescriptor, readFileSync } from "node:fs";
 import { link, mkdir, open, readdir, rename, rmdir, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, dirname, resolve } from "node:path";
@@ -49,11 +49,12 @@ const unreachable = new FinalizationRegistry<number>((fd) => close(fd, () => {})
 export async function openFile(path: string | URL): Promise<ByteSource> {
   const name = toPath(path);
   return reading(name, async () => {
-    const fd = await descriptor.open(name, "r");
+    // Without waiting for whoever writes to a pipe. Windows has neither the flag nor such pipes.
+    const fd = await descriptor.open(name, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const stats = await descriptor.stat(fd);
       if (!stats.isFile())
-        throw new SafetensorsReadError({ where: name, expected: "a file", got: "a folder or a device" });
+        throw new SafetensorsReadError({ where: name, expected: "a file", got: "a folder, a pipe or a device" });
       // Reads hold on to it, so a file is not closed under them.
       const opened = { fd };
       unreachable.register(opened, fd, opened);

@@ -1,0 +1,41 @@
+import { MixtapeError } from "@mixtape/errors";
+import { Random } from "./random.js";
+import type { Files, Reader } from "./target.js";
+
+/** What became of an input. */
+export interface Outcome {
+  readonly kind: "read" | "refused" | "untyped" | "hang" | "crash";
+  /** The class of the error, or what else tells it from others. */
+  readonly what: string;
+}
+
+/** Processor time, in milliseconds, beyond which an input counts as a hang. */
+export const LIMIT_MS = 2000;
+
+/** Runs one input. Time is that of the processor: a busy machine makes no input slow. */
+export async function outcomeOf(reader: Reader, seed: number, index: number): Promise<Outcome> {
+  const files = reader.make(new Random(seed, index));
+  const before = process.cpuUsage();
+  const outcome = await settled(reader, files);
+  const { user, system } = process.cpuUsage(before);
+  const milliseconds = (user + system) / 1000;
+  return milliseconds > LIMIT_MS
+    ? { kind: "hang", what: `${Math.round(milliseconds)} ms, then ${outcome.what}` }
+    : outcome;
+}
+
+async function settled(reader: Reader, files: Files): Promise<Outcome> {
+  try {
+    await reader.read(files);
+    return { kind: "read", what: "" };
+  } catch (error) {
+    if (error instanceof MixtapeError) return { kind: "refused", what: `${error.name}: ${error.message}`.slice(0, 300) };
+    const what = error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : String(error).slice(0, 300);
+    const at =
+      error instanceof Error
+        ? (error.stack?.split("\n").find((line) => line.includes("/packages/") || line.includes("/node_modules/")) ??
+          "")
+        : "";
+    return { kind: "untyped", what: `${what} ${at.trim()}` };
+  }
+}

@@ -1,0 +1,58 @@
+import { useEngine } from "@mixtape/engine";
+import { type CausalLM, loadModel } from "@mixtape/mixtape";
+import { loadAdapter } from "@mixtape/peft";
+import { regex } from "../grammar-regex.js";
+import { mutateBytes } from "../mutate-bytes.js";
+import { mutateJson } from "../mutate-json.js";
+import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
+
+const FIXTURES = "packages/testing/__fixtures__";
+const METHODS = ["lora-attention", "dora-attention", "rslora-all", "loramoe", "mixlora-switch"];
+/** A model that so many adapters were loaded onto is taken anew. */
+const MOST = 100;
+
+/** The configs of adapters and their tensors, changed, on a small model. */
+export const adapters: Target = {
+  name: "adapters",
+  async prepare() {
+    await useEngine("cpu");
+    const all = METHODS.map((method) => {
+      const folder = `${FIXTURES}/adapters/mixtral/${method}`;
+      return {
+        config: textOf(`${folder}/adapter_config.json`),
+        tensors: bytesOf(`${folder}/adapter_model.safetensors`),
+      };
+    });
+    let model: CausalLM | undefined;
+    let loaded = 0;
+    return {
+      make(random): Files {
+        const { config, tensors } = random.pick(all);
+        const isPattern = random.chance(0.2);
+        const pattern = { ...(JSON.parse(config) as object), target_modules: regex(random) };
+        const text = isPattern ? JSON.stringify(pattern) : random.chance(0.8) ? mutateJson(config, random) : config;
+        return new Map<string, string | Uint8Array>([
+          ["adapter_config.json", text],
+          ["adapter_model.safetensors", random.chance(0.2) ? mutateBytes(tensors, random) : tensors],
+        ]);
+      },
+      async read(files) {
+        if (loaded >= MOST) {
+          model?.dispose();
+          model = undefined;
+        }
+        if (model === undefined) {
+          model = await loadModel(smallModel());
+          loaded = 0;
+        }
+        await loadAdapter(model, asBytes(files), { name: `adapter${loaded++}` });
+      },
+    };
+  },
+};
+
+/** A model of two layers, in memory. */
+export function smallModel(): Map<string, Uint8Array> {
+  const folder = `${FIXTURES}/models/mixtral/basic`;
+  return new Map(["config.json", "model.safetensors"].map((name) => [name, bytesOf(`${folder}/${name}`)]));
+}

@@ -1,0 +1,90 @@
+import { bytesPerElement, openCheckpoint, openSafetensors, type TensorSource, toFloat32 } from "@mixtape/safetensors";
+import { joined, mutateBytes } from "../mutate-bytes.js";
+import { mutateJson } from "../mutate-json.js";
+import type { Random } from "../random.js";
+import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
+
+const FOLDER = "packages/testing/__fixtures__/models/mixtral";
+/** Tensors that are read; more of them would only be more of the same. */
+const TENSORS = 4;
+
+/** Files whose bytes, or whose header, changed. */
+export const safetensors: Target = {
+  name: "safetensors",
+  async prepare() {
+    const whole = bytesOf(`${FOLDER}/basic/model.safetensors`);
+    const small = smallFile(whole);
+    return {
+      make(random) {
+        const bytes = random.chance(0.4) ? mutateBytes(small, random) : withHeader(small, random);
+        return new Map([["model.safetensors", bytes]]);
+      },
+      async read(files) {
+        const file = await openSafetensors(asBytes(files).get("model.safetensors")!);
+        await readSome(file);
+      },
+    };
+  },
+};
+
+/** An index of shards that changed, beside shards that are as they were. */
+export const index: Target = {
+  name: "index",
+  async prepare() {
+    const folder = `${FOLDER}/basic-sharded`;
+    const shards = [1, 2, 3].map((i) => `model-0000${i}-of-00003.safetensors`);
+    const others = shards.map((name) => [name, bytesOf(`${folder}/${name}`)] as const);
+    const text = textOf(`${folder}/model.safetensors.index.json`);
+    return {
+      make: (random): Files =>
+        new Map<string, string | Uint8Array>([["model.safetensors.index.json", mutateJson(text, random)], ...others]),
+      async read(files) {
+        await readSome(await openCheckpoint(asBytes(files)));
+      },
+    };
+  },
+};
+
+async function readSome(file: TensorSource): Promise<void> {
+  try {
+    for (const name of file.names.slice(0, TENSORS)) {
+      const view = file.tensor(name);
+      const bytes = await view.read();
+      if (bytesPerElement(view.dtype) >= 1) toFloat32(bytes, view.dtype);
+      if (view.shape[0]! > 1) await view.slice(0, 1).read();
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** The first two tensors of a file. */
+function smallFile(bytes: Uint8Array): Uint8Array {
+  const { header, data } = parts(bytes);
+  const entries = Object.entries(header).filter(([name]) => name !== "__metadata__");
+  const first = entries.sort(([, a], [, b]) => a.data_offsets[0]! - b.data_offsets[0]!).slice(0, 2);
+  const end = Math.max(...first.map(([, { data_offsets }]) => data_offsets[1]!));
+  return fileOf(JSON.stringify({ __metadata__: { format: "pt" }, ...Object.fromEntries(first) }), data.slice(0, end));
+}
+
+function withHeader(bytes: Uint8Array, random: Random): Uint8Array {
+  const { text, data } = parts(bytes);
+  return fileOf(mutateJson(text, random), data);
+}
+
+interface Header {
+  readonly [name: string]: { readonly data_offsets: readonly number[] };
+}
+
+function parts(bytes: Uint8Array): { text: string; header: Header; data: Uint8Array } {
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const text = new TextDecoder().decode(bytes.subarray(8, 8 + length));
+  return { text, header: JSON.parse(text) as Header, data: bytes.subarray(8 + length) };
+}
+
+function fileOf(header: string, data: Uint8Array): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
+  return joined(length, text, data);
+}

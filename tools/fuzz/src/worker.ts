@@ -1,0 +1,30 @@
+/** A process that runs inputs as it is told: a crash or a hang ends this process, and no other. */
+
+import type { Outcome } from "./outcome.js";
+import { outcomeOf } from "./outcome.js";
+import type { Reader } from "./target.js";
+import { TARGETS } from "./targets/index.js";
+
+/** A run of inputs in a row. */
+export interface Job {
+  readonly target: string;
+  readonly seed: number;
+  readonly from: number;
+  readonly count: number;
+}
+
+const readers = new Map<string, Reader>();
+
+process.on("message", async ({ target, seed, from, count }: Job) => {
+  const reader = readers.get(target) ?? (await prepared(target));
+  readers.set(target, reader);
+  const outcomes: Outcome[] = [];
+  for (let index = from; index < from + count; index++) outcomes.push(await outcomeOf(reader, seed, index));
+  process.send!(outcomes);
+});
+
+async function prepared(name: string): Promise<Reader> {
+  const found = TARGETS.find(([target]) => target.name === name);
+  if (found === undefined) throw new Error(`no target ${name}`);
+  return found[0].prepare();
+}
