@@ -29,7 +29,8 @@ async function settled(reader: Reader, files: Files): Promise<Outcome> {
     await reader.read(files);
     return { kind: "read", what: "" };
   } catch (error) {
-    if (error instanceof MixtapeError) return { kind: "refused", what: `${error.name}: ${error.message}`.slice(0, 300) };
+    if (error instanceof MixtapeError)
+      return { kind: "refused", what: `${error.name}: ${error.message}`.slice(0, 300) };
     const what = error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : String(error).slice(0, 300);
     const at =
       error instanceof Error
