@@ -91,13 +91,17 @@ function generationPrompt(rendering: Rendering, firstAnswer: number, { messages,
     const tail = unownedTail(prompted);
     const plain = head === messages ? unownedTail(rendering) : "";
     if (tail !== plain) return withoutReasoning(tail.startsWith(plain) ? tail.slice(plain.length) : tail);
+    // Some templates write the prompt in the last message's turn.
+    const more =
+      head === messages && prompted.text.startsWith(rendering.text) ? prompted.text.slice(rendering.text.length) : "";
+    if (more !== "") return withoutReasoning(more);
   }
   return "";
 }
 
 /** A prompt up to the reasoning that it opens, or skips: that belongs to the answer, as in trl's training templates. */
 function withoutReasoning(prompt: string): string {
-  const at = prompt.search(/[<[][^<>[\]\s]*think[^<>[\]\s]*[>\]]/i);
+  const at = prompt.search(/[<[][^<>[\]\s]*(?:think|thought)[^<>[\]\s]*[>\]]/i);
   return at === -1 ? prompt : prompt.slice(0, at);
 }
 
@@ -118,7 +122,8 @@ function turnSpans(
   const [first] = regions as [TextSpan];
   const last = regions.at(-1) as TextSpan;
   const own = ownStart(text, pieces, message);
-  const start = first.start + headerLength(text.slice(first.start, Math.min(first.end, own)), prompt, index, options);
+  const start =
+    first.start + headerLength(text, { start: first.start, end: Math.min(first.end, own) }, prompt, index, options);
   const end = turnEnd(text, pieces, last, options.tokens);
   const spans = regions.map((region) => ({
     start: region === first ? start : region.start,
@@ -152,44 +157,71 @@ function ownStart(text: string, pieces: readonly Piece[], message: ChatMessage):
 }
 
 /** Length of the header at the start of a region: what it has in common with the generation prompt. */
-function headerLength(head: string, prompt: string, index: number, options: SpanOptions): number {
-  const { where, tokens } = options;
-  let common = 0;
-  while (common < Math.min(head.length, prompt.length) && head[common] === prompt[common]) common += 1;
-  const rest = Math.min(head.length, prompt.length);
-  // Where both go on differently, the header ends with the last whole token, or line, that they share.
-  const length = common === rest ? common : lastBoundary(head.slice(0, common), tokens);
-  if (length > 0 || strip(head) === "") return length;
-  const before = headerBefore(head, index, options);
-  if (before > 0) return before;
+function headerLength(text: string, region: TextSpan, prompt: string, index: number, options: SpanOptions): number {
+  const head = text.slice(region.start, region.end);
+  // A newline at the start of the prompt ends the turn before it.
+  for (const candidate of [prompt, prompt.trimStart()]) {
+    const length = commonHeader(head, candidate, options.tokens);
+    if (length > 0) return length;
+  }
+  // The token that begins the text may stand before the first header.
+  for (const token of options.tokens) {
+    if (token === "" || !head.startsWith(token)) continue;
+    const length = commonHeader(head.slice(token.length), prompt, options.tokens);
+    if (length > 0) return token.length + length;
+  }
+  if (strip(head) === "") return 0;
+  const length = headerBefore(text, region, prompt, index, options);
+  if (length !== undefined) return length;
+  const begins = JSON.stringify(head.slice(0, 60));
   const got =
     prompt === ""
-      ? `${JSON.stringify(head.slice(0, 60))}, and a template without a generation prompt`
-      : `${JSON.stringify(head.slice(0, 60))} against the generation prompt ${JSON.stringify(prompt.slice(0, 60))}`;
-  throw unclear(where, index, "a header that is the template's generation prompt", got);
+      ? `${begins}, and no generation prompt`
+      : `${begins} and the prompt ${JSON.stringify(prompt.slice(0, 60))}`;
+  throw unclear(options.where, index, "a header that is the template's generation prompt", got);
+}
+
+function commonHeader(head: string, prompt: string, tokens: readonly string[]): number {
+  const rest = Math.min(head.length, prompt.length);
+  let common = 0;
+  while (common < rest && head[common] === prompt[common]) common += 1;
+  // Where both go on differently, the header ends with the last whole token, or line, that they share.
+  return common === rest ? common : lastBoundary(head.slice(0, common), tokens);
 }
 
 /** Longest header that is looked for. */
 const LONGEST_HEADER = 1000;
 
 /**
- * Length of what stands at the start of a region and at the end of the prompt for this very answer. Only for turns that begin
- * unlike others, as DeepSeek's do behind a tool's output.
+ * Length of the header by the prompt for this very answer: what both have from the region's start on, or what stands at the end
+ * of the prompt. Only for turns that begin unlike others, as DeepSeek's do behind a tool's output.
  */
-function headerBefore(head: string, index: number, { messages, prompt, tokens }: SpanOptions): number {
-  if (index === 0) return 0;
+function headerBefore(
+  text: string,
+  { start, end }: TextSpan,
+  generation: string,
+  index: number,
+  { messages, prompt, tokens }: SpanOptions,
+): number | undefined {
+  if (index === 0) return undefined;
   let before: string;
   try {
     before = prompt(messages.slice(0, index)).text;
   } catch (error) {
-    if (error instanceof TokenizerError) return 0;
+    if (error instanceof TokenizerError) return undefined;
     throw error;
+  }
+  const head = text.slice(start, end);
+  if (before.length >= start && before.length <= end && text.startsWith(before)) {
+    // No header at all: the turn goes on (Gemma 4), or says nothing. A template that knows no prompt proves nothing by that.
+    const proven = before.length > start || generation !== "" || tokens.includes(strip(head));
+    if (proven) return withoutReasoning(before.slice(start)).length;
   }
   for (let length = Math.min(head.length, before.length, LONGEST_HEADER); length > 0; length--) {
     const header = head.slice(0, length);
-    if (before.endsWith(header) && lastBoundary(header, tokens) === length) return length;
+    if (before.endsWith(header) && (length === head.length || lastBoundary(header, tokens) === length)) return length;
   }
-  return 0;
+  return undefined;
 }
 
 function lastBoundary(text: string, tokens: readonly string[]): number {

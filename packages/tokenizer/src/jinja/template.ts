@@ -3,7 +3,7 @@
 import type { Statement } from "./ast.js";
 import { Budget } from "./budget.js";
 import { type Block, check } from "./check.js";
-import { fromJs, sizeOfInput } from "./from-js.js";
+import { InputReader } from "./from-js.js";
 import { Interpreter, type Span } from "./interpreter.js";
 import type { Piece } from "./output.js";
 import { parse } from "./parser.js";
@@ -42,8 +42,12 @@ export class Template {
   /** @throws {TemplateError} if the template fails, or is beyond its budget */
   render(variables: Readonly<{ [name: string]: unknown }>, now: () => Date): Rendering {
     return guardStack(() => {
-      const budget = new Budget(sizeOfInput(variables));
-      const values = Object.entries(variables).map(([name, value]): [string, Value] => [name, fromJs(value, name)]);
+      const reader = new InputReader();
+      const values = Object.entries(variables).map(([name, value]): [string, Value] => [
+        name,
+        reader.read(value, name),
+      ]);
+      const budget = new Budget(reader.size);
       const messages = values.find(([name]) => name === "messages")?.[1];
       const interpreter = new Interpreter(values, { budget, now });
       const list = Array.isArray(messages) ? messages : [];

@@ -27,7 +27,7 @@ export const TESTS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ["escaped", simple((value) => value instanceof Markup)],
   ["even", simple((value, { budget }) => equals(binary("%", value, 2n, budget), 0n, budget))],
   ["false", simple((value) => value === false)],
-  ["filter", simple((value) => FILTERS.has(asText(value) ?? ""))],
+  ["filter", simple((value) => isKey(FILTERS, value))],
   ["float", simple((value) => typeof value === "number")],
   ["in", two("seq", (value, seq, { budget }) => contains(seq, value, budget))],
   ["integer", simple((value) => typeof value === "bigint")],
@@ -43,7 +43,7 @@ export const TESTS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
     simple((value) => sizeOf(value) !== undefined && !(value instanceof DictView || value instanceof Record)),
   ],
   ["string", simple((value) => asText(value) !== undefined)],
-  ["test", simple((value) => TESTS.has(asText(value) ?? ""))],
+  ["test", simple((value) => isKey(TESTS, value))],
   ["true", simple((value) => value === true)],
   ["undefined", simple((value) => value instanceof Undefined)],
   ["upper", simple((value, { budget }) => isCase("isupper", value, budget))],
@@ -57,6 +57,12 @@ export const TESTS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ...["<", "lt", "lessthan"].map((name): [string, Filter] => [name, order("<", (result) => result < 0)]),
   ...["<=", "le"].map((name): [string, Filter] => [name, order("<=", (result) => result <= 0)]),
 ]);
+
+/** Whether there is a filter, or a test, of this name. Lists and dicts cannot be asked for, since they are no keys. */
+function isKey(known: ReadonlyMap<string, Filter>, value: Value): boolean {
+  new Dict().has(value);
+  return known.has(asText(value) ?? "");
+}
 
 function simple(test: (value: Value, runtime: Runtime) => boolean): Filter {
   return (value, args, runtime) => takesNone("test", args, () => test(value, runtime));

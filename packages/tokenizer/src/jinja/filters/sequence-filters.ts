@@ -149,7 +149,7 @@ function reversed(value: Value, budget: Runtime["budget"]): Value[] {
     value instanceof Dict ||
     value instanceof DictView ||
     value instanceof Range;
-  if (value instanceof Undefined) throw new TemplateError(value.kind, value.message);
+  if (value instanceof Undefined) return [];
   if (!reversible) throw typeError(`'${typeName(value)}' object is not reversible`);
   return toList(value, budget).reverse();
 }

@@ -1,7 +1,7 @@
 /** Filters of text. */
 
 import { bind, takesNone } from "../python/arguments.js";
-import { iterate, truth } from "../python/compare.js";
+import { iterate, sizeOf, truth } from "../python/compare.js";
 import { printf } from "../python/format.js";
 import { escapeHtml } from "../python/markup.js";
 import { markupMethod, stripTags } from "../python/markup-methods.js";
@@ -144,7 +144,7 @@ function indent(value: Value, args: Arguments, { budget }: Runtime): Value {
     throw typeError(`unsupported operand type(s) for +=: '${typeName(value)}' and 'str'`);
   }
   const spaces = typeof width === "string" || width instanceof Markup ? width : binary("*", " ", width, budget);
-  const margin = value instanceof Markup ? escapeHtml(spaces, budget).text : (asText(spaces) as string);
+  const margin = asText(spaces) as string;
   const lines = splitLines(`${text}\n`);
   const blank = bound.flag("blank", false);
   budget.text(text.length + lines.length * margin.length);
@@ -161,12 +161,11 @@ function truncateText(value: Value, args: Arguments, { budget }: Runtime): Value
   const room = length - pointLength(end);
   if (room < 0) throw new TemplateError("AssertionError", `expected length >= ${pointLength(end)}, got ${length}`);
   if (leeway < 0) throw new TemplateError("AssertionError", `expected leeway >= 0, got ${leeway}`);
+  const size = sizeOf(value);
+  if (size === undefined) throw typeError(`object of type '${typeName(value)}' has no len()`);
+  if (size <= length + leeway) return value;
   const text = asText(value);
-  if (text === undefined) {
-    if (value instanceof Undefined) return value;
-    throw typeError(`object of type '${typeName(value)}' has no len()`);
-  }
-  if (pointLength(text) <= length + leeway) return value;
+  if (text === undefined) throw typeError(`can only concatenate ${typeName(value)} (not "str") to ${typeName(value)}`);
   const cut = pointSlice(text, 0, room);
   const space = cut.lastIndexOf(" ");
   const kept = bound.flag("killwords", false) || space === -1 ? cut : cut.slice(0, space);

@@ -198,7 +198,7 @@ export function slice(value: Value, start: Value, stop: Value, step: Value, budg
   if (value instanceof Range) {
     const from = value.at(first);
     const stride = value.step * BigInt(by);
-    return new Range(from, from + BigInt(count) * stride, stride);
+    return new Range(from, value.at(last), stride);
   }
   if (text !== undefined) {
     if (by === 1)

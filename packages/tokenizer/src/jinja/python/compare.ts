@@ -181,7 +181,8 @@ export function* iterate(value: Value, budget: Budget): Generator<Value, void> {
 
 function source(value: Value): Iterable<Value> {
   if (Array.isArray(value) || typeof value === "string" || value instanceof Range) return value;
-  if (value instanceof Markup) return Array.from(value.text, (char) => new Markup(char));
+  // As in Python, the characters of a safe string are plain ones.
+  if (value instanceof Markup) return value.text;
   if (value instanceof Tuple) return value.items;
   if (value instanceof Dict) return value.keys();
   if (value instanceof DictView) return value.items();

@@ -78,7 +78,11 @@ function intArithmetic(op: Arithmetic, a: bigint, b: bigint, budget: Budget): bi
     case "%":
       return a - floorDivide(a, b) * b;
     case "**":
-      if (b < 0n) return floatArithmetic("**", toFloat(a), toFloat(b));
+      if (b < 0n) {
+        if (a === 0n) throw new TemplateError("ZeroDivisionError", "0.0 cannot be raised to a negative power");
+        budget.bits(bitLength(a) * -Number(b));
+        return divideInts(1n, a ** -b);
+      }
       if (a !== 0n && a !== 1n && a !== -1n) budget.bits(bitLength(a) * Number(b));
       else return a === -1n && b % 2n === 0n ? 1n : b === 0n ? 1n : a;
       return a ** b;
