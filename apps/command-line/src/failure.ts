@@ -82,6 +82,10 @@ function inFlags(message: string): string {
       return more === "" ? advice : "Pass";
     })
     .replace(/(p|P)ass ignore: \["([^"]+)"\]( when loading)?/g, "$1ass --ignore $2")
+    .replace(
+      /pass ignoreKeys: \[([^\]]+)\]/g,
+      (_, keys: string) => `pass --ignore-keys ${keys.replaceAll(/"?,"|"/g, " ").trim()}`,
+    )
     .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
 }
 

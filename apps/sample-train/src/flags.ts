@@ -20,6 +20,7 @@ export const METHODS = {
 export interface TrainFlags {
   readonly model: string;
   readonly data?: string;
+  readonly ignoreKeys?: readonly string[];
   readonly method?: Method | "full";
   readonly adapters?: string;
   /** Keys of the adapters' entries to pass over. */
@@ -61,6 +62,7 @@ export interface Flags extends Omit<TrainFlags, "model">, Omit<LoadFlags, "model
   readonly output: string;
   readonly resume?: boolean;
   readonly restart?: boolean;
+  readonly showData?: number;
   readonly json?: boolean;
   readonly debug?: boolean;
 }

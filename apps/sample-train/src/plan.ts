@@ -22,6 +22,7 @@ import {
   train,
   unfreeze,
 } from "@mixtape/training";
+import { aboutTruncation } from "./about-truncation.js";
 import { AdaptersTrainee, besideEachOther } from "./adapters-trainee.js";
 import { readData } from "./data-file.js";
 import type { Learner } from "./learner.js";
@@ -31,6 +32,8 @@ import { canPack, type Settings } from "./settings.js";
 export interface Texts {
   readonly byPath: ReadonlyMap<string, readonly Example[]>;
   readonly digests: Readonly<Record<string, string>>;
+  /** What to know about them. */
+  readonly warnings: readonly string[];
 }
 
 /** A run that is about to begin. */
@@ -40,19 +43,24 @@ export interface Plan {
   readonly steps: number;
   /** What trains, and on what, in words: a line for each learner. */
   readonly about: string;
+  /** What is cut off the texts, in words: a sentence for each learner whose texts are too long. */
+  readonly truncations: readonly string[];
 }
 
 /** Reads all files of texts. @throws {InputError} */
-export async function textsOf({ learners, eval: heldOut }: Settings, tokenizer: Tokenizer): Promise<Texts> {
+export async function textsOf(settings: Settings, tokenizer: Tokenizer): Promise<Texts> {
+  const { learners, eval: heldOut, ignoreKeys } = settings;
   const paths = new Set([...learners.map(({ data }) => data), ...(heldOut === null ? [] : [heldOut])]);
   const byPath = new Map<string, readonly Example[]>();
   const digests: Record<string, string> = {};
+  const warnings: string[] = [];
   for (const path of paths) {
-    const { examples, sha256 } = await readData(path, tokenizer);
-    byPath.set(path, examples);
-    digests[path] = sha256;
+    const file = await readData(path, tokenizer, { ignoreKeys });
+    byPath.set(path, file.examples);
+    digests[path] = file.sha256;
+    warnings.push(...file.warnings);
   }
-  return { byPath, digests };
+  return { byPath, digests, warnings };
 }
 
 /**
@@ -86,6 +94,11 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
     train: (options) => train(trainee, data, { ...common, ...options }),
     steps,
     about: all.map(({ learner, data }, i) => `${whatTrains(i)}; ${courseOf(learner, data, lengths[i]!)}`).join("\n"),
+    truncations: all.flatMap(({ learner: { name, maxLength }, data: { truncation } }) =>
+      truncation.examples === 0
+        ? []
+        : [`${all.length > 1 ? `${name}: ` : ""}${aboutTruncation(truncation, maxLength)}`],
+    ),
   });
   if (canPack(learners)) {
     const { zLossCoef, expertBiasRate, gradientCheckpointing } = settings;

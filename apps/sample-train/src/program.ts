@@ -19,13 +19,18 @@ import {
 import { type Flags, METHODS } from "./flags.js";
 
 const EXAMPLES = `
-Data: a .txt file is one text, which is cut into pieces of --max-length tokens. A .jsonl file has one text on each line:
+Data: a .txt file is one text, which is cut into rows of --max-length tokens. A .jsonl file has a row on each line, a .json file a
+list of them, in the formats of trl and transformers:
   {"text": "…"}                            all of it is learnt
-  {"prompt": "…", "completion": "…"}       the completion is learnt
+  {"prompt": "…", "completion": "…"}       the completion is learnt; both may be lists of messages
   {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}
-                                           what the assistant says is learnt; the tokenizer's chat template is used
+                                           what the assistant says is learnt; the tokenizer's chat template is used, with
+                                           "tools", "documents" and "chat_template_kwargs" of the row
 
 Examples:
+  Look at what will be learnt:
+    sample-train --model DIR --data chats.jsonl --show-data 3
+
   Teach a model a manner of writing by LoRA, and see it:
     sample-train --model models/sample-afmoe --data notes.txt --output out
     sample-generate generate --model models/sample-afmoe --adapter out --prompt "It was"
@@ -59,7 +64,13 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .usage("--model <dir> --data <file> --output <dir> [options]")
     .optionsGroup("Model, texts and run:")
     .addOption(modelOption())
-    .option("--data <file>", "the texts to learn: .txt or .jsonl, see below", someText)
+    .option("--data <file>", "the texts to learn: .txt, .jsonl or .json, see below", someText)
+    .option(
+      "--ignore-keys <key...>",
+      "keys of rows that are passed over; others that are not known are errors",
+      addText,
+    )
+    .option("--show-data <n>", "print the first texts with what is learnt marked, and train nothing", integer(1))
     .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
     .option("--eval-every <n>", "evaluate them during the run too, after every n steps and at the end", integer(1))
     .option("--keep-best", "save what had the lowest held-out loss, not what the last step left; with --eval-every")
@@ -103,7 +114,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .option("--accumulate <n>", "how many batches make up a step (default: 1)", integer(1))
     .option(
       "--max-length <n>",
-      "how many tokens a row has at most; longer texts become several (default: 256)",
+      "how many tokens a row has at most: longer texts become several, longer chats are cut (default: 256)",
       integer(2),
     )
     .option("--pack", "put several short texts in a row, apart from each other (full, lora, rslora, dora)")
@@ -137,10 +148,12 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .helpOption("-h, --help", "show this")
     .addHelpText("after", EXAMPLES)
     .action(async (flags: Partial<Flags> & Pick<Flags, "engine">) => {
-      const output = given(flags.output, "--output DIR");
+      const isShown = flags.showData !== undefined;
+      const output = isShown ? "" : given(flags.output, "--output DIR");
       if (flags.resume && flags.restart) throw new UsageError("expected --resume or --restart, got both");
-      if (!flags.resume) given(flags.model, "--model DIR");
-      if (!flags.resume && flags.data === undefined && flags.adapters === undefined)
+      const isNew = !flags.resume || isShown;
+      if (isNew) given(flags.model, "--model DIR");
+      if (isNew && flags.data === undefined && flags.adapters === undefined)
         throw new UsageError("expected --data FILE.jsonl or FILE.txt");
       // What computes takes a while to load; help and mistyped flags need not wait for it.
       const { train } = await import("./train.js");

@@ -26,6 +26,7 @@ const SETTINGS: Readonly<Record<keyof Settings, readonly Kind[]>> = {
   keepBest: ["boolean"],
   patience: ["number", "null"],
   resizeEmbeddings: ["boolean"],
+  ignoreKeys: ["object"],
   steps: ["number", "null"],
   accumulate: ["number"],
   pack: ["boolean"],
@@ -65,7 +66,13 @@ export function parseRun(text: string, where: string): RunFile {
     throw new InputError({ where: `${where}: format`, expected: "1", got: JSON.stringify(file.format) ?? "none" });
   const settings = object(file.settings, `${where}: settings`);
   check(settings, SETTINGS, `${where}: settings`);
-  const { learners } = settings;
+  const { learners, ignoreKeys } = settings;
+  if (!Array.isArray(ignoreKeys) || ignoreKeys.some((key) => typeof key !== "string"))
+    throw new InputError({
+      where: `${where}: settings.ignoreKeys`,
+      expected: "a list of names",
+      got: kindOf(ignoreKeys),
+    });
   if (!Array.isArray(learners) || learners.length === 0)
     throw new InputError({ where: `${where}: settings.learners`, expected: "a list", got: kindOf(learners) });
   for (const [i, learner] of learners.entries()) {

@@ -21,6 +21,8 @@ export interface Settings {
   readonly patience: number | null;
   /** Whether the embedding gets rows for all tokens of the tokenizer. */
   readonly resizeEmbeddings: boolean;
+  /** Keys of rows that are passed over. */
+  readonly ignoreKeys: readonly string[];
   /** Null for what the epochs come to. */
   readonly steps: number | null;
   readonly accumulate: number;
@@ -82,6 +84,7 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
     keepBest: flags.keepBest ?? false,
     patience: flags.patience ?? null,
     resizeEmbeddings: flags.resizeEmbeddings ?? false,
+    ignoreKeys: flags.ignoreKeys ?? [],
     steps: flags.steps ?? null,
     accumulate: flags.accumulate ?? file?.accumulate ?? 1,
     pack: flags.pack ?? false,

@@ -1,7 +1,7 @@
 /** `sample-train`: what it does. */
 
 import { existsSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   colors,
   EXIT,
@@ -21,12 +21,14 @@ import { lockFolder } from "@mixtape/safetensors";
 import { bestStep, type HeldOutOptions } from "@mixtape/training";
 import { evaluateLearners } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
+import { near } from "./near.js";
 import { planOf, type Texts, textsOf } from "./plan.js";
 import { Progress } from "./progress.js";
 import { settingsOnResume } from "./resume.js";
 import type { RunFile } from "./run-file.js";
 import { RunFolder } from "./run-folder.js";
 import { type Settings, settingsOf } from "./settings.js";
+import { showData } from "./show-data.js";
 import { fitVocabulary } from "./vocabulary.js";
 
 /** What `--json` prints. */
@@ -52,6 +54,10 @@ interface TrainResult {
  * @returns the exit code
  */
 export async function train(flags: Flags): Promise<number> {
+  if (flags.showData !== undefined) {
+    await showData(await settingsOf(flags as TrainFlags), { count: flags.showData, json: flags.json ?? false });
+    return 0;
+  }
   using interrupt = new Interrupt();
   const folder = new RunFolder(resolve(flags.output));
   folder.check();
@@ -91,6 +97,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   if (!flags.json) process.stderr.write(`${plan.about}\n`);
   if (before && plan.steps !== before.steps)
     note(`the run has ${plan.steps} steps now, in place of ${before.steps}; its schedule is that of the longer run`);
+  for (const warning of [...texts.warnings, ...plan.truncations]) note(warning);
   const evalBefore = before ? before.evalBefore : await evaluateLearners(model, settings, texts, interrupt.signal);
   if (interrupt.came) throw new InterruptedError();
   const run = { settings, steps: plan.steps, data: texts.digests, evalBefore };
@@ -232,10 +239,4 @@ function showSummary(
       : []),
   ];
   process.stdout.write(`\n${table(rows, colors.dim)}`);
-}
-
-/** A path as it is reached from here, where it lies below. */
-function near(path: string): string {
-  const way = relative("", path);
-  return way === "" || way.startsWith("..") ? path : way;
 }

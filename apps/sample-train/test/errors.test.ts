@@ -51,7 +51,11 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
       /none\.txt: expected a file of texts, got no such file\.$/,
       () => [...base(), "--data", join(folder, "none.txt")],
     ],
-    ["a file of another kind", /text\.csv: expected a \.txt or a \.jsonl file/, () => withData("text.csv", "a,b")],
+    [
+      "a file of another kind",
+      /text\.csv: expected a \.txt, \.jsonl or \.json file, got \.csv\./,
+      () => withData("text.csv", "a,b"),
+    ],
     [
       "an output that holds a model",
       /expected a folder for the run, got one with a checkpoint in it\. .*--output/,
@@ -71,10 +75,10 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
         write(folder, "named.json", JSON.stringify({ lora: [{ name: "checkpoint", data: text }] })),
       ],
     ],
-    ["an empty file", /empty\.txt: expected text to learn, got an empty file\.$/, () => withData("empty.txt", "")],
+    ["an empty file", /empty\.txt: expected texts to learn, got an empty file\.$/, () => withData("empty.txt", "")],
     [
       "a line that is no JSON",
-      /bad\.jsonl: line 3: expected \{"text": …\}, .*, got no JSON \(/,
+      /bad\.jsonl: line 3: expected \{"text": …\}, .*, got no JSON: the end where /,
       () => withData("bad.jsonl", '{"text":"a b c"}\n\n{"text":\n'),
     ],
     [
@@ -83,8 +87,13 @@ describe.concurrent("what cannot be done ends with 1 and one line", () => {
       () => withData("shape.jsonl", '{"txt":"a"}\n'),
     ],
     [
+      "columns that are not for learning",
+      /keys\.jsonl: line 1: expected no keys but "text", got "id", "source"\. .* pass --ignore-keys id source\.$/,
+      () => withData("keys.jsonl", '{"text":"a b c","id":1,"source":"x"}\n'),
+    ],
+    [
       "labels all ignored",
-      /silent\.jsonl: expected a text of at least two tokens with something to learn, got none: all labels are ignored\./,
+      /silent\.jsonl: expected a text of at least two tokens with something to learn, got none: all labels are -100\./,
       () => withData("silent.jsonl", '{"messages":[{"role":"user","content":"Who are you?"}]}\n'),
     ],
     [

@@ -26,7 +26,7 @@ const train = (output: string, ...flags: string[]) =>
 describe.concurrent("README.md", () => {
   test("the lines of data that it shows are read, and there is nothing in the output folder but what it lists", async () => {
     const lines = column("Data", 0).flatMap(quoted);
-    expect(lines).toHaveLength(3);
+    expect(lines).toHaveLength(4);
     const data = write(folder, "lines.jsonl", `${lines.join("\n").replaceAll("…", "It was a fine morning.")}\n`);
     await train("out", "--data", data);
     const listed = column("What is in the output folder", 0).flatMap(quoted);

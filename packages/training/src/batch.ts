@@ -28,6 +28,11 @@ export interface Example {
   readonly inputIds: readonly number[];
   /** As long as `inputIds`, −100 where no loss is taken. The ids themselves where absent. */
   readonly labels?: readonly number[];
+  /**
+   * What becomes of the tokens beyond `maxLength`: they go on in another row, or they are dropped, because they mean nothing
+   * without those before them. Default `split`.
+   */
+  readonly overflow?: "split" | "drop";
 }
 
 /** How many labels of a batch count: those after the first position that are not −100. */

@@ -1,15 +1,19 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { type Example, IGNORED, labelsOf, type TrainingBatch, type TrainingData } from "./batch.js";
+import { type Example, IGNORED, type TrainingBatch, type TrainingData } from "./batch.js";
 import { expectThat } from "./checks.js";
+import { type Truncation, truncate } from "./data/truncate.js";
 import { TrainingError } from "./errors.js";
 
 /** How texts become batches. */
 export interface BatchesOptions {
   /** How many rows a batch has. */
   readonly batchSize: number;
-  /** Longer texts are cut into several, and packed rows are filled up to that. Needed to pack; else texts stay whole. */
+  /**
+   * Longer texts are cut: what is over goes on in another row, or is dropped, as each text's `overflow` says. Packed rows are filled
+   * up to that. Needed to pack; else texts stay whole.
+   */
   readonly maxLength?: number;
   /** Whether several texts share a row, apart from each other, so that little is padding. Default false. */
   readonly pack?: boolean;
@@ -24,6 +28,8 @@ const OPTIONS: OptionNames<BatchesOptions> = { batchSize: true, maxLength: true,
 /** Batches of texts, epoch after epoch. The last batch of an epoch may be smaller. */
 export interface ExamplesData extends TrainingData {
   readonly batchesPerEpoch: number;
+  /** What was cut off texts that are longer than `maxLength`. */
+  readonly truncation: Truncation;
   batch(index: number): TrainingBatch;
 }
 
@@ -47,19 +53,23 @@ export function batchesOf(examples: readonly Example[], options: BatchesOptions)
       "a list of token ids",
       example?.inputIds,
     );
-  const texts = examples.flatMap((example, i) => cut(example, maxLength, `examples[${i}]`)).filter(teaches);
+  const { rows: texts, truncation } = truncate(examples, maxLength);
   if (texts.length === 0)
     throw new TrainingError({
       where: "examples",
       expected: "a text of at least two tokens with a label that counts",
       got: examples.length === 0 ? "no examples" : `none among ${examples.length}`,
-      fix: "Labels count where they are not -100, but for the first of a text",
+      fix:
+        truncation.emptied > 0
+          ? `maxLength cuts off all labels of ${truncation.emptied}: raise it`
+          : "Labels count where they are not -100, but for the first of a text",
     });
   const rows: Row[] = pack ? packed(shuffled(texts, seed, 0), maxLength) : texts.map((text) => [text]);
   const batchesPerEpoch = Math.ceil(rows.length / batchSize);
   let order: { epoch: number; rows: readonly Row[] } | undefined;
   return {
     batchesPerEpoch,
+    truncation,
     batch(index) {
       const epoch = Math.floor(index / batchesPerEpoch);
       if (order?.epoch !== epoch) order = { epoch, rows: shuffled(rows, seed, epoch + 1) };
@@ -103,21 +113,6 @@ function packed(texts: readonly Required<Example>[], length: number): Row[] {
     } else rows.push({ free: length - size, row: [text] });
   }
   return rows.map(({ row }) => row);
-}
-
-function cut(example: Example, maxLength: number, where: string): Required<Example>[] {
-  const { inputIds } = example;
-  const labels = labelsOf(example, where);
-  if (inputIds.length <= maxLength) return [{ inputIds, labels }];
-  const pieces = Array.from({ length: Math.ceil(inputIds.length / maxLength) }, (_, i) => i * maxLength);
-  return pieces.map((at) => ({
-    inputIds: inputIds.slice(at, at + maxLength),
-    labels: labels.slice(at, at + maxLength),
-  }));
-}
-
-function teaches({ labels }: Required<Example>): boolean {
-  return labels.some((label, i) => i > 0 && label !== IGNORED);
 }
 
 /** By Fisher and Yates, in the version of Durstenfeld 1964. */

@@ -4,3 +4,8 @@ import { MixtapeError } from "@mixtape/errors";
 export class TrainingError extends MixtapeError {
   static override readonly brand: string = "TrainingError";
 }
+
+/** A file or a row of texts to learn is not as it should be. It names the line. */
+export class DataError extends TrainingError {
+  static override readonly brand: string = "DataError";
+}

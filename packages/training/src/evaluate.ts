@@ -37,7 +37,7 @@ const OPTIONS: OptionNames<EvaluateOptions> = { signal: true, onBatch: true };
  */
 export async function evaluate(
   model: Pick<CausalLM, "forward">,
-  data: ExamplesData,
+  data: Pick<ExamplesData, "batch" | "batchesPerEpoch">,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   checkOptions("evaluate", options, OPTIONS);

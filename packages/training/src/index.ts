@@ -17,7 +17,26 @@ export type {
   TrainEnd,
 } from "./callbacks.js";
 export { CausalTrainee, type CausalTraineeOptions } from "./causal-trainee.js";
-export { TrainingError } from "./errors.js";
+export type { ChatOptions, DataTokenizer } from "./data/data-tokenizer.js";
+export {
+  assistantMask,
+  type CompletionMask,
+  completionMask,
+  maskLabels,
+  type TextSpan,
+  type TokenOffsets,
+} from "./data/label-masks.js";
+export { learntParts, type TextPart } from "./data/learnt-parts.js";
+export {
+  type PreparedExample,
+  type PrepareOptions,
+  type PrepareWarning,
+  prepareExample,
+} from "./data/prepare-example.js";
+export { type Dataset, type ReadDatasetOptions, readDataset } from "./data/read-dataset.js";
+export type { ByteSource } from "./data/read-lines.js";
+export { type Truncation, truncate } from "./data/truncate.js";
+export { DataError, TrainingError } from "./errors.js";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { Gradients, lossAndGradients } from "./gradients.js";
 export { bestStep, type HeldOutOptions } from "./held-out.js";

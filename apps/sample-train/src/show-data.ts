@@ -1,0 +1,78 @@
+/** `--show-data`: texts as they will be learnt, with what is learnt marked. */
+
+import { colorsFor, note, plural, safeText, whole } from "@mixtape/command-line";
+import { loadTokenizer } from "@mixtape/mixtape";
+import { type DataTokenizer, type Example, learntParts, truncate } from "@mixtape/training";
+import { aboutTruncation } from "./about-truncation.js";
+import { readData } from "./data-file.js";
+import { near } from "./near.js";
+import type { Settings } from "./settings.js";
+
+/**
+ * Prints the first texts of each learner's file, cut to its rows. No model is loaded and nothing trains.
+ * @param json one object a text instead: `inputIds`, `labels` and `parts`
+ */
+export async function showData(
+  { model, learners, ignoreKeys }: Settings,
+  { count, json }: { readonly count: number; readonly json: boolean },
+): Promise<void> {
+  const tokenizer = await loadTokenizer(model);
+  const shown = new Set<string>();
+  for (const { data, maxLength } of learners) {
+    if (shown.has(data)) continue;
+    shown.add(data);
+    const { examples, warnings } = await readData(data, tokenizer, { ignoreKeys });
+    const { rows, truncation } = truncate(examples, maxLength);
+    if (json) for (const row of rows.slice(0, count)) process.stdout.write(`${asJson(row, tokenizer)}\n`);
+    else process.stdout.write(`${aboutFile(data, examples, rows)}\n\n${asText(rows.slice(0, count), tokenizer)}`);
+    for (const warning of warnings) note(warning);
+    if (truncation.examples > 0) note(aboutTruncation(truncation, maxLength));
+  }
+}
+
+function aboutFile(path: string, examples: readonly Example[], rows: readonly Required<Example>[]): string {
+  const tokens = rows.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+  const learnt = rows.reduce((sum, row) => sum + learntOf(row), 0);
+  const legend = isColoured()
+    ? style("what is learnt looks like this", true)
+    : `what is learnt stands in ${OPEN} ${CLOSE}`;
+  const made = rows.length === examples.length ? "" : ` in ${plural(rows.length, "row")}`;
+  return `${safeText(near(path))}: ${plural(examples.length, "text")}${made}, ${whole(tokens)} tokens, ${whole(learnt)} of them learnt; ${legend}`;
+}
+
+function asText(rows: readonly Required<Example>[], tokenizer: DataTokenizer): string {
+  return rows
+    .map((row, i) => {
+      const body = learntParts(row, tokenizer)
+        .map(({ text, isLearnt }) => style(safeText(text), isLearnt))
+        .join("");
+      return `--- ${i + 1}: ${plural(row.inputIds.length, "token")}, ${whole(learntOf(row))} learnt\n${body}\n\n`;
+    })
+    .join("");
+}
+
+function asJson(row: Required<Example>, tokenizer: DataTokenizer): string {
+  const { inputIds, labels } = row;
+  return JSON.stringify({ inputIds, labels, parts: learntParts(row, tokenizer) });
+}
+
+function learntOf({ labels }: Required<Example>): number {
+  return labels.filter((label, i) => i > 0 && label !== -100).length;
+}
+
+const [OPEN, CLOSE] = ["⟦", "⟧"];
+
+function isColoured(): boolean {
+  return colorsFor(process.stdout).bold("x") !== "x";
+}
+
+/** Colours on a terminal, line by line so that a pager keeps them; brackets elsewhere. */
+function style(text: string, isLearnt: boolean): string {
+  if (!isColoured()) return isLearnt ? `${OPEN}${text}${CLOSE}` : text;
+  const colors = colorsFor(process.stdout);
+  const paint = isLearnt ? (line: string) => colors.bold(colors.green(line)) : colors.dim;
+  return text
+    .split("\n")
+    .map((line) => (line === "" ? "" : paint(line)))
+    .join("\n");
+}

@@ -1,0 +1,32 @@
+import type { ChatMessage } from "@mixtape/tokenizer";
+import type { TextSpan, TokenOffsets } from "./label-masks.js";
+
+/** How a chat becomes text: what a template is given besides the messages. */
+export interface ChatOptions {
+  readonly tools?: readonly unknown[];
+  readonly documents?: readonly unknown[];
+  readonly template?: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
+
+/** The part of a tokenizer that prepares texts: a `Tokenizer` of `@mixtape/tokenizer` has it. */
+export interface DataTokenizer {
+  /** How many ids there are. */
+  readonly vocabSize: number;
+  /** The token that ends a text; null for none. */
+  readonly eosToken: string | null;
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): readonly number[];
+  encodeWithOffsets(
+    text: string,
+    options?: { readonly addSpecialTokens?: boolean },
+  ): { readonly ids: readonly number[]; readonly offsets: readonly TokenOffsets[] };
+  decode(ids: Iterable<number>): string;
+  applyChatTemplate(
+    messages: readonly ChatMessage[],
+    options?: ChatOptions & { readonly addGenerationPrompt?: boolean },
+  ): string;
+  renderChat(
+    messages: readonly ChatMessage[],
+    options?: ChatOptions,
+  ): { readonly text: string; readonly assistantSpans: readonly TextSpan[] };
+}

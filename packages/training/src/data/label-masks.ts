@@ -1,0 +1,84 @@
+/** Which tokens of a text are learnt, by the masks that transformers and trl make. */
+
+import { IGNORED } from "../batch.js";
+import { TrainingError } from "../errors.js";
+
+/** A part of a text, in UTF-16 code units: `text.slice(start, end)`. */
+export interface TextSpan {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The part of the text that a token comes from, in UTF-16 code units. */
+export type TokenOffsets = readonly [start: number, end: number];
+
+/**
+ * Returns the labels of a text of which only some tokens are learnt: the ids where every mask says so, −100 elsewhere. It is
+ * trl's way to put `completion_mask` and `assistant_masks` together.
+ *
+ * @param inputIds `[L]`
+ * @param masks `[L]` each: true or 1 for a token that is learnt
+ * @throws {TrainingError} for a mask of another length
+ */
+export function maskLabels(
+  inputIds: readonly number[],
+  ...masks: readonly (readonly (boolean | number)[])[]
+): number[] {
+  const wrong = masks.find(({ length }) => length !== inputIds.length);
+  if (wrong)
+    throw new TrainingError({
+      where: "maskLabels",
+      expected: `a mask of ${inputIds.length} tokens`,
+      got: `${wrong.length}`,
+    });
+  return inputIds.map((id, i) => (masks.every((mask) => mask[i]) ? id : IGNORED));
+}
+
+/**
+ * Returns which tokens make up spans of a text, such as what the assistant says in a chat. A span reaches from the token that
+ * holds its first character to the one that holds its last, as `return_assistant_tokens_mask` of transformers'
+ * `apply_chat_template` has it (`char_to_token`).
+ *
+ * Where no token holds the first or the last character, which happens with tokenizers that leave out spaces, the span begins with
+ * the next token and ends with the one before. transformers drops this span and all later ones, or runs on to the end of the text.
+ *
+ * @param offsets those of each token, in order, as `encodeWithOffsets` of a tokenizer gives them
+ * @param spans parts of the same text
+ */
+export function assistantMask(offsets: readonly TokenOffsets[], spans: readonly TextSpan[]): boolean[] {
+  const mask = offsets.map(() => false);
+  for (const { start, end } of spans) {
+    if (end <= start) continue;
+    const first = tokenAt(offsets, start) ?? offsets.findIndex((token) => token[0] >= start);
+    const last = tokenAt(offsets, end - 1) ?? offsets.findLastIndex(([from, to]) => to > from && to <= end);
+    if (first !== -1) mask.fill(true, first, Math.max(first, last + 1));
+  }
+  return mask;
+}
+
+/** The first token that holds a character: one character may be several tokens. */
+function tokenAt(offsets: readonly TokenOffsets[], character: number): number | undefined {
+  const index = offsets.findIndex(([start, end]) => start <= character && character < end);
+  return index === -1 ? undefined : index;
+}
+
+/** The tokens of a prompt and its completion, told apart. */
+export interface CompletionMask {
+  /** `[L]`, true for the tokens of the completion. */
+  readonly mask: readonly boolean[];
+  /** How many tokens of the prompt alone are no beginning of the whole: 0 as a rule. */
+  readonly lost: number;
+}
+
+/**
+ * Returns which tokens of a prompt with its completion are the completion's: those from where the whole differs from the prompt
+ * alone, as in trl. A token that spans the border is the completion's.
+ *
+ * @param promptIds the prompt alone
+ * @param inputIds prompt and completion, as one text
+ */
+export function completionMask(promptIds: readonly number[], inputIds: readonly number[]): CompletionMask {
+  let common = 0;
+  while (common < promptIds.length && promptIds[common] === inputIds[common]) common++;
+  return { mask: inputIds.map((_, i) => i >= common), lost: promptIds.length - common };
+}

@@ -1,0 +1,138 @@
+/** Files of texts to learn, as token ids and labels. */
+
+import { checkOptions, MixtapeError } from "@mixtape/errors";
+import { parsePythonJson } from "@mixtape/tokenizer";
+import type { Example } from "../batch.js";
+import { DataError } from "../errors.js";
+import type { DataTokenizer } from "./data-tokenizer.js";
+import { FORMATS_TEXT } from "./dataset-row.js";
+import { kindOf } from "./kind-of.js";
+import { type PreparedExample, type PrepareWarning, prepareExample, textExample, WARNINGS } from "./prepare-example.js";
+import { type ByteSource, readLines, readText } from "./read-lines.js";
+
+/** Options of {@link readDataset}. */
+export interface ReadDatasetOptions {
+  /** The file's name: its ending says what it holds, `.txt`, `.jsonl` or `.json`. Errors begin with it. */
+  readonly name: string;
+  /** Keys of rows that are passed over. Any other key that is not known is an error. */
+  readonly ignoreKeys?: readonly string[];
+}
+
+/** The texts of a file. */
+export interface Dataset {
+  readonly examples: readonly Example[];
+  /** What to know about them: a sentence for each kind of thing, with how many texts it is about. */
+  readonly warnings: readonly string[];
+}
+
+/** Endings of files that hold one row on each line. */
+const LINES = [".jsonl", ".ndjson"];
+
+/**
+ * Reads a `.txt` file, which is one text; a `.jsonl` file, which has a row on each line; or a `.json` file, which has a list of
+ * rows. {@link prepareExample} says what of a row is learnt. Only one line is in memory at a time, besides the ids.
+ *
+ * @param source the file's bytes: a stream of Node, `blob.stream()`, the body of a response
+ * @throws {OptionError} for an option that it does not know
+ * @throws {DataError} naming the line where one is not as it should be, and for a file in which nothing is learnt
+ */
+export async function readDataset(
+  source: ByteSource,
+  tokenizer: DataTokenizer,
+  options: ReadDatasetOptions,
+): Promise<Dataset> {
+  checkOptions("readDataset", options, { name: true, ignoreKeys: true });
+  const { name, ignoreKeys = [] } = options;
+  const warnings = new Warnings();
+  const examples: Example[] = [];
+  for await (const { where, row } of rowsOf(source, name)) {
+    const made = row.isText
+      ? textExample(row.value, tokenizer)
+      : prepareExample(row.value, tokenizer, { where, ignoreKeys });
+    const { warnings: own, ...example } = made;
+    warnings.add(own, where);
+    examples.push(example);
+  }
+  if (examples.length === 0) throw new DataError({ where: name, expected: "texts to learn", got: "an empty file" });
+  if (!examples.some(({ labels }) => labels?.some((label, i) => i > 0 && label !== -100)))
+    throw new DataError({
+      where: name,
+      expected: "a text of at least two tokens with something to learn",
+      got: "none: all labels are -100",
+      fix: "Completions and what the assistant says are learnt; prompts are not",
+    });
+  return { examples, warnings: warnings.sentences() };
+}
+
+type Row = {
+  readonly where: string;
+  readonly row: { readonly isText: true; readonly value: string } | { readonly isText: false; readonly value: unknown };
+};
+
+async function* rowsOf(source: ByteSource, name: string): AsyncGenerator<Row> {
+  const ending = /\.[^./\\]*$/.exec(name)?.[0].toLowerCase() ?? "";
+  if (ending === ".txt") {
+    const value = await readText(source, name);
+    if (value.trim() !== "") yield { where: name, row: { isText: true, value } };
+  } else if (LINES.includes(ending)) {
+    for await (const { number, text } of readLines(source, name)) {
+      const where = `${name}: line ${number}`;
+      yield { where, row: { isText: false, value: parsed(text, where) } };
+    }
+  } else if (ending === ".json") {
+    const all = parsed(await readText(source, name), name);
+    if (!Array.isArray(all))
+      throw new DataError({
+        where: name,
+        expected: "a list of rows",
+        got: kindOf(all),
+        fix: "A file with a row on each line is called .jsonl",
+      });
+    for (const [i, value] of all.entries()) yield { where: `${name}: row ${i + 1}`, row: { isText: false, value } };
+  } else
+    throw new DataError({
+      where: name,
+      expected: "a .txt, .jsonl or .json file",
+      got: ending === "" ? "a name without an ending" : ending,
+      fix: FIXES[ending] ?? "Rename it if it is one of these",
+    });
+}
+
+const EXPORT = 'In Python, datasets.load_dataset(…).to_json("data.jsonl") writes rows as lines';
+const FIXES: Readonly<Record<string, string>> = {
+  ".parquet": EXPORT,
+  ".arrow": EXPORT,
+  ".csv": EXPORT,
+  ".gz": "Decompress it",
+  ".zst": "Decompress it",
+};
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return parsePythonJson(text, where);
+  } catch (cause) {
+    if (!(cause instanceof MixtapeError)) throw cause;
+    const got = `no JSON: ${cause.got} where there should be ${cause.expected}`;
+    throw new DataError({ where, expected: FORMATS_TEXT, got, cause });
+  }
+}
+
+/** How many texts each warning is about, and the first of them. */
+class Warnings {
+  readonly #found = new Map<PrepareWarning, { count: number; readonly first: string }>();
+
+  add(warnings: PreparedExample["warnings"], where: string): void {
+    for (const warning of warnings) {
+      const known = this.#found.get(warning);
+      if (known) known.count++;
+      else this.#found.set(warning, { count: 1, first: where });
+    }
+  }
+
+  sentences(): string[] {
+    return [...this.#found].map(
+      ([warning, { count, first }]) =>
+        `${count === 1 ? first : `${first} and ${count - 1} more`}: ${WARNINGS[warning]}`,
+    );
+  }
+}
