@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 import transformers
 
+import golden_checkpoints
 import golden_configs
 import golden_dropout
 import golden_merge
@@ -64,6 +65,7 @@ def write_resized(out: Path) -> None:
 
 PARTS = {
     "adapters": write_adapters,
+    "checkpoints": golden_checkpoints.write,
     "configs": golden_configs.write,
     "models": write_models,
     "merged": write_merged,

@@ -1,5 +1,6 @@
 """Writing golden files so that the same inputs give the same bytes."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -16,6 +17,12 @@ def write_json(path: Path, value, *, indent: int | None = 2) -> None:
     else:
         text = json.dumps(value, indent=indent)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_json_gz(path: Path, value) -> None:
+    """Write `value` as compressed JSON, without a time in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(json.dumps(value).encode(), mtime=0))
 
 
 def _lines(value) -> str:

@@ -26,3 +26,8 @@ function wantsColors(stream: { readonly isTTY?: boolean }): boolean {
 export function note(text: string): void {
   process.stderr.write(`${colors.yellow("note:")} ${text}\n`);
 }
+
+/** Warns on standard error of what goes on all the same. @param text a sentence without its full stop */
+export function warn(text: string): void {
+  process.stderr.write(`${colors.yellow("warning:")} ${text}.\n`);
+}

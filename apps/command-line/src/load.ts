@@ -3,10 +3,10 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hubHint } from "@mixtape/errors";
-import { type CausalLM, type Engine, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
+import { type CausalLM, type Engine, explainSource, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, loadAdapter } from "@mixtape/peft";
 import { BytesBar } from "./bytes-bar.js";
-import { note } from "./colors.js";
+import { note, warn } from "./colors.js";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
@@ -54,6 +54,7 @@ export async function load(
       checkFinite,
       signal: interrupt.signal,
       onProgress: ({ loadedBytes, totalBytes }) => bar.show(loadedBytes, totalBytes),
+      onWarning: ({ message }) => warn(message),
     });
     const onWarning = (message: string): void => {
       bar.clear();
@@ -79,7 +80,9 @@ export async function loadTokenizerOf(folder: string, { optional }: { optional: 
       where: config,
       expected: "a file",
       got: "none",
-      fix: "A checkpoint in Hugging Face format has config.json beside its safetensors",
+      fix: [await explainSource(folder), "A checkpoint in Hugging Face format has config.json beside its safetensors"]
+        .filter(Boolean)
+        .join(". "),
     });
   if (optional && !existsSync(join(folder, "tokenizer.json"))) return null;
   return loadTokenizer(folder);

@@ -2,7 +2,7 @@
 
 import { InputError, note, plural, whole } from "@mixtape/command-line";
 import { aboutAdapter } from "@mixtape/command-line/load";
-import type { CausalLM, Tokenizer } from "@mixtape/mixtape";
+import { type CausalLM, contextLength, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
 import {
   type AdamWOptions,
@@ -127,10 +127,11 @@ function dataOf(
   { byPath }: Texts,
   { config }: CausalLM,
 ): ExamplesData {
-  if (maxLength > config.maxPositionEmbeddings)
+  const context = contextLength(config);
+  if (maxLength > context)
     throw new InputError({
       where: `max length of ${name}`,
-      expected: `at most the model's context, ${config.maxPositionEmbeddings} tokens`,
+      expected: `at most the model's context, ${context} tokens`,
       got: `${maxLength}`,
     });
   return batchesOf(byPath.get(data)!, { batchSize, maxLength, pack, seed });

@@ -50,10 +50,13 @@ export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>
     numAttentionHeads: count().default(16),
     headDim: count().nullable().default(128),
     maxPositionEmbeddings: count().default(16_384),
-    rmsNormEps: number({ above: 0 }).default(1e-5),
+    rmsNormEps: number({ min: 0 }).default(1e-5),
     slidingWindow: count().nullable().default(1024),
     layerTypes: layerTypeList().nullish(),
-    globalAttnEveryNLayers: count().default(4),
+    globalAttnEveryNLayers: count()
+      .nullable()
+      .default(4)
+      .transform((n) => n ?? 4),
     numDenseLayers: count({ min: 0 }).default(1),
     ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
     moeIntermediateSize: count().default(1408),

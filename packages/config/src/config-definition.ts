@@ -67,8 +67,13 @@ export type Inputs<Base, F extends Fields> = Flat<
 export interface ParseOptions {
   /** The file's name, for errors. */
   readonly file?: string;
-  /** Keys to let pass although nothing here knows them. They are kept for `toJSON`. */
+  /** Keys to let pass in silence although nothing here knows them, or their value. They are kept for `toJSON`. */
   readonly ignore?: readonly string[];
+  /**
+   * Called for each fault that transformers tolerates too, such as a key that nothing here knows; the config is read without
+   * it then. By default these are errors as well.
+   */
+  readonly onWarning?: (fault: Fault) => void;
 }
 
 /**
@@ -147,6 +152,7 @@ export interface Layer {
   readonly keys: Readonly<Record<string, readonly [string, ...string[]]>>;
   readonly fixed: Readonly<Record<string, Allowed<JsonObject>>>;
   readonly ignored: Readonly<Record<string, string>>;
+  readonly inert: readonly string[];
   readonly derive: ((config: JsonObject, given: JsonObject) => object) | undefined;
   readonly check: ((config: JsonObject, report: Report) => void) | undefined;
 }

@@ -10,6 +10,8 @@ export interface Fault {
   readonly got: string;
   /** The way out, as a sentence without its full stop. */
   readonly fix?: string;
+  /** Whether transformers goes on past it: an error in code, and a warning in a file where those are asked for. */
+  readonly tolerated?: boolean;
 }
 
 /** A config that cannot be read, made or written. Names the file and every key at fault. */

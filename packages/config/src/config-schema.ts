@@ -12,11 +12,18 @@ interface Source {
   /** Made in code: known by its camelCase names, and written with all its fields, not only with those that were given. */
   readonly inCode: boolean;
   readonly ignore: readonly string[];
+  /** Whether faults that transformers tolerates are warnings. */
+  readonly tolerates: boolean;
   /** The file's name in errors. */
   readonly file: string;
   /** Faults that reading passed over, of a lenient definition. */
   readonly unusable?: readonly UnusableValue[];
 }
+
+const IN_CODE = { inCode: true, ignore: [], tolerates: false };
+
+/** Of one field: a list of a million wrong items needs no million lines. */
+const MOST_ISSUES = 100;
 
 type Reporter = (key: string, fault: Omit<Fault, "key">) => void;
 
@@ -37,7 +44,7 @@ export function readFrom(
 /** An empty config for a file that could not be read at all, which {@link readFrom} tells. */
 export function unreadableConfig(file: string, { expected, got, fix }: Omit<Fault, "key">): object {
   const unusable = [{ key: "the whole file", field: "", expected, got, ...(fix && { fix }) }];
-  const source: Source = { json: {}, inCode: false, ignore: [], file, unusable };
+  const source: Source = { json: {}, inCode: false, ignore: [], tolerates: false, file, unusable };
   return { [SOURCE]: source };
 }
 
@@ -61,8 +68,8 @@ export class ConfigSchema {
   }
 
   parse(json: unknown, options: ParseOptions = {}): JsonObject {
-    checkOptions("parse", options, { file: true, ignore: true });
-    const { file = this.file, ignore = [] } = options;
+    checkOptions("parse", options, { file: true, ignore: true, onWarning: true });
+    const { file = this.file, ignore = [], onWarning } = options;
     let copy: unknown;
     try {
       copy = copyJson(json);
@@ -72,12 +79,13 @@ export class ConfigSchema {
     }
     if (!isObject(copy))
       throw new ConfigError(file, [{ key: "the whole file", expected: "an object", got: show(copy) }]);
-    return this.#assemble(file, { json: copy, inCode: false, ignore, file }, {});
+    const source = { json: copy, inCode: false, ignore, tolerates: onWarning !== undefined, file };
+    return this.#assemble(file, source, {}, onWarning);
   }
 
   create(input: JsonObject): JsonObject {
     const { modelType: _, ...fields } = input;
-    return this.#assemble(this.#name, { json: this.#empty(), inCode: true, ignore: [], file: this.#name }, fields);
+    return this.#assemble(this.#name, { json: this.#empty(), ...IN_CODE, file: this.#name }, fields);
   }
 
   with(config: JsonObject, changes: JsonObject): JsonObject {
@@ -109,13 +117,14 @@ export class ConfigSchema {
   }
 
   /** A config out of a file's keys, with the fields in `input` taking the place of the file's. */
-  #assemble(file: string, source: Source, input: JsonObject): JsonObject {
+  #assemble(file: string, source: Source, input: JsonObject, onWarning?: (fault: Fault) => void): JsonObject {
     const faults: Fault[] = [];
     const unusable: UnusableValue[] = [];
     const report: Reporter = (key, fault) => {
       const named = { key: source.inCode ? key : this.#keys.spell(key, source.json, input), ...fault };
       const field = rootOf(key);
       if (this.#lenient && !source.inCode && !Object.hasOwn(input, field)) unusable.push({ ...named, field });
+      else if (fault.tolerated && source.tolerates) onWarning?.(named);
       else faults.push(named);
     };
     const throwFaults = () => {
@@ -130,7 +139,7 @@ export class ConfigSchema {
 
     const config = this.#derive(read);
     this.#refuseOverruled(input, read, config, report);
-    this.#refuseFixed(readable, config, report);
+    this.#refuseFixed({ ...source, json: readable }, config, report);
     for (const { check } of this.layers) check?.(config, report);
     throwFaults();
 
@@ -141,36 +150,42 @@ export class ConfigSchema {
   }
 
   /** Unknown keys, another model's type, a value that a key may never have. */
-  #refuseKeys({ json, ignore }: Source, report: Reporter): void {
+  #refuseKeys(source: Source, report: Reporter): void {
+    const { json } = source;
+    const ignored = new Set(source.ignore);
     if (this.modelType !== undefined && own(json, "model_type") !== this.modelType) {
       report("model_type", { expected: show(this.modelType), got: show(own(json, "model_type")) });
     }
     for (const key of Object.keys(json)) {
       // A lenient file may hold anything: the reference keeps such keys and reads none of them.
-      if (this.#lenient || this.explain(key) !== undefined || ignore.includes(key)) continue;
+      if (this.#lenient || this.explain(key) !== undefined || ignored.has(key)) continue;
       const near = this.#keys.nearest(key);
       report(key, {
         expected: `a key of ${near ? `the ${this.#name}, such as ${near}` : `the ${this.#name}`}`,
         got: `${show(key)}: ${show(own(json, key))}`,
         fix: `If it does not change what the model computes, pass ignore: [${show(key)}]`,
+        tolerated: true,
       });
     }
     for (const [key, allowed] of this.#keys.fixed) {
-      if (typeof allowed !== "function") this.#refuseValue(json, key, allowed, report);
+      if (typeof allowed !== "function") this.#refuseValue(source, key, allowed, report);
     }
   }
 
-  #refuseFixed(json: JsonObject, config: JsonObject, report: Reporter): void {
+  #refuseFixed(source: Source, config: JsonObject, report: Reporter): void {
     for (const [key, allowed] of this.#keys.fixed) {
-      if (typeof allowed === "function") this.#refuseValue(json, key, allowed(config), report);
+      if (typeof allowed === "function") this.#refuseValue(source, key, allowed(config), report);
     }
   }
 
-  #refuseValue(json: JsonObject, key: string, allowed: readonly unknown[], report: Reporter): void {
-    if (!Object.hasOwn(json, key) || allowed.some((value) => sameJson(value, json[key]))) return;
+  #refuseValue({ json, ignore }: Source, key: string, allowed: readonly unknown[], report: Reporter): void {
+    if (!Object.hasOwn(json, key) || ignore.includes(key) || allowed.some((value) => sameJson(value, json[key])))
+      return;
+    const isInert = this.#keys.isInert(key);
     report(key, {
-      expected: `${allowed.map(show).join(" or ")}, since other values mean maths that is not done here`,
+      expected: `${allowed.map(show).join(" or ")}${isInert ? "" : ", since other values mean maths that is not done here"}`,
       got: show(json[key]),
+      ...(isInert && { tolerated: true }),
     });
   }
 
@@ -179,10 +194,13 @@ export class ConfigSchema {
     for (const [name, field] of this.#keys.plainFields) {
       const value = Object.hasOwn(input, name) ? input[name] : this.#keys.pick(name, json, report);
       const result = field.safeParse(value);
+      const isInert = this.#keys.isInert(name);
       if (result.success) read[name] = result.data;
-      for (const issue of result.error?.issues ?? []) {
+      else if (isInert) read[name] = field.safeParse(undefined).data;
+      for (const issue of (result.error?.issues ?? []).slice(0, MOST_ISSUES)) {
         const path = issue.path.map((step) => (typeof step === "number" ? `[${step}]` : `.${String(step)}`)).join("");
-        report(name + path, { expected: issue.message, got: show(valueAt(value, issue.path)) });
+        const got = show(valueAt(value, issue.path));
+        report(name + path, { expected: issue.message, got, ...(isInert && { tolerated: true }) });
       }
     }
     const plain: JsonObject = { ...read };
@@ -297,7 +315,7 @@ export class ConfigSchema {
 
 function sourceOf(config: JsonObject): Source {
   const source = (config as { readonly [SOURCE]?: Source })[SOURCE];
-  return source ?? { json: {}, inCode: true, ignore: [], file: "" };
+  return source ?? { json: {}, ...IN_CODE, file: "" };
 }
 
 /** The field of a path: `eosTokenId` of `eosTokenId[1]`. */

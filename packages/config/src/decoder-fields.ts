@@ -1,8 +1,9 @@
+import * as z from "zod";
 import type { ConfigDefinition } from "./config-definition.js";
 import type { ConfigInput } from "./config-input.js";
 import { defineConfig } from "./define-config.js";
 import { count, flag, listOf, number, oneOf, paddingId, text, tokenId, tokenIds } from "./fields.js";
-import { fixedKeys, ignoredKeys } from "./inherited-keys.js";
+import { fixedKeys, ignoredKeys, inertKeys } from "./inherited-keys.js";
 import { defaultLabels, type Labels, labels, MAX_LABELS } from "./labels.js";
 import { type LayerType, layerCount, type MlpLayerType, mlpLayerTypesWhere, uniformLayerTypes } from "./layer-types.js";
 import type { RopeParameters } from "./rope.js";
@@ -89,6 +90,11 @@ export interface DecoderConfig {
   readonly mlpLayerTypes: readonly MlpLayerType[];
 }
 
+/** Some files say `torch.bfloat16`. */
+function withoutTorch(dtype: unknown): unknown {
+  return typeof dtype === "string" ? dtype.replace(/^torch\./, "") : dtype;
+}
+
 /** The fields of every decoder config, without the rules between them. */
 export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderConfig>> = defineConfig({
   modelType: "decoder",
@@ -101,22 +107,23 @@ export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderC
     numKeyValueHeads: count().nullish(),
     headDim: count().nullish(),
     maxPositionEmbeddings: count().default(2048),
-    rmsNormEps: number({ above: 0 }).default(1e-6),
+    rmsNormEps: number({ min: 0 }).default(1e-6),
     hiddenAct: hiddenAct().default("silu"),
     tieWordEmbeddings: flag().default(false),
     attentionBias: flag().default(false),
-    attentionDropout: number({ min: 0, below: 1 }).default(0),
+    attentionDropout: number({ min: 0, below: 1 })
+      .nullable()
+      .default(0)
+      .transform((share) => share ?? 0),
     initializerRange: number({ min: 0 }).default(0.02),
     useCache: flag().default(true),
     outputRouterLogits: flag().default(false),
     slidingWindow: count().nullable().default(null),
     ropeParameters: rope(),
-    bosTokenId: tokenId().nullable().default(null),
-    eosTokenId: tokenIds().nullable().default(null),
+    bosTokenId: tokenId({ negative: true }).nullable().default(null),
+    eosTokenId: tokenIds({ negative: true }).nullable().default(null),
     padTokenId: paddingId().nullable().default(null),
-    dtype: oneOf(...DTYPES)
-      .nullable()
-      .default(null),
+    dtype: z.preprocess(withoutTorch, oneOf(...DTYPES).nullable()).default(null),
     architectures: listOf(text(), "class names").nullable().default(null),
     numLabels: count({ max: MAX_LABELS }).nullish(),
     id2label: labels(),
@@ -133,7 +140,7 @@ export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderC
       layerTypes: uniformLayerTypes(c),
       mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, () => false),
       id2label,
-      numLabels: c.numLabels ?? Object.keys(id2label).length,
+      numLabels: c.id2label ? Object.keys(id2label).length : (c.numLabels ?? Object.keys(id2label).length),
     };
   },
   fixed: {
@@ -142,4 +149,5 @@ export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderC
     mlp_layer_types: (c) => [c.mlpLayerTypes, null],
   },
   ignored: ignoredKeys,
+  inert: [...inertKeys, "dtype", "architectures", "numLabels", "problemType"],
 });

@@ -51,6 +51,11 @@ export interface ConfigOptions<
   readonly fixed?: Readonly<Record<string, Allowed<Derived<Base, F, D>>>>;
   /** Keys of the file that are not read, each with the reason. */
   readonly ignored?: Readonly<Record<string, string>>;
+  /**
+   * Fields and fixed keys that change nothing that a model computes: a wrong value in a file is a fault that is tolerated, and the
+   * default stands for it.
+   */
+  readonly inert?: readonly string[];
   /** Rules between fields. The base's rules hold as well. */
   readonly check?: (config: Derived<Base, F, D>, report: Report) => void;
 }
@@ -87,13 +92,14 @@ export function defineConfig<
   options: ConfigOptions<M, F, D, Base, BaseInput>,
 ): ConfigDefinition<Finished<M, Base, F, D>, Inputs<BaseInput & { readonly modelType?: string | undefined }, F>> {
   type Config = Finished<M, Base, F, D>;
-  const { fields, keys, fixed, ignored, derive, check } = options;
+  const { fields, keys, fixed, ignored, inert, derive, check } = options;
   // The schema works on plain objects: it cannot know the types that the generics promise to the caller.
   const layer = {
     fields: fields ?? {},
     keys: keys ?? {},
     fixed: fixed ?? {},
     ignored: ignored ?? {},
+    inert: inert ?? [],
     derive,
     check,
   } as unknown as Layer;

@@ -63,10 +63,10 @@ export function listOf<T extends z.ZodType>(item: T, what: string) {
   return z.array(item, { error: `a list of ${what}` }).readonly();
 }
 
-/** The id of a token. */
-export function tokenId() {
+/** The id of a token; where `negative`, also an integer below 0, which no token has. */
+export function tokenId({ negative = false }: { readonly negative?: boolean } = {}) {
   const error = "a token id, which is an integer of at least 0, or null for none";
-  return z.int({ error }).min(0, { error });
+  return z.int({ error }).min(negative ? Number.MIN_SAFE_INTEGER : 0, { error });
 }
 
 /** The id of the padding token: old configs have -1, which torch takes for the last row of the embedding. */
@@ -75,9 +75,9 @@ export function paddingId() {
 }
 
 /** The ids of one token or of several. */
-export function tokenIds() {
+export function tokenIds(options: { readonly negative?: boolean } = {}) {
   const error = "a token id, a list of token ids, or null for none";
-  return z.union([tokenId(), listOf(tokenId(), "token ids")], { error });
+  return z.union([tokenId(options), listOf(tokenId(options), "token ids")], { error });
 }
 
 /** A field that may be left out; `null` in a file means the same. */

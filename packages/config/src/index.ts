@@ -34,6 +34,7 @@ export {
   uniformLayerTypes,
 } from "./layer-types.js";
 export {
+  contextLength,
   type DefaultRope,
   type DynamicRope,
   type LinearRope,

@@ -86,6 +86,8 @@ export const ignoredKeys: Readonly<Record<string, string>> = {
 /** Keys whose other values mean maths that no decoder here does. */
 export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   quantization_config: [null],
+  // MLX writes it beside quantised weights.
+  quantization: [null],
   compression_config: [null],
   per_layer_config: [null, {}],
   pruned_heads: [null, {}],
@@ -99,3 +101,13 @@ export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   classifier_dropout: [null, 0.1],
   hidden_dropout: [null, 0.1],
 };
+
+/** Those of them that no decoder in transformers reads either, whatever they say. */
+export const inertKeys: readonly string[] = [
+  "is_encoder_decoder",
+  "add_cross_attention",
+  "cross_attention_hidden_size",
+  "tie_encoder_decoder",
+  "classifier_dropout",
+  "hidden_dropout",
+];

@@ -13,9 +13,11 @@ export class KeyTable {
   readonly fixed = new Map<string, Allowed<JsonObject>>();
   readonly #roles = new Map<string, KeyRole>();
   readonly #spellings = new Map<string, readonly string[]>();
+  readonly #inert = new Set<string>();
 
   constructor(layers: readonly Layer[]) {
     for (const layer of layers) {
+      for (const name of layer.inert) this.#inert.add(name);
       for (const [name, keys] of Object.entries(layer.keys)) this.#spellings.set(name, keys);
       for (const [name, field] of Object.entries(layer.fields)) this.#addField(name, field);
       for (const [key, allowed] of Object.entries(layer.fixed)) {
@@ -64,6 +66,11 @@ export class KeyTable {
     return [...this.plainFields.keys(), ...this.compoundFields.keys()];
   }
 
+  /** Whether a field or a fixed key changes nothing that a model computes. */
+  isInert(name: string): boolean {
+    return this.#inert.has(name);
+  }
+
   /** Every key that a field is read from; the first is the one that it is written to. */
   keysOf(name: string): readonly string[] {
     return this.compoundFields.get(name)?.keys ?? this.#spellings.get(name) ?? [snakeCase(name)];
@@ -87,6 +94,7 @@ export class KeyTable {
         expected: `${show(json[first])}, as ${first}, another spelling of it, says`,
         got: show(json[key]),
         fix: "Remove one of the two",
+        ...(this.isInert(name) && { tolerated: true }),
       });
     }
     return own(json, first);

@@ -1,4 +1,4 @@
-import type { CompoundField } from "./config-definition.js";
+import type { CompoundField, Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { isObject, type JsonObject, own, sameJson } from "./json.js";
 
@@ -18,21 +18,13 @@ export function labels(): CompoundField<Labels | null> {
   return {
     keys: ["id2label", "label2id"],
     read(json, _config, report) {
-      const forward = own(json, "id2label") ?? null;
-      const backward = own(json, "label2id") ?? null;
-      if (forward !== null && !isLabels(forward)) {
-        report("id2label", { expected: EXPECTED, got: show(forward) });
-        return null;
+      const names = readLabels(json, (key, fault) => report(key, { ...fault, tolerated: true }));
+      const count = own(json, "num_labels") ?? null;
+      if (names && count !== null && count !== Object.keys(names).length) {
+        const expected = `${Object.keys(names).length}, the number of names in id2label`;
+        report("numLabels", { expected, got: show(count), tolerated: true });
       }
-      if (backward === null) return forward && numbered(forward);
-      if (!isObject(backward) || !isLabels(invert(backward))) {
-        report("label2id", { expected: "an object that gives names the indices 0, 1, 2…", got: show(backward) });
-        return null;
-      }
-      if (forward !== null && !sameJson(forward, invert(backward))) {
-        report("label2id", { expected: "the inverse of id2label", got: show(backward), fix: "Remove one of the two" });
-      }
-      return numbered(forward ?? invert(backward));
+      return names;
     },
     accept(input = null, _config, report) {
       if (input === null || isLabels(input)) return input && numbered(input);
@@ -47,6 +39,25 @@ export function labels(): CompoundField<Labels | null> {
         : { label2id };
     },
   };
+}
+
+/** Names out of either key. transformers looks at neither unless a classifier asks, and `id2label` goes first. */
+function readLabels(json: JsonObject, report: Report): Labels | null {
+  const forward = own(json, "id2label") ?? null;
+  const backward = own(json, "label2id") ?? null;
+  if (forward !== null && !isLabels(forward)) {
+    report("id2label", { expected: EXPECTED, got: show(forward) });
+    return null;
+  }
+  if (backward === null) return forward && numbered(forward);
+  if (!isObject(backward) || !isLabels(invert(backward))) {
+    report("label2id", { expected: "an object that gives names the indices 0, 1, 2…", got: show(backward) });
+    return forward && numbered(forward);
+  }
+  if (forward !== null && !sameJson(forward, invert(backward))) {
+    report("label2id", { expected: "the inverse of id2label", got: show(backward), fix: "Remove one of the two" });
+  }
+  return numbered(forward ?? invert(backward));
 }
 
 const EXPECTED = "an object of names by the indices 0, 1, 2…, each name once";

@@ -104,7 +104,7 @@ function camelParams(given: JsonObject, report: Report): Record<string, unknown>
   for (const [key, value] of Object.entries(given)) {
     if (INERT.has(key)) continue;
     if (snakeCase(camelCase(key)) === key) params.push([camelCase(key), value]);
-    else report("", { expected: "parameters in snake_case", got: show(key) });
+    else report("", { expected: "parameters in snake_case", got: show(key), tolerated: true });
   }
   return Object.fromEntries(params);
 }
@@ -133,27 +133,39 @@ function normalize(
   }
   // For every parameter that has a default, null means the default.
   for (const [name, value] of Object.entries(params)) if (value == null) delete params[name];
+  dropUnknown(params, ropeType, report);
 
   const result = ropeSchemas[ropeType].safeParse(params);
   if (result.success && !partial && result.data.partialRotaryFactor !== 1) {
-    report("partialRotaryFactor", {
-      expected: "1, as this model rotates whole heads",
-      got: show(result.data.partialRotaryFactor),
-    });
+    // The families of whole heads read it for the scaled types alone, whose angles would not fit the heads then.
+    const tolerated = ropeType === "default";
+    const got = show(result.data.partialRotaryFactor);
+    report("partialRotaryFactor", { expected: "1, as this model rotates whole heads", got, tolerated });
+    return { ...result.data, partialRotaryFactor: 1 };
   }
-  if (!result.success) reportIssues(result.error.issues, ropeType, params, report);
+  if (!result.success) reportIssues(result.error.issues, params, report);
   return result.success ? result.data : fallback;
 }
 
-function reportIssues(issues: readonly z.core.$ZodIssue[], type: RopeType, params: JsonObject, report: Report): void {
+/** Parameters for each type of layer: other maths, not a key that nobody reads. */
+const LAYER_TYPES = new Set(["fullAttention", "slidingAttention"]);
+
+/** Takes out what the type's formula does not read, as transformers does with a warning. */
+function dropUnknown(params: Record<string, unknown>, type: RopeType, report: Report): void {
+  const known = Object.keys(ropeSchemas[type].shape);
+  for (const key of Object.keys(params)) {
+    if (known.includes(key)) continue;
+    report(key, {
+      expected: `a parameter of rope_type "${type}" (${known.map(snakeCase).join(", ")})`,
+      got: show(params[key]),
+      tolerated: !LAYER_TYPES.has(key),
+    });
+    delete params[key];
+  }
+}
+
+function reportIssues(issues: readonly z.core.$ZodIssue[], params: JsonObject, report: Report): void {
   for (const issue of issues) {
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) {
-        const known = Object.keys(ropeSchemas[type].shape).map(snakeCase).join(", ");
-        report(key, { expected: `a parameter of rope_type "${type}" (${known})`, got: show(params[key]) });
-      }
-      continue;
-    }
     const [name = "", index] = issue.path;
     const value = params[String(name)];
     const item = typeof index === "number" && Array.isArray(value) ? value[index] : value;

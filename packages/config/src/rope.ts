@@ -11,7 +11,7 @@ const common = {
   /** The share of each head that is rotated. */
   partialRotaryFactor: number({ above: 0, max: 1 }).default(1),
 };
-const factor = number({ min: 1 });
+const factor = number({ above: 0 });
 /** The context length that the model was trained on before it was stretched. */
 const originalMaxPositionEmbeddings = count();
 /** What cos and sin are multiplied with; null leaves it to the type's formula. */
@@ -99,4 +99,33 @@ export function rotaryDim(
   { partialRotaryFactor }: Pick<RopeParameters, "partialRotaryFactor">,
 ): number {
   return Math.floor(headDim * partialRotaryFactor);
+}
+
+/**
+ * The longest context that a model with these parameters is made for: `maxPositionEmbeddings`, stretched where the scaling
+ * says so and `maxPositionEmbeddings` may still be that of before. As vLLM derives `max_model_len`: YaRN reaches
+ * `factor × originalMaxPositionEmbeddings`, linear scaling `factor × maxPositionEmbeddings`; those of llama3 and longrope are
+ * in `maxPositionEmbeddings`. Dynamic scaling stretches to any length.
+ *
+ * transformers has no limit.
+ */
+export function contextLength({
+  ropeParameters: rope,
+  maxPositionEmbeddings: max,
+}: {
+  readonly ropeParameters: RopeParameters;
+  readonly maxPositionEmbeddings: number;
+}): number {
+  switch (rope.ropeType) {
+    case "dynamic":
+      return Infinity;
+    case "linear":
+      return Math.floor(max * Math.max(1, rope.factor));
+    case "yarn":
+      return Math.max(max, Math.floor(rope.originalMaxPositionEmbeddings * rope.factor));
+    case "llama3":
+    case "longrope":
+    case "default":
+      return max;
+  }
 }

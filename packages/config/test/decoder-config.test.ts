@@ -138,7 +138,7 @@ test.each<[string, object, string]>([
   ["no layers", { num_hidden_layers: 0 }, "num_hidden_layers: expected an integer from 1 to 10000, got 0"],
   ["layers beyond reason", { num_hidden_layers: 1e9 }, "num_hidden_layers: expected an integer from 1 to 10000"],
   ["an empty window", { sliding_window: 0 }, "sliding_window: expected an integer of at least 1, got 0"],
-  ["an ε of 0", { rms_norm_eps: 0 }, "rms_norm_eps: expected a number above 0, got 0"],
+  ["an ε below 0", { rms_norm_eps: -1 }, "rms_norm_eps: expected a number of at least 0, got -1"],
   [
     "dropout of everything",
     { attention_dropout: 1 },
@@ -152,7 +152,7 @@ test.each<[string, object, string]>([
   [
     "a negative token",
     { bos_token_id: -1 },
-    "bos_token_id: expected a token id, which is an integer of at least 0, or null for none, got -1",
+    "bos_token_id: expected a token id below the size of the vocabulary, 100, got -1. Use null for none",
   ],
   [
     "a padding token before the vocabulary, counted from its end as torch does",
@@ -164,7 +164,7 @@ test.each<[string, object, string]>([
     { eos_token_id: "</s>" },
     'eos_token_id: expected a token id, a list of token ids, or null for none, got "</s>"',
   ],
-  ["an unknown dtype", { dtype: "torch.bfloat16" }, 'dtype: expected one of "float32"'],
+  ["an unknown dtype", { dtype: "int4" }, 'dtype: expected one of "float32"'],
   [
     "quantised weights",
     { quantization_config: { quant_method: "fp8" } },
@@ -176,6 +176,39 @@ test.each<[string, object, string]>([
 ])("refuses %s", (_, keys, message) => {
   expect(() => parse(keys)).toThrow(ConfigError);
   expect(() => parse(keys)).toThrow(message);
+});
+
+test("what transformers tolerates is a warning where those are asked for, and is kept for saving", () => {
+  const odd = {
+    num_expertz: 3,
+    __proto__extra: {},
+    is_encoder_decoder: true,
+    eos_token_id: [2, 100],
+    dtype: "int4",
+    label2id: { a: 0, b: 2 },
+    num_labels: 7,
+    rope_scaling: { type: "linear", factor: 2, beta_fast: 32 },
+  };
+  const warned: string[] = [];
+  const config = decoderConfig.parse({ ...json, ...odd }, { onWarning: ({ key }) => warned.push(key) });
+  expect(warned.sort()).toEqual([
+    "__proto__extra",
+    "dtype",
+    "eos_token_id",
+    "is_encoder_decoder",
+    "label2id",
+    "num_expertz",
+    "rope_scaling.beta_fast",
+  ]);
+  expect(config).toMatchObject({ dtype: null, numLabels: 7, eosTokenId: [2, 100], ropeParameters: { factor: 2 } });
+  expect(decoderConfig.toJSON(config)).toMatchObject({ num_expertz: 3, is_encoder_decoder: true });
+  expect(decoderConfig.toJSON(decoderConfig.with(config, { vocabSize: 50 }))).toMatchObject({ num_expertz: 3 });
+  expect(() => decoderConfig.parse({ ...json, mlp_bias: true }, { onWarning: () => {} })).toThrow("mlp_bias");
+  expect(decoderConfig.parse({ ...json, mlp_bias: true }, { ignore: ["mlp_bias"] })).toMatchObject({ numLabels: 2 });
+});
+
+test("a dtype in torch's words", () => {
+  expect(decoderConfig.parse({ ...json, dtype: "torch.bfloat16" }).dtype).toBe("bfloat16");
 });
 
 /** The attributes of transformers 5.18's PreTrainedConfig, and those that version 4 wrote. */

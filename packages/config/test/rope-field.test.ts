@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   ConfigError,
+  contextLength,
   count,
   decoderConfig,
   defineConfig,
@@ -216,12 +217,12 @@ describe("faults", () => {
     [
       "a missing factor",
       { rope_parameters: { rope_type: "linear" } },
-      "rope_parameters.factor: expected a number of at least 1, got nothing",
+      "rope_parameters.factor: expected a number above 0, got nothing",
     ],
     [
-      "a factor below 1",
-      { rope_scaling: { type: "dynamic", factor: 0.5 } },
-      "rope_scaling.factor: expected a number of at least 1, got 0.5",
+      "a factor of 0",
+      { rope_scaling: { type: "dynamic", factor: 0 } },
+      "rope_scaling.factor: expected a number above 0, got 0",
     ],
     ["a word for a factor", { rope_scaling: { type: "linear", factor: "2" } }, 'got "2"'],
     ["θ at the top", { rope_theta: 0 }, "config.json: rope_theta: expected a number above 0, got 0"],
@@ -234,11 +235,6 @@ describe("faults", () => {
       "θ that yarn cannot use, at the top",
       { rope_theta: 0.5, rope_scaling: { type: "yarn", factor: 2 } },
       "config.json: rope_theta: expected a number above 1",
-    ],
-    [
-      "an original context at the top",
-      { original_max_position_embeddings: 512, rope_scaling: { type: "yarn", factor: 2 } },
-      "config.json: original_max_position_embeddings: expected at most the context of 256, got 512",
     ],
     [
       "a parameter of another type",
@@ -279,11 +275,6 @@ describe("faults", () => {
       "rope_scaling.high_freq_factor: expected more than the low frequency factor, 1, got 1",
     ],
     [
-      "an original context beyond the context",
-      { rope_scaling: { ...llama3, original_max_position_embeddings: 512 } },
-      "rope_scaling.original_max_position_embeddings: expected at most the context of 256, got 512",
-    ],
-    [
       "crossed bounds of yarn",
       { rope_scaling: { type: "yarn", factor: 2, beta_fast: 0.5 } },
       "rope_scaling.beta_fast: expected at least the slow bound, 1, got 0.5",
@@ -316,7 +307,7 @@ describe("faults", () => {
 
   test("are in camelCase for a config made in code", () => {
     expect(() => decoderConfig.create({ ropeParameters: { ropeType: "linear", factor: 0 } })).toThrow(
-      "decoder config: ropeParameters.factor: expected a number of at least 1, got 0.",
+      "decoder config: ropeParameters.factor: expected a number above 0, got 0.",
     );
   });
 });
@@ -405,5 +396,40 @@ describe("writing", () => {
         ConfigError,
       );
     }
+  });
+});
+
+describe("the context", () => {
+  const max = 40;
+  const rope = (keys: object) =>
+    contextLength(
+      decoderConfig.parse({
+        model_type: "decoder",
+        hidden_size: 64,
+        num_attention_heads: 4,
+        max_position_embeddings: max,
+        rope_scaling: keys,
+      }),
+    );
+
+  test.each<[string, object, number]>([
+    ["is max_position_embeddings", { type: "default" }, 40],
+    ["is stretched by linear scaling", { type: "linear", factor: 4 }, 160],
+    ["is not shortened by it", { type: "linear", factor: 0.5 }, 40],
+    ["is that of YaRN", { type: "yarn", factor: 4, original_max_position_embeddings: 32 }, 128],
+    ["is that of YaRN, from max_position_embeddings where no other is told", { type: "yarn", factor: 4 }, 160],
+    [
+      "is the longer one where the file has both",
+      { type: "yarn", factor: 1.5, original_max_position_embeddings: 8 },
+      40,
+    ],
+    [
+      "is in max_position_embeddings for llama3",
+      { rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 8 },
+      40,
+    ],
+    ["has no end for dynamic", { type: "dynamic", factor: 2 }, Infinity],
+  ])("%s", (_, keys, expected) => {
+    expect(rope(keys)).toBe(expected);
   });
 });

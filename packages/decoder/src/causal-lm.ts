@@ -22,15 +22,18 @@ import {
   tidy,
 } from "@tensorflow/tfjs-core";
 import { type Batch, readBatch } from "./batch.js";
-import { readConfig, readGenerationConfig } from "./config-file.js";
+import { parseConfig, readConfig, readGenerationConfig } from "./config-file.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { CausalLMInputs, CausalLMOutput } from "./forward.js";
 import { type InitOptions, initialize } from "./initialize.js";
-import { checkLoadOptions, compareTensors, type LoadOptions, loadParameters, type TensorFaults } from "./load.js";
+import { checkLoadOptions, fetchingOf, type LoadOptions, loadParameters } from "./load.js";
+import { warnOnConsole } from "./load-warning.js";
 import { causalLoss } from "./losses.js";
+import { matchTensors, type TensorMatch } from "./match-tensors.js";
 import type { NameRule } from "./names.js";
 import { type SaveProgress, tensorsToWrite, watched } from "./save.js";
+import { HEAD, settleHead, TIED_NAMES } from "./tied-head.js";
 
 /** What a class of causal language models says of its family. */
 export interface CausalLMFamily<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig> {
@@ -97,7 +100,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
    * @param source a folder (Node), the URL of one, or a map of file names to contents
    * @throws {OptionError} for an option that it does not know
    * @throws {ConfigError} where the config asks for what this family does not do
-   * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
+   * @throws {CheckpointError} listing all missing and wrongly shaped tensors
    */
   static async fromPretrained<M extends CausalLM<C>, C extends DecoderConfig>(
     this: CausalLMFamily<M, C>,
@@ -105,18 +108,25 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     options: LoadOptions = {},
   ): Promise<M> {
     checkLoadOptions("fromPretrained", options);
-    const { json, where } = await readConfig(source);
-    const { ignore } = options;
-    const model = new this(this.config.parse(json, { file: where, ignore }));
-    model.generationConfig = await readGenerationConfig(source, ignore);
-    const tensors = await openCheckpoint(source);
+    const { ignore, onWarning = warnOnConsole } = options;
+    const where = nameOf(source);
+    const fetching = fetchingOf(options);
+    const parsed = parseConfig(this.config, await readConfig(source, fetching), { ignore, onWarning });
+    const generation = await readGenerationConfig(source, ignore, fetching);
+    const tensors = await openCheckpoint(source, fetching);
     try {
-      const ignored = mayBeThere(model);
-      await loadParameters(model, tensors, this.names, { ...options, where: nameOf(source), ignored });
+      const model = new this(await settleHead(this.config, parsed, tensors, { where, onWarning }));
+      model.generationConfig = generation;
+      await loadParameters(model, tensors, model.nameRules, {
+        ...options,
+        onWarning,
+        where,
+        ignored: mayBeThere(model),
+      });
+      return model;
     } finally {
       await tensors.close();
     }
-    return model;
   }
 
   /** An empty cache for this model. Dispose it. */
@@ -152,12 +162,12 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
 
   /** What its parameters are called on disk where that is not what they are called in memory. */
   get nameRules(): readonly NameRule[] {
-    return familyOf(this).names;
+    return [...(this.lmHead ? [] : TIED_NAMES), ...familyOf(this).names];
   }
 
   /** How a checkpoint differs from what this model asks for. No tensor is read, and the model need not be loaded. */
-  compareTensors(source: TensorSource): TensorFaults {
-    return compareTensors(this, source, this.nameRules, mayBeThere(this));
+  matchTensors(source: TensorSource): TensorMatch {
+    return matchTensors(this, source, this.nameRules, mayBeThere(this));
   }
 
   /** The tensors that a checkpoint of this model has, under their names on disk. */
@@ -237,7 +247,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
 
 /** A head that is tied may still be on disk, as a copy of the embedding. */
 function mayBeThere({ lmHead }: Pick<CausalLM, "lmHead">): readonly string[] {
-  return lmHead ? [] : ["lm_head.weight"];
+  return lmHead ? [] : [HEAD];
 }
 
 /** No member of the class: a model of a narrower config would be no `CausalLM` any more. */

@@ -1,7 +1,15 @@
-import { ConfigError, type GenerationConfig, generationConfig, unreadableGenerationConfig } from "@mixtape/config";
+import {
+  type ConfigDefinition,
+  ConfigError,
+  type Fault,
+  type GenerationConfig,
+  generationConfig,
+  unreadableGenerationConfig,
+} from "@mixtape/config";
 import { hubHint } from "@mixtape/errors";
-import { type CheckpointSource, readJsonFile } from "@mixtape/safetensors";
+import { type CheckpointSource, explainSource, type FetchOptions, readJsonFile } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
+import { listNames, type OnWarning, showName } from "./load-warning.js";
 
 /** What {@link readConfig} found. */
 export interface ConfigFile {
@@ -14,13 +22,76 @@ export interface ConfigFile {
  * Reads the `config.json` of a checkpoint, which says by `model_type` of what family it is.
  * @throws {CheckpointError} where there is none, or it is no JSON object.
  */
-export async function readConfig(source: CheckpointSource): Promise<ConfigFile> {
-  const { json, where } = await readJsonFile(source, "config.json", CheckpointError);
+export async function readConfig(source: CheckpointSource, options: FetchOptions = {}): Promise<ConfigFile> {
+  const { json, where, absent } = await readJsonFile(source, "config.json", CheckpointError, options);
   if (json) return { json, where };
-  const hint = hubHint(source);
-  const fix = `A checkpoint in Hugging Face format has config.json beside its safetensors${hint ? `. ${hint}` : ""}`;
-  throw new CheckpointError({ where, expected: "a file", got: "none", fix });
+  const got = absent && /^(HTTP \d+|a web page)$/.test(absent.got) ? absent.got : "none";
+  const hints = [
+    absent?.fix ?? (await explainSource(source)),
+    "A checkpoint in Hugging Face format has config.json beside its safetensors",
+    hubHint(source),
+  ];
+  throw new CheckpointError({ where, expected: "a file", got, fix: hints.filter(Boolean).join(". ") });
 }
+
+/** How {@link parseConfig} treats keys that nothing here knows. */
+export interface ParseConfigOptions {
+  /** Keys of which nothing is to be said. */
+  readonly ignore?: readonly string[] | undefined;
+  /** Called once with all other unknown keys. */
+  readonly onWarning: OnWarning;
+}
+
+/**
+ * Parses the config of a checkpoint. Keys that nothing here knows are left out with a warning, as transformers keeps them as
+ * attributes that no model reads; so are the values that it tolerates.
+ * @throws {ConfigError} for values that are wrong, or that ask for maths that is not done here
+ */
+export function parseConfig<C extends object>(
+  definition: ConfigDefinition<C, object>,
+  { json, where }: ConfigFile,
+  { ignore, onWarning }: ParseConfigOptions,
+): C {
+  const unknown: Fault[] = [];
+  const odd: Fault[] = [];
+  const config = definition.parse(json, {
+    file: where,
+    ...(ignore && { ignore }),
+    onWarning: (fault) =>
+      (definition.explain(fault.key) === undefined && Object.hasOwn(json, fault.key) ? unknown : odd).push(fault),
+  });
+  if (unknown.length > 0) {
+    const names = unknown.map(({ key }) => key);
+    const keys = names.length === 1 ? "1 key" : `${names.length} keys`;
+    const list = listNames(
+      unknown.map(({ key, expected }) => `${showName(key)}${suggestion(expected)}`),
+      LISTED,
+    );
+    const message = `${where}: ${keys} that no ${definition.modelType ?? "such"} model reads, left out: ${list}`;
+    onWarning({ kind: "unused-keys", names, message });
+  }
+  if (odd.length > 0) {
+    const list = listNames(
+      odd.map(({ key, expected, got }) => `${showName(key)}: expected ${expected}, got ${got}`),
+      LISTED,
+    );
+    onWarning({
+      kind: "odd-values",
+      names: odd.map(({ key }) => key),
+      message: `${where}: values that transformers tolerates: ${list}`,
+    });
+  }
+  return config;
+}
+
+/** The known key that an unknown one resembles, out of its fault. */
+function suggestion(expected: string): string {
+  const near = / such as (\w+)$/.exec(expected)?.[1];
+  return near ? ` (did you mean ${near}?)` : "";
+}
+
+/** As many keys as a person reads. */
+const LISTED = 12;
 
 /**
  * Reads the `generation_config.json` of a checkpoint; empty where there is none. What it says does not stand in the way of loading:
@@ -30,9 +101,10 @@ export async function readConfig(source: CheckpointSource): Promise<ConfigFile> 
 export async function readGenerationConfig(
   source: CheckpointSource,
   ignore?: readonly string[],
+  options: FetchOptions = {},
 ): Promise<GenerationConfig> {
   try {
-    const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError);
+    const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError, options);
     return json ? generationConfig.parse(json, { file: where, ignore }) : {};
   } catch (error) {
     if (error instanceof CheckpointError) return unreadableGenerationConfig(error.where, error);

@@ -1,6 +1,6 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
 export { CausalLM, type CausalLMClass, type CausalLMFamily, type SaveOptions } from "./causal-lm.js";
-export { type ConfigFile, readConfig } from "./config-file.js";
+export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
 export { type AroundLayer, DecoderLayer, type FeedForward, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
@@ -9,17 +9,24 @@ export { type InitOptions, initialize } from "./initialize.js";
 export { type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export {
   checkLoadOptions,
-  compareTensors,
+  fetchingOf,
   LOAD_OPTIONS,
   type LoadContext,
   type LoadOptions,
   type LoadProgress,
   loadParameters,
-  type MisshapedTensor,
-  type TensorFaults,
+  warnOfTensors,
 } from "./load.js";
 export { LoadBalancedCausalLM, type LoadBalancedConfig } from "./load-balanced-causal-lm.js";
+export { type LoadWarning, type OnWarning, warnOnConsole } from "./load-warning.js";
 export { causalLoss, loadBalancingLoss } from "./losses.js";
+export {
+  type LoadJob,
+  type MisshapedTensor,
+  matchTensors,
+  type TensorFaults,
+  type TensorMatch,
+} from "./match-tensors.js";
 export {
   type ExpertNames,
   expertRules,
@@ -35,3 +42,4 @@ export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";
+export { settleHead } from "./tied-head.js";

@@ -1,9 +1,12 @@
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
-import type { Module, Param } from "@mixtape/layers";
-import { stackViews, type WeightView } from "@mixtape/ops";
-import { type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
+import type { Module } from "@mixtape/layers";
+import type { WeightView } from "@mixtape/ops";
+import { type FetchOptions, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
-import { type NameRule, namesAt, type Place, placesOf } from "./names.js";
+import { refuseFaults } from "./explain-faults.js";
+import { type OnWarning, summarizeNames, warnOnConsole } from "./load-warning.js";
+import { matchTensors, type TensorMatch } from "./match-tensors.js";
+import type { NameRule } from "./names.js";
 
 /** How a model is filled from a checkpoint. */
 export interface LoadOptions {
@@ -14,10 +17,14 @@ export interface LoadOptions {
   /** Whether to look for NaN and infinities, and name the tensor that has one. It costs a pass over each tensor. */
   readonly checkFinite?: boolean;
   /**
-   * Keys of `config.json` that nothing here knows and that do not change what the model computes, which are errors otherwise; and
-   * keys of `generation_config.json` to load without.
+   * Keys of `config.json` to pass over: of one that nothing here knows nothing is said, and one that asks for other maths is no
+   * error; and keys of `generation_config.json` to load without.
    */
   readonly ignore?: readonly string[];
+  /** Called for what loading leaves out or decides against the config. Default: `console.warn`. */
+  readonly onWarning?: OnWarning;
+  /** How files are fetched where the source is a URL: headers, retries, and what to do where a server answers no ranges. */
+  readonly fetchOptions?: Omit<FetchOptions, "signal" | "onWarning">;
 }
 
 /** What loading may be told, by name: for `checkOptions` of whoever passes it on. */
@@ -26,6 +33,8 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   signal: true,
   checkFinite: true,
   ignore: true,
+  onWarning: true,
+  fetchOptions: true,
 };
 
 /**
@@ -36,10 +45,17 @@ export function checkLoadOptions(where: string, options: LoadOptions): void {
   checkOptions(where, options, LOAD_OPTIONS);
   checkOptionTypes(where, options, {
     onProgress: "function",
+    onWarning: "function",
     signal: "signal",
     checkFinite: "boolean",
     ignore: "strings",
   });
+}
+
+/** How the files of a source are fetched by {@link LoadOptions}, with what the fetching warns of. */
+export function fetchingOf({ fetchOptions, signal, onWarning = warnOnConsole }: LoadOptions): FetchOptions {
+  const say = (message: string): void => onWarning({ kind: "whole-file", message, names: [] });
+  return { ...fetchOptions, ...(signal && { signal }), onWarning: say };
 }
 
 /** How far loading is. */
@@ -51,10 +67,11 @@ export interface LoadProgress {
 /**
  * Fills every parameter of a module, one at a time, each byte read once.
  *
- * Strict: it compares names and shapes before it reads any values.
+ * It compares names and shapes before it reads any values. What is missing or of another shape is an error; what nothing asks
+ * for is left out with a warning, as in transformers.
  * @param ignored names on disk that may be there without a parameter.
  * @throws {OptionError} for an option that it does not know
- * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors.
+ * @throws {CheckpointError} listing all missing and wrongly shaped tensors, and those that would change a parameter.
  */
 export async function loadParameters(
   module: Module,
@@ -64,8 +81,11 @@ export async function loadParameters(
 ): Promise<void> {
   checkOptions("loadParameters", options, { ...LOAD_OPTIONS, where: true, ignored: true });
   const { onProgress, signal, checkFinite = false, where = "checkpoint", ignored = [] } = options;
-  const { jobs, faults } = matchParameters(module, source, rules, ignored);
-  refuse(faults, where);
+  const { onWarning = warnOnConsole } = options;
+  const match = matchTensors(module, source, rules, ignored);
+  refuseFaults(match, where);
+  warnOfTensors(match, where, onWarning);
+  const { jobs } = match;
   const totalBytes = jobs.reduce((sum, { view }) => sum + byteLength(view), 0);
   let loadedBytes = 0;
   try {
@@ -88,102 +108,19 @@ export interface LoadContext {
   readonly ignored?: readonly string[];
 }
 
-/** How a checkpoint differs from what a model asks for. All lists are empty where it does not. */
-export interface TensorFaults {
-  /** Names on disk of tensors that are not there. */
-  readonly missing: readonly string[];
-  /** Those of tensors that no parameter is loaded from. */
-  readonly unexpected: readonly string[];
-  /** Those of another shape than is asked for. */
-  readonly misshaped: readonly MisshapedTensor[];
-}
-
-/** A tensor of another shape than is asked for. */
-export interface MisshapedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly expected: readonly number[];
-}
-
-/**
- * Compares names and shapes of a checkpoint with those that the parameters of a module ask for. No tensor is read.
- * @param ignored names on disk that may be there without a parameter
- */
-export function compareTensors(
-  module: Module,
-  source: TensorSource,
-  rules: readonly NameRule[],
-  ignored: readonly string[] = [],
-): TensorFaults {
-  return matchParameters(module, source, rules, ignored).faults;
-}
-
-interface Job {
-  readonly param: Param;
-  readonly view: WeightView;
-}
-
-function matchParameters(
-  module: Module,
-  source: TensorSource,
-  rules: readonly NameRule[],
-  ignored: readonly string[],
-): { jobs: Job[]; faults: TensorFaults } {
-  const jobs: Job[] = [];
-  const missing = new Set<string>();
-  const misshaped = new Map<string, MisshapedTensor>();
-  const used = new Set<string>(ignored);
-  for (const [name, param] of module.namedParameters()) {
-    const places = placesOf(name, rules);
-    const count = param.shape[0]!;
-    const place = places.find((place) => namesAt(place, count).some((n) => source.has(n))) ?? places[0];
-    const names = namesAt(place, count);
-    const expected = shapeAt(place, param);
-    let fits = true;
-    for (const n of names) {
-      used.add(n);
-      const shape = source.has(n) ? source.tensor(n).shape : undefined;
-      if (shape?.join() === expected.join()) continue;
-      fits = false;
-      if (shape) misshaped.set(n, { name: n, shape, expected });
-      else missing.add(n);
-    }
-    if (fits) jobs.push({ param, view: viewAt(place, names, source) });
-  }
-  const unexpected = source.names.filter((name) => !used.has(name));
-  return { jobs, faults: { missing: [...missing], unexpected, misshaped: [...misshaped.values()] } };
-}
-
-/** @throws {CheckpointError} where there are any. */
-function refuse({ missing, unexpected, misshaped }: TensorFaults, where: string): void {
-  const faults = [
-    ...missing.map((name) => `missing ${name}`),
-    ...misshaped.map(({ name, shape, expected }) => `${name} is [${shape}] and should be [${expected}]`),
-    ...unexpected.map((name) => `unexpected ${name}`),
-  ];
-  if (faults.length === 0) return;
-  throw new CheckpointError({
-    where,
-    expected: "the tensors that its config asks for",
-    got: `${faults.length} ${faults.length === 1 ? "fault" : "faults"}:\n  ${faults.join("\n  ")}\n`,
-    fix: "The checkpoint is incomplete, or its config belongs to another",
-  });
-}
-
-/** The shape on disk of a tensor that lies at a place. */
-function shapeAt(place: Place, { shape }: Param): readonly number[] {
-  if (place.kind === "stack") return shape.slice(1);
-  return place.kind === "part" ? shape.map((n, axis) => (axis === 1 ? n * place.of : n)) : shape;
-}
-
-function viewAt(place: Place, names: readonly string[], source: TensorSource): WeightView {
-  const [first, ...rest] = names.map((name) => source.tensor(name)) as [TensorView, ...TensorView[]];
-  if (place.kind === "stack") return stackViews([first, ...rest]);
-  if (place.kind === "tensor") return first;
-  const [count, rows] = first.shape as [number, number];
-  const height = rows / place.of;
-  const cut = (i: number): TensorView => first.at(i).slice(place.part * height, (place.part + 1) * height);
-  return stackViews(Array.from({ length: count }, (_, i) => cut(i)));
+/** Says which tensors are left out, and which are read under another name. */
+export function warnOfTensors(
+  { unused, renamed }: Pick<TensorMatch, "unused" | "renamed">,
+  where: string,
+  onWarning: OnWarning,
+): void {
+  const say = (kind: "unused-tensors" | "renamed-tensors", names: readonly string[], what: string): void => {
+    if (names.length === 0) return;
+    const tensors = names.length === 1 ? "1 tensor" : `${names.length} tensors`;
+    onWarning({ kind, names, message: `${where}: ${tensors} ${what}: ${summarizeNames(names)}` });
+  };
+  say("unused-tensors", unused, "that the model does not have, left out");
+  say("renamed-tensors", renamed, 'whose names lack the prefix "model." or have one too many, found all the same');
 }
 
 function byteLength(view: WeightView): number {

@@ -40,21 +40,28 @@ export const rule = (param: string, ...places: [OwnPlace, ...Place[]]): NameRule
 
 /**
  * Rules for the experts of an MoE block at `block` in memory: one matrix per expert on disk, under the names given, or the
- * stacks that transformers 5 holds in memory, gate and up as one (`fused`).
+ * stacks that transformers 5 holds in memory, gate and up as one. Either may lie in the block's name on disk or in memory.
  */
 export function expertRules({ block = "mlp", disk = block, gate, up, down }: ExpertNames): NameRule[] {
-  const fused = (name: string): string => `${block}.experts.${name}`;
-  const one = (name: string): OwnPlace => perExpert(`${disk}.experts.*.${name}.weight`);
+  const blocks = disk === block ? [disk] : [disk, block];
+  const places = (name: string, fused: (in_: string) => Place): [OwnPlace, ...Place[]] => {
+    const [own, ...others] = blocks.map((in_) => perExpert(`${in_}.experts.*.${name}.weight`)) as [
+      OwnPlace,
+      ...Place[],
+    ];
+    return [own, ...others, ...blocks.map(fused)];
+  };
+  const half = (part: number) => (in_: string) => partOf(`${in_}.experts.gate_up_proj`, part, 2);
   return [
-    rule(`${block}.experts.gate_proj`, one(gate), partOf(fused("gate_up_proj"), 0, 2)),
-    rule(`${block}.experts.up_proj`, one(up), partOf(fused("gate_up_proj"), 1, 2)),
-    rule(`${block}.experts.down_proj`, one(down), tensor(fused("down_proj"))),
+    rule(`${block}.experts.gate_proj`, ...places(gate, half(0))),
+    rule(`${block}.experts.up_proj`, ...places(up, half(1))),
+    rule(`${block}.experts.down_proj`, ...places(down, (in_) => tensor(`${in_}.experts.down_proj`))),
   ];
 }
 
 /** What the matrices of experts are called on disk. */
 export interface ExpertNames {
-  /** The block in memory, and in checkpoints of fused stacks. */
+  /** The block in memory. */
   readonly block?: string;
   /** The block on disk, where it differs. */
   readonly disk?: string;

@@ -3,11 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError, generationConfigFaults } from "@mixtape/config";
 import { OptionError } from "@mixtape/errors";
-import { openCheckpoint } from "@mixtape/safetensors";
+import { encodeSafetensors, openCheckpoint, type TensorToWrite } from "@mixtape/safetensors";
 import { tidy } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { CheckpointError, DecoderError, type InitOptions, type LoadOptions, type SaveOptions } from "../src/index.js";
-import { TinyForCausalLM, tiny, tinyConfig, useCpu, withoutLeak } from "./support/tiny.js";
+import {
+  CheckpointError,
+  DecoderError,
+  type InitOptions,
+  type LoadOptions,
+  type LoadWarning,
+  type SaveOptions,
+} from "../src/index.js";
+import { TinyForCausalLM, tiny, tinyConfig, tinyOf, useCpu, withoutLeak } from "./support/tiny.js";
 
 beforeAll(useCpu);
 
@@ -94,26 +101,67 @@ describe("saving and loading", () => {
     model.dispose();
   });
 
-  test("a tied head is not on disk, and is left alone where a copy is", async () => {
-    const model = await tiny({ tieWordEmbeddings: true });
-    const names = [...model.tensorsToWrite()].map(({ name }) => name);
-    expect(names).not.toContain("lm_head.weight");
-    await model.savePretrained(folder);
-    const expected = logits(model);
-    model.dispose();
+  describe("a tied head", () => {
+    const load = async (change: (tensors: TensorToWrite[]) => TensorToWrite[]) => {
+      const untied = await tiny();
+      const config = { ...tinyConfig.toJSON(tinyOf()), tie_word_embeddings: true };
+      const files = new Map([
+        ["config.json", new TextEncoder().encode(JSON.stringify(config))],
+        ["model.safetensors", await encodeSafetensors(change([...untied.tensorsToWrite()]))],
+      ]);
+      untied.dispose();
+      const warnings: LoadWarning[] = [];
+      const model = await TinyForCausalLM.fromPretrained(files, { onWarning: (warning) => warnings.push(warning) });
+      return { model, warnings };
+    };
+    const as = (name: string, to: string) => (tensors: TensorToWrite[]) => {
+      const found = tensors.find((one) => one.name === name)!;
+      return [...tensors.filter((one) => one.name !== to), { ...found, name: to }];
+    };
 
-    const untied = await tiny();
-    await untied.savePretrained(folder);
-    await writeFile(
-      join(folder, "config.json"),
-      JSON.stringify({ ...(await jsonIn("config.json")), tie_word_embeddings: true }),
-    );
-    untied.dispose();
-    const loaded = await TinyForCausalLM.fromPretrained(folder);
-    expect(loaded.lmHead).toBeNull();
-    // The embedding is the first that is drawn, so both models have the same, and tied heads too; the layers follow it.
-    expect(logits(loaded)).toEqual(expected);
-    loaded.dispose();
+    test("is not on disk, and a copy of the embedding is read over without a word", async () => {
+      const tied = await tiny({ tieWordEmbeddings: true });
+      expect([...tied.tensorsToWrite()].map(({ name }) => name)).not.toContain("lm_head.weight");
+      const { model, warnings } = await load(as("model.embed_tokens.weight", "lm_head.weight"));
+      expect(model.lmHead).toBeNull();
+      expect(warnings).toEqual([]);
+      // The embedding is the first that is drawn, so both models have the same, and tied heads too; the layers follow it.
+      expect(logits(model)).toEqual(logits(tied));
+      tied.dispose();
+      model.dispose();
+    });
+
+    test("that differs from the embedding is used, untied, with a warning, and saved", async () => {
+      const { model, warnings } = await load((all) => all);
+      const untied = await tiny();
+      expect(logits(model)).toEqual(logits(untied));
+      untied.dispose();
+      expect(warnings).toEqual([
+        {
+          kind: "untied-head",
+          names: ["lm_head.weight"],
+          message:
+            "the files: tie_word_embeddings is true in config.json, but lm_head.weight differs from model.embed_tokens.weight: the head of the file is used. Set tie_word_embeddings to false",
+        },
+      ]);
+      await model.savePretrained(folder);
+      expect(await jsonIn("config.json")).toMatchObject({ tie_word_embeddings: false });
+      const again = await TinyForCausalLM.fromPretrained(folder);
+      expect(logits(again)).toEqual(logits(model));
+      again.dispose();
+      model.dispose();
+    });
+
+    test("that is there without the embedding is both", async () => {
+      const { model } = await load((all) => all.filter(({ name }) => name !== "model.embed_tokens.weight"));
+      expect(model.lmHead).toBeNull();
+      const { model: other } = await load((all) =>
+        as("lm_head.weight", "model.embed_tokens.weight")(all).filter(({ name }) => name !== "lm_head.weight"),
+      );
+      expect(logits(model)).toEqual(logits(other));
+      other.dispose();
+      model.dispose();
+    });
   });
 
   test("saving a model that has no weights is an error, and leaves the folder", async () => {
@@ -139,7 +187,20 @@ describe("folders that are no checkpoint", () => {
     const error = await refusal();
     expect(error).toBeInstanceOf(CheckpointError);
     expect(error.message).toBe(
-      `${folder}/config.json: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors.`,
+      `${folder}/config.json: expected a file, got none. The folder is empty. A checkpoint in Hugging Face format has config.json beside its safetensors.`,
+    );
+  });
+
+  test("an adapter, and a checkpoint in another format", async () => {
+    await writeFile(join(folder, "adapter_config.json"), "{}");
+    expect((await refusal()).message).toContain(
+      "got none. It is an adapter: give the folder of the model that it was made for",
+    );
+    await rm(join(folder, "adapter_config.json"));
+    await writeFile(join(folder, "config.json"), JSON.stringify(tinyConfig.toJSON(tinyOf())));
+    await writeFile(join(folder, "pytorch_model.bin"), "");
+    expect((await refusal()).message).toContain(
+      "got neither. It holds weights in PyTorch's own format (.bin), which can run code and is not read. Save them as safetensors in Python: ",
     );
   });
 

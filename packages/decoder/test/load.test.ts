@@ -1,7 +1,7 @@
 import { encodeSafetensors, openSafetensors } from "@mixtape/safetensors";
 import { memory, tidy } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CheckpointError, loadParameters } from "../src/index.js";
+import { CheckpointError, type LoadWarning, loadParameters } from "../src/index.js";
 import { sourceOf, WatchedBytes, zerosToWrite } from "./support/sources.js";
 import { TinyForCausalLM, tiny, tinyOf, useCpu, withoutLeak } from "./support/tiny.js";
 
@@ -70,13 +70,12 @@ describe("strictness", () => {
       zerosToWrite("model.layers.2.input_layernorm.weight", [4]),
       zerosToWrite("model.layers.1.mlp.experts.3.w1.weight", [2, 4]),
     ]);
-    expect(message).toBe(`tiny: expected the tensors that its config asks for, got 6 faults:
+    expect(message).toBe(`tiny: expected the tensors that its config asks for, got 5 faults:
   missing model.layers.1.mlp.experts.2.w3.weight
   missing model.norm.weight
   model.layers.1.mlp.experts.0.w2.weight is [2,4] and should be [4,2]
   lm_head.weight is [4,11] and should be [11,4]
   unexpected model.layers.1.mlp.experts.3.w1.weight
-  unexpected model.layers.2.input_layernorm.weight
 The checkpoint is incomplete, or its config belongs to another.`);
   });
 
@@ -86,13 +85,92 @@ The checkpoint is incomplete, or its config belongs to another.`);
       zerosToWrite("model.layers.1.mlp.experts.gate_up_proj", [3, 2, 4]),
       zerosToWrite("more", [1]),
     ]);
-    expect(new TinyForCausalLM(tinyOf()).compareTensors(changed)).toEqual({
-      missing: ["model.norm.weight"],
-      unexpected: ["more"],
-      misshaped: [{ name: "model.layers.1.mlp.experts.gate_up_proj", shape: [3, 2, 4], expected: [3, 4, 4] }],
+    expect(new TinyForCausalLM(tinyOf()).matchTensors(changed)).toMatchObject({
+      faults: {
+        missing: ["model.norm.weight"],
+        unexpected: [],
+        misshaped: [{ name: "model.layers.1.mlp.experts.gate_up_proj", shape: [3, 2, 4], expected: [3, 4, 4] }],
+      },
+      unused: ["more"],
+      renamed: [],
     });
     const whole = await sourceOf(model);
-    expect(model.compareTensors(whole)).toEqual({ missing: [], unexpected: [], misshaped: [] });
+    expect(model.matchTensors(whole).faults).toEqual({ missing: [], unexpected: [], misshaped: [] });
+  });
+
+  test.each<[string, Parameters<typeof faultsOf>[0], string]>([
+    [
+      "a prefix",
+      (all) => all.map((one) => ({ ...one, name: `module.${one.name}` })),
+      'The names in the file begin with "module.", which transformers does not take off either. Take it off in Python: save_file(',
+    ],
+    [
+      "the prefix of peft",
+      (all) => all.map((one) => ({ ...one, name: `base_model.model.${one.name}` })),
+      "They come from a peft model: merge and save it there",
+    ],
+    [
+      "an adapter inside",
+      (all) => all.map((one) => ({ ...one, name: one.name.replace("q_proj.weight", "q_proj.base_layer.weight") })),
+      "An adapter that was not merged lies in the checkpoint",
+    ],
+    ["no head", (all) => all.filter(({ name }) => name !== "lm_head.weight"), "set tie_word_embeddings to true"],
+    [
+      "another head",
+      (all) => [...all.filter(({ name }) => name !== "lm_head.weight"), zerosToWrite("score.weight", [2, 4])],
+      "The checkpoint is one of another head, score.weight: it does not write text.",
+    ],
+    [
+      "a layer less",
+      (all) => all.filter(({ name }) => !name.startsWith("model.layers.1.")),
+      "All of them are of layer 1: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another.",
+    ],
+    [
+      "another vocabulary",
+      (all) => all.map((one) => (/embed_tokens|lm_head/.test(one.name) ? zerosToWrite(one.name, [13, 4]) : one)),
+      "The file has 13 tokens: set vocab_size in config.json to that",
+    ],
+    [
+      "quantised weights",
+      (all) => [...all, zerosToWrite("model.layers.0.self_attn.q_proj.weight_scale_inv", [1, 1])],
+      "The weights are quantised, which is not read here.",
+    ],
+    [
+      "names of Mistral's own",
+      () => [zerosToWrite("tok_embeddings.weight", [11, 4]), zerosToWrite("layers.0.attention.wq.weight", [4, 4])],
+      "These are the names of Mistral's own format.",
+    ],
+    [
+      "shared experts that the config does not have",
+      (all) => [...all, zerosToWrite("model.layers.1.mlp.shared_experts.up_proj.weight", [2, 4])],
+      "All of them are of experts",
+    ],
+  ])("%s: the message says so, and the way out", async (_, change, expected) => {
+    expect(await faultsOf(change)).toContain(expected);
+  });
+
+  test("what nothing asks for is left out, and names without the prefix are found, with warnings", async () => {
+    const source = await sourceOf(model, (all) => [
+      ...all.map((one) => ({ ...one, name: one.name.replace(/^model\./, "") })),
+      zerosToWrite("layers.0.self_attn.rotary_emb.inv_freq", [1]),
+      zerosToWrite("layers.1.self_attn.rotary_emb.inv_freq", [1]),
+      zerosToWrite("a\nb", [1]),
+    ]);
+    const warnings: LoadWarning[] = [];
+    const copy = new TinyForCausalLM(tinyOf());
+    await loadParameters(copy, source, TinyForCausalLM.names, {
+      where: "tiny",
+      onWarning: (warning) => warnings.push(warning),
+    });
+    expect(logits(copy)).toEqual(logits(model));
+    copy.dispose();
+    expect(warnings.map(({ kind, names }) => [kind, names.length])).toEqual([
+      ["unused-tensors", 3],
+      ["renamed-tensors", source.names.length - 4],
+    ]);
+    expect(warnings[0]!.message).toBe(
+      'tiny: 3 tensors that the model does not have, left out: "a\\nb", layers.*.self_attn.rotary_emb.inv_freq (2)',
+    );
   });
 
   test("experts in both spellings are not a choice", async () => {

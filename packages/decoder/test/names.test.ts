@@ -23,10 +23,14 @@ test("a rule renames the end of a name, and only whole parts of it", () => {
 test("experts lie one by one, or stacked with gate and up as one", () => {
   expect(placesOf("model.layers.1.mlp.experts.up_proj", rules)).toEqual([
     perExpert("model.layers.1.block.experts.*.w3.weight"),
+    perExpert("model.layers.1.mlp.experts.*.w3.weight"),
+    partOf("model.layers.1.block.experts.gate_up_proj", 1, 2),
     partOf("model.layers.1.mlp.experts.gate_up_proj", 1, 2),
   ]);
   expect(placesOf("model.layers.1.mlp.experts.down_proj", rules)).toEqual([
     perExpert("model.layers.1.block.experts.*.w2.weight"),
+    perExpert("model.layers.1.mlp.experts.*.w2.weight"),
+    tensor("model.layers.1.block.experts.down_proj"),
     tensor("model.layers.1.mlp.experts.down_proj"),
   ]);
 });

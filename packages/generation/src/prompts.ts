@@ -1,4 +1,4 @@
-import type { DecoderConfig } from "@mixtape/config";
+import { contextLength, type DecoderConfig } from "@mixtape/config";
 import { GenerationError } from "./generation-error.js";
 
 /** Prompts of unequal length as one batch: the shorter ones are padded on the left, so that all end together. */
@@ -34,7 +34,7 @@ export function padPrompts(
         where,
         expected: `fewer tokens than the model's context, ${limit}`,
         got: `${length}`,
-        fix: "Shorten it; the context is max_position_embeddings in config.json",
+        fix: "Shorten it. The context is max_position_embeddings in config.json, stretched where rope_parameters there asks for yarn or linear",
       });
   }
   const longest = Math.max(...prompts.map(({ length }) => length));
@@ -56,9 +56,9 @@ export function padPrompts(
   };
 }
 
-/** How long prompt and text may be together. Dynamic RoPE stretches to any length. */
-export function contextLimit({ maxPositionEmbeddings, ropeParameters }: DecoderConfig): number {
-  return ropeParameters.ropeType === "dynamic" ? Infinity : maxPositionEmbeddings;
+/** How long prompt and text may be together: the context that the config and its RoPE scaling give. */
+export function contextLimit(config: DecoderConfig): number {
+  return contextLength(config);
 }
 
 /** @throws {GenerationError} where prompts are something else than a list of lists of ids, which JavaScript lets pass. */

@@ -42,15 +42,24 @@ export function registeredFamilies(): string[] {
 /**
  * The class for a `model_type`.
  * @param where what names it in an error, such as the path of a config
+ * @param architectures classes of transformers that a config without a `model_type` may name: for the error
  * @throws {UnknownFamilyError} listing those that are known.
  */
-export function familyOf(modelType: unknown, where = "familyOf"): Family {
+export function familyOf(modelType: unknown, where = "familyOf", architectures?: unknown): Family {
   const family = typeof modelType === "string" ? families.get(modelType) : undefined;
   if (family) return family;
   throw new UnknownFamilyError({
     where: `${where}: model_type`,
     expected: `one of ${registeredFamilies().join(", ")}`,
     got: modelType === undefined ? "none" : JSON.stringify(modelType),
-    fix: "A family of your own is made known with registerFamily",
+    fix: meantBy(modelType, architectures) ?? "A family of your own is made known with registerFamily",
   });
+}
+
+/** What to write into a config that names a known class of transformers and no `model_type`. */
+function meantBy(modelType: unknown, architectures: unknown): string | undefined {
+  if (modelType != null || !Array.isArray(architectures)) return undefined;
+  for (const [type, { name }] of families)
+    if (architectures.includes(name)) return `It names ${name}: add "model_type": ${JSON.stringify(type)} to it`;
+  return undefined;
 }

@@ -1,6 +1,7 @@
 export {
   ConfigError,
   type ConfigOf,
+  contextLength,
   type DecoderConfig,
   type GenerationConfig,
   generationConfigFaults,
@@ -11,6 +12,7 @@ export {
   type CausalLMOutput,
   CheckpointError,
   DecoderError,
+  type LoadWarning,
   type ResizeOptions,
   resizeTokenEmbeddings,
 } from "@mixtape/decoder";
@@ -36,9 +38,9 @@ export {
   type TextOptions,
   type TextPiece,
 } from "@mixtape/generation";
-export { SafetensorsError } from "@mixtape/safetensors";
+export { explainSource, SafetensorsError } from "@mixtape/safetensors";
 export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
 export { familyOf, registeredFamilies, registerFamily } from "./families.js";
 export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
-export { type LoadModelOptions, loadModel, loadTokenizer } from "./load-model.js";
+export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";
 export { ModelTooLargeError, UnknownFamilyError } from "./mixtape-error.js";

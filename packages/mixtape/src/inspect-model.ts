@@ -1,24 +1,37 @@
 import {
   type CausalLM,
+  fetchingOf,
   type LoadOptions,
+  type LoadWarning,
   type ModelSummary,
+  parseConfig,
   readConfig,
+  settleHead,
   summarize,
   type TensorFaults,
+  warnOfTensors,
   weightBytes,
 } from "@mixtape/decoder";
 import { type EngineName, knownEngines } from "@mixtape/engine";
 import { checkOptions } from "@mixtape/errors";
 import { chooseStrategy, type ExpertsStrategy, storageOf } from "@mixtape/ops";
-import { type CheckpointSource, type Dtype, openCheckpoint, type TensorSource } from "@mixtape/safetensors";
+import {
+  type CheckpointSource,
+  type Dtype,
+  type FetchOptions,
+  openCheckpoint,
+  type TensorSource,
+} from "@mixtape/safetensors";
 import { familyOf } from "./families.js";
 
 /** What a checkpoint is, from its config and headers alone. */
 export interface ModelInspection extends ModelSummary {
   /** How many tensors of each dtype the files hold, and how many bytes those take. */
   readonly dtypes: Readonly<Partial<Record<Dtype, { readonly tensors: number; readonly bytes: number }>>>;
-  /** Tensors that are missing, that nothing asks for, or that have another shape than the config says: it loads where there are none. */
+  /** Tensors that are missing, that do not belong, or that have another shape than the config says: it loads where there are none. */
   readonly faults: TensorFaults;
+  /** What loading leaves out, reads under another name, or decides against the config. */
+  readonly warnings: readonly LoadWarning[];
   /** What the weights take on each engine, and how its experts run; on `native` only where its binary loads. */
   readonly engines: Readonly<Record<Exclude<EngineName, "native">, EngineNeeds> & { native?: EngineNeeds }>;
 }
@@ -36,33 +49,44 @@ export interface EngineNeeds {
 }
 
 /**
- * Looks at a checkpoint without loading it: no tensor is read, no engine is prepared. What is wrong with its tensors is told, not
+ * Looks at a checkpoint without loading it: no engine is prepared, and no tensor is read, but for a head that the config ties
+ * to the embedding and that the file holds all the same, which is compared with it. What is wrong with its tensors is told, not
  * thrown.
- * @param options.ignore as for {@link loadModel}
+ * @param options as for {@link loadModel}
  * @throws {OptionError} for an option that it does not know
  * @throws as {@link loadModel} for folders that hold no checkpoint of a known family.
  */
 export async function inspectModel(
   source: CheckpointSource,
-  options: Pick<LoadOptions, "ignore"> = {},
+  options: Pick<LoadOptions, "ignore" | "fetchOptions"> = {},
 ): Promise<ModelInspection> {
-  checkOptions("inspectModel", options, { ignore: true });
+  checkOptions("inspectModel", options, { ignore: true, fetchOptions: true });
   const { ignore } = options;
-  const { json, where } = await readConfig(source);
-  const Family = familyOf(json.model_type, where);
-  const model = new Family(Family.config.parse(json, { file: where, ignore }));
+  const warnings: LoadWarning[] = [];
+  const onWarning = (warning: LoadWarning): number => warnings.push(warning);
+  const fetching = fetchingOf({ ...options, onWarning });
+  const file = await readConfig(source, fetching);
+  const Family = familyOf(file.json.model_type, file.where, file.json.architectures);
+  const parsed = parseConfig(Family.config, file, { ignore, onWarning });
+  const where = source instanceof Map ? "the files" : String(source);
+  const { model, dtypes, match } = await withTensors(
+    source,
+    async (tensors) => {
+      const model = new Family(await settleHead(Family.config, parsed, tensors, { where, onWarning }));
+      return { model, dtypes: countDtypes(tensors), match: model.matchTensors(tensors) };
+    },
+    fetching,
+  );
+  warnOfTensors(match, where, onWarning);
   const summary = summarize(model);
-  const { dtypes, faults } = await withTensors(source, (tensors) => ({
-    dtypes: countDtypes(tensors),
-    faults: model.compareTensors(tensors),
-  }));
   const engines = (await knownEngines()).map(
     (name) => [name, needsOf(model, summary, name, mainDtype(dtypes))] as const,
   );
   return {
     ...summary,
     dtypes,
-    faults,
+    faults: match.faults,
+    warnings,
     engines: Object.fromEntries(engines) as ModelInspection["engines"],
   };
 }
@@ -97,10 +121,14 @@ export function countDtypes(tensors: TensorSource): ModelInspection["dtypes"] {
 }
 
 /** Reads the headers of a checkpoint, and closes it when `look` has seen them. */
-export async function withTensors<T>(source: CheckpointSource, look: (tensors: TensorSource) => T): Promise<T> {
-  const tensors = await openCheckpoint(source);
+export async function withTensors<T>(
+  source: CheckpointSource,
+  look: (tensors: TensorSource) => T | Promise<T>,
+  fetching: FetchOptions = {},
+): Promise<T> {
+  const tensors = await openCheckpoint(source, fetching);
   try {
-    return look(tensors);
+    return await look(tensors);
   } finally {
     await tensors.close();
   }

@@ -1,15 +1,17 @@
 import {
   type CausalLM,
   checkLoadOptions,
+  fetchingOf,
   LOAD_OPTIONS,
   type LoadOptions,
+  parseConfig,
   readConfig,
   weightBytes,
 } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { storageOf } from "@mixtape/ops";
-import { type CheckpointSource, readSideFile } from "@mixtape/safetensors";
+import { type CheckpointSource, type FetchOptions, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
@@ -41,7 +43,7 @@ const OPTIONS: OptionNames<LoadModelOptions> = { ...LOAD_OPTIONS, engine: true, 
  * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
  * @throws {ConfigError} where the config asks for what the family does not do
  * @throws {ModelTooLargeError} where the weights do not fit, before any is read
- * @throws {CheckpointError} listing all missing, unexpected and wrongly shaped tensors
+ * @throws {CheckpointError} listing all missing and wrongly shaped tensors
  * @throws {EngineError} where the engine does not work here
  */
 export async function loadModel(source: CheckpointSource, loadOptions: LoadModelOptions = {}): Promise<CausalLM> {
@@ -49,20 +51,30 @@ export async function loadModel(source: CheckpointSource, loadOptions: LoadModel
   checkOptionTypes("loadModel", loadOptions, { checkMemory: "boolean" });
   const { engine, checkMemory = true, ...options } = loadOptions;
   checkLoadOptions("loadModel", options);
-  const { json, where } = await readConfig(source);
-  const Family = familyOf(json.model_type, where);
-  const config = Family.config.parse(json, { file: where, ignore: options.ignore });
+  const fetching = { ...fetchingOf(options), onWarning: () => {} };
+  const file = await readConfig(source, fetching);
+  const Family = familyOf(file.json.model_type, file.where, file.json.architectures);
+  // Warnings come from fromPretrained, which reads the same file.
+  const config = parseConfig(Family.config, file, { ignore: options.ignore, onWarning: () => {} });
   const prepared = await engineFor(engine);
-  if (checkMemory) await checkFit(new Family(config), prepared, source, where);
+  if (checkMemory) await checkFit(new Family(config), prepared, { source, fetching, where: file.where });
   return Family.fromPretrained(source, options);
+}
+
+/** How a tokenizer is loaded. */
+export interface LoadTokenizerOptions {
+  /** How files are fetched where the source is a URL. */
+  readonly fetchOptions?: LoadModelOptions["fetchOptions"];
 }
 
 /**
  * Loads the tokenizer of a checkpoint.
  * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @throws {OptionError} for an option that it does not know
  * @throws {TokenizerError} where there is no `tokenizer.json`, or a file is broken
  */
-export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer> {
+export async function loadTokenizer(source: CheckpointSource, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+  checkOptions("loadTokenizer", options, { fetchOptions: true });
   if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof Map))
     throw new TokenizerError({
       where: "loadTokenizer",
@@ -71,7 +83,7 @@ export async function loadTokenizer(source: CheckpointSource): Promise<Tokenizer
     });
   if (!(source instanceof Map) && !/^https?:/i.test(String(source)))
     return Tokenizer.fromFolder(source as string | URL);
-  const read = async (name: string) => [name, await readSideFile(source, name)] as const;
+  const read = async (name: string) => [name, await readSideFile(source, name, options.fetchOptions)] as const;
   const files = await Promise.all(TOKENIZER_FILES.map(read));
   return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))));
 }
@@ -89,8 +101,7 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
 async function checkFit(
   model: CausalLM,
   { name, backend, memoryLimit }: Engine,
-  source: CheckpointSource,
-  where: string,
+  { source, fetching, where }: { source: CheckpointSource; fetching: FetchOptions; where: string },
 ): Promise<void> {
   const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
@@ -99,7 +110,7 @@ async function checkFit(
   // The files are asked only where what they hold matters.
   const keepsDtypes = weightBytes(model, backend, "BF16") !== asFloat32;
   const bytes = keepsDtypes
-    ? weightBytes(model, backend, mainDtype(await withTensors(source, countDtypes)))
+    ? weightBytes(model, backend, mainDtype(await withTensors(source, countDtypes, fetching)))
     : asFloat32;
   const limit = limitOf(bytes);
   if (!limit) return;

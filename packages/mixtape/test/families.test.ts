@@ -45,7 +45,6 @@ describe("an error for", () => {
   test.each([
     ["llama", '"llama"'],
     [7, "7"],
-    [undefined, "none"],
   ])("the model type %o", async (modelType, got) => {
     const checkpoint = withConfig("mixtral/basic", { model_type: modelType });
     const message = `config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got ${got}. A family of your own is made known with registerFamily.`;
@@ -63,6 +62,13 @@ describe("an error for", () => {
     expect(() => registerFamily(family as never)).toThrow(
       `registerFamily: expected a class of models with a static config and static names, got ${got}.`,
     );
+  });
+
+  test("no model type, where the config names a class of transformers", async () => {
+    const message = `got none. It names MixtralForCausalLM: add "model_type": "mixtral" to it.`;
+    await expect(loadModel(withConfig("mixtral/basic", { model_type: undefined }))).rejects.toThrow(message);
+    const nothing = withConfig("mixtral/basic", { model_type: undefined, architectures: undefined });
+    await expect(inspectModel(nothing)).rejects.toThrow("A family of your own is made known with registerFamily.");
   });
 
   test("a class whose config has no model type", () => {

@@ -26,6 +26,7 @@ test("counts a checkpoint without loading it", async () => {
     parameters: { total: TOTAL, active: TOTAL - EXPERTS / 2 },
     dtypes: { F32: { tensors: 60, bytes: 4 * TOTAL } },
     faults: { missing: [], unexpected: [], misshaped: [] },
+    warnings: [],
     engines: {
       tensorflow: {
         weightBytes: 4 * TOTAL,

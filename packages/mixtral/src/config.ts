@@ -42,13 +42,13 @@ export const mixtralConfig: ConfigDefinition<MixtralConfig, ConfigInput<MixtralC
     intermediateSize: count().default(14_336),
     numKeyValueHeads: count().nullable().default(8),
     maxPositionEmbeddings: count().default(131_072),
-    rmsNormEps: number({ above: 0 }).default(1e-5),
+    rmsNormEps: number({ min: 0 }).default(1e-5),
     attentionBias: flag()
       .refine((bias) => !bias, { error: "false, as Mixtral's projections have no biases" })
       .default(false),
     ropeParameters: rope({ defaultTheta: 1e6, partial: false }),
-    bosTokenId: tokenId().nullable().default(1),
-    eosTokenId: tokenIds().nullable().default(2),
+    bosTokenId: tokenId({ negative: true }).nullable().default(1),
+    eosTokenId: tokenIds({ negative: true }).nullable().default(2),
     numExperts: count().default(8),
     numExpertsPerTok: count().default(2),
     routerAuxLossCoef: number({ min: 0 }).default(0.001),

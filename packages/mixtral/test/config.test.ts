@@ -98,6 +98,10 @@ test.each<[object, string]>([
   [{ partial_rotary_factor: 0.5 }, "config.json: partial_rotary_factor: expected 1, as this model rotates whole heads"],
   [{ router_jitter_noise: 1 }, "config.json: router_jitter_noise: expected a number of at least 0 and below 1, got 1."],
   [{ model_type: "qwen3_moe" }, 'config.json: model_type: expected "mixtral", got "qwen3_moe".'],
+  [
+    { num_local_experts: 1e9 },
+    "config.json: num_local_experts: expected at most 100000 in the 32 layers together, got 1000000000.",
+  ],
   [{ num_shared_experts: 1 }, "config.json: num_shared_experts: expected a key of the mixtral config"],
 ])("refuses %j", (keys, message) => {
   expect(() => mixtralConfig.parse({ model_type: "mixtral", ...keys })).toThrow(message);

@@ -66,8 +66,9 @@ export const qwen3MoeConfig: ConfigDefinition<Qwen3MoeConfig, ConfigInput<Qwen3M
   derive: (c) => {
     const slidingWindow = c.useSlidingWindow ? c.slidingWindow : null;
     const mlpOnlyLayers = c.mlpOnlyLayers ?? [];
+    const dense = new Set(mlpOnlyLayers);
     const isSparse = (layer: number) =>
-      !mlpOnlyLayers.includes(layer) && c.numExperts > 0 && (layer + 1) % c.decoderSparseStep === 0;
+      !dense.has(layer) && c.numExperts > 0 && (layer + 1) % c.decoderSparseStep === 0;
     return {
       slidingWindow,
       mlpOnlyLayers,
@@ -87,11 +88,11 @@ export const qwen3MoeConfig: ConfigDefinition<Qwen3MoeConfig, ConfigInput<Qwen3M
   check: (c, report) => {
     // Without experts every layer is dense, and nothing reads how many a token would go to.
     if (c.numExperts > 0) checkExperts(c, report);
-    for (const layer of c.mlpOnlyLayers) {
-      if (layer < c.numHiddenLayers) continue;
+    const beyond = c.mlpOnlyLayers.find((layer) => layer >= c.numHiddenLayers);
+    if (beyond !== undefined) {
       report("mlpOnlyLayers", {
         expected: `layers below ${c.numHiddenLayers}, the number of layers`,
-        got: String(layer),
+        got: String(beyond),
       });
     }
   },

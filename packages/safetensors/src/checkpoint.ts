@@ -1,9 +1,9 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsIndexError, SafetensorsNotFoundError } from "./errors.js";
-import { type CheckpointSource, type Folder, folderOf, unlessMissing } from "./folder.js";
+import { FETCH_OPTIONS, type FetchOptions } from "./fetch-options.js";
+import { type CheckpointSource, explainSource, type Folder, folderOf, orMissing } from "./folder.js";
 import { GuardedSource } from "./guarded-source.js";
-import { FETCH_OPTIONS, type FetchOptions } from "./http-source.js";
 import { INDEX_FILE, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
 import { noSuchTensor, openSafetensors } from "./open.js";
 import { quote } from "./scan-json.js";
@@ -38,14 +38,17 @@ export async function openCheckpoint(
   const { file, ...fetching } = options;
   const folder = await folderOf(source, fetching);
   if (file !== undefined) return openSafetensors(await folder.open(file));
-  const single = await unlessMissing(folder.open(SINGLE_FILE));
-  if (single) return openSafetensors(single);
-  const index = await unlessMissing(folder.open(INDEX_FILE, MAX_INDEX_BYTES));
-  if (index) return openShards(folder, await readIndex(index, folder.nameOf(INDEX_FILE)));
+  const single = await orMissing(folder.open(SINGLE_FILE));
+  if (!(single instanceof SafetensorsNotFoundError)) return openSafetensors(single);
+  const index = await orMissing(folder.open(INDEX_FILE, MAX_INDEX_BYTES));
+  if (!(index instanceof SafetensorsNotFoundError))
+    return openShards(folder, await readIndex(index, folder.nameOf(INDEX_FILE)));
+  const fix = index.fix ?? (await explainSource(source));
   throw new SafetensorsNotFoundError({
     where: folder.name,
     expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
-    got: "neither",
+    got: index.got === "HTTP 403" ? "HTTP 403" : "neither",
+    ...(fix && { fix }),
   });
 }
 

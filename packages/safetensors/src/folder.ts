@@ -1,7 +1,9 @@
-import { join, openFile, toPath } from "#files";
+import { join, listFolder, openFile, toPath } from "#files";
 import { type ByteSource, blobSource, memorySource } from "./byte-source.js";
 import { SafetensorsError, SafetensorsNotFoundError } from "./errors.js";
-import { type FetchOptions, isWebAddress, openUrl } from "./http-source.js";
+import { explainFolder } from "./explain-folder.js";
+import { type FetchOptions, isWebAddress } from "./fetch-options.js";
+import { openUrl } from "./http-source.js";
 import { finishSave } from "./journal.js";
 
 /** The files of a checkpoint that are not in a folder: name to content. `[...input.files].map((f) => [f.name, f])` makes one. */
@@ -20,6 +22,8 @@ export interface Folder {
    * @throws SafetensorsNotFoundError
    */
   open(file: string, wholeUpTo?: number): Promise<ByteSource>;
+  /** The names of its files, where they can be known: a server does not list them. */
+  list(): Promise<readonly string[] | undefined>;
 }
 
 /** The folder of a source. In a local one, a save that was killed after its commit is finished first. */
@@ -39,6 +43,7 @@ export async function folderOf(source: CheckpointSource, options: FetchOptions):
     name: path,
     nameOf: (file) => join(path, file),
     open: (file) => openFile(join(path, file)),
+    list: () => listFolder(path),
   };
 }
 
@@ -54,6 +59,7 @@ function webFolder(base: URL, options: FetchOptions): Folder {
     name: base.origin + base.pathname,
     nameOf,
     open: (file, wholeUpTo) => openUrl(address(file), allowing(wholeUpTo, options)),
+    list: async () => undefined,
   };
 }
 
@@ -61,6 +67,7 @@ function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
   return {
     name: "the map of files",
     nameOf: (file) => file,
+    list: async () => [...files.keys()],
     async open(file, wholeUpTo) {
       const content = files.get(file);
       if (content instanceof URL) {
@@ -73,17 +80,28 @@ function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
   };
 }
 
-/** The options for a file, in which the caller's own limit comes first. */
+/** The options for a file. One that is read whole anyway is nothing to warn of. */
 function allowing(wholeUpTo: number | undefined, options: FetchOptions): FetchOptions {
-  return { ...options, wholeFileUpTo: options.wholeFileUpTo ?? wholeUpTo };
+  if (wholeUpTo === undefined) return options;
+  return { ...options, wholeFileUpTo: Math.min(options.wholeFileUpTo ?? wholeUpTo, wholeUpTo), onWarning: () => {} };
 }
 
-/** What `opening` opens, or undefined where there is no such file. */
-export async function unlessMissing<T>(opening: Promise<T>): Promise<T | undefined> {
+/** What `opening` opens, or the error that says that there is no such file. */
+export async function orMissing<T>(opening: Promise<T>): Promise<T | SafetensorsNotFoundError> {
   try {
     return await opening;
   } catch (error) {
-    if (error instanceof SafetensorsNotFoundError) return undefined;
+    if (error instanceof SafetensorsNotFoundError) return error;
     throw error;
   }
+}
+
+/**
+ * What a source holds in place of a checkpoint, by the names of its files.
+ * @returns sentences without the last full stop; undefined where nothing can be told
+ */
+export async function explainSource(source: CheckpointSource): Promise<string | undefined> {
+  const folder = await folderOf(source, {});
+  const names = await folder.list().catch(() => undefined);
+  return names && explainFolder(names);
 }

@@ -9,6 +9,9 @@ export const INDEX_FILE = "model.safetensors.index.json";
 /** The longest index that is read, in bytes: as much as a header may have. */
 export const MAX_INDEX_BYTES = 100_000_000;
 
+/** Far above any checkpoint, and few enough to be opened. */
+const MAX_SHARDS = 10_000;
+
 /**
  * Reads the index of a sharded checkpoint.
  * @returns the shard of each tensor: tensor name to file name
@@ -35,6 +38,10 @@ export function parseIndex(bytes: Uint8Array, where: string): Map<string, string
       });
     }
     shards.set(tensor, file);
+  }
+  const count = new Set(shards.values()).size;
+  if (count > MAX_SHARDS) {
+    throw new SafetensorsIndexError({ where, expected: `at most ${MAX_SHARDS} files`, got: `${count}` });
   }
   return shards;
 }

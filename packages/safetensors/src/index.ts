@@ -10,10 +10,10 @@ export {
   SafetensorsReadError,
   SafetensorsWriteError,
 } from "./errors.js";
-export type { CheckpointFiles, CheckpointSource } from "./folder.js";
+export type { FetchOptions } from "./fetch-options.js";
+export { type CheckpointFiles, type CheckpointSource, explainSource } from "./folder.js";
 export { type FolderLock, lockFolder } from "./folder-lock.js";
 export { fromFloat32 } from "./from-float32.js";
-export type { FetchOptions } from "./http-source.js";
 export { finishSave } from "./journal.js";
 export { type JsonFile, readJsonFile } from "./json-file.js";
 export type { TensorToWrite } from "./layout.js";

@@ -1,10 +1,12 @@
 import { checkOptions } from "@mixtape/errors";
 import { openFile } from "#files";
 import { type ByteSource, blobSource, isMemory, memorySource } from "./byte-source.js";
-import { SafetensorsError } from "./errors.js";
+import { SafetensorsError, SafetensorsFormatError } from "./errors.js";
+import { explainBytes } from "./explain-bytes.js";
+import { FETCH_OPTIONS, type FetchOptions, isWebAddress } from "./fetch-options.js";
 import { GuardedSource } from "./guarded-source.js";
 import { type Header, LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.js";
-import { FETCH_OPTIONS, type FetchOptions, isWebAddress, openUrl } from "./http-source.js";
+import { openUrl } from "./http-source.js";
 import { quote } from "./scan-json.js";
 import { type TensorSource, type TensorView, viewOf } from "./view.js";
 
@@ -26,6 +28,8 @@ export async function openSafetensors(
   const bytes = new GuardedSource(await openSource(source, options));
   try {
     const head = await bytes.read(0, Math.min(LENGTH_BYTES, bytes.size));
+    const other = explainBytes(head);
+    if (other) throw new SafetensorsFormatError({ where: bytes.name, expected: "a safetensors file", ...other });
     const length = parseHeaderLength(head, bytes.size, bytes.name);
     const dataStart = LENGTH_BYTES + length;
     const header = parseHeader(await bytes.read(LENGTH_BYTES, length), bytes.size - dataStart, bytes.name);

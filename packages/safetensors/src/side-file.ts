@@ -1,8 +1,8 @@
 import { checkOptions } from "@mixtape/errors";
-import { SafetensorsReadError } from "./errors.js";
-import { type CheckpointSource, folderOf, unlessMissing } from "./folder.js";
+import { SafetensorsNotFoundError, SafetensorsReadError } from "./errors.js";
+import { FETCH_OPTIONS, type FetchOptions } from "./fetch-options.js";
+import { type CheckpointSource, folderOf } from "./folder.js";
 import { GuardedSource } from "./guarded-source.js";
-import { FETCH_OPTIONS, type FetchOptions } from "./http-source.js";
 
 /** Far above any config or tokenizer, and low enough to be read whole. */
 const MAX_SIDE_FILE_BYTES = 256 * 2 ** 20;
@@ -19,15 +19,30 @@ export async function readSideFile(
   options: FetchOptions = {},
 ): Promise<Uint8Array | undefined> {
   checkOptions("readSideFile", options, FETCH_OPTIONS);
+  const found = await lookForSideFile(source, name, options);
+  return found instanceof SafetensorsNotFoundError ? undefined : found;
+}
+
+/** {@link readSideFile}, but what there is instead of a file is said: a server may have refused it. */
+export async function lookForSideFile(
+  source: CheckpointSource,
+  name: string,
+  options: FetchOptions = {},
+  maxBytes = MAX_SIDE_FILE_BYTES,
+): Promise<Uint8Array | SafetensorsNotFoundError> {
   const folder = await folderOf(source, options);
-  const opened = await unlessMissing(folder.open(name, MAX_SIDE_FILE_BYTES));
-  if (!opened) return undefined;
-  const file = new GuardedSource(opened);
+  let file: GuardedSource;
   try {
-    if (file.size > MAX_SIDE_FILE_BYTES) {
+    file = new GuardedSource(await folder.open(name, maxBytes));
+  } catch (error) {
+    if (error instanceof SafetensorsNotFoundError) return error;
+    throw error;
+  }
+  try {
+    if (file.size > maxBytes) {
       throw new SafetensorsReadError({
         where: folder.nameOf(name),
-        expected: `at most ${MAX_SIDE_FILE_BYTES} bytes`,
+        expected: `at most ${maxBytes} bytes`,
         got: `${file.size}`,
       });
     }

@@ -59,6 +59,17 @@ describe("a sharded checkpoint by the official library", () => {
     expect([checkpoint.has("layers.2.v.weight"), checkpoint.has("nope")]).toEqual([true, false]);
   });
 
+  test("an index of many tensors is read, and one of more files than any checkpoint has is refused", async () => {
+    const index = (files: number) => {
+      const entries = Array.from({ length: 1e5 }, (_, i) => [`t.${i}`, `model-${i % files}.safetensors`]);
+      return new Map([[INDEX, new Blob([JSON.stringify({ weight_map: Object.fromEntries(entries) })])]]);
+    };
+    await expect(openCheckpoint(index(2))).rejects.toThrow(
+      "expected every shard of the weight_map to be there, got 2 missing",
+    );
+    await expect(openCheckpoint(index(1e5))).rejects.toThrow("expected at most 10000 files, got 100000");
+  });
+
   test("closes every shard", async () => {
     const checkpoint = await openCheckpoint(fixture("sharded"));
     const views = checkpoint.names.map((name) => checkpoint.tensor(name));

@@ -24,7 +24,16 @@ test("an object is read from a folder, its address and a map of files", async ()
 
 test("where there is none, there is nothing", async () => {
   const folder = await temporaryFolder();
-  expect(await readJsonFile(folder, "a.json", Fault)).toEqual({ where: join(folder, "a.json"), json: undefined });
+  const where = join(folder, "a.json");
+  expect(await readJsonFile(folder, "a.json", Fault)).toMatchObject({ where, json: undefined, absent: { where } });
+});
+
+test("a pointer of Git LFS, and a web page, are named", async () => {
+  const read = (text: string) => readJsonFile(new Map([["config.json", new Blob([text])]]), "config.json", Fault);
+  await expect(read("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")).rejects.toThrow(
+    "config.json: expected a JSON object in UTF-8, got a pointer of Git LFS. Fetch the file that it stands for: git lfs pull.",
+  );
+  await expect(read("<!DOCTYPE html><html>")).rejects.toThrow("got a web page. Download the file again");
 });
 
 describe("what is no object is an error of the caller's kind", () => {

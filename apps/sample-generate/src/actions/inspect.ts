@@ -85,8 +85,10 @@ function expertsLine({ total, perToken, shared }: ModelInspection["experts"]): s
 /** Whether it loads, where it does not; and whether it fits, unless it fits in vain. */
 function verdicts(result: InspectResult): string[] {
   const broken = faultLines(result.faults);
-  if (broken.length === 0) return [verdict(result)];
+  const warnings = result.warnings.map(({ message }) => `${colors.yellow("warning:")} ${message}.`);
+  if (broken.length === 0) return [...warnings, verdict(result)];
   const lines = [
+    ...warnings,
     `${colors.red("It does not load")}: the config asks for other tensors.`,
     ...broken.map((line) => `  ${line}`),
   ];
@@ -113,7 +115,7 @@ function verdict({ engine, engines }: InspectResult): string {
 function faultLines({ missing, unexpected, misshaped }: ModelInspection["faults"]): string[] {
   const kinds: [what: string, names: readonly string[]][] = [
     ["missing", missing],
-    ["that nothing asks for", unexpected],
+    ["that do not belong", unexpected],
     ["of another shape", misshaped.map(({ name, shape, expected }) => `${name} [${shape}] for [${expected}]`)],
   ];
   return kinds

@@ -32,7 +32,7 @@ export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: S
     return message;
   }
 
-  test("missing, unexpected and wrongly shaped tensors are listed in one error", async () => {
+  test("missing and wrongly shaped tensors are listed in one error", async () => {
     const [, lastExpert] = expertTensors(model).slice(-2) as [TensorToWrite, TensorToWrite];
     const message = await refusal({
       tensors: (all) => [
@@ -41,10 +41,10 @@ export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: S
         { name: "model.surprise", dtype: "F32", shape: [1], bytes: new Uint8Array(4) },
       ],
     });
-    expect(message).toContain("expected the tensors that its config asks for, got 3 faults:");
+    expect(message).toContain("expected the tensors that its config asks for, got 2 faults:");
     expect(message).toContain(`\n  missing ${lastExpert.name}\n`);
     expect(message).toContain(`\n  model.norm.weight is [3] and should be [${model.config.hiddenSize}]\n`);
-    expect(message).toContain("\n  unexpected model.surprise\n");
+    expect(message).not.toContain("model.surprise");
   });
 
   test("NaN in the weights is named on request", async () => {

@@ -1,0 +1,59 @@
+import type { TensorSource, TensorView } from "@mixtape/safetensors";
+
+/**
+ * What a checkpoint calls the decoder within the model with its head. As in transformers (`rename_source_key`), a name that
+ * nothing asks for is tried without this prefix, and then with it: a decoder that was saved by itself has names without.
+ */
+const PREFIX = "model.";
+
+/** The tensors of a checkpoint under the names that a model asks for. */
+export class CheckpointNames {
+  /** Names on disk that differ from the name that is asked for only by the prefix. */
+  readonly renamed: readonly string[];
+  /** Names on disk that nothing asks for, with the prefix or without. */
+  readonly others: readonly string[];
+  readonly #onDisk = new Map<string, string>();
+
+  constructor(
+    private readonly source: TensorSource,
+    expected: ReadonlySet<string>,
+  ) {
+    const asked = (name: string): string | undefined => {
+      if (expected.has(name)) return name;
+      const shorter = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
+      return [shorter, PREFIX + name].find((one) => one !== undefined && expected.has(one));
+    };
+    const renamed: string[] = [];
+    const others: string[] = [];
+    for (const name of source.names) if (expected.has(name)) this.#onDisk.set(name, name);
+    for (const name of source.names) {
+      if (expected.has(name)) continue;
+      const wanted = asked(name);
+      if (wanted === undefined || this.#onDisk.has(wanted)) others.push(name);
+      else {
+        this.#onDisk.set(wanted, name);
+        renamed.push(name);
+      }
+    }
+    this.renamed = renamed;
+    this.others = others;
+  }
+
+  /** The names that were asked for and are there. */
+  names(): Iterable<string> {
+    return this.#onDisk.keys();
+  }
+
+  has(name: string): boolean {
+    return this.#onDisk.has(name);
+  }
+
+  /** What the file calls it; the name itself where there is none. */
+  onDisk(name: string): string {
+    return this.#onDisk.get(name) ?? name;
+  }
+
+  tensor(name: string): TensorView {
+    return this.source.tensor(this.onDisk(name));
+  }
+}

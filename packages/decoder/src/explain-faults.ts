@@ -1,0 +1,110 @@
+/** Why a checkpoint does not fit its config, as far as the names of its tensors say it, and the way out. */
+
+import { CheckpointError } from "./errors.js";
+import { isQuantised, type TensorFaults, type TensorMatch } from "./match-tensors.js";
+
+/** @throws {CheckpointError} with all that is missing, unexpected or misshaped, where anything is. */
+export function refuseFaults(match: TensorMatch, where: string): void {
+  const { missing, misshaped, unexpected } = match.faults;
+  const lines = [
+    ...missing.map((name) => `missing ${name}`),
+    ...misshaped.map(({ name, shape, expected }) => `${name} is [${shape}] and should be [${expected}]`),
+    ...unexpected.map((name) => `unexpected ${name}`),
+  ];
+  if (lines.length === 0) return;
+  throw new CheckpointError({
+    where,
+    expected: "the tensors that its config asks for",
+    got: `${lines.length} ${lines.length === 1 ? "fault" : "faults"}:\n  ${lines.join("\n  ")}\n`,
+    fix: wayOut(match),
+  });
+}
+
+/** The way out, as sentences without the last full stop. */
+export function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): string {
+  return (
+    explainQuantised(faults, unused) ??
+    explainAdapter(unused) ??
+    explainForeignNames(unused) ??
+    explainPrefix(faults, unused) ??
+    explainHead(faults, unused) ??
+    explainLayers(faults) ??
+    explainVocabulary(faults) ??
+    explainExperts(faults) ??
+    "The checkpoint is incomplete, or its config belongs to another"
+  );
+}
+
+function explainQuantised({ unexpected }: TensorFaults, unused: readonly string[]): string | undefined {
+  if (![...unexpected, ...unused].some(isQuantised)) return undefined;
+  return "The weights are quantised, which is not read here. Take the checkpoint that they were made from, or dequantize it in transformers: model.dequantize().save_pretrained(folder)";
+}
+
+function explainAdapter(unused: readonly string[]): string | undefined {
+  if (!unused.some((name) => name.includes(".base_layer."))) return undefined;
+  return "An adapter that was not merged lies in the checkpoint. Merge it in peft: model.merge_and_unload().save_pretrained(folder)";
+}
+
+function explainForeignNames(unused: readonly string[]): string | undefined {
+  if (unused.some((name) => name.endsWith("tok_embeddings.weight") || /(^|\.)attention\.wq\.weight$/.test(name)))
+    return "These are the names of Mistral's own format. Take the checkpoint in the format of transformers, whose names begin with model.layers.0.self_attn";
+  if (unused.includes("token_embd.weight"))
+    return "These are the names of GGUF. Take the checkpoint that it was made from";
+  return undefined;
+}
+
+/** A prefix that most of the missing names have in the file. */
+function explainPrefix({ missing }: TensorFaults, unused: readonly string[]): string | undefined {
+  const wanted = new Set(missing);
+  const counts = new Map<string, number>();
+  for (const name of unused) {
+    const parts = name.split(".");
+    for (let k = 1; k <= Math.min(4, parts.length - 1); k++) {
+      const rest = parts.slice(k).join(".");
+      if (!wanted.has(rest) && !wanted.has(`model.${rest}`)) continue;
+      const prefix = `${parts.slice(0, k).join(".")}.`;
+      counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+    }
+  }
+  const [prefix, count] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), ["", 0]);
+  if (count === 0 || count < missing.length / 2) return undefined;
+  const names = `The names in the file begin with ${JSON.stringify(prefix)}, which transformers does not take off either`;
+  return prefix.startsWith("base_model.model.")
+    ? `${names}. They come from a peft model: merge and save it there, model.merge_and_unload().save_pretrained(folder)`
+    : `${names}. Take it off in Python: save_file({k.removeprefix(${JSON.stringify(prefix)}): v for k, v in load_file(path).items()}, path)`;
+}
+
+function explainHead({ missing }: TensorFaults, unused: readonly string[]): string | undefined {
+  if (missing.length !== 1 || missing[0] !== "lm_head.weight") return undefined;
+  const other = unused.find((name) => /^(score|classifier|qa_outputs)\./.test(name));
+  if (other) return `The checkpoint is one of another head, ${other}: it does not write text`;
+  return "The checkpoint has no head: if it shares the weights of the embedding, set tie_word_embeddings to true in config.json; otherwise it is a model without a head, which does not write text";
+}
+
+/** Whole layers that lack: the config counts more than the file holds, or a shard was left out. */
+function explainLayers({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
+  if (missing.length === 0 || misshaped.length > 0 || unexpected.length > 0) return undefined;
+  const layers = missing.map((name) => /(?:^|\.)layers\.(\d+)\./.exec(name)?.[1]);
+  if (layers.includes(undefined)) return undefined;
+  const numbers = [...new Set(layers.map(Number))].sort((a, b) => a - b);
+  const which = numbers.length === 1 ? `layer ${numbers[0]}` : `layers ${numbers[0]} to ${numbers.at(-1)}`;
+  return `All of them are of ${which}: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another`;
+}
+
+function explainVocabulary({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
+  const rows = misshaped.filter(({ name }) => /(^|\.)(embed_tokens|lm_head)\.weight$/.test(name));
+  const [first] = rows;
+  if (!first || rows.length < misshaped.length || missing.length + unexpected.length > 0) return undefined;
+  if (rows.some(({ shape, expected }) => shape[0] !== first.shape[0] || shape[1] !== expected[1])) return undefined;
+  return `The file has ${first.shape[0]} tokens: set vocab_size in config.json to that, where the rest of the config belongs to it`;
+}
+
+function explainExperts({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
+  const ofExperts = (name: string): boolean =>
+    name.includes(".experts.") ||
+    name.includes(".shared_expert") ||
+    /\.(gate|router\.gate)\.weight$|expert_bias$/.test(name);
+  const names = [...missing, ...unexpected, ...misshaped.map(({ name }) => name)];
+  if (names.length === 0 || !names.every(ofExperts)) return undefined;
+  return "All of them are of experts: their number or width in config.json is that of another checkpoint, or they are there in two spellings";
+}
