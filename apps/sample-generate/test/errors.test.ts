@@ -157,15 +157,15 @@ describe.concurrent("what cannot be done ends with 1", () => {
     ["--prompt", "x"],
     ["--prompt-ids", "5"],
   ])("a folder without config, given %s", (...prompt) => {
-    const config = join(folder, "config.json");
-    const message = `${config}: expected a file, got none. A checkpoint in Hugging Face format has config.json beside its safetensors.`;
-    return generate(1, message, "--model", folder, ...prompt);
+    const empty = mkdtempSync(join(folder, "empty-"));
+    const message = `${join(empty, "config.json")}: expected a file, got none. The folder is empty. A checkpoint in Hugging Face format has config.json beside its safetensors.`;
+    return generate(1, message, "--model", empty, ...prompt);
   });
 
   test("a folder without weights", () => {
     const copy = copyOf(MODEL, "weightless");
     rmSync(join(copy, "model.safetensors"));
-    const message = `${copy}: expected model.safetensors or model.safetensors.index.json, got neither.`;
+    const message = `${copy}: expected model.safetensors or model.safetensors.index.json, got neither. It holds safetensors files of other names, and no index that says which are the model.`;
     return generate(1, message, "--model", copy, "--prompt-ids", "5");
   });
 
@@ -241,7 +241,7 @@ describe.concurrent("what cannot be done ends with 1", () => {
     expect(lines.slice(1, 13).every((line) => line.startsWith("  missing model.layers.3."))).toBe(true);
     expect(lines.slice(13)).toEqual([
       "  … and 102 more (--debug shows all)",
-      "All of them are of layers 3 to 8: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another.",
+      "  All of them are of layers 3 to 8: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another.",
     ]);
   });
 

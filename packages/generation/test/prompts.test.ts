@@ -53,8 +53,8 @@ describe("an error for", () => {
     [
       "a prompt that leaves no room",
       [[1, 2, 3, 4, 5, 6]],
-      "prompt: expected fewer tokens than the model's context, 6, got 6. Shorten it; the context is " +
-        "max_position_embeddings in config.json.",
+      "prompt: expected fewer tokens than the model's context, 6, got 6. Shorten it. The context is " +
+        "max_position_embeddings in config.json, stretched where rope_parameters there asks for yarn or linear.",
     ],
     [
       "such a prompt among others",

@@ -2,8 +2,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { explainFolder } from "../src/explain-folder.js";
-import { openCheckpoint, SafetensorsFormatError, SafetensorsNotFoundError } from "../src/index.js";
-import { temporaryFolder } from "./support.js";
+import { openCheckpoint, openSafetensors, SafetensorsFormatError, SafetensorsNotFoundError } from "../src/index.js";
+import { fileOf, temporaryFolder } from "./support.js";
 
 describe("a folder without model.safetensors says what it holds", () => {
   test.each<[string, readonly string[], string | undefined]>([
@@ -52,12 +52,19 @@ describe("a folder without model.safetensors says what it holds", () => {
 });
 
 describe("a file that is another is named", () => {
+  // As the little-endian length of a header, the first bytes of a pickle, of gzip and of a zip file.
+  test.each([0x0280, 0x8b1f])("but a header of %d bytes is a header", async (length) => {
+    const start = '{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}';
+    const file = fileOf(`${start}${" ".repeat(length - start.length - 1)}}`, 1);
+    expect((await openSafetensors(file)).names).toEqual(["t"]);
+  });
+
   test.each<[string, string]>([
     ["version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n", "got a pointer of Git LFS. Fetch the file"],
     ["GGUF\x03\x00\x00\x00\x00\x00", "got a GGUF file"],
     ["PK\x03\x04archive/data.pkl", "got a file of PyTorch"],
     ["<!DOCTYPE html><title>404</title>", "got a web page"],
-    ["\x1f\x8b\x08\x00\x00\x00\x00\x00", "got a compressed file"],
+    ["\x1f\x8b\x08\x00\x65\x2a\x00\x03", "got a compressed file"],
   ])("%j", async (text, expected) => {
     const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
     const opening = openCheckpoint(new Map([["model.safetensors", bytes]]));
