@@ -74,8 +74,8 @@ def ask(folder: str) -> dict:
         ids = torch.tensor([PROMPT])
         with torch.no_grad():
             logits = model.eval()(ids, use_cache=False).logits[0, -1]
-    except Exception as error:  # every refusal counts: which one it is, is in the file
-        return {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120] if str(error).strip() else ''}"}
+    except Exception as error:  # every refusal counts; its text may hold a path, so the class alone is kept
+        return {"error": type(error).__name__}
     tied = model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()
     return {
         "unexpected": sorted(info["unexpected_keys"]),
