@@ -21,7 +21,7 @@ export function refuseFaults(match: TensorMatch, where: string): void {
 }
 
 /** The way out, as sentences without the last full stop. */
-export function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): string {
+function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): string {
   return (
     explainQuantised(faults, unused) ??
     explainAdapter(unused) ??

@@ -64,7 +64,9 @@ test("only tokenizer.json must be there", async () => {
 
 test("a tokenizer is read from these files", () => {
   expect([...TOKENIZER_FILES].sort()).toEqual([
+    "added_tokens.json",
     "chat_template.jinja",
+    "config.json",
     "special_tokens_map.json",
     "tokenizer.json",
     "tokenizer_config.json",

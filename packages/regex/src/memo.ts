@@ -2,7 +2,7 @@ import { memoryError } from "./growing-stack.js";
 import { MAX_MEMORY } from "./limits.js";
 
 /** The outcome of a state that was not reached yet. */
-export const UNKNOWN = 0;
+const UNKNOWN = 0;
 /** No match follows. All other outcomes are the end of the part that matched, plus one. */
 export const FAILED = -1;
 

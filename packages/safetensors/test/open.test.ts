@@ -121,7 +121,9 @@ describe("refuses", () => {
   test("a file that is not there, and a folder", async () => {
     const folder = await temporaryFolder();
     await expect(openSafetensors(join(folder, "none"))).rejects.toThrow(SafetensorsNotFoundError);
-    await expect(openSafetensors(folder)).rejects.toThrow(`${folder}: expected a file, got a folder or a device.`);
+    await expect(openSafetensors(folder)).rejects.toThrow(
+      `${folder}: expected a file, got a folder, a pipe or a device.`,
+    );
     await expect(openSafetensors(join(path, "below-a-file"))).rejects.toThrow(SafetensorsNotFoundError);
   });
 

@@ -2,7 +2,8 @@ import type { Random } from "./random.js";
 
 /** Bytes with one to four changes: flips, cuts, repetitions, lengths that lie. */
 export function mutateBytes(source: Uint8Array, random: Random): Uint8Array {
-  let bytes: Uint8Array = source.slice();
+  // `slice` of a Buffer would be a view of the same bytes.
+  let bytes: Uint8Array = new Uint8Array(source);
   for (let i = 1 + random.below(4); i > 0; i--) bytes = changed(bytes, random);
   return bytes;
 }

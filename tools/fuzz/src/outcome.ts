@@ -10,7 +10,7 @@ export interface Outcome {
 }
 
 /** Processor time, in milliseconds, beyond which an input counts as a hang. */
-export const LIMIT_MS = 2000;
+const LIMIT_MS = 2000;
 
 /** Runs one input. Time is that of the processor: a busy machine makes no input slow. */
 export async function outcomeOf(reader: Reader, seed: number, index: number): Promise<Outcome> {

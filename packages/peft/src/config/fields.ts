@@ -12,7 +12,7 @@ export const MAX_EXPERTS = 4_096;
 /** Target modules: ends of module names, a regular expression for whole names, or `"all-linear"`. */
 export type Targets = string | readonly string[];
 
-export const targets = () => {
+const targets = () => {
   const what = 'a list of names, a regular expression or "all-linear"';
   const ticked = z
     .record(z.string(), z.boolean())

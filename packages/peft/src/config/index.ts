@@ -6,7 +6,7 @@ import { type MixtureConfig, mixtureConfig } from "./mixture-config.js";
 
 export type { Targets } from "./fields.js";
 export { type LoraConfig, loraConfig } from "./lora-config.js";
-export { type MixtureConfig, mixtureConfig } from "./mixture-config.js";
+export type { MixtureConfig } from "./mixture-config.js";
 
 /** The kinds of adapters. `rslora` and `dora` are `lora` with `useRslora` and `useDora`. */
 export const METHODS = [

@@ -16,7 +16,7 @@ for (let byte = 0, next = 256; byte < 256; byte++) {
 export const SPACE_CHAR = charOfByte(0x20);
 
 /** The character that stands for a byte. */
-export function charOfByte(byte: number): string {
+function charOfByte(byte: number): string {
   return CHARS[byte] as string;
 }
 

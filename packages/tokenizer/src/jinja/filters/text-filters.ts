@@ -43,12 +43,12 @@ export const TEXT_FILTERS: readonly (readonly [string, Filter])[] = [
 ];
 
 /** `soft_str`: a string, safe ones as they are. */
-export function softText(value: Value, budget: Runtime["budget"]): string | Markup {
+function softText(value: Value, budget: Runtime["budget"]): string | Markup {
   return value instanceof Markup ? value : str(value, budget);
 }
 
 /** A method of a string, safe or not. */
-export function callMethod(
+function callMethod(
   text: string | Markup,
   name: string,
   positional: readonly Value[],

@@ -4,8 +4,6 @@ import { typeError } from "../template-error.js";
 import { type Arguments, asInt, asText, orElse, typeName, type Value } from "../values.js";
 import { truth } from "./compare.js";
 
-export const NO_ARGUMENTS: Arguments = { positional: [], named: new Map() };
-
 /** Arguments by the names of their parameters. */
 export class Bound {
   constructor(

@@ -36,7 +36,7 @@ export function intRepr(value: bigint): string {
   return text;
 }
 
-export function bitLength(value: bigint): number {
+function bitLength(value: bigint): number {
   const size = value < 0n ? -value : value;
   if (size === 0n) return 0;
   const hex = size.toString(16);
@@ -298,7 +298,7 @@ function asciiDigits(text: string): string {
 }
 
 /** Value of a decimal digit of any script: they come in runs of ten. */
-export function digitValue(digit: string): number {
+function digitValue(digit: string): number {
   let code = digit.codePointAt(0) as number;
   let value = 0;
   while (/^\p{Nd}$/u.test(String.fromCodePoint(code - 1))) {

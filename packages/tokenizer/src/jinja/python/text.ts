@@ -120,7 +120,7 @@ const DIGRAPHS = new Map(
 );
 
 /** Title case of one character. */
-export function titleChar(char: string): string {
+function titleChar(char: string): string {
   const digraph = DIGRAPHS.get(char);
   if (digraph !== undefined) return digraph;
   // Georgian letters have capitals that titles do not use.
