@@ -1,4 +1,4 @@
-export { safeName, safeText } from "@mixtape/errors";
+export { parseJson, safeName, safeText } from "@mixtape/errors";
 // The same Commander for all: its errors are told by their class.
 export { Command, Option } from "commander";
 export { colors, colorsFor, note } from "./colors.js";

@@ -1,6 +1,6 @@
 /** What to continue: text, token ids, or a chat. */
 
-import { InputError, readInput, UsageError } from "@mixtape/command-line";
+import { InputError, parseJson, readInput, UsageError } from "@mixtape/command-line";
 import type { ChatMessage, Tokenizer } from "@mixtape/tokenizer";
 
 /** The flags of a prompt, of which one is given. */
@@ -34,7 +34,7 @@ async function readChat(path: string): Promise<ChatMessage[]> {
   let json: unknown;
   const text = readInput(path, { expected }).toString("utf8");
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
     const got = `no JSON (${(cause as Error).message.replace(/\s+/g, " ")})`;
     throw new InputError({ where: path, expected, got, cause });

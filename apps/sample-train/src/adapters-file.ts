@@ -1,7 +1,7 @@
 /** A file of several adapters, in the keys of MoE-PEFT: `{ "cutoff_len": 256, "lora": [{ "name": …, "data": …, "r": 8, … }] }`. */
 
 import { dirname, resolve } from "node:path";
-import { InputError, note, readInput, UsageError } from "@mixtape/command-line";
+import { InputError, note, parseJson, readInput, UsageError } from "@mixtape/command-line";
 import { readAdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
@@ -135,7 +135,7 @@ async function readJson(path: string): Promise<Json> {
   const text = readInput(path, { expected }).toString("utf8");
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
     const got = `no JSON (${(cause as Error).message.replace(/\s+/g, " ")})`;
     throw new InputError({ where: path, expected, got, cause });

@@ -1,6 +1,6 @@
 /** `run.json`: what a run was told, checked as any file is. */
 
-import { InputError } from "@mixtape/command-line";
+import { InputError, parseJson } from "@mixtape/command-line";
 import type { Learner } from "./learner.js";
 import type { Settings } from "./settings.js";
 
@@ -57,7 +57,7 @@ const LEARNER: Readonly<Record<keyof Learner, readonly Kind[]>> = {
 export function parseRun(text: string, where: string): RunFile {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
     throw new InputError({ where, expected: "JSON", got: "something else", cause });
   }

@@ -7,7 +7,7 @@ export const MAX_DEPTH = 100;
 /** Greatest number of instructions: `x{1000}` counts a thousandfold. */
 export const MAX_PROGRAM = 50_000;
 /** Steps that one call may take on any text, and more for each UTF-16 unit of it. */
-export const STEPS = 10_000_000;
+export const STEPS = 2_000_000;
 export const STEPS_PER_UNIT = 200;
 /** Greatest size of the table of states that one call remembers, in bytes. */
 export const MAX_MEMORY = 512 * 1024 * 1024;

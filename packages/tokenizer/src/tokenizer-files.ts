@@ -1,6 +1,6 @@
 /** The files of a Hugging Face tokenizer, found and parsed. */
 
-import { hubHint } from "@mixtape/errors";
+import { hubHint, parseJson } from "@mixtape/errors";
 import { folderPath, listFolder, readText } from "#files";
 import type { JsonObject } from "./fields.js";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
@@ -96,7 +96,7 @@ async function readSource(
     const json = await textOf(name);
     let value: unknown;
     try {
-      value = JSON.parse(json);
+      value = parseJson(json);
     } catch (cause) {
       throw new TokenizerError({ where: at, expected: "JSON", got: messageOf(cause), cause });
     }

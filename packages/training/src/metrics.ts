@@ -1,3 +1,4 @@
+import { parseJson } from "@mixtape/errors";
 import { expectThat, show } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import type { ExpertLoad } from "./trainee.js";
@@ -56,7 +57,7 @@ export function parseMetrics(text: string, where = "metrics.jsonl"): TrainingSte
 function stepOf(line: string, where: string): TrainingStep {
   let json: unknown;
   try {
-    json = JSON.parse(line);
+    json = parseJson(line);
   } catch (cause) {
     throw new TrainingError({ where, expected: "a step in JSON", got: show(line), cause });
   }

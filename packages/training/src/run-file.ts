@@ -1,5 +1,6 @@
 /** `training.json` of a saved run, validated like any other file. */
 
+import { parseJson } from "@mixtape/errors";
 import type { AdamWState } from "./adam-w.js";
 import { show } from "./checks.js";
 import { TrainingError } from "./errors.js";
@@ -22,7 +23,7 @@ export interface RunFile extends RunSettings {
 export function parseRunFile(text: string, where: string, names: readonly string[]): RunFile {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
     throw new TrainingError({ where, expected: "JSON", got: "something else", cause });
   }
