@@ -2,7 +2,7 @@
  * `npm run verify:saves`: kills saves and training runs with SIGKILL, lets writers race, and reads folders while they are
  * written with code that knows nothing of these packages. Prints one table; exits with 1 where something is not as it must be.
  *
- *   npm run verify:saves -- [--saves 400] [--runs 100] [--writers 50] [--reads 300]
+ *   npm run verify:saves -- [--saves 400] [--runs 100] [--writers 50] [--races 20] [--reads 300]
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { killedRuns } from "./killed-runs.js";
 import { killedSaves } from "./killed-saves.js";
 import { outsideReaders } from "./outside-readers.js";
+import { racingRuns } from "./racing-runs.js";
 import { racingWriters } from "./racing-writers.js";
 
 const { values } = parseArgs({
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     saves: { type: "string", default: "400" },
     runs: { type: "string", default: "100" },
     writers: { type: "string", default: "50" },
+    races: { type: "string", default: "20" },
     reads: { type: "string", default: "300" },
   },
 });
@@ -30,6 +32,7 @@ try {
     [killedSaves, values.saves],
     [killedRuns, values.runs],
     [racingWriters, values.writers],
+    [racingRuns, values.races],
     [outsideReaders, values.reads],
   ])
     if (Number(count) > 0) rows.push(...(await verify(folder, Number(count), progress)));

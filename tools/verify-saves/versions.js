@@ -22,12 +22,17 @@ export async function versionOf(folder) {
 
 /** As a program sees it that reads the files and knows nothing else: one number for each file. @throws for a broken one */
 export function outsideView(folder) {
-  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).version;
+  const config = configVersion(folder);
   const single = join(folder, "model.safetensors");
   if (existsSync(single)) return { config, weights: versionsIn(readFileSync(single)) };
   const index = JSON.parse(readFileSync(join(folder, "model.safetensors.index.json"), "utf8"));
   const files = [...new Set(Object.values(index.weight_map))];
   return { config, weights: files.flatMap((file) => versionsIn(readFileSync(join(folder, file)))) };
+}
+
+/** The version that config.json says. */
+export function configVersion(folder) {
+  return JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).version;
 }
 
 function versionsIn(bytes) {

@@ -40,7 +40,7 @@ export async function finishSave(folder: string | URL): Promise<void> {
   const path = toPath(folder);
   for (const { save } of await journalsIn(path)) {
     const journal = await readJournal(path, save);
-    if (journal && (await hasCommitted(path, journal))) await placeFiles(path, save, journal);
+    if (journal && (await hasCommitted(path, journal))) await placeFiles(path, save, journal.files);
   }
 }
 
@@ -51,7 +51,7 @@ export async function finishSave(folder: string | URL): Promise<void> {
 export async function settle(folder: string, save: string, committed?: boolean): Promise<void> {
   const journal = await readJournal(folder, save);
   if (journal && (committed ?? (await hasCommitted(folder, journal)))) {
-    await placeFiles(folder, save, journal);
+    await placeFiles(folder, save, journal.files);
     for (const name of journal.stale) await remove(join(folder, name));
   } else if (journal) {
     await rollBack(folder, journal);
@@ -92,7 +92,12 @@ async function hasCommitted(folder: string, { commit, stamp }: Journal): Promise
   return commit !== INDEX_FILE || (await stampOf(join(folder, SINGLE_FILE))) === undefined;
 }
 
-async function placeFiles(folder: string, save: string, { files }: Journal): Promise<void> {
+/**
+ * Puts the files beside the weights in place: those that are not there yet. Right after the commit, with no wait for the disk in
+ * between: readers that know no journal see new weights beside old files for as long as these renames take. (File systems keep
+ * their order: what a loss of power leaves is a state in between, which the journal finishes.)
+ */
+export async function placeFiles(folder: string, save: string, files: readonly string[]): Promise<void> {
   for (const name of files) await placeIfStaged(folder, name, save);
   await syncFolder(folder);
 }

@@ -3,7 +3,7 @@ import { join, listFolder, readIfThere, remove, stampOf, syncFolder, toPath } fr
 import { SafetensorsError } from "./errors.js";
 import { lockFolder } from "./folder-lock.js";
 import { formatIndex, INDEX_FILE, isPlainFileName, SINGLE_FILE } from "./index-file.js";
-import { indexedFiles, type Journal, settle, settleDead, stageJournal } from "./journal.js";
+import { indexedFiles, type Journal, placeFiles, settle, settleDead, stageJournal } from "./journal.js";
 import { chunksOf, layOut, sizeOf, type TensorToWrite } from "./layout.js";
 import { quote } from "./scan-json.js";
 import { beginSave, endSave, place, stage, temporaryPath } from "./staging.js";
@@ -96,9 +96,9 @@ async function commitFile(
   { name, stale }: { readonly name: string; readonly stale: readonly string[] },
   files: Files,
 ): Promise<void> {
-  await writeJournal(path, save, { commit: name, shards: [], stale }, files);
+  const changed = await writeJournal(path, save, { commit: name, shards: [], stale }, files);
   await place(path, name, save); // the commit
-  await syncFolder(path);
+  await placeFiles(path, save, changed);
 }
 
 async function commitShards(
@@ -109,13 +109,15 @@ async function commitShards(
   present: readonly string[],
 ): Promise<void> {
   const stale = (await weightsIn(path, present)).filter((name) => !shards.includes(name));
-  await writeJournal(path, save, { commit: INDEX_FILE, shards, stale }, files);
+  const changed = await writeJournal(path, save, { commit: INDEX_FILE, shards, stale }, files);
   for (const name of shards) await place(path, name, save);
   await syncFolder(path);
   await place(path, INDEX_FILE, save); // the commit, unless a single file is there
-  await syncFolder(path);
-  await remove(join(path, SINGLE_FILE)); // the commit, if one is
-  await syncFolder(path);
+  if (present.includes(SINGLE_FILE)) {
+    await syncFolder(path);
+    await remove(join(path, SINGLE_FILE)); // the commit, since one is
+  }
+  await placeFiles(path, save, changed);
 }
 
 async function writeJournal(
@@ -123,7 +125,7 @@ async function writeJournal(
   save: string,
   journal: Pick<Journal, "commit" | "shards" | "stale">,
   files: Files,
-): Promise<void> {
+): Promise<readonly string[]> {
   const changed: string[] = [];
   for (const [name, content] of Object.entries(files)) {
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -133,6 +135,7 @@ async function writeJournal(
   }
   const stamp = await stampOf(temporaryPath(path, journal.commit, save));
   await stageJournal(path, save, { ...journal, stamp: String(stamp), files: changed });
+  return changed;
 }
 
 /** Fills shards in order, as transformers does. */
