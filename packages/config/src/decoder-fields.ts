@@ -17,7 +17,8 @@ export type HiddenAct = (typeof HIDDEN_ACTS)[number];
 /** Other names that transformers gives to the same functions. */
 const ACT_SYNONYMS: Readonly<Record<string, HiddenAct>> = { swish: "silu", gelu_new: "gelu_pytorch_tanh" };
 
-function hiddenAct() {
+/** The name of an activation, under any of the names that transformers gives it. */
+export function hiddenAct() {
   const known = oneOf(...HIDDEN_ACTS);
   return oneOf(...HIDDEN_ACTS, "swish", "gelu_new").transform((name) => known.parse(ACT_SYNONYMS[name] ?? name));
 }

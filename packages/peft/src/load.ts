@@ -86,7 +86,7 @@ function targetsWith(
   const targets = targetsInFile(sites, config, layout);
   const isThere = (site: Site): boolean =>
     modulesOf(site, layout, targets).some((module) => file.hasModule(module)) ||
-    (site.matrices > 1 && file.hasModule(`base_model.model.${site.peftModule}`));
+    (site.kind === "experts" && file.hasModule(`base_model.model.${site.peftModule}`));
   // peft takes linear maps that are called as experts' matrices for these, and does not look for them.
   const ofExperts = new Set(sites.flatMap(({ perExpert }) => (perExpert ? [leafOf(perExpert)] : [])));
   const isSought = ({ kind, name }: Site): boolean => kind !== "linear" || !ofExperts.has(leafOf(name));

@@ -87,6 +87,7 @@ function mixedAt(site: Site, config: MixtureConfig): Piece {
 }
 
 function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
+  checkActivation(feedForward, config);
   const { numExperts: experts, jitterNoise: jitter, ffnDropout, routingStrategy, topK, topP, temperature } = config;
   const { shape } = feedForward instanceof Experts ? feedForward.gateProj : feedForward.gateProj.weight;
   const options = { experts, hiddenSize: shape.at(-1)!, jitter, dropout: 0 };
@@ -94,6 +95,17 @@ function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
   if (routingStrategy === "mixlora-switch")
     return new SwitchMixture({ ...options, dropout: ffnDropout, capacity: config.expertCapacity });
   return new TopKMixture({ ...options, topK });
+}
+
+/** MoE-PEFT writes the model's activation into the file of every MixLoRA, and may be asked for another. */
+function checkActivation({ activation }: FeedForward, { actFn }: MixtureConfig): void {
+  if (actFn === undefined || actFn === activation) return;
+  throw new AdapterError({
+    where: "act_fn",
+    expected: `${activation}, the activation of the model's feed-forwards`,
+    got: actFn,
+    fix: "The adapter belongs to another model, or runs the feed-forwards with another activation, which is not done here",
+  });
 }
 
 function scaleOf(alpha: number, rank: number, isRankStabilized: boolean): number {

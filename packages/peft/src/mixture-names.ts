@@ -22,13 +22,13 @@ export function mixtureTensors(adapter: Adapter): StoredParam[] {
 
 function ofPiece(name: string, site: Site, piece: Piece): StoredParam[] {
   const { rank, experts } = piece.options;
-  const { matrices, inFeatures, outFeatures } = site;
+  const { kind, matrices, inFeatures, outFeatures } = site;
   const width = experts * rank;
   const parts = Array.from({ length: matrices * experts }, (_, i) => ({
     matrix: Math.floor(i / experts),
     e: i % experts,
   }));
-  const nameAt = (matrix: number): string => (matrices === 1 ? name : name.replace(/\.([^.]+)$/, `.${matrix}.$1`));
+  const nameAt = (matrix: number): string => (kind !== "experts" ? name : name.replace(/\.([^.]+)$/, `.${matrix}.$1`));
   const loraName = (matrix: number, e: number): string =>
     experts === 1 ? nameAt(matrix) : `${nameAt(matrix)}.experts.${e}`;
   const loraA = parts.map(({ matrix, e }): Stored => {

@@ -8,7 +8,7 @@ import type { Site } from "./site.js";
 export function peftConfig(adapter: Adapter, sites: readonly Site[], layout: ExpertLayout): Record<string, unknown> {
   const config = adapter.config as LoraConfig;
   const chosen = [...adapter.pieces.keys()];
-  const isParameter = (site: Site): boolean => isBareRouter(site) || (site.matrices > 1 && layout === "fused");
+  const isParameter = (site: Site): boolean => isBareRouter(site) || (site.kind === "experts" && layout === "fused");
   const named = (wanted: (site: Site) => boolean): string[] =>
     shortest(
       chosen.filter(wanted).map((site) => targetOf(site, layout)),
@@ -25,7 +25,7 @@ export function peftConfig(adapter: Adapter, sites: readonly Site[], layout: Exp
       r: config.r,
       loraAlpha: config.loraAlpha,
       // peft takes none at parameters.
-      loraDropout: chosen.some((site) => isParameter(site) || site.matrices > 1) ? 0 : config.loraDropout,
+      loraDropout: chosen.some((site) => isParameter(site) || site.kind === "experts") ? 0 : config.loraDropout,
       useRslora: config.useRslora,
       useDora: config.useDora,
       // How an adapter began in peft says nothing any more.
@@ -53,10 +53,10 @@ export function peftRefuses(adapter: Adapter, sites: readonly Site[], layout: Ex
   const ofExperts = new Set(sites.flatMap(({ perExpert }) => (perExpert ? [leafOf(perExpert)] : [])));
   const chosen = [...adapter.pieces.keys()];
   for (const [site, piece] of adapter.pieces) {
-    if (piece instanceof Dora && (site.matrices > 1 || isBareRouter(site))) return `DoRA at ${site.name}`;
+    if (piece instanceof Dora && (site.kind === "experts" || isBareRouter(site))) return `DoRA at ${site.name}`;
     if (site.linear && ofExperts.has(leafOf(site.name)))
       return `an adapter at ${site.name}, which it takes for routed experts`;
-    if (layout === "fused" || site.matrices === 1) continue;
+    if (layout === "fused" || site.kind !== "experts") continue;
     if ((adapter.config as LoraConfig).useRslora) return `rank-stabilized scales of gate and up apart at ${site.name}`;
     if (piece.options.rank !== (adapter.config as LoraConfig).r) return `ranks of their own at ${site.name}`;
     const twin = { gate_proj: "up_proj", up_proj: "gate_proj" }[leafOf(site.name)];
@@ -69,7 +69,7 @@ export function peftRefuses(adapter: Adapter, sites: readonly Site[], layout: Ex
 /** How the experts of an adapter lie in its file: fused, unless gate and up have updates of their own. */
 export function layoutFor(adapter: Adapter): ExpertLayout {
   const isApart = [...adapter.pieces.keys()].some(
-    ({ matrices, name }) => matrices > 1 && /\.(gate|up)_proj$/.test(name),
+    ({ kind, name }) => kind === "experts" && /\.(gate|up)_proj$/.test(name),
   );
   return isApart ? "apart" : "fused";
 }
@@ -84,7 +84,7 @@ function alphaOf(adapter: Adapter, site: Site): number {
 /** The name by which a site is a target in peft. */
 function targetOf(site: Site, layout: ExpertLayout): string {
   if (isBareRouter(site)) return `${site.peftModule}.weight`;
-  if (site.matrices === 1) return site.peftModule;
+  if (site.kind !== "experts") return site.peftModule;
   return layout === "apart" && site.perExpert ? site.perExpert.replace(".*", "") : site.name;
 }
 

@@ -20,7 +20,7 @@ export function peftTensors(adapter: Adapter, layout: ExpertLayout): StoredParam
   return [...adapter.pieces].flatMap(([site, piece]) => {
     const names = modulesOf(site, layout, sites);
     if (site.kind === "embedding") return ofEmbedding(names, site, piece);
-    if (site.matrices === 1) return ofModule(names, piece);
+    if (site.kind !== "experts") return ofModule(names, piece);
     return isApart(site, layout) ? apart(names, site, piece) : fused(names, site, piece);
   });
 }
@@ -49,14 +49,14 @@ function ofCopy({ copy, rows }: CopiedParam, file: string): Stored {
 export function modulesOf(site: Site, layout: ExpertLayout, sites: readonly Site[]): Names {
   const names: Names = isApart(site, layout)
     ? [site.perExpert!, ...site.perExpertAliases]
-    : site.matrices === 1
+    : site.kind !== "experts"
       ? [site.peftModule, ...site.peftAliases]
       : [wrapperOf(site, sites)];
   return mapNames(names, (name) => PREFIX + name);
 }
 
-function isApart({ matrices, perExpert }: Site, layout: ExpertLayout): boolean {
-  return matrices > 1 && layout === "apart" && perExpert !== null;
+function isApart({ kind, perExpert }: Site, layout: ExpertLayout): boolean {
+  return kind === "experts" && layout === "apart" && perExpert !== null;
 }
 
 /**

@@ -52,14 +52,15 @@ export abstract class Piece extends Module {
   readonly isEmbedding: boolean;
   readonly #paddingIdx: number | null;
 
-  constructor({ kind, matrices, inFeatures, outFeatures, paddingIdx }: Site, options: UpdateOptions) {
+  constructor(site: Site, options: UpdateOptions) {
     super();
+    const { kind, inFeatures, outFeatures, paddingIdx } = site;
     this.options = { experts: 1, bias: false, ...options };
     this.isEmbedding = kind === "embedding";
     this.#paddingIdx = paddingIdx;
     const width = this.options.experts * options.rank;
-    this.loraA = this.isEmbedding ? new Param([inFeatures, width], "table") : matrixParam(matrices, width, inFeatures);
-    this.loraB = matrixParam(matrices, outFeatures, width);
+    this.loraA = this.isEmbedding ? new Param([inFeatures, width], "table") : matrixParam(site, width, inFeatures);
+    this.loraB = matrixParam(site, outFeatures, width);
     this.loraBias = this.options.bias ? new Param([outFeatures], "vector", "zeros") : null;
   }
 
@@ -114,9 +115,9 @@ export function withOwnRandomness<T>(label: string, f: () => T): T {
   return withRandomness(currentRandomness()?.fork(label), f);
 }
 
-/** A matrix, or a stack of `matrices` of them. */
-export function matrixParam(matrices: number, rows: number, columns: number): Param {
-  return matrices === 1 ? new Param([rows, columns], "matrix") : new Param([matrices, rows, columns], "stack");
+/** A matrix, or at routed experts a stack of one for each of them, even of one. */
+export function matrixParam({ kind, matrices }: Site, rows: number, columns: number): Param {
+  return kind === "experts" ? new Param([matrices, rows, columns], "stack") : new Param([rows, columns], "matrix");
 }
 
 /** `x·Wᵀ`, by the matrix that each row meets. */

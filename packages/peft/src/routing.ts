@@ -34,15 +34,15 @@ export function topK(logits: Tensor2D, k: number): { indices: Tensor2D; weights:
 /**
  * The experts of each row by probability, and which of them make up `topP` of it, the one by which it is exceeded included.
  * @param logits `[N, E]`
- * @param temperature what the logits are divided by; 0 for none
- * @returns `[N, E]` each, the likeliest first: which expert, how likely, and 1 for one that is kept
+ * @param temperature divides the probabilities, as in MoE-PEFT: it counts in the weights and in what `topP` is compared with. 0 for none
+ * @returns `[N, E]` each, the likeliest first: which expert, its weight, and 1 for one that is kept
  */
 export function topPKept(
   logits: Tensor2D,
   topP: number,
   temperature: number,
 ): { order: Tensor2D; sorted: Tensor2D; kept: Tensor2D } {
-  const probabilities = softmax(div<Tensor2D>(logits, temperature || 1));
+  const probabilities = div<Tensor2D>(softmax(logits), temperature || 1);
   const order = topKIndices(probabilities, logits.shape[1]);
   const sorted = takeAlong(probabilities, order);
   const kept = untaped(() => cast(lessEqual(sub(cumsum(sorted, 1), sorted), topP), "float32") as Tensor2D);

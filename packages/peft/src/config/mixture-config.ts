@@ -4,6 +4,8 @@ import {
   count,
   defineConfig,
   flag,
+  type HiddenAct,
+  hiddenAct,
   number,
   oneOf,
   optional,
@@ -24,7 +26,7 @@ export interface MixtureConfig extends AdapterFields {
   readonly topK: number;
   /** MixLoRA-dynamic: the likeliest experts up to this much probability, the one that exceeds it included. */
   readonly topP: number;
-  /** MixLoRA-dynamic: divides the router's logits; 0 for none. */
+  /** MixLoRA-dynamic: divides the experts' probabilities, in their weights and before `topP` is compared; 0 for none. */
   readonly temperature: number;
   /** MixLoRA-switch: number of tokens of a sequence that an expert takes. */
   readonly expertCapacity: number;
@@ -42,6 +44,8 @@ export interface MixtureConfig extends AdapterFields {
   readonly routerZLossCoef: number;
   /** Initialization of A: Kaiming uniform ("original") or normal ("gaussian"). */
   readonly loraInit: "original" | "gaussian";
+  /** Activation of MixLoRA's feed-forwards, which has to be the model's. */
+  readonly actFn?: HiddenAct;
   /** The model that the adapter was made for: its folder, or its name on the Hub. */
   readonly baseModelNameOrPath?: string;
 }
@@ -65,6 +69,7 @@ export const mixtureConfig: ConfigDefinition<MixtureConfig, ConfigInput<MixtureC
     routerAuxLossCoef: number({ min: 0 }).default(0.001),
     routerZLossCoef: number({ min: 0 }).default(0.001),
     loraInit: oneOf("original", "gaussian").default("original"),
+    actFn: optional(hiddenAct()),
     baseModelNameOrPath: optional(text()),
   },
   derive: ({ routingStrategy, jitterNoise, routerInitRange, routerLoss }) => ({
@@ -77,12 +82,12 @@ export const mixtureConfig: ConfigDefinition<MixtureConfig, ConfigInput<MixtureC
     bias: ["none"],
     use_dora: [false],
     expert_lora: [null],
-    act_fn: [null],
-    sparse_step: [null],
   },
   ignored: {
     name: "the caller names an adapter",
     task_name: "the head belongs to the model",
+    task_type: "the head belongs to the model",
+    sparse_step: "MoE-PEFT keeps it and does not read it",
   },
   check: ({ topK, numExperts }, report) => {
     if (topK > numExperts) report("topK", { expected: `at most the number of experts, ${numExperts}`, got: `${topK}` });

@@ -10,7 +10,7 @@ export class LoraMoe extends Piece {
 
   constructor(site: Site, options: UpdateOptions & { readonly experts: number }) {
     super(site, options);
-    this.gate = matrixParam(site.matrices, options.experts, site.inFeatures);
+    this.gate = matrixParam(site, options.experts, site.inFeatures);
   }
 
   override forward(x: Tensor2D, y: Tensor2D, rows: Rows): Tensor2D {
