@@ -1,16 +1,21 @@
-"""Encodes and decodes random texts with Python's tokenizers, and writes a hash of the results for each block of texts.
+"""Encodes and decodes 100,000 texts with Python's tokenizers, and writes a hash of the results for each thousand.
 
-    python tools/reference/tokenizer_verify.py FOLDER... --out DIRECTORY [--blocks 100] [--size 1000] [--dump BLOCK]
+    python tools/reference/tokenizer_verify.py DIRECTORY [--only NAME...] [--dump BLOCK]
 
-Each folder holds a tokenizer's files, and perhaps a config.json; it is loaded as AutoTokenizer does. For each, a file
-NAME.json is written, which packages/tokenizer/test/long/vocabularies.test.ts compares with. --dump writes the results of one block.
+DIRECTORY is what vocabulary_sources.py made. Each tokenizer of DIRECTORY/vocabularies is loaded as AutoTokenizer does, and gets the
+50,000 real texts, then 50,000 random ones, all distinct. What it makes of them goes to NAME.json in
+packages/tokenizer/test/__fixtures__/vocabularies, which packages/tokenizer/test/long/vocabularies.test.ts compares with.
+--dump writes the texts and results of one block to DIRECTORY/NAME-BLOCK.json instead.
 """
 
 import argparse
+import gzip
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -22,7 +27,8 @@ from transformers import AutoTokenizer
 from transformers.utils import logging
 
 logging.set_verbosity_error()
-SEED = 20
+FIXTURES = Path(__file__).resolve().parents[2] / "packages" / "tokenizer" / "test" / "__fixtures__" / "vocabularies"
+SEED, BLOCKS, SIZE = 20, 100, 1000
 
 
 def units(text: str, offsets: list[tuple[int, int]]) -> list[int]:
@@ -45,7 +51,15 @@ def serialized(result: list) -> str:
     return json.dumps(result, ensure_ascii=False, separators=(",", ":"))
 
 
-def verify(folder: Path, blocks: int, size: int, dump: int | None) -> dict:
+def distinct(random: RandomTexts, seen: set[str]) -> Iterator[str]:
+    while True:
+        text = random.text()
+        if text not in seen:
+            seen.add(text)
+            yield text
+
+
+def verify(folder: Path, real: list[str], dump: int | None) -> tuple[dict, list]:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()
@@ -53,46 +67,51 @@ def verify(folder: Path, blocks: int, size: int, dump: int | None) -> dict:
     added = sorted(backend.get_added_tokens_decoder().items())
     tokens = [token.content for _, token in added][:200] or [" "]
     vocab_size = max(backend.get_vocab().values()) + 1
+    random = RandomTexts(SEED, tokens)
+    texts = chain(real, distinct(random, set(real)))
     hashes, dumped = [], []
-    for block in range(blocks):
-        texts = RandomTexts(SEED + block, tokens)
+    for block in range(BLOCKS):
         digest = hashlib.sha256()
-        for _ in range(size):
-            text = texts.text()
-            ids = texts.ids(vocab_size + 2)
+        for text in islice(texts, SIZE):
+            ids = random.ids(vocab_size + 2)
             result = results(tokenizer, text, ids)
             digest.update(serialized(result).encode())
             if block == dump:
                 dumped.append([text, ids, result])
         hashes.append(digest.hexdigest()[:16])
+        if block == dump:
+            break
     named = {key: getattr(tokenizer, key) for key in ("bos_token", "eos_token", "pad_token", "unk_token")}
+    files = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.json"))))
     return {
-        "name": folder.name,
         "class": type(tokenizer).__name__,
+        "files": files.hexdigest()[:16],
         "vocabSize": vocab_size,
         "seed": SEED,
-        "size": size,
+        "size": SIZE,
         "tokens": tokens,
         "named": named,
         "hashes": hashes,
-        **({"dump": dumped} if dump is not None else {}),
-    }
+    }, dumped
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--blocks", type=int, default=100)
-    parser.add_argument("--size", type=int, default=1000)
-    parser.add_argument("--dump", type=int)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--only", nargs="+", help="names of vocabularies")
+    parser.add_argument("--dump", type=int, metavar="BLOCK")
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    for folder in args.folders:
-        result = verify(folder, args.blocks, args.size, args.dump)
-        text = json.dumps(result, ensure_ascii=True)
-        (args.out / f"{folder.name}.json").write_text(text + "\n")
-        print(f"{folder.name}: {result['class']}, {args.blocks * args.size:,} texts", flush=True)
+    real = json.loads(gzip.decompress((args.directory / "texts.json.gz").read_bytes()))
+    for folder in sorted((args.directory / "vocabularies").iterdir()):
+        if args.only and folder.name not in args.only:
+            continue
+        result, dumped = verify(folder, real, args.dump)
+        if args.dump is None:
+            FIXTURES.mkdir(exist_ok=True)
+            (FIXTURES / f"{folder.name}.json").write_text(json.dumps(result, ensure_ascii=True) + "\n")
+        else:
+            (args.directory / f"{folder.name}-{args.dump}.json").write_text(json.dumps(dumped))
+        print(f"{folder.name}: {result['class']}, {len(result['hashes']) * SIZE:,} texts", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,4 +20,5 @@ export { prepared, runProgram } from "./program.js";
 export { readInput } from "./read-file.js";
 export { outputTaken } from "./streams.js";
 export { barStream } from "./terminal.js";
+export { copyNamedTemplates, tokenizerFiles } from "./tokenizer-files.js";
 export { fileSize, ids, integer, number, someText } from "./values.js";

@@ -1,6 +1,6 @@
 /** `sample-generate merge`: what it writes, and what it refuses. */
 
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCheckpoint } from "@mixtape/safetensors";
@@ -39,6 +39,8 @@ describe.concurrent("a merged checkpoint", () => {
     const output = join(scratch, "sharded");
     cpSync(MODEL, model, { recursive: true });
     writeFileSync(join(model, "tokenizer_config.json"), '{"model_max_length": 7}');
+    mkdirSync(join(model, "additional_chat_templates"));
+    writeFileSync(join(model, "additional_chat_templates", "rag.jinja"), "{{ documents }}");
     writeFileSync(join(model, "LICENSE.txt"), "as is");
     writeFileSync(join(model, "README.md"), "the card of another model");
     const result = await json<{ dtype: string; files: string[]; modules: number }>(
@@ -48,6 +50,7 @@ describe.concurrent("a merged checkpoint", () => {
     expect(result).toMatchObject({ dtype: "bfloat16", modules: 12, adapter: expect.stringContaining("lora") });
     expect(result.files).toContain("model.safetensors.index.json");
     expect(result.files).toEqual(expect.arrayContaining(["LICENSE.txt", "tokenizer_config.json"]));
+    expect(result.files).toContain(join("additional_chat_templates", "rag.jinja"));
     expect(existsSync(join(output, "README.md"))).toBe(false);
     const config = JSON.parse(readFileSync(join(output, "config.json"), "utf8")) as Record<string, unknown>;
     expect(config).toMatchObject({ model_type: "mixtral", dtype: "bfloat16", num_local_experts: 4 });

@@ -2,10 +2,9 @@
 
 import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { InputError, readInput } from "@mixtape/command-line";
+import { copyNamedTemplates, InputError, readInput, tokenizerFiles } from "@mixtape/command-line";
 import type { CausalLM } from "@mixtape/mixtape";
 import { adapterFiles, adaptersOf } from "@mixtape/peft";
-import { TOKENIZER_FILES } from "@mixtape/tokenizer";
 import { parseMetrics, type TrainingStep, toMetricsLine, toReport } from "@mixtape/training";
 import { parseRun, type RunFile } from "./run-file.js";
 import { RUN_FILES } from "./run-files.js";
@@ -104,11 +103,16 @@ export class RunFolder {
     for (const { name, adapter } of learners) {
       const folder = learners.length === 1 ? this.path : join(this.path, name);
       const tokenizer = tokenizerFiles(source);
-      if (adapter === null) await model.savePretrained(folder, { files: tokenizer });
-      else {
+      if (adapter === null) {
+        await model.savePretrained(folder, { files: tokenizer });
+        copyNamedTemplates(source, folder);
+      } else {
         for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
         // An adapter with tokens of its own goes with the tokenizer that has them.
-        if (resizeEmbeddings) for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);
+        if (resizeEmbeddings) {
+          for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);
+          copyNamedTemplates(source, folder);
+        }
       }
       folders.push(folder);
     }
@@ -122,12 +126,4 @@ function replace(folder: string, name: string, content: string | Uint8Array): vo
   const path = join(folder, name);
   writeFileSync(`${path}.tmp`, content);
   renameSync(`${path}.tmp`, path);
-}
-
-/** The tokenizer of a model. The model's config, which a tokenizer may be read with, is not its to bring. */
-function tokenizerFiles(folder: string): Record<string, Uint8Array> {
-  const there = TOKENIZER_FILES.filter((name) => name !== "config.json" && existsSync(join(folder, name)));
-  return Object.fromEntries(
-    there.map((name) => [name, readInput(join(folder, name), { expected: "a file of a tokenizer" })]),
-  );
 }

@@ -12,7 +12,7 @@ import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLi
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, type FetchOptions, readSideFile } from "@mixtape/safetensors";
-import { TOKENIZER_FILES, Tokenizer, TokenizerError } from "@mixtape/tokenizer";
+import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
@@ -62,7 +62,7 @@ export async function loadModel(source: CheckpointSource, loadOptions: LoadModel
 }
 
 /** How a tokenizer is loaded. */
-export interface LoadTokenizerOptions {
+export interface LoadTokenizerOptions extends TokenizerOptions {
   /** How files are fetched where the source is a URL. */
   readonly fetchOptions?: LoadModelOptions["fetchOptions"];
 }
@@ -74,7 +74,8 @@ export interface LoadTokenizerOptions {
  * @throws {TokenizerError} where there is no `tokenizer.json`, or a file is broken
  */
 export async function loadTokenizer(source: CheckpointSource, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
-  checkOptions("loadTokenizer", options, { fetchOptions: true });
+  checkOptions("loadTokenizer", options, { fetchOptions: true, onWarning: true });
+  const { fetchOptions, ...reading } = options;
   if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof Map))
     throw new TokenizerError({
       where: "loadTokenizer",
@@ -82,10 +83,10 @@ export async function loadTokenizer(source: CheckpointSource, options: LoadToken
       got: source === null ? "null" : typeof source,
     });
   if (!(source instanceof Map) && !/^https?:/i.test(String(source)))
-    return Tokenizer.fromFolder(source as string | URL);
-  const read = async (name: string) => [name, await readSideFile(source, name, options.fetchOptions)] as const;
+    return Tokenizer.fromFolder(source as string | URL, reading);
+  const read = async (name: string) => [name, await readSideFile(source, name, fetchOptions)] as const;
   const files = await Promise.all(TOKENIZER_FILES.map(read));
-  return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))));
+  return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))), reading);
 }
 
 async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine> {

@@ -1,21 +1,22 @@
 /** Where a tokenizer keeps its chat templates, and the special tokens that they name. */
 
-import type { JsonObject } from "./fields.js";
+import { isObject, type JsonObject } from "./fields.js";
 import { TokenizerError } from "./tokenizer-error.js";
 import type { TokenizerSource } from "./tokenizer-files.js";
 
 /**
  * Templates by name. Those in files of their own (`chat_template.jinja` and `additional_chat_templates/*.jinja`) take the place
- * of all in the config's `chat_template`, which is a text, or a list of `{ name, template }`. As in transformers 5.18,
- * `chat_template.json` is a processor's and no tokenizer's.
+ * of all in the config's `chat_template`, which is a text, a list of `{ name, template }`, or an object of names to texts. As in
+ * transformers 5.18, `chat_template.json` is a processor's and no tokenizer's.
  */
 export function findTemplates({ where, config, chatTemplates }: TokenizerSource): ReadonlyMap<string, string> {
   if (chatTemplates !== undefined && chatTemplates.size > 0) return chatTemplates;
   const given = config.chat_template;
   if (given === undefined || given === null) return new Map();
   if (typeof given === "string") return new Map([["default", given]]);
-  if (!Array.isArray(given)) throw badTemplate(where, given);
-  return new Map(given.map((entry) => namedTemplate(where, entry)));
+  if (Array.isArray(given)) return new Map(given.map((entry) => namedTemplate(where, entry)));
+  if (!isObject(given)) throw badTemplate(where, given);
+  return new Map(Object.entries(given).map(([name, template]) => namedTemplate(where, { name, template })));
 }
 
 function namedTemplate(where: string, entry: unknown): [string, string] {
@@ -29,7 +30,7 @@ function namedTemplate(where: string, entry: unknown): [string, string] {
 function badTemplate(where: string, value: unknown): TokenizerError {
   return new TokenizerError({
     where: `${where}: chat_template`,
-    expected: "a text or a list of { name, template }",
+    expected: "a text, a list of { name, template }, or an object of names to texts",
     got: JSON.stringify(value).slice(0, 80),
   });
 }

@@ -29,11 +29,11 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly added: AddedVocabulary;
   readonly #model: Model;
-  readonly #preTokenizer: PreTokenizer;
+  #preTokenizer: PreTokenizer;
   #postProcessor: PostProcessor | undefined;
   readonly decoder: Decoder | undefined;
   /** Whether the stages themselves ask where a piece comes from. */
-  readonly #tracked: boolean;
+  #tracked: boolean;
 
   /** @throws {TokenizerError} for a stage that is not known here, or broken */
   constructor(json: JsonObject, where: string, added: readonly AddedToken[] = readAddedTokens(json, where)) {
@@ -42,13 +42,18 @@ export class Pipeline {
     const at = (key: string): string => `${where}: ${key}`;
     this.#model = readModel(json.model, at("model"));
     const normalizer = readNormalizer(json.normalizer, at("normalizer"));
-    this.#preTokenizer = readPreTokenizer(json.pre_tokenizer, at("pre_tokenizer")) ?? ((text, emit) => emit(text));
+    this.#preTokenizer = readPreTokenizer(json.pre_tokenizer, at("pre_tokenizer")) ?? WHOLE;
     this.#postProcessor = readPostProcessor(json.post_processor, at("post_processor"));
     this.decoder = readDecoder(json.decoder, at("decoder"));
     this.added = new AddedVocabulary(this.#model, normalizer, where);
     this.added.add(added);
     this.#tracked =
       marksFirstWord(json.pre_tokenizer) && (normalizer !== undefined || !isMetaspace(json.pre_tokenizer));
+  }
+
+  /** Number of tokens. */
+  get size(): number {
+    return this.added.size;
   }
 
   /** The highest id, or -1. */
@@ -62,6 +67,15 @@ export class Pipeline {
 
   tokenOf(id: number): string | undefined {
     return this.added.contentOf(id) ?? this.#model.tokenOf(id);
+  }
+
+  /**
+   * Cuts texts into words in another way than the file says.
+   * @throws {TokenizerError} for a pre-tokenizer that is not known here
+   */
+  usePreTokenizer(json: JsonObject, where: string): void {
+    this.#preTokenizer = readPreTokenizer(json, where) ?? WHOLE;
+    this.#tracked = marksFirstWord(json);
   }
 
   /** Puts tokens around every text, in the place of the post-processor. */
@@ -118,6 +132,9 @@ export class Pipeline {
     return tracked ? { ids, offsets: { starts, ends, texts } } : { ids };
   }
 }
+
+/** Without a pre-tokenizer, a text is one word. */
+const WHOLE: PreTokenizer = (text, emit) => emit(text);
 
 /** Reads `added_tokens`. Their ids are not: tokens that the model does not have get the next ones. */
 export function readAddedTokens(json: JsonObject, where: string): AddedToken[] {

@@ -1,7 +1,7 @@
 /** The files of a Hugging Face tokenizer, found and parsed. */
 
 import { hubHint, parseJson } from "@mixtape/errors";
-import { folderPath, listFolder, readText } from "#files";
+import { folderPath, isFolder, listFolder, readText } from "#files";
 import type { JsonObject } from "./fields.js";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 
@@ -34,9 +34,13 @@ const SPECIAL_TOKENS = "special_tokens_map.json";
 const ADDED_TOKENS = "added_tokens.json";
 const MODEL_CONFIG = "config.json";
 const TEMPLATE = "chat_template.jinja";
-const MORE_TEMPLATES = "additional_chat_templates";
+/** The folder of chat templates with names, beside the other files: `additional_chat_templates/rag.jinja`. */
+export const CHAT_TEMPLATE_FOLDER = "additional_chat_templates";
 
-/** The names of the files that a tokenizer is read from. All but `tokenizer.json` may be missing. */
+/**
+ * The names of the files that a tokenizer is read from. All but `tokenizer.json` may be missing. A folder may also have
+ * {@link CHAT_TEMPLATE_FOLDER}.
+ */
 export const TOKENIZER_FILES: readonly string[] = [
   TOKENIZER,
   CONFIG,
@@ -56,15 +60,19 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
   let names: string[];
   try {
     names = await listFolder(folder);
-    if (names.includes(MORE_TEMPLATES)) {
-      const more = await listFolder(`${folderPath(folder)}/${MORE_TEMPLATES}`);
-      names.push(...more.map((name) => `${MORE_TEMPLATES}/${name}`));
-    }
+    if (names.includes(CHAT_TEMPLATE_FOLDER)) names.push(...(await listTemplates(folder)));
   } catch (cause) {
     const expected = "a folder with a tokenizer";
     throw new TokenizerError({ where, expected, got: messageOf(cause), fix: hubHint(folder), cause });
   }
   return readSource(where, names, (name) => readText(folder, name, maxBytes(name)));
+}
+
+/** Names of the files in the folder of templates. As in transformers, a file of that name is none of the tokenizer's. */
+async function listTemplates(folder: string | URL): Promise<string[]> {
+  const path = `${folderPath(folder)}/${CHAT_TEMPLATE_FOLDER}`;
+  if (!(await isFolder(path))) return [];
+  return (await listFolder(path)).map((name) => `${CHAT_TEMPLATE_FOLDER}/${name}`);
 }
 
 /** Reads files that are at hand. */
@@ -123,9 +131,9 @@ async function readTemplates(
 ): Promise<Map<string, string>> {
   const templates = new Map<string, string>();
   if (names.includes(TEMPLATE)) templates.set("default", await read(TEMPLATE));
-  const isOne = (name: string) => name.startsWith(`${MORE_TEMPLATES}/`) && name.endsWith(".jinja");
+  const isOne = (name: string) => name.startsWith(`${CHAT_TEMPLATE_FOLDER}/`) && name.endsWith(".jinja");
   for (const name of names.filter(isOne).sort()) {
-    templates.set(name.slice(MORE_TEMPLATES.length + 1, -".jinja".length), await read(name));
+    templates.set(name.slice(CHAT_TEMPLATE_FOLDER.length + 1, -".jinja".length), await read(name));
   }
   return templates;
 }

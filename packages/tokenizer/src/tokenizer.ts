@@ -1,4 +1,4 @@
-import { checkOptions } from "@mixtape/errors";
+import { checkOptions, checkOptionTypes } from "@mixtape/errors";
 import type { ChatMessage } from "./chat-message.js";
 import {
   CHAT_TEMPLATE_OPTIONS,
@@ -18,6 +18,12 @@ import { TokenizerError } from "./tokenizer-error.js";
 import { asObject, readFiles, readFolder, type TokenizerFiles, type TokenizerSource } from "./tokenizer-files.js";
 import { resolveTokenizer } from "./transformers/resolve-tokenizer.js";
 
+/** How a tokenizer is read. */
+export interface TokenizerOptions {
+  /** Takes what the owner of the files should know, though they load: a sentence. Default: it is printed on the console. */
+  readonly onWarning?: (message: string) => void;
+}
+
 /** How text becomes ids. */
 export interface EncodeOptions {
   /** Adds what the tokenizer's post-processor adds, such as a begin-of-text token. Default `true`. */
@@ -35,6 +41,13 @@ export interface EncodingWithOffsets {
 export interface DecodeOptions {
   /** Leaves special tokens out of the text. Default `false`. */
   readonly skipSpecialTokens?: boolean;
+}
+
+const warnOnConsole = (message: string): void => console.warn(message);
+
+function checkTokenizerOptions(where: string, options: TokenizerOptions): void {
+  checkOptions(where, options, { onWarning: true });
+  checkOptionTypes(where, options, { onWarning: "function" });
 }
 
 /**
@@ -69,8 +82,9 @@ export class Tokenizer {
   readonly #cleanUp: boolean;
   readonly #splitSpecialTokens: boolean;
 
-  private constructor(source: TokenizerSource) {
-    const { pipeline, named, splitSpecialTokens, cleanUp } = resolveTokenizer(source);
+  private constructor(source: TokenizerSource, { onWarning = warnOnConsole }: TokenizerOptions) {
+    const { pipeline, named, splitSpecialTokens, cleanUp, warnings } = resolveTokenizer(source);
+    for (const warning of warnings) onWarning(warning);
     this.#pipeline = pipeline;
     this.#splitSpecialTokens = splitSpecialTokens;
     this.#cleanUp = cleanUp;
@@ -88,13 +102,15 @@ export class Tokenizer {
   }
 
   /**
-   * Reads a checkpoint's folder: `tokenizer.json`, and where present `tokenizer_config.json`, `special_tokens_map.json` and
-   * `chat_template.jinja`. Node only.
+   * Reads a checkpoint's folder: `tokenizer.json`, and where present {@link TOKENIZER_FILES} and {@link CHAT_TEMPLATE_FOLDER}.
+   * Node only.
    *
+   * @throws {OptionError} for an option that it does not know
    * @throws {TokenizerError} if the folder has no `tokenizer.json`, or a file is broken
    */
-  static async fromFolder(path: string | URL): Promise<Tokenizer> {
-    return new Tokenizer(await readFolder(path));
+  static async fromFolder(path: string | URL, options: TokenizerOptions = {}): Promise<Tokenizer> {
+    checkTokenizerOptions("Tokenizer.fromFolder", options);
+    return new Tokenizer(await readFolder(path), options);
   }
 
   /**
@@ -102,8 +118,9 @@ export class Tokenizer {
    *
    * @throws {TokenizerError} if there is no `tokenizer.json` among them, or a file is broken
    */
-  static async fromFiles(files: TokenizerFiles): Promise<Tokenizer> {
-    return new Tokenizer(await readFiles(files));
+  static async fromFiles(files: TokenizerFiles, options: TokenizerOptions = {}): Promise<Tokenizer> {
+    checkTokenizerOptions("Tokenizer.fromFiles", options);
+    return new Tokenizer(await readFiles(files), options);
   }
 
   /**
@@ -111,12 +128,14 @@ export class Tokenizer {
    *
    * @throws {TokenizerError} if they do not describe a tokenizer
    */
-  static fromJSON(tokenizerJson: object, tokenizerConfigJson: object = {}): Tokenizer {
-    return new Tokenizer({
+  static fromJSON(tokenizerJson: object, tokenizerConfigJson: object = {}, options: TokenizerOptions = {}): Tokenizer {
+    checkTokenizerOptions("Tokenizer.fromJSON", options);
+    const source = {
       where: "tokenizer",
       tokenizer: asObject(tokenizerJson, "tokenizer.json"),
       config: asObject(tokenizerConfigJson, "tokenizer_config.json"),
-    });
+    };
+    return new Tokenizer(source, options);
   }
 
   /**

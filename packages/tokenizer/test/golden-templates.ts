@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
@@ -24,7 +25,7 @@ interface Texts {
   readonly generations: Readonly<Record<string, readonly (readonly (readonly [number, number])[] | null)[]>>;
 }
 
-function fixture(name: string): string {
+export function fixture(name: string): string {
   const data = readFileSync(fileURLToPath(new URL(`./__fixtures__/${name}`, import.meta.url)));
   return (name.endsWith(".gz") ? gunzipSync(data) : data).toString();
 }
@@ -57,14 +58,41 @@ export function differences({ name, template }: RealTemplate, chats: readonly nu
   return chats.flatMap((index) => {
     const chat = CHATS[index] as Chat;
     const expected = GOLDEN.texts[name]?.[index];
-    let got: string | null;
-    try {
-      got = tokenizer.applyChatTemplate(chat.messages, optionsOf(chat));
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== "TokenizerError") throw error;
-      got = null;
-    }
+    const got = textOrNull(() => tokenizer.applyChatTemplate(chat.messages, optionsOf(chat)));
     return got === expected ? [] : [`${name}, chat ${index}:\n${got}\ninstead of\n${expected}`];
+  });
+}
+
+/** What is rendered; null for what is refused. */
+export function textOrNull(render: () => string): string | null {
+  try {
+    return render();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "TokenizerError") throw error;
+    return null;
+  }
+}
+
+interface Continued {
+  readonly chats: readonly (readonly [messages: readonly ChatMessage[], field: boolean | string])[];
+  /** Hashes of the texts, by the template's name; null where transformers refuses. */
+  readonly results: Readonly<Record<string, readonly (string | null)[]>>;
+}
+
+/** Chats whose last message is to be continued: `tools/reference/golden_chat_files.py`. */
+const CONTINUED: Continued = JSON.parse(fixture("chat-templates/continued.json.gz"));
+
+/** How prompts that continue the last message differ from transformers', for some templates and chats by their numbers. */
+export function wronglyContinued(which: (template: number, chat: number) => boolean): string[] {
+  return TEMPLATES.flatMap(({ name, template }, number) => {
+    const tokenizer = tokenizerWith(template);
+    return CONTINUED.chats.flatMap(([messages, continueFinalMessage], chat) => {
+      if (!which(number, chat)) return [];
+      const options = { continueFinalMessage, now: new Date(2026, 0, 2, 3, 4, 5) };
+      const text = textOrNull(() => tokenizer.applyChatTemplate(messages, options));
+      const hash = text === null ? null : createHash("sha256").update(text).digest("hex").slice(0, 12);
+      return hash === CONTINUED.results[name]?.[chat] ? [] : [`${name}, chat ${chat}: ${JSON.stringify(text)}`];
+    });
   });
 }
 

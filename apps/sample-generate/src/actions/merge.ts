@@ -1,11 +1,21 @@
 /** `sample-generate merge`: what it does. */
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
-import { bytes, colors, InputError, Interrupt, InterruptedError, plural, seconds, table } from "@mixtape/command-line";
+import { join, relative } from "node:path";
+import {
+  bytes,
+  colors,
+  copyNamedTemplates,
+  InputError,
+  Interrupt,
+  InterruptedError,
+  plural,
+  seconds,
+  table,
+  tokenizerFiles,
+} from "@mixtape/command-line";
 import { aboutAdapter, BytesBar, checkFolder, load } from "@mixtape/command-line/load";
 import { adaptersOf } from "@mixtape/peft";
-import { TOKENIZER_FILES } from "@mixtape/tokenizer";
 import { MERGE_DTYPES, type MergeFlags } from "./merge-flags.js";
 
 /** What `--json` prints. */
@@ -42,12 +52,16 @@ export async function merge(flags: MergeFlags): Promise<void> {
       signal: interrupt.signal,
       onProgress: ({ savedBytes, totalBytes }) => bar.show(savedBytes, totalBytes),
     });
+    copyNamedTemplates(folderOfTokenizer(flags), flags.output);
   } catch (error) {
     throw interrupt.came && error === interrupt.signal.reason ? new InterruptedError() : error;
   } finally {
     bar.clear();
   }
-  const saved = readdirSync(flags.output).sort();
+  const saved = readdirSync(flags.output, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(flags.output, join(entry.parentPath, entry.name)))
+    .sort();
   const result: MergeResult = {
     output: flags.output,
     adapter: aboutAdapter(adapter!),
@@ -87,15 +101,18 @@ function checkOutput(output: string): void {
 /** Licenses go where the weights go. */
 const LICENSES = /^(licen[cs]e|notice|use_policy)([._-].*)?$/i;
 
-/** The files that go with the weights. A tokenizer is taken as a whole: the adapter's own, or the model's. */
-function sideFiles({ model, adapter }: MergeFlags): Record<string, Uint8Array> {
-  const withTokenizer = existsSync(join(adapter, "tokenizer.json")) ? adapter : model;
-  const paths = [
-    // The merged model has a config of its own.
-    ...TOKENIZER_FILES.filter((name) => name !== "config.json").map((name) => join(withTokenizer, name)),
-    ...readdirSync(model)
-      .filter((name) => LICENSES.test(name))
-      .map((name) => join(model, name)),
-  ].filter((path) => existsSync(path) && statSync(path).isFile());
-  return Object.fromEntries(paths.map((path) => [basename(path), readFileSync(path)]));
+/** A tokenizer is taken as a whole: the adapter's own, or the model's. */
+function folderOfTokenizer({ model, adapter }: MergeFlags): string {
+  return existsSync(join(adapter, "tokenizer.json")) ? adapter : model;
+}
+
+/** The files that go with the weights. */
+function sideFiles(flags: MergeFlags): Record<string, Uint8Array> {
+  const licenses = readdirSync(flags.model).filter(
+    (name) => LICENSES.test(name) && statSync(join(flags.model, name)).isFile(),
+  );
+  return {
+    ...tokenizerFiles(folderOfTokenizer(flags)),
+    ...Object.fromEntries(licenses.map((name) => [name, readFileSync(join(flags.model, name))])),
+  };
 }

@@ -44,6 +44,13 @@ export class AddedVocabulary {
     return this.#maxId;
   }
 
+  /** Number of tokens, the model's included. */
+  get size(): number {
+    let own = 0;
+    for (const content of this.#ids.keys()) if (this.#model.idOf(content) === undefined) own += 1;
+    return this.#model.size + own;
+  }
+
   /** All tokens by id, in the order of ids. */
   entries(): [id: number, token: AddedToken][] {
     return [...this.#tokens].sort(([a], [b]) => a - b);

@@ -6,6 +6,11 @@ export function listFolder(_folder: string | URL): Promise<string[]> {
 }
 
 /** Stands in for file access where there is none. */
+export function isFolder(_path: string): Promise<boolean> {
+  return Promise.reject(new Error(MESSAGE));
+}
+
+/** Stands in for file access where there is none. */
 export function folderPath(folder: string | URL): string {
   return String(folder);
 }

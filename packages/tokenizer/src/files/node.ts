@@ -1,11 +1,16 @@
 import { constants } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The names of the files in a folder. */
 export function listFolder(folder: string | URL): Promise<string[]> {
   return readdir(folder);
+}
+
+/** Whether there is a folder at a path. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path)).isDirectory();
 }
 
 /** The path of a folder. */

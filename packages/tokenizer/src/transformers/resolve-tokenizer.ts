@@ -5,13 +5,14 @@ import type { JsonObject } from "../fields.js";
 import { Pipeline, readAddedTokens } from "../pipeline.js";
 import type { PostProcessor } from "../post-processors/post-processor.js";
 import { between } from "../post-processors/read-post-processor.js";
+import { mistralRegex } from "./mistral-regex.js";
 import { DEFAULT_TOKENS, type NamedTexts, rebuild } from "./rebuild.js";
 import { gatherSpecialTokens, type SpecialTokens, type TokenFiles } from "./special-tokens.js";
 import { tokenizerClass } from "./tokenizer-class.js";
 
 /** All files of a tokenizer, and the model's `config.json`, which has a say in the class. */
 export interface AllFiles extends TokenFiles {
-  readonly modelConfig?: JsonObject;
+  readonly modelConfig?: JsonObject | undefined;
 }
 
 export interface ResolvedTokenizer {
@@ -22,13 +23,15 @@ export interface ResolvedTokenizer {
   readonly splitSpecialTokens: boolean;
   /** Whether spaces before punctuation are closed up in decoded text. */
   readonly cleanUp: boolean;
+  /** What the owner of the files should know. */
+  readonly warnings: readonly string[];
 }
 
 /** @throws {TokenizerError} for a file that is broken, and a stage or a class that is not known here */
 export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
-  const { where, config, tokenizer: json, modelConfig = {} } = files;
+  const { where, config, tokenizer: json, modelConfig } = files;
   const at = `${where}: tokenizer.json`;
-  const name = tokenizerClass(config, modelConfig, `${where}: tokenizer_config.json`);
+  const name = tokenizerClass(config, modelConfig ?? {}, `${where}: tokenizer_config.json`);
   const own = name === "TokenizersBackend";
   const special = gatherSpecialTokens(files, own ? paddingDefault(json) : DEFAULT_TOKENS[name]);
   const named = new Map([...special.named].map(([key, token]) => [key, textOf(token)]));
@@ -41,13 +44,20 @@ export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
     pipeline.added.add([...texts].map((text) => addedToken(text, { special: true })));
   }
   if (name === "BertTokenizer") pipeline.usePostProcessor(surround(pipeline, named));
+  const regex = mistralRegex({ config, modelConfig, preTokenizer: stages.pre_tokenizer, size: pipeline.size });
+  if (regex !== undefined && regex !== "wrong") pipeline.usePreTokenizer(regex, `${at}: pre_tokenizer`);
   return {
     pipeline,
     named,
+    warnings: regex === "wrong" ? [WRONG_REGEX(where)] : [],
     splitSpecialTokens: config.split_special_tokens === true,
     cleanUp: config.clean_up_tokenization_spaces === true && (!isBpe(stages) || config[CLEAN_UP_BPE] === true),
   };
 }
+
+const WRONG_REGEX = (where: string) =>
+  `${where}: the regular expression in tokenizer.json is not the one that Mistral's models were trained with, which makes other ` +
+  'tokens of some texts. As in transformers, "fix_mistral_regex": true in tokenizer_config.json puts that in its place, and false keeps this one';
 
 const CLEAN_UP_BPE = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output";
 

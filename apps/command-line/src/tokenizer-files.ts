@@ -1,0 +1,33 @@
+/** The files of a tokenizer, to go where a model goes. */
+
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CHAT_TEMPLATE_FOLDER, TOKENIZER_FILES } from "@mixtape/tokenizer";
+import { readInput } from "./read-file.js";
+
+const expected = "a file of a tokenizer";
+
+/**
+ * Reads the files of a folder's tokenizer, by name. The model's config, which a tokenizer may be read with, is not its to bring.
+ * @throws {InputError} for one that is no file
+ */
+export function tokenizerFiles(folder: string): Record<string, Uint8Array> {
+  const there = TOKENIZER_FILES.filter((name) => name !== "config.json" && existsSync(join(folder, name)));
+  return Object.fromEntries(there.map((name) => [name, readInput(join(folder, name), { expected })]));
+}
+
+/**
+ * Copies the chat templates that have names of their own, which lie in a folder beside the other files.
+ * @throws {InputError} for one that is no file
+ */
+export function copyNamedTemplates(from: string, to: string): void {
+  const source = join(from, CHAT_TEMPLATE_FOLDER);
+  if (!existsSync(source) || !statSync(source).isDirectory()) return;
+  const target = join(to, CHAT_TEMPLATE_FOLDER);
+  for (const name of readdirSync(source).filter((file) => file.endsWith(".jinja"))) {
+    const bytes = readInput(join(source, name), { expected });
+    mkdirSync(target, { recursive: true });
+    writeFileSync(join(target, `${name}.tmp`), bytes);
+    renameSync(join(target, `${name}.tmp`), join(target, name));
+  }
+}
