@@ -144,4 +144,9 @@ CASES = [
         dict(num_hidden_layers=2),
         dtype="bfloat16",
     ),
+    case(
+        "one-expert",
+        "One expert in each layer, which every token goes to: a stack of one matrix.",
+        dict(num_hidden_layers=2, num_local_experts=1, num_experts_per_tok=1),
+    ),
 ]

@@ -302,6 +302,8 @@ def _routing_margins(model):
         if k < ranked.shape[-1]:
             top = ranked.topk(k + 1, -1).values
             margins.append((top[:, k - 1] - top[:, k]).min().item())
+        else:  # Every expert is chosen: nothing is further apart.
+            margins.append(1.0)
 
     routers = [module for module in model.modules() if type(module).__name__.endswith("Router")]
     handles = [router.register_forward_hook(record) for router in routers]

@@ -134,6 +134,12 @@ PEFT_CASES = [
         dict(r=2, target_modules=["o_proj"], trainable_token_indices=[3, 14, 15, 92]),
         carries=("model.embed_tokens.token_adapter",),
     ),
+    PeftCase(
+        "mixtral/one-expert",
+        "one-expert",
+        dict(r=2, lora_alpha=3, target_modules=["q_proj"], target_parameters=EXPERTS),
+        carries=("mlp.experts",),
+    ),
 ]
 
 

@@ -27,6 +27,7 @@ CASES = [
     PeftCase("qwen3-moe/basic", "experts", dict(target_modules=["gate", "k_proj", *FUSED])),
     PeftCase("qwen3-moe/mlp-only-layers", "dense", dict(target_modules=["q_proj", *FUSED])),
     PeftCase("afmoe/basic", "experts", dict(target_modules=["router.gate", *FUSED], r=3)),
+    PeftCase("mixtral/one-expert", "one-expert", dict(target_modules=["k_proj", "w1", "w2", "w3"])),
 ]
 # What peft 0.21 wrote for transformers 4, but for what each case says.
 CONFIG = dict(
