@@ -104,3 +104,16 @@ CASES = [
         mixture("mola", ["k_proj", "v_proj", "gate_proj", "down_proj"], r=3, top_k=2, router_loss=True, router_aux_loss_coef=0.3),
     ),
 ]
+
+# Whose first values are measured: enough experts for a mean.
+MANY = dict(num_experts=256, r=4)
+FRESH = [
+    mixture("loramoe", FEED_FORWARD, **MANY),
+    mixture("loramoe", FEED_FORWARD, **MANY, router_init_range=1.0),
+    mixture("mola", ATTENTION, **MANY, lora_init="gaussian"),
+    mixture("mola", ["gate_proj"], **MANY, router_init_range=0.0),
+    mixture("mixlora", FEED_FORWARD, **MANY),
+    mixture("mixlora", FEED_FORWARD, **MANY, router_init_range=0.3, lora_init="gaussian"),
+    mixture("mixlora-dynamic", FEED_FORWARD, **MANY),
+    mixture("mixlora-switch", FEED_FORWARD, **MANY),
+]

@@ -30,8 +30,8 @@ from moe_peft.adapters import DynamicRouterLoss, SwitchRouterLoss, SwitchSparseM
 from moe_peft.tasks import CasualTask  # noqa: E402
 from moe_peft.trainer import save_adapter_weight  # noqa: E402
 
-from golden_io import write_json, write_tensors  # noqa: E402
-from moe_peft_cases import CASES, Case  # noqa: E402
+from golden_io import rounded, write_json, write_tensors  # noqa: E402
+from moe_peft_cases import CASES, FRESH, Case  # noqa: E402
 from moe_peft_models import PAD, VOCABULARY, Base  # noqa: E402
 
 FIXTURES = Path(__file__).resolve().parents[2] / "packages" / "peft" / "test" / "__fixtures__" / "moe-peft"
@@ -245,8 +245,22 @@ def check_batch(base: Base, cases: list[Case], seeds: dict) -> None:
         torch.testing.assert_close(output.aux_loss, own.aux_loss, atol=SAME, rtol=0)
 
 
+def first_values(base: Base, config: dict) -> dict:
+    """How far the values of a fresh adapter spread: standard deviation and largest, of routers, A and B."""
+    torch.manual_seed(0)
+    model = base.load()
+    model.init_adapter(adapter_factory(adapter_name="default", **config))
+    tensors = model.get_adapter_weight_dict("default")
+    spread = {}
+    for part, end in {"gate": "moe_gate.weight", "lora_a": "lora_A.weight", "lora_b": "lora_B.weight"}.items():
+        values = torch.cat([tensor.detach().flatten() for name, tensor in tensors.items() if name.endswith(end)])
+        spread[part] = {"deviation": rounded(values.std().item()), "largest": rounded(values.abs().max().item())}
+    return {"config": config | {"lora_dropout": 0.0}, "values": spread}
+
+
 def write(out: Path) -> None:
     bases = {family: Base(family) for family in ("qwen3-moe", "mixtral")}
+    write_json(out / "first-values.json", {"adapters": [first_values(bases["qwen3-moe"], config) for config in FRESH]})
     for family, base in bases.items():
         write_json(out / family / "config.json", base.config)
         write_tensors(out / family / "model.safetensors", base.tensors)

@@ -9,7 +9,15 @@ import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { expectAllClose, onEachEngine, type Values } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type AdapterBatch, adapterLosses, adaptersOf, loadAdapter } from "../src/index.js";
+import {
+  type AdapterBatch,
+  type AdapterConfigInput,
+  adapterLosses,
+  adaptersOf,
+  applyAdapter,
+  loadAdapter,
+  readAdapterConfig,
+} from "../src/index.js";
 import { storedTensors } from "../src/names.js";
 import { take } from "../src/stored.js";
 import { readTensors } from "./support/golden-adapters.js";
@@ -206,5 +214,40 @@ describe("keys of MoE-PEFT's config", () => {
     [{ target_modules: ["gate_proj", "fc1"] }, "targetModules: expected targets that match"],
   ])("%j is refused", async (changes, message) => {
     await expect(loadAdapter(model, files(changes))).rejects.toThrow(message);
+  });
+});
+
+describe("first values spread as MoE-PEFT's", () => {
+  interface Spread {
+    readonly deviation: number;
+    readonly largest: number;
+  }
+  interface Fresh {
+    readonly config: Record<string, unknown>;
+    readonly values: Readonly<Record<string, Spread>>;
+  }
+  const { adapters } = JSON.parse(readFileSync(`${GOLDENS}first-values.json`, "utf8")) as { adapters: Fresh[] };
+  let model: CausalLM;
+  beforeAll(async () => {
+    model = await Qwen3MoeForCausalLM.fromPretrained(`${GOLDENS}qwen3-moe`);
+  });
+  afterAll(() => model.dispose());
+
+  test.each(adapters)("$config.routing_strategy, $config.router_init_range, $config.lora_init", async (fresh) => {
+    const { method, ...config } = readAdapterConfig(fresh.config);
+    const { routingStrategy, ...input } = config as Extract<typeof config, { readonly routingStrategy: unknown }>;
+    const adapter = await applyAdapter(model, { method, ...input } as AdapterConfigInput);
+    for (const [part, { deviation, largest }] of Object.entries(fresh.values)) {
+      const params = [...adapter.namedParameters()].filter(([name]) => name.endsWith(`.${part}`));
+      const values: number[] = [];
+      for (const [, { weight }] of params) for (const tensor of weight.parts) values.push(...(await tensor.data()));
+      const most = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+      const found = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+      // 4096 values or more: their deviation is known to about 1 %.
+      expect(Math.abs(found - deviation), part).toBeLessThanOrEqual(0.05 * deviation);
+      const isUniform = largest < 2 * deviation;
+      if (isUniform) expect(Math.abs(most - largest), part).toBeLessThan(0.01 * largest);
+    }
+    adaptersOf(model).delete("default");
   });
 });
