@@ -1,8 +1,8 @@
 /** Structure-aware mutations of JSON: the text stays JSON for the most part, and what it says does not make sense. */
 
+import { type Json, placesOf } from "./json-places.js";
+import { mutateMildly } from "./mutate-mildly.js";
 import type { Random } from "./random.js";
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const MARK = "@raw@";
 
@@ -106,8 +106,13 @@ const KEYS = [
   "toJSON",
 ];
 
-/** A JSON text with one to four changes. */
+/** A JSON text that changed: in every second case so little that it may be accepted, and what reads it goes on. */
 export function mutateJson(source: string, random: Random): string {
+  return random.chance(0.5) ? mutateMildly(source, random) : mutateWildly(source, random);
+}
+
+/** A JSON text with one to four changes. */
+function mutateWildly(source: string, random: Random): string {
   const root = JSON.parse(source) as Json;
   const raws: string[] = [];
   const extreme = (): string => {
@@ -169,22 +174,6 @@ function changed(root: Json, random: Random, extreme: () => Json): Json {
       set(extreme());
   }
   return root;
-}
-
-/** Every value inside, as its holder and key. At most a few thousand: a vocabulary has more than anybody has to try. */
-function placesOf(root: Json): [Json[] | { [key: string]: Json }, string | number][] {
-  const places: [Json[] | { [key: string]: Json }, string | number][] = [];
-  const open: Json[] = [root];
-  for (let i = 0; i < open.length && places.length < 3000; i++) {
-    const value = open[i]!;
-    if (typeof value !== "object" || value === null) continue;
-    const entries = Array.isArray(value) ? value.map((one, at) => [at, one] as const) : Object.entries(value);
-    for (const [key, inner] of entries.slice(0, 200)) {
-      places.push([value, key]);
-      open.push(inner);
-    }
-  }
-  return places;
 }
 
 /** No JSON any more, or another one. */

@@ -17,6 +17,16 @@ test.each(TARGETS.map(([target]) => target))("$name: an input follows from seed 
   expect(made(4)).not.toEqual(made(3));
 });
 
+test.each(TARGETS.map(([target]) => target))(
+  "$name: what reads the inputs gets past its first checks",
+  async (target) => {
+    const reader = await target.prepare();
+    let read = 0;
+    for (let index = 0; index < 24; index++) if ((await outcomeOf(reader, 5, index)).kind === "read") read++;
+    expect(read).toBeGreaterThanOrEqual(2);
+  },
+);
+
 function digest(files: Files): string {
   const hash = createHash("sha256");
   for (const [name, content] of files) hash.update(name).update(content);
@@ -24,7 +34,7 @@ function digest(files: Files): string {
 }
 
 test("JSON is changed in what it says, and is JSON for the most part", () => {
-  const source = JSON.stringify({ a: [1, 2, { b: "text" }], c: true });
+  const source = JSON.stringify({ a: [1, 2, { b: "text" }], c: true, d: { type: "one" }, e: [{ type: "two" }, 0.5] });
   const texts = Array.from({ length: 500 }, (_, i) => mutateJson(source, new Random(1, i)));
   const valid = texts.filter((text) => {
     try {

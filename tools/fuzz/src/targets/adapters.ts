@@ -1,6 +1,8 @@
 import { useEngine } from "@mixtape/engine";
 import { type CausalLM, loadModel } from "@mixtape/mixtape";
 import { loadAdapter } from "@mixtape/peft";
+import { tidy } from "@tensorflow/tfjs-core";
+import { adapter } from "../grammar-adapter.js";
 import { regex } from "../grammar-regex.js";
 import { mutateBytes } from "../mutate-bytes.js";
 import { mutateJson } from "../mutate-json.js";
@@ -11,7 +13,7 @@ const METHODS = ["lora-attention", "dora-attention", "rslora-all", "loramoe", "m
 /** A model that so many adapters were loaded onto is taken anew. */
 const MOST = 100;
 
-/** The configs of adapters and their tensors, changed, on a small model. */
+/** The configs of adapters and their tensors, changed, on a small model, which then runs with them. */
 export const adapters: Target = {
   name: "adapters",
   async prepare() {
@@ -27,14 +29,13 @@ export const adapters: Target = {
     let loaded = 0;
     return {
       make(random): Files {
-        const { config, tensors } = random.pick(all);
+        const isMade = random.chance(0.5);
+        const { config, tensors } = isMade ? adapter(random) : random.pick(all);
+        if (isMade && random.chance(0.6)) return filesOf(config, tensors);
         const isPattern = random.chance(0.2);
         const pattern = { ...(JSON.parse(config) as object), target_modules: regex(random) };
         const text = isPattern ? JSON.stringify(pattern) : random.chance(0.8) ? mutateJson(config, random) : config;
-        return new Map<string, string | Uint8Array>([
-          ["adapter_config.json", text],
-          ["adapter_model.safetensors", random.chance(0.2) ? mutateBytes(tensors, random) : tensors],
-        ]);
+        return filesOf(text, random.chance(0.2) ? mutateBytes(tensors, random) : tensors);
       },
       async read(files) {
         if (loaded >= MOST) {
@@ -45,13 +46,29 @@ export const adapters: Target = {
           model = await loadModel(smallModel());
           loaded = 0;
         }
-        await loadAdapter(model, asBytes(files), { name: `adapter${loaded++}` });
+        const name = `adapter${loaded++}`;
+        await loadAdapter(model, asBytes(files), { name, onWarning: () => {} });
+        forward(model);
       },
     };
   },
 };
 
-/** A model of two layers, in memory. */
+function filesOf(config: string, tensors: Uint8Array): Files {
+  return new Map<string, string | Uint8Array>([
+    ["adapter_config.json", config],
+    ["adapter_model.safetensors", tensors],
+  ]);
+}
+
+/** Runs a model on a few tokens. */
+export function forward(model: CausalLM): void {
+  tidy(() => {
+    model.forward({ inputIds: [[1, 2, 3]] });
+  });
+}
+
+/** A model of three layers, in memory. */
 export function smallModel(): Map<string, Uint8Array> {
   const folder = `${FIXTURES}/models/mixtral/basic`;
   return new Map(["config.json", "model.safetensors"].map((name) => [name, bytesOf(`${folder}/${name}`)]));

@@ -1,41 +1,73 @@
 import { readdirSync } from "node:fs";
 import { generationConfig } from "@mixtape/config";
+import { initialize, parseConfig } from "@mixtape/decoder";
+import { useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
-import { inspectModel } from "@mixtape/mixtape";
+import { type CausalLM, familyOf, generateTokens, inspectModel } from "@mixtape/mixtape";
 import { readJsonFile } from "@mixtape/safetensors";
 import { mutateJson } from "../mutate-json.js";
 import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
+import { forward } from "./adapters.js";
 
 const FIXTURES = "packages/testing/__fixtures__";
 
-/** Configs that changed, of small models and of published ones, inspected beside a file of tensors. */
+const FAMILIES = ["mixtral", "qwen3-moe", "afmoe"];
+/** Models of at most so many numbers are built, and run. */
+const SMALL = 60_000;
+
+/** Configs that changed, of small models and of published ones, inspected beside a file of tensors; small ones run on three tokens. */
 export const config: Target = {
   name: "config",
   async prepare() {
     const folder = new URL(`../../../../${FIXTURES}/configs/`, import.meta.url);
     const published = readdirSync(folder).filter((name) => name.endsWith(".json"));
     const texts = [
-      ...["mixtral", "qwen3-moe", "afmoe"].map((family) => textOf(`${FIXTURES}/models/${family}/basic/config.json`)),
+      ...FAMILIES.map((family) => textOf(`${FIXTURES}/models/${family}/basic/config.json`)),
       ...published.map((name) => textOf(`${FIXTURES}/configs/${name}`)),
     ];
+    await useEngine("cpu");
     const tensors = bytesOf(`${FIXTURES}/models/mixtral/basic/model.safetensors`);
     return {
       make: (random): Files =>
         new Map<string, string | Uint8Array>([
-          ["config.json", mutateJson(random.pick(texts), random)],
+          // The small ones can be built, and run.
+          [
+            "config.json",
+            mutateJson(random.chance(0.8) ? random.pick(texts.slice(0, FAMILIES.length)) : random.pick(texts), random),
+          ],
           ["model.safetensors", tensors],
         ]),
       async read(files) {
-        await inspectModel(asBytes(files));
+        const { parameters } = await inspectModel(asBytes(files));
+        if (parameters.total > SMALL) return;
+        const { json, where } = await readJsonFile(asBytes(files), "config.json", MixtapeError);
+        const model = modelOf({ json: json!, where });
+        try {
+          await initialize(model);
+          forward(model);
+        } finally {
+          model.dispose();
+        }
       },
     };
   },
 };
 
-/** Generation configs that changed. */
+function modelOf(file: { readonly json: Readonly<Record<string, unknown>>; readonly where: string }): CausalLM {
+  const Family = familyOf(file.json.model_type);
+  return new Family(parseConfig(Family.config, file, { onWarning: () => {} }));
+}
+
+/** Generation configs that changed; a small model generates two tokens by them. */
 export const generationConfigs: Target = {
   name: "generation config",
   async prepare() {
+    await useEngine("cpu");
+    const model = modelOf({
+      json: { ...(JSON.parse(textOf(`${FIXTURES}/models/mixtral/basic/config.json`)) as object), num_hidden_layers: 1 },
+      where: "config.json",
+    });
+    await initialize(model);
     const text = JSON.stringify({
       ...(JSON.parse(textOf(`${FIXTURES}/models/mixtral/basic/generation_config.json`)) as object),
       do_sample: true,
@@ -51,8 +83,9 @@ export const generationConfigs: Target = {
     return {
       make: (random): Files => new Map([["generation_config.json", mutateJson(text, random)]]),
       async read(files) {
-        const { json } = await readJsonFile(asBytes(files), "generation_config.json", MixtapeError);
-        generationConfig.parse(json);
+        const { json, where } = await readJsonFile(asBytes(files), "generation_config.json", MixtapeError);
+        const defaults = generationConfig.parse(json!, { file: where });
+        for await (const _ of generateTokens(model, [[1, 2, 3]], { maxNewTokens: 2, defaults }));
       },
     };
   },

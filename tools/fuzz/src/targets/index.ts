@@ -1,19 +1,25 @@
 import type { Target } from "../target.js";
 import { adapters } from "./adapters.js";
+import { chatData } from "./chat-data.js";
 import { config, generationConfigs } from "./configs.js";
+import { regexes } from "./regexes.js";
 import { index, safetensors } from "./safetensors.js";
-import { regexes, templates, tokenizers } from "./tokenizers.js";
+import { templates } from "./templates.js";
+import { tokenizers } from "./tokenizers.js";
 import { trainingFolders } from "./training-folders.js";
+import { webServers } from "./web-servers.js";
 
 /** The rows of the table, and what share of the inputs each gets. */
 export const TARGETS: readonly (readonly [target: Target, share: number])[] = [
-  [safetensors, 4],
-  [index, 2],
-  [config, 3],
-  [generationConfigs, 3],
-  [tokenizers, 3],
+  [safetensors, 9],
+  [index, 6],
+  [config, 1],
+  [generationConfigs, 2],
+  [tokenizers, 4],
   [templates, 4],
-  [regexes, 2],
-  [adapters, 2],
+  [regexes, 3],
+  [adapters, 1],
   [trainingFolders, 1],
+  [chatData, 4],
+  [webServers, 5],
 ];

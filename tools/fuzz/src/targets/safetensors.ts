@@ -1,12 +1,15 @@
 import { bytesPerElement, openCheckpoint, openSafetensors, type TensorSource, toFloat32 } from "@mixtape/safetensors";
-import { joined, mutateBytes } from "../mutate-bytes.js";
+import { mutateBytes } from "../mutate-bytes.js";
 import { mutateJson } from "../mutate-json.js";
 import type { Random } from "../random.js";
+import { fileOf } from "../safetensors-file.js";
 import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
 
 const FOLDER = "packages/testing/__fixtures__/models/mixtral";
 /** Tensors that are read; more of them would only be more of the same. */
 const TENSORS = 4;
+/** The share of indices that are long: they take a thousand times as long as the others. */
+const LONG = 1 / 2000;
 
 /** Files whose bytes, or whose header, changed. */
 export const safetensors: Target = {
@@ -37,13 +40,27 @@ export const index: Target = {
     const text = textOf(`${folder}/model.safetensors.index.json`);
     return {
       make: (random): Files =>
-        new Map<string, string | Uint8Array>([["model.safetensors.index.json", mutateJson(text, random)], ...others]),
+        new Map<string, string | Uint8Array>([
+          ["model.safetensors.index.json", random.chance(LONG) ? longIndex(text, random) : mutateJson(text, random)],
+          ...others,
+        ]),
       async read(files) {
         await readSome(await openCheckpoint(asBytes(files)));
       },
     };
   },
 };
+
+/** An index with up to a million entries more. Most name tensors that no shard has, the rest name shards that are not there. */
+function longIndex(text: string, random: Random): string {
+  const { weight_map, ...rest } = JSON.parse(text) as { weight_map: Record<string, string> };
+  const shards = Object.values(weight_map);
+  const count = random.pick([10_000, 100_000, 100_000, 1_000_000]);
+  const areThere = random.chance(0.7);
+  for (let i = 0; i < count; i++)
+    weight_map[`model.layers.${i}.weight`] = areThere ? shards[i % shards.length]! : `model-${i}.safetensors`;
+  return JSON.stringify({ ...rest, weight_map });
+}
 
 async function readSome(file: TensorSource): Promise<void> {
   try {
@@ -80,11 +97,4 @@ function parts(bytes: Uint8Array): { text: string; header: Header; data: Uint8Ar
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const text = new TextDecoder().decode(bytes.subarray(8, 8 + length));
   return { text, header: JSON.parse(text) as Header, data: bytes.subarray(8 + length) };
-}
-
-function fileOf(header: string, data: Uint8Array): Uint8Array {
-  const text = new TextEncoder().encode(header);
-  const length = new Uint8Array(8);
-  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
-  return joined(length, text, data);
 }

@@ -1,16 +1,20 @@
-import { compileRegex } from "@mixtape/regex";
 import { Tokenizer } from "@mixtape/tokenizer";
 import { regex } from "../grammar-regex.js";
-import { template } from "../grammar-template.js";
+import { tokenizerJson } from "../grammar-tokenizer.js";
 import { mutateJson } from "../mutate-json.js";
 import type { Random } from "../random.js";
 import type { Files, Target } from "../target.js";
 import { textOf } from "../target.js";
 
 const FIXTURES = "packages/tokenizer/test/__fixtures__";
-const TEXT = "Hello, wörld! 123 don't  stop\n\n中文 😀 <s> </s> aaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const TEXTS = [
+  "Hello, wörld! 123 don't  stop\n\n中文 😀 <s> </s> e\u0301 ﬁ \u0000\u200b\ufeff",
+  "a".repeat(500),
+  `${" ".repeat(100)}\n${"ab ".repeat(60)}`,
+  "",
+];
 
-/** Tokenizer files that changed, their patterns too; a text is encoded and decoded. */
+/** Tokenizer files that changed, their patterns too, and files made by their grammar; texts are encoded and decoded. */
 export const tokenizers: Target = {
   name: "tokenizer files",
   async prepare() {
@@ -22,6 +26,10 @@ export const tokenizers: Target = {
     const parts = all.map(({ tokenizer }) => splitVocabulary(tokenizer));
     return {
       make(random): Files {
+        if (random.chance(0.5)) {
+          const made = tokenizerJson(random);
+          return new Map([["tokenizer.json", random.chance(0.3) ? mutateJson(made, random) : made]]);
+        }
         const i = random.below(all.length);
         const { rest, model } = parts[i]!;
         const tokenizer = random.chance(0.7)
@@ -35,77 +43,17 @@ export const tokenizers: Target = {
       },
       async read(files) {
         const tokenizer = await Tokenizer.fromFiles(files);
-        const ids = tokenizer.encode(TEXT);
-        tokenizer.decode(ids, { skipSpecialTokens: true });
-        const stream = tokenizer.stream();
-        for (const id of ids.slice(0, 8)) stream.push(id);
-        stream.end();
-      },
-    };
-  },
-};
-
-/** Chat templates by their grammar. */
-export const templates: Target = {
-  name: "templates",
-  async prepare() {
-    const tokenizer = textOf(`${FIXTURES}/qwen/tokenizer.json`);
-    const config = textOf(`${FIXTURES}/qwen/tokenizer_config.json`);
-    return {
-      make: (random): Files =>
-        new Map([
-          ["tokenizer.json", tokenizer],
-          ["tokenizer_config.json", config],
-          ["chat_template.jinja", template(random)],
-        ]),
-      async read(files) {
-        const { "tokenizer.json": json, "chat_template.jinja": chat } = Object.fromEntries(files) as Record<
-          string,
-          string
-        >;
-        const made = Tokenizer.fromJSON(tiny(json!), { chat_template: chat });
-        made.applyChatTemplate(MESSAGES, { addGenerationPrompt: true });
-      },
-    };
-  },
-};
-
-/** Patterns by their grammar, in both syntaxes, on texts that bombs go off on. */
-export const regexes: Target = {
-  name: "regular expressions",
-  async prepare() {
-    const texts = ["", "aaab b", "foo.bar_1 é😀\n", "a".repeat(5000), `${"ab ".repeat(2000)}!`];
-    return {
-      make: (random): Files =>
-        new Map([
-          ["pattern", regex(random)],
-          ["syntax", random.pick(["python", "oniguruma"])],
-        ]),
-      async read(files) {
-        const syntax = files.get("syntax") as "python" | "oniguruma";
-        const compiled = compileRegex(files.get("pattern") as string, { syntax });
-        for (const text of texts) {
-          compiled.search(text);
-          compiled.fullMatch(text);
-          let count = 0;
-          for (const _ of compiled.matchAll(text)) if (++count > 1000) break;
+        for (const text of TEXTS) {
+          const { ids } = tokenizer.encodeWithOffsets(text);
+          tokenizer.decode(ids, { skipSpecialTokens: true });
+          const stream = tokenizer.stream();
+          for (const id of ids.slice(0, 20)) stream.push(id);
+          stream.end();
         }
       },
     };
   },
 };
-
-const MESSAGES = [
-  { role: "system", content: "Be brief." },
-  { role: "user", content: "  Hi\n{{ x }} <|im_end|>" },
-  { role: "assistant", content: "Hello\u0000" },
-  { role: "user", content: "Bye" },
-];
-
-/** A tokenizer of one token: templates need no vocabulary. */
-function tiny(_: string): object {
-  return { model: { type: "BPE", vocab: { a: 0 }, merges: [] }, added_tokens: [] };
-}
 
 const MODEL = "@model@";
 

@@ -1,0 +1,9 @@
+import { joined } from "./mutate-bytes.js";
+
+/** A safetensors file of a header and the bytes behind it. */
+export function fileOf(header: string, data: Uint8Array): Uint8Array {
+  const text = new TextEncoder().encode(header);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(text.length), true);
+  return joined(length, text, data);
+}

@@ -1,0 +1,83 @@
+import { gunzipSync } from "node:zlib";
+import { MixtapeError } from "@mixtape/errors";
+import { Tokenizer } from "@mixtape/tokenizer";
+import { mutateTemplate, typedTemplate } from "../grammar-chat-template.js";
+import { template } from "../grammar-template.js";
+import type { Files, Target } from "../target.js";
+import { bytesOf } from "../target.js";
+
+const TEMPLATES = "packages/tokenizer/test/__fixtures__/chat-templates/templates.json.gz";
+
+const TOOLS = [
+  {
+    type: "function",
+    function: {
+      name: "weather",
+      description: "Tells the weather",
+      parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+    },
+  },
+];
+
+const CHATS = [
+  [
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "  Hi\n{{ x }} <|im_end|>" },
+    { role: "assistant", content: "Hello\u0000" },
+    { role: "user", content: "Bye" },
+  ],
+  [{ role: "user", content: "a" }],
+  [
+    { role: "user", content: "Is it raining?" },
+    {
+      role: "assistant",
+      content: "",
+      tool_calls: [{ id: "call12345", type: "function", function: { name: "weather", arguments: { city: "Bonn" } } }],
+    },
+    { role: "tool", name: "weather", tool_call_id: "call12345", content: '{"rain": true}' },
+    { role: "assistant", content: "It is." },
+  ],
+];
+
+/** Chat templates: real ones that changed, and such as follow from a grammar. Each renders chats, with and without tools. */
+export const templates: Target = {
+  name: "templates",
+  async prepare() {
+    const real = (JSON.parse(gunzipSync(bytesOf(TEMPLATES)).toString()) as { template: string }[]).map(
+      (one) => one.template,
+    );
+    return {
+      make(random): Files {
+        const kind = random.next();
+        const made =
+          kind < 0.35
+            ? mutateTemplate(random.pick(real), random)
+            : kind < 0.65
+              ? typedTemplate(random)
+              : template(random);
+        return new Map([["chat_template.jinja", made]]);
+      },
+      async read(files) {
+        // Templates need no vocabulary.
+        const tokenizer = {
+          model: { type: "BPE", vocab: { a: 0, "<s>": 1, "</s>": 2 }, merges: [] },
+          added_tokens: [],
+        };
+        const chat_template = files.get("chat_template.jinja") as string;
+        const made = Tokenizer.fromJSON(tokenizer, { chat_template, bos_token: "<s>", eos_token: "</s>" });
+        // A chat may be refused by a template that takes another: the template is read where it takes one.
+        const failures: unknown[] = [];
+        for (const [i, messages] of CHATS.entries()) {
+          try {
+            made.applyChatTemplate(messages, { addGenerationPrompt: true, ...(i === 2 && { tools: TOOLS }) });
+            made.renderChat(messages);
+          } catch (error) {
+            if (!(error instanceof MixtapeError)) throw error;
+            failures.push(error);
+          }
+        }
+        if (failures.length === CHATS.length) throw failures[0];
+      },
+    };
+  },
+};
