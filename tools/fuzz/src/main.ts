@@ -27,6 +27,9 @@ const { values } = parseArgs({
   },
 });
 
+/** Inputs between two lines that say how far a run is. */
+const PROGRESS = 20_000;
+
 const seed = whole("seed", values.seed);
 const chosen = TARGETS.filter(([{ name }]) => values.only === undefined || name === values.only);
 if (chosen.length === 0) {
@@ -54,11 +57,21 @@ async function all(inputs: number): Promise<void> {
   }));
   const begin = performance.now();
   const table = new Table();
-  await runAll(jobs, whole("workers", values.workers), ({ target }, index, outcome) =>
-    table.add(target, index, outcome),
-  );
-  const seconds = (performance.now() - begin) / 1000;
-  process.stdout.write(`${table}\nSeed ${seed}, ${seconds.toFixed(0)} s.\n${table.failures(seed)}`);
+  const print = (): void => {
+    const seconds = (performance.now() - begin) / 1000;
+    process.stdout.write(`${table}\nSeed ${seed}, ${seconds.toFixed(0)} s.\n${table.failures(seed)}`);
+  };
+  // A long run that is ended early has found something, too.
+  process.once("SIGINT", () => {
+    print();
+    process.exit(130);
+  });
+  let done = 0;
+  await runAll(jobs, whole("workers", values.workers), ({ target }, index, outcome) => {
+    table.add(target, index, outcome);
+    if (++done % PROGRESS === 0) process.stderr.write(`${done} of ${inputs}\n`);
+  });
+  print();
   process.exitCode = table.failed ? 1 : 0;
 }
 

@@ -4,9 +4,12 @@ import type { Job } from "./worker.js";
 
 /** Inputs that a worker is given at once. */
 const BATCH = 50;
-/** A batch that is not done by then is run again, one by one, to find the input that hangs. */
+/**
+ * A batch that is not done by then is run again, one by one, to find the input that hangs. These are times of the clock, since a
+ * worker that hangs cannot be asked; each is so long that on the busiest machine, too, nothing that ends is taken for a hang.
+ */
 const BATCH_TIMEOUT_MS = 120_000;
-const SINGLE_TIMEOUT_MS = 30_000;
+const SINGLE_TIMEOUT_MS = 300_000;
 
 /** Runs jobs in worker processes. `report` gets the outcome of each input. */
 export async function runAll(
@@ -14,7 +17,12 @@ export async function runAll(
   workers: number,
   report: (job: Job, index: number, outcome: Outcome) => void,
 ): Promise<void> {
-  const waiting = jobs.flatMap(batches).reverse();
+  // Rows take turns, so that a run that is ended early has had something of each.
+  const waiting = jobs
+    .flatMap((job) => batches(job).map((batch) => ({ batch, share: batch.from / job.count })))
+    .reverse()
+    .sort((one, other) => other.share - one.share)
+    .map(({ batch }) => batch);
   const work = async (): Promise<void> => {
     let worker = new Worker();
     for (let job = waiting.pop(); job !== undefined; job = waiting.pop()) {
