@@ -56,8 +56,13 @@ function checkRows(input: unknown, what: string): void {
 function toBatch(rows: number, length: number, numbers: ArrayLike<number>, what: string): Batch {
   if (rows === 0 || length === 0)
     throw new DecoderError({ where: what, expected: "at least one token", got: `${rows} × ${length}` });
-  const values = Int32Array.from(numbers);
-  const odd = values.findIndex((value, i) => value !== numbers[i]);
-  if (odd >= 0) throw new DecoderError({ where: what, expected: "whole numbers of 32 bits", got: `${numbers[odd]}` });
+  const values = new Int32Array(numbers.length);
+  for (let i = 0; i < values.length; i++) {
+    // A bigint, which JavaScript lets pass, cannot even be converted.
+    const number: unknown = numbers[i];
+    if (typeof number === "number") values[i] = number;
+    if (values[i] !== number)
+      throw new DecoderError({ where: what, expected: "whole numbers of 32 bits", got: String(number) });
+  }
   return { rows, length, values };
 }

@@ -27,6 +27,7 @@ describe("what is no batch is refused by its name", () => {
       "inputIds: expected rows of one length, 2 as the first, got one of 1. Pad",
     ],
     ["a fraction", [[1, 1.5]], "inputIds: expected whole numbers of 32 bits, got 1.5"],
+    ["a bigint", [[1, 2n as never]], "inputIds: expected whole numbers of 32 bits, got 2"],
     ["NaN", [[Number.NaN]], "inputIds: expected whole numbers of 32 bits, got NaN"],
     ["what wraps around to a token", [[2 ** 32 + 1]], "inputIds: expected whole numbers of 32 bits, got 4294967297"],
     ["no rows", [], "inputIds: expected at least one token, got 0 × 0"],

@@ -144,5 +144,6 @@ function keyOf(name: string): string {
 }
 
 function show(value: unknown): string {
-  return typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value);
+  const plain = (_: string, inner: unknown): unknown => (typeof inner === "bigint" ? `${inner}n` : inner);
+  return typeof value === "object" || typeof value === "string" ? JSON.stringify(value, plain) : String(value);
 }

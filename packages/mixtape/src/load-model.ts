@@ -1,17 +1,20 @@
+import type { DecoderConfig } from "@mixtape/config";
 import {
   type CausalLM,
+  type CausalLMClass,
   checkLoadOptions,
   fetchingOf,
   LOAD_OPTIONS,
   type LoadOptions,
   parseConfig,
   readConfig,
+  settleHead,
   weightBytes,
 } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { storageOf } from "@mixtape/ops";
-import { type CheckpointSource, type FetchOptions, readSideFile } from "@mixtape/safetensors";
+import { type CheckpointSource, type Dtype, type FetchOptions, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
 import { familyOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
@@ -57,7 +60,7 @@ export async function loadModel(source: CheckpointSource, loadOptions: LoadModel
   // Warnings come from fromPretrained, which reads the same file.
   const config = parseConfig(Family.config, file, { ignore: options.ignore, onWarning: () => {} });
   const prepared = await engineFor(engine);
-  if (checkMemory) await checkFit(new Family(config), prepared, { source, fetching, where: file.where });
+  if (checkMemory) await checkFit(Family, config, prepared, { source, fetching, where: file.where });
   return Family.fromPretrained(source, options);
 }
 
@@ -100,19 +103,35 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
 }
 
 async function checkFit(
-  model: CausalLM,
+  Family: CausalLMClass<CausalLM>,
+  config: DecoderConfig,
   { name, backend, memoryLimit }: Engine,
   { source, fetching, where }: { source: CheckpointSource; fetching: FetchOptions; where: string },
 ): Promise<void> {
   const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
-  const asFloat32 = weightBytes(model, backend, "F32");
-  if (!limitOf(asFloat32)) return;
+  const bytesOf = (of: DecoderConfig, dtype: Dtype) => weightBytes(new Family(of), backend, dtype);
+  // A head that the config ties to the embedding may be another in the file, and then takes as much again.
+  const untied = config.tieWordEmbeddings ? Family.config.with(config, { tieWordEmbeddings: false }) : config;
+  if (!limitOf(bytesOf(untied, "F32"))) return;
   // The files are asked only where what they hold matters.
-  const keepsDtypes = weightBytes(model, backend, "BF16") !== asFloat32;
-  const bytes = keepsDtypes
-    ? weightBytes(model, backend, mainDtype(await withTensors(source, countDtypes, fetching)))
-    : asFloat32;
+  const keepsDtypes = bytesOf(config, "BF16") !== bytesOf(config, "F32");
+  const isHeadDecisive = !limitOf(bytesOf(config, "F32"));
+  const bytes =
+    keepsDtypes || isHeadDecisive
+      ? await withTensors(
+          source,
+          async (tensors) => {
+            const dtype = mainDtype(countDtypes(tensors));
+            const fitsAnyway = !limitOf(bytesOf(untied, dtype));
+            const settled = fitsAnyway
+              ? config
+              : await settleHead(Family.config, config, tensors, { where, onWarning: () => {} });
+            return bytesOf(settled, dtype);
+          },
+          fetching,
+        )
+      : bytesOf(config, "F32");
   const limit = limitOf(bytes);
   if (!limit) return;
   throw new ModelTooLargeError({

@@ -175,6 +175,25 @@ describe("an error for", () => {
     );
   });
 
+  test("weights with a head that the config ties, and that is another in the file", async () => {
+    const names = ["config.json", "model.safetensors"];
+    const untied = new Map(
+      names.map((name) => [name, new Uint8Array(readFileSync(`${golden("mixtral/basic")}/${name}`))]),
+    );
+    const config = JSON.parse(new TextDecoder().decode(untied.get("config.json"))) as object;
+    untied.set("config.json", new TextEncoder().encode(JSON.stringify({ ...config, tie_word_embeddings: true })));
+    const { parameters } = await inspectModel(untied);
+    const free = vi.spyOn(process, "availableMemory");
+    try {
+      free.mockReturnValue(4 * parameters.total - 1);
+      await expect(loadModel(untied, { engine: "cpu", onWarning: () => {} })).rejects.toThrow(ModelTooLargeError);
+      free.mockReturnValue(4 * parameters.total);
+      (await loadModel(untied, { engine: "cpu", onWarning: () => {} })).dispose();
+    } finally {
+      free.mockRestore();
+    }
+  });
+
   test.runIf(HAS_NATIVE)("weights that native would read into memory; those that it maps need not fit", async () => {
     const checkpoint = golden("mixtral/bfloat16");
     const { parameters } = await inspectModel(checkpoint);

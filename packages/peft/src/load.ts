@@ -1,6 +1,6 @@
 import type { CausalLM } from "@mixtape/decoder";
-import { checkOptions } from "@mixtape/errors";
-import { type CheckpointSource, readJsonFile, toFloat32 } from "@mixtape/safetensors";
+import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
+import { type CheckpointSource, type FetchOptions, readJsonFile, toFloat32 } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
 import { checkArguments } from "./check-arguments.js";
@@ -24,9 +24,24 @@ export interface LoadAdapterOptions {
   readonly name?: string;
   /** Keys of `adapter_config.json` that nothing here knows and that do not change what the adapter computes. */
   readonly ignore?: readonly string[];
-  /** Called for everything in the files that is passed over, as Hugging Face peft passes it over. Default `console.warn`. */
+  /**
+   * Called for everything in the files that is passed over, as Hugging Face peft passes it over, and where a server makes it
+   * necessary to download a file whole. Default `console.warn`.
+   */
   readonly onWarning?: (message: string) => void;
+  /** Ends requests and reading: the promise then rejects with the signal's reason, and the model has no such adapter. */
+  readonly signal?: AbortSignal;
+  /** How files are fetched where the source is a URL, as in `loadModel`. */
+  readonly fetchOptions?: Omit<FetchOptions, "signal" | "onWarning">;
 }
+
+const OPTIONS: OptionNames<LoadAdapterOptions> = {
+  name: true,
+  ignore: true,
+  onWarning: true,
+  signal: true,
+  fetchOptions: true,
+};
 
 /**
  * Loads an adapter onto a model, frozen, and selects it: LoRA, rsLoRA and DoRA as Hugging Face peft saves them, and all kinds as
@@ -46,16 +61,21 @@ export async function loadAdapter(
   source: CheckpointSource,
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  checkOptions("loadAdapter", options, { name: true, ignore: true, onWarning: true });
+  checkOptions("loadAdapter", options, OPTIONS);
+  checkOptionTypes("loadAdapter", options, { signal: "signal" });
   checkArguments("loadAdapter", { model, ...options });
   const { name = "default", ignore = [], onWarning = (message) => console.warn(message) } = options;
+  const { signal, fetchOptions } = options;
+  const fetching: FetchOptions = { ...fetchOptions, ...(signal && { signal }), onWarning };
+  signal?.throwIfAborted();
   const adapters = adaptersOf(model);
-  const { json, where } = await readJsonFile(source, CONFIG_FILE, AdapterError);
+  const { json, where } = await readJsonFile(source, CONFIG_FILE, AdapterError, fetching);
   if (!json) throw noConfig(where);
   const config = readAdapterConfig(json, { where, ignore, onWarning });
   const file = await AdapterFile.open(source, {
     where: where.slice(0, -CONFIG_FILE.length) + TENSORS_FILE,
     isPeft: config.method === "lora",
+    fetching,
   });
   let adapter: Adapter | undefined;
   try {
@@ -64,7 +84,7 @@ export async function loadAdapter(
     adapter = makeAdapter(name, config, sites, chosen, await copiesIn(model, sites, config, file, chosen));
     const stored = storedTensors(adapter, layoutOf(file.names));
     check(stored, absent, file, onWarning);
-    await fill(stored, file);
+    await fill(stored, file, signal);
     adapters.add(adapter);
     return adapter;
   } catch (error) {
@@ -166,8 +186,9 @@ function listOf(names: readonly string[]): string {
   return rest.length === 0 ? `${first}` : `${first} and ${rest.length} more`;
 }
 
-async function fill(stored: readonly StoredParam[], file: AdapterFile): Promise<void> {
+async function fill(stored: readonly StoredParam[], file: AdapterFile, signal: AbortSignal | undefined): Promise<void> {
   for (const { param, tensors, from } of stored) {
+    signal?.throwIfAborted();
     const values = from ? Float32Array.from(await valuesOf(from)) : new Float32Array(param.size);
     for (const { name, aliases = [], at } of tensors) {
       const view = file.find(name, ...aliases)!;

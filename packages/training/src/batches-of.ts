@@ -46,13 +46,7 @@ export function batchesOf(examples: readonly Example[], options: BatchesOptions)
   checkSizes(batchSize, maxLength, pack);
   expectThat(seed === null || Number.isInteger(seed), "seed", "a whole number, or null", seed);
   expectThat(Array.isArray(examples), "batchesOf", "a list of examples", examples);
-  for (const [i, example] of examples.entries())
-    expectThat(
-      Array.isArray(example?.inputIds) && example.inputIds.every(Number.isInteger),
-      `examples[${i}].inputIds`,
-      "a list of token ids",
-      example?.inputIds,
-    );
+  for (const [i, example] of examples.entries()) checkIds(`examples[${i}].inputIds`, example?.inputIds);
   const { rows: texts, truncation } = truncate(examples, maxLength);
   if (texts.length === 0)
     throw new TrainingError({
@@ -77,6 +71,13 @@ export function batchesOf(examples: readonly Example[], options: BatchesOptions)
       return collate(order.rows.slice(start, start + batchSize), padId);
     },
   };
+}
+
+/** Which ids a model has is for it to say; what is none anywhere is told at once. */
+function checkIds(where: string, ids: unknown): void {
+  expectThat(Array.isArray(ids), where, "a list of token ids", ids);
+  const odd = (ids as unknown[]).findIndex((id) => !(Number.isInteger(id) && (id as number) >= 0));
+  if (odd >= 0) expectThat(false, `${where}[${odd}]`, "a token id, from 0", (ids as unknown[])[odd]);
 }
 
 /** Rows as a batch, filled up on the right to the longest. */

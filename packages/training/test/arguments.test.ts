@@ -42,7 +42,17 @@ test.each<[string, () => unknown, RegExp]>([
   [
     "batchesOf: an example",
     () => training.batchesOf(wrong([{ inputIds: ["a", "b"] }]), { batchSize: 1 }),
-    /examples\[0\]\.inputIds: expected a list of token ids, got a list/,
+    /examples\[0\]\.inputIds\[0\]: expected a token id, from 0, got "a"/,
+  ],
+  [
+    "batchesOf: a token id",
+    () => training.batchesOf([{ inputIds: [3, 2, -1] }], { batchSize: 1 }),
+    /examples\[0\]\.inputIds\[2\]: expected a token id, from 0, got -1/,
+  ],
+  [
+    "batchesOf: an example that is a text",
+    () => training.batchesOf(wrong([{ inputIds: "ab" }]), { batchSize: 1 }),
+    /examples\[0\]\.inputIds: expected a list of token ids, got "ab"/,
   ],
   [
     "unfreeze",

@@ -1,5 +1,6 @@
 import {
   type CheckpointSource,
+  type FetchOptions,
   openCheckpoint,
   SafetensorsNotFoundError,
   type TensorSource,
@@ -30,14 +31,15 @@ export class AdapterFile {
   /**
    * Opens the file.
    * @param options.isPeft whether its names are those of Hugging Face peft
+   * @param options.fetching how it is fetched where the source is a URL
    * @throws {AdapterError} where there is none
    */
   static async open(
     source: CheckpointSource,
-    { where, isPeft }: { readonly where: string; readonly isPeft: boolean },
+    { where, isPeft, fetching }: { readonly where: string; readonly isPeft: boolean; readonly fetching?: FetchOptions },
   ): Promise<AdapterFile> {
     try {
-      return new AdapterFile(await openCheckpoint(source, { file: TENSORS_FILE }), where, isPeft);
+      return new AdapterFile(await openCheckpoint(source, { ...fetching, file: TENSORS_FILE }), where, isPeft);
     } catch (cause) {
       throw cause instanceof SafetensorsNotFoundError ? noTensors(where, cause) : cause;
     }
