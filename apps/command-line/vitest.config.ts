@@ -1,4 +1,5 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, mergeConfig } from "vitest/config";
+import shared from "../../vitest.config.js";
 
 // Most tests start a process, which takes a second on an idle machine.
-export default defineConfig({ test: { testTimeout: 600_000, hookTimeout: 600_000, maxConcurrency: 2 } });
+export default defineConfig((env) => mergeConfig(shared(env), { test: { maxConcurrency: 2 } }));

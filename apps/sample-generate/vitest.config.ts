@@ -1,4 +1,7 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, mergeConfig } from "vitest/config";
+import shared from "../../vitest.config.js";
 
-// Most tests start a process, which takes a second on an idle machine.
-export default defineConfig({ test: { testTimeout: 600_000, hookTimeout: 600_000, maxConcurrency: 2 } });
+// A test reads what a command prints: colours are only for those that ask for them.
+export default defineConfig((env) =>
+  mergeConfig(shared(env), { test: { maxConcurrency: 2, env: { NO_COLOR: "1", MIXTAPE_DEBUG: "" } } }),
+);

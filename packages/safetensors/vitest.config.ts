@@ -1,7 +1,10 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, mergeConfig } from "vitest/config";
+import shared from "../../vitest.config.js";
 
 // package.json points `#files` at the built file. Tests of the sources take the source.
-export default defineConfig({
-  resolve: { alias: { "#files": fileURLToPath(new URL("src/files-node.ts", import.meta.url)) } },
-});
+export default defineConfig((env) =>
+  mergeConfig(shared(env), {
+    resolve: { alias: { "#files": fileURLToPath(new URL("src/files-node.ts", import.meta.url)) } },
+  }),
+);

@@ -6,21 +6,29 @@ import { exitCodeOf, explain, SEE_HELP, UsageError } from "./failure.js";
 import { watchOutput } from "./streams.js";
 import { guardTerminal } from "./terminal.js";
 
-/**
- * Runs a program, and ends with its exit code.
- * @param make is told how to say the exit code of what ran
- */
-export async function runProgram(make: (end: (exitCode: number) => void) => Command): Promise<void> {
+/** Makes the program. @param end is to be given the exit code of the command that ran */
+export type MakeProgram = (end: (exitCode: number) => void) => Command;
+
+/** Runs a program with the arguments of the process, and ends with its exit code. */
+export async function runProgram(make: MakeProgram): Promise<void> {
   guardTerminal();
   watchOutput();
+  process.exitCode = await exitCodeAfter(make, process.argv.slice(2));
+}
+
+/** Runs a program with these arguments, and explains on standard error what went wrong. */
+export async function exitCodeAfter(make: MakeProgram, args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const end = (code: number): void => {
+    exitCode = code;
+  };
   try {
-    await make((code) => {
-      process.exitCode = code;
-    }).parseAsync();
+    await make(end).parseAsync(args, { from: "user" });
+    return exitCode;
   } catch (error) {
     // Commander has already printed its own messages, help among them.
-    if (!(error instanceof CommanderError)) process.stderr.write(explain(error, wantsDetails()));
-    process.exitCode = exitCodeOf(error);
+    if (!(error instanceof CommanderError)) process.stderr.write(explain(error, wantsDetails(args)));
+    return exitCodeOf(error);
   }
 }
 
@@ -40,8 +48,8 @@ export function prepared(command: Command): Command {
     .configureHelp({ styleTitle: colorsFor(process.stdout).bold });
 }
 
-function wantsDetails(): boolean {
-  return process.argv.includes("--debug") || process.env.MIXTAPE_DEBUG === "1";
+function wantsDetails(args: readonly string[]): boolean {
+  return args.includes("--debug") || process.env.MIXTAPE_DEBUG === "1";
 }
 
 /** Commander's message on one line, closed by a full stop. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { exitCodeAfter, type MakeProgram } from "./program.js";
 
 /** How a command ended, and what it said. */
 export interface Ended {
@@ -43,6 +44,38 @@ export function start(script: string, args: readonly string[], { env, watch }: S
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, ...said }));
   });
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs a program to its end within this process, one after the other: what computes is loaded once for all of them, where each
+ * process that {@link start} starts loads it anew. Signals, terminals and the guard of the streams are for processes.
+ */
+export function call(make: MakeProgram, args: readonly string[]): Promise<Ended> {
+  const ended = last.then(() => captured(() => exitCodeAfter(make, args)));
+  last = ended.catch(() => {});
+  return ended;
+}
+
+/** Keeps what is written to standard output and standard error meanwhile. */
+async function captured(run: () => Promise<number>): Promise<Ended> {
+  const said = { stdout: "", stderr: "" };
+  const names = ["stdout", "stderr"] as const;
+  const writes = names.map((name) => process[name].write);
+  for (const name of names) {
+    process[name].write = ((chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
+      said[name] += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+      const done = rest.at(-1);
+      if (typeof done === "function") done();
+      return true;
+    }) as typeof process.stdout.write;
+  }
+  try {
+    return { code: await run(), ...said };
+  } finally {
+    for (const [i, name] of names.entries()) process[name].write = writes[i]!;
+  }
 }
 
 /** The one JSON value that a command printed. @throws {AssertionError} where it failed, or printed anything else */

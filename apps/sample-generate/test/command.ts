@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { assertFailed, type Ended, jsonOf, type StartOptions, start } from "@mixtape/command-line/testing";
+import { assertFailed, call, type Ended, jsonOf, type StartOptions, start } from "@mixtape/command-line/testing";
 import { expect } from "vitest";
+import { makeProgram } from "../src/program.js";
 
 export { type Ended, STACK } from "@mixtape/command-line/testing";
 
@@ -17,8 +18,9 @@ export function golden(name: string): string {
   return here(`../../../packages/testing/__fixtures__/models/${name}`);
 }
 
+/** Runs the command within this process, or, with options, in a process of its own. */
 export function run(args: readonly string[], options?: StartOptions): Promise<Ended> {
-  return start(BIN, args, options);
+  return options ? start(BIN, args, options) : call(makeProgram, args);
 }
 
 /** Runs a command that must succeed without a word on standard error, and print one JSON value. */

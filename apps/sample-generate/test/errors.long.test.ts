@@ -8,7 +8,7 @@ const MODEL = golden("mixtral/basic");
 const generate = (code: number, message: string | RegExp, ...args: string[]) =>
   fails(code, message, "generate", ...args);
 
-describe.concurrent("a command line that is wrong ends with 2", () => {
+describe("a command line that is wrong ends with 2", () => {
   const prompt = ["--model", MODEL, "--prompt-ids", "5"];
   const range = (flag: string, value: string, expected: string) =>
     `option '${flag}' argument '${value}' is invalid. Expected ${expected}. See --help.`;
@@ -95,7 +95,7 @@ describe.concurrent("a command line that is wrong ends with 2", () => {
 const NAN_LOGITS =
   "logits of row 0: expected numbers, got NaN for token 0. The weights may be damaged: --check-finite names the tensor.";
 
-describe.concurrent("what cannot be done ends with 1", () => {
+describe("what cannot be done ends with 1", () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "mixtape-errors-"));
@@ -314,7 +314,7 @@ describe.concurrent("what cannot be done ends with 1", () => {
     return generate(1, message, "--model", copy, "--prompt", "It was a fine morning", "--json");
   });
 
-  describe.concurrent("a chat", () => {
+  describe("a chat", () => {
     const chat = (name: string, text: string, message: (file: string) => string | RegExp, model = SAMPLE) => {
       const file = join(folder, `${name}.json`);
       writeFileSync(file, text);
@@ -357,7 +357,7 @@ describe.concurrent("what cannot be done ends with 1", () => {
     ));
 });
 
-test.concurrent("--debug and MIXTAPE_DEBUG show the stack, and where it came from", async () => {
+test("--debug and MIXTAPE_DEBUG show the stack, and where it came from", async () => {
   const args = ["generate", "--model", "/no/such/folder", "--prompt-ids", "5"];
   for (const ended of [await run([...args, "--debug"]), await run(args, { env: { MIXTAPE_DEBUG: "1" } })]) {
     expect(ended.code).toBe(1);
@@ -366,7 +366,7 @@ test.concurrent("--debug and MIXTAPE_DEBUG show the stack, and where it came fro
   }
 });
 
-test.concurrent("colours come where they are asked for, and not with NO_COLOR", async () => {
+test("colours come where they are asked for, and not with NO_COLOR", async () => {
   const args = ["generate", "--model", "/no/such/folder", "--prompt-ids", "5"];
   const [forced, both] = [
     await run(args, { env: { FORCE_COLOR: "1" } }),

@@ -40,7 +40,7 @@ async function forward(model: string, inputs: string, ...args: string[]): Promis
 /** What the golden files have in addition: the loss without the auxiliary one, attentions, and the inputs. */
 const OTHER = /^(lm_loss|attentions\.\d+|input_ids|attention_mask|position_ids|labels)$/;
 
-describe.concurrent("within 1e-4 of the reference", () => {
+describe("within 1e-4 of the reference", () => {
   test.each([
     ["mixtral/basic", "wasm"],
     ["mixtral/positions", "cpu"],
@@ -90,7 +90,7 @@ test("I32 does, and without labels there is no loss", async () => {
   expect(outputs.get("router_logits.0")!.shape).toEqual([6, 6]);
 });
 
-describe.concurrent("an error for", () => {
+describe("an error for", () => {
   const model = golden("mixtral/basic");
   const attempt = (inputs: string, code: number, message: string | RegExp, outputs = join(folder, "none")) =>
     fails(code, message, "forward", "--model", model, "--inputs", inputs, "--outputs", outputs);
@@ -138,7 +138,7 @@ describe.concurrent("an error for", () => {
     );
   });
 
-  describe.concurrent("outputs that must not be replaced:", () => {
+  describe("outputs that must not be replaced:", () => {
     const refused = (path: string, got: string): string =>
       `${path}: expected a new file, or one that may be replaced, as --outputs, got ${got}.`;
 

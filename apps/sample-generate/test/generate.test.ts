@@ -15,7 +15,7 @@ interface Result {
 
 const generate = (...args: string[]): Promise<Result> => json<Result>("generate", ...args);
 
-describe.concurrent("greedy, as the reference writes", () => {
+describe("greedy, as the reference writes", () => {
   test.each(["mixtral", "qwen3-moe", "afmoe"])("%s", async (family) => {
     const folder = golden(`${family}/basic`);
     const greedy = JSON.parse(readFileSync(join(folder, "greedy.json"), "utf8")) as {
@@ -75,7 +75,7 @@ test("one token takes no decoding", async () => {
   expect(result.decodeTokensPerSecond).toBeNull();
 });
 
-describe.concurrent("chance", () => {
+describe("chance", () => {
   const prompt = ["--model", SAMPLE, "--prompt", "It was", "--max-new-tokens", "16"];
 
   test("comes with a temperature, and a seed tames it, on any engine", async () => {
@@ -106,7 +106,7 @@ describe.concurrent("chance", () => {
   });
 });
 
-describe.concurrent("the end", () => {
+describe("the end", () => {
   const prompt = ["--model", SAMPLE, "--prompt", "It was", "--max-new-tokens", "24"];
 
   test("comes with any of several stop strings, given together or one by one", async () => {
@@ -158,7 +158,7 @@ describe.concurrent("the end", () => {
   });
 });
 
-describe.concurrent("a chat", () => {
+describe("a chat", () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "mixtape-chat-"));
@@ -180,7 +180,7 @@ describe.concurrent("a chat", () => {
   });
 });
 
-describe.concurrent("for people", () => {
+describe("for people", () => {
   test("the text goes to standard output, and everything else to standard error", async () => {
     const args = ["--model", SAMPLE, "--prompt", "It was", "--max-new-tokens", "12"];
     const [{ code, stdout, stderr }, { text }] = await Promise.all([run(["generate", ...args]), generate(...args)]);

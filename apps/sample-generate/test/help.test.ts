@@ -5,7 +5,7 @@ import { run } from "./command.js";
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const flagsIn = (text: string): Set<string> => new Set(text.match(/--[a-z][a-z-]+/g));
 
-describe.concurrent("--help", () => {
+describe("--help", () => {
   test.each(["generate", "forward", "inspect", "merge"])(
     "of %s has examples, and the README has its flags",
     async (command) => {
@@ -30,7 +30,7 @@ describe.concurrent("--help", () => {
   });
 });
 
-test.concurrent("the README has no flag that there is not", async () => {
+test("the README has no flag that there is not", async () => {
   const helps = await Promise.all(
     ["generate", "forward", "inspect", "merge", "engines"].map((command) => run([command, "--help"])),
   );
@@ -38,7 +38,7 @@ test.concurrent("the README has no flag that there is not", async () => {
   expect([...flagsIn(readme)].filter((flag) => !known.has(flag))).toEqual([]);
 });
 
-test.concurrent("--version is the package's", async () => {
+test("--version is the package's", async () => {
   const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   expect(await run(["--version"])).toEqual({
     code: 0,

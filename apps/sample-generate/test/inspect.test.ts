@@ -22,7 +22,7 @@ const NORMS = 3 * 2 * 32 + 32;
 const OTHER_MATRICES = EMBEDDING + 3 * (32 * 64 + 32 * 32 + 4 * 32);
 const TOTAL = EMBEDDING + EXPERTS + NORMS + OTHER_MATRICES;
 
-test.concurrent("--json has what was counted, and whether it fits", async () => {
+test("--json has what was counted, and whether it fits", async () => {
   const folder = golden("mixtral/basic");
   const result = await json<Inspection>("inspect", "--model", folder, "--engine", "wasm");
   expect(result).toMatchObject({
@@ -43,7 +43,7 @@ test.concurrent("--json has what was counted, and whether it fits", async () => 
   expect(result.engine.freeMemoryBytes).toBeGreaterThan(0);
 });
 
-test.concurrent("for people", async () => {
+test("for people", async () => {
   const { code, stdout, stderr } = await run(["inspect", "--model", SAMPLE]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain(
@@ -54,7 +54,7 @@ test.concurrent("for people", async () => {
   expect(stdout).toMatch(/\nIt fits \w+ \(.+\): \d+\.\d GiB of memory are free\.\n$/);
 });
 
-test.concurrent("a model that is too large does not fit, and inspect says why", async () => {
+test("a model that is too large does not fit, and inspect says why", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mixtape-inspect-"));
   try {
     // The weights of a small model under the config of a large one: for what a model needs, the config is asked.
@@ -79,7 +79,7 @@ test.concurrent("a model that is too large does not fit, and inspect says why", 
   }
 });
 
-test.concurrent("flags of the engine: native takes them, another one says that it does not", async () => {
+test("flags of the engine: native takes them, another one says that it does not", async () => {
   const flags = ["inspect", "--model", SAMPLE, "--threads", "1", "--precision", "float32"];
   const { stdout, stderr } = await run([...flags, "--engine", "wasm"]);
   expect(stderr).toBe(
@@ -96,7 +96,7 @@ test.concurrent("flags of the engine: native takes them, another one says that i
   expect(native.stdout).toMatch(/\nIt fits native \(.+, 1 thread, float32 products\): /);
 });
 
-test.concurrent("engines lists what works here", async () => {
+test("engines lists what works here", async () => {
   const list = await json<Status[]>("engines");
   expect(list.map(({ name }) => name)).toEqual(["native", "tensorflow", "webgpu", "wasm", "cpu"]);
   expect(list.at(-1)).toMatchObject({ available: true, detail: expect.stringContaining("tfjs-backend-cpu") });

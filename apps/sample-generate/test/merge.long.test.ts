@@ -21,7 +21,7 @@ interface Forward {
   readonly ids: number[];
 }
 
-describe.concurrent("a merged checkpoint", () => {
+describe("a merged checkpoint", () => {
   test("writes the tokens that model and adapter write together", async () => {
     const output = join(scratch, "plain");
     const ended = await run(args(output));

@@ -2,9 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { assertFailed, type Ended, jsonOf, type StartOptions, start } from "@mixtape/command-line/testing";
+import { assertFailed, call, type Ended, jsonOf, type StartOptions, start } from "@mixtape/command-line/testing";
 import { parseMetrics } from "@mixtape/training";
 import { afterAll } from "vitest";
+import { makeProgram } from "../src/program.js";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -40,8 +41,9 @@ export function write(folder: string, name: string, content: string | readonly o
   return path;
 }
 
+/** Runs the command within this process, or, with options, in a process of its own. */
 export function sampleTrain(args: readonly string[], options?: StartOptions): Promise<Ended> {
-  return start(TRAIN, args, options);
+  return options ? start(TRAIN, args, options) : call(makeProgram, args);
 }
 
 export function sampleGenerate(...args: readonly string[]): Promise<Ended> {

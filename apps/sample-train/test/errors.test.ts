@@ -9,7 +9,7 @@ let runs = 0;
 /** A run of its own: tests run at once, and a folder takes one run at a time. */
 const base = () => ["--model", SAMPLE, "--output", join(folder, `none-${runs++}`), "--steps", "1"];
 
-describe.concurrent("a command line that is wrong ends with 2", () => {
+describe("a command line that is wrong ends with 2", () => {
   test.each<[string, string | RegExp, string[]]>([
     ["no model", "expected --model DIR. See --help.", ["--data", text, "--output", "x"]],
     ["no data", "expected --data FILE.jsonl or FILE.txt. See --help.", base()],
@@ -42,7 +42,7 @@ describe.concurrent("a command line that is wrong ends with 2", () => {
   ])("%s", (_, message, args) => fails(2, message, ...args));
 });
 
-describe.concurrent("what cannot be done ends with 1 and one line", () => {
+describe("what cannot be done ends with 1 and one line", () => {
   const withData = (name: string, content: string): string[] => [...base(), "--data", write(folder, name, content)];
 
   test.each<[string, RegExp, () => string[]]>([

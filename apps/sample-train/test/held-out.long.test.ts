@@ -26,7 +26,7 @@ const adapterConfig = (output: string) =>
 
 beforeAll(() => writeTinyModel(join(folder, "tiny")));
 
-describe.concurrent("sample-train", () => {
+describe("sample-train", () => {
   test("evaluates during the run, and saves what had the lowest loss", async () => {
     // So large a learning rate that the loss rises again.
     const flags = [

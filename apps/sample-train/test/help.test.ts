@@ -5,7 +5,7 @@ import { sampleTrain } from "./command.js";
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const flagsIn = (text: string): Set<string> => new Set(text.match(/--[a-z][a-z-]+/g));
 
-test.concurrent("--help has examples, and the README has its flags and no others", async () => {
+test("--help has examples, and the README has its flags and no others", async () => {
   const { code, stdout, stderr } = await sampleTrain(["--help"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^Usage: sample-train --model <dir> --data <file> --output <dir> /);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 const train = (output: string, ...flags: string[]) =>
   trained("--model", model, "--output", join(folder, output), "--max-length", "32", "--steps", "1", ...flags);
 
-describe.concurrent("README.md", () => {
+describe("README.md", () => {
   test("the lines of data that it shows are read, and there is nothing in the output folder but what it lists", async () => {
     const lines = column("Data", 0).flatMap(quoted);
     expect(lines).toHaveLength(4);

@@ -32,7 +32,7 @@ const endedAt = (step: number, signal: NodeJS.Signals, ...flags: string[]): Prom
       }),
   });
 
-describe.concurrent("a run that was interrupted", () => {
+describe("a run that was interrupted", () => {
   let unbroken: number[];
   beforeAll(async () => {
     await writeTinyModel(join(folder, "tiny"));

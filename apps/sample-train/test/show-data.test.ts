@@ -15,7 +15,7 @@ const chat = {
 const show = (data: string, ...flags: string[]) =>
   sampleTrain(["--model", SAMPLE, "--data", data, "--show-data", ...flags]);
 
-describe.concurrent("--show-data", () => {
+describe("--show-data", () => {
   test("prints texts with what is learnt marked, as the README shows, and trains nothing", async () => {
     const data = write(folder, "chats.jsonl", [chat]);
     const { code, stdout, stderr } = await show(data, "3");

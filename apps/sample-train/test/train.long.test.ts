@@ -59,7 +59,7 @@ test("what trains, how far it is, what came of it and how to see it are told", a
   expect(stdout).toContain(`sample-generate generate --model ${tiny} --adapter ${output} --prompt …\n`);
 });
 
-describe.concurrent("every method trains, and what it has learnt is loaded again", () => {
+describe("every method trains, and what it has learnt is loaded again", () => {
   const learnt = async (method: string, ...flags: string[]): Promise<string> => {
     const output = join(folder, method);
     const args = ["--model", tiny, ...SHORT, "--data", data, "--steps", "2", "--method", method, "--output", output];
