@@ -4,7 +4,7 @@ import { OptionError } from "@mixtape/errors";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { dropout } from "@mixtape/ops";
 import { fixture, onEachEngine, readGolden, withoutLeak } from "@mixtape/testing";
-import { memory, mul, type Scalar, scalar, sum } from "@tensorflow/tfjs-core";
+import { mul, type Scalar, scalar, sum } from "@tensorflow/tfjs-core";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   AdamW,
