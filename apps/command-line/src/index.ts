@@ -16,6 +16,7 @@ export {
 } from "./flags.js";
 export { bytes, plural, rate, seconds, short, table, whole } from "./format.js";
 export { Interrupt } from "./interrupt.js";
+export { near, shellWord } from "./path.js";
 export { prepared, runProgram } from "./program.js";
 export { readInput } from "./read-file.js";
 export { outputTaken } from "./streams.js";

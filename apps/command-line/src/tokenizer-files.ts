@@ -26,7 +26,7 @@ export function copyNamedTemplates(from: string, to: string): void {
   const target = join(to, CHAT_TEMPLATE_FOLDER);
   for (const name of readdirSync(source).filter((file) => file.endsWith(".jinja"))) {
     const bytes = readInput(join(source, name), { expected });
-    mkdirSync(target, { recursive: true });
+    if (!existsSync(target)) mkdirSync(target);
     writeFileSync(join(target, `${name}.tmp`), bytes);
     renameSync(join(target, `${name}.tmp`), join(target, name));
   }

@@ -15,11 +15,15 @@ export class Progress {
   readonly #recent: TrainingStep[] = [];
   readonly #bar: SingleBar | null;
   #last: TrainingStep | null = null;
-  #lowest = Number.POSITIVE_INFINITY;
+  #lowest: number;
 
-  /** @param before the steps that were taken before, of `all` */
-  constructor(before: readonly TrainingStep[], all: number) {
+  /**
+   * @param before the steps that were taken before, of `all`
+   * @param heldOut the loss of the texts that are held out before the first step
+   */
+  constructor(before: readonly TrainingStep[], all: number, heldOut: number | null) {
     this.#all = all;
+    this.#lowest = heldOut ?? Number.POSITIVE_INFINITY;
     for (const { evaluation } of before) this.#lowest = Math.min(this.#lowest, evaluation?.loss ?? this.#lowest);
     this.#bar = makeBar("training", true);
     this.#bar?.start(all, before.length, { facts: "" });

@@ -1,10 +1,11 @@
 /** The folder of a run: what it was told, its metrics and report, and what it has learnt. */
 
-import { appendFileSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { copyNamedTemplates, InputError, readInput, tokenizerFiles } from "@mixtape/command-line";
 import type { CausalLM } from "@mixtape/mixtape";
 import { adapterFiles, adaptersOf } from "@mixtape/peft";
+import { makeFolder } from "@mixtape/safetensors";
 import { parseMetrics, type TrainingStep, toMetricsLine, toReport } from "@mixtape/training";
 import { parseRun, type RunFile } from "./run-file.js";
 import { RUN_FILES } from "./run-files.js";
@@ -107,6 +108,7 @@ export class RunFolder {
         await model.savePretrained(folder, { files: tokenizer });
         copyNamedTemplates(source, folder);
       } else {
+        await makeFolder(folder);
         for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
         // An adapter with tokens of its own goes with the tokenizer that has them.
         if (resizeEmbeddings) {
@@ -120,9 +122,8 @@ export class RunFolder {
   }
 }
 
-/** Writes a file. A process that dies meanwhile leaves the old one or the new. */
+/** Writes a file into a folder that is there. A process that dies meanwhile leaves the old one or the new. */
 function replace(folder: string, name: string, content: string | Uint8Array): void {
-  mkdirSync(folder, { recursive: true });
   const path = join(folder, name);
   writeFileSync(`${path}.tmp`, content);
   renameSync(`${path}.tmp`, path);

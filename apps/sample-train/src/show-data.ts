@@ -1,11 +1,10 @@
 /** `--show-data`: texts as they will be learnt, with what is learnt marked. */
 
-import { colorsFor, note, plural, safeText, whole } from "@mixtape/command-line";
+import { colorsFor, near, note, plural, safeText, whole } from "@mixtape/command-line";
 import { loadTokenizer } from "@mixtape/mixtape";
 import { type DataTokenizer, type Example, learntParts, truncate } from "@mixtape/training";
 import { aboutTruncation } from "./about-truncation.js";
 import { readData } from "./data-file.js";
-import { near } from "./near.js";
 import type { Settings } from "./settings.js";
 
 /**

@@ -2,26 +2,13 @@
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  colors,
-  EXIT,
-  InputError,
-  Interrupt,
-  InterruptedError,
-  note,
-  plural,
-  rate,
-  seconds,
-  table,
-  whole,
-} from "@mixtape/command-line";
+import { EXIT, InputError, Interrupt, InterruptedError, near, note, shellWord } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { type CausalLM, MixtapeError } from "@mixtape/mixtape";
 import { lockFolder } from "@mixtape/safetensors";
 import { bestStep, type HeldOutOptions } from "@mixtape/training";
 import { evaluateLearners } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
-import { near } from "./near.js";
 import { planOf, type Texts, textsOf } from "./plan.js";
 import { Progress } from "./progress.js";
 import { settingsOnResume } from "./resume.js";
@@ -29,25 +16,8 @@ import type { RunFile } from "./run-file.js";
 import { RunFolder } from "./run-folder.js";
 import { type Settings, settingsOf } from "./settings.js";
 import { showData } from "./show-data.js";
+import { meanOf, showSummary, type TrainResult } from "./summary.js";
 import { fitVocabulary } from "./vocabulary.js";
-
-/** What `--json` prints. */
-interface TrainResult {
-  readonly output: string;
-  /** The folders of what was learnt: an adapter each, or the model. */
-  readonly saved: readonly string[];
-  readonly engine: string;
-  readonly steps: number;
-  readonly finishReason: "steps" | "patience" | "interrupted";
-  readonly firstLoss: number | null;
-  readonly lastLoss: number | null;
-  /** Nats per token of the texts that are held out, by learner; null without `--eval`. */
-  readonly evalBefore: Readonly<Record<string, number>> | null;
-  readonly evalAfter: Readonly<Record<string, number>> | null;
-  /** The step with the lowest held-out loss; null without `--eval-every`, and after Ctrl-C. */
-  readonly bestStep: number | null;
-  readonly tokensPerSecond: number | null;
-}
 
 /**
  * Trains, from the start or from where a run was saved.
@@ -105,7 +75,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   if (before) folder.continueWith(run);
   else folder.begin(run);
 
-  const progress = new Progress(folder.steps, plan.steps);
+  const progress = new Progress(folder.steps, plan.steps, meanOf(evalBefore));
   interrupt.signal.addEventListener("abort", () => progress.interrupted(), { once: true });
   try {
     const checkpoints = { folder: folder.checkpoint, every: settings.saveEvery };
@@ -122,8 +92,10 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   }
   folder.writeReport();
   const saved = await folder.saveLearnt(model, settings);
-  const bestAt = interrupt.came ? null : bestStep(folder.steps);
+  const bestAt = bestStep(folder.steps);
   const kept = settings.keepBest && bestAt !== null ? bestAt : folder.steps.length;
+  if (settings.keepBest && bestAt === null)
+    note("no evaluation gave a loss that --keep-best could go by: what the last step left is saved");
   const evalAfter =
     folder.steps[kept - 1]?.evaluation?.metrics ?? (await evaluateLearners(model, settings, texts, interrupt.signal));
   const own = folder.steps.slice(done);
@@ -142,7 +114,10 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
     tokensPerSecond: time > 0 ? own.reduce((sum, step) => sum + step.tokens, 0) / time : null,
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else showSummary(result, settings, { done, all: plan.steps, time });
+  else {
+    const bestLoss = bestAt === null ? null : (folder.steps[bestAt - 1]?.evaluation?.loss ?? null);
+    showSummary(result, settings, { done, all: plan.steps, time, bestLoss });
+  }
   return interrupt.came ? EXIT.interrupted : 0;
 }
 
@@ -184,8 +159,7 @@ function evaluationOf(
       const metrics = await evaluateLearners(model, settings, texts, signal);
       // Null where the signal came.
       signal?.throwIfAborted();
-      const losses = Object.values(metrics!);
-      return { loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length, metrics: metrics! };
+      return { loss: meanOf(metrics)!, metrics: metrics! };
     },
   };
 }
@@ -195,48 +169,10 @@ function withWayOn(error: unknown, { checkpoint }: RunFolder, output: string): u
   if (!(error instanceof MixtapeError)) return error;
   // The same steps again would come to the same numbers.
   const isDiverged = /NaN|Infinity/.test(error.got);
-  const stays = existsSync(checkpoint) ? `what was saved in ${checkpoint} stays` : "";
+  const stays = existsSync(checkpoint) ? `what was saved in ${near(checkpoint)} stays` : "";
   const way = isDiverged
-    ? `--restart --output ${output} begins again, with a lower --learning-rate for example`
-    : `--resume --output ${output} goes on from there`;
+    ? `--restart --output ${shellWord(output)} begins again, with a lower --learning-rate for example`
+    : `--resume --output ${shellWord(output)} goes on from there`;
   if (isDiverged || stays) note([stays, way].filter(Boolean).join(": "));
   return error;
-}
-
-/** @param done steps that were taken before this process, of `all`; the others took `time` seconds */
-function showSummary(
-  result: TrainResult,
-  { model, learners, keepBest, patience }: Settings,
-  { done, all, time }: { readonly done: number; readonly all: number; readonly time: number },
-): void {
-  const { saved, engine, steps, finishReason, firstLoss, lastLoss, evalBefore, evalAfter, output } = result;
-  const losses = (by: Readonly<Record<string, number>>): string =>
-    Object.entries(by)
-      .map(([name, loss]) => `${Object.keys(by).length > 1 ? `${name} ` : ""}${loss.toFixed(4)}`)
-      .join(", ");
-  const now = done > 0 ? `, ${whole(steps - done)} of them now` : "";
-  const taken = `${steps < all ? `${whole(steps)} of ${plural(all, "step")}` : plural(steps, "step")}${now}`;
-  const trained = learners[0]!.adapter === null ? near(saved[0]!) : `${near(model)} --adapter ${near(saved[0]!)}`;
-  const best = `step ${result.bestStep}${keepBest ? ", which is saved" : ""}`;
-  const rows: [string, string][] = [
-    ["engine", engine],
-    ["steps", [taken, seconds(time * 1000), rate(result.tokensPerSecond)].join(", ")],
-    ...(firstLoss === null || lastLoss === null
-      ? []
-      : [["loss", `${firstLoss.toFixed(4)} at first, ${lastLoss.toFixed(4)} at last`] as [string, string]]),
-    ...(evalBefore && evalAfter
-      ? [["held out", `${losses(evalBefore)} before, ${losses(evalAfter)} after (nats per token)`] as [string, string]]
-      : []),
-    ...(result.bestStep === null ? [] : [["lowest at", best] as [string, string]]),
-    ...(finishReason === "patience"
-      ? [["ended", `after ${plural(patience!, "evaluation")} without a new lowest loss`] as [string, string]]
-      : []),
-    ["saved", saved.map(near).join(", ")],
-    ["report", `${output}/report.html`],
-    ["to see it", `sample-generate generate --model ${trained} --prompt …`],
-    ...(finishReason === "interrupted"
-      ? [["to go on", `sample-train --resume --output ${output}`] as [string, string]]
-      : []),
-  ];
-  process.stdout.write(`\n${table(rows, colors.dim)}`);
 }

@@ -4,9 +4,10 @@ const MAX_DEPTH = 500;
 /**
  * Parses JSON as `JSON.parse` does, and refuses what is nested deeper than 500 levels: such a value would exhaust the stack of
  * whoever walks it later, `JSON.stringify` included.
- * @throws {SyntaxError} where the text is no JSON, or nested too deep
+ * @throws {SyntaxError} where the text is no JSON, nested too deep, or begins with a byte order mark
  */
 export function parseJson(text: string): unknown {
+  refuseByteOrderMark(text);
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
@@ -22,6 +23,19 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
 
+/**
+ * Refuses text that begins with a byte order mark, as Python's `json` and the readers of transformers do: a file that is
+ * accepted here is accepted there.
+ * @throws {SyntaxError}
+ */
+export function refuseByteOrderMark(text: string): void {
+  if (text.charCodeAt(0) === BYTE_ORDER_MARK)
+    throw new SyntaxError(
+      "text that begins with a byte order mark, which JSON does not have: save it in UTF-8 without one",
+    );
+}
+
+const BYTE_ORDER_MARK = 0xfeff;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const BRACKET = 0x5b;

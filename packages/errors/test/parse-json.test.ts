@@ -11,6 +11,12 @@ test("JSON is parsed", () => {
   expect(() => parseJson('{"a":')).toThrow(SyntaxError);
 });
 
+test("a byte order mark is named", () => {
+  expect(() => parseJson("\uFEFF{}")).toThrow(
+    /^text that begins with a byte order mark, .*: save it in UTF-8 without one$/,
+  );
+});
+
 test("what would exhaust the stack is refused", () => {
   for (const levels of [501, 100_000, 1_000_000])
     expect(() => parseJson(nested(levels))).toThrow(new SyntaxError("JSON nested deeper than 500 levels"));

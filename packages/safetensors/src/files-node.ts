@@ -108,9 +108,57 @@ export async function stampOf(path: string): Promise<string | undefined> {
   return stats && `${stats.size} ${stats.mtimeNs}`;
 }
 
-/** Makes a folder, and those that it is in, where they do not exist. Returns the outermost that it made. */
-export function makeFolder(folder: string): Promise<string | undefined> {
-  return writing(folder, () => mkdir(folder, { recursive: true }));
+/** Somebody may remove a folder between two steps so often before it is an error. */
+const MAKE_TRIES = 5;
+
+/**
+ * Makes a folder, and those that it is in, where they do not exist. Node's recursive `mkdir` never returns on file systems
+ * that answer ENOENT to it, as /proc does.
+ *
+ * @returns the outermost folder that it made, or undefined
+ * @throws {SafetensorsWriteError} that names the folder that cannot be made
+ */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  for (let tries = 1; ; tries++) {
+    const missing = await missingFolders(folder);
+    try {
+      for (const path of missing) await makeOne(path);
+      return missing[0];
+    } catch (error) {
+      if (!isMissing(error) || tries === MAKE_TRIES) throw error;
+    }
+  }
+}
+
+/** The folder and those that it is in, as far as they are no folders yet, the outermost first. */
+async function missingFolders(folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let at = resolve(folder); !(await isFolder(at)); at = dirname(at)) {
+    missing.unshift(at);
+    if (dirname(at) === at) break;
+  }
+  return missing;
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (cause) {
+    // Another process may have made it meanwhile.
+    if (code(cause) === "EEXIST" && (await isFolder(path))) return;
+    const isFile = code(cause) === "EEXIST" || code(cause) === "ENOTDIR";
+    const got = isFile ? "a file of its name" : `the system's answer "${message(cause)}"`;
+    const fix = isFile ? "Name another folder" : "Name a folder in a place where you may make one";
+    throw new SafetensorsWriteError({ where: path, expected: "to make this folder", got, fix, cause });
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Deletes an empty folder, and those that it is in up to `outermost`. Those that something lies in stay, as do their parents. */

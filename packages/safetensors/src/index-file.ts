@@ -1,3 +1,4 @@
+import { refuseByteOrderMark } from "@mixtape/errors";
 import { SafetensorsIndexError } from "./errors.js";
 import { compareUtf8 } from "./layout.js";
 import { cut, quote, scanJson } from "./scan-json.js";
@@ -60,7 +61,8 @@ export function isPlainFileName(name: unknown): name is string {
 function parseJson(bytes: Uint8Array, where: string): unknown {
   const expected = "valid JSON in UTF-8, its keys unique";
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    refuseByteOrderMark(text);
     const fault = scanJson(text, { maxDepth: 64, naturalsOnly: false });
     if (fault) throw new SafetensorsIndexError({ where, expected, got: fault });
     return JSON.parse(text);

@@ -17,6 +17,7 @@ export { fromFloat32 } from "./from-float32.js";
 export { finishSave } from "./journal.js";
 export { type JsonFile, readJsonFile } from "./json-file.js";
 export type { TensorToWrite } from "./layout.js";
+export { makeFolder } from "./make-folder.js";
 export { openSafetensors } from "./open.js";
 export { readSideFile } from "./side-file.js";
 export { toFloat32, toFloat32Transposed } from "./to-float32.js";

@@ -34,7 +34,7 @@ export async function readJsonFile(
   const other = explainBytes(bytes);
   if (other) throw new Fault({ where, expected: "a JSON object in UTF-8", ...other });
   try {
-    const json: unknown = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const json: unknown = parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
     if (typeof json === "object" && json !== null && !Array.isArray(json)) return { where, json: { ...json } };
     throw new TypeError(`it is ${Array.isArray(json) ? "a list" : String(json)}`);
   } catch (cause) {

@@ -18,18 +18,17 @@ export interface SpanOptions {
   readonly messages: readonly ChatMessage[];
   /** Special and added tokens: a header ends where one of them does, or a line. */
   readonly tokens: readonly string[];
-  /** Renders the first messages with a generation prompt. */
-  prompt(messages: readonly ChatMessage[]): Rendering;
+  /** Renders the first messages, with or without a generation prompt. */
+  render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): Rendering;
 }
 
 export function findAssistantSpans(rendering: Rendering, options: SpanOptions): TextSpan[] {
   const { messages, where } = options;
   const isAssistant = (index: number) => messages[index]?.role === "assistant";
   const turns = messages.map((message, index) => ({ message, index })).filter(({ index }) => isAssistant(index));
-  const first = turns[0];
-  if (first === undefined) return [];
+  if (turns.length === 0) return [];
   const spans: TextSpan[] = [];
-  let header: string | undefined;
+  let prompt: { readonly text: string | undefined } | undefined;
   for (const { message, index } of turns) {
     const subject = rendering.messages[index];
     const pieces = rendering.pieces.filter((piece) => piece.subject === subject);
@@ -42,8 +41,8 @@ export function findAssistantSpans(rendering: Rendering, options: SpanOptions): 
         "none: the template writes the message elsewhere, or not at all",
       );
     }
-    header ??= generationPrompt(rendering, first.index, options);
-    spans.push(...turnSpans(rendering.text, pieces, message, index, header, options));
+    prompt ??= { text: generationPrompt(rendering, options) };
+    spans.push(...turnSpans(rendering.text, pieces, message, index, prompt.text, options));
   }
   const final = isAssistant(messages.length - 1) ? endOfText(rendering, options.tokens) : undefined;
   return final === undefined ? spans : [...spans, final];
@@ -76,27 +75,46 @@ function ownTexts({ role: _, ...rest }: ChatMessage): string[] {
   return texts;
 }
 
-/** What the template writes behind all messages to make the model answer. */
-function generationPrompt(rendering: Rendering, firstAnswer: number, { messages, prompt }: SpanOptions): string {
-  for (const head of [messages.slice(0, firstAnswer), messages]) {
-    if (head.length === 0) continue;
-    let prompted: Rendering;
-    try {
-      prompted = prompt(head);
-    } catch (error) {
-      // Some templates refuse a prompt behind certain messages.
-      if (error instanceof TokenizerError) continue;
-      throw error;
-    }
+/**
+ * The text that the template writes to make the model answer. Empty where it writes none, as Mistral's do; undefined where no
+ * chat shows it, because the template refuses all prompts that were tried.
+ */
+function generationPrompt(rendering: Rendering, options: SpanOptions): string | undefined {
+  const { messages } = options;
+  let isEmpty = false;
+  for (const head of promptable(messages)) {
+    const prompted = rendered(head, true, options);
+    if (prompted === undefined) continue;
     const tail = unownedTail(prompted);
-    const plain = head === messages ? unownedTail(rendering) : "";
-    if (tail !== plain) return withoutReasoning(tail.startsWith(plain) ? tail.slice(plain.length) : tail);
+    if (head !== messages && tail !== "") return withoutReasoning(tail);
+    const plain = head === messages ? rendering : rendered(head, false, options);
+    if (plain === undefined) continue;
+    const plainTail = unownedTail(plain);
+    if (tail !== plainTail) return withoutReasoning(tail.startsWith(plainTail) ? tail.slice(plainTail.length) : tail);
     // Some templates write the prompt in the last message's turn.
-    const more =
-      head === messages && prompted.text.startsWith(rendering.text) ? prompted.text.slice(rendering.text.length) : "";
-    if (more !== "") return withoutReasoning(more);
+    if (prompted.text.length > plain.text.length && prompted.text.startsWith(plain.text))
+      return withoutReasoning(prompted.text.slice(plain.text.length));
+    // Behind an answer, templates may write no prompt that they write elsewhere.
+    if (head.at(-1)?.role !== "assistant" && prompted.text === plain.text) isEmpty = true;
   }
-  return "";
+  return isEmpty ? "" : undefined;
+}
+
+/** The chats to look for a generation prompt in: up to the first answer that somebody asked for, and the whole. */
+function promptable(messages: readonly ChatMessage[]): (readonly ChatMessage[])[] {
+  const isAnswer = (index: number) => messages[index]?.role === "assistant";
+  const answer = messages.findIndex((_, index) => index > 0 && isAnswer(index) && !isAnswer(index - 1));
+  return answer === -1 ? [messages] : [messages.slice(0, answer), messages];
+}
+
+/** Undefined where the template refuses these messages, or a prompt behind them. */
+function rendered(head: readonly ChatMessage[], isPrompt: boolean, { render }: SpanOptions): Rendering | undefined {
+  try {
+    return render(head, isPrompt);
+  } catch (error) {
+    if (error instanceof TokenizerError) return undefined;
+    throw error;
+  }
 }
 
 /** A prompt up to the reasoning that it opens, or skips: that belongs to the answer, as in trl's training templates. */
@@ -115,7 +133,7 @@ function turnSpans(
   pieces: readonly Piece[],
   message: ChatMessage,
   index: number,
-  prompt: string,
+  prompt: string | undefined,
   options: SpanOptions,
 ): TextSpan[] {
   const regions = joined(pieces);
@@ -157,17 +175,28 @@ function ownStart(text: string, pieces: readonly Piece[], message: ChatMessage):
 }
 
 /** Length of the header at the start of a region: what it has in common with the generation prompt. */
-function headerLength(text: string, region: TextSpan, prompt: string, index: number, options: SpanOptions): number {
+function headerLength(
+  text: string,
+  region: TextSpan,
+  prompt: string | undefined,
+  index: number,
+  options: SpanOptions,
+): number {
+  // Without a generation prompt the model itself writes all of its turn.
+  if (prompt === "") return 0;
   const head = text.slice(region.start, region.end);
+  // Before a chat that the assistant begins, templates write what begins every text: a default system message, for one.
+  const whole = prompt?.trimStart() ?? "";
+  if (index === 0 && whole !== "" && head.includes(whole)) return head.indexOf(whole) + whole.length;
   // A newline at the start of the prompt ends the turn before it.
-  for (const candidate of [prompt, prompt.trimStart()]) {
+  for (const candidate of prompt === undefined ? [] : [prompt, prompt.trimStart()]) {
     const length = commonHeader(head, candidate, options.tokens);
     if (length > 0) return length;
   }
   // The token that begins the text may stand before the first header.
-  for (const token of options.tokens) {
+  for (const token of prompt === undefined ? [] : options.tokens) {
     if (token === "" || !head.startsWith(token)) continue;
-    const length = commonHeader(head.slice(token.length), prompt, options.tokens);
+    const length = commonHeader(head.slice(token.length), prompt!, options.tokens);
     if (length > 0) return token.length + length;
   }
   if (strip(head) === "") return 0;
@@ -175,8 +204,8 @@ function headerLength(text: string, region: TextSpan, prompt: string, index: num
   if (length !== undefined) return length;
   const begins = JSON.stringify(head.slice(0, 60));
   const got =
-    prompt === ""
-      ? `${begins}, and no generation prompt`
+    prompt === undefined
+      ? `${begins}, and no chat that it writes a generation prompt behind`
       : `${begins} and the prompt ${JSON.stringify(prompt.slice(0, 60))}`;
   throw unclear(options.where, index, "a header that is the template's generation prompt", got);
 }
@@ -199,22 +228,17 @@ const LONGEST_HEADER = 1000;
 function headerBefore(
   text: string,
   { start, end }: TextSpan,
-  generation: string,
+  generation: string | undefined,
   index: number,
-  { messages, prompt, tokens }: SpanOptions,
+  options: SpanOptions,
 ): number | undefined {
-  if (index === 0) return undefined;
-  let before: string;
-  try {
-    before = prompt(messages.slice(0, index)).text;
-  } catch (error) {
-    if (error instanceof TokenizerError) return undefined;
-    throw error;
-  }
+  const { messages, tokens } = options;
+  const before = index === 0 ? undefined : rendered(messages.slice(0, index), true, options)?.text;
+  if (before === undefined) return undefined;
   const head = text.slice(start, end);
   if (before.length >= start && before.length <= end && text.startsWith(before)) {
     // No header at all: the turn goes on (Gemma 4), or says nothing. A template that knows no prompt proves nothing by that.
-    const proven = before.length > start || generation !== "" || tokens.includes(strip(head));
+    const proven = before.length > start || generation !== undefined || tokens.includes(strip(head));
     if (proven) return withoutReasoning(before.slice(start)).length;
   }
   for (let length = Math.min(head.length, before.length, LONGEST_HEADER); length > 0; length--) {

@@ -96,13 +96,12 @@ export class ChatTemplates {
   /** A chat as text, with the parts that the assistant says. */
   render(messages: readonly ChatMessage[], options: RenderChatOptions): RenderedChat {
     const rendering = this.#render(messages, options, false);
-    if (this.#parse(this.#choose(options)).hasGenerations)
-      return { text: rendering.text, assistantSpans: rendering.generations };
+    if (this.#parse(options).hasGenerations) return { text: rendering.text, assistantSpans: rendering.generations };
     const assistantSpans = findAssistantSpans(rendering, {
-      where: `chat template of ${this.#where}`,
+      where: this.#nameOf(options),
       messages,
       tokens: [...this.#addedTokens, ...Object.values(this.#tokens)],
-      prompt: (head) => this.#render(head, options, true),
+      render: (head, addGenerationPrompt) => this.#render(head, options, addGenerationPrompt),
     });
     return { text: rendering.text, assistantSpans };
   }
@@ -112,7 +111,7 @@ export class ChatTemplates {
     const { tools, documents, variables, now } = options;
     checkObjects("tools", tools, "JSON schemas of functions");
     checkObjects("documents", documents, "objects with title and text");
-    const template = this.#parse(this.#choose(options));
+    const template = this.#parse(options);
     try {
       return template.render(
         {
@@ -128,7 +127,7 @@ export class ChatTemplates {
     } catch (cause) {
       if (!(cause instanceof TemplateError)) throw cause;
       throw new TokenizerError({
-        where: `chat template of ${this.#where}`,
+        where: this.#nameOf(options),
         expected: "messages that the template accepts",
         got: `the template's error "${cause.message}"`,
         cause,
@@ -161,7 +160,14 @@ export class ChatTemplates {
     });
   }
 
-  #parse(text: string): Template {
+  /** What errors call the template. */
+  #nameOf({ template }: RenderChatOptions): string {
+    const isGiven = template !== undefined && !this.#texts.has(template);
+    return isGiven ? "the chat template that was given" : `chat template of ${this.#where}`;
+  }
+
+  #parse(options: RenderChatOptions): Template {
+    const text = this.#choose(options);
     let parsed = this.#parsed.get(text);
     if (parsed === undefined) {
       try {
@@ -169,7 +175,7 @@ export class ChatTemplates {
       } catch (cause) {
         if (!(cause instanceof TemplateError)) throw cause;
         throw new TokenizerError({
-          where: `chat template of ${this.#where}`,
+          where: this.#nameOf(options),
           expected: "a Jinja template",
           got: cause.message,
           cause,

@@ -158,7 +158,8 @@ async function text(file: TokenizerFile, most: number): Promise<string> {
   const size = typeof file === "string" ? file.length : file instanceof Blob ? file.size : file.byteLength;
   if (size > most) throw new Error(`${size} bytes, above the limit of ${most}`);
   if (typeof file === "string") return file;
-  return file instanceof Blob ? file.text() : new TextDecoder().decode(file);
+  // As from a file: a byte order mark stays, which JSON refuses and a template prints.
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(file instanceof Blob ? await file.arrayBuffer() : file);
 }
 
 function maxBytes(name: string): number {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Tokenizer, TokenizerError } from "../src/index.js";
 import { textOf } from "./fixtures.js";
+import { TEMPLATES } from "./golden-templates.js";
 
 const CHAT = [
   { role: "user", content: "Name a fruit." },
@@ -47,12 +48,48 @@ describe("what the assistant says", () => {
     expect(said(template)).toEqual(["Apple.<|im_end|>", "Pear.<|im_end|>"]);
   });
 
+  test("all of a turn, where the template writes no generation prompt", () => {
+    expect(said("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")).toEqual([
+      "assistant: Apple.",
+      "assistant: Pear.",
+    ]);
+    const calls = [
+      { id: "abcdefghi", type: "function", function: { name: "weather", arguments: { city: "Bern" } } },
+      { id: "ABCDEFGHI", type: "function", function: { name: "time", arguments: {} } },
+    ];
+    const chat = [
+      ...CHAT.slice(0, 3),
+      { role: "assistant", content: "", tool_calls: calls },
+      { role: "tool", tool_call_id: "abcdefghi", content: "sunny" },
+      { role: "assistant", content: "Sunny." },
+    ];
+    const mistral = TEMPLATES.find(({ name }) => name === "axolotl/mistral_v2v3")!.template;
+    const [first, call, last] = said(mistral, chat);
+    expect([first, last]).toEqual([" Apple.<|im_end|>", " Sunny.<|im_end|>"]);
+    expect(call).toMatch(/^\[TOOL_CALLS\] \[\{"name": "weather", .*"id": "ABCDEFGHI"\}\]<\|im_end\|>$/);
+  });
+
+  test("the generation prompt is found where some chats show none", () => {
+    // Behind a user's message alone, and in its turn of the loop.
+    const inTurn = `{% for m in messages %}${TURN}{% if loop.last and m.role == 'user' and add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}{% endfor %}`;
+    expect(said(inTurn)).toEqual(["Apple.<|im_end|>", "Pear.<|im_end|>"]);
+    const behindUsers = `{% for m in messages %}${TURN}{% endfor %}{% if add_generation_prompt and messages[-1].role == 'user' %}{{ '<|im_start|>assistant\n' }}{% endif %}`;
+    expect(said(behindUsers, CHAT.slice(1))).toEqual(["Apple.<|im_end|>", "Pear.<|im_end|>"]);
+    // What begins every text, a default system message, stands in the turn of an assistant who begins the chat.
+    const withSystem = `{% for m in messages %}{% if loop.first %}{{ '<|im_start|>system\nBe nice.<|im_end|>\n' }}{% endif %}${TURN}{% endfor %}${PROMPT}`;
+    expect(said(withSystem, CHAT.slice(1))).toEqual(["Apple.<|im_end|>", "Pear.<|im_end|>"]);
+  });
+
   test("where it is not clear, an error that names the message", () => {
     const collected = `{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = ns.text ~ m.content %}{% endfor %}{{ ns.text }}`;
     expect(() => said(collected)).toThrow(TokenizerError);
     expect(() => said(collected)).toThrow(/messages\[1\]: expected its turn in a loop over the messages/);
-    expect(() => said("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")).toThrow(
+    const other = "{% if add_generation_prompt %}{{ '<|im_start|>model' }}{% endif %}";
+    expect(() => said(`{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}${other}`)).toThrow(
       /messages\[1\]: expected a header that is the template's generation prompt, got "assistant: "/,
     );
+    // A template that refuses a prompt behind all of them may write one behind others.
+    const refusing = `{% for m in messages %}${TURN}{% endfor %}{% if add_generation_prompt %}{{ raise_exception('no') }}{% endif %}`;
+    expect(() => said(refusing)).toThrow(/no chat that it writes a generation prompt behind/);
   });
 });

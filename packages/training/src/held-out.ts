@@ -23,8 +23,8 @@ export interface HeldOutOptions {
   /** Steps between two evaluations. The last step is always evaluated. */
   readonly every: number;
   /**
-   * Whether the parameters of the step with the lowest loss come back at the end, as `load_best_model_at_end` of transformers.
-   * They are kept in memory, and in the run's checkpoint. Default false.
+   * Whether the parameters of the step with the lowest loss come back at the end, as `load_best_model_at_end` of transformers,
+   * and where a signal stops the run: the run's checkpoint has those of its last step, from which it goes on. They are kept in memory, and in the run's checkpoint. Default false.
    */
   readonly keepBest?: boolean;
   /** Ends the run after so many evaluations in a row without a new lowest loss. Default: never. */

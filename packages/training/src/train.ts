@@ -115,6 +115,10 @@ async function* stepsOf(what: CausalLM | Trainee, data: TrainingData, options: T
     saved = optimizer.steps;
     await callbacks.onSave?.({ step: saved, folder: checkpoints.folder }, control);
   };
+  // After the run was saved: it goes on from its last step.
+  const restoreBest = async (): Promise<void> => {
+    if (run.best && evaluation?.keepBest && run.best.step !== optimizer.steps) await restoreParams(params, run.best);
+  };
   const isEvaluated = (step: number): boolean =>
     evaluation !== undefined && (step % evaluation.every === 0 || step === maxSteps);
   const isOver = (): boolean => isStopped || optimizer.steps >= maxSteps || hasStalled(history, evaluation?.patience);
@@ -147,11 +151,13 @@ async function* stepsOf(what: CausalLM | Trainee, data: TrainingData, options: T
       yield history.at(-1)!;
     }
     await save();
-    const best = bestStep(history);
-    if (run.best && evaluation?.keepBest && run.best.step !== optimizer.steps) await restoreParams(params, run.best);
-    await callbacks.onTrainEnd?.({ step: optimizer.steps, bestStep: best });
+    await restoreBest();
+    await callbacks.onTrainEnd?.({ step: optimizer.steps, bestStep: bestStep(history) });
   } catch (error) {
-    if (signal?.aborted && error === signal.reason) await save();
+    if (signal?.aborted && error === signal.reason) {
+      await save();
+      await restoreBest();
+    }
     throw error;
   } finally {
     optimizer.dispose();

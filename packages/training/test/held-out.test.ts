@@ -163,6 +163,41 @@ describe("the best parameters", () => {
     expect(await go(12, { folder, every: 5 })).toEqual({ steps: [], weights: whole.weights });
   });
 
+  test("come back where a signal stops the run, which goes on from its last step", async () => {
+    const folder = join(scratch, "best-signal");
+    const go = async (stopAfter?: number) => {
+      const model = await smallModel();
+      const at: Record<number, Float32Array[]> = {};
+      const controller = new AbortController();
+      const data = scripted([3, 1, 2, 4]);
+      const more = { checkpoints: { folder, every: 100 }, signal: controller.signal };
+      try {
+        for await (const { step } of train(model, texts, options({ data, keepBest: true }, more))) {
+          at[step] = await weightsOf(model);
+          if (step === stopAfter) controller.abort(new Error("enough"));
+        }
+      } catch (error) {
+        expect(error).toBe(controller.signal.reason);
+      }
+      const weights = await weightsOf(model);
+      model.dispose();
+      return { at, weights };
+    };
+    const stopped = await go(8);
+    expect(stopped.weights).toEqual(stopped.at[6]);
+    expect(stopped.weights).not.toEqual(stopped.at[8]);
+    const whole = await smallModel();
+    const plain: Record<number, Float32Array[]> = {};
+    for await (const { step } of train(whole, texts, { maxSteps: 12, optimizer: { learningRate: 0.05 } }))
+      plain[step] = await weightsOf(whole);
+    whole.dispose();
+    const gone = await go();
+    expect(Object.keys(gone.at)).toEqual(["9", "10", "11", "12"]);
+    expect(gone.at[12]).toEqual(plain[12]);
+    // The losses 3, 1 before the stop; the best of all stays that of step 6.
+    expect(gone.weights).toEqual(stopped.at[6]);
+  });
+
   test("a signal during an evaluation stops the run; the evaluation is made when it goes on", async () => {
     const folder = join(scratch, "signal");
     const controller = new AbortController();

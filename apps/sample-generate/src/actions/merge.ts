@@ -11,6 +11,7 @@ import {
   InterruptedError,
   plural,
   seconds,
+  shellWord,
   table,
   tokenizerFiles,
 } from "@mixtape/command-line";
@@ -79,7 +80,7 @@ function summary({ adapter, modules, output, files, totalBytes, dtype }: MergeRe
   return [
     ["merged", `${adapter}, at ${plural(modules, "module")}`],
     ["saved", `${output}: ${plural(files.length, "file")}, ${bytes(totalBytes)}, ${dtype}, ${seconds(ms)}`],
-    ["to see it", `sample-generate generate --model ${output} --prompt …`],
+    ["to see it", `sample-generate generate --model ${shellWord(output)} --prompt …`],
   ];
 }
 

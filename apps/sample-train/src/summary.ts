@@ -1,0 +1,81 @@
+/** What is said of a run at its end. */
+
+import { colors, near, plural, rate, seconds, shellWord, table, whole } from "@mixtape/command-line";
+import type { Settings } from "./settings.js";
+
+/** What `--json` prints. */
+export interface TrainResult {
+  readonly output: string;
+  /** The folders of what was learnt: an adapter each, or the model. */
+  readonly saved: readonly string[];
+  readonly engine: string;
+  readonly steps: number;
+  readonly finishReason: "steps" | "patience" | "interrupted";
+  readonly firstLoss: number | null;
+  readonly lastLoss: number | null;
+  /** Nats per token of the texts that are held out, by learner; null without `--eval`. */
+  readonly evalBefore: Readonly<Record<string, number>> | null;
+  readonly evalAfter: Readonly<Record<string, number>> | null;
+  /** The step with the lowest held-out loss; null without `--eval-every`, and where none was evaluated. */
+  readonly bestStep: number | null;
+  readonly tokensPerSecond: number | null;
+}
+
+/** The mean of the losses of several learners. */
+export function meanOf(losses: Readonly<Record<string, number>> | null): number | null {
+  const all = losses && Object.values(losses);
+  return all && all.reduce((sum, loss) => sum + loss, 0) / all.length;
+}
+
+/** What a summary says of a run besides its result. */
+export interface RunSummary {
+  /** Steps that were taken before this process, of `all`; the others took `time` seconds. */
+  readonly done: number;
+  readonly all: number;
+  readonly time: number;
+  /** The lowest held-out loss during the run. */
+  readonly bestLoss: number | null;
+}
+
+export function showSummary(result: TrainResult, settings: Settings, run: RunSummary): void {
+  const { saved, engine, steps, finishReason, firstLoss, lastLoss, evalBefore, evalAfter } = result;
+  const { model, learners, patience } = settings;
+  const { done, all, time } = run;
+  const output = near(result.output);
+  const losses = (by: Readonly<Record<string, number>>): string =>
+    Object.entries(by)
+      .map(([name, loss]) => `${Object.keys(by).length > 1 ? `${name} ` : ""}${loss.toFixed(4)}`)
+      .join(", ");
+  const now = done > 0 ? `, ${whole(steps - done)} of them now` : "";
+  const taken = `${steps < all ? `${whole(steps)} of ${plural(all, "step")}` : plural(steps, "step")}${now}`;
+  const learnt = shellWord(near(saved[0]!));
+  const trained = learners[0]!.adapter === null ? learnt : `${shellWord(near(model))} --adapter ${learnt}`;
+  const rows: [string, string][] = [
+    ["engine", engine],
+    ["steps", [taken, seconds(time * 1000), rate(result.tokensPerSecond)].join(", ")],
+    ...(firstLoss === null || lastLoss === null
+      ? []
+      : [["loss", `${firstLoss.toFixed(4)} at first, ${lastLoss.toFixed(4)} at last`] as [string, string]]),
+    ...(evalBefore && evalAfter
+      ? [["held out", `${losses(evalBefore)} before, ${losses(evalAfter)} after (nats per token)`] as [string, string]]
+      : []),
+    ...(result.bestStep === null ? [] : [["lowest at", bestOf(result, settings, run)] as [string, string]]),
+    ...(finishReason === "patience"
+      ? [["ended", `after ${plural(patience!, "evaluation")} without a new lowest loss`] as [string, string]]
+      : []),
+    ["saved", saved.map(near).join(", ")],
+    ["report", `${output}/report.html`],
+    ["to see it", `sample-generate generate --model ${trained} --prompt …`],
+    ...(finishReason === "interrupted"
+      ? [["to go on", `sample-train --resume --output ${shellWord(output)}`] as [string, string]]
+      : []),
+  ];
+  process.stdout.write(`\n${table(rows, colors.dim)}`);
+}
+
+/** Of which step the lowest held-out loss is, and what became of it. */
+function bestOf({ bestStep, evalBefore }: TrainResult, { keepBest }: Settings, { bestLoss }: RunSummary): string {
+  const before = meanOf(evalBefore);
+  const isHigher = before !== null && bestLoss !== null && bestLoss >= before;
+  return `step ${bestStep}${keepBest ? ", which is saved" : ""}${isHigher ? "; before the run it was lower" : ""}`;
+}
