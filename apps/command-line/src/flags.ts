@@ -51,6 +51,11 @@ export function precisionOption(): Option {
   return new Option("--precision <name>", about).choices(["bfloat16", "float32"]);
 }
 
+export function chatTemplateOption(): Option {
+  const about = "a file with the chat template to use, in Jinja (default: the tokenizer's)";
+  return new Option("--chat-template <file>", about).argParser(someText);
+}
+
 export function checkOption(): Option {
   return new Option("--check-finite", "look for NaN and infinities in the weights, and name the tensor that has one");
 }

@@ -5,6 +5,7 @@ export { colors, colorsFor, note } from "./colors.js";
 export { EXIT, InputError, InterruptedError, UsageError } from "./failure.js";
 export {
   adapterOption,
+  chatTemplateOption,
   checkOption,
   debugOption,
   engineOption,
@@ -19,6 +20,7 @@ export { Interrupt } from "./interrupt.js";
 export { near, shellWord } from "./path.js";
 export { prepared, runProgram } from "./program.js";
 export { readInput } from "./read-file.js";
+export { parseInput, readChatTemplate, readInputText, readStandardInput } from "./read-text.js";
 export { outputTaken } from "./streams.js";
 export { barStream } from "./terminal.js";
 export { copyNamedTemplates, tokenizerFiles } from "./tokenizer-files.js";

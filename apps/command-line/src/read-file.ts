@@ -5,7 +5,7 @@ import { bytes } from "./format.js";
 /** Longer files become no text in JavaScript. */
 const MAX_TEXT = 2 ** 29 - 24;
 /** What is read whole as JSON or a setting is far below this. */
-const MAX_SMALL = 256 * 2 ** 20;
+export const MAX_SMALL = 256 * 2 ** 20;
 
 /** How a file is read. */
 export interface ReadFileOptions {

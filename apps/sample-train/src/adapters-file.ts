@@ -1,7 +1,7 @@
 /** A file of several adapters, in the keys of MoE-PEFT: `{ "cutoff_len": 256, "lora": [{ "name": …, "data": …, "r": 8, … }] }`. */
 
 import { dirname, resolve } from "node:path";
-import { InputError, note, parseJson, readInput, UsageError } from "@mixtape/command-line";
+import { InputError, note, parseInput, readInputText, UsageError } from "@mixtape/command-line";
 import { readAdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
@@ -50,7 +50,7 @@ const SCHEDULES = ["constant", "linear", "cosine"] as const;
  */
 export async function readAdapters(path: string, flags: TrainFlags): Promise<AdaptersFile> {
   if (flags.method !== undefined) throw new UsageError("expected --method or --adapters, got both");
-  const { lora, cutoff_len: maxLength, save_step: saveEvery, ...rest } = await readJson(path);
+  const { lora, cutoff_len: maxLength, save_step: saveEvery, ...rest } = readJson(path);
   const unknown = Object.keys(rest).filter((key) => !IDLE_OF_FILE.includes(key));
   if (unknown.length > 0) throw fault(path, "lora, cutoff_len, save_step", unknown.join(", "));
   if (!Array.isArray(lora) || lora.length === 0)
@@ -130,16 +130,9 @@ function fromFlags({ rank, alpha, dropout, target, numExperts }: TrainFlags, ent
   return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
 }
 
-async function readJson(path: string): Promise<Json> {
+function readJson(path: string): Json {
   const expected = "a JSON file of adapters";
-  const text = readInput(path, { expected }).toString("utf8");
-  let json: unknown;
-  try {
-    json = parseJson(text);
-  } catch (cause) {
-    const got = `no JSON (${(cause as Error).message.replace(/\s+/g, " ")})`;
-    throw new InputError({ where: path, expected, got, cause });
-  }
+  const json = parseInput(readInputText(path, { expected }), path, { expected });
   if (isObject(json)) return json;
   throw fault(path, "an object with a list of adapters, lora", JSON.stringify(json));
 }

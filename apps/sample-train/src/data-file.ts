@@ -2,8 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { constants, type FileHandle, open } from "node:fs/promises";
+import { basename } from "node:path";
 import { InputError } from "@mixtape/command-line";
-import { type Dataset, type DataTokenizer, readDataset } from "@mixtape/training";
+import { type Dataset, type DataTokenizer, type ReadDatasetOptions, readDataset } from "@mixtape/training";
 
 /** The texts of a file. */
 export interface DataFile extends Dataset {
@@ -14,15 +15,22 @@ export interface DataFile extends Dataset {
 /**
  * Reads a `.txt` file, which is one text, a `.jsonl` file, which has a row on each line, or a `.json` file, which has a list of
  * rows; see `prepareExample` of `@mixtape/training`.
- * @param ignoreKeys keys of rows that are passed over
+ * @param options keys of rows that are passed over, and the chat template
  * @throws {InputError} where there is no such file
  * @throws {DataError} that names the line where one is not as it should be, and for a file in which nothing is learnt
  */
 export async function readData(
   path: string,
   tokenizer: DataTokenizer,
-  { ignoreKeys = [] }: { readonly ignoreKeys?: readonly string[] } = {},
+  options: Omit<ReadDatasetOptions, "name"> = {},
 ): Promise<DataFile> {
+  if (basename(path) === "-")
+    throw new InputError({
+      where: path,
+      expected: "a file of texts",
+      got: "-, which is standard input for other programs",
+      fix: "Save the texts to a file first: the file's ending says what it holds, and a run that goes on reads it again",
+    });
   const file = await openFile(path);
   const hash = createHash("sha256");
   try {
@@ -32,7 +40,7 @@ export async function readData(
         yield chunk as Uint8Array;
       }
     }
-    const dataset = await readDataset(bytes(), tokenizer, { name: path, ignoreKeys });
+    const dataset = await readDataset(bytes(), tokenizer, { ...options, name: path });
     return { ...dataset, sha256: hash.digest("hex") };
   } finally {
     await file.close();

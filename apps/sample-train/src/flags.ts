@@ -21,6 +21,8 @@ export interface TrainFlags {
   readonly model: string;
   readonly data?: string;
   readonly ignoreKeys?: readonly string[];
+  /** A file with the chat template. */
+  readonly chatTemplate?: string;
   readonly method?: Method | "full";
   readonly adapters?: string;
   /** Keys of the adapters' entries to pass over. */

@@ -49,13 +49,13 @@ export interface Plan {
 
 /** Reads all files of texts. @throws {InputError} */
 export async function textsOf(settings: Settings, tokenizer: Tokenizer): Promise<Texts> {
-  const { learners, eval: heldOut, ignoreKeys } = settings;
+  const { learners, eval: heldOut, ignoreKeys, chatTemplate } = settings;
   const paths = new Set([...learners.map(({ data }) => data), ...(heldOut === null ? [] : [heldOut])]);
   const byPath = new Map<string, readonly Example[]>();
   const digests: Record<string, string> = {};
   const warnings: string[] = [];
   for (const path of paths) {
-    const file = await readData(path, tokenizer, { ignoreKeys });
+    const file = await readData(path, tokenizer, { ignoreKeys, chatTemplate: chatTemplate ?? undefined });
     byPath.set(path, file.examples);
     digests[path] = file.sha256;
     warnings.push(...file.warnings);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import {
   Command,
+  chatTemplateOption,
   checkOption,
   debugOption,
   engineOption,
@@ -70,6 +71,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
       "keys of rows that are passed over; others that are not known are errors",
       addText,
     )
+    .addOption(chatTemplateOption())
     .option("--show-data <n>", "print the first texts with what is learnt marked, and train nothing", integer(1))
     .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
     .option("--eval-every <n>", "evaluate them during the run too, after every n steps and at the end", integer(1))

@@ -27,6 +27,7 @@ const SETTINGS: Readonly<Record<keyof Settings, readonly Kind[]>> = {
   patience: ["number", "null"],
   resizeEmbeddings: ["boolean"],
   ignoreKeys: ["object"],
+  chatTemplate: ["string", "null"],
   steps: ["number", "null"],
   accumulate: ["number"],
   pack: ["boolean"],

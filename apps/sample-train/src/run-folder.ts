@@ -11,6 +11,9 @@ import { parseRun, type RunFile } from "./run-file.js";
 import { RUN_FILES } from "./run-files.js";
 import type { Settings } from "./settings.js";
 
+/** The file of a tokenizer that takes the place of all its other chat templates. */
+const CHAT_TEMPLATE_FILE = "chat_template.jinja";
+
 /** A run's folder on disk. */
 export class RunFolder {
   readonly path: string;
@@ -99,21 +102,28 @@ export class RunFolder {
   }
 
   /** Saves what was learnt: the model, an adapter, or each adapter in a folder of its own. */
-  async saveLearnt(model: CausalLM, { learners, model: source, resizeEmbeddings }: Settings): Promise<string[]> {
+  async saveLearnt(model: CausalLM, settings: Settings): Promise<string[]> {
+    const { learners, model: source, resizeEmbeddings, chatTemplate } = settings;
     const folders: string[] = [];
+    // A model that learnt by another template than its tokenizer's is saved with that one alone, as trl does.
+    const template: Record<string, Uint8Array> =
+      chatTemplate === null ? {} : { [CHAT_TEMPLATE_FILE]: new TextEncoder().encode(chatTemplate) };
+    const copyNamed = (folder: string): void => {
+      if (chatTemplate === null) copyNamedTemplates(source, folder);
+    };
     for (const { name, adapter } of learners) {
       const folder = learners.length === 1 ? this.path : join(this.path, name);
-      const tokenizer = tokenizerFiles(source);
+      const tokenizer = { ...tokenizerFiles(source), ...template };
       if (adapter === null) {
         await model.savePretrained(folder, { files: tokenizer });
-        copyNamedTemplates(source, folder);
+        copyNamed(folder);
       } else {
         await makeFolder(folder);
         for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
         // An adapter with tokens of its own goes with the tokenizer that has them.
         if (resizeEmbeddings) {
           for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);
-          copyNamedTemplates(source, folder);
+          copyNamed(folder);
         }
       }
       folders.push(folder);

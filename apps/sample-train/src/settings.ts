@@ -1,7 +1,7 @@
 /** What a run is told, complete: out of flags, or of flags and a file of adapters. */
 
 import { resolve } from "node:path";
-import { UsageError } from "@mixtape/command-line";
+import { readChatTemplate, UsageError } from "@mixtape/command-line";
 import { type AdapterConfig, type AdapterConfigInput, adapterConfig, type Method } from "@mixtape/peft";
 import { readAdapters } from "./adapters-file.js";
 import type { TrainFlags } from "./flags.js";
@@ -23,6 +23,8 @@ export interface Settings {
   readonly resizeEmbeddings: boolean;
   /** Keys of rows that are passed over. */
   readonly ignoreKeys: readonly string[];
+  /** The text of the chat template; null for the tokenizer's. */
+  readonly chatTemplate: string | null;
   /** Null for what the epochs come to. */
   readonly steps: number | null;
   readonly accumulate: number;
@@ -85,6 +87,7 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
     patience: flags.patience ?? null,
     resizeEmbeddings: flags.resizeEmbeddings ?? false,
     ignoreKeys: flags.ignoreKeys ?? [],
+    chatTemplate: flags.chatTemplate === undefined ? null : readChatTemplate(flags.chatTemplate),
     steps: flags.steps ?? null,
     accumulate: flags.accumulate ?? file?.accumulate ?? 1,
     pack: flags.pack ?? false,

@@ -12,7 +12,7 @@ import type { Settings } from "./settings.js";
  * @param json one object a text instead: `inputIds`, `labels` and `parts`
  */
 export async function showData(
-  { model, learners, ignoreKeys }: Settings,
+  { model, learners, ignoreKeys, chatTemplate }: Settings,
   { count, json }: { readonly count: number; readonly json: boolean },
 ): Promise<void> {
   const tokenizer = await loadTokenizer(model);
@@ -20,7 +20,10 @@ export async function showData(
   for (const { data, maxLength } of learners) {
     if (shown.has(data)) continue;
     shown.add(data);
-    const { examples, warnings } = await readData(data, tokenizer, { ignoreKeys });
+    const { examples, warnings } = await readData(data, tokenizer, {
+      ignoreKeys,
+      chatTemplate: chatTemplate ?? undefined,
+    });
     const { rows, truncation } = truncate(examples, maxLength);
     if (json) for (const row of rows.slice(0, count)) process.stdout.write(`${asJson(row, tokenizer)}\n`);
     else process.stdout.write(`${aboutFile(data, examples, rows)}\n\n${asText(rows.slice(0, count), tokenizer)}`);

@@ -33,6 +33,7 @@ export {
   type PrepareWarning,
   prepareExample,
 } from "./data/prepare-example.js";
+export { type Chat, readChat } from "./data/read-chat.js";
 export { type Dataset, type ReadDatasetOptions, readDataset } from "./data/read-dataset.js";
 export type { ByteSource } from "./data/read-lines.js";
 export { type Truncation, truncate } from "./data/truncate.js";

@@ -17,7 +17,7 @@ import { aboutAdapter, type Loaded, load, loadTokenizerOf } from "@mixtape/comma
 import { type CausalLM, type EngineName, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
-import { promptIdsOf } from "../prompt.js";
+import { promptOf } from "../prompt.js";
 import { type Written, write } from "../write.js";
 import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 
@@ -53,7 +53,8 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   warnOfNoEffect(flags);
   const tokenizer = await loadTokenizerOf(flags.model, { optional: flags.promptIds !== undefined });
   if (flags.stop && !tokenizer) throw new UsageError(`--stop needs a tokenizer, and ${flags.model} has none`);
-  const promptIds = await promptIdsOf(flags, tokenizer);
+  const { ids: promptIds, notes } = await promptOf(flags, tokenizer, interrupt);
+  for (const one of notes) note(one);
   const loaded = await load(flags, interrupt);
   const options = optionsOf(flags, loaded.model);
   if (!tokenizer && loaded.model.generationConfig.stopStrings?.length)

@@ -3,6 +3,7 @@
 import {
   adapterOption,
   Command,
+  chatTemplateOption,
   checkOption,
   debugOption,
   engineOption,
@@ -30,6 +31,14 @@ Examples:
   Answer a chat. FILE.json holds [{ "role": "user", "content": "Who are you?" }]:
     sample-generate generate --model DIR --chat FILE.json --stop "User:" --stop $'\\n\\n'
 
+  The same with functions to call. FILE.json holds a row of a training file, which may have "documents" and
+  "chat_template_kwargs" too:
+    { "messages": [{ "role": "user", "content": "Rain in Bern?" }],
+      "tools": [{ "type": "function", "function": { "name": "weather", "parameters": { "type": "object" } } }] }
+
+  A chat from another program, by another template than the tokenizer's:
+    echo '[{ "role": "user", "content": "Hi" }]' | sample-generate generate --model DIR --chat - --chat-template FILE.jinja
+
   Token ids in, JSON out, for a script; this needs no tokenizer:
     sample-generate generate --model DIR --prompt-ids 5,6,7 --max-new-tokens 64 --json
 
@@ -45,7 +54,8 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .addOption(adapterOption())
     .option("--prompt <text>", "the text to continue")
     .option("--prompt-ids <ids>", "the tokens to continue, such as 5,6,7", ids)
-    .option("--chat <file>", "a JSON file with messages to answer")
+    .option("--chat <file>", "a JSON file with a chat to answer, see below; - reads standard input", someText)
+    .addOption(chatTemplateOption())
     .option(
       "--max-new-tokens <n>",
       `how many tokens to write at most (default: the model's, or ${DEFAULT_LENGTH})`,

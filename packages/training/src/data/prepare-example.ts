@@ -14,6 +14,8 @@ export interface PrepareOptions {
   readonly where?: string;
   /** Keys of the row that are passed over. Any other key that is not known is an error. */
   readonly ignoreKeys?: readonly string[];
+  /** The chat template, its text or its name; a row's own takes precedence. Default: the tokenizer's. */
+  readonly chatTemplate?: string;
 }
 
 /** A text to learn, and what its preparation has to say. */
@@ -51,13 +53,18 @@ export const WARNINGS = {
 export function prepareExample(
   row: unknown,
   tokenizer: DataTokenizer,
-  { where = "row", ignoreKeys = [] }: PrepareOptions = {},
+  { where = "row", ignoreKeys = [], chatTemplate }: PrepareOptions = {},
 ): PreparedExample {
-  const read = readRow(row, where, ignoreKeys);
+  const read = withTemplate(readRow(row, where, ignoreKeys), chatTemplate);
   const { inputIds, labels, overflow, warnings } = named(where, () => prepare(read, tokenizer, where));
   const isLearnt = labels.some((label, i) => i > 0 && label !== IGNORED);
   const all = isLearnt || warnings.includes("noAssistant") ? warnings : [...warnings, "nothingLearnt" as const];
   return { inputIds, labels, overflow, warnings: all };
+}
+
+function withTemplate(row: DatasetRow, template: string | undefined): DatasetRow {
+  if (template === undefined || !("options" in row)) return row;
+  return { ...row, options: { template, ...row.options } };
 }
 
 function prepare(row: DatasetRow, tokenizer: DataTokenizer, where: string): PreparedExample {

@@ -16,6 +16,8 @@ export interface ReadDatasetOptions {
   readonly name: string;
   /** Keys of rows that are passed over. Any other key that is not known is an error. */
   readonly ignoreKeys?: readonly string[];
+  /** The chat template, its text or its name; a row's own takes precedence. Default: the tokenizer's. */
+  readonly chatTemplate?: string;
 }
 
 /** The texts of a file. */
@@ -41,14 +43,14 @@ export async function readDataset(
   tokenizer: DataTokenizer,
   options: ReadDatasetOptions,
 ): Promise<Dataset> {
-  checkOptions("readDataset", options, { name: true, ignoreKeys: true });
-  const { name, ignoreKeys = [] } = options;
+  checkOptions("readDataset", options, { name: true, ignoreKeys: true, chatTemplate: true });
+  const { name, ignoreKeys = [], chatTemplate } = options;
   const warnings = new Warnings();
   const examples: Example[] = [];
   for await (const { where, row } of rowsOf(source, name)) {
     const made = row.isText
       ? textExample(row.value, tokenizer)
-      : prepareExample(row.value, tokenizer, { where, ignoreKeys });
+      : prepareExample(row.value, tokenizer, { where, ignoreKeys, chatTemplate });
     const { warnings: own, ...example } = made;
     warnings.add(own, where);
     examples.push(example);
