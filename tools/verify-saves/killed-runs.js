@@ -8,8 +8,10 @@ import { isSameRun, STEPS, trainingRun } from "./training-run.js";
 
 export async function killedRuns(parent, tries, progress) {
   const alone = join(parent, "alone");
+  const begin = performance.now();
   const { status, stderr } = spawnSync(process.execPath, trainingRun(parent, alone), { encoding: "utf8" });
   if (status !== 0) throw new Error(`sample-train failed: ${stderr}`);
+  const duration = performance.now() - begin;
 
   let kills = 0;
   let runs = 0;
@@ -25,7 +27,8 @@ export async function killedRuns(parent, tries, progress) {
       child.stderr.on("data", (text) => {
         errors += text;
       });
-      const timer = kills < tries ? setTimeout(() => child.kill("SIGKILL"), 500 + Math.random() * 4000) : undefined;
+      // Anywhere from before the first step until after the end.
+      const timer = kills < tries ? setTimeout(() => child.kill("SIGKILL"), duration * 1.2 * Math.random()) : undefined;
       const [code, signal] = await once(child, "close");
       clearTimeout(timer);
       if (signal === "SIGKILL") progress("runs killed", ++kills, tries);
@@ -36,7 +39,7 @@ export async function killedRuns(parent, tries, progress) {
   }
   return [
     {
-      what: `a run of ${STEPS} steps is killed, and resumed until it ends (${kills} kills)`,
+      what: `runs of ${STEPS} steps, saved every second step, are killed and resumed until they end (${kills} kills)`,
       tries: runs,
       good: equal,
       seen: "adapter and losses are those of a run that was let alone, bit for bit",

@@ -1,6 +1,16 @@
 /** `sample-generate merge`: what it writes, and what it refuses. */
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCheckpoint } from "@mixtape/safetensors";
@@ -67,6 +77,37 @@ describe("a merged checkpoint", () => {
     await json("merge", "--model", MODEL, "--adapter", adapter, "--output", output, "--engine", "wasm");
     expect(readFileSync(join(output, "tokenizer.json"), "utf8")).toBe("{}");
   });
+
+  test.each(["SIGINT", "SIGKILL"] as const)(
+    "is there as a whole or not at all where %s comes while it is saved",
+    async (signal) => {
+      const parent = join(scratch, signal);
+      mkdirSync(parent);
+      const output = join(parent, "merged");
+      // A shard for each tensor, so that there is time between the first and the last.
+      const shards = [...args(output), "--max-shard-size", "1KB"];
+      const { code, stdout, stderr } = await run(shards, {
+        watch: (child) => {
+          // Once: at a second signal the system ends the process.
+          const watcher = watch(parent, () => {
+            watcher.close();
+            child.kill(signal);
+          });
+        },
+      });
+      expect(stdout).toBe("");
+      if (signal === "SIGINT") {
+        expect({ code, stderr }).toEqual({ code: 130, stderr: "Interrupted.\n" });
+        expect(existsSync(output)).toBe(false);
+      } else {
+        // What is left are temporary files, which no program takes for a checkpoint.
+        expect(code).toBeNull();
+        expect(readdirSync(output).filter((name) => !name.startsWith("."))).toEqual([]);
+      }
+      await json("merge", ...args(output).slice(1));
+      expect(readdirSync(output).sort()).toEqual(["config.json", "generation_config.json", "model.safetensors"]);
+    },
+  );
 
   test("is not written over anything", async () => {
     await fails(

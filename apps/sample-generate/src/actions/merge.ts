@@ -84,12 +84,15 @@ function summary({ adapter, modules, output, files, totalBytes, dtype }: MergeRe
   ];
 }
 
+/** What a save that was killed leaves behind; the next one cleans it up. */
+const LEFT_BEHIND = /^\.(save\.lock|.+\.tmp)$/;
+
 /** @throws {InputError} unless the folder is new or empty */
 function checkOutput(output: string): void {
   if (!existsSync(output)) return;
   const expected = "a new or empty folder for the checkpoint";
   if (!statSync(output).isDirectory()) throw new InputError({ where: output, expected, got: "a file" });
-  const there = readdirSync(output);
+  const there = readdirSync(output).filter((name) => !LEFT_BEHIND.test(name));
   if (there.length > 0)
     throw new InputError({
       where: output,
