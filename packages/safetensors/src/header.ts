@@ -1,12 +1,14 @@
 import { bytesPerElement, DTYPES, type Dtype, isDtype } from "./dtype.js";
 import { SafetensorsFormatError } from "./errors.js";
-import { cut, quote, scanJson } from "./scan-json.js";
+import { cut, MAX_TENSORS, quote, scanJson } from "./scan-json.js";
 
 /** The length field in front of the header, in bytes. */
 export const LENGTH_BYTES = 8;
 
 /** The longest header that the official library reads, in bytes. */
 export const MAX_HEADER_BYTES = 100_000_000;
+
+const METADATA = "__metadata__";
 
 /** One tensor as the header describes it; `begin` and `end` count from the first byte after the header. */
 export interface TensorEntry {
@@ -66,8 +68,10 @@ export function parseHeaderLength(bytes: Uint8Array, fileBytes: number, where: s
  * @throws SafetensorsFormatError for anything but a valid header that describes those bytes without holes or overlap.
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string): Header {
-  const { __metadata__: metadata, ...tensors } = parseJson(bytes, where);
-  const entries = Object.entries(tensors).map(([name, value]) => parseEntry(name, value, where));
+  const json = parseJson(bytes, where);
+  const metadata = Object.hasOwn(json, METADATA) ? json[METADATA] : undefined;
+  const names = Object.keys(json).filter((name) => name !== METADATA);
+  const entries = names.map((name) => parseEntry(name, json[name], where));
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkLayout(entries, dataBytes, where);
   return { entries, metadata: parseMetadata(metadata, where) };
@@ -85,8 +89,8 @@ function parseJson(bytes: Uint8Array, where: string): Record<string, unknown> {
   } catch (cause) {
     throw new SafetensorsFormatError({ where, expected: "a header in UTF-8", got: "invalid bytes", cause });
   }
-  // Three levels hold every header: the whole, a tensor, its shape.
-  const fault = scanJson(text, { maxDepth: 3, naturalsOnly: true });
+  // Three levels hold every header: the whole, a tensor, its shape. A tensor has a name and three keys.
+  const fault = scanJson(text, { maxDepth: 3, naturalsOnly: true, maxKeys: 4 * MAX_TENSORS });
   if (fault) throw new SafetensorsFormatError({ where, expected, got: fault });
   try {
     return JSON.parse(text) as Record<string, unknown>;

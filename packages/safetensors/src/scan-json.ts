@@ -4,7 +4,12 @@ export interface JsonLimits {
   readonly maxDepth: number;
   /** Whether a number must be plain digits: no sign, no fraction, no exponent. */
   readonly naturalsOnly: boolean;
+  /** How many keys there may be in all objects together. */
+  readonly maxKeys: number;
 }
+
+/** More tensors than the largest checkpoints have, of a trillion parameters, and few enough to be read in a second or two. */
+export const MAX_TENSORS = 300_000;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -19,12 +24,18 @@ const NATURAL = /^(?:0|[1-9][0-9]*)$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Finds what `JSON.parse` hides: duplicate keys, `1.0` and `-0` taken for integers, escaped lone surrogates, and deep
- * nesting before memory is spent on it. The verdict counts for valid JSON only: run `JSON.parse` as well. On any other
- * text this ends, and may or may not object.
+ * Finds what `JSON.parse` hides: duplicate keys, `1.0` and `-0` taken for integers, escaped lone surrogates; and deep nesting
+ * and keys without number before memory and time are spent on them. The verdict counts for valid JSON only: run `JSON.parse` as
+ * well. On any other text this ends, and may or may not object.
  * @returns what is wrong, as a noun phrase, or undefined.
  */
-export function scanJson(text: string, { maxDepth, naturalsOnly }: JsonLimits): string | undefined {
+export function scanJson(text: string, { maxDepth, naturalsOnly, maxKeys }: JsonLimits): string | undefined {
+  const tooMany = `more than ${maxKeys} keys`;
+  // A look that costs next to nothing before all keys are compared.
+  let keysSeen = 0;
+  for (let at = text.indexOf('":'); at !== -1; at = text.indexOf('":', at + 2))
+    if (++keysSeen > maxKeys) return tooMany;
+  let keyCount = 0;
   // One entry an open bracket: the keys seen in an object, null for an array.
   const open: (Set<string> | null)[] = [];
   let keyMayFollow = false;
@@ -50,10 +61,13 @@ export function scanJson(text: string, { maxDepth, naturalsOnly }: JsonLimits): 
         const end = closingQuote(text, at);
         const string = decode(text, at, end);
         if (string === undefined) return undefined; // not JSON
-        if (LONE_SURROGATE.test(string)) return `a string with half a surrogate pair at character ${at}`;
+        // Text that was UTF-8 has none but in escapes.
+        if (string.length < end - at - 1 && LONE_SURROGATE.test(string))
+          return `a string with half a surrogate pair at character ${at}`;
         const keys = open.at(-1);
         if (keyMayFollow && keys) {
           if (keys.has(string)) return `the key ${quote(string)} twice`;
+          if (++keyCount > maxKeys) return tooMany;
           keys.add(string);
         }
         keyMayFollow = false;

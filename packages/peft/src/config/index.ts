@@ -126,6 +126,8 @@ function unknownType(where: string, type: unknown): AdapterError {
     where: `${where}: peft_type`,
     expected: `"LORA", or a mixture of MoE-PEFT`,
     got: JSON.stringify(type),
-    fix: UNMERGEABLE.includes(String(type)) ? "It cannot be merged into a model: run it in Hugging Face peft" : merge,
+    fix: UNMERGEABLE.some((known) => known === type)
+      ? "It cannot be merged into a model: run it in Hugging Face peft"
+      : merge,
   });
 }

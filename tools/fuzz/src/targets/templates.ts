@@ -1,5 +1,4 @@
 import { gunzipSync } from "node:zlib";
-import { MixtapeError } from "@mixtape/errors";
 import { Tokenizer } from "@mixtape/tokenizer";
 import { mutateTemplate, typedTemplate } from "../grammar-chat-template.js";
 import { template } from "../grammar-template.js";
@@ -39,7 +38,10 @@ const CHATS = [
   ],
 ];
 
-/** Chat templates: real ones that changed, and such as follow from a grammar. Each renders chats, with and without tools. */
+/** The chat in which tools are called. */
+const WITH_TOOLS = 2;
+
+/** Chat templates: real ones that changed, and such as follow from a grammar. Each renders a chat, with or without tools. */
 export const templates: Target = {
   name: "templates",
   async prepare() {
@@ -55,7 +57,10 @@ export const templates: Target = {
             : kind < 0.65
               ? typedTemplate(random)
               : template(random);
-        return new Map([["chat_template.jinja", made]]);
+        return new Map([
+          ["chat_template.jinja", made],
+          ["chat", String(random.below(CHATS.length))],
+        ]);
       },
       async read(files) {
         // Templates need no vocabulary.
@@ -65,18 +70,12 @@ export const templates: Target = {
         };
         const chat_template = files.get("chat_template.jinja") as string;
         const made = Tokenizer.fromJSON(tokenizer, { chat_template, bos_token: "<s>", eos_token: "</s>" });
-        // A chat may be refused by a template that takes another: the template is read where it takes one.
-        const failures: unknown[] = [];
-        for (const [i, messages] of CHATS.entries()) {
-          try {
-            made.applyChatTemplate(messages, { addGenerationPrompt: true, ...(i === 2 && { tools: TOOLS }) });
-            made.renderChat(messages);
-          } catch (error) {
-            if (!(error instanceof MixtapeError)) throw error;
-            failures.push(error);
-          }
-        }
-        if (failures.length === CHATS.length) throw failures[0];
+        const chat = Number(files.get("chat"));
+        made.applyChatTemplate(CHATS[chat]!, {
+          addGenerationPrompt: true,
+          ...(chat === WITH_TOOLS && { tools: TOOLS }),
+        });
+        made.renderChat(CHATS[chat]!);
       },
     };
   },
