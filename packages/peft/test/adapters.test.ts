@@ -309,6 +309,9 @@ describe("what cannot be is refused", () => {
       await expect(loading, key).rejects.toThrow(`adapter_config.json: ${key}: expected`);
     }
     await expect(loadAdapter(model, files({ ...lora, peft_type: "IA3" }))).rejects.toThrow("merge_and_unload");
+    await expect(loadAdapter(model, files({ ...lora, peft_type: { toString: 1 } }))).rejects.toThrow(
+      'adapter_config.json: peft_type: expected "LORA", or a mixture of MoE-PEFT, got {"toString":1}',
+    );
     await expect(loadAdapter(model, files({ ...lora, peft_type: "PREFIX_TUNING" }))).rejects.toThrow(
       "It cannot be merged into a model: run it in Hugging Face peft",
     );

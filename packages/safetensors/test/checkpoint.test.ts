@@ -70,6 +70,12 @@ describe("a sharded checkpoint by the official library", () => {
     await expect(openCheckpoint(index(1e5))).rejects.toThrow("expected at most 10000 files, got 100000");
   });
 
+  test.each(['":', '" :'])("an index of 400,000 tensors is refused, its keys followed by %s", async (colon) => {
+    const entries = Array.from({ length: 4e5 }, (_, i) => `"t${i}${colon}"m.safetensors"`);
+    const index = new Blob([`{"weight_map":{${entries.join()}}}`]);
+    await expect(openCheckpoint(new Map([[INDEX, index]]))).rejects.toThrow("got more than 300000 keys.");
+  });
+
   test("closes every shard", async () => {
     const checkpoint = await openCheckpoint(fixture("sharded"));
     const views = checkpoint.names.map((name) => checkpoint.tensor(name));

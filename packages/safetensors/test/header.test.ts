@@ -82,6 +82,12 @@ test("20 MB of one string, number or nest of brackets end in an error", async ()
   }
 });
 
+test("400,000 tensors are refused", async () => {
+  const entry = `:{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`;
+  const file = fileOf(`{${Array.from({ length: 4e5 }, (_, i) => `"t${i}"${entry}`).join()}}`);
+  await expect(openSafetensors(file)).rejects.toThrow("got more than 1200000 keys.");
+});
+
 test("10,000 mutated files open or throw a typed error, and nothing is read beyond the file", async () => {
   const random = mulberry32(20_240_601);
   const pick = (n: number) => Math.floor(random() * n);
