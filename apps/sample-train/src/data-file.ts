@@ -24,6 +24,8 @@ export async function readData(
   tokenizer: DataTokenizer,
   options: Omit<ReadDatasetOptions, "name"> = {},
 ): Promise<DataFile> {
+  if (typeof path !== "string")
+    throw new InputError({ where: "readData", expected: "the path of a file", got: typeof path });
   if (basename(path) === "-")
     throw new InputError({
       where: path,

@@ -55,6 +55,26 @@ test.each<[string, () => unknown, RegExp]>([
     /examples\[0\]\.inputIds: expected a list of token ids, got "ab"/,
   ],
   [
+    "prepareExample: a tokenizer",
+    () => training.prepareExample({ text: "a" }, wrong(undefined)),
+    /prepareExample: tokenizer: expected a tokenizer, as loadTokenizer gives one, got undefined/,
+  ],
+  [
+    "readDataset: a tokenizer",
+    () => training.readDataset(new Blob([""]).stream(), wrong({ encode: 1 }), { name: "a.txt" }),
+    /readDataset: tokenizer: expected a tokenizer, .*, got an object/,
+  ],
+  [
+    "readDataset: ignoreKeys",
+    () =>
+      training.readDataset(
+        new Blob([""]).stream(),
+        wrong({ encode: () => [] }),
+        wrong({ name: "a.txt", ignoreKeys: "a" }),
+      ),
+    /readDataset: ignoreKeys: expected a list of strings, got "a"/,
+  ],
+  [
     "unfreeze",
     () => training.unfreeze(wrong(undefined)),
     /unfreeze: expected a module, such as a model, got undefined/,

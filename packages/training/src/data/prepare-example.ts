@@ -1,9 +1,10 @@
 /** A row of a dataset as token ids and labels, as trl prepares it. */
 
-import { MixtapeError } from "@mixtape/errors";
+import { checkOptions, MixtapeError } from "@mixtape/errors";
 import type { ChatMessage } from "@mixtape/tokenizer";
 import { type Example, IGNORED } from "../batch.js";
 import { DataError } from "../errors.js";
+import { checkArguments } from "./check-arguments.js";
 import type { DataTokenizer } from "./data-tokenizer.js";
 import { type DatasetRow, readRow } from "./dataset-row.js";
 import { assistantMask, completionMask, maskLabels } from "./label-masks.js";
@@ -48,13 +49,13 @@ export const WARNINGS = {
  *
  * Chats may have `tools`, `documents` and `chat_template_kwargs` beside them.
  *
+ * @throws {OptionError} for an option that it does not know
  * @throws {DataError} for a row that has another format, keys that are not known, or messages that the chat template refuses
  */
-export function prepareExample(
-  row: unknown,
-  tokenizer: DataTokenizer,
-  { where = "row", ignoreKeys = [], chatTemplate }: PrepareOptions = {},
-): PreparedExample {
+export function prepareExample(row: unknown, tokenizer: DataTokenizer, options: PrepareOptions = {}): PreparedExample {
+  checkOptions("prepareExample", options, { where: true, ignoreKeys: true, chatTemplate: true });
+  checkArguments("prepareExample", tokenizer, options);
+  const { where = "row", ignoreKeys = [], chatTemplate } = options;
   const read = withTemplate(readRow(row, where, ignoreKeys), chatTemplate);
   const { inputIds, labels, overflow, warnings } = named(where, () => prepare(read, tokenizer, where));
   const isLearnt = labels.some((label, i) => i > 0 && label !== IGNORED);

@@ -4,6 +4,7 @@ import { checkOptions, MixtapeError } from "@mixtape/errors";
 import { parsePythonJson } from "@mixtape/tokenizer";
 import type { Example } from "../batch.js";
 import { DataError } from "../errors.js";
+import { checkArguments } from "./check-arguments.js";
 import type { DataTokenizer } from "./data-tokenizer.js";
 import { FORMATS_TEXT } from "./dataset-row.js";
 import { kindOf } from "./kind-of.js";
@@ -44,6 +45,7 @@ export async function readDataset(
   options: ReadDatasetOptions,
 ): Promise<Dataset> {
   checkOptions("readDataset", options, { name: true, ignoreKeys: true, chatTemplate: true });
+  checkArguments("readDataset", tokenizer, options);
   const { name, ignoreKeys = [], chatTemplate } = options;
   const warnings = new Warnings();
   const examples: Example[] = [];
