@@ -125,6 +125,32 @@ class Maker:
         ]))
 
 
+WORDS = ["a", "long", "words", "'quoted'", '"both" \'q\'', "éü😀", "line\nbreak ", "tab\t", "日本語", "  ", "x" * 30, "and\r\nmore\x85"]
+
+
+def pretty_values(r, count):
+    """Nested values that take several lines in `pprint`, as literals of a template."""
+
+    def text():
+        return json.dumps(" ".join(r.choice(WORDS) for _ in range(r.randrange(30))), ensure_ascii=False)
+
+    def value(depth):
+        kind = r.randrange(9 if depth > 0 else 5)
+        if kind < 2:
+            return text()
+        if kind < 5:
+            return r.choice(["1", "-2.5", "true", "none", "12345678901234567890", "'k'", "[]", "{}", "()", "range(4)", "missing", "('<' | e)"])
+        items = [value(depth - 1) for _ in range(r.randrange(6))]
+        if kind == 5:
+            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+        if kind == 6:
+            return f"[{', '.join(items)}]"
+        keys = r.choice([[text() for _ in items], [str(r.randrange(-9, 99)) for _ in items], ["none", "'b'", "1.5", "'a'", "2", "true"]])
+        return f"{{{', '.join(f'{key}: {item}' for key, item in zip(keys, items))}}}"
+
+    return [value(3) for _ in range(count)]
+
+
 def main():
     maker, seen, cases = Maker(SEED), set(), []
     while len(cases) < COUNT:
@@ -140,6 +166,9 @@ def main():
         if text is not None and (re.search(r" at 0x[0-9a-f]+|<(function|class|bound|built-in) |reversed object|Context", text, re.I) or len(text) > 2000):
             continue
         cases.append([template, text])
+    cases += [[f"{{{{ {value} | pprint }}}}", None] for value in pretty_values(random.Random(SEED), 300)]
+    for case in cases[COUNT:]:
+        case[1] = templates._compile_jinja_template(case[0]).render()
     data = json.dumps(cases, ensure_ascii=True, separators=(",", ":")).encode()
     with open(OUT, "wb") as file:
         file.write(gzip.compress(data, 9, mtime=0))

@@ -84,7 +84,7 @@ describe("bad input", () => {
 
   test("an entry that is no template", () => {
     expect(message(() => withTemplate([{ name: "default" }]))).toBe(
-      'tokenizer: chat_template: expected a text or a list of { name, template }, got {"name":"default"}.',
+      'tokenizer: chat_template: expected a text, a list of { name, template }, or an object of names to texts, got {"name":"default"}.',
     );
     expect(message(() => withTemplate(7))).toMatch(/got 7\.$/);
   });

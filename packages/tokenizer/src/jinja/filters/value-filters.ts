@@ -15,6 +15,7 @@ import {
   toFloat,
   truncate,
 } from "../python/numbers.js";
+import { prettyPrint } from "../python/pretty-print.js";
 import type { Filter, Runtime } from "../runtime.js";
 import { TemplateError, typeError } from "../template-error.js";
 import { type Arguments, asText, typeName, Undefined, type Value } from "../values.js";
@@ -27,6 +28,7 @@ export const VALUE_FILTERS: readonly (readonly [string, Filter])[] = [
   ["filesizeformat", fileSize],
   ["float", toFloatFilter],
   ["int", toInt],
+  ["pprint", pretty],
   ["round", round],
   ["tojson", json],
 ];
@@ -125,6 +127,11 @@ function json(value: Value, args: Arguments, { budget }: Runtime): Value {
     { ensureAscii: bound.flag("ensure_ascii", false), indent, separators, sortKeys: bound.flag("sort_keys", false) },
     budget,
   );
+}
+
+function pretty(value: Value, args: Arguments, { budget }: Runtime): Value {
+  bind("pprint", args, []);
+  return prettyPrint(value, budget);
 }
 
 const SIZES = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
