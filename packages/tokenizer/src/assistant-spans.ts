@@ -69,8 +69,9 @@ function ownTexts({ role: _, ...rest }: ChatMessage): string[] {
   while (open.length > 0) {
     const value = open.pop();
     if (typeof value === "string" && strip(value) !== "") texts.push(strip(value));
-    else if (typeof value === "object" && value !== null)
-      open.push(...(value instanceof Map ? value.values() : Object.values(value)));
+    else if (typeof value === "object" && value !== null) {
+      for (const part of value instanceof Map ? value.values() : Object.values(value)) open.push(part);
+    }
   }
   return texts;
 }

@@ -60,7 +60,7 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
   let names: string[];
   try {
     names = await listFolder(folder);
-    if (names.includes(CHAT_TEMPLATE_FOLDER)) names.push(...(await listTemplates(folder)));
+    if (names.includes(CHAT_TEMPLATE_FOLDER)) names = names.concat(await listTemplates(folder));
   } catch (cause) {
     const expected = "a folder with a tokenizer";
     throw new TokenizerError({ where, expected, got: messageOf(cause), fix: hubHint(folder), cause });

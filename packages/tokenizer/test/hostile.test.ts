@@ -169,3 +169,11 @@ describe("refused, by name", () => {
     }
   });
 });
+
+test("a character with 300,000 marks is put into its normal form", () => {
+  const model = { type: "BPE", vocab: { "\u00e1": 0, "\u0301": 1 }, merges: [], unk_token: null };
+  const tokenizer = Tokenizer.fromJSON({ normalizer: { type: "NFC" }, model });
+  const ids = tokenizer.encode(`a${"\u0301".repeat(300_000)}`);
+  expect(ids.slice(0, 3)).toEqual([0, 1, 1]);
+  expect(ids.length).toBe(300_000);
+});

@@ -2,6 +2,8 @@ import { badValue, type Fields } from "../fields.js";
 import { byteLength, decodeStrictly, encodeUtf8 } from "../unicode/utf8.js";
 import type { ReadNormalizer } from "./normalizer.js";
 
+/** How many characters and clusters are remembered, so that no text fills the memory. */
+const REMEMBERED = 20_000;
 /** Clusters of characters of fewer bytes than that are looked up as a whole. */
 const CLUSTER_BYTES = 6;
 
@@ -38,24 +40,65 @@ function pushReplacement(changes: { char: string; change: number }[], before: st
   for (let i = 0; i < more; i++) (changes.at(-1 - i) as { change: number }).change = 1;
 }
 
-let segmenter: Intl.Segmenter | undefined;
-
-/** Extended grapheme clusters (UAX #29). Runs of ASCII are cut here: to ask the engine takes long. */
+/** Extended grapheme clusters (UAX #29). Where plain characters meet there is a boundary: to ask the engine takes long. */
 function* clusters(text: string): Iterable<string> {
-  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
-  for (const { 0: run, 1: ascii } of text.matchAll(ASCII_OR_OTHER)) {
-    if (ascii !== undefined) yield* ascii;
-    else for (const { segment } of segmenter.segment(run)) yield segment;
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (!isPlain(text.charCodeAt(at)) || (at + 1 < text.length && !isPlain(text.charCodeAt(at + 1)))) continue;
+    if (start === at) yield text[at] as string;
+    else yield* segments(text.slice(start, at + 1));
+    start = at + 1;
   }
+  if (start < text.length) yield* segments(text.slice(start));
 }
 
-/** ASCII without line ends and without a last character that marks may follow; or a run of others, with the character in front. */
-const ASCII_OR_OTHER = /((?:(?!\r)\p{ASCII})+)(?=\p{ASCII})|\r\n|\p{ASCII}?\P{ASCII}+|\p{ASCII}/gu;
+/** ASCII without CR, Latin, Greek, Cyrillic, kana and Han, by their first and last characters. */
+const PLAIN: readonly (readonly [first: number, last: number])[] = [
+  [0, 0xc],
+  [0xe, 0xa8],
+  [0xaf, 0x2ff],
+  [0x370, 0x482],
+  [0x48a, 0x52f],
+  [0x1e00, 0x1fff],
+  [0x3001, 0x3029],
+  [0x3041, 0x3096],
+  [0x309b, 0x30ff],
+  [0x3400, 0x4dbf],
+  [0x4e00, 0x9fff],
+  [0xf900, 0xfaff],
+];
+
+const plain = new Uint8Array(0x10000);
+for (const [first, last] of PLAIN) plain.fill(1, first, last + 1);
+
+function isPlain(unit: number): boolean {
+  return plain[unit] === 1;
+}
+
+let segmenter: Intl.Segmenter | undefined;
+/** Units that the engine is asked about at once: what it takes grows with the square of the length. */
+const WINDOW = 128;
+
+function* segments(run: string): Iterable<string> {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: "grapheme" });
+  for (let start = 0, size = WINDOW; start < run.length; ) {
+    const isLast = start + size >= run.length;
+    const found = Array.from(segmenter.segment(run.slice(start, start + size)), ({ segment }) => segment);
+    // The last cluster may go on behind the window. The next window begins with it, as clusters do not depend on what is before.
+    if (!isLast) found.pop();
+    for (const cluster of found) {
+      yield cluster;
+      start += cluster.length;
+    }
+    size = found.length === 0 ? 2 * size : WINDOW;
+  }
+}
 
 /** sentencepiece's map of characters. */
 class CharacterMap {
   readonly #trie: Uint32Array;
   readonly #texts: Uint8Array;
+  readonly #known = new Map<string, string | undefined>();
 
   constructor(fields: Fields) {
     const where = fields.at("precompiled_charsmap");
@@ -70,6 +113,14 @@ class CharacterMap {
 
   /** The text that the first entry which begins `chunk` stands for. */
   get(chunk: string): string | undefined {
+    if (this.#known.has(chunk)) return this.#known.get(chunk);
+    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    const text = this.#find(chunk);
+    this.#known.set(chunk, text);
+    return text;
+  }
+
+  #find(chunk: string): string | undefined {
     const index = this.#firstPrefix(encodeUtf8(chunk));
     if (index === undefined) return undefined;
     let end = index;

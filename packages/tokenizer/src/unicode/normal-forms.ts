@@ -69,7 +69,7 @@ function recompose(parts: readonly Part[]): Change[] {
   let lastOrder: number | undefined;
   const flush = (): void => {
     if (starter) out.push(starter);
-    out.push(...marks);
+    for (const mark of marks) out.push(mark);
     marks = [];
     lastOrder = undefined;
   };
