@@ -8,8 +8,8 @@ import {
   readStandardInput,
   UsageError,
 } from "@mixtape/command-line";
-import { parsePythonJson, type Tokenizer } from "@mixtape/tokenizer";
-import { type Chat, readChat } from "@mixtape/training";
+import { parsePythonJson, type Tokenizer, TokenizerError, type UnwrittenPart } from "@mixtape/tokenizer";
+import { aboutUnwritten, type Chat, oddRoles, readChat } from "@mixtape/training";
 
 /** The flags of a prompt, of which one is given. */
 export interface PromptFlags {
@@ -47,13 +47,32 @@ export async function promptOf(flags: PromptFlags, tokenizer: Tokenizer | null, 
   const template = flags.chatTemplate === undefined ? {} : { template: readChatTemplate(flags.chatTemplate) };
   const options = { ...template, ...own };
   const text = tokenizer.applyChatTemplate(messages, { ...options, addGenerationPrompt: true });
-  const notes =
-    messages.at(-1)?.role === "assistant"
+  return { ids: tokenizer.encode(text, { addSpecialTokens: false }), notes: notesOn({ messages, options }, tokenizer) };
+}
+
+/** What the reader may not expect of a chat that is to be answered. */
+function notesOn({ messages, options }: Chat, tokenizer: Tokenizer): string[] {
+  const roles = oddRoles(messages);
+  const unwritten = aboutUnwritten(messages, unwrittenParts({ messages, options }, tokenizer));
+  return [
+    ...unwritten.map((kind) => `the chat template writes nothing of ${kind}`),
+    ...(roles === undefined ? [] : [`roles of the chat that templates do not know as a rule: ${roles}`]),
+    ...(messages.at(-1)?.role === "assistant"
       ? [
           "the chat ends with the assistant's answer, and is asked for another: leave that message out to have it answered",
         ]
-      : [];
-  return { ids: tokenizer.encode(text, { addSpecialTokens: false }), notes };
+      : []),
+  ];
+}
+
+function unwrittenParts({ messages, options }: Chat, tokenizer: Tokenizer): readonly UnwrittenPart[] {
+  try {
+    return tokenizer.renderChat(messages, options).unwrittenParts;
+  } catch (error) {
+    // A template may take the messages with a generation prompt alone.
+    if (error instanceof TokenizerError) return [];
+    throw error;
+  }
 }
 
 /** The chat in a file, or on standard input. */

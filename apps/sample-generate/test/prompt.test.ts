@@ -61,6 +61,18 @@ describe("a chat", () => {
     expect((await ask(chat, template)).text).toBe("1.0");
   });
 
+  test("of which the template leaves something out, or with roles that it may not know, is noted", async () => {
+    const chat = [
+      { role: "User", content: "Rain?", tool_calls: [{ function: { name: "weather" } }] },
+      { role: "user", content: "Or sun?" },
+    ];
+    expect((await ask(write("odd.json", JSON.stringify({ messages: chat, tools })))).notes).toEqual([
+      'the chat template writes nothing of "tool_calls" of User messages',
+      'the chat template writes nothing of "tools"',
+      'roles of the chat that templates do not know as a rule: "User"',
+    ]);
+  });
+
   test("that the assistant ends is noted", async () => {
     const chat = [...messages, { role: "assistant", content: "No." }];
     expect((await ask(write("ends.json", JSON.stringify(chat)))).notes).toEqual([

@@ -51,7 +51,7 @@ Examples:
       {"name": "two", "data": "two.jsonl", "routing_strategy": "mola", "r": 4, "target_modules": ["o_proj"]}]}
     sample-train --model DIR --adapters FILE.json --output out
 
-Ctrl-C saves the run and what has been learnt (exit code 130). To go on to the same losses, or for longer:
+Ctrl-C saves the run and what has been learnt, the best of it with --keep-best (exit code 130). To go on to the same losses, or for longer:
     sample-train --resume --output out
     sample-train --resume --output out --steps 500`;
 

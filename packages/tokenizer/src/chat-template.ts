@@ -9,6 +9,7 @@ import { type Rendering, Template } from "./jinja/template.js";
 import { TemplateError } from "./jinja/template-error.js";
 import { TokenizerError } from "./tokenizer-error.js";
 import type { TokenizerSource } from "./tokenizer-files.js";
+import { findUnwrittenParts, type UnwrittenPart } from "./unwritten-parts.js";
 
 /** How a chat becomes text. */
 export interface RenderChatOptions {
@@ -39,8 +40,13 @@ export interface ChatTemplateOptions extends RenderChatOptions {
 export interface RenderedChat {
   /** The text, which holds the special tokens. Encode it with `{ addSpecialTokens: false }`. */
   readonly text: string;
-  /** What the assistant generates, in order: its answers with the token that ends each, without headers. */
+  /**
+   * What the assistant generates, in order: its answers with the token that ends each, without headers. Found when it is read.
+   * @throws {TokenizerError} where it is not clear
+   */
   readonly assistantSpans: readonly TextSpan[];
+  /** The parts of the chat that the template writes nothing of. Found when it is read, by rendering the chat again as needed. */
+  readonly unwrittenParts: readonly UnwrittenPart[];
 }
 
 export const RENDER_CHAT_OPTIONS: OptionNames<RenderChatOptions> = {
@@ -93,17 +99,41 @@ export class ChatTemplates {
     return closeMarks(this.#render(open.messages, options, false).text, open);
   }
 
-  /** A chat as text, with the parts that the assistant says. */
+  /** A chat as text, with what is to be known of its parts. */
   render(messages: readonly ChatMessage[], options: RenderChatOptions): RenderedChat {
     const rendering = this.#render(messages, options, false);
-    if (this.#parse(options).hasGenerations) return { text: rendering.text, assistantSpans: rendering.generations };
-    const assistantSpans = findAssistantSpans(rendering, {
+    const spans = () => this.#assistantSpans(rendering, messages, options);
+    const unwritten = () => {
+      // Tools have a say in which template it is.
+      const same = { ...options, template: this.#choose(options) };
+      const { tools, documents } = options;
+      return findUnwrittenParts(rendering, { messages, tools, documents }, ({ messages: others, ...beside }) =>
+        this.#render(others, { ...same, ...beside }, false),
+      );
+    };
+    return {
+      text: rendering.text,
+      get assistantSpans() {
+        return spans();
+      },
+      get unwrittenParts() {
+        return unwritten();
+      },
+    };
+  }
+
+  #assistantSpans(
+    rendering: Rendering,
+    messages: readonly ChatMessage[],
+    options: RenderChatOptions,
+  ): readonly TextSpan[] {
+    if (this.#parse(options).hasGenerations) return rendering.generations;
+    return findAssistantSpans(rendering, {
       where: this.#nameOf(options),
       messages,
       tokens: [...this.#addedTokens, ...Object.values(this.#tokens)],
       render: (head, addGenerationPrompt) => this.#render(head, options, addGenerationPrompt),
     });
-    return { text: rendering.text, assistantSpans };
   }
 
   #render(messages: readonly ChatMessage[], options: RenderChatOptions, addGenerationPrompt: boolean): Rendering {
@@ -130,6 +160,7 @@ export class ChatTemplates {
         where: this.#nameOf(options),
         expected: "messages that the template accepts",
         got: `the template's error "${cause.message}"`,
+        ...(fixOf(cause.message) && { fix: fixOf(cause.message) }),
         cause,
       });
     }
@@ -185,6 +216,14 @@ export class ChatTemplates {
     }
     return parsed;
   }
+}
+
+/** A way out where Python's error says that the template adds to a string what is none. */
+function fixOf(error: string): string | undefined {
+  if (!/^(unsupported operand|can only concatenate)/.test(error)) return undefined;
+  if (error.includes("'list'") || error.includes('"list"'))
+    return "The template takes strings: write a content that is a list of parts as one string";
+  return error.includes("NoneType") ? 'The template takes strings: write "" in the place of null' : undefined;
 }
 
 function checkMessages(messages: readonly ChatMessage[]): void {

@@ -6,3 +6,4 @@ export type { DecodeOptions, EncodeOptions, EncodingWithOffsets, TokenizerOption
 export { Tokenizer } from "./tokenizer.js";
 export { TokenizerError } from "./tokenizer-error.js";
 export { CHAT_TEMPLATE_FOLDER, TOKENIZER_FILES, type TokenizerFile, type TokenizerFiles } from "./tokenizer-files.js";
+export type { UnwrittenPart } from "./unwritten-parts.js";

@@ -244,7 +244,7 @@ export class Tokenizer {
    * template's generation prompt, and ends with the token that ends the turn, before the newline that follows it.
    *
    * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} as `applyChatTemplate`, and where it is not clear which parts are the assistant's
+   * @throws {TokenizerError} as `applyChatTemplate`, and, when the spans are read, where it is not clear which parts are the assistant's
    */
   renderChat(messages: readonly ChatMessage[], options: RenderChatOptions = {}): RenderedChat {
     checkOptions("renderChat", options, RENDER_CHAT_OPTIONS);

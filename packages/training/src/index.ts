@@ -17,6 +17,7 @@ export type {
   TrainEnd,
 } from "./callbacks.js";
 export { CausalTrainee, type CausalTraineeOptions } from "./causal-trainee.js";
+export { aboutUnwritten, oddRoles } from "./data/about-chats.js";
 export type { ChatOptions, DataTokenizer } from "./data/data-tokenizer.js";
 export {
   assistantMask,

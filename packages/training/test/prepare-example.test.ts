@@ -167,8 +167,32 @@ describe("what a row may not be", () => {
     expect(found).toEqual({ ...prepareExample({ messages }, tokenizer), warnings: ["shareGptRoles"] });
   });
 
+  test("what the chat template leaves out is told, each kind once, and rendered as transformers renders it", () => {
+    const template =
+      "{% for m in messages %}{% if m.role != 'developer' and m.content is string %}{{ m.role + ':' + m.content + '\n' }}{% endif %}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+    const parts = { role: "user", content: [{ type: "text", text: "Hi" }] };
+    const answer = { ...messages[1]!, reasoning_content: "A greeting." };
+    const chat = [{ role: "developer", content: "Be brief." }, parts, parts, answer, messages[0]!, answer];
+    const row = { messages: chat, tools: [{ name: "f" }], chat_template_kwargs: { chat_template: template } };
+    const expected = [
+      'unwritten: "content" of developer messages',
+      'unwritten: "content" of user messages that is a list of parts: write one string',
+      'unwritten: "reasoning_content" of assistant messages before the last question, as is usual for reasoning',
+      'unwritten: "reasoning_content" of assistant messages',
+      'unwritten: "tools"',
+    ];
+    const found = prepareExample(row, tokenizer);
+    expect(found.warnings).toEqual(expected);
+    expect(tokenizer.decode(found.inputIds)).toBe("assistant:Hello\nuser:Hi\nassistant:Hello\n");
+    const { messages: all, ...beside } = row;
+    const completion = { prompt: all.slice(0, -1), completion: all.slice(-1), ...beside };
+    expect(prepareExample(completion, tokenizer).warnings).toEqual(expected);
+  });
+
   test("rows of which nothing is learnt are told", () => {
     expect(prepareExample({ messages: messages.slice(0, 1) }, tokenizer).warnings).toEqual(["noAssistant"]);
     expect(prepareExample({ input_ids: [5], labels: [5] }, tokenizer).warnings).toEqual(["nothingLearnt"]);
+    const spelt = messages.map(({ role, content }) => ({ role: role[0]!.toUpperCase() + role.slice(1), content }));
+    expect(prepareExample({ messages: spelt }, tokenizer).warnings).toEqual(['otherRoles: "User", "Assistant"']);
   });
 });

@@ -103,6 +103,12 @@ describe("what is refused, by line", () => {
       /^a\.jsonl: expected a text of at least two tokens with something to learn, got none: all labels are -100\./,
     ],
     [
+      "roles that are nobody's answer",
+      "a.jsonl",
+      '{"messages":[{"role":"human","content":"x"},{"role":"gpt","content":"y"}]}\n'.repeat(3),
+      /got none: all labels are -100\. a\.jsonl: line 1 and 2 more: nothing of it is learnt, since no message has the role "assistant"\. Other roles in it: "human", "gpt"\. Completions/,
+    ],
+    [
       "a line that is no JSON",
       "a.jsonl",
       '{"text":"a"}\n\n{"text":\n',

@@ -1,4 +1,4 @@
-import type { ChatMessage } from "@mixtape/tokenizer";
+import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
 import type { TextSpan, TokenOffsets } from "./label-masks.js";
 
 /** How a chat becomes text: what a template is given besides the messages. */
@@ -28,5 +28,9 @@ export interface DataTokenizer {
   renderChat(
     messages: readonly ChatMessage[],
     options?: ChatOptions,
-  ): { readonly text: string; readonly assistantSpans: readonly TextSpan[] };
+  ): {
+    readonly text: string;
+    readonly assistantSpans: readonly TextSpan[];
+    readonly unwrittenParts: readonly UnwrittenPart[];
+  };
 }

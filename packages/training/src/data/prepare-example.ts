@@ -1,9 +1,10 @@
 /** A row of a dataset as token ids and labels, as trl prepares it. */
 
 import { checkOptions, MixtapeError } from "@mixtape/errors";
-import type { ChatMessage } from "@mixtape/tokenizer";
+import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
 import { type Example, IGNORED } from "../batch.js";
 import { DataError } from "../errors.js";
+import { aboutUnwritten, oddRoles } from "./about-chats.js";
 import { checkArguments } from "./check-arguments.js";
 import type { DataTokenizer } from "./data-tokenizer.js";
 import { type DatasetRow, readRow } from "./dataset-row.js";
@@ -24,17 +25,30 @@ export interface PreparedExample extends Required<Example> {
   readonly warnings: readonly PrepareWarning[];
 }
 
-/** Something to know about a text that is learnt. */
-export type PrepareWarning = keyof typeof WARNINGS;
+/** Something to know about a text that is learnt: its kind, and for some kinds what it is about. */
+export type PrepareWarning = keyof typeof WARNINGS | `${keyof typeof WARNINGS}: ${string}`;
 
-/** What each warning says, behind the number of texts. */
-export const WARNINGS = {
+/** What each kind of warning says, behind the number of texts, and before what it is about. */
+const WARNINGS = {
   promptDiffers:
     "the tokens of the prompt alone are not the first tokens of prompt and completion (tokens merge at the border, or the chat template renders the prompt alone otherwise): the completion is learnt from where they differ. Prompts that end with a whole token, without a space, avoid that",
   noAssistant: "no message is the assistant's, so that nothing of it is learnt",
+  otherRoles: 'nothing of it is learnt, since no message has the role "assistant". Other roles in it:',
   nothingLearnt: "nothing of it is learnt: it has no label behind its first token",
   shareGptRoles: "the roles human and gpt are read as user and assistant",
+  unwritten: "the chat template writes nothing of",
 } as const;
+
+/** A warning, in words. */
+export function sentenceOf(warning: PrepareWarning): string {
+  const [kind] = warning.split(":", 1) as [keyof typeof WARNINGS];
+  return WARNINGS[kind] + warning.slice(kind.length + 1);
+}
+
+/** Warnings that say why nothing of a chat is learnt. */
+export function saysWhyNothing(warning: PrepareWarning): boolean {
+  return /^(noAssistant|otherRoles|unwritten)/.test(warning);
+}
 
 /**
  * Makes a row of a dataset a text to learn.
@@ -59,7 +73,10 @@ export function prepareExample(row: unknown, tokenizer: DataTokenizer, options: 
   const read = withTemplate(readRow(row, where, ignoreKeys), chatTemplate);
   const { inputIds, labels, overflow, warnings } = named(where, () => prepare(read, tokenizer, where));
   const isLearnt = labels.some((label, i) => i > 0 && label !== IGNORED);
-  const all = isLearnt || warnings.includes("noAssistant") ? warnings : [...warnings, "nothingLearnt" as const];
+  const all =
+    isLearnt || warnings.some((one) => /^(noAssistant|otherRoles)/.test(one))
+      ? warnings
+      : [...warnings, "nothingLearnt" as const];
   return { inputIds, labels, overflow, warnings: all };
 }
 
@@ -79,11 +96,12 @@ function prepare(row: DatasetRow, tokenizer: DataTokenizer, where: string): Prep
       );
     case "chat completion": {
       const { prompt, completion, options } = row;
-      const idsOf = (messages: readonly ChatMessage[], addGenerationPrompt: boolean): readonly number[] =>
-        tokenizer.encode(tokenizer.applyChatTemplate(messages, { ...options, addGenerationPrompt }), {
-          addSpecialTokens: false,
-        });
-      return completionExample(idsOf(prompt, true), idsOf([...prompt, ...completion], false));
+      const messages = [...prompt, ...completion];
+      const idsOf = (text: string): readonly number[] => tokenizer.encode(text, { addSpecialTokens: false });
+      const whole = tokenizer.renderChat(messages, options);
+      const before = tokenizer.applyChatTemplate(prompt, { ...options, addGenerationPrompt: true });
+      const example = completionExample(idsOf(before), idsOf(whole.text));
+      return { ...example, warnings: [...example.warnings, ...unwritten(messages, whole.unwrittenParts)] };
     }
     case "chat":
       return chatExample(row, tokenizer);
@@ -118,11 +136,19 @@ function chatExample(
   { messages, options, renamed }: Extract<DatasetRow, { format: "chat" }>,
   tokenizer: DataTokenizer,
 ): PreparedExample {
-  const { text, assistantSpans } = tokenizer.renderChat(messages, options);
+  const { text, assistantSpans, unwrittenParts } = tokenizer.renderChat(messages, options);
   const { ids, offsets } = tokenizer.encodeWithOffsets(text, { addSpecialTokens: false });
   const warnings: PrepareWarning[] = renamed ? ["shareGptRoles"] : [];
-  if (messages.every(({ role }) => role !== "assistant")) warnings.push("noAssistant");
+  if (messages.every(({ role }) => role !== "assistant")) {
+    const roles = oddRoles(messages);
+    warnings.push(roles === undefined ? "noAssistant" : `otherRoles: ${roles}`);
+  }
+  warnings.push(...unwritten(messages, unwrittenParts));
   return { inputIds: ids, labels: maskLabels(ids, assistantMask(offsets, assistantSpans)), overflow: "drop", warnings };
+}
+
+function unwritten(messages: readonly ChatMessage[], parts: readonly UnwrittenPart[]): PrepareWarning[] {
+  return aboutUnwritten(messages, parts).map((kind) => `unwritten: ${kind}` as const);
 }
 
 /** As in trl: the text of the token, unless it is there, so that the tokenizer sees one text. */

@@ -8,7 +8,14 @@ import { checkArguments } from "./check-arguments.js";
 import type { DataTokenizer } from "./data-tokenizer.js";
 import { FORMATS_TEXT } from "./dataset-row.js";
 import { kindOf } from "./kind-of.js";
-import { type PreparedExample, type PrepareWarning, prepareExample, textExample, WARNINGS } from "./prepare-example.js";
+import {
+  type PreparedExample,
+  type PrepareWarning,
+  prepareExample,
+  saysWhyNothing,
+  sentenceOf,
+  textExample,
+} from "./prepare-example.js";
 import { type ByteSource, readLines, readText } from "./read-lines.js";
 
 /** Options of {@link readDataset}. */
@@ -27,6 +34,9 @@ export interface Dataset {
   /** What to know about them: a sentence for each kind of thing, with how many texts it is about. */
   readonly warnings: readonly string[];
 }
+
+/** Why nothing is learnt, said at most so often. */
+const MOST_REASONS = 3;
 
 /** Endings of files that hold one row on each line. */
 const LINES = [".jsonl", ".ndjson"];
@@ -63,7 +73,10 @@ export async function readDataset(
       where: name,
       expected: "a text of at least two tokens with something to learn",
       got: "none: all labels are -100",
-      fix: "Completions and what the assistant says are learnt; prompts are not",
+      fix: [
+        ...warnings.sentences(saysWhyNothing).slice(0, MOST_REASONS),
+        "Completions and what the assistant says are learnt; prompts are not",
+      ].join(". "),
     });
   return { examples, warnings: warnings.sentences() };
 }
@@ -133,10 +146,11 @@ class Warnings {
     }
   }
 
-  sentences(): string[] {
-    return [...this.#found].map(
+  sentences(isOne: (warning: PrepareWarning) => boolean = () => true): string[] {
+    const found = [...this.#found].filter(([warning]) => isOne(warning));
+    return found.map(
       ([warning, { count, first }]) =>
-        `${count === 1 ? first : `${first} and ${count - 1} more`}: ${WARNINGS[warning]}`,
+        `${count === 1 ? first : `${first} and ${count - 1} more`}: ${sentenceOf(warning)}`,
     );
   }
 }

@@ -1,0 +1,32 @@
+/** What to know about a chat, in words. */
+
+import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
+
+/** Roles that templates know, and what answers. */
+const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function", "ipython"]);
+const REASONING = new Set(["reasoning_content", "reasoning", "thinking", "thinking_content"]);
+
+/** Roles of other spellings than templates know, in quotes; undefined where there are none. */
+export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
+  const odd = [...new Set(messages.map(({ role }) => role))].filter((role) => !ROLES.has(role));
+  const some = odd.slice(0, 6).map((role) => JSON.stringify(role.slice(0, 40)));
+  return odd.length === 0 ? undefined : some.join(", ") + (odd.length > some.length ? ", …" : "");
+}
+
+/**
+ * Names the parts of a chat that its template writes nothing of, each kind once.
+ * @param parts as `renderChat` of a tokenizer gives them
+ */
+export function aboutUnwritten(messages: readonly ChatMessage[], parts: readonly UnwrittenPart[]): string[] {
+  const lastQuestion = messages.findLastIndex(({ role }) => role === "user");
+  const kinds = parts.map(({ message: index, key }) => {
+    const name = JSON.stringify(key.slice(0, 60));
+    if (index === null) return name;
+    const { role, [key]: value } = messages[index]!;
+    const whose = `${name} of ${/^[\w-]+$/.test(role) ? role : JSON.stringify(role.slice(0, 40))} messages`;
+    if (Array.isArray(value) && key === "content") return `${whose} that is a list of parts: write one string`;
+    const isPast = role === "assistant" && index < lastQuestion && REASONING.has(key);
+    return isPast ? `${whose} before the last question, as is usual for reasoning` : whose;
+  });
+  return [...new Set(kinds)];
+}
