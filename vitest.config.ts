@@ -3,6 +3,7 @@
  * `vitest run --mode long` (npm run test:long) also takes the long tests, and models on every engine.
  */
 
+import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
 export default defineConfig(({ mode }) => ({
@@ -15,6 +16,7 @@ export default defineConfig(({ mode }) => ({
     hookTimeout: 600_000,
     // One process for all files of a package, and built packages as Node imports them: TensorFlow.js is read once, not per file.
     isolate: false,
+    setupFiles: [fileURLToPath(new URL("tools/first-engine.js", import.meta.url))],
     server: { deps: { external: [/\/dist\//] } },
   },
 }));

@@ -1,4 +1,4 @@
-import { type EngineName, useEngine } from "@mixtape/engine";
+import { type EngineName, type EngineOptions, useEngine } from "@mixtape/engine";
 import { registerNative } from "@mixtape/native";
 import { beforeAll, describe } from "vitest";
 
@@ -19,10 +19,19 @@ export function testEngines(): EngineName[] {
 export function onEachEngine(body: (engine: EngineName) => void, engines: readonly EngineName[] = testEngines()): void {
   describe.each(engines)("%s", (engine) => {
     beforeAll(async () => {
-      await useEngine(engine);
+      await useTestEngine(engine);
     });
     body(engine);
   });
+}
+
+/**
+ * Prepares an engine for tests. Native computes on one thread, and in `npm run test:long` on all: several would wait for each
+ * other where packages are tested side by side.
+ */
+export async function useTestEngine(engine: EngineName, options: EngineOptions = {}): Promise<void> {
+  const isAlone = engine === "native" && !process.env.MIXTAPE_TEST_LONG;
+  await useEngine(engine, isAlone ? { threads: 1, ...options } : options);
 }
 
 function defaults(long: boolean): EngineName[] {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { expectAllClose } from "../all-close.js";
 import { type Family, logitsOf, type Subject, sampleText } from "./subject.js";
 
 /** A checkpoint's tensors: `dtype [shape]` and bytes, by their names on disk. */
-type Contents = Map<string, { readonly type: string; readonly bytes: Uint8Array }>;
+type Contents = Map<string, { readonly type: string; readonly byteLength: number; readonly sha256: string }>;
 
 /** What is saved is what is loaded, to the byte. */
 export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { create, folder: origin }: Subject<C>): void {
@@ -33,7 +34,10 @@ export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { creat
   test.each(["F32", "BF16"] as const)("a model in %s comes back with the same bytes and logits", async (dtype) => {
     await model.savePretrained(folder, { dtype });
     const contents = await contentsOf(folder);
-    const numbers = [...contents.values()].reduce((sum, { bytes }) => sum + bytes.length / bytesPerElement(dtype), 0);
+    const numbers = [...contents.values()].reduce(
+      (sum, { byteLength }) => sum + byteLength / bytesPerElement(dtype),
+      0,
+    );
     expect(numbers).toBe([...model.namedParameters()].reduce((sum, [, { size }]) => sum + size, 0));
     expect(new Set([...contents.values()].map(({ type }) => type.split(" ")[0]))).toEqual(new Set([dtype]));
     expect(await configIn(folder)).toEqual({ ...Model.config.toJSON(model.config), dtype: DTYPE_NAMES[dtype] });
@@ -67,7 +71,9 @@ async function contentsOf(folder: string): Promise<Contents> {
     const contents: Contents = new Map();
     for (const name of [...file.names].sort()) {
       const view = file.tensor(name);
-      contents.set(name, { type: `${view.dtype} [${view.shape}]`, bytes: await view.read() });
+      const bytes = await view.read();
+      const sha256 = createHash("sha256").update(bytes).digest("hex");
+      contents.set(name, { type: `${view.dtype} [${view.shape}]`, byteLength: bytes.length, sha256 });
     }
     return contents;
   } finally {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
 import type { CausalLM, CausalLMOutput } from "@mixtape/decoder";
-import { type EngineName, useEngine } from "@mixtape/engine";
+import type { EngineName } from "@mixtape/engine";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectAllClose, type Values } from "../all-close.js";
+import { useTestEngine } from "../engines.js";
 import { type Golden, goldenNames, hasGreedy, readCase, readGolden } from "../golden.js";
 import { greedy } from "../greedy.js";
 import { type Family, logitsOf, positions } from "./subject.js";
@@ -49,13 +50,13 @@ export function matchesGoldens<C extends DecoderConfig>(
     let golden: Golden;
     let model: CausalLM<C>;
     beforeAll(async () => {
-      if (precision) await useEngine(engine, { precision });
+      if (precision) await useTestEngine(engine, { precision });
       golden = await readGolden(join(folder, name));
       model = await Model.fromPretrained(golden.folder);
     });
     afterAll(async () => {
       model.dispose();
-      if (precision) await useEngine(engine);
+      if (precision) await useTestEngine(engine);
     });
 
     test("every number of a forward pass, at padding too", async () => {
