@@ -218,7 +218,9 @@ test("an option that is not known is refused", async () => {
   await expect(adapterFiles(adapter, wrong)).rejects.toThrow("adapterFiles: expected options among dtype, portable");
   expect(readdirSync(folder)).toEqual([]);
   const loading = loadAdapter(model, folder, { adapter: "b" } as LoadAdapterOptions);
-  await expect(loading).rejects.toThrow("loadAdapter: expected options among name, ignore, onWarning, signal, fetchOptions, got adapter");
+  await expect(loading).rejects.toThrow(
+    "loadAdapter: expected options among name, ignore, onWarning, signal, fetchOptions, got adapter",
+  );
   expect(() => readAdapterConfig({}, { ignored: [] } as object)).toThrow("Did you mean ignore?");
   expect(() => adapterLosses(model, [], { checkpointing: true } as AdapterLossOptions)).toThrow(
     "Did you mean gradientCheckpointing?",

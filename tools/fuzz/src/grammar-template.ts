@@ -168,7 +168,7 @@ const LITERALS = [
   "()",
   "(1,)",
   "1_000",
-  "'" + "é".repeat(50) + "'",
+  `'${"é".repeat(50)}'`,
 ];
 const BOMBS = [
   "{% for a in range(10**9) %}x{% endfor %}",

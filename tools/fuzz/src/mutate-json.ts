@@ -73,7 +73,7 @@ const EXTREMES: readonly ((random: Random) => string)[] = [
   },
   (random) => {
     const depth = random.pick([100, 3000, 20_000]);
-    return '{"a":'.repeat(depth) + "1" + "}".repeat(depth);
+    return `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
   },
   (random) => {
     const depth = random.pick([100, 1000]);
