@@ -64,6 +64,41 @@ describe("sample-train", () => {
     expect(adapterConfig("best").base_model_name_or_path).toBe(join(folder, "tiny"));
   });
 
+  test("at Ctrl-C, --keep-best saves the best so far, and the run goes on from its last step", async () => {
+    const flags = [
+      ...["--eval", heldOut, "--eval-every", "2", "--keep-best", "--learning-rate", "0.5", "--steps", "40"],
+      ...["--engine", "wasm"],
+    ];
+    const output = join(folder, "best of some");
+    const { code, stdout } = await sampleTrain(args("best of some", ...flags), {
+      watch: (child) =>
+        child.stderr!.on("data", (line: string) => {
+          if (line.includes("step 8 of")) child.kill("SIGINT");
+        }),
+    });
+    expect(code).toBe(130);
+    const steps = metricsOf("best of some");
+    expect(steps.length).toBeLessThan(40);
+    const evaluations = steps.flatMap(({ step, evaluation }) => (evaluation ? [{ step, ...evaluation }] : []));
+    const best = evaluations.reduce((a, b) => (b.loss < a.loss ? b : a));
+    expect(best.step).toBeLessThan(steps.length);
+    expect(stdout).toMatch(new RegExp(`lowest at +step ${best.step}, which is saved`));
+    // Commands to copy, with the space of the folder in quotes, and one way of writing its path in all lines.
+    expect(stdout).toMatch(new RegExp(`saved +${output}\n`));
+    expect(stdout).toContain(`--adapter '${output}' --prompt`);
+    expect(stdout).toContain(`sample-train --resume --output '${output}'`);
+    await useEngine("wasm");
+    const [model, tokenizer] = [await loadModel(join(folder, "tiny")), await loadTokenizer(join(folder, "tiny"))];
+    await loadAdapter(model, output);
+    const { examples } = await readData(heldOut, tokenizer);
+    const again = await evaluate(model, batchesOf(examples, { batchSize: 2, maxLength: 16, seed: null }));
+    expect(again.loss).toBeCloseTo(best.loss, 4);
+    model.dispose();
+    const { steps: taken } = await trained("--resume", "--output", output, "--steps", `${steps.length + 2}`);
+    expect(taken).toBe(steps.length + 2);
+    expect(metricsOf("best of some").slice(0, steps.length)).toEqual(steps);
+  });
+
   test("ends early where the held-out loss no longer falls, and says so", async () => {
     const flags = ["--eval", heldOut, "--eval-every", "1", "--patience", "2", "--learning-rate", "3", "--steps", "40"];
     const { code, stdout, stderr } = await sampleTrain(args("patience", ...flags, "--base-name", "owner/name"));
