@@ -23,6 +23,16 @@ export function short(count: number): string {
   return `${(count / size).toFixed(unit === "" ? 0 : 2)}${unit}`;
 }
 
+/** `58 %`; a part that rounds to nothing, or to all, is told more exactly. */
+export function percent(part: number, all: number): string {
+  const share = (100 * part) / all;
+  const rounded = Math.round(share);
+  if (part === 0 || part === all || (rounded > 0 && rounded < 100)) return `${rounded} %`;
+  // Never above what it is near the whole, nor below it near nothing.
+  const tenths = rounded === 0 ? Math.ceil(10 * share) : Math.floor(10 * share);
+  return `${(tenths / 10).toFixed(1)} %`;
+}
+
 /** `0.41 s` */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;

@@ -15,7 +15,7 @@ export {
   precisionOption,
   threadsOption,
 } from "./flags.js";
-export { bytes, plural, rate, seconds, short, table, whole } from "./format.js";
+export { bytes, percent, plural, rate, seconds, short, table, whole } from "./format.js";
 export { Interrupt } from "./interrupt.js";
 export { near, shellWord } from "./path.js";
 export { prepared, runProgram } from "./program.js";

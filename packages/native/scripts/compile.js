@@ -9,6 +9,9 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
+/** After so many sources it is said how far it is. */
+const TOLD_EVERY = 10;
+
 /**
  * Compiles sources and links them.
  * @param {{ compiler: string, sources: { path: string, flags: string[] }[], objects: string, binary: string,
@@ -22,8 +25,15 @@ export async function compileProgram({ compiler, sources, objects, binary, linkF
     command: [compiler, ...flags, "-MMD", "-c", path],
   }));
   const queue = jobs.filter((job) => !isFresh(job));
+  const all = queue.length;
+  if (all > 0) console.log(`native: compiling ${all} C++ sources; all take some minutes on two cores`);
+  let done = 0;
   const worker = async () => {
-    for (let job = queue.shift(); job; job = queue.shift()) await compile(job);
+    for (let job = queue.shift(); job; job = queue.shift()) {
+      await compile(job);
+      done++;
+      if (done % TOLD_EVERY === 0 && done < all) console.log(`native: ${done} of ${all}`);
+    }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
   const link = [compiler, ...jobs.map(({ object }) => object), ...linkFlags];

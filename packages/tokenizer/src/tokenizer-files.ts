@@ -63,7 +63,10 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
     if (names.includes(CHAT_TEMPLATE_FOLDER)) names = names.concat(await listTemplates(folder));
   } catch (cause) {
     const expected = "a folder with a tokenizer";
-    throw new TokenizerError({ where, expected, got: messageOf(cause), fix: hubHint(folder), cause });
+    const { code } = cause as { readonly code?: unknown };
+    const got = code === "ENOENT" ? "nothing of this name" : code === "ENOTDIR" ? "a file" : messageOf(cause);
+    const fix = code === "ENOTDIR" ? "Give the folder that it lies in" : (hubHint(folder) ?? "Check the path");
+    throw new TokenizerError({ where, expected, got, fix, cause });
   }
   return readSource(where, names, (name) => readText(folder, name, maxBytes(name)));
 }

@@ -130,7 +130,7 @@ describe("bad input", () => {
 
   test("a folder that is not there", async () => {
     expect(await message(Tokenizer.fromFolder("/no/such/folder"))).toMatch(
-      /^\/no\/such\/folder: expected a folder with a tokenizer, got ENOENT/,
+      /^\/no\/such\/folder: expected a folder with a tokenizer, got nothing of this name\. Check the path\.$/,
     );
   });
 

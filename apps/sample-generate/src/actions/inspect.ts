@@ -1,6 +1,6 @@
 /** `sample-generate inspect`: what it does. */
 
-import { bytes, colorsFor, plural, safeName, short, table, whole } from "@mixtape/command-line";
+import { bytes, colorsFor, percent, plural, safeName, short, table, whole } from "@mixtape/command-line";
 import { checkFolder, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
 import { type Engine, type EngineName, type EngineNeeds, inspectModel, type ModelInspection } from "@mixtape/mixtape";
 
@@ -60,12 +60,14 @@ function needsOn(engines: ModelInspection["engines"], name: EngineName): EngineN
 
 function describe(result: InspectResult): string {
   const { model, modelType, parameters, layers, experts, dtypes, engines } = result;
-  const share = ((100 * parameters.active) / parameters.total).toFixed(0);
   const rows = [
     ["checkpoint", model],
     ["family", modelType],
     ["parameters", `${short(parameters.total)} (${whole(parameters.total)})`],
-    ["per token", `${short(parameters.active)} (${whole(parameters.active)}, ${share} %)`],
+    [
+      "per token",
+      `${short(parameters.active)} (${whole(parameters.active)}, ${percent(parameters.active, parameters.total)})`,
+    ],
     ["layers", `${layers.total}, ${layers.moe} with experts, ${layers.sliding} with a sliding window`],
     ["experts", experts.total > 0 ? expertsLine(experts) : "none"],
     ...Object.entries(dtypes).map(([dtype, { tensors, bytes: size }]) => {
