@@ -12,16 +12,25 @@ export interface Outcome {
 /** Processor time, in milliseconds, beyond which an input counts as a hang. */
 const LIMIT_MS = 2000;
 
-/** Runs one input. Time is that of the processor: a busy machine makes no input slow. */
+/**
+ * Runs one input. Time is that of the processor, and what takes long is run once more: a processor that others share makes an
+ * input slow, but not twice.
+ */
 export async function outcomeOf(reader: Reader, seed: number, index: number): Promise<Outcome> {
+  const first = await timed(reader, seed, index);
+  if (first.milliseconds <= LIMIT_MS) return first.outcome;
+  const { milliseconds, outcome } = await timed(reader, seed, index);
+  return milliseconds > LIMIT_MS
+    ? { kind: "hang", what: `${Math.round(milliseconds)} ms, then ${outcome.what}` }
+    : first.outcome;
+}
+
+async function timed(reader: Reader, seed: number, index: number): Promise<{ milliseconds: number; outcome: Outcome }> {
   const files = reader.make(new Random(seed, index));
   const before = process.cpuUsage();
   const outcome = await settled(reader, files);
   const { user, system } = process.cpuUsage(before);
-  const milliseconds = (user + system) / 1000;
-  return milliseconds > LIMIT_MS
-    ? { kind: "hang", what: `${Math.round(milliseconds)} ms, then ${outcome.what}` }
-    : outcome;
+  return { milliseconds: (user + system) / 1000, outcome };
 }
 
 async function settled(reader: Reader, files: Files): Promise<Outcome> {
