@@ -1,7 +1,7 @@
 """Makes packages/tokenizer/test/__fixtures__/files.json.gz: folders whose files say this and that about tokens, and what
 AutoTokenizer of transformers makes of them.
 
-    python tools/reference/tokenizer_files.py [--cases 300] [--seed 7] [--out FILE]
+    python tools/reference/tokenizer_files.py [--cases 620] [--seed 103] [--out FILE]
 
 The files are drawn at random around the small tokenizers of the fixtures: classes, named and extra special tokens as texts and
 as objects, `added_tokens_decoder`, `special_tokens_map.json`, `added_tokens.json`, `config.json`, in agreement or not.
@@ -146,8 +146,8 @@ def results(base: dict, case: dict, seed: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--cases", type=int, default=620)
+    parser.add_argument("--seed", type=int, default=103)
     parser.add_argument("--out", type=Path, default=FIXTURES / "files.json.gz")
     args = parser.parse_args()
     drawer = Drawer(args.seed)

@@ -24,6 +24,8 @@ export function padPrompts(
   pad: number,
   from = "padTokenId",
 ): PromptBatch {
+  checkPrompts(prompts);
+  checkConfig("padPrompts", config);
   if (prompts.length === 0) throw new GenerationError({ where: "prompts", expected: "at least one", got: "none" });
   const limit = contextLimit(config);
   for (const [row, { length }] of prompts.entries()) {
@@ -56,9 +58,20 @@ export function padPrompts(
   };
 }
 
-/** How long prompt and text may be together: the context that the config and its RoPE scaling give. */
+/**
+ * How long prompt and text may be together: the context that the config and its RoPE scaling give.
+ * @throws {GenerationError} for what is no config
+ */
 export function contextLimit(config: DecoderConfig): number {
+  checkConfig("contextLimit", config);
   return contextLength(config);
+}
+
+/** @throws {GenerationError} for what is no model's config */
+function checkConfig(where: string, config: unknown): void {
+  const { maxPositionEmbeddings } = (config ?? {}) as Partial<DecoderConfig>;
+  if (typeof maxPositionEmbeddings === "number") return;
+  throw new GenerationError({ where, expected: "a model's config, such as model.config", got: kindOf(config) });
 }
 
 /** @throws {GenerationError} where prompts are something else than a list of lists of ids, which JavaScript lets pass. */

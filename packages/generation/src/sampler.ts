@@ -1,12 +1,13 @@
 import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
-import { softmax } from "./processors/logits-processor.js";
+import { checkLogits, softmax } from "./processors/logits-processor.js";
 
 /** Chooses a token from processed logits `[V]`. */
 export type Sampler = (logits: Float32Array) => number;
 
 /** The likeliest token; of equals the first. NaN and infinity go before all numbers: who looks at the choice finds them. */
 export const greedy: Sampler = (logits) => {
+  checkLogits("greedy", logits);
   let best = 0;
   let largest = -Infinity;
   // One pass without calls: a vocabulary may have 200,000 tokens.

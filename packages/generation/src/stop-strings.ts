@@ -1,4 +1,5 @@
 import { GenerationError } from "./generation-error.js";
+import { kindOf } from "./prompts.js";
 
 /**
  * Watches a text that comes in pieces for strings that end it. What may be the beginning of such a string is held back, so
@@ -16,6 +17,7 @@ export class StopStrings {
    */
   constructor(stops: readonly string[], before = "") {
     checkStops(stops);
+    checkText("StopStrings: before", before);
     this.#stops = stops;
     this.#held = this.#beginning(before);
   }
@@ -32,6 +34,7 @@ export class StopStrings {
 
   /** Takes the next piece, and returns the text that is now certain to come before any stop string. */
   push(piece: string): string {
+    checkText("StopStrings.push", piece);
     if (this.#found) return "";
     const text = this.#held + piece;
     const found = this.#stops
@@ -78,4 +81,10 @@ export function checkStops(stops: unknown): void {
 function overlap(text: string, stop: string): number {
   for (let n = Math.min(text.length, stop.length - 1); n > 0; n--) if (text.endsWith(stop.slice(0, n))) return n;
   return 0;
+}
+
+/** @throws {GenerationError} for what is no text */
+function checkText(where: string, text: unknown): void {
+  if (typeof text === "string") return;
+  throw new GenerationError({ where, expected: "a text", got: kindOf(text) });
 }

@@ -5,6 +5,7 @@ import { findAssistantSpans } from "./assistant-spans.js";
 import type { ChatMessage, TextSpan } from "./chat-message.js";
 import { extraTokens, findTemplates } from "./chat-template-files.js";
 import { closeMarks, type OpenMessage, openFinalMessage } from "./continue-final-message.js";
+import { describe } from "./fields.js";
 import { type Rendering, Template } from "./jinja/template.js";
 import { TemplateError } from "./jinja/template-error.js";
 import { TokenizerError } from "./tokenizer-error.js";
@@ -170,6 +171,12 @@ export class ChatTemplates {
   #choose({ template, tools }: RenderChatOptions): string {
     const names = [...this.#texts.keys()];
     if (template !== undefined) {
+      if (typeof template !== "string")
+        throw new TokenizerError({
+          where: "template",
+          expected: "the name or the text of one",
+          got: describe(template),
+        });
       const text = this.#texts.get(template) ?? template;
       if (text !== template || /\{[{%#]/.test(text)) return text;
       throw new TokenizerError({

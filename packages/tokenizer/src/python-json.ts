@@ -3,6 +3,7 @@
  * more than 53 bits, and the place of keys such as `"2"`.
  */
 
+import { describe } from "./fields.js";
 import { TokenizerError } from "./tokenizer-error.js";
 
 /** A float that is whole, such as `1.0`: JavaScript has no other way to tell it from the integer `1`. */
@@ -41,6 +42,7 @@ const WORDS = new Map<string, unknown>([
  * @throws {TokenizerError} if the text is no JSON, or nests more than 500 levels deep
  */
 export function parsePythonJson(text: string, where = "JSON"): unknown {
+  if (typeof text !== "string") throw new TokenizerError({ where, expected: "text", got: describe(text) });
   let at = 0;
   skip();
   const value = read(0);

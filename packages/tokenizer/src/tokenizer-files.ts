@@ -2,7 +2,7 @@
 
 import { hubHint, parseJson } from "@mixtape/errors";
 import { folderPath, isFolder, listFolder, readText } from "#files";
-import type { JsonObject } from "./fields.js";
+import { describe, type JsonObject } from "./fields.js";
 import { messageOf, TokenizerError } from "./tokenizer-error.js";
 
 /** The contents of one file. */
@@ -80,6 +80,12 @@ async function listTemplates(folder: string | URL): Promise<string[]> {
 
 /** Reads files that are at hand. */
 export function readFiles(files: TokenizerFiles): Promise<TokenizerSource> {
+  if (typeof files !== "object" || files === null)
+    throw new TokenizerError({
+      where: "tokenizer files",
+      expected: "an object or a Map of names to contents",
+      got: describe(files),
+    });
   const map = isMap(files) ? files : new Map(Object.entries(files));
   return readSource("tokenizer files", [...map.keys()], (name) => text(map.get(name) as TokenizerFile, maxBytes(name)));
 }

@@ -82,7 +82,12 @@ export class Tokenizer {
   readonly #cleanUp: boolean;
   readonly #splitSpecialTokens: boolean;
 
-  private constructor(source: TokenizerSource, { onWarning = warnOnConsole }: TokenizerOptions) {
+  private constructor(source: TokenizerSource, options: TokenizerOptions) {
+    if (typeof source !== "object" || source === null || !("tokenizer" in source)) {
+      const expected = "Tokenizer.fromFolder, Tokenizer.fromFiles or Tokenizer.fromJSON to be called";
+      throw new TokenizerError({ where: "Tokenizer", expected, got: "new Tokenizer" });
+    }
+    const { onWarning = warnOnConsole } = options;
     const { pipeline, named, splitSpecialTokens, cleanUp, warnings } = resolveTokenizer(source);
     for (const warning of warnings) onWarning(warning);
     this.#pipeline = pipeline;
@@ -182,6 +187,8 @@ export class Tokenizer {
   }
 
   #decode(ids: Iterable<number>, { skipSpecialTokens = false }: DecodeOptions): string {
+    if (typeof ids === "string" || typeof (ids as Partial<Iterable<number>> | null)?.[Symbol.iterator] !== "function")
+      throw new TokenizerError({ where: "decode", expected: "a list of ids", got: describe(ids) });
     const tokens: string[] = [];
     for (const id of ids) {
       const token = this.#tokenOf(id, skipSpecialTokens);

@@ -1,3 +1,4 @@
+import { checkList, checkObject } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
 /** The label of a position that has no part in the loss. */
@@ -35,13 +36,30 @@ export interface Example {
   readonly overflow?: "split" | "drop";
 }
 
-/** How many labels of a batch count: those after the first position that are not −100. */
-export function countLabels({ labels }: TrainingBatch): number {
+/**
+ * How many labels of a batch count: those after the first position that are not −100.
+ * @throws {TrainingError} for what is no batch
+ */
+export function countLabels(batch: TrainingBatch): number {
+  checkObject("countLabels", "a batch", batch);
+  const { labels } = batch;
+  checkList("countLabels: labels", "rows of labels", labels, Array.isArray);
   return labels.reduce((sum, row) => sum + row.reduce((n, label, i) => (i > 0 && label !== IGNORED ? n + 1 : n), 0), 0);
 }
 
-/** How many positions of a batch are no padding. */
-export function countTokens({ inputIds, attentionMask }: TrainingBatch): number {
+/**
+ * How many positions of a batch are no padding.
+ * @throws {TrainingError} for what is no batch
+ */
+export function countTokens(batch: TrainingBatch): number {
+  checkObject("countTokens", "a batch", batch);
+  const { inputIds, attentionMask } = batch;
+  checkList(
+    "countTokens",
+    "rows of token ids, and of an attention mask where there is one",
+    attentionMask ?? inputIds,
+    Array.isArray,
+  );
   if (!attentionMask) return inputIds.reduce((sum, row) => sum + row.length, 0);
   return attentionMask.reduce((sum, row) => sum + row.filter((value) => value !== 0).length, 0);
 }

@@ -22,6 +22,19 @@ export function expectThat(isRight: boolean, where: string, expected: string, va
   if (!isRight) throw new TrainingError({ where, expected, got: show(value) });
 }
 
+/** @throws {TrainingError} for what is no list, or has anything in it that does not fit */
+export function checkList(where: string, expected: string, value: unknown, fits: (item: unknown) => boolean): void {
+  expectThat(Array.isArray(value), where, expected, value);
+  const items = value as readonly unknown[];
+  const wrong = items.findIndex((item) => !fits(item));
+  if (wrong !== -1) expectThat(false, `${where}[${wrong}]`, expected, items[wrong]);
+}
+
+/** @throws {TrainingError} for what is no object */
+export function checkObject(where: string, expected: string, value: unknown): void {
+  expectThat(typeof value === "object" && value !== null && !Array.isArray(value), where, expected, value);
+}
+
 /** @throws {TrainingError} for what is no module, such as a model that was not awaited */
 export function checkModule(where: string, module: unknown): void {
   const { namedParameters } = (module ?? {}) as { namedParameters?: unknown };

@@ -1,5 +1,6 @@
 import { sumOfSquares, valueAndGradientsOf } from "@mixtape/ops";
 import { add, dispose, type Scalar, sqrt, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { checkIterable, expectThat } from "./checks.js";
 import type { NamedParam } from "./params.js";
 
 /** Gradients of parameters, by their names, each in parts and laid out as the parameter's weight. Dispose them. */
@@ -54,7 +55,10 @@ export function lossAndGradients(
   loss: () => Scalar,
   params: Iterable<NamedParam>,
 ): { loss: Scalar; gradients: Gradients } {
+  expectThat(typeof loss === "function", "lossAndGradients", "a function that computes a loss", loss);
+  checkIterable("lossAndGradients: params", "[name, Param] pairs", params);
   const named = [...params];
+  for (const pair of named) expectThat(isNamed(pair), "lossAndGradients: params", "[name, Param] pairs", pair);
   const { value, gradients } = valueAndGradientsOf(
     loss,
     named.flatMap(([, { weight }]) => [...weight.parts]),
@@ -62,4 +66,8 @@ export function lossAndGradients(
   const left = [...gradients];
   const byName = new Map(named.map(([name, { weight }]) => [name, left.splice(0, weight.parts.length)]));
   return { loss: value, gradients: new Gradients(byName) };
+}
+
+function isNamed(pair: unknown): boolean {
+  return Array.isArray(pair) && typeof pair[1] === "object" && pair[1] !== null && "weight" in pair[1];
 }

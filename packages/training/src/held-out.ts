@@ -5,7 +5,7 @@ import { encodeWeight } from "@mixtape/ops";
 import { viewOfBytes } from "@mixtape/safetensors";
 import type { ExamplesData } from "./batches-of.js";
 import { CausalTrainee } from "./causal-trainee.js";
-import { checkWhole } from "./checks.js";
+import { checkList, checkWhole } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
 import type { StepEvaluation, TrainingStep } from "./metrics.js";
@@ -77,6 +77,7 @@ export async function evaluateHeldOut<B>(
 
 /** The step with the lowest held-out loss, the first of several; null where none was evaluated to a finite loss. */
 export function bestStep(history: readonly TrainingStep[]): number | null {
+  checkList("bestStep", "a list of steps", history, (step) => typeof step === "object" && step !== null);
   let best: { step: number; loss: number } | null = null;
   for (const { step, evaluation } of history)
     if (evaluation && Number.isFinite(evaluation.loss) && (best === null || evaluation.loss < best.loss))

@@ -1,4 +1,4 @@
-import { expectThat } from "./checks.js";
+import { checkList, expectThat } from "./checks.js";
 import { type HeatMap, heatMap } from "./heat-map.js";
 import type { TrainingStep } from "./metrics.js";
 
@@ -13,7 +13,8 @@ const MARGIN = { left: 72, right: 12, top: 14, bottom: 28 };
  * its experts over time.
  */
 export function toReport(steps: readonly TrainingStep[], title = "Training"): string {
-  expectThat(Array.isArray(steps), "toReport", "a list of steps", steps);
+  checkList("toReport", "a list of steps", steps, (step) => typeof step === "object" && step !== null);
+  expectThat(typeof title === "string", "toReport: title", "a text", title);
   const names = [...new Set(steps.flatMap(({ metrics }) => Object.keys(metrics)))].filter((name) =>
     // What is the whole loss is drawn once.
     steps.some(({ metrics, loss }) => metrics[name] !== loss),

@@ -19,6 +19,7 @@ import {
   tensor2d,
   tidy,
 } from "@tensorflow/tfjs-core";
+import { checkList, checkObject, expectThat } from "./checks.js";
 
 /** What routers said and did in a forward pass, one per MoE layer. T tokens, E experts, K experts per token. */
 export interface Routings {
@@ -38,7 +39,10 @@ export interface Routings {
  * With softmax it is Mixtral's and Qwen3-MoE's. Sigmoid scores are made to sum to 1 first, as DeepSeek-V3 does
  * (https://arxiv.org/abs/2412.19437, equations 17 to 20).
  */
-export function switchLoss({ logits, indices, score, tokens }: Routings): Scalar {
+export function switchLoss(routings: Routings): Scalar {
+  checkRoutings("switchLoss", routings);
+  const { logits, indices, score, tokens } = routings;
+  checkList("switchLoss: indices", "chosen experts of each layer, [T, K]", indices, isMatrix);
   return tidy(() => {
     const joined = logits.length === 1 ? logits[0]! : (concat([...logits], 0) as Tensor2D);
     const e = joined.shape[1];
@@ -54,7 +58,9 @@ export function switchLoss({ logits, indices, score, tokens }: Routings): Scalar
  * The router z-loss of ST-MoE: the mean of `logsumexp(logits)²`, which keeps logits small (Zoph et al. 2022,
  * https://arxiv.org/abs/2202.08906, equation 5). The mean is over tokens and layers.
  */
-export function routerZLoss({ logits, tokens }: Pick<Routings, "logits" | "tokens">): Scalar {
+export function routerZLoss(routings: Pick<Routings, "logits" | "tokens">): Scalar {
+  checkRoutings("routerZLoss", routings);
+  const { logits, tokens } = routings;
   return tidy(() => {
     const joined = logits.length === 1 ? logits[0]! : (concat([...logits], 0) as Tensor2D);
     const squares = square(logSumExp(joined, 1, true)) as Tensor2D;
@@ -64,6 +70,8 @@ export function routerZLoss({ logits, tokens }: Pick<Routings, "logits" | "token
 
 /** How many tokens each expert of a layer was given, `[E]`: padding does not count. A constant to a gradient. */
 export function expertCounts(indices: Tensor2D, experts: number, tokens: Float32Array): Tensor1D {
+  expectThat(isMatrix(indices), "expertCounts: indices", "chosen experts, [T, K]", indices);
+  expectThat(tokens instanceof Float32Array, "expertCounts: tokens", "a Float32Array of tokens", tokens);
   const [t, k] = indices.shape;
   return untaped(() =>
     tidy(() => {
@@ -86,4 +94,18 @@ function rowWeights(tokens: Float32Array, layers: number): Tensor2D {
 
 function normalized(scores: Tensor2D): Tensor2D {
   return div(scores, sum(scores, 1, true));
+}
+
+/** @throws {TrainingError} for what is not what routers said */
+function checkRoutings(where: string, routings: unknown): void {
+  checkObject(where, "what routers said in a forward pass", routings);
+  const { logits, tokens } = routings as Partial<Routings>;
+  checkList(`${where}: logits`, "logits of each layer, [T, E]", logits, isMatrix);
+  expectThat(logits?.length !== 0, `${where}: logits`, "those of one layer at least", "none");
+  expectThat(tokens instanceof Float32Array, `${where}: tokens`, "a Float32Array of tokens", tokens);
+}
+
+function isMatrix(value: unknown): boolean {
+  const { shape } = (value ?? {}) as { readonly shape?: unknown };
+  return Array.isArray(shape) && shape.length === 2;
 }

@@ -1,3 +1,6 @@
+import { GenerationError } from "../generation-error.js";
+import { kindOf } from "../prompts.js";
+
 /**
  * Changes the logits of a row before a token is chosen; a token that it rules out gets −∞.
  * @param logits `[V]`, changed in place
@@ -5,8 +8,18 @@
  */
 export type LogitsProcessor = (logits: Float32Array, ids: readonly number[]) => void;
 
-/** Probabilities of logits, in float64. */
+/** @throws {GenerationError} for what are no logits */
+export function checkLogits(where: string, logits: unknown): void {
+  if (logits instanceof Float32Array || logits instanceof Float64Array || Array.isArray(logits)) return;
+  throw new GenerationError({ where, expected: "logits, a Float32Array", got: kindOf(logits) });
+}
+
+/**
+ * Probabilities of logits, in float64.
+ * @throws {GenerationError} for what are no logits
+ */
 export function softmax(logits: Float32Array): Float64Array {
+  checkLogits("softmax", logits);
   const max = logits.reduce((m, x) => Math.max(m, x), -Infinity);
   const exps = Float64Array.from(logits, (x) => Math.exp(x - max));
   const sum = exps.reduce((s, x) => s + x, 0);

@@ -1,4 +1,6 @@
 /** Processors that move logits up or down: penalties and biases. */
+import { GenerationError } from "../generation-error.js";
+import { kindOf } from "../prompts.js";
 import type { LogitsProcessor } from "./logits-processor.js";
 
 /**
@@ -26,6 +28,13 @@ export function noBadWordsProcessor(
   sequences: readonly (readonly number[])[],
   eosTokenIds: ReadonlySet<number>,
 ): LogitsProcessor {
+  if (!Array.isArray(sequences) || !sequences.every(Array.isArray))
+    throw new GenerationError({
+      where: "noBadWordsProcessor",
+      expected: "a list of sequences of ids",
+      got: kindOf(sequences),
+    });
+  checkEnds("noBadWordsProcessor", eosTokenIds);
   const banned = sequences.filter((sequence) => sequence.length > 1 || !eosTokenIds.has(sequence[0]!));
   return sequenceBiasProcessor(banned.map((sequence) => [sequence, -Infinity]));
 }
@@ -35,10 +44,15 @@ export function noBadWordsProcessor(
  * factorⁿ − 1 is added after n more.
  */
 export function exponentialDecayLengthPenaltyProcessor(
-  [start, factor]: readonly [number, number],
+  penalty: readonly [start: number, factor: number],
   eosTokenIds: ReadonlySet<number>,
   promptLength: number,
 ): LogitsProcessor {
+  const where = "exponentialDecayLengthPenaltyProcessor";
+  if (!Array.isArray(penalty) || penalty.length !== 2)
+    throw new GenerationError({ where, expected: "[start, factor]", got: kindOf(penalty) });
+  checkEnds(where, eosTokenIds);
+  const [start, factor] = penalty as readonly [number, number];
   return (logits, ids) => {
     const beyond = ids.length - promptLength - start;
     if (beyond <= 0) return;
@@ -67,4 +81,10 @@ export function temperatureProcessor(temperature: number): LogitsProcessor {
 function endsWith(ids: readonly number[], end: readonly number[]): boolean {
   const from = ids.length - end.length;
   return from >= 0 && end.every((id, i) => ids[from + i] === id);
+}
+
+/** @throws {GenerationError} for what is no set of ids */
+function checkEnds(where: string, eosTokenIds: unknown): void {
+  if (eosTokenIds instanceof Set) return;
+  throw new GenerationError({ where: `${where}: eosTokenIds`, expected: "a Set of ids", got: kindOf(eosTokenIds) });
 }

@@ -1,5 +1,7 @@
 /** The processors that options ask for. Names, formulas and order are those of transformers' `generation/logits_process`. */
+import { GenerationError } from "../generation-error.js";
 import type { ResolvedOptions } from "../options.js";
+import { kindOf } from "../prompts.js";
 import {
   forcedTokensProcessor,
   minLengthProcessor,
@@ -28,8 +30,11 @@ import {
 /**
  * Lists the processors that options ask for, in the order in which they apply.
  * @param promptLength tokens of the row's prompt, from which new tokens are counted
+ * @throws {GenerationError} for options that were not resolved
  */
 export function processorsOf(options: ResolvedOptions, promptLength = 0): LogitsProcessor[] {
+  if (!((options as Partial<ResolvedOptions> | null)?.eosTokenIds instanceof Set))
+    throw new GenerationError({ where: "processorsOf", expected: "what resolveOptions returns", got: kindOf(options) });
   const list = [...rules(options, promptLength)];
   if (options.doSample) list.push(...sampling(options));
   return list;

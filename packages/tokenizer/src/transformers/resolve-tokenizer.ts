@@ -1,6 +1,6 @@
 /** What transformers' AutoTokenizer makes of a folder's files: the stages that run, and the tokens that have names. */
 
-import { type AddedToken, addedToken, sameToken } from "../added-tokens/added-token.js";
+import { type AddedToken, addedToken } from "../added-tokens/added-token.js";
 import type { JsonObject } from "../fields.js";
 import { Pipeline, readAddedTokens } from "../pipeline.js";
 import type { PostProcessor } from "../post-processors/post-processor.js";
@@ -33,7 +33,11 @@ export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
   const at = `${where}: tokenizer.json`;
   const name = tokenizerClass(config, modelConfig ?? {}, `${where}: tokenizer_config.json`);
   const own = name === "TokenizersBackend";
-  const special = gatherSpecialTokens(files, own ? paddingDefault(json) : DEFAULT_TOKENS[name]);
+  const special = gatherSpecialTokens(files, {
+    // The other classes give their own, if it is none.
+    ...(own || name === "LlamaTokenizer" ? paddingDefault(json) : {}),
+    ...(own ? {} : DEFAULT_TOKENS[name]),
+  });
   const named = new Map([...special.named].map(([key, token]) => [key, textOf(token)]));
   const stages = own ? json : rebuild(name, json, config, named);
   const pipeline = new Pipeline(stages, at, own ? lastOfEach(readAddedTokens(json, at)) : []);
@@ -42,6 +46,13 @@ export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
   if (name === "Qwen2Tokenizer") {
     const texts = new Set([...named.values(), ...special.extra.map(textOf)]);
     pipeline.added.add([...texts].map((text) => addedToken(text, { special: true })));
+  }
+  // This one of those that are given as texts.
+  if (name === "CohereTokenizer") {
+    const tokens = [...special.named.values(), ...special.extra];
+    pipeline.added.add(
+      tokens.map((t) => (typeof t === "string" ? addedToken(t, { special: true }) : { ...t, special: true })),
+    );
   }
   if (name === "BertTokenizer") pipeline.usePostProcessor(surround(pipeline, named));
   const regex = mistralRegex({ config, modelConfig, preTokenizer: stages.pre_tokenizer, size: pipeline.size });
@@ -77,17 +88,13 @@ function lastOfEach(tokens: readonly AddedToken[]): AddedToken[] {
 function addMissing(pipeline: Pipeline, { named, extra, listed }: SpecialTokens): void {
   const names = new Set([...named.values()].map(textOf));
   const withFlag = (token: AddedToken): AddedToken => (names.has(token.content) ? { ...token, special: true } : token);
-  const present = new Map(pipeline.added.entries().map(([, token]) => [token.content, token]));
-  const missing = listed.map(withFlag).filter((token) => {
-    const same = present.get(token.content);
-    return same === undefined || !sameToken(token, same);
-  });
-  const known = new Set([...present.keys(), ...missing.map(textOf)]);
+  const known = new Set([...pipeline.added.entries().map(([, token]) => token.content), ...listed.map(textOf)]);
   const more = [...named.values(), ...extra].filter((token) => !known.has(textOf(token)));
   const added = more.map((token) =>
     typeof token === "string" ? addedToken(token, { special: true }) : withFlag(token),
   );
-  pipeline.added.add([...missing, ...added]);
+  // Of listed tokens with the same text the last counts, also where the tokenizer has it as an earlier one says.
+  pipeline.added.add([...listed.map(withFlag), ...added]);
 }
 
 /** `[CLS] text [SEP]`, with the ids that the class has by default where the config takes the tokens away. */

@@ -56,7 +56,8 @@ export function gatherSpecialTokens(files: TokenFiles, defaults: Readonly<Record
     named.set(key, byContent.get(typeof token === "string" ? token : token.content) ?? token);
   }
   for (const [key, token] of own) named.set(key, token);
-  useExtraFor(settings, "additional_special_tokens");
+  // The reference looks twice: for a list with something in it, then for any.
+  if (!settings.has("extra_special_tokens")) useExtraFor(settings, "additional_special_tokens");
   return {
     named,
     extra: listOf(settings.get("extra_special_tokens"), `${at}: extra_special_tokens`),
@@ -117,8 +118,12 @@ function listFromFiles(
   files: TokenFiles,
 ): void {
   const { addedTokens = {}, tokenizer, where } = files;
+  const extra = settings.get("extra_special_tokens");
+  // As in the reference, objects of the config do not count: at this point they are objects still.
   const special = new Set(
-    [...NAMED.map((key) => settings.get(key)), ...listOf(settings.get("extra_special_tokens"), where)].map(textOf),
+    [...NAMED.map((key) => settings.get(key)), ...(Array.isArray(extra) ? extra : [])]
+      .filter((token) => typeof token === "string" || isAddedToken(token))
+      .map(textOf),
   );
   for (const [content, id] of Object.entries(addedTokens)) {
     if (!isId(id)) throw badValue(`${where}: added_tokens.json: ${JSON.stringify(content)}`, "an id", id);

@@ -1,6 +1,7 @@
 /** Which tokens of a text are learnt, by the masks that transformers and trl make. */
 
 import { IGNORED } from "../batch.js";
+import { checkList, expectThat } from "../checks.js";
 import { TrainingError } from "../errors.js";
 
 /** A part of a text, in UTF-16 code units: `text.slice(start, end)`. */
@@ -24,6 +25,8 @@ export function maskLabels(
   inputIds: readonly number[],
   ...masks: readonly (readonly (boolean | number)[])[]
 ): number[] {
+  expectThat(Array.isArray(inputIds), "maskLabels: inputIds", "a list of token ids", inputIds);
+  checkList("maskLabels: masks", "a list of true and false for each token", masks, Array.isArray);
   const wrong = masks.find(({ length }) => length !== inputIds.length);
   if (wrong)
     throw new TrainingError({
@@ -46,6 +49,8 @@ export function maskLabels(
  * @param spans parts of the same text
  */
 export function assistantMask(offsets: readonly TokenOffsets[], spans: readonly TextSpan[]): boolean[] {
+  checkList("assistantMask: offsets", "[start, end] of each token", offsets, Array.isArray);
+  checkList("assistantMask: spans", "spans of the text: { start, end }", spans, isSpan);
   const mask = offsets.map(() => false);
   for (const { start, end } of spans) {
     if (end <= start) continue;
@@ -78,7 +83,14 @@ export interface CompletionMask {
  * @param inputIds prompt and completion, as one text
  */
 export function completionMask(promptIds: readonly number[], inputIds: readonly number[]): CompletionMask {
+  expectThat(Array.isArray(promptIds), "completionMask: promptIds", "a list of token ids", promptIds);
+  expectThat(Array.isArray(inputIds), "completionMask: inputIds", "a list of token ids", inputIds);
   let common = 0;
   while (common < promptIds.length && promptIds[common] === inputIds[common]) common++;
   return { mask: inputIds.map((_, i) => i >= common), lost: promptIds.length - common };
+}
+
+function isSpan(value: unknown): boolean {
+  const { start, end } = (value ?? {}) as Partial<TextSpan>;
+  return typeof start === "number" && typeof end === "number";
 }

@@ -1,6 +1,7 @@
 /** What becomes of texts that are longer than a row. */
 
 import { type Example, IGNORED, labelsOf } from "../batch.js";
+import { checkList, checkWhole } from "../checks.js";
 
 /** What was cut off texts because they are longer than `maxLength`. */
 export interface Truncation {
@@ -22,6 +23,8 @@ export function truncate(
   examples: readonly Example[],
   maxLength: number,
 ): { rows: readonly Required<Example>[]; truncation: Truncation } {
+  checkList("truncate: examples", "examples with a list of token ids, inputIds", examples, hasIds);
+  checkWhole("truncate: maxLength", maxLength, 1);
   const total = { examples: 0, tokens: 0, labels: 0, emptied: 0 };
   const rows = examples.flatMap((example, i): Required<Example>[] => {
     const { inputIds, overflow = "split" } = example;
@@ -47,4 +50,8 @@ export function truncate(
 /** Whether a row has a label that counts: the first token of a row is predicted by nothing. */
 function isLearnt({ labels }: Required<Example>): boolean {
   return labels.some((label, i) => i > 0 && label !== IGNORED);
+}
+
+function hasIds(example: unknown): boolean {
+  return Array.isArray((example as Partial<Example> | null | undefined)?.inputIds);
 }
