@@ -1,7 +1,7 @@
 /** What becomes of texts that are longer than a row. */
 
 import { type Example, IGNORED, labelsOf } from "../batch.js";
-import { checkList, checkWhole } from "../checks.js";
+import { checkList, expectThat } from "../checks.js";
 
 /** What was cut off texts because they are longer than `maxLength`. */
 export interface Truncation {
@@ -24,7 +24,7 @@ export function truncate(
   maxLength: number,
 ): { rows: readonly Required<Example>[]; truncation: Truncation } {
   checkList("truncate: examples", "examples with a list of token ids, inputIds", examples, hasIds);
-  checkWhole("truncate: maxLength", maxLength, 1);
+  expectThat(maxLength >= 1, "truncate: maxLength", "a number of tokens, at least 1", maxLength);
   const total = { examples: 0, tokens: 0, labels: 0, emptied: 0 };
   const rows = examples.flatMap((example, i): Required<Example>[] => {
     const { inputIds, overflow = "split" } = example;
