@@ -183,3 +183,9 @@ describe("what cannot be done ends with 1 and one line", () => {
     expect(readFileSync(join(output, "checkpoint", "training.json"), "utf8")).toContain('"format": 1');
   });
 });
+
+test.runIf(process.platform === "linux")("an output that the system makes no folder for", () => {
+  const message =
+    /^error: \/proc\/mixtape: expected to make this folder, got the system's answer ".*"\. Name a folder in a place/;
+  return fails(1, message, "--model", SAMPLE, "--data", text, "--output", "/proc/mixtape/run");
+});

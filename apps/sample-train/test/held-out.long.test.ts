@@ -99,6 +99,15 @@ describe("sample-train", () => {
     expect(metricsOf("best of some").slice(0, steps.length)).toEqual(steps);
   });
 
+  test("calls no loss the lowest that was lower before the run", async () => {
+    const flags = ["--eval", heldOut, "--eval-every", "1", "--learning-rate", "100", "--steps", "1"];
+    const { code, stdout, stderr } = await sampleTrain(args("worse", ...flags));
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/held out \d+\.\d{4}\n/);
+    expect(stderr).not.toContain("lowest");
+    expect(stdout).toMatch(/lowest at +step 1; before the run it was lower\n/);
+  });
+
   test("ends early where the held-out loss no longer falls, and says so", async () => {
     const flags = ["--eval", heldOut, "--eval-every", "1", "--patience", "2", "--learning-rate", "3", "--steps", "40"];
     const { code, stdout, stderr } = await sampleTrain(args("patience", ...flags, "--base-name", "owner/name"));

@@ -153,6 +153,20 @@ describe("what a row may not be", () => {
     expect(run).toThrow(/^chats\.jsonl: line 3: .*no/);
   });
 
+  test("a template that was given, and the way out where its answers cannot be told, by the name of the option here", () => {
+    const chatTemplate = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}";
+    const { inputIds, labels } = prepareExample({ messages }, tokenizer, { chatTemplate });
+    expect(tokenizer.decode(inputIds)).toBe("HiHello");
+    expect(labels).toEqual(inputIds);
+    const own = { messages, chat_template_kwargs: { chat_template: "{{ 'own' }}{{ messages[1].content }}" } };
+    const run = () => prepareExample(own, tokenizer, { chatTemplate });
+    expect(run).toThrow(/its turn in a loop over the messages.* and give it as chatTemplate\.$/);
+    const wrong = { chatTemplate: 5 as never };
+    expect(() => prepareExample({ messages }, tokenizer, wrong)).toThrow(
+      "prepareExample: chatTemplate: expected the text",
+    );
+  });
+
   test("keys that are passed over", () => {
     const { inputIds } = prepareExample({ messages, id: 7 }, tokenizer, { ignoreKeys: ["id"] });
     expect(inputIds).toEqual(prepareExample({ messages }, tokenizer).inputIds);

@@ -162,7 +162,9 @@ function named<T>(where: string, f: () => T): T {
     return f();
   } catch (cause) {
     if (!(cause instanceof MixtapeError) || cause instanceof DataError) throw cause;
-    const { expected, got, fix } = cause;
+    const { expected, got } = cause;
+    // What the tokenizer calls options.template is another option here.
+    const fix = cause.fix?.replace("options.template", "chatTemplate");
     throw new DataError({ where: `${where}: ${cause.where}`, expected, got, ...(fix && { fix }), cause });
   }
 }
