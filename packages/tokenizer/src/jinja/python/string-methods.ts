@@ -2,27 +2,24 @@
 
 import type { Budget } from "../budget.js";
 import { TemplateError, typeError, valueError } from "../template-error.js";
-import { type Arguments, asInt, asText, Dict, Tuple, typeName, type Value } from "../values.js";
+import { type Arguments, asInt, asText, Dict, typeName, type Value } from "../values.js";
 import { bind } from "./arguments.js";
 import { toList } from "./compare.js";
+import type { StringMethod } from "./string-method.js";
+import { affix, count, found, search } from "./string-search.js";
+import { partition, rpartition, rsplit, split } from "./string-splitting.js";
 import {
   capitalize,
   isCased,
   isSpace,
-  pointIndex,
   pointLength,
-  pointSlice,
   points,
   splitLines,
   strip,
   stripEnd,
   stripStart,
   titleCase,
-  words,
 } from "./text.js";
-
-/** A method: it gets the string, the arguments and the budget. `format` and `format_map` are the interpreter's. */
-export type StringMethod = (text: string, args: Arguments, budget: Budget) => Value;
 
 /** Methods whose results a safe string (`Markup`) keeps as plain strings are those that give no text. */
 export const STRING_METHODS: ReadonlyMap<string, StringMethod> = new Map<string, StringMethod>([
@@ -221,80 +218,6 @@ export function replaceText(text: string, old: string, by: string, limit: number
   return parts.join("");
 }
 
-function separator(label: string, args: Arguments): { sep: string | undefined; limit: number } {
-  const bound = bind(label, args, ["sep?", "maxsplit?"]);
-  const sep = bound.optionalText("sep", undefined);
-  if (sep === "") throw valueError("empty separator");
-  const limit = bound.int("maxsplit", -1);
-  return { sep, limit: limit < 0 ? Number.POSITIVE_INFINITY : limit };
-}
-
-function split(text: string, args: Arguments, budget: Budget): Value {
-  const { sep, limit } = separator("split", args);
-  budget.search(text, sep ?? " ");
-  const parts: string[] = [];
-  if (sep === undefined) {
-    for (const { word, index } of words(text)) {
-      budget.spend();
-      if (parts.length >= limit) {
-        parts.push(stripEnd(text.slice(index)));
-        break;
-      }
-      parts.push(word);
-    }
-    return parts;
-  }
-  let from = 0;
-  for (let at = text.indexOf(sep); at !== -1 && parts.length < limit; at = text.indexOf(sep, from)) {
-    budget.spend();
-    parts.push(text.slice(from, at));
-    from = at + sep.length;
-  }
-  parts.push(text.slice(from));
-  return parts;
-}
-
-function rsplit(text: string, args: Arguments, budget: Budget): Value {
-  const { sep, limit } = separator("rsplit", args);
-  budget.search(text, sep ?? " ");
-  const parts: string[] = [];
-  if (sep === undefined) {
-    const found = words(text);
-    budget.spend(found.length);
-    const kept = found.slice(Math.max(0, found.length - limit));
-    const first = kept[0];
-    const rest = stripEnd(first === undefined ? text : text.slice(0, first.index));
-    const head = strip(rest) === "" ? [] : [stripStart(rest)];
-    return [...head, ...kept.map(({ word }) => word)];
-  }
-  let end = text.length;
-  while (parts.length < limit) {
-    const at = end < sep.length ? -1 : text.lastIndexOf(sep, end - sep.length);
-    if (at === -1) break;
-    budget.spend();
-    parts.push(text.slice(at + sep.length, end));
-    end = at;
-  }
-  parts.push(text.slice(0, end));
-  return parts.reverse();
-}
-
-function partition(text: string, args: Arguments, budget: Budget): Value {
-  const sep = bind("partition", args, ["sep", "/"]).text("sep");
-  if (sep === "") throw valueError("empty separator");
-  budget.search(text, sep);
-  const at = text.indexOf(sep);
-  return new Tuple(at === -1 ? [text, "", ""] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
-}
-
-function rpartition(text: string, args: Arguments, budget: Budget): Value {
-  const sep = bind("rpartition", args, ["sep", "/"]).text("sep");
-  if (sep === "") throw valueError("empty separator");
-  budget.search(text, sep);
-  const at = text.lastIndexOf(sep);
-  return new Tuple(at === -1 ? ["", "", text] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
-}
-
 function join(text: string, args: Arguments, budget: Budget): Value {
   const items = toList(bind("join", args, ["iterable", "/"]).get("iterable") as Value, budget);
   const parts = items.map((item, index) => {
@@ -310,63 +233,6 @@ export function joinText(parts: readonly string[], separator: string, budget: Bu
     parts.reduce((length, part) => length + part.length, 0) + separator.length * Math.max(0, parts.length - 1),
   );
   return parts.join(separator);
-}
-
-/** Start and end of the part of a text that a search looks at, in code points. */
-function bounds(text: string, start: Value | undefined, end: Value | undefined): { from: number; to: number } {
-  const length = pointLength(text);
-  const bound = (value: Value | undefined, absent: number) => {
-    if (value === undefined || value === null) return absent;
-    const int = asInt(value);
-    if (int === undefined) throw typeError("slice indices must be integers or None or have an __index__ method");
-    return Number(int < 0n ? (int + BigInt(length) < 0n ? 0n : int + BigInt(length)) : int);
-  };
-  return { from: bound(start, 0), to: Math.min(length, bound(end, length)) };
-}
-
-function search(label: "find" | "rfind" | "index" | "rindex", text: string, args: Arguments, budget: Budget): bigint {
-  const bound = bind(label, args, ["sub", "start?", "end?", "/"]);
-  const sub = bound.text("sub");
-  const { from, to } = bounds(text, bound.get("start"), bound.get("end"));
-  if (from > to) return -1n;
-  budget.search(text, sub);
-  const part = pointSlice(text, from, to);
-  const at = label.startsWith("r") ? part.lastIndexOf(sub) : part.indexOf(sub);
-  return at === -1 ? -1n : BigInt(from + pointIndex(part, at));
-}
-
-function found(index: Value): Value {
-  if (index === -1n) throw valueError("substring not found");
-  return index;
-}
-
-function count(text: string, args: Arguments, budget: Budget): Value {
-  const bound = bind("count", args, ["sub", "start?", "end?", "/"]);
-  const sub = bound.text("sub");
-  const { from, to } = bounds(text, bound.get("start"), bound.get("end"));
-  if (from > to) return 0n;
-  const part = pointSlice(text, from, to);
-  if (sub === "") return BigInt(pointLength(part) + 1);
-  budget.search(text, sub);
-  let times = 0n;
-  for (let at = part.indexOf(sub); at !== -1; at = part.indexOf(sub, at + sub.length)) times += 1n;
-  return times;
-}
-
-function affix(label: string, has: (text: string, part: string) => boolean): StringMethod {
-  return (text, args, budget) => {
-    const bound = bind(label, args, ["prefix", "start?", "end?", "/"]);
-    const given = bound.get("prefix") as Value;
-    const { from, to } = bounds(text, bound.get("start"), bound.get("end"));
-    budget.spend(1 + text.length / 64);
-    const parts = given instanceof Tuple ? given.items : [given];
-    return parts.some((item) => {
-      const part = asText(item);
-      if (part === undefined)
-        throw typeError(`${label} first arg must be str or a tuple of str, not ${typeName(item)}`);
-      return from <= to && has(pointSlice(text, from, to), part);
-    });
-  };
 }
 
 function remove(label: string, change: (text: string, part: string) => string): StringMethod {
