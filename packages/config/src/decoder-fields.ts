@@ -15,12 +15,20 @@ export const HIDDEN_ACTS = ["silu", "gelu", "gelu_pytorch_tanh", "relu"] as cons
 export type HiddenAct = (typeof HIDDEN_ACTS)[number];
 
 /** Other names that transformers gives to the same functions. */
-const ACT_SYNONYMS: Readonly<Record<string, HiddenAct>> = { swish: "silu", gelu_new: "gelu_pytorch_tanh" };
+const ACT_SYNONYMS = {
+  swish: "silu",
+  gelu_python: "gelu",
+  gelu_new: "gelu_pytorch_tanh",
+  gelu_fast: "gelu_pytorch_tanh",
+  gelu_accurate: "gelu_pytorch_tanh",
+  gelu_python_tanh: "gelu_pytorch_tanh",
+} as const satisfies Readonly<Record<string, HiddenAct>>;
 
 /** The name of an activation, under any of the names that transformers gives it. */
 export function hiddenAct() {
-  const known = oneOf(...HIDDEN_ACTS);
-  return oneOf(...HIDDEN_ACTS, "swish", "gelu_new").transform((name) => known.parse(ACT_SYNONYMS[name] ?? name));
+  const synonyms = Object.keys(ACT_SYNONYMS) as (keyof typeof ACT_SYNONYMS)[];
+  const isSynonym = (name: string): name is keyof typeof ACT_SYNONYMS => Object.hasOwn(ACT_SYNONYMS, name);
+  return oneOf(...HIDDEN_ACTS, ...synonyms).transform((name) => (isSynonym(name) ? ACT_SYNONYMS[name] : name));
 }
 
 /** The types that a checkpoint's weights may have, under torch's names. */

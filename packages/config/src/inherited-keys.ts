@@ -1,7 +1,6 @@
 /** The keys that transformers' `PreTrainedConfig` gives to every config.json, and that no decoder here reads. */
 
-const GENERATION =
-  "a generation setting, which belongs in generation_config.json; transformers 5 does not read it here either";
+const GENERATION = "a generation setting, which counts for generation where there is no generation_config.json";
 const OUTPUT = "what forward returns is asked for at each call";
 const KERNEL = "a choice of kernel, not of maths";
 const TRACE = "a record of where the file came from";
@@ -97,6 +96,8 @@ export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   tie_encoder_decoder: [false],
   tie_last_hidden_states: [null, true],
   mlp_bias: [false],
+  // Embedding models made of decoders turn it off: each token then sees those after it.
+  is_causal: [true, null],
   // A token classifier's dropout, which is 0.1 here as in transformers where the file says nothing.
   classifier_dropout: [null, 0.1],
   hidden_dropout: [null, 0.1],

@@ -9,14 +9,14 @@ export function isObject(value: unknown): value is JsonObject {
 const MAX_DEPTH = 64;
 
 /**
- * A frozen copy of a JSON value.
+ * A frozen copy of a JSON value. Numbers that are not finite stay, as files of Python may have them where nothing reads them;
+ * JSON has null for them when they are written.
  *
- * @throws {TypeError} What is not JSON: functions, cycles, numbers that are not finite, nesting deeper than 64.
+ * @throws {TypeError} What is not JSON: functions, cycles, nesting deeper than 64.
  */
 export function copyJson(value: unknown, depth = 0): unknown {
-  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (typeof value !== "object") throw new TypeError(typeof value === "number" ? String(value) : `a ${typeof value}`);
+  if (value === null || ["string", "boolean", "number"].includes(typeof value)) return value;
+  if (typeof value !== "object") throw new TypeError(`a ${typeof value}`);
   if (depth === MAX_DEPTH) throw new TypeError(`a value nested more than ${MAX_DEPTH} deep`);
   if (Array.isArray(value)) return Object.freeze(value.map((item) => copyJson(item, depth + 1)));
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);

@@ -66,7 +66,9 @@ test("spellings of the dtype", () => {
 test("activations go by one name each", () => {
   for (const name of HIDDEN_ACTS) expect(parse({ hidden_act: name }).hiddenAct).toBe(name);
   expect(parse({ hidden_act: "swish" }).hiddenAct).toBe("silu");
-  expect(parse({ hidden_act: "gelu_new" }).hiddenAct).toBe("gelu_pytorch_tanh");
+  for (const name of ["gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"])
+    expect(parse({ hidden_act: name }).hiddenAct).toBe("gelu_pytorch_tanh");
+  expect(parse({ hidden_act: "gelu_python" }).hiddenAct).toBe("gelu");
   expect(decoderConfig.toJSON(parse({ hidden_act: "swish" }))).toEqual({ ...json, hidden_act: "swish" });
   expect(decoderConfig.toJSON({ ...parse({ hidden_act: "swish" }), hiddenAct: "relu" })).toMatchObject({
     hidden_act: "relu",

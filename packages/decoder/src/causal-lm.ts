@@ -111,8 +111,9 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     const { ignore, onWarning = warnOnConsole } = options;
     const where = nameOf(source);
     const fetching = fetchingOf(options);
-    const parsed = parseConfig(this.config, await readConfig(source, fetching), { ignore, onWarning });
-    const generation = await readGenerationConfig(source, ignore, fetching);
+    const file = await readConfig(source, fetching);
+    const parsed = parseConfig(this.config, file, { ignore, onWarning });
+    const generation = await readGenerationConfig(source, file, { ignore, fetching });
     const tensors = await openCheckpoint(source, fetching);
     try {
       const model = new this(await settleHead(this.config, parsed, tensors, { where, onWarning }));

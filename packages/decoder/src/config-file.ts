@@ -94,21 +94,36 @@ function suggestion(expected: string): string {
 const LISTED = 12;
 
 /**
- * Reads the `generation_config.json` of a checkpoint; empty where there is none. What it says does not stand in the way of loading:
- * generation refuses what cannot be used ({@link generationConfigFaults}).
- * @param ignore keys that are passed over
+ * Reads the `generation_config.json` of a checkpoint. Where there is none, what `config.json` says of generation counts, as in
+ * transformers: old checkpoints have it there. What they say does not stand in the way of loading: generation refuses what
+ * cannot be used ({@link generationConfigFaults}).
+ * @param model the `config.json`
+ * @param options keys that are passed over, and how files are fetched
  */
 export async function readGenerationConfig(
   source: CheckpointSource,
-  ignore?: readonly string[],
-  options: FetchOptions = {},
+  model: ConfigFile,
+  { ignore, fetching = {} }: { readonly ignore?: readonly string[] | undefined; readonly fetching?: FetchOptions } = {},
 ): Promise<GenerationConfig> {
   try {
-    const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError, options);
-    return json ? generationConfig.parse(json, { file: where, ignore }) : {};
+    const { json, where } = await readJsonFile(source, "generation_config.json", CheckpointError, fetching);
+    if (json) return generationConfig.parse(json, { file: where, ignore });
+    const settings = generationSettings(model.json);
+    return settings ? generationConfig.parse(settings, { file: model.where, ignore }) : {};
   } catch (error) {
     if (error instanceof CheckpointError) return unreadableGenerationConfig(error.where, error);
     if (error instanceof ConfigError) return unreadableGenerationConfig(error.file, error);
     throw error;
   }
+}
+
+/** What the model's own config says of tokens, with its defaults. */
+const TOKENS: readonly string[] = ["bos_token_id", "eos_token_id", "pad_token_id"];
+
+/** The keys of a `config.json` that are of generation; undefined where none of them would change a text. */
+function generationSettings(json: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const settings = Object.entries(json).filter(([key, value]) => value !== null && generationConfig.explain(key));
+  const counts = ([key]: readonly [string, unknown]): boolean =>
+    !TOKENS.includes(key) && generationConfig.explain(key)?.role !== "ignored";
+  return settings.some(counts) ? Object.fromEntries(settings) : undefined;
 }

@@ -3,6 +3,7 @@ import { stackViews, type WeightView } from "@mixtape/ops";
 import type { TensorSource, TensorView } from "@mixtape/safetensors";
 import { CheckpointNames } from "./checkpoint-names.js";
 import { type NameRule, namesAt, type Place, placesOf } from "./names.js";
+import { sameDtype } from "./same-dtype.js";
 
 /** How a checkpoint differs from what a model asks for. All lists are empty where it loads. */
 export interface TensorFaults {
@@ -132,8 +133,9 @@ function shapeAt(place: Place, { shape }: Param): readonly number[] {
 }
 
 function viewAt({ place, names }: Spot, tensors: CheckpointNames): WeightView {
-  const [first, ...rest] = names.map((name) => tensors.tensor(name)) as [TensorView, ...TensorView[]];
-  if (place.kind === "stack") return stackViews([first, ...rest]);
+  const views = names.map((name) => tensors.tensor(name));
+  if (place.kind === "stack") return stackViews(sameDtype(views));
+  const [first] = views as [TensorView];
   if (place.kind === "tensor") return first;
   const [count, rows] = first.shape as [number, number];
   const height = rows / place.of;

@@ -2,7 +2,7 @@
 const MAX_DEPTH = 500;
 
 /**
- * Parses JSON as `JSON.parse` does, and refuses what is nested deeper than 500 levels: such a value would exhaust the stack of
+ * Parses JSON as `JSON.parse` does, with the `NaN`, `Infinity` and `-Infinity` that Python's `json` writes and reads, and refuses what is nested deeper than 500 levels: such a value would exhaust the stack of
  * whoever walks it later, `JSON.stringify` included.
  * @throws {SyntaxError} where the text is no JSON, nested too deep, or begins with a byte order mark
  */
@@ -20,7 +20,24 @@ export function parseJson(text: string): unknown {
       if (++depth > MAX_DEPTH) throw new SyntaxError(`JSON nested deeper than ${MAX_DEPTH} levels`);
     } else if (unit === BRACKET + 2 || unit === BRACE + 2) depth--;
   }
-  return JSON.parse(text);
+  return /NaN|Infinity/.test(text) ? parseWithNonFinite(text) : JSON.parse(text);
+}
+
+/** A string, so that what stands in it stays; or a word for a number that is not finite. */
+const STRING_OR_WORD = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+
+function parseWithNonFinite(text: string): unknown {
+  // JSON can say infinity, as a number that is too large, but not NaN: a string that the text does not hold stands for it.
+  let nan = "NaN";
+  while (text.includes(`"${nan}"`)) nan += "N";
+  let hasNaN = false;
+  const plain = text.replace(STRING_OR_WORD, (found) => {
+    if (found.startsWith('"')) return found;
+    if (found !== "NaN") return found.startsWith("-") ? "-1e999" : "1e999";
+    hasNaN = true;
+    return `"${nan}"`;
+  });
+  return hasNaN ? JSON.parse(plain, (_, value: unknown) => (value === nan ? NaN : value)) : JSON.parse(plain);
 }
 
 /**

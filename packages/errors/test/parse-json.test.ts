@@ -22,3 +22,14 @@ test("what would exhaust the stack is refused", () => {
     expect(() => parseJson(nested(levels))).toThrow(new SyntaxError("JSON nested deeper than 500 levels"));
   expect(() => parseJson('{"a":'.repeat(1_000_000))).toThrow("JSON nested deeper than 500 levels");
 });
+
+test("numbers that are not finite are read as Python's json reads them, and only where they are no text", () => {
+  expect(parseJson('{"a": NaN, "b": [Infinity, -Infinity], "c": "NaN", "d": "say \\"NaN\\", Infinity"}')).toEqual({
+    a: NaN,
+    b: [Infinity, -Infinity],
+    c: "NaN",
+    d: 'say "NaN", Infinity',
+  });
+  for (const text of ["Infinit", '{"a": -NaN}', '{"a": +Infinity}', "NaNN", '{NaN: 1, "b": }'])
+    expect(() => parseJson(text)).toThrow(SyntaxError);
+});

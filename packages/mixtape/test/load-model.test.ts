@@ -118,6 +118,25 @@ describe("on cpu", () => {
     model.dispose();
   });
 
+  test("without one, what config.json says of generation counts, as in transformers 5.18", async () => {
+    const files = withConfig("mixtral/basic", { suppress_tokens: [3], max_length: 9, eos_token_id: [2, 5] });
+    files.delete("generation_config.json");
+    const model = await loadModel(files);
+    expect(model.generationConfig).toMatchObject({ suppressTokens: [3], maxLength: 9, eosTokenId: [2, 5] });
+    model.dispose();
+    files.set("generation_config.json", new Blob(['{ "top_k": 7, "note": NaN, "limit": -Infinity }']));
+    const other = await loadModel(files);
+    expect(other.generationConfig.topK).toBe(7);
+    expect(other.generationConfig.suppressTokens).toBeUndefined();
+    other.dispose();
+  });
+
+  test("a model that sees the tokens after each is refused", async () => {
+    await expect(loadModel(withConfig("mixtral/basic", { is_causal: false }))).rejects.toThrow(
+      "is_causal: expected true or null",
+    );
+  });
+
   test.each([
     [
       '{ "mood": "cheerful", "do_sample": true, "temperature": 0 }',

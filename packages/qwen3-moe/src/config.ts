@@ -93,6 +93,7 @@ export const qwen3MoeConfig: ConfigDefinition<Qwen3MoeConfig, ConfigInput<Qwen3M
       report("mlpOnlyLayers", {
         expected: `layers below ${c.numHiddenLayers}, the number of layers`,
         got: String(beyond),
+        tolerated: true,
       });
     }
   },

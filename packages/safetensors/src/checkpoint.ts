@@ -19,15 +19,15 @@ const OPTIONS: OptionNames<OpenCheckpointOptions> = { ...FETCH_OPTIONS, file: tr
 
 /**
  * Opens a checkpoint: `model.safetensors`, or else `model.safetensors.index.json` and the shards that it names. Where both
- * are there the single file counts, as in transformers. The index decides which tensors there are: a tensor that lies in
- * a shard without being in the index is left out.
+ * are there the single file counts, as in transformers. As there, the index says which files are shards, and the shards say
+ * which tensors there are; of a tensor that lies in several of them, the last counts, in the order of the files' names.
  *
  * A save that was killed between its commit and its last step is finished first, see {@link finishSave}.
  *
  * @param source a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents
  * @throws OptionError for an option that it does not know
  * @throws SafetensorsNotFoundError when neither file is there, or not the one that is asked for
- * @throws SafetensorsIndexError for an invalid index, or one that names shards or tensors that are missing
+ * @throws SafetensorsIndexError for an invalid index, or one that names shards that are missing
  * @throws as {@link openSafetensors} for the files themselves
  */
 export async function openCheckpoint(
@@ -43,13 +43,20 @@ export async function openCheckpoint(
   const index = await orMissing(folder.open(INDEX_FILE, MAX_INDEX_BYTES));
   if (!(index instanceof SafetensorsNotFoundError))
     return openShards(folder, await readIndex(index, folder.nameOf(INDEX_FILE)));
-  const fix = index.fix ?? (await explainSource(source));
+  const fix = index.fix ?? (await explainDangling(folder)) ?? (await explainSource(source));
   throw new SafetensorsNotFoundError({
     where: folder.name,
     expected: `${SINGLE_FILE} or ${INDEX_FILE}`,
     got: index.got === "HTTP 403" ? "HTTP 403" : "neither",
     ...(fix && { fix }),
   });
+}
+
+/** A name that is listed and leads nowhere, as in a copy of the Hub's cache without its blobs. */
+async function explainDangling(folder: Folder): Promise<string | undefined> {
+  const names = await folder.list().catch(() => undefined);
+  const dangling = names?.find((name) => name === SINGLE_FILE || name === INDEX_FILE);
+  return dangling && `${dangling} is a link to a file that is not there: download it again`;
 }
 
 async function readIndex(file: ByteSource, where: string): Promise<Map<string, string>> {
@@ -84,27 +91,19 @@ async function openShards(folder: Folder, shardOf: ReadonlyMap<string, string>):
       );
       if (failed?.status === "rejected") throw failed.reason;
     }
-    if (missing.length > 0) throw incomplete(folder, "shard", missing);
-    const absent = [...shardOf].filter(([tensor, file]) => !shards.get(file)!.has(tensor));
-    if (absent.length > 0) {
-      throw incomplete(
-        folder,
-        "tensor",
-        absent.map(([tensor, file]) => `${tensor} in ${file}`),
-      );
-    }
-    return new ShardedCheckpoint(folder.name, shards, shardOf);
+    if (missing.length > 0) throw incomplete(folder, missing);
+    return new ShardedCheckpoint(folder.name, shards);
   } catch (error) {
     await closeAll(shards);
     throw error;
   }
 }
 
-function incomplete(folder: Folder, what: string, missing: readonly string[]): SafetensorsIndexError {
+function incomplete(folder: Folder, missing: readonly string[]): SafetensorsIndexError {
   const some = missing.slice(0, 10).map(quote).join(", ");
   return new SafetensorsIndexError({
     where: folder.nameOf(INDEX_FILE),
-    expected: `every ${what} of the weight_map to be there`,
+    expected: `every shard of the weight_map to be there`,
     got: `${missing.length} missing: ${some}${missing.length > 10 ? ", …" : ""}`,
     fix: "Download the checkpoint again",
   });
@@ -117,28 +116,27 @@ async function closeAll(shards: ReadonlyMap<string, TensorSource>): Promise<void
 class ShardedCheckpoint implements TensorSource {
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
+  readonly #shardOf = new Map<string, TensorSource>();
 
   constructor(
     private readonly where: string,
     private readonly shards: ReadonlyMap<string, TensorSource>,
-    private readonly shardOf: ReadonlyMap<string, string>,
   ) {
-    this.names = Object.freeze(
-      [...shards].flatMap(([file, shard]) => shard.names.filter((name) => shardOf.get(name) === file)),
-    );
+    for (const shard of shards.values()) for (const name of shard.names) this.#shardOf.set(name, shard);
+    this.names = Object.freeze([...this.#shardOf.keys()]);
     const [first, ...others] = [...shards.values()].map(({ metadata }) => metadata);
     const shared = Object.entries(first ?? {}).filter(([key, value]) => others.every((other) => other[key] === value));
     this.metadata = Object.freeze(Object.fromEntries(shared));
   }
 
   has(name: string): boolean {
-    return this.shardOf.has(name);
+    return this.#shardOf.has(name);
   }
 
   tensor(name: string): TensorView {
-    const file = this.shardOf.get(name);
-    if (file === undefined) throw noSuchTensor(this.where, name, this.names);
-    return this.shards.get(file)!.tensor(name);
+    const shard = this.#shardOf.get(name);
+    if (!shard) throw noSuchTensor(this.where, name, this.names);
+    return shard.tensor(name);
   }
 
   close(): Promise<void> {

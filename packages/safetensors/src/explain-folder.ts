@@ -38,6 +38,8 @@ export function explainFolder(names: readonly string[]): string | undefined {
   if (files.length === 0) return "The folder is empty";
   for (const [what, fix] of KINDS) if (files.some((name) => what.test(name))) return fix;
   const others = files.filter((name) => name.endsWith(".safetensors"));
+  // The names say nothing of what is amiss with the right one.
+  if (others.includes("model.safetensors")) return undefined;
   if (others.length === 1)
     return `It holds ${JSON.stringify(others[0])}: rename it to model.safetensors if that is the model`;
   return others.length > 1

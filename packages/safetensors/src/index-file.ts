@@ -33,14 +33,14 @@ export function parseIndex(bytes: Uint8Array, where: string): Map<string, string
   // Of half a million keys, a list of pairs takes longer than all else.
   for (const tensor of Object.keys(weightMap)) {
     const file = (weightMap as Readonly<Record<string, unknown>>)[tensor];
-    if (!isPlainFileName(file)) {
+    if (typeof file !== "string" || !isPlainFileName(file.replace(/^\.\//, ""))) {
       throw new SafetensorsIndexError({
         where: `${where}: weight_map of ${quote(tensor)}`,
         expected: "the name of a file in the same folder",
         got: typeof file === "string" ? quote(file) : cut(`${JSON.stringify(file)}`),
       });
     }
-    shards.set(tensor, file);
+    shards.set(tensor, file.replace(/^\.\//, ""));
   }
   const count = new Set(shards.values()).size;
   if (count > MAX_SHARDS) {

@@ -62,9 +62,11 @@ export const loraConfig: ConfigDefinition<LoraConfig, ConfigInput<LoraConfig>> =
     ...low,
     targetParameters: optional(listOf(text(), "names")),
     useDora: offUnlessTrue(),
+    // null is false, as in Python.
     initLoraWeights: z
-      .literal(INITS, { error: `one of ${INITS.map((init) => JSON.stringify(init)).join(", ")}` })
-      .default(true),
+      .literal([...INITS, null], { error: `one of ${INITS.map((init) => JSON.stringify(init)).join(", ")}` })
+      .default(true)
+      .transform((init) => init ?? false),
     rankPattern: pattern(count({ max: MAX_RANK }), "ranks"),
     alphaPattern: pattern(number(), "alphas"),
     layersToTransform: optional(z.union([count({ min: 0 }), listOf(count({ min: 0 }), "layers")])),
