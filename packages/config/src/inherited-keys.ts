@@ -95,6 +95,8 @@ export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   cross_attention_hidden_size: [null],
   tie_encoder_decoder: [false],
   tie_last_hidden_states: [null, true],
+  // A model of several kinds of data has the decoder's fields in here, and those outside are not the decoder's.
+  text_config: [null],
   mlp_bias: [false],
   // Embedding models made of decoders turn it off: each token then sees those after it.
   is_causal: [true, null],

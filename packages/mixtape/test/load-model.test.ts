@@ -131,6 +131,12 @@ describe("on cpu", () => {
     other.dispose();
   });
 
+  test("a config whose decoder is nested is refused, not taken for one that says nothing", async () => {
+    await expect(loadModel(withConfig("mixtral/basic", { text_config: { hidden_size: 8 } }))).rejects.toThrow(
+      "config.json: text_config: expected null",
+    );
+  });
+
   test("a model that sees the tokens after each is refused", async () => {
     await expect(loadModel(withConfig("mixtral/basic", { is_causal: false }))).rejects.toThrow(
       "is_causal: expected true or null",

@@ -38,7 +38,7 @@ export async function openUrl(url: URL, options: FetchOptions = {}): Promise<Byt
 
 /** The size of the file by `Content-Range: bytes *\/N`. */
 function sizeOf(response: Response): number | undefined {
-  const size = /^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1];
+  const size = /^bytes \*\/(\d+)$/i.exec(response.headers.get("content-range") ?? "")?.[1];
   return size === undefined ? undefined : Number(size);
 }
 

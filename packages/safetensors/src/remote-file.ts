@@ -62,7 +62,7 @@ export class RemoteFile {
   /** The range of an answer, and the size of the whole file. */
   async contentRange(response: Response): Promise<Range & { readonly size: number }> {
     const header = response.headers.get("content-range");
-    const [first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(header ?? "") ?? []).slice(1).map(Number);
+    const [first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/i.exec(header ?? "") ?? []).slice(1).map(Number);
     if (response.status === 206 && first !== undefined && last !== undefined && size !== undefined) {
       return { first, last, size };
     }

@@ -43,7 +43,8 @@ function ranges(files: Readonly<Record<string, Uint8Array>>, sent: Sent[] = []):
     const [, first = 0, last = 0] = (/^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? []).map(Number);
     if (first >= file.length) return void response.writeHead(416, { "content-range": `bytes */${file.length}` }).end();
     const end = Math.min(last + 1, file.length);
-    response.writeHead(206, { "content-range": `bytes ${first}-${end - 1}/${file.length}` });
+    // The unit may be written in any case (RFC 9110, 14.1).
+    response.writeHead(206, { "content-range": `Bytes ${first}-${end - 1}/${file.length}` });
     response.end(file.subarray(first, end));
   };
 }
