@@ -9,10 +9,10 @@ export const MAX_STEPS = 60;
 
 /**
  * Runs it from where it was saved in a folder to its end.
- * @param {string | undefined} folder
+ * @param {string} folder
  * @param {(line: string) => void} tell
  */
-export async function tinyRun(folder, tell) {
+async function tinyRun(folder, tell) {
   env().set("PROD", true);
   await setBackend("cpu");
   const model = new MixtralForCausalLM(
@@ -43,7 +43,7 @@ export async function tinyRun(folder, tell) {
       schedule: cosineSchedule({ warmupSteps: 3, totalSteps: MAX_STEPS }),
       maxGradNorm: 1,
     },
-    ...(folder && { checkpoints: { folder, every: 2 } }),
+    checkpoints: { folder, every: 2 },
   };
   tell("ready");
   for await (const { step, loss } of train(model, data, options)) tell(`${step} ${loss}`);
