@@ -1,6 +1,7 @@
 /** What to know about a chat, in words. */
 
 import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
+import { expectThat } from "../checks.js";
 
 /** Roles that templates know, and what answers. */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function", "ipython"]);
@@ -8,6 +9,7 @@ const REASONING = new Set(["reasoning_content", "reasoning", "thinking", "thinki
 
 /** Roles of other spellings than templates know, in quotes; undefined where there are none. */
 export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
+  checkMessages("oddRoles", messages);
   const odd = [...new Set(messages.map(({ role }) => role))].filter((role) => !ROLES.has(role));
   const some = odd.slice(0, 6).map((role) => JSON.stringify(role.slice(0, 40)));
   return odd.length === 0 ? undefined : some.join(", ") + (odd.length > some.length ? ", …" : "");
@@ -18,6 +20,11 @@ export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
  * @param parts as `renderChat` of a tokenizer gives them
  */
 export function aboutUnwritten(messages: readonly ChatMessage[], parts: readonly UnwrittenPart[]): string[] {
+  checkMessages("aboutUnwritten", messages);
+  const isPart = (part: UnwrittenPart | null): boolean =>
+    typeof part?.key === "string" && (part.message === null || messages[part.message] !== undefined);
+  const areParts = Array.isArray(parts) && parts.every(isPart);
+  expectThat(areParts, "aboutUnwritten: parts", "parts of these messages, as renderChat gives them", parts);
   const lastQuestion = messages.findLastIndex(({ role }) => role === "user");
   const kinds = parts.map(({ message: index, key }) => {
     const name = JSON.stringify(key.slice(0, 60));
@@ -29,4 +36,14 @@ export function aboutUnwritten(messages: readonly ChatMessage[], parts: readonly
     return isPast ? `${whose} before the last question, as is usual for reasoning` : whose;
   });
   return [...new Set(kinds)];
+}
+
+function checkMessages(where: string, messages: unknown): void {
+  const areMessages = Array.isArray(messages) && messages.every((message) => typeof message?.role === "string");
+  expectThat(
+    areMessages,
+    `${where}: messages`,
+    'a list of messages, such as { "role": "user", "content": "…" }',
+    messages,
+  );
 }
