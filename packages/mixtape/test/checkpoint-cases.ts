@@ -164,7 +164,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   qkv_bias: "asks for biases that the reference leaves out",
   "shared experts": "asks for experts that the reference leaves out",
   "no qk norm": "asks for another attention",
-  "mlp_only_layers beyond": "names a layer that there is none of",
   "score_func softmax": "asks for another router",
   "route_norm false": "asks for another router",
   groups: "asks for another router",
