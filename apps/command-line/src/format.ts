@@ -23,7 +23,7 @@ export function short(count: number): string {
   return `${(count / size).toFixed(unit === "" ? 0 : 2)}${unit}`;
 }
 
-/** `58 %`; a part that rounds to nothing, or to all, is told more exactly. */
+/** Formats a share as `58 %`; a part that would round to nothing, or to all, gets a decimal place. */
 export function percent(part: number, all: number): string {
   const share = (100 * part) / all;
   const rounded = Math.round(share);

@@ -9,8 +9,8 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** After so many sources it is said how far it is. */
-const TOLD_EVERY = 10;
+/** Progress is printed after each that many sources. */
+const PROGRESS_INTERVAL = 10;
 
 /**
  * Compiles sources and links them.
@@ -32,7 +32,7 @@ export async function compileProgram({ compiler, sources, objects, binary, linkF
     for (let job = queue.shift(); job; job = queue.shift()) {
       await compile(job);
       done++;
-      if (done % TOLD_EVERY === 0 && done < all) console.log(`native: ${done} of ${all}`);
+      if (done % PROGRESS_INTERVAL === 0 && done < all) console.log(`native: ${done} of ${all}`);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));

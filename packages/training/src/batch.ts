@@ -37,7 +37,7 @@ export interface Example {
 }
 
 /**
- * How many labels of a batch count: those after the first position that are not −100.
+ * Counts the labels of a batch that are predicted: those after the first position that are not −100.
  * @throws {TrainingError} for what is no batch
  */
 export function countLabels(batch: TrainingBatch): number {
@@ -48,7 +48,7 @@ export function countLabels(batch: TrainingBatch): number {
 }
 
 /**
- * How many positions of a batch are no padding.
+ * Counts the positions of a batch that are no padding.
  * @throws {TrainingError} for what is no batch
  */
 export function countTokens(batch: TrainingBatch): number {

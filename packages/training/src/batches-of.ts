@@ -73,7 +73,7 @@ export function batchesOf(examples: readonly Example[], options: BatchesOptions)
   };
 }
 
-/** Which ids a model has is for it to say; what is none anywhere is told at once. */
+/** Refuses what no vocabulary has. The model itself checks that an id is within its own. */
 function checkIds(where: string, ids: unknown): void {
   expectThat(Array.isArray(ids), where, "a list of token ids", ids);
   const odd = (ids as unknown[]).findIndex((id) => !(Number.isInteger(id) && (id as number) >= 0));

@@ -1,4 +1,4 @@
-/** What to know about a chat, in words. */
+/** Notes on a chat, for whoever trains on it or asks with it. */
 
 import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
 import { expectThat } from "../checks.js";
@@ -7,7 +7,10 @@ import { expectThat } from "../checks.js";
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function", "ipython"]);
 const REASONING = new Set(["reasoning_content", "reasoning", "thinking", "thinking_content"]);
 
-/** Roles of other spellings than templates know, in quotes; undefined where there are none. */
+/**
+ * Lists the roles that no template knows, in quotes; undefined if there are none.
+ * @throws {TrainingError} for messages that are none
+ */
 export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
   checkMessages("oddRoles", messages);
   const odd = [...new Set(messages.map(({ role }) => role))].filter((role) => !ROLES.has(role));
@@ -18,6 +21,7 @@ export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
 /**
  * Names the parts of a chat that its template writes nothing of, each kind once.
  * @param parts as `renderChat` of a tokenizer gives them
+ * @throws {TrainingError} for messages or parts that are none
  */
 export function aboutUnwritten(messages: readonly ChatMessage[], parts: readonly UnwrittenPart[]): string[] {
   checkMessages("aboutUnwritten", messages);
