@@ -211,6 +211,39 @@ SETS = [
         [None],
     ),
     ("llama3-small", "as in the model cases", config(16, 512, rope_parameters=LLAMA3), [None]),
+    (
+        "yarn-one-mscale",
+        "mscale alone is not read",
+        config(16, 256, rope_parameters={key: YARN_MSCALE[key] for key in YARN_MSCALE if key != "mscale_all_dim"}),
+        [None],
+    ),
+    (
+        "proportional",
+        "as Gemma writes it: a quarter of the pairs rotates, at the wavelengths of a whole head",
+        config(
+            64,
+            131072,
+            rope_parameters={"rope_type": "proportional", "rope_theta": 1000000.0, "partial_rotary_factor": 0.25},
+        ),
+        [None],
+    ),
+    (
+        "proportional-factor",
+        "a factor divides the positions",
+        config(
+            24,
+            4096,
+            rope_theta=10000.0,
+            rope_scaling={"type": "proportional", "factor": 8.0, "partial_rotary_factor": 0.7},
+        ),
+        [None],
+    ),
+    (
+        "proportional-whole",
+        "without a share every pair rotates",
+        config(16, 4096, rope_parameters={"rope_type": "proportional", "rope_theta": 10000.0}),
+        [None],
+    ),
 ]
 
 

@@ -286,7 +286,7 @@ describe("what cannot be done ends with 1", () => {
   ] as const)("a prompt longer than the context, %s --json not shown", (_, flags) =>
     generate(
       1,
-      "prompt: expected fewer tokens than the model's context, 128, got 128. Shorten it. The context is max_position_embeddings in config.json, stretched where rope_parameters there asks for yarn or linear.",
+      "prompt: expected fewer tokens than the model's context, 128, got 128. Shorten it. The context is max_position_embeddings in config.json, or as far as rope_parameters there stretches it.",
       "--model",
       MODEL,
       "--prompt-ids",

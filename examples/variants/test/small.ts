@@ -1,4 +1,6 @@
 /** Configs that are tested in seconds, with grouped heads, several experts, and windows that slide. */
+import { mixtralConfig } from "@mixtape/mixtral";
+import "../src/ntk-rope.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
@@ -37,4 +39,12 @@ export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.config.create({
   useSlidingWindow: true,
   slidingWindow: 6,
   routeScale: 1.5,
+});
+
+export const ntkMixtral = mixtralConfig.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 4,
+  numExpertsPerTok: 2,
+  ropeParameters: { ropeType: "ntk", factor: 4 },
 });

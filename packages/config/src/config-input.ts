@@ -1,4 +1,4 @@
-import type { RopeParametersInput } from "./rope-field.js";
+import type { RopeParametersInput } from "./rope/rope-parameters.js";
 
 /** Fields that follow from others, which null stands for. */
 type Derivable = "numKeyValueHeads" | "headDim" | "numLabels" | "id2label";

@@ -2,7 +2,6 @@
 import type { Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import type { DecoderConfig } from "./decoder-fields.js";
-import { type RopeParameters, rotaryDim } from "./rope.js";
 
 type Only<K extends keyof DecoderConfig> = Pick<DecoderConfig, K>;
 
@@ -20,54 +19,6 @@ export function checkHeads(
     report("headDim", {
       expected: `a width, as ${c.hiddenSize} features do not divide among ${c.numAttentionHeads} heads`,
       got: "nothing",
-    });
-  }
-}
-
-export function checkRope({ ropeParameters: rope, headDim }: Only<"ropeParameters" | "headDim">, report: Report): void {
-  // A head without a whole width is reported on its own.
-  if (Number.isInteger(headDim)) checkRotaryDim(rope, headDim, report);
-  if (rope.ropeType === "longrope" && rope.originalMaxPositionEmbeddings === 1 && rope.attentionFactor === null) {
-    // The formula for the attention factor divides by ln(originalMaxPositionEmbeddings).
-    report("ropeParameters.originalMaxPositionEmbeddings", { expected: "an integer of at least 2", got: "1" });
-  }
-  if (rope.ropeType === "yarn") {
-    // Its bounds divide by ln θ.
-    if (rope.ropeTheta <= 1) {
-      report("ropeParameters.ropeTheta", { expected: 'a number above 1 for "yarn"', got: show(rope.ropeTheta) });
-    }
-    if (rope.betaFast < rope.betaSlow) {
-      report("ropeParameters.betaFast", {
-        expected: `at least the slow bound, ${rope.betaSlow}`,
-        got: show(rope.betaFast),
-      });
-    }
-  }
-  if (rope.ropeType === "llama3" && rope.highFreqFactor <= rope.lowFreqFactor) {
-    report("ropeParameters.highFreqFactor", {
-      expected: `more than the low frequency factor, ${rope.lowFreqFactor}`,
-      got: show(rope.highFreqFactor),
-    });
-  }
-}
-
-function checkRotaryDim(rope: RopeParameters, headDim: number, report: Report): void {
-  const dim = rotaryDim(headDim, rope);
-  if (dim % 2 !== 0 || dim === 0) {
-    const head = rope.partialRotaryFactor === 1 ? `${dim}` : `${dim} of ${headDim}`;
-    report("headDim", { expected: "an even number of rotated features, 2 at the least", got: head });
-    return;
-  }
-  // The exponent of its formula is d / (d − 2).
-  if (rope.ropeType === "dynamic" && dim === 2) {
-    report("headDim", { expected: 'more than 2 rotated features for "dynamic"', got: "2" });
-  }
-  if (rope.ropeType !== "longrope") return;
-  for (const name of ["shortFactor", "longFactor"] as const) {
-    if (rope[name].length === dim / 2) continue;
-    report(`ropeParameters.${name}`, {
-      expected: `${dim / 2} numbers, one for each rotated pair of features`,
-      got: String(rope[name].length),
     });
   }
 }

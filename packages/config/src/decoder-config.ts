@@ -1,8 +1,9 @@
 import type { ConfigDefinition } from "./config-definition.js";
 import type { ConfigInput } from "./config-input.js";
-import { checkHeads, checkLabels, checkLayers, checkRope, checkTokens } from "./decoder-checks.js";
+import { checkHeads, checkLabels, checkLayers, checkTokens } from "./decoder-checks.js";
 import { type DecoderConfig, decoderFields } from "./decoder-fields.js";
 import { defineConfig } from "./define-config.js";
+import { checkRope } from "./rope/check-rope.js";
 
 /**
  * What every decoder-only family shares, and by itself a plain dense decoder: each layer a gated MLP, and attention that is

@@ -6,8 +6,8 @@ import { count, flag, listOf, number, oneOf, paddingId, text, tokenId, tokenIds 
 import { fixedKeys, ignoredKeys, inertKeys } from "./inherited-keys.js";
 import { defaultLabels, type Labels, labels, MAX_LABELS } from "./labels.js";
 import { type LayerType, layerCount, type MlpLayerType, mlpLayerTypesWhere, uniformLayerTypes } from "./layer-types.js";
-import type { RopeParameters } from "./rope.js";
-import { rope } from "./rope-field.js";
+import { rope } from "./rope/rope-field.js";
+import type { RopeParameters } from "./rope/rope-parameters.js";
 
 /** The activations that the engines know, under transformers' names. */
 export const HIDDEN_ACTS = ["silu", "gelu", "gelu_pytorch_tanh", "relu"] as const;

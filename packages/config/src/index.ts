@@ -33,18 +33,29 @@ export {
   mlpLayerTypesWhere,
   uniformLayerTypes,
 } from "./layer-types.js";
+export { geometricFrequencies } from "./rope/geometric.js";
+export { contextLength, registerRopeType, ropeFrequencies, ropeTypes, rotaryDim } from "./rope/registry.js";
+export { type RopeFieldOptions, rope } from "./rope/rope-field.js";
+export type {
+  DefaultRope,
+  DynamicRope,
+  LinearRope,
+  Llama3Rope,
+  LongRope,
+  ProportionalRope,
+  RopeParameters,
+  RopeParametersInput,
+  RopeTypeName,
+  RopeTypes,
+  YarnRope,
+} from "./rope/rope-parameters.js";
 export {
-  contextLength,
-  type DefaultRope,
-  type DynamicRope,
-  type LinearRope,
-  type Llama3Rope,
-  type LongRope,
-  ROPE_TYPES,
-  type RopeParameters,
+  defineRopeType,
+  type RopeContext,
+  type RopeFillConfig,
+  type RopeFrequencies,
+  type RopeInputOf,
+  type RopeParametersOf,
   type RopeType,
-  ropeParametersSchema,
-  rotaryDim,
-  type YarnRope,
-} from "./rope.js";
-export { type RopeFieldOptions, type RopeParametersInput, rope } from "./rope-field.js";
+} from "./rope/rope-type.js";
+export { yarnMscale } from "./rope/yarn.js";

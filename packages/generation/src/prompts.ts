@@ -36,7 +36,7 @@ export function padPrompts(
         where,
         expected: `fewer tokens than the model's context, ${limit}`,
         got: `${length}`,
-        fix: "Shorten it. The context is max_position_embeddings in config.json, stretched where rope_parameters there asks for yarn or linear",
+        fix: "Shorten it. The context is max_position_embeddings in config.json, or as far as rope_parameters there stretches it",
       });
   }
   const longest = Math.max(...prompts.map(({ length }) => length));

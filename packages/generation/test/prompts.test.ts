@@ -54,7 +54,7 @@ describe("an error for", () => {
       "a prompt that leaves no room",
       [[1, 2, 3, 4, 5, 6]],
       "prompt: expected fewer tokens than the model's context, 6, got 6. Shorten it. The context is " +
-        "max_position_embeddings in config.json, stretched where rope_parameters there asks for yarn or linear.",
+        "max_position_embeddings in config.json, or as far as rope_parameters there stretches it.",
     ],
     [
       "such a prompt among others",

@@ -17,7 +17,6 @@ export {
 export { type Init, Param, type ParamOptions } from "./param.js";
 export { QKNormAttention } from "./qk-norm-attention.js";
 export { RMSNorm } from "./rms-norm.js";
-export { type RopeContext, type RopeFrequencies, ropeFrequencies } from "./rope-frequencies.js";
 export { type Positions, type RotaryConfig, RotaryEmbedding } from "./rotary-embedding.js";
 export { Router, type RouterConfig, type Routing } from "./router.js";
 export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./sigmoid-bias-router.js";

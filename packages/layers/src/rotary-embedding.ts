@@ -1,7 +1,6 @@
-import type { DecoderConfig } from "@mixtape/config";
+import { type DecoderConfig, type RopeFrequencies, ropeFrequencies } from "@mixtape/config";
 import type { RotaryTables } from "@mixtape/ops";
 import { tensor3d } from "@tensorflow/tfjs-core";
-import { type RopeFrequencies, ropeFrequencies } from "./rope-frequencies.js";
 
 /** The part of a config that positions need. */
 export type RotaryConfig = Pick<DecoderConfig, "ropeParameters" | "headDim" | "maxPositionEmbeddings">;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { DecoderConfig } from "@mixtape/config";
+import { type DecoderConfig, ropeFrequencies } from "@mixtape/config";
 import type { CausalLM, CausalLMClass, CausalLMInputs } from "@mixtape/decoder";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { dispose, randomNormal, type Tensor } from "@tensorflow/tfjs-core";
@@ -59,16 +59,16 @@ export function sampleText(rows: number, length: number, { vocabSize }: DecoderC
 
 /**
  * A length past which all windows of a model have slid, but within that up to which its frequencies are the same whatever the
- * length: dynamic and longrope change them with it, and keys in a cache stay rotated as they were. There cached decoding is
+ * length: some RoPE types change them with it, and keys in a cache stay rotated as they were. There cached decoding is
  * another computation than a full forward pass, in the reference too.
  */
 export function longLength(config: DecoderConfig): number {
-  return Math.min(2 * (config.slidingWindow ?? 0) + 12, steadyLength(config));
-}
-
-function steadyLength({ ropeParameters: rope, maxPositionEmbeddings: max }: DecoderConfig): number {
-  if (rope.ropeType === "longrope") return Math.min(max, rope.originalMaxPositionEmbeddings);
-  return max;
+  const most = Math.min(2 * (config.slidingWindow ?? 0) + 12, config.maxPositionEmbeddings);
+  const frequencies = (length: number): string =>
+    ropeFrequencies(config.ropeParameters, { ...config, length }).inverse.join();
+  let length = 1;
+  while (length < most && frequencies(length + 1) === frequencies(1)) length++;
+  return length;
 }
 
 /** The logits of a forward pass. */

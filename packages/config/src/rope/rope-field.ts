@@ -1,33 +1,10 @@
 /** Reads RoPE parameters from either spelling, as transformers' `RotaryEmbeddingConfigMixin` does, and writes them back. */
-import type * as z from "zod";
-import type { CompoundField, Report } from "./config-definition.js";
-import { show } from "./config-error.js";
-import { camelCase, isObject, type JsonObject, own, snakeCase } from "./json.js";
-import { type DefaultRope, ROPE_TYPES, type RopeParameters, type RopeType, ropeSchemas } from "./rope.js";
-
-type Input<T extends RopeType> = Omit<
-  z.input<(typeof ropeSchemas)[T]>,
-  "ropeTheta" | "originalMaxPositionEmbeddings"
-> & {
-  readonly ropeTheta?: number;
-};
-type Stretched<T extends "yarn" | "longrope" | "llama3"> = Input<T> & {
-  /** `maxPositionEmbeddings` unless given. */
-  readonly originalMaxPositionEmbeddings?: number;
-};
-/** `maxPositionEmbeddings / originalMaxPositionEmbeddings` unless given. */
-type FactorOptional<T> = Omit<T, "factor"> & { readonly factor?: number | null };
-
-/** RoPE parameters as code gives them: what has a default may be left out. */
-export type RopeParametersInput =
-  | (Omit<Input<"default">, "ropeType"> & { readonly ropeType?: DefaultRope["ropeType"] })
-  | Input<"linear">
-  | Input<"dynamic">
-  | FactorOptional<Stretched<"yarn">>
-  | FactorOptional<Stretched<"longrope">>
-  | Stretched<"llama3">;
-
-const STRETCHED = new Set(["yarn", "longrope", "llama3"]);
+import type { CompoundField, Report } from "../config-definition.js";
+import { show } from "../config-error.js";
+import { camelCase, isObject, type JsonObject, own, snakeCase } from "../json.js";
+import { DEFAULT_ROPE_TYPE, findRopeType, unknownRopeType } from "./registry.js";
+import type { RopeParameters, RopeParametersInput } from "./rope-parameters.js";
+import { commonFields } from "./rope-type.js";
 
 /** Keys inside the parameters that some files carry and that no formula reads. */
 const INERT = new Set(["finetuned"]);
@@ -40,11 +17,11 @@ const KEYS = [
   "original_max_position_embeddings",
 ] as const;
 
-/** What a family says of its RoPE. */
+/** A family's defaults for its RoPE. */
 export interface RopeFieldOptions {
-  /** θ where the file gives none: 10000 unless told. */
+  /** θ where the file gives none. Default: 10000. */
   readonly defaultTheta?: number;
-  /** Whether the model can rotate a part of each head. It can unless told. */
+  /** Whether the model can rotate a part of each head. Default: true. */
   readonly partial?: boolean;
 }
 
@@ -62,7 +39,7 @@ export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParamete
       const reportPart: Report = (part, fault) => report(locate(json, part), fault);
       if (given !== null && !isObject(given)) {
         report(key, { expected: "an object or null", got: show(given) });
-        return { ropeType: "default", ropeTheta: defaultTheta, partialRotaryFactor: 1 };
+        return plainRope(defaultTheta);
       }
       const { type, ...params } = camelParams(given ?? {}, reportPart);
       params.ropeType ??= type;
@@ -109,75 +86,74 @@ function camelParams(given: JsonObject, report: Report): Record<string, unknown>
   return Object.fromEntries(params);
 }
 
+/** Parameters that stand in for faulty ones, until the config is refused. */
+function plainRope(ropeTheta: number): RopeParameters {
+  return { ropeType: DEFAULT_ROPE_TYPE, ropeTheta, partialRotaryFactor: 1 };
+}
+
 function normalize(
   given: JsonObject,
   config: JsonObject,
   { defaultTheta = 10_000, partial = true }: RopeFieldOptions,
   report: Report,
 ): RopeParameters {
-  const params: Record<string, unknown> = { ...given };
-  const ropeType = params.ropeType ?? "default";
-  const fallback: RopeParameters = { ropeType: "default", ropeTheta: defaultTheta, partialRotaryFactor: 1 };
-  if (!isRopeType(ropeType)) {
-    report("ropeType", { expected: `one of ${ROPE_TYPES.map(show).join(", ")}`, got: show(ropeType) });
-    return fallback;
+  const { ropeType: named, ...params }: Record<string, unknown> = given;
+  const ropeType = named ?? DEFAULT_ROPE_TYPE;
+  const type = findRopeType(ropeType);
+  if (!type) {
+    report("ropeType", unknownRopeType(ropeType));
+    return plainRope(defaultTheta);
   }
-  params.ropeType = ropeType;
+  const fields = { ...commonFields, ...type.fields };
   params.ropeTheta ??= defaultTheta;
+  // Beside the parameters it belongs to the model, whatever its RoPE.
+  if (!Object.hasOwn(fields, "originalMaxPositionEmbeddings")) delete params.originalMaxPositionEmbeddings;
+  reportUnknown(params, type.name, Object.keys(fields), report);
+
+  const values: Record<string, unknown> = {};
+  let faulty = false;
+  const read = (name: string, value: unknown): void => {
+    const result = fields[name as keyof typeof fields].safeParse(value);
+    if (result.success) values[name] = result.data;
+    else faulty = true;
+    for (const issue of result.error?.issues ?? []) {
+      const [index] = issue.path;
+      const item = typeof index === "number" && Array.isArray(value) ? value[index] : value;
+      report(index === undefined ? name : `${name}[${String(index)}]`, { expected: issue.message, got: show(item) });
+    }
+  };
+  // For every parameter that has a default, null means the default.
+  const isGiven = (name: string): boolean => own(params, name) != null;
+  for (const name of Object.keys(fields).filter(isGiven)) read(name, params[name]);
   // Only at fault where `maxPositionEmbeddings` is itself at fault, and then the config is refused anyway.
   const max = typeof config.maxPositionEmbeddings === "number" ? config.maxPositionEmbeddings : 1;
-  if (STRETCHED.has(ropeType)) params.originalMaxPositionEmbeddings ??= max;
-  else delete params.originalMaxPositionEmbeddings;
-  if (ropeType === "yarn" || ropeType === "longrope") {
-    params.factor ??= Math.max(1, max / Number(params.originalMaxPositionEmbeddings));
-  }
-  // For every parameter that has a default, null means the default.
-  for (const [name, value] of Object.entries(params)) if (value == null) delete params[name];
-  dropUnknown(params, ropeType, report);
+  const filled: JsonObject = type.fill?.(values, { maxPositionEmbeddings: max }) ?? {};
+  for (const name of Object.keys(fields)) if (!isGiven(name)) read(name, own(filled, name));
+  if (faulty) return plainRope(defaultTheta);
 
-  const result = ropeSchemas[ropeType].safeParse(params);
-  if (result.success && !partial && result.data.partialRotaryFactor !== 1) {
-    // The families of whole heads read it for the scaled types alone, whose angles would not fit the heads then.
-    const tolerated = ropeType === "default";
-    const got = show(result.data.partialRotaryFactor);
-    report("partialRotaryFactor", { expected: "1, as this model rotates whole heads", got, tolerated });
-    return { ...result.data, partialRotaryFactor: 1 };
-  }
-  if (!result.success) reportIssues(result.error.issues, params, report);
-  return result.success ? result.data : fallback;
+  const ordered = Object.fromEntries(Object.keys(fields).map((name) => [name, values[name]]));
+  const rope = { ropeType: type.name, ...ordered } as RopeParameters;
+  if (partial || type.coversWholeHead || rope.partialRotaryFactor === 1) return rope;
+  // The families of whole heads read it for the scaled types alone, whose angles would not fit the heads then.
+  const tolerated = rope.ropeType === DEFAULT_ROPE_TYPE;
+  const got = show(rope.partialRotaryFactor);
+  report("partialRotaryFactor", { expected: "1, as this model rotates whole heads", got, tolerated });
+  return { ...rope, partialRotaryFactor: 1 };
 }
 
 /** Parameters for each type of layer: other maths, not a key that nobody reads. */
 const LAYER_TYPES = new Set(["fullAttention", "slidingAttention"]);
 
-/** Takes out what the type's formula does not read, as transformers does with a warning. */
-function dropUnknown(params: Record<string, unknown>, type: RopeType, report: Report): void {
-  const known = Object.keys(ropeSchemas[type].shape);
-  for (const key of Object.keys(params)) {
-    if (known.includes(key)) continue;
+/** Reports parameters that the type's formula does not read, of which transformers warns. */
+function reportUnknown(params: JsonObject, type: string, names: readonly string[], report: Report): void {
+  const known = ["ropeType", ...names];
+  for (const key of Object.keys(params).filter((name) => params[name] != null && !known.includes(name))) {
     report(key, {
       expected: `a parameter of rope_type "${type}" (${known.map(snakeCase).join(", ")})`,
       got: show(params[key]),
       tolerated: !LAYER_TYPES.has(key),
     });
-    delete params[key];
   }
-}
-
-function reportIssues(issues: readonly z.core.$ZodIssue[], params: JsonObject, report: Report): void {
-  for (const issue of issues) {
-    const [name = "", index] = issue.path;
-    const value = params[String(name)];
-    const item = typeof index === "number" && Array.isArray(value) ? value[index] : value;
-    report(`${String(name)}${index === undefined ? "" : `[${String(index)}]`}`, {
-      expected: issue.message,
-      got: show(item),
-    });
-  }
-}
-
-function isRopeType(value: unknown): value is RopeType {
-  return ROPE_TYPES.some((type) => type === value);
 }
 
 /** The parameters in the spelling that the file uses: `rope_theta` and `rope_scaling`, or `rope_parameters`. */
@@ -204,7 +180,7 @@ function write(value: RopeParameters, json: JsonObject): JsonObject {
   if (!isLegacy) return { ...edits, rope_parameters: { ...params, rope_theta: ropeTheta } };
   const thetaInside = isObject(given) && Object.hasOwn(given, "rope_theta");
   if (thetaInside || !Object.hasOwn(json, "rope_theta")) params.rope_theta = ropeTheta;
-  const isPlain = ropeType === "default" && Object.keys(params).length === 1;
+  const isPlain = ropeType === DEFAULT_ROPE_TYPE && Object.keys(params).length === 1;
   if (isPlain && !Object.hasOwn(json, "rope_scaling")) return edits;
   return { ...edits, rope_scaling: isPlain ? null : params };
 }

@@ -1,0 +1,21 @@
+import type { Report } from "../config-definition.js";
+import { findRopeType, rotaryDim } from "./registry.js";
+import type { RopeParameters } from "./rope-parameters.js";
+
+/** Reports RoPE parameters that do not fit the heads, or contradict each other. */
+export function checkRope(
+  { ropeParameters: rope, headDim }: { readonly ropeParameters: RopeParameters; readonly headDim: number },
+  report: Report,
+): void {
+  // A head without a whole width is reported on its own.
+  if (!Number.isInteger(headDim)) return;
+  const dim = rotaryDim(headDim, rope);
+  if (dim % 2 !== 0 || dim === 0) {
+    const got = dim === headDim ? `${dim}` : `${dim} of ${headDim}`;
+    report("headDim", { expected: "an even number of rotated features, 2 at the least", got });
+    return;
+  }
+  findRopeType(rope.ropeType)?.check?.(rope, { dim, headDim }, (key, fault) =>
+    report(key === "headDim" ? key : `ropeParameters.${key}`, fault),
+  );
+}

@@ -1,0 +1,34 @@
+import { show } from "../config-error.js";
+import { number } from "../fields.js";
+import { geometricFrequencies } from "./geometric.js";
+import { defineRopeType } from "./rope-type.js";
+import { fillOriginalContext, stretchFields } from "./stretched.js";
+
+/** Llama 3.1: long wavelengths are stretched by `factor`, short ones stay, and those in between are stretched in part. */
+export const llama3Rope = defineRopeType({
+  name: "llama3",
+  fields: {
+    factor: number({ above: 0 }),
+    originalMaxPositionEmbeddings: stretchFields.originalMaxPositionEmbeddings,
+    /** Rotations over the original context below which a wavelength is stretched in full. */
+    lowFreqFactor: number({ above: 0 }),
+    /** Rotations over the original context above which a wavelength stays as it is. */
+    highFreqFactor: number({ above: 0 }),
+  },
+  fill: fillOriginalContext,
+  check: ({ lowFreqFactor: low, highFreqFactor: high }, _, report) => {
+    if (high <= low)
+      report("highFreqFactor", { expected: `more than the low frequency factor, ${low}`, got: show(high) });
+  },
+  frequencies: (rope, { dim }) => {
+    const { factor, lowFreqFactor: low, highFreqFactor: high, originalMaxPositionEmbeddings: original } = rope;
+    const inverse = geometricFrequencies(rope.ropeTheta, dim).map((f) => {
+      const wavelength = (2 * Math.PI) / f;
+      if (wavelength > original / low) return f / factor;
+      if (wavelength < original / high) return f;
+      const smooth = (original / wavelength - low) / (high - low);
+      return ((1 - smooth) * f) / factor + smooth * f;
+    });
+    return { inverse, scaling: 1 };
+  },
+});

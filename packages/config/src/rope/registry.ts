@@ -1,0 +1,100 @@
+/** The RoPE types that configs know, and what each of them makes of its parameters. */
+import type * as z from "zod";
+import type { Report } from "../config-definition.js";
+import { ConfigError, show } from "../config-error.js";
+import type { JsonObject } from "../json.js";
+import { defaultRope } from "./default.js";
+import { dynamicRope } from "./dynamic.js";
+import { linearRope } from "./linear.js";
+import { llama3Rope } from "./llama3.js";
+import { longRope } from "./longrope.js";
+import { proportionalRope } from "./proportional.js";
+import type { RopeParameters, RopeTypeName } from "./rope-parameters.js";
+import type { RopeContext, RopeFillConfig, RopeFrequencies, RopeType } from "./rope-type.js";
+import { yarnRope } from "./yarn.js";
+
+/** A RoPE type whose parameters' types the registry has erased. */
+interface ErasedRopeType {
+  readonly name: string;
+  readonly fields: Readonly<Record<string, z.ZodType>>;
+  fill?(given: JsonObject, config: RopeFillConfig): JsonObject;
+  check?(rope: JsonObject, dims: { readonly dim: number; readonly headDim: number }, report: Report): void;
+  frequencies(rope: JsonObject, context: RopeContext & { readonly dim: number }): RopeFrequencies;
+  contextLength?(rope: JsonObject, maxPositionEmbeddings: number): number;
+  readonly coversWholeHead?: boolean;
+}
+
+/** The type of parameters that name none. */
+export const DEFAULT_ROPE_TYPE = defaultRope.name;
+
+const types = new Map<string, ErasedRopeType>();
+for (const type of [defaultRope, linearRope, dynamicRope, yarnRope, longRope, llama3Rope, proportionalRope])
+  types.set(type.name, type as unknown as ErasedRopeType);
+
+/**
+ * Makes a RoPE type known: configs read its parameters from then on, and models rotate by its frequencies.
+ * @throws {TypeError} Another type has that name.
+ */
+export function registerRopeType<Name extends string, F extends Readonly<Record<string, z.ZodType>>, K extends keyof F>(
+  type: RopeType<Name, F, K>,
+): void {
+  const erased = type as unknown as ErasedRopeType;
+  const known = types.get(type.name);
+  if (known && known !== erased)
+    throw new TypeError(`registerRopeType: expected a name that no other RoPE type has, got ${show(type.name)}.`);
+  types.set(type.name, erased);
+}
+
+/** Lists the RoPE types that configs know, as `rope_type` names them. */
+export function ropeTypes(): RopeTypeName[] {
+  return [...types.keys()] as RopeTypeName[];
+}
+
+/** The RoPE type of that name, if there is one. */
+export function findRopeType(name: unknown): ErasedRopeType | undefined {
+  return typeof name === "string" ? types.get(name) : undefined;
+}
+
+/** @throws {ConfigError} Nobody registered the type. */
+function typeOf({ ropeType }: Pick<RopeParameters, "ropeType">): ErasedRopeType {
+  const type = findRopeType(ropeType);
+  if (type) return type;
+  throw new ConfigError("config", [{ key: "ropeParameters.ropeType", ...unknownRopeType(ropeType) }]);
+}
+
+/** Says that nobody registered a type. */
+export function unknownRopeType(name: unknown): { expected: string; got: string; fix: string } {
+  return {
+    expected: `one of ${ropeTypes().map(show).join(", ")}`,
+    got: show(name),
+    fix: "A type of your own is made known by registerRopeType",
+  };
+}
+
+/** The number of features of a head that are rotated: `headDim * partialRotaryFactor`, rounded down, for most types. */
+export function rotaryDim(headDim: number, rope: Pick<RopeParameters, "ropeType" | "partialRotaryFactor">): number {
+  return typeOf(rope).coversWholeHead ? headDim : Math.floor(headDim * rope.partialRotaryFactor);
+}
+
+/**
+ * Inverse frequencies of rotary position embeddings, as transformers' `modeling_rope_utils` defines them, in float32.
+ * @throws {ConfigError} Nobody registered the type.
+ */
+export function ropeFrequencies(rope: RopeParameters, context: RopeContext): RopeFrequencies {
+  return typeOf(rope).frequencies(rope, { ...context, dim: rotaryDim(context.headDim, rope) });
+}
+
+/**
+ * The longest context that a model with these parameters is made for: `maxPositionEmbeddings`, stretched where the scaling
+ * says so and `maxPositionEmbeddings` may still be that of before, as vLLM derives `max_model_len`. transformers has no limit.
+ * @throws {ConfigError} Nobody registered the type.
+ */
+export function contextLength({
+  ropeParameters: rope,
+  maxPositionEmbeddings: max,
+}: {
+  readonly ropeParameters: RopeParameters;
+  readonly maxPositionEmbeddings: number;
+}): number {
+  return typeOf(rope).contextLength?.(rope, max) ?? max;
+}

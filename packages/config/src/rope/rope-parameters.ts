@@ -1,0 +1,42 @@
+/** RoPE parameters as configs hold them: a union over all types, told apart by `ropeType`. */
+import type { defaultRope } from "./default.js";
+import type { dynamicRope } from "./dynamic.js";
+import type { linearRope } from "./linear.js";
+import type { llama3Rope } from "./llama3.js";
+import type { longRope } from "./longrope.js";
+import type { proportionalRope } from "./proportional.js";
+import type { RopeInputOf, RopeParametersOf, RopeType } from "./rope-type.js";
+import type { yarnRope } from "./yarn.js";
+
+/** RoPE types by name. A package with a type of its own adds it by declaration merging: see {@link defineRopeType}. */
+export interface RopeTypes {
+  default: typeof defaultRope;
+  linear: typeof linearRope;
+  dynamic: typeof dynamicRope;
+  yarn: typeof yarnRope;
+  longrope: typeof longRope;
+  llama3: typeof llama3Rope;
+  proportional: typeof proportionalRope;
+}
+
+/** The name of a RoPE type: `rope_type` in the file. */
+export type RopeTypeName = keyof RopeTypes;
+
+type ParametersOf<T> = T extends RopeType<infer Name, infer F, infer _> ? RopeParametersOf<Name, F> : never;
+type InputOf<T> = T extends RopeType<infer Name, infer F, infer Filled> ? RopeInputOf<Name, F, Filled> : never;
+
+/** RoPE parameters with every default filled in, told apart by `ropeType`. */
+export type RopeParameters = { [Name in RopeTypeName]: ParametersOf<RopeTypes[Name]> }[RopeTypeName];
+
+/** RoPE parameters as code gives them: what has a default may be left out, the type too. */
+export type RopeParametersInput =
+  | { [Name in RopeTypeName]: InputOf<RopeTypes[Name]> }[RopeTypeName]
+  | (Omit<InputOf<RopeTypes["default"]>, "ropeType"> & { readonly ropeType?: "default" });
+
+export type DefaultRope = ParametersOf<typeof defaultRope>;
+export type LinearRope = ParametersOf<typeof linearRope>;
+export type DynamicRope = ParametersOf<typeof dynamicRope>;
+export type YarnRope = ParametersOf<typeof yarnRope>;
+export type LongRope = ParametersOf<typeof longRope>;
+export type Llama3Rope = ParametersOf<typeof llama3Rope>;
+export type ProportionalRope = ParametersOf<typeof proportionalRope>;

@@ -1,0 +1,133 @@
+/** A RoPE type from outside: one definition, one registration, one declaration. `npm run typecheck` tests the types. */
+import { expect, expectTypeOf, test } from "vitest";
+import {
+  contextLength,
+  count,
+  decoderConfig,
+  defineConfig,
+  defineRopeType,
+  geometricFrequencies,
+  number,
+  type RopeParameters,
+  registerRopeType,
+  rope,
+  ropeFrequencies,
+  ropeTypes,
+  rotaryDim,
+} from "../src/index.js";
+
+const gentle = defineRopeType({
+  name: "gentle",
+  fields: {
+    strength: number({ above: 0 }).default(1),
+    softLimit: count(),
+  },
+  fill: (given, { maxPositionEmbeddings }) => {
+    expectTypeOf(given.softLimit).toEqualTypeOf<number | undefined>();
+    return { softLimit: given.softLimit ?? 2 * maxPositionEmbeddings };
+  },
+  check: (parameters, { dim, headDim }, report) => {
+    expectTypeOf(parameters.strength).toEqualTypeOf<number>();
+    if (parameters.strength > 2) report("strength", { expected: "at most 2", got: `${parameters.strength}` });
+    if (dim > 128) report("headDim", { expected: "at most 128 rotated features", got: `${dim} of ${headDim}` });
+    // @ts-expect-error Not a parameter of this type.
+    if (dim < 0) report("factor", { expected: "a factor", got: "none" });
+  },
+  frequencies: ({ ropeTheta, strength }, { dim, length }) => ({
+    inverse: geometricFrequencies(ropeTheta, dim).map((f) => f ** strength),
+    scaling: length > 100 ? 2 : 1,
+  }),
+  contextLength: ({ softLimit }) => softLimit,
+});
+registerRopeType(gentle);
+
+declare module "../src/index.js" {
+  interface RopeTypes {
+    gentle: typeof gentle;
+  }
+}
+
+const small = { model_type: "decoder", hidden_size: 64, num_attention_heads: 4, max_position_embeddings: 32 };
+
+test("a file's parameters are read, filled in, and written back", () => {
+  const config = decoderConfig.parse({ ...small, rope_parameters: { rope_type: "gentle", strength: 0.5 } });
+  const parameters: RopeParameters = config.ropeParameters;
+  expect(parameters).toEqual({
+    ropeType: "gentle",
+    ropeTheta: 10_000,
+    partialRotaryFactor: 1,
+    strength: 0.5,
+    softLimit: 64,
+  });
+  if (parameters.ropeType === "gentle") expectTypeOf(parameters.softLimit).toEqualTypeOf<number>();
+  const again = decoderConfig.parse(JSON.parse(decoderConfig.stringify(decoderConfig.with(config, {}))));
+  expect(again.ropeParameters).toEqual(parameters);
+  const json = decoderConfig.toJSON({ ...config, ropeParameters: { ...parameters, ropeTheta: 7 } });
+  expect(json.rope_parameters).toEqual({ rope_type: "gentle", rope_theta: 7, strength: 0.5, soft_limit: 64 });
+});
+
+test("code gives its parameters with their types", () => {
+  const of = (ropeParameters: Parameters<typeof decoderConfig.create>[0] & object) =>
+    decoderConfig.create(ropeParameters).ropeParameters;
+  expect(of({ ropeParameters: { ropeType: "gentle" } })).toMatchObject({ strength: 1, softLimit: 4096 });
+  // @ts-expect-error A parameter of another type.
+  expect(() => of({ ropeParameters: { ropeType: "gentle", factor: 2 } })).toThrow("ropeParameters.factor: expected");
+  // @ts-expect-error Not a number.
+  expect(() => of({ ropeParameters: { ropeType: "gentle", strength: "much" } })).toThrow("ropeParameters.strength");
+});
+
+test("its rules hold in every family, under the names of the file", () => {
+  const refused = (parameters: object, more: object = {}) =>
+    expect(() => decoderConfig.parse({ ...small, ...more, rope_scaling: { rope_type: "gentle", ...parameters } }));
+  refused({ strength: 3 }).toThrow("config.json: rope_scaling.strength: expected at most 2, got 3");
+  refused({ strength: 0 }).toThrow("rope_scaling.strength: expected a number above 0, got 0");
+  refused({ soft_limit: 1.5 }).toThrow("rope_scaling.soft_limit: expected an integer of at least 1, got 1.5");
+  refused({}, { head_dim: 130 }).toThrow("head_dim: expected at most 128 rotated features, got 130 of 130");
+  refused({ strong: 1 }).toThrow(
+    'rope_scaling.strong: expected a parameter of rope_type "gentle" (rope_type, rope_theta, partial_rotary_factor, strength, soft_limit), got 1',
+  );
+});
+
+test("its frequencies and its context are those of models", () => {
+  const { ropeParameters, ...config } = decoderConfig.create({ ropeParameters: { ropeType: "gentle", strength: 2 } });
+  const frequencies = (length: number) => ropeFrequencies(ropeParameters, { ...config, headDim: 8, length });
+  expect(Array.from(frequencies(1).inverse)).toEqual(
+    Array.from(geometricFrequencies(10_000, 8), (f) => Math.fround(f ** 2)),
+  );
+  expect([frequencies(1).scaling, frequencies(101).scaling]).toEqual([1, 2]);
+  expect(contextLength({ ...config, ropeParameters })).toBe(4096);
+});
+
+test("a name is taken once", () => {
+  registerRopeType(gentle);
+  expect(ropeTypes().filter((name) => name === "gentle")).toHaveLength(1);
+  const other = defineRopeType({ name: "yarn", frequencies: gentle.frequencies as never });
+  expect(() => registerRopeType(other)).toThrow(
+    'registerRopeType: expected a name that no other RoPE type has, got "yarn".',
+  );
+});
+
+test("parameters of a type that nobody registered are refused wherever they are used", () => {
+  const ropeParameters = { ropeType: "spiral", ropeTheta: 1, partialRotaryFactor: 1 } as unknown as RopeParameters;
+  const message =
+    /^config: ropeParameters\.ropeType: expected one of "default".*"gentle", got "spiral"\. .*registerRopeType/;
+  expect(() => contextLength({ ropeParameters, maxPositionEmbeddings: 8 })).toThrow(message);
+  expect(() => ropeFrequencies(ropeParameters, { headDim: 8, maxPositionEmbeddings: 8, length: 1 })).toThrow(message);
+  expect(() => rotaryDim(8, ropeParameters)).toThrow(message);
+});
+
+test("a type that covers the whole head takes a share in models that rotate whole heads", () => {
+  const whole = defineConfig({
+    modelType: "whole",
+    extends: decoderConfig,
+    fields: { ropeParameters: rope({ partial: false }) },
+  });
+  const file = { ...small, model_type: "whole" };
+  const parameters = { rope_type: "proportional", rope_theta: 1e4, partial_rotary_factor: 0.5 };
+  const { ropeParameters, headDim } = whole.parse({ ...file, rope_parameters: parameters });
+  expect(ropeParameters.partialRotaryFactor).toBe(0.5);
+  expect(rotaryDim(headDim, ropeParameters)).toBe(headDim);
+  expect(() => whole.parse({ ...file, rope_parameters: { ...parameters, rope_type: "linear", factor: 2 } })).toThrow(
+    "rope_parameters.partial_rotary_factor: expected 1, as this model rotates whole heads, got 0.5",
+  );
+});
