@@ -1,5 +1,5 @@
 import { type ConfigOf, count, defineConfig } from "@mixtape/config";
-import { type MoeBlock, SharedExpertsMoeBlock } from "@mixtape/layers";
+import { Experts, type FeedForward, GatedMlp, MoeBlock } from "@mixtape/layers";
 import { MixtralDecoderLayer, MixtralForCausalLM, MixtralModel, mixtralConfig } from "@mixtape/mixtral";
 
 const sharedMixtralConfig = defineConfig({
@@ -25,7 +25,8 @@ class SharedMixtralModel extends MixtralModel<SharedMixtralConfig> {
 }
 
 class SharedMixtralLayer extends MixtralDecoderLayer<SharedMixtralConfig> {
-  protected override buildMoe(config: SharedMixtralConfig, layer: number): MoeBlock {
-    return new SharedExpertsMoeBlock(config, this.buildRouter(config, layer));
+  protected override buildMoe(config: SharedMixtralConfig, layer: number): FeedForward {
+    const sharedExperts = new GatedMlp(config, config.moeIntermediateSize * config.numSharedExperts);
+    return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), sharedExperts });
   }
 }

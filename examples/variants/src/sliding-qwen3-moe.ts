@@ -1,5 +1,5 @@
 import { type ConfigOf, defineConfig, layerTypeList, number } from "@mixtape/config";
-import { type Router, SigmoidBiasRouter } from "@mixtape/layers";
+import { SigmoidBiasRouter, type TokenRouter } from "@mixtape/layers";
 import { Qwen3MoeDecoderLayer, Qwen3MoeForCausalLM, Qwen3MoeModel, qwen3MoeConfig } from "@mixtape/qwen3-moe";
 
 const slidingQwen3MoeConfig = defineConfig({
@@ -25,7 +25,7 @@ class SlidingQwen3MoeModel extends Qwen3MoeModel<SlidingQwen3MoeConfig> {
 }
 
 class SlidingQwen3MoeLayer extends Qwen3MoeDecoderLayer<SlidingQwen3MoeConfig> {
-  protected override buildRouter(config: SlidingQwen3MoeConfig): Router {
+  protected override buildRouter(config: SlidingQwen3MoeConfig): TokenRouter {
     return new SigmoidBiasRouter(config);
   }
 }

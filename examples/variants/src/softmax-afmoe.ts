@@ -1,6 +1,6 @@
 import { type AfmoeConfig, AfmoeDecoderLayer, AfmoeForCausalLM, AfmoeModel, afmoeConfig } from "@mixtape/afmoe";
 import { defineConfig } from "@mixtape/config";
-import { type Router, SoftmaxRouter } from "@mixtape/layers";
+import { SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 
 /** AFMoE's attention and shared experts, its routed experts chosen by softmax probabilities. */
 export class SoftmaxAfmoeForCausalLM extends AfmoeForCausalLM {
@@ -18,7 +18,7 @@ class SoftmaxAfmoeModel extends AfmoeModel {
 }
 
 class SoftmaxAfmoeLayer extends AfmoeDecoderLayer {
-  protected override buildRouter(config: AfmoeConfig): Router {
+  protected override buildRouter(config: AfmoeConfig): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

@@ -1,5 +1,13 @@
 import { CausalLM, DecoderModel, expertRules, rule, SandwichNormDecoderLayer, tensor } from "@mixtape/decoder";
-import { type Attention, type MoeBlock, type Router, SharedExpertsMoeBlock, SigmoidBiasRouter } from "@mixtape/layers";
+import {
+  type Attention,
+  Experts,
+  type FeedForward,
+  GatedMlp,
+  MoeBlock,
+  SigmoidBiasRouter,
+  type TokenRouter,
+} from "@mixtape/layers";
 import { mul, type Tensor3D } from "@tensorflow/tfjs-core";
 import { AfmoeAttention } from "./attention.js";
 import { type AfmoeConfig, afmoeConfig } from "./config.js";
@@ -10,11 +18,13 @@ export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends Sand
     return new AfmoeAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): MoeBlock {
-    return new SharedExpertsMoeBlock(config, this.buildRouter(config, layer));
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    const width = config.moeIntermediateSize * config.numSharedExperts;
+    const sharedExperts = width > 0 ? new GatedMlp(config, width) : null;
+    return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), sharedExperts });
   }
 
-  protected buildRouter(config: C, _layer: number): Router {
+  protected buildRouter(config: C, _layer: number): TokenRouter {
     return new SigmoidBiasRouter(config);
   }
 }

@@ -1,6 +1,6 @@
 import { type ConfigDefinition, type DecoderConfig, type GenerationConfig, generationConfig } from "@mixtape/config";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { type Around, type KVCache, Linear, Module } from "@mixtape/layers";
+import { type Around, type CapturedRouting, type KVCache, Linear, Module } from "@mixtape/layers";
 import { linear } from "@mixtape/ops";
 import {
   type CheckpointSource,
@@ -10,18 +10,8 @@ import {
   type TensorToWrite,
   writeCheckpoint,
 } from "@mixtape/safetensors";
-import {
-  add,
-  gather,
-  mul,
-  type Scalar,
-  slice,
-  type Tensor2D,
-  type Tensor3D,
-  tensor1d,
-  tidy,
-} from "@tensorflow/tfjs-core";
-import { type Batch, readBatch } from "./batch.js";
+import { add, gather, mul, type Scalar, slice, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { readBatch } from "./batch.js";
 import { parseConfig, readConfig, readGenerationConfig } from "./config-file.js";
 import type { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
@@ -148,13 +138,17 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     if (typeof inputs !== "object" || inputs === null)
       throw new DecoderError({ where: "forward", expected: "an object with inputIds", got: `${inputs}` });
     return tidy(() => {
-      const { lastHiddenState, ...outputs } = this.model.forward(inputs);
+      const { outputRouterLogits = this.config.outputRouterLogits, outputRoutings = false } = inputs;
+      const { lastHiddenState, routings, ...outputs } = this.model.forward({
+        ...inputs,
+        outputRoutings: outputRoutings || outputRouterLogits,
+      });
       const logits = this.#head(keepPositions(lastHiddenState, inputs.logitsToKeep ?? 0));
-      const mask = inputs.attentionMask && readBatch(inputs.attentionMask, "attentionMask");
-      const auxLoss = outputs.routerLogits && this.auxLoss(outputs.routerLogits, mask);
+      const auxLoss = outputRouterLogits ? this.auxLoss(routings ?? []) : undefined;
       return {
         logits,
         ...outputs,
+        ...(outputRoutings && { routings }),
         ...(auxLoss && { auxLoss }),
         ...(inputs.labels && { loss: this.#loss(logits, inputs, auxLoss) }),
       };
@@ -218,12 +212,12 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   /** Makes the decoder. Called by the constructor: it must not read `this`. */
   protected abstract buildModel(config: C): DecoderModel<C>;
 
-  /** The auxiliary loss of the family's routers. None here. */
-  protected auxLoss(_routerLogits: readonly Tensor2D[], _attentionMask: Batch | undefined): Scalar | undefined {
+  /** The auxiliary loss of the family's routers. Default: none. */
+  protected auxLoss(_routings: readonly CapturedRouting[]): Scalar | undefined {
     return undefined;
   }
 
-  /** What the auxiliary loss counts in the loss. */
+  /** Coefficient of the auxiliary loss in the loss. */
   protected get auxLossCoef(): number {
     return 0;
   }

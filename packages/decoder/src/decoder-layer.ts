@@ -1,17 +1,16 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { Attention, type AttentionContext, GatedMlp, Module, type OnRouterLogits } from "@mixtape/layers";
+import {
+  Attention,
+  type AttentionContext,
+  type FeedForward,
+  type FeedForwardContext,
+  GatedMlp,
+  Module,
+} from "@mixtape/layers";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 
-/** What mixes the features of each token: a dense MLP or a mixture of experts. */
-export interface FeedForward extends Module {
-  forward(x: Tensor3D, onRouterLogits?: OnRouterLogits): Tensor3D;
-}
-
-/** What all layers of one forward pass share. */
-export interface LayerContext extends AttentionContext {
-  /** Takes the router logits `[T, E]` of an MoE layer where someone wants to see them. */
-  readonly onRouterLogits?: OnRouterLogits | undefined;
-}
+/** What a layer may know of the forward pass: what its attention and its feed-forward are given. */
+export type LayerContext = AttentionContext & FeedForwardContext;
 
 /** What stands around the forward pass of a layer: see {@link Around}. It sees what the layer is given. */
 export type AroundLayer = (x: Tensor3D, context: LayerContext, forward: (x: Tensor3D) => Tensor3D) => Tensor3D;

@@ -6,7 +6,7 @@ import { type Batch, type BatchInput, readBatch } from "./batch.js";
 import type { DecoderLayer } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
 import type { ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
-import { LayerMasks, readPadding, readSegments, type Visible } from "./layer-masks.js";
+import { LayerMasks, readPadding, readSegments, tokenMaskOf, type Visible } from "./layer-masks.js";
 import { type LayerOutput, NOTHING, runLayer, runLayerCheckpointed, type Wanted } from "./run-layer.js";
 
 /** Embeddings, a stack of layers, a final norm. A family says, in `buildLayer`, what a layer is. */
@@ -69,7 +69,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
       hiddenStates: inputs.outputHiddenStates ?? false,
       attentions: inputs.outputAttentions ?? false,
       routerLogits: inputs.outputRouterLogits ?? this.config.outputRouterLogits,
-      expertIndices: inputs.outputExpertIndices ?? false,
+      routings: inputs.outputRoutings ?? false,
     };
     if (gradientCheckpointing && (cache || wanted.attentions))
       throw new DecoderError({
@@ -110,18 +110,19 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     let x = embeds;
     const l = x.shape[1];
     const masks = new LayerMasks(l, visible);
+    const tokenMask = tokenMaskOf(visible.padding, l);
     const hiddenStates: Tensor3D[] = [];
     const seen: LayerOutput[] = [];
     try {
-      for (const [layer, decoderLayer] of this.layers.entries()) {
+      for (const [index, decoderLayer] of this.layers.entries()) {
         hiddenStates.push(x);
-        const window = this.#windowOf(layer);
-        const keys = (cache?.heldBy(layer) ?? 0) + l;
+        const window = this.#windowOf(index);
+        const keys = (cache?.heldBy(index) ?? 0) + l;
         const made = gradientCheckpointing
-          ? runLayerCheckpointed(decoderLayer, x, { rope, window, visible }, wanted)
-          : runLayer(decoderLayer, x, { rope, masks, keys, window, cache }, wanted);
+          ? runLayerCheckpointed(decoderLayer, x, { rope, window, visible, index, tokenMask }, wanted)
+          : runLayer(decoderLayer, x, { rope, masks, keys, window, cache, index, tokenMask }, wanted);
         // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
-        if (layer > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
+        if (index > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
         x = made.x;
         seen.push(made);
       }
@@ -129,12 +130,13 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
       masks.dispose();
     }
     const lastHiddenState = this.norm.forward(x);
+    const routings = seen.flatMap((made) => made.routings);
     return {
       lastHiddenState,
       ...(wanted.hiddenStates && { hiddenStates: [...hiddenStates, lastHiddenState] }),
       ...(wanted.attentions && { attentions: seen.flatMap(({ attentions }) => attentions) }),
-      ...(wanted.routerLogits && { routerLogits: seen.flatMap(({ routerLogits }) => routerLogits) }),
-      ...(wanted.expertIndices && { expertIndices: seen.flatMap(({ expertIndices }) => expertIndices) }),
+      ...(wanted.routerLogits && { routerLogits: routings.map(({ logits }) => logits) }),
+      ...(wanted.routings && { routings }),
     };
   }
 

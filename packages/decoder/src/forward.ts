@@ -1,4 +1,4 @@
-import type { KVCache } from "@mixtape/layers";
+import type { CapturedRouting, KVCache } from "@mixtape/layers";
 import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { BatchInput } from "./batch.js";
 
@@ -29,7 +29,8 @@ export type ModelInputs = TokenInputs & {
   readonly outputAttentions?: boolean;
   /** As the config says where absent. */
   readonly outputRouterLogits?: boolean;
-  readonly outputExpertIndices?: boolean;
+  /** Default false. */
+  readonly outputRoutings?: boolean;
   /**
    * Keeps nothing for the way back but what goes into each layer, and runs the layers again there: less memory, more time.
    * Not with a cache. Default false.
@@ -47,8 +48,8 @@ export type ModelOutput = {
   readonly attentions?: Tensor4D[];
   /** One per MoE layer, `[B·L, E]` each */
   readonly routerLogits?: Tensor2D[];
-  /** One per MoE layer, int32 `[B·L, K]` each: where each token was sent to */
-  readonly expertIndices?: Tensor2D[];
+  /** One per MoE layer: the experts of each token, with the router and the layer. `tf.dispose` frees them. */
+  readonly routings?: CapturedRouting[];
 };
 
 /** What `forward` of a causal language model takes. */

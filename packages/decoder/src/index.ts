@@ -1,7 +1,7 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
 export { CausalLM, type CausalLMClass, type CausalLMFamily, type SaveOptions } from "./causal-lm.js";
 export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
-export { type AroundLayer, DecoderLayer, type FeedForward, type LayerContext } from "./decoder-layer.js";
+export { type AroundLayer, DecoderLayer, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
@@ -19,7 +19,7 @@ export {
 } from "./load.js";
 export { LoadBalancedCausalLM, type LoadBalancedConfig } from "./load-balanced-causal-lm.js";
 export { type LoadWarning, type OnWarning, warnOnConsole } from "./load-warning.js";
-export { causalLoss, loadBalancingLoss } from "./losses.js";
+export { causalLoss } from "./losses.js";
 export {
   type LoadJob,
   type MisshapedTensor,

@@ -1,3 +1,4 @@
+import { TokenMask } from "@mixtape/layers";
 import { AttentionMask, type KeyPadding, type Segments } from "@mixtape/ops";
 import { type BatchInput, readBatch } from "./batch.js";
 import { DecoderError } from "./errors.js";
@@ -59,6 +60,13 @@ export function readSegments(input: BatchInput | undefined, b: number, l: number
       got: `${rows} × ${length}, and ${past} tokens in the cache`,
     });
   return { rows, values };
+}
+
+/** The padding of the new tokens, the last `l` positions; null if there is none. */
+export function tokenMaskOf(padding: KeyPadding | null, l: number): TokenMask | null {
+  if (!padding) return null;
+  const { rows, values } = lastColumns(padding, l);
+  return values.includes(0) ? new TokenMask(rows, values) : null;
 }
 
 /** What a layer that no longer holds the first slots sees of the padding. */

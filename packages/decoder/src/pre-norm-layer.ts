@@ -16,6 +16,6 @@ export abstract class PreNormDecoderLayer<C extends DecoderConfig = DecoderConfi
 
   override forward(x: Tensor3D, context: LayerContext): Tensor3D {
     const mixed = add<Tensor3D>(x, this.selfAttn.forward(this.inputLayernorm.forward(x), context));
-    return add(mixed, this.mlp.forward(this.postAttentionLayernorm.forward(mixed), context.onRouterLogits));
+    return add(mixed, this.mlp.forward(this.postAttentionLayernorm.forward(mixed), context));
   }
 }

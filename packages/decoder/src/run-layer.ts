@@ -1,6 +1,6 @@
-import type { KVCache } from "@mixtape/layers";
+import { type CapturedRouting, type KVCache, mapRouting, type TokenMask } from "@mixtape/layers";
 import { checkpoint, type RotaryTables } from "@mixtape/ops";
-import { type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
+import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import type { DecoderLayer } from "./decoder-layer.js";
 import { LayerMasks, type Visible } from "./layer-masks.js";
 
@@ -9,18 +9,17 @@ export interface Wanted {
   readonly hiddenStates: boolean;
   readonly attentions: boolean;
   readonly routerLogits: boolean;
-  readonly expertIndices: boolean;
+  readonly routings: boolean;
 }
 
-export const NOTHING: Wanted = { hiddenStates: false, attentions: false, routerLogits: false, expertIndices: false };
+export const NOTHING: Wanted = { hiddenStates: false, attentions: false, routerLogits: false, routings: false };
 
 /** What a layer gives, and what was seen of it on the way. */
-export interface LayerOutput {
+export type LayerOutput = {
   readonly x: Tensor3D;
   readonly attentions: readonly Tensor4D[];
-  readonly routerLogits: readonly Tensor2D[];
-  readonly expertIndices: readonly Tensor2D[];
-}
+  readonly routings: readonly CapturedRouting[];
+};
 
 /** What a layer is run with. */
 export interface LayerInputs {
@@ -30,58 +29,74 @@ export interface LayerInputs {
   readonly keys: number;
   readonly window: number | null;
   readonly cache: KVCache | undefined;
+  /** The index of the layer. */
+  readonly index: number;
+  readonly tokenMask: TokenMask | null;
 }
 
 /** Runs a layer; of the tensors that it makes, what it gives and what is wanted are left. */
 export function runLayer(
   layer: DecoderLayer,
   x: Tensor3D,
-  { rope, masks, keys, window, cache }: LayerInputs,
+  { rope, masks, keys, window, cache, index, tokenMask }: LayerInputs,
   wanted: Wanted,
 ): LayerOutput {
   return tidy(() => {
     const attentions: Tensor4D[] = [];
-    const routerLogits: Tensor2D[] = [];
-    const expertIndices: Tensor2D[] = [];
+    const kept: CapturedRouting[] = [];
     const onProbabilities = wanted.attentions ? (p: Tensor4D) => attentions.push(p) : undefined;
-    const onRouting = (logits: Tensor2D, indices: Tensor2D) => {
-      if (wanted.routerLogits) routerLogits.push(logits);
-      if (wanted.expertIndices) expertIndices.push(indices);
-    };
-    const onRouterLogits = wanted.routerLogits || wanted.expertIndices ? onRouting : undefined;
+    // Kept until the layer is through: its own code may be in a tidy.
+    const onRouting = (routing: CapturedRouting) => kept.push(mapRouting(routing, (tensor) => keep(tensor.clone())));
     const mask = masks.of(keys, window);
-    const context = { rope, mask, cache, onProbabilities, onRouterLogits };
+    const capture = wanted.routerLogits || wanted.routings ? { onRouting } : {};
+    const context = { rope, mask, cache, onProbabilities, layer: index, tokenMask, ...capture };
     const forward = (input: Tensor3D): Tensor3D => layer.forward(input, context);
-    const output = layer.around ? layer.around(x, context, forward) : forward(x);
-    return { x: output, attentions, routerLogits, expertIndices };
+    try {
+      const output = layer.around ? layer.around(x, context, forward) : forward(x);
+      return { x: output, attentions, routings: kept.map((one) => mapRouting(one, (tensor) => tensor.clone())) };
+    } finally {
+      dispose(kept);
+    }
   });
 }
 
 /**
- * The same, but of the tensors in between none is kept for the way back, where the layer runs again. Attention probabilities
- * are not to be had.
+ * The same, but of the tensors in between none is kept for the backward pass, where the layer runs again. Attention
+ * probabilities are not to be had.
  */
 export function runLayerCheckpointed(
   layer: DecoderLayer,
   x: Tensor3D,
-  { rope, window, visible }: Pick<LayerInputs, "rope" | "window"> & { readonly visible: Visible },
+  {
+    rope,
+    window,
+    visible,
+    index,
+    tokenMask,
+  }: Pick<LayerInputs, "rope" | "window" | "index" | "tokenMask"> & {
+    readonly visible: Visible;
+  },
   wanted: Wanted,
 ): LayerOutput {
   const l = x.shape[1];
-  let routed = 0;
+  let captured: readonly CapturedRouting[] = [];
   const run = ([input, cos, sin]: readonly Tensor[]): Tensor[] => {
-    // Its own masks: those of the forward pass are gone on the way back.
+    // Its own masks: those of the forward pass are gone in the backward pass.
     const masks = new LayerMasks(l, visible);
     try {
       const again = { cos, sin } as RotaryTables;
-      const context = { rope: again, masks, keys: l, window, cache: undefined };
-      const made = runLayer(layer, input as Tensor3D, context, { ...wanted, attentions: false });
-      routed = made.routerLogits.length;
-      return [made.x, ...made.routerLogits, ...made.expertIndices];
+      const inputs = { rope: again, masks, keys: l, window, cache: undefined, index, tokenMask };
+      const made = runLayer(layer, input as Tensor3D, inputs, { ...wanted, attentions: false });
+      captured = made.routings;
+      return [made.x, ...made.routings.flatMap(({ logits, indices, weights }) => [logits, indices, weights])];
     } finally {
       masks.dispose();
     }
   };
-  const [output, ...seen] = checkpoint(run, [x, rope.cos, rope.sin]) as [Tensor3D, ...Tensor2D[]];
-  return { x: output, attentions: [], routerLogits: seen.slice(0, routed), expertIndices: seen.slice(routed) };
+  const [output, ...tensors] = checkpoint(run, [x, rope.cos, rope.sin]) as [Tensor3D, ...Tensor2D[]];
+  const routings = captured.map((routing, i) => {
+    const own = tensors.slice(3 * i);
+    return mapRouting(routing, () => own.shift()!);
+  });
+  return { x: output, attentions: [], routings };
 }

@@ -22,7 +22,7 @@ export abstract class SandwichNormDecoderLayer<C extends DecoderConfig = Decoder
   override forward(x: Tensor3D, context: LayerContext): Tensor3D {
     const attended = this.selfAttn.forward(this.inputLayernorm.forward(x), context);
     const mixed = this.postAttentionLayernorm.forward(attended, x);
-    const fed = this.mlp.forward(this.preMlpLayernorm.forward(mixed), context.onRouterLogits);
+    const fed = this.mlp.forward(this.preMlpLayernorm.forward(mixed), context);
     return this.postMlpLayernorm.forward(fed, mixed);
   }
 }

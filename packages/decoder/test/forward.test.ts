@@ -1,9 +1,19 @@
-import { registerStorage, storageOf, TensorSlots } from "@mixtape/ops";
+import type { CapturedRouting, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
+import { registerStorage, storageOf, TensorSlots, valueAndGradientsOf } from "@mixtape/ops";
 import type { Rank, Tensor3D } from "@tensorflow/tfjs-core";
-import { getKernel, memory, registerKernel, tensor3d, tidy, unregisterKernel, zeros } from "@tensorflow/tfjs-core";
+import {
+  dispose,
+  getKernel,
+  memory,
+  registerKernel,
+  tensor3d,
+  tidy,
+  unregisterKernel,
+  zeros,
+} from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
-import type { CausalLMInputs, ModelInputs } from "../src/index.js";
-import { type TinyForCausalLM, tiny, useCpu, withoutLeak } from "./support/tiny.js";
+import type { CausalLMInputs, LayerContext, ModelInputs } from "../src/index.js";
+import { type TinyConfig, TinyForCausalLM, TinyLayer, TinyModel, tiny, useCpu, withoutLeak } from "./support/tiny.js";
 
 let model: TinyForCausalLM;
 beforeAll(async () => {
@@ -288,4 +298,49 @@ describe("what a layer makes is freed when it is done", () => {
     };
     await withoutLeak(() => tidy(() => run(model)));
   });
+});
+
+test("what is captured survives a tidy in a layer of one's own, and has a gradient", async () => {
+  class Tidied extends TinyLayer {
+    override forward(x: Tensor3D, context: LayerContext): Tensor3D {
+      return tidy(() => super.forward(x, context));
+    }
+  }
+  class TidiedModel extends TinyModel {
+    protected override buildLayer(config: TinyConfig, layer: number): Tidied {
+      return new Tidied(config, layer);
+    }
+  }
+  class TidiedForCausalLM extends TinyForCausalLM {
+    protected override buildModel(config: TinyConfig): TidiedModel {
+      return new TidiedModel(config);
+    }
+  }
+  const plain = await tiny();
+  const model = new TidiedForCausalLM(plain.config);
+  await model.initialize({ seed: 3, std: 0.4 });
+  const inputs = { inputIds: [[1, 2, 3]], labels: [[1, 2, 3]], outputRouterLogits: true, outputRoutings: true };
+  const gate = ({ model: { layers } }: TinyForCausalLM) =>
+    (layers[1]!.mlp as MoeBlock<SoftmaxRouter>).router.gate.weight.weight.parts;
+  const seen = await withoutLeak(() =>
+    [plain, model].flatMap((of) =>
+      [false, true].map((gradientCheckpointing) => {
+        const numbers: number[][] = [];
+        const { value, gradients } = valueAndGradientsOf(() => {
+          const { auxLoss, routings, routerLogits } = of.forward({ ...inputs, gradientCheckpointing });
+          const [{ logits, indices, weights }] = routings as [CapturedRouting];
+          expect([routings![0]!.layer, routings![0]!.rows]).toEqual([1, 1]);
+          for (const tensor of [logits, routerLogits![0]!, indices, weights]) numbers.push([...tensor.dataSync()]);
+          return auxLoss!;
+        }, [...gate(of)]);
+        for (const tensor of [value, gradients[0]!]) numbers.push([...tensor.dataSync()]);
+        dispose([value, ...gradients.map((gradient) => gradient!)]);
+        return numbers;
+      }),
+    ),
+  );
+  expect(seen[0]!.at(-1)!.some((slope) => slope !== 0)).toBe(true);
+  for (const numbers of seen) expect(numbers).toEqual(seen[0]);
+  plain.dispose();
+  model.dispose();
 });

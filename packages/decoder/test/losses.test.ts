@@ -1,7 +1,6 @@
-import { tensor2d, tensor3d, tidy } from "@tensorflow/tfjs-core";
-import fc from "fast-check";
+import { tensor3d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { causalLoss, loadBalancingLoss, readBatch } from "../src/index.js";
+import { causalLoss, readBatch } from "../src/index.js";
 import { useCpu, withoutLeak } from "./support/tiny.js";
 
 beforeAll(useCpu);
@@ -101,91 +100,5 @@ describe("causalLoss", () => {
     ],
   ])("%s is an error", async (_, labels, message) => {
     await expect(loss(labels)).rejects.toThrow(message);
-  });
-});
-
-describe("loadBalancingLoss", () => {
-  /** Equations 4 to 6 of Switch Transformers, written out, over the rows of all layers. */
-  function written(layers: number[][][], k: number, counts: (row: number) => boolean): number {
-    const rows = layers.flatMap((layer) => layer.filter((_, row) => counts(row)));
-    const experts = rows[0]!.length;
-    let loss = 0;
-    for (let e = 0; e < experts; e++) {
-      const chosen = rows.filter((row) =>
-        [...row.keys()]
-          .sort((a, b) => row[b]! - row[a]! || a - b)
-          .slice(0, k)
-          .includes(e),
-      );
-      const probability = rows.reduce((sum, row) => sum + softmax(row)[e]!, 0) / rows.length;
-      loss += (chosen.length / rows.length) * probability;
-    }
-    return experts * loss;
-  }
-
-  test("is the written formula, for any logits, layers and mask", async () => {
-    const logit = fc.integer({ min: -300, max: 300 }).map((n) => n / 100);
-    const batch = fc.record({
-      k: fc.integer({ min: 1, max: 3 }),
-      layers: fc.integer({ min: 1, max: 3 }).chain((n) =>
-        fc.array(fc.array(fc.array(logit, { minLength: 4, maxLength: 4 }), { minLength: 6, maxLength: 6 }), {
-          minLength: n,
-          maxLength: n,
-        }),
-      ),
-      mask: fc.array(fc.array(fc.constantFrom(0, 1), { minLength: 3, maxLength: 3 }), { minLength: 2, maxLength: 2 }),
-    });
-    await fc.assert(
-      fc.asyncProperty(batch, async ({ k, layers, mask }) => {
-        fc.pre(mask.flat().includes(1));
-        const actual = await numberOf(() =>
-          loadBalancingLoss(
-            layers.map((layer) => tensor2d(layer)),
-            k,
-            readBatch(mask, "mask"),
-          ),
-        );
-        expect(actual).toBeCloseTo(
-          written(layers, k, (row) => mask.flat()[row] === 1),
-          4,
-        );
-        const unmasked = await numberOf(() =>
-          loadBalancingLoss(
-            layers.map((layer) => tensor2d(layer)),
-            k,
-          ),
-        );
-        expect(unmasked).toBeCloseTo(
-          written(layers, k, () => true),
-          4,
-        );
-      }),
-      { numRuns: 60 },
-    );
-  });
-
-  test("with a cache the mask's last columns are those of the new tokens", async () => {
-    const layer = [
-      [1, 0, 3],
-      [0, 2, 0],
-    ];
-    const mask = [
-      [1, 1, 0],
-      [0, 0, 1],
-    ];
-    const actual = await numberOf(() => loadBalancingLoss([tensor2d(layer)], 1, readBatch(mask, "mask")));
-    expect(actual).toBeCloseTo(
-      written([layer], 1, (row) => row === 1),
-      5,
-    );
-  });
-
-  test("is K where load and probabilities are even", async () => {
-    const even = tensor2d([
-      [9, 0],
-      [0, 9],
-    ]);
-    expect(await numberOf(() => loadBalancingLoss([even.clone()], 1))).toBeCloseTo(1, 5);
-    even.dispose();
   });
 });

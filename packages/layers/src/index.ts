@@ -7,17 +7,26 @@ export { GatedMlp, type MlpConfig } from "./gated-mlp.js";
 export { KVCache } from "./kv-cache.js";
 export { Linear } from "./linear.js";
 export { Module } from "./module.js";
-export {
-  MoeBlock,
-  type MoeConfig,
-  type OnRouterLogits,
-  type SharedExpertsConfig,
-  SharedExpertsMoeBlock,
-} from "./moe-block.js";
+export type { FeedForward, FeedForwardContext } from "./moe/feed-forward.js";
+export { GatedSharedExpert } from "./moe/gated-shared-expert.js";
+export { MoeBlock, type MoeBlockParts, type RoutedExperts, type SharedExperts } from "./moe/moe-block.js";
+export { TokenMask } from "./moe/token-mask.js";
 export { type Init, Param, type ParamOptions } from "./param.js";
 export { QKNormAttention } from "./qk-norm-attention.js";
 export { RMSNorm } from "./rms-norm.js";
 export { type Positions, type RotaryConfig, RotaryEmbedding } from "./rotary-embedding.js";
-export { Router, type RouterConfig, type Routing } from "./router.js";
-export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./sigmoid-bias-router.js";
-export { SoftmaxRouter } from "./softmax-router.js";
+export {
+  captureRouting,
+  mapRouting,
+  type RoutingOrigin,
+  routerOf,
+  sliceRouting,
+  tokenMaskOf,
+} from "./routers/captured-routing.js";
+export { expertCounts } from "./routers/expert-counts.js";
+export { namedRouters } from "./routers/named-routers.js";
+export { Router, type RouterConfig } from "./routers/router.js";
+export { loadBalancingLoss, routerZLoss } from "./routers/router-losses.js";
+export type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./routers/routing.js";
+export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./routers/sigmoid-bias-router.js";
+export { SoftmaxRouter } from "./routers/softmax-router.js";

@@ -11,7 +11,21 @@ import {
   tidy,
 } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Embedding, GatedMlp, Linear, MoeBlock, RMSNorm, SharedExpertsMoeBlock, SoftmaxRouter } from "../src/index.js";
+import {
+  Embedding,
+  Experts,
+  type FeedForwardContext,
+  GatedMlp,
+  GatedSharedExpert,
+  Linear,
+  MoeBlock,
+  RMSNorm,
+  routerOf,
+  type SharedExperts,
+  SoftmaxRouter,
+  TokenMask,
+  tokenMaskOf,
+} from "../src/index.js";
 import { fillAll, useCpu, viewOf, withTensors } from "./support/cpu.js";
 
 beforeAll(useCpu);
@@ -140,16 +154,23 @@ describe("MoeBlock", () => {
     numExperts: 3,
     numExpertsPerTok: 2,
     moeIntermediateSize: 2,
-    numSharedExperts: 2,
   } as const;
+  const blockOf = (sharedExperts: SharedExperts | null = null) =>
+    new MoeBlock({ router: new SoftmaxRouter(config), experts: new Experts(config), sharedExperts });
   const x = () => tensor3d([0.5, -1, 2, 0.25, 1, 1, -1, -2, 0, 3, 1, -1, 0.1, 0.2, 0.3, 0.4], [2, 2, 4]);
 
   test("each token is the weighted sum of its experts", async () => {
     await withTensors(async () => {
-      const block = new MoeBlock(config, new SoftmaxRouter(config));
+      const block = blockOf();
       await fillAll(block);
       const seen: number[][] = [];
-      const actual = numbers(() => block.forward(x(), (logits) => seen.push(logits.shape, [...logits.dataSync()])));
+      const tokenMask = new TokenMask(2, Uint8Array.of(0, 1, 1, 1));
+      const onRouting: FeedForwardContext["onRouting"] = (routing) => {
+        seen.push(routing.logits.shape, [...routing.logits.dataSync()]);
+        expect([routing.layer, routing.rows]).toEqual([3, 2]);
+        expect([routerOf(routing), tokenMaskOf(routing)]).toEqual([block.router, tokenMask]);
+      };
+      const actual = numbers(() => block.forward(x(), { layer: 3, tokenMask, onRouting }));
       expect(seen[0]).toEqual([4, 3]);
       const expected = numbers(() => {
         const tokens: Tensor2D = reshape(x(), [4, 4]);
@@ -175,25 +196,35 @@ describe("MoeBlock", () => {
     });
   });
 
-  test("shared experts see every token", async () => {
-    const block = new SharedExpertsMoeBlock(config, new SoftmaxRouter(config));
-    await fillAll(block);
-    expect(block.sharedExperts!.gateProj.weight.shape).toEqual([4, 4]);
-    const all = numbers(() => block.forward(x()));
-    const shared = numbers(() => block.sharedExperts!.forward(x()));
-    const plain = new MoeBlock(config, block.router);
-    for (const name of ["gateProj", "upProj", "downProj"] as const)
-      Object.defineProperty(plain.experts, name, { value: block.experts[name] });
-    const routed = numbers(() => plain.forward(x()));
-    expectClose(
-      all,
-      routed.map((value, i) => value + shared[i]!),
-    );
-    block.dispose();
+  test("shared experts see every token, and their output is added", async () => {
+    for (const shared of [new GatedMlp(config, 4), new GatedSharedExpert(config, 4)]) {
+      const block = blockOf(shared);
+      await fillAll(block);
+      const all = numbers(() => block.forward(x()));
+      const alone = numbers(() => shared.forward(reshape(x(), [4, 4]) as Tensor2D));
+      const routed = numbers(() => new MoeBlock({ router: block.router, experts: block.experts }).forward(x()));
+      expectClose(
+        all,
+        routed.map((value, i) => value + alone[i]!),
+      );
+      block.dispose();
+    }
   });
 
   test("without shared experts there is no such part", () => {
-    const block = new SharedExpertsMoeBlock({ ...config, numSharedExperts: 0 }, new SoftmaxRouter(config));
-    expect(block.sharedExperts).toBeNull();
+    expect([...blockOf().children()].map(([name]) => name)).toEqual(["router", "experts"]);
   });
+});
+
+test("GatedSharedExpert: sigmoid(gate(x)) · mlp(x)", async () => {
+  const shared = new GatedSharedExpert({ hiddenSize: 2, hiddenAct: "silu" }, 3);
+  await fillAll(shared);
+  const tokens = () => tensor2d([1, -2, 0.5, 3], [2, 2]);
+  const gate = numbers(() => sigmoid(shared.gate.forward(tokens())));
+  const mlp = numbers(() => shared.mlp.forward(tokens()));
+  expectClose(
+    numbers(() => shared.forward(tokens())),
+    mlp.map((value, i) => gate[Math.floor(i / 2)]! * value),
+  );
+  shared.dispose();
 });

@@ -122,12 +122,12 @@ describe("one kernel where the engine has it", () => {
 
   test("not for a router that overrides a hook", async () => {
     class Halved extends SoftmaxRouter {
-      protected override weigh(chosen: Tensor2D): Tensor2D {
+      protected override normalizeWeights(chosen: Tensor2D): Tensor2D {
         return mul(chosen, 0.5);
       }
     }
     class Reversed extends SigmoidBiasRouter {
-      protected override rank(scores: Tensor2D): Tensor2D {
+      protected override selectionScores(scores: Tensor2D): Tensor2D {
         return neg(scores);
       }
     }

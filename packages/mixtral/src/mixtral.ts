@@ -1,14 +1,15 @@
 import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
-import { MoeBlock, type Router, SoftmaxRouter } from "@mixtape/layers";
+import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
 /** Every layer is a mixture: softmax probabilities, the chosen ones made to sum to 1. */
 export class MixtralDecoderLayer<C extends MixtralConfig = MixtralConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMoe(config: C, layer: number): MoeBlock {
-    return new MoeBlock(config, this.buildRouter(config, layer));
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    const { routerJitterNoise: jitterNoise } = config;
+    return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), jitterNoise });
   }
 
-  protected buildRouter(config: C, _layer: number): Router {
+  protected buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

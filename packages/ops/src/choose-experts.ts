@@ -27,8 +27,8 @@ const run = defineOpWithOutputs({
   },
 });
 
-/** How tokens choose experts by their logits. */
-export interface ExpertChoice extends ChooseExpertsAttributes {
+/** Top-k routing as one op: scores, selection and weights. */
+export interface RoutingSpec extends ChooseExpertsAttributes {
   /** `[E]`, added to the scores by which experts are chosen, never to those that become weights. */
   readonly bias?: Tensor1D | undefined;
 }
@@ -47,7 +47,7 @@ export interface ExpertChoice extends ChooseExpertsAttributes {
  */
 export function chooseExperts(
   logits: Tensor2D,
-  { bias, k, score, normalize, scale }: ExpertChoice,
+  { bias, k, score, normalize, scale }: RoutingSpec,
 ): { indices: Tensor2D; weights: Tensor2D } {
   const [, e] = logits.shape;
   if (!(Number.isInteger(k) && k >= 1 && k <= e))

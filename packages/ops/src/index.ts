@@ -10,7 +10,7 @@ export {
 } from "./attention.js";
 export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention-mask.js";
 export { checkpoint } from "./checkpoint.js";
-export { chooseExperts, type ExpertChoice } from "./choose-experts.js";
+export { chooseExperts, type RoutingSpec } from "./choose-experts.js";
 export { crossEntropy } from "./cross-entropy.js";
 export { dropout, jitter } from "./dropout.js";
 export { embedding } from "./embedding.js";

@@ -1,28 +1,12 @@
-import {
-  type CausalLM,
-  type CausalLMInputs,
-  causalLoss,
-  type LoadBalancedConfig,
-  loadBalancingLoss,
-  readBatch,
-} from "@mixtape/decoder";
+import { type CausalLM, type CausalLMInputs, causalLoss, type LoadBalancedConfig, readBatch } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
+import { type CapturedRouting, expertCounts as countsOf, loadBalancingLoss, sliceRouting } from "@mixtape/layers";
 import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
-import {
-  addN,
-  dispose,
-  mul,
-  type Scalar,
-  slice,
-  split,
-  type Tensor2D,
-  type Tensor3D,
-  tidy,
-} from "@tensorflow/tfjs-core";
+import { addN, dispose, mul, type Scalar, split, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { RoutingOf } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
 import { AdapterError } from "./errors.js";
-import { baseCounts, type ExpertCounts, mixtureCounts } from "./expert-counts.js";
+import { type ExpertCounts, mixtureCounts } from "./expert-counts.js";
 import { routerLoss } from "./router-loss.js";
 
 /** Rows of one adapter in a batch. All rows of a batch are padded to one length. */
@@ -93,8 +77,8 @@ export function adapterLosses(
       model.forward({
         inputIds,
         ...(batches.some(({ attentionMask }) => attentionMask) && { attentionMask: masks }),
-        outputRouterLogits: baseRouterLoss || outputExpertCounts,
-        outputExpertIndices: outputExpertCounts,
+        outputRouterLogits: false,
+        outputRoutings: baseRouterLoss || outputExpertCounts,
         ...inputs,
       }),
     ),
@@ -114,13 +98,12 @@ export function adapterLosses(
           ),
           batch.numItems,
         );
-        const balance = baseRouterLoss
-          ? balanceOf(model, outputs.routerLogits ?? [], batch, start, inputIds.length)
-          : null;
+        const routings = (outputs.routings ?? []).map((routing) => sliceRouting(routing, start, end));
+        const balance = baseRouterLoss ? balanceOf(model, routings) : null;
         const own = routersOf(model, batch, sides);
         const rows = { adapter: adaptersOf(model).get(batch.adapter), mask: maskOf(batch).flat() };
         const expertCounts = outputExpertCounts && {
-          ...baseCounts(model, outputs, rows.mask, start * batch.inputIds[0]!.length),
+          ...countsOf(model, routings),
           ...mixtureCounts(rows.adapter, routingsOf(batch, sides), rows.mask),
         };
         start = end;
@@ -137,8 +120,7 @@ export function adapterLosses(
     });
   } finally {
     for (const { tensor } of sides) tensor.dispose();
-    const { logits, auxLoss, routerLogits = [], expertIndices = [] } = outputs;
-    dispose([logits, ...(auxLoss ? [auxLoss] : []), ...routerLogits, ...expertIndices]);
+    dispose(outputs);
   }
 }
 
@@ -156,21 +138,10 @@ function routingsOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (R
     .filter((routing) => routing.adapter.name === adapter);
 }
 
-/** What the model's own routers add, by an adapter's rows alone. */
-function balanceOf(
-  { config }: CausalLM,
-  routerLogits: readonly Tensor2D[],
-  batch: AdapterBatch,
-  start: number,
-  rows: number,
-): Scalar | null {
-  if (!isLoadBalanced(config) || routerLogits.length === 0) return null;
-  const own = routerLogits.map((logits) => {
-    const perRow = logits.shape[0] / rows;
-    return slice(logits, [start * perRow, 0], [batch.inputIds.length * perRow, -1]);
-  });
-  const loss = loadBalancingLoss(own, config.numExpertsPerTok, readBatch(maskOf(batch), "attentionMask"));
-  return mul(loss, config.routerAuxLossCoef) as Scalar;
+/** What the model's own routers add. @param routings of an adapter's rows */
+function balanceOf({ config }: CausalLM, routings: readonly CapturedRouting[]): Scalar | null {
+  if (!isLoadBalanced(config) || routings.length === 0) return null;
+  return mul(loadBalancingLoss(routings), config.routerAuxLossCoef) as Scalar;
 }
 
 function isLoadBalanced(config: object): config is LoadBalancedConfig {

@@ -1,5 +1,13 @@
 import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
-import { type Attention, MoeBlock, QKNormAttention, type Router, SoftmaxRouter } from "@mixtape/layers";
+import {
+  type Attention,
+  Experts,
+  type FeedForward,
+  MoeBlock,
+  QKNormAttention,
+  SoftmaxRouter,
+  type TokenRouter,
+} from "@mixtape/layers";
 import { type Qwen3MoeConfig, qwen3MoeConfig } from "./config.js";
 
 /** Queries and keys are normalised; layers that the config calls sparse are mixtures. */
@@ -8,11 +16,11 @@ export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> ext
     return new QKNormAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): MoeBlock {
-    return new MoeBlock(config, this.buildRouter(config, layer));
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config) });
   }
 
-  protected buildRouter(config: C, _layer: number): Router {
+  protected buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

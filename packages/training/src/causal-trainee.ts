@@ -1,14 +1,12 @@
 import { CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { Router, SigmoidBiasRouter } from "@mixtape/layers";
+import { expertCounts, loadBalancingLoss, namedRouters, routerZLoss, type TokenRouter } from "@mixtape/layers";
 import { untaped } from "@mixtape/ops";
-import { add, mul, type Scalar, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { add, mul, type Scalar } from "@tensorflow/tfjs-core";
 import { countLabels, countTokens, type TrainingBatch } from "./batch.js";
 import { expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
-import { expertBiases, moveExpertBiases, namedExpertBiases } from "./expert-bias.js";
 import { type NamedParam, trainableParams } from "./params.js";
-import { expertCounts, type Routings, routerZLoss, switchLoss } from "./router-losses.js";
 import type { ExpertLoad, Share, Trainee, TraineeLoss } from "./trainee.js";
 
 /** How a causal language model is trained. */
@@ -37,8 +35,7 @@ const OPTIONS: OptionNames<CausalTraineeOptions> = {
 export class CausalTrainee implements Trainee<TrainingBatch> {
   readonly model: CausalLM;
   readonly params: readonly NamedParam[];
-  readonly #routers: readonly (readonly [name: string, router: Router])[];
-  readonly #score: Routings["score"];
+  readonly #routers: ReadonlyMap<string, TokenRouter>;
   readonly #auxLossCoef: number;
   readonly #zLossCoef: number;
   readonly #expertBiasRate: number;
@@ -56,15 +53,12 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
     const { expertBiasRate = 0, gradientCheckpointing = false } = options;
     this.model = model;
     this.params = [...params];
-    this.#routers = [...model.namedModules()].flatMap(([name, module]) =>
-      module instanceof Router ? [[name, module] as const] : [],
-    );
-    this.#score = this.#routers.some(([, router]) => router instanceof SigmoidBiasRouter) ? "sigmoid" : "softmax";
+    this.#routers = new Map(namedRouters(model));
     this.#auxLossCoef = coefficient("auxLossCoef", auxLossCoef);
     this.#zLossCoef = coefficient("zLossCoef", zLossCoef);
     this.#expertBiasRate = coefficient("expertBiasRate", expertBiasRate);
     this.#gradientCheckpointing = gradientCheckpointing;
-    if (expertBiasRate > 0 && expertBiases(model).size === 0)
+    if (expertBiasRate > 0 && [...this.#routers.values()].every(({ balancingBias }) => balancingBias === null))
       throw new TrainingError({
         where: "expertBiasRate",
         expected: "0 for a model whose routers have no bias",
@@ -74,7 +68,9 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
   }
 
   get buffers(): NamedParam[] {
-    return this.#expertBiasRate > 0 ? namedExpertBiases(this.model) : [];
+    if (this.#expertBiasRate === 0) return [];
+    const biases = new Set([...this.#routers.values()].map(({ balancingBias }) => balancingBias));
+    return [...this.model.namedParameters()].filter(([, param]) => biases.has(param));
   }
 
   labels(batch: TrainingBatch): number {
@@ -87,19 +83,16 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
 
   loss(batch: TrainingBatch, { numItems, batches }: Share): TraineeLoss {
     const { labels, ...tokens } = batch;
-    const isRouted = this.#routers.length > 0;
-    const output = this.model.forward({
+    const { logits, routings = [] } = this.model.forward({
       ...tokens,
-      outputRouterLogits: isRouted,
-      outputExpertIndices: isRouted,
+      outputRouterLogits: false,
+      outputRoutings: this.#routers.size > 0,
       gradientCheckpointing: this.#gradientCheckpointing,
     });
-    const lmLoss = causalLoss(output.logits, readBatch(labels, "labels"), numItems);
-    const { routerLogits: logits = [], expertIndices: indices = [] } = output;
-    if (logits.length === 0) return { loss: lmLoss, metrics: { lmLoss } };
-    const routings = { logits, indices, score: this.#score, tokens: tokensOf(batch) };
+    const lmLoss = causalLoss(logits, readBatch(labels, "labels"), numItems);
+    if (routings.length === 0) return { loss: lmLoss, metrics: { lmLoss } };
     const share = (coef: number, f: () => Scalar): Scalar => mul(coef > 0 ? f() : untaped(f), 1 / batches);
-    const auxLoss = share(this.#auxLossCoef, () => switchLoss(routings));
+    const auxLoss = share(this.#auxLossCoef, () => loadBalancingLoss(routings));
     const zLoss = share(this.#zLossCoef, () => routerZLoss(routings));
     let loss = lmLoss;
     if (this.#auxLossCoef > 0) loss = add(loss, mul(auxLoss, this.#auxLossCoef));
@@ -107,25 +100,14 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
     return {
       loss,
       metrics: { lmLoss, auxLoss, zLoss },
-      expertCounts: this.#countsOf(logits, indices, routings.tokens),
+      expertCounts: expertCounts(this.model, routings),
     };
   }
 
   afterStep(loads: readonly ExpertLoad[]): void {
-    if (this.#expertBiasRate > 0) moveExpertBiases(this.model, loads, this.#expertBiasRate);
+    if (this.#expertBiasRate > 0)
+      for (const { router, counts } of loads) this.#routers.get(router)?.updateBias(counts, this.#expertBiasRate);
   }
-
-  #countsOf(logits: readonly Tensor2D[], indices: readonly Tensor2D[], tokens: Float32Array): Record<string, Tensor1D> {
-    return Object.fromEntries(
-      indices.map((chosen, i) => [this.#routers[i]![0], expertCounts(chosen, logits[i]!.shape[1], tokens)]),
-    );
-  }
-}
-
-/** 1 for each token of a batch and 0 for padding, row by row. */
-function tokensOf({ inputIds, attentionMask }: TrainingBatch): Float32Array {
-  if (attentionMask) return Float32Array.from(attentionMask.flat(), (value) => (value === 0 ? 0 : 1));
-  return new Float32Array(inputIds.length * inputIds[0]!.length).fill(1);
 }
 
 function coefficient(where: string, value: number): number {

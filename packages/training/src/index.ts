@@ -45,7 +45,6 @@ export { bestStep, type HeldOutOptions } from "./held-out.js";
 export { parseMetrics, type StepEvaluation, type TrainingStep, toMetricsLine } from "./metrics.js";
 export { freeze, type NamedParam, trainableParams, unfreeze } from "./params.js";
 export { toReport } from "./report.js";
-export { expertCounts, type Routings, routerZLoss, switchLoss } from "./router-losses.js";
 export {
   constantSchedule,
   cosineSchedule,

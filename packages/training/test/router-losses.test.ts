@@ -1,101 +1,140 @@
-import { loadBalancingLoss } from "@mixtape/decoder";
+import {
+  type CapturedRouting,
+  captureRouting,
+  loadBalancingLoss,
+  Router,
+  routerZLoss,
+  SoftmaxRouter,
+  TokenMask,
+  type TokenRouter,
+} from "@mixtape/layers";
+import { MixtralDecoderLayer, MixtralForCausalLM, MixtralModel } from "@mixtape/mixtral";
 import { topKIndices, valueAndGradientsOf } from "@mixtape/ops";
-import { onEachEngine } from "@mixtape/testing";
-import { type Scalar, type Tensor2D, tensor2d, tidy } from "@tensorflow/tfjs-core";
+import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { sigmoid, type Tensor2D, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import { expertCounts, routerZLoss, switchLoss } from "../src/index.js";
+import { CausalTrainee, lossAndGradients, unfreeze } from "../src/index.js";
 
-const TOKENS = Float32Array.of(1, 1, 0, 1);
-const mask = { rows: 2, length: 2, values: Int32Array.of(1, 1, 0, 1) };
-const logitsOf = (layer: number): Tensor2D =>
-  tensor2d(
-    Array.from({ length: 12 }, (_, i) => Math.sin(i * 2.3 + layer)),
-    [4, 3],
-  );
+const config = { hiddenSize: 2, numExperts: 3, numExpertsPerTok: 2 };
+const MASK = new TokenMask(2, Uint8Array.of(1, 1, 0, 1));
+const LOGITS = [0, 1].map((layer) => Array.from({ length: 12 }, (_, i) => Math.sin(i * 2.3 + layer)));
+
+/** Two layers of four tokens, of which the third is padding. Their last tokens use one slot. */
+function routingsOf(router: TokenRouter): CapturedRouting[] {
+  return LOGITS.map((values, layer) => {
+    const logits = tensor2d(values, [4, 3]);
+    const chosen = [...topKIndices(logits, 2).dataSync()];
+    const indices = tensor2d([...chosen.slice(0, 7), -1], [4, 2], "int32");
+    return captureRouting({ logits, indices, weights: logits }, { router, layer, rows: 2, tokenMask: MASK });
+  });
+}
 
 onEachEngine(() => {
-  test("with softmax it is the reference's load balancing loss, gradient and all", () => {
-    tidy(() => {
-      const logits = [logitsOf(0), logitsOf(1)];
-      const indices = logits.map((one) => topKIndices(one, 2));
-      const [ours, theirs] = [
-        () => switchLoss({ logits, indices, score: "softmax", tokens: TOKENS }),
-        () => loadBalancingLoss(logits, 2, mask),
-      ].map((f) => {
-        const { value, gradients } = valueAndGradientsOf(f, logits);
-        return [value, ...gradients].map((one) => [...one!.dataSync()]);
+  test("gradients of both losses are the derivatives; padding has none", () => {
+    const router = new SoftmaxRouter(config);
+    for (const lossOf of [loadBalancingLoss, routerZLoss])
+      tidy(() => {
+        const routings = routingsOf(router);
+        const logits = routings.map((routing) => routing.logits);
+        const { value, gradients } = valueAndGradientsOf(() => lossOf(routings), logits);
+        const along = LOGITS.map((row) => row.map((_, i) => Math.cos(i * 1.3)));
+        const moved = (step: number): number =>
+          lossOf(
+            routings.map((routing, layer) => {
+              const values = LOGITS[layer]!.map((logit, i) => logit + step * along[layer]![i]!);
+              return { ...routing, logits: tensor2d(values, [4, 3]) };
+            }),
+          ).dataSync()[0]!;
+        const slopes = gradients.map((gradient) => [...gradient!.dataSync()]);
+        const slope = slopes.flatMap((row, layer) => row.map((x, i) => x * along[layer]![i]!)).reduce((a, b) => a + b);
+        expect(Number.isFinite(value.dataSync()[0])).toBe(true);
+        expect((moved(0.05) - moved(-0.05)) / 0.1).toBeCloseTo(slope, 3);
+        for (const row of slopes) expect(row.slice(6, 9)).toEqual([0, 0, 0]);
+        expect(slopes.flat().filter((x) => x !== 0)).toHaveLength(18);
       });
-      for (const [i, values] of ours!.entries())
-        for (const [at, value] of values.entries()) expect(value).toBeCloseTo(theirs![i]![at]!, 6);
+  });
+
+  test("counts leave padding and unused slots out", () => {
+    const router = new SoftmaxRouter({ ...config, numExperts: 5 });
+    tidy(() => {
+      const indices = tensor2d([0, 2, 2, 1, 0, 1, 3, -1], [4, 2], "int32");
+      const routing = captureRouting({ logits: indices, indices, weights: indices }, { router, tokenMask: MASK });
+      expect([...router.expertCounts(routing).dataSync()]).toEqual([1, 1, 2, 1, 0]);
     });
   });
 
-  test("with sigmoid scores sum to 1 first", () => {
-    tidy(() => {
-      const logits = tensor2d([
-        [2, -1, 0],
-        [0, 3, 1],
-      ]);
-      const indices = tensor2d([[0], [1]], [2, 1], "int32");
-      const loss = switchLoss({
-        logits: [logits],
-        indices: [indices],
-        score: "sigmoid",
-        tokens: Float32Array.of(1, 1),
-      });
-      const scores = [...logits.dataSync()].map((x) => 1 / (1 + Math.exp(-x)));
-      const rows = [scores.slice(0, 3), scores.slice(3)].map((row) =>
-        row.map((s) => s / (row[0]! + row[1]! + row[2]!)),
-      );
-      const mean = (expert: number): number => (rows[0]![expert]! + rows[1]![expert]!) / 2;
-      expect(loss.dataSync()[0]).toBeCloseTo(3 * (0.5 * mean(0) + 0.5 * mean(1)), 5);
-    });
-  });
+  test("a router of one's own trains by its own scores", async () => {
+    /** A router that says nothing of losses. */
+    class SigmoidRouter extends Router {
+      protected override score(logits: Tensor2D): Tensor2D {
+        return sigmoid(logits);
+      }
+    }
+    class SigmoidLayer extends MixtralDecoderLayer {
+      protected override buildRouter(config: ConstructorParameters<typeof SigmoidRouter>[0]): TokenRouter {
+        return new SigmoidRouter(config);
+      }
+    }
+    class SigmoidModel extends MixtralModel {
+      protected override buildLayer(config: MixtralModel["config"], layer: number): SigmoidLayer {
+        return new SigmoidLayer(config, layer);
+      }
+    }
+    class SigmoidForCausalLM extends MixtralForCausalLM {
+      protected override buildModel(config: MixtralModel["config"]): SigmoidModel {
+        return new SigmoidModel(config);
+      }
+    }
+    await withoutLeak(async () => {
+      const model = await SigmoidForCausalLM.fromPretrained(fixture("models/mixtral/basic"));
+      const params = unfreeze(model, (name) => name.endsWith("router.gate.weight"));
+      const inputIds = [
+        [5, 11, 2, 7, 3, 0],
+        [1, 90, 33, 8, 4, 4],
+      ];
+      const attentionMask = [
+        [1, 1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 1, 1],
+      ];
+      const batch = { inputIds, attentionMask, labels: inputIds };
+      const task = new CausalTrainee(model, { auxLossCoef: 1 });
+      const auxLoss = () => task.loss(batch, { numItems: 10, batches: 1 }).metrics!.auxLoss!;
+      const { loss, gradients } = lossAndGradients(auxLoss, params);
 
-  test("an even load costs 1 times K, a load on one expert up to E", () => {
-    tidy(() => {
-      const even = {
-        logits: [
-          tensor2d([
-            [0, 0],
-            [0, 0],
-          ]),
-        ],
-        indices: [tensor2d([[0], [1]], [2, 1], "int32")],
-      };
-      const one = {
-        logits: [
-          tensor2d([
-            [50, 0],
-            [50, 0],
-          ]),
-        ],
-        indices: [tensor2d([[0], [0]], [2, 1], "int32")],
-      };
-      const of = (routings: typeof even): number =>
-        switchLoss({ ...routings, score: "softmax", tokens: Float32Array.of(1, 1) }).dataSync()[0]!;
-      expect([of(even), of(one)]).toEqual([1, 2]);
-    });
-  });
+      const { logits, routings } = model.forward({ inputIds, attentionMask, outputRoutings: true });
+      const mask = attentionMask.flat();
+      const experts = model.config.numExperts;
+      const [share, probability] = [0, 1].map(() => new Array<number>(experts).fill(0)) as [number[], number[]];
+      for (const routing of routings!) {
+        const rows = routing.logits.arraySync();
+        const chosen = routing.indices.arraySync();
+        for (const [t, row] of rows.entries()) {
+          if (mask[t] === 0) continue;
+          const scores = row.map((x) => 1 / (1 + Math.exp(-x)));
+          const sum = scores.reduce((a, b) => a + b);
+          for (const e of chosen[t]!) share[e]! += 1 / (10 * routings!.length);
+          for (const [e, score] of scores.entries()) probability[e]! += score / sum / (10 * routings!.length);
+        }
+      }
+      const expected = experts * share.reduce((sum, f, e) => sum + f * probability[e]!, 0);
+      expect(loss.dataSync()[0]).toBeCloseTo(expected, 5);
+      for (const [name] of params) expect([...gradients.get(name)[0]!.dataSync()].some((x) => x !== 0)).toBe(true);
 
-  test("the z-loss is the mean of logsumexp², padding left out", () => {
-    tidy(() => {
-      const logits = [logitsOf(0), logitsOf(1)];
-      const squares = logits.map((layer) =>
-        (layer.arraySync() as number[][]).map((row) => Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) ** 2),
-      );
-      const kept = squares.flatMap((layer) => layer.filter((_, i) => TOKENS[i] === 1));
-      const { value, gradients } = valueAndGradientsOf(() => routerZLoss({ logits, tokens: TOKENS }) as Scalar, logits);
-      expect(value.dataSync()[0]).toBeCloseTo(kept.reduce((a, b) => a + b, 0) / 6, 5);
-      expect([...gradients[0]!.dataSync()].slice(6, 9)).toEqual([0, 0, 0]);
-      expect([...gradients[0]!.dataSync()].slice(0, 6).every((slope) => slope !== 0)).toBe(true);
-    });
-  });
-
-  test("counts leave padding out, and count every choice", () => {
-    tidy(() => {
-      const indices = tensor2d([0, 2, 2, 1, 0, 1, 3, 2], [4, 2], "int32");
-      expect([...expertCounts(indices, 5, TOKENS).dataSync()]).toEqual([1, 1, 3, 1, 0]);
+      // What the softmax of the same logits would give is another number.
+      const bySoftmax = routings!.reduce((sum, routing) => {
+        const softmaxOf = new SoftmaxRouter(model.config);
+        const other = captureRouting(routing, {
+          router: softmaxOf,
+          rows: 2,
+          tokenMask: new TokenMask(2, Uint8Array.from(mask)),
+        });
+        return sum + tidy(() => loadBalancingLoss([other]).dataSync()[0]!) / routings!.length;
+      }, 0);
+      expect(Math.abs(bySoftmax - expected)).toBeGreaterThan(1e-3);
+      for (const tensor of [loss, logits, ...routings!.flatMap((r) => [r.logits, r.indices, r.weights])])
+        tensor.dispose();
+      gradients.dispose();
+      model.dispose();
     });
   });
 });

@@ -1,6 +1,6 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, number } from "@mixtape/config";
-import { MoeBlock, SoftmaxRouter } from "@mixtape/layers";
+import { Experts, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { env, memory, setBackend } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer } from "../../src/index.js";
@@ -24,13 +24,13 @@ export const tinyConfig = defineConfig({
 });
 export type TinyConfig = ConfigOf<typeof tinyConfig>;
 
-class TinyLayer extends PreNormDecoderLayer<TinyConfig> {
+export class TinyLayer extends PreNormDecoderLayer<TinyConfig> {
   protected override buildMoe(config: TinyConfig): MoeBlock {
-    return new MoeBlock(config, new SoftmaxRouter(config));
+    return new MoeBlock({ router: new SoftmaxRouter(config), experts: new Experts(config) });
   }
 }
 
-class TinyModel extends DecoderModel<TinyConfig> {
+export class TinyModel extends DecoderModel<TinyConfig> {
   protected override buildLayer(config: TinyConfig, layer: number): TinyLayer {
     return new TinyLayer(config, layer);
   }

@@ -3,10 +3,10 @@
 import {
   type Activation,
   chooseExperts,
-  type ExpertChoice,
   embedding,
   gate,
   projectHeads,
+  type RoutingSpec,
   rmsNorm,
   rotary,
   storageOf,
@@ -296,7 +296,7 @@ export function rowsTests(isa: Isa): void {
       const check = (
         tokens: number,
         experts: number,
-        choice: Omit<ExpertChoice, "bias">,
+        choice: Omit<RoutingSpec, "bias">,
         hasBias: boolean,
         seed: number,
       ) => {

@@ -1,6 +1,6 @@
 /** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
 
-import type { Activation, AdamWAttributes, AttentionMaskShape, ExpertChoice } from "../../src/index.js";
+import type { Activation, AdamWAttributes, AttentionMaskShape, RoutingSpec } from "../../src/index.js";
 import { sizeOf, type Values } from "./values.js";
 
 type Numbers = ArrayLike<number>;
@@ -132,7 +132,7 @@ export function topKIndices({ shape: [t = 0, e = 0], values }: Values, k: number
 
 export function chooseExperts(
   logits: Values,
-  { k, score, normalize, scale, bias }: Omit<ExpertChoice, "bias"> & { bias?: readonly number[] | undefined },
+  { k, score, normalize, scale, bias }: Omit<RoutingSpec, "bias"> & { bias?: readonly number[] | undefined },
 ): { indices: number[]; weights: number[] } {
   const [t = 0, e = 0] = logits.shape;
   const rows = Array.from({ length: t }, (_, row) => {

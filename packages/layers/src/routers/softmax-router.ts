@@ -1,22 +1,27 @@
-import type { ExpertChoice } from "@mixtape/ops";
+import type { RoutingSpec } from "@mixtape/ops";
 import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import { Router, type RouterConfig } from "./router.js";
 
-/** A router over softmax probabilities. `normTopkProb: false` leaves the weights of the chosen as they are. */
+/** A router with softmax probabilities. `normTopkProb: false` leaves the weights of the selected as they are. */
 export class SoftmaxRouter<
   C extends RouterConfig & { readonly normTopkProb?: boolean } = RouterConfig,
 > extends Router<C> {
-  protected override get choice(): ExpertChoice | null {
+  protected override get routingSpec(): RoutingSpec | null {
     if (!this.hasHooksOf(SoftmaxRouter)) return null;
     return { k: this.config.numExpertsPerTok, score: "softmax", normalize: this.#normalizes, scale: 1 };
+  }
+
+  /** The softmax, which sums to 1 as it is. */
+  override routingProbabilities(logits: Tensor2D): Tensor2D {
+    return this.score(logits);
   }
 
   protected override score(logits: Tensor2D): Tensor2D {
     return softmax(logits);
   }
 
-  protected override weigh(chosen: Tensor2D): Tensor2D {
-    return this.#normalizes ? super.weigh(chosen) : chosen;
+  protected override normalizeWeights(chosen: Tensor2D): Tensor2D {
+    return this.#normalizes ? super.normalizeWeights(chosen) : chosen;
   }
 
   get #normalizes(): boolean {

@@ -1,0 +1,20 @@
+import type { Tensor3D } from "@tensorflow/tfjs-core";
+import type { Module } from "../module.js";
+import type { CapturedRouting } from "../routers/routing.js";
+import type { TokenMask } from "./token-mask.js";
+
+/** The part of a decoder layer that works on each token: a dense MLP or a mixture of experts. */
+export interface FeedForward extends Module {
+  /** @param x `[B, L, M]` @returns `[B, L, M]` */
+  forward(x: Tensor3D, context: FeedForwardContext): Tensor3D;
+}
+
+/** What a feed-forward may know of the forward pass that it is part of. */
+export interface FeedForwardContext {
+  /** Index of the decoder layer. */
+  readonly layer?: number;
+  /** Tells tokens from padding; null or absent if there is no padding. */
+  readonly tokenMask?: TokenMask | null;
+  /** Called with each routing, if the caller captures them. */
+  readonly onRouting?: ((routing: CapturedRouting) => void) | undefined;
+}

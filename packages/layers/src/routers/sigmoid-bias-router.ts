@@ -1,0 +1,48 @@
+import type { RoutingSpec } from "@mixtape/ops";
+import { add, mul, sigmoid, type Tensor2D } from "@tensorflow/tfjs-core";
+import { Param } from "../param.js";
+import { Router, type RouterConfig } from "./router.js";
+
+/** The part of a config that a {@link SigmoidBiasRouter} needs. */
+export interface SigmoidBiasRouterConfig extends RouterConfig {
+  /** Factor of the weights, after they were made to sum to 1. */
+  readonly routeScale: number;
+}
+
+/**
+ * Sigmoid scores, and a bias per expert that is added for the selection alone, never in the weights: the load is balanced by
+ * moving the bias, without an auxiliary loss (Wang et al. 2024, https://arxiv.org/abs/2408.15664; DeepSeek-V3). For a
+ * load-balancing loss the scores of a token are made to sum to 1 (DeepSeek-V3, https://arxiv.org/abs/2412.19437, equations 17 to
+ * 20).
+ */
+export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRouterConfig> extends Router<C> {
+  /** `[E]` */
+  readonly expertBias: Param;
+
+  constructor(config: C) {
+    super(config);
+    this.expertBias = new Param([config.numExperts], "vector", "zeros", { hasGradient: false });
+  }
+
+  override get balancingBias(): Param {
+    return this.expertBias;
+  }
+
+  protected override get routingSpec(): RoutingSpec | null {
+    if (!this.hasHooksOf(SigmoidBiasRouter)) return null;
+    const { numExpertsPerTok: k, routeScale: scale } = this.config;
+    return { k, score: "sigmoid", bias: this.expertBias.vector, normalize: true, scale };
+  }
+
+  protected override score(logits: Tensor2D): Tensor2D {
+    return sigmoid(logits);
+  }
+
+  protected override selectionScores(scores: Tensor2D): Tensor2D {
+    return add(scores, this.expertBias.vector);
+  }
+
+  protected override normalizeWeights(chosen: Tensor2D): Tensor2D {
+    return mul(super.normalizeWeights(chosen), this.config.routeScale);
+  }
+}
