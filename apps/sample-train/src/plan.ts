@@ -6,8 +6,10 @@ import { type CausalLM, contextLength, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
 import {
   type AdamWOptions,
+  AdaptersTask,
+  adapterBatches,
   batchesOf,
-  CausalTrainee,
+  CausalLMTask,
   constantSchedule,
   cosineSchedule,
   type Example,
@@ -15,15 +17,14 @@ import {
   linearSchedule,
   type ParamGroup,
   type Schedule,
-  type Trainee,
   type TrainingData,
   type TrainingSteps,
+  type TrainingTask,
   type TrainOptions,
   train,
   unfreeze,
 } from "@mixtape/training";
 import { aboutTruncation } from "./about-truncation.js";
-import { AdaptersTrainee, besideEachOther } from "./adapters-trainee.js";
 import { readData } from "./data-file.js";
 import type { Learner } from "./learner.js";
 import { canPack, type Settings } from "./settings.js";
@@ -90,8 +91,8 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
     const passes = `${Number(epochs.toPrecision(2))} ${epochs === 1 ? "epoch" : "epochs"}`;
     return `${plural(texts.byPath.get(path)!.length, "text")}, ${plural(count, "step")}, ${passes}`;
   };
-  const planFor = <B>(trainee: Trainee<B>, data: TrainingData<B>): Plan => ({
-    train: (options) => train(trainee, data, { ...common, ...options }),
+  const planFor = <B>(task: TrainingTask<B>, data: TrainingData<B>): Plan => ({
+    train: (options) => train(task, data, { ...common, ...options }),
     steps,
     about: all.map(({ learner, data }, i) => `${whatTrains(i)}; ${courseOf(learner, data, lengths[i]!)}`).join("\n"),
     truncations: all.flatMap(({ learner: { name, maxLength }, data: { truncation } }) =>
@@ -104,11 +105,11 @@ export async function planOf(model: CausalLM, settings: Settings, texts: Texts):
     const { zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
     const auxLossCoef = settings.auxLossCoef ?? undefined;
     const options = { params, auxLossCoef, zLossCoef, expertBiasRate, gradientCheckpointing };
-    return planFor(new CausalTrainee(model, options), all[0]!.data);
+    return planFor(new CausalLMTask(model, options), all[0]!.data);
   }
   const parts = all.map(({ learner, data }) => ({ adapter: learner.name, data }));
-  const trainee = new AdaptersTrainee(model, adapters, settings.gradientCheckpointing);
-  return planFor(trainee, besideEachOther(parts, accumulate));
+  const task = new AdaptersTask(model, adapters, { gradientCheckpointing: settings.gradientCheckpointing });
+  return planFor(task, adapterBatches(parts, accumulate));
 }
 
 /** MixLoRA mixes at feed-forwards; elsewhere it is plain LoRA, as in MoE-PEFT. */

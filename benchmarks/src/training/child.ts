@@ -6,7 +6,7 @@ import { useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
 import { loadModel } from "@mixtape/mixtape";
 import { applyAdapter, loadAdapter, saveAdapter } from "@mixtape/peft";
-import { CausalTrainee, type NamedParam, train, unfreeze } from "@mixtape/training";
+import { CausalLMTask, type NamedParam, train, unfreeze } from "@mixtape/training";
 import type { Found } from "../runners/runner.js";
 import type { TrainingAnswer, TrainingRequest } from "./answers.js";
 import { collectSteps } from "./steps.js";
@@ -45,7 +45,7 @@ async function find(): Promise<Found> {
 async function measureTraining({ task, files, pace }: TrainingRequest & { kind: "train" }): Promise<TrainingAnswer> {
   const model = await loadModel(files.folder);
   const params = await paramsOf(model, files.adapter);
-  const trainee = new CausalTrainee(model, { params, auxLossCoef: 0 });
+  const lmTask = new CausalLMTask(model, { params, auxLossCoef: 0 });
   const data = {
     batch: (index: number) => {
       const inputIds = rowsOf(index, task, model.config.vocabSize);
@@ -54,7 +54,7 @@ async function measureTraining({ task, files, pace }: TrainingRequest & { kind: 
   };
   const { learningRate } = task;
   const optimizer = { learningRate, weightDecay: 0.01, maxGradNorm: 1 };
-  const steps = train(trainee, data, { maxSteps: Number.MAX_SAFE_INTEGER, optimizer });
+  const steps = train(lmTask, data, { maxSteps: Number.MAX_SAFE_INTEGER, optimizer });
   const losses: number[] = [];
   const stepMs = await collectSteps(async () => {
     const { value } = await steps.next();

@@ -2,7 +2,7 @@
 
 import type { CausalLM } from "@mixtape/decoder";
 import { type Adapter, type AdapterBatch, adapterLosses, applyAdapter } from "@mixtape/peft";
-import { countLabels, countTokens, type Trainee, train } from "@mixtape/training";
+import { countLabels, countTokens, type TrainingTask, train } from "@mixtape/training";
 import { timed } from "../child/repeat.js";
 import type { TogetherAnswer } from "./answers.js";
 import { collectSteps, type Pace } from "./steps.js";
@@ -39,7 +39,7 @@ export async function measureTogether(
 
 /** A run of adapters that share a batch, each with rows of its own. */
 function stepsOf(model: CausalLM, adapters: readonly Adapter[], task: TogetherTask): AsyncIterator<unknown> {
-  const trainee: Trainee<Batch> = {
+  const adaptersTask: TrainingTask<Batch> = {
     params: adapters.flatMap((adapter) => adapter.trainableParams()),
     labels: (batch) => sum(batch.map((part) => countLabels(part))),
     tokens: (batch) => sum(batch.map((part) => countTokens(part))),
@@ -61,7 +61,7 @@ function stepsOf(model: CausalLM, adapters: readonly Adapter[], task: TogetherTa
       maxGradNorm: 1,
     })),
   };
-  return train(trainee, data, { maxSteps: Number.MAX_SAFE_INTEGER, optimizer })[Symbol.asyncIterator]();
+  return train(adaptersTask, data, { maxSteps: Number.MAX_SAFE_INTEGER, optimizer })[Symbol.asyncIterator]();
 }
 
 function sum(values: readonly number[]): number {

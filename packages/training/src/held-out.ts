@@ -4,14 +4,14 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { encodeWeight } from "@mixtape/ops";
 import { viewOfBytes } from "@mixtape/safetensors";
 import type { ExamplesData } from "./batches-of.js";
-import { CausalTrainee } from "./causal-trainee.js";
+import { CausalLMTask } from "./causal-lm-task.js";
 import { checkList, checkWhole } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
 import type { StepEvaluation, TrainingStep } from "./metrics.js";
 import type { NamedParam } from "./params.js";
 import { withValues } from "./restore.js";
-import type { Trainee } from "./trainee.js";
+import type { TrainingTask } from "./training-task.js";
 
 /** Evaluation on held-out texts during a run. */
 export interface HeldOutOptions {
@@ -56,17 +56,17 @@ export function checkHeldOut(options: HeldOutOptions): void {
 /** Computes the held-out loss. */
 export async function evaluateHeldOut<B>(
   { data }: HeldOutOptions,
-  trainee: Trainee<B>,
+  task: TrainingTask<B>,
   signal: AbortSignal | undefined,
 ): Promise<StepEvaluation> {
   if (typeof data !== "function") {
-    if (!(trainee instanceof CausalTrainee))
+    if (!(task instanceof CausalLMTask))
       throw new TrainingError({
         where: "evaluation.data",
         expected: "a function that returns the loss, for what is no causal language model",
         got: "batches",
       });
-    const { loss } = await evaluate(trainee.model, data, { signal });
+    const { loss } = await evaluate(task.model, data, { signal });
     return { loss };
   }
   const { loss, metrics } = await data(signal);

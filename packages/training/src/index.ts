@@ -6,6 +6,8 @@ export {
   type OptimizerStep,
   type ParamGroup,
 } from "./adam-w.js";
+export { type AdapterData, adapterBatches } from "./adapter-batches.js";
+export { type AdaptersBatch, AdaptersTask, type AdaptersTaskOptions } from "./adapters-task.js";
 export { countLabels, countTokens, type Example, type TrainingBatch, type TrainingData } from "./batch.js";
 export { type BatchesOptions, batchesOf, type ExamplesData } from "./batches-of.js";
 export type {
@@ -16,7 +18,7 @@ export type {
   TrainControl,
   TrainEnd,
 } from "./callbacks.js";
-export { CausalTrainee, type CausalTraineeOptions } from "./causal-trainee.js";
+export { CausalLMTask, type CausalLMTaskOptions } from "./causal-lm-task.js";
 export { aboutUnwritten, oddRoles } from "./data/about-chats.js";
 export type { ChatOptions, DataTokenizer } from "./data/data-tokenizer.js";
 export {
@@ -54,4 +56,4 @@ export {
   type WarmUp,
 } from "./schedules.js";
 export { type CheckpointOptions, type TrainingSteps, type TrainOptions, train } from "./train.js";
-export type { ExpertLoad, Share, Trainee, TraineeLoss } from "./trainee.js";
+export type { ExpertLoad, LossScale, TaskLoss, TrainingTask } from "./training-task.js";

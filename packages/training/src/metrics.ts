@@ -1,7 +1,7 @@
 import { parseJson } from "@mixtape/errors";
 import { expectThat, show } from "./checks.js";
 import { TrainingError } from "./errors.js";
-import type { ExpertLoad } from "./trainee.js";
+import type { ExpertLoad } from "./training-task.js";
 
 /** The loss of held-out texts after a step. */
 export interface StepEvaluation {
@@ -17,7 +17,7 @@ export interface TrainingStep {
   readonly step: number;
   /** In nats per label, auxiliary losses included. */
   readonly loss: number;
-  /** What the trainee says that it consists of. */
+  /** What the task says that it consists of. */
   readonly metrics: Readonly<Record<string, number>>;
   /** The length of all gradients before they were shortened. */
   readonly gradNorm: number;
@@ -30,7 +30,7 @@ export interface TrainingStep {
   readonly labels: number;
   /** How long it took. */
   readonly seconds: number;
-  /** How many tokens each expert was given; empty where the trainee does not tell. */
+  /** How many tokens each expert was given; empty where the task does not tell. */
   readonly expertLoads: readonly ExpertLoad[];
   /** Present where the step was followed by an evaluation on held-out texts. */
   readonly evaluation?: StepEvaluation;

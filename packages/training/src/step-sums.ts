@@ -1,6 +1,6 @@
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { TrainingError } from "./errors.js";
-import type { ExpertLoad } from "./trainee.js";
+import type { ExpertLoad } from "./training-task.js";
 
 /** What is read of the batches of a step, added up. */
 export class StepSums {

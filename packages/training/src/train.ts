@@ -5,7 +5,7 @@ import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
 import { AdamW, type AdamWOptions } from "./adam-w.js";
 import type { TrainingData } from "./batch.js";
 import { checkCallbacks, type TrainCallbacks, type TrainControl } from "./callbacks.js";
-import { CausalTrainee } from "./causal-trainee.js";
+import { CausalLMTask } from "./causal-lm-task.js";
 import { checkIterable, checkWhole, expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { type Gradients, lossAndGradients } from "./gradients.js";
@@ -22,7 +22,7 @@ import type { TrainingStep } from "./metrics.js";
 import { nextTurn } from "./next-turn.js";
 import { loadRun, type Run, saveRun } from "./run-state.js";
 import { StepSums } from "./step-sums.js";
-import type { Share, Trainee } from "./trainee.js";
+import type { LossScale, TrainingTask } from "./training-task.js";
 
 /** Where a run is saved (Node). */
 export interface CheckpointOptions {
@@ -76,7 +76,7 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
  *   console.log(step, loss);
  * ```
  *
- * @param what a causal language model whose unfrozen parameters train, or any {@link Trainee}
+ * @param what a causal language model whose unfrozen parameters train, or any {@link TrainingTask}
  * @param data gives the batches; step n takes `accumulate` of them from number `(n − 1) · accumulate` on
  * @throws {OptionError} for an option that it does not know, of the run, its optimiser or its checkpoints
  * @throws {TrainingError} where nothing trains, a step has no labels, a loss or a gradient is not finite, or a run of another
@@ -84,23 +84,23 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
  *   stays. A run that goes on may have more steps than it began with; then its schedule is that of the new options.
  */
 export function train(what: CausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
-export function train<B>(what: Trainee<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
-export function train(what: CausalLM | Trainee, data: TrainingData, options: TrainOptions): TrainingSteps {
+export function train<B>(what: TrainingTask<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
+export function train(what: CausalLM | TrainingTask, data: TrainingData, options: TrainOptions): TrainingSteps {
   return stepsOf(what, data, options);
 }
 
-async function* stepsOf(what: CausalLM | Trainee, data: TrainingData, options: TrainOptions): TrainingSteps {
+async function* stepsOf(what: CausalLM | TrainingTask, data: TrainingData, options: TrainOptions): TrainingSteps {
   checkTrainOptions(options);
-  const trainee = what instanceof CausalLM ? new CausalTrainee(what) : what;
-  expectThat(typeof trainee?.loss === "function", "train", "a causal language model or a Trainee, awaited", trainee);
-  checkIterable("train: params", "[name, Param] pairs of what trains", trainee.params);
+  const task = what instanceof CausalLM ? new CausalLMTask(what) : what;
+  expectThat(typeof task?.loss === "function", "train", "a causal language model or a TrainingTask, awaited", task);
+  checkIterable("train: params", "[name, Param] pairs of what trains", task.params);
   expectThat(typeof data?.batch === "function", "train: data", "an object with batch(index)", data);
   const { maxSteps, optimizer: settings, accumulate = 1, seed = 0, checkpoints, evaluation, signal } = options;
   const { callbacks = {} } = options;
-  const params = [...trainee.params];
+  const params = [...task.params];
   const optimizer = new AdamW(params, settings);
   const history: TrainingStep[] = [];
-  const buffers = [...(trainee.buffers ?? [])];
+  const buffers = [...(task.buffers ?? [])];
   const run: Run = { params, buffers, optimizer, settings: { seed, accumulate }, history, best: null };
   let saved = 0;
   let isStopped = false;
@@ -123,7 +123,7 @@ async function* stepsOf(what: CausalLM | Trainee, data: TrainingData, options: T
     evaluation !== undefined && (step % evaluation.every === 0 || step === maxSteps);
   const isOver = (): boolean => isStopped || optimizer.steps >= maxSteps || hasStalled(history, evaluation?.patience);
   const evaluateAfter = async ({ step }: TrainingStep): Promise<void> => {
-    const { loss, metrics = {}, ...result } = await evaluateHeldOut(evaluation!, trainee, signal);
+    const { loss, metrics = {}, ...result } = await evaluateHeldOut(evaluation!, task, signal);
     history[step - 1] = { ...history[step - 1]!, evaluation: { loss, metrics, ...result } };
     const isBest = bestStep(history) === step;
     if (isBest && evaluation!.keepBest) run.best = await copyParams(params, step);
@@ -138,7 +138,7 @@ async function* stepsOf(what: CausalLM | Trainee, data: TrainingData, options: T
     let isPending = step !== undefined && isEvaluated(step.step) && !step.evaluation;
     while (isPending || !isOver()) {
       if (!isPending) {
-        step = await oneStep(trainee, data, run, signal);
+        step = await oneStep(task, data, run, signal);
         history.push(step);
       }
       isPending = false;
@@ -181,7 +181,7 @@ function checkTrainOptions(options: TrainOptions): void {
 }
 
 async function oneStep<B>(
-  trainee: Trainee<B>,
+  task: TrainingTask<B>,
   data: TrainingData<B>,
   { params, optimizer, settings: { seed, accumulate } }: Run,
   signal: AbortSignal | undefined,
@@ -190,8 +190,8 @@ async function oneStep<B>(
   const first = optimizer.steps * accumulate;
   const batches: B[] = [];
   for (let i = 0; i < accumulate; i++) batches.push(await data.batch(first + i));
-  const share: Share = { numItems: sumOf(batches, (batch) => trainee.labels(batch)), batches: accumulate };
-  if (share.numItems === 0)
+  const scale: LossScale = { numItems: sumOf(batches, (batch) => task.labels(batch)), batches: accumulate };
+  if (scale.numItems === 0)
     throw new TrainingError({
       where: `step ${optimizer.steps + 1}`,
       expected: "at least one label that counts",
@@ -205,7 +205,7 @@ async function oneStep<B>(
       await nextTurn();
       signal?.throwIfAborted();
       const randomness = new Randomness(seed * 2 ** 33 + first + i);
-      const { gradients, numbers } = withRandomness(randomness, () => backward(trainee, batch, share, params));
+      const { gradients, numbers } = withRandomness(randomness, () => backward(task, batch, scale, params));
       if (total) total.add(gradients);
       else total = gradients;
       await sums.add(numbers);
@@ -219,14 +219,14 @@ async function oneStep<B>(
       });
     const moved = await optimizer.step(total!);
     const { loss, metrics, expertLoads } = sums;
-    await trainee.afterStep?.(expertLoads);
+    await task.afterStep?.(expertLoads);
     return {
       step: optimizer.steps,
       loss,
       metrics,
       ...moved,
-      tokens: sumOf(batches, (batch) => trainee.tokens(batch)),
-      labels: share.numItems,
+      tokens: sumOf(batches, (batch) => task.tokens(batch)),
+      labels: scale.numItems,
       seconds: (performance.now() - start) / 1000,
       expertLoads,
     };
@@ -237,9 +237,9 @@ async function oneStep<B>(
 
 /** The gradients of a batch, and the tensors that are to be read of it, by kind and name. */
 function backward<B>(
-  trainee: Trainee<B>,
+  task: TrainingTask<B>,
   batch: B,
-  share: Share,
+  scale: LossScale,
   params: Run["params"],
 ): { gradients: Gradients; numbers: Map<string, Tensor> } {
   const numbers = new Map<string, Tensor>();
@@ -248,7 +248,7 @@ function backward<B>(
   };
   try {
     const { loss, gradients } = lossAndGradients(() => {
-      const { loss, metrics, expertCounts } = trainee.loss(batch, share);
+      const { loss, metrics, expertCounts } = task.loss(batch, scale);
       note(StepSums.METRIC, metrics);
       note(StepSums.LOAD, expertCounts);
       return loss;

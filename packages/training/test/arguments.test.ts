@@ -13,25 +13,21 @@ const train =
   (what: unknown, data: unknown, more: object = {}) =>
   async (): Promise<void> => {
     const options = { maxSteps: 1, optimizer: { learningRate: 1 }, ...more };
-    for await (const _ of training.train(wrong<training.Trainee>(what), wrong(data), options));
+    for await (const _ of training.train(wrong<training.TrainingTask>(what), wrong(data), options));
   };
-const trainee = { params: [param], loss: () => {} };
+const task = { params: [param], loss: () => {} };
 
 test.each<[string, () => unknown, RegExp]>([
-  ["train", train(null, {}), /train: expected a causal language model or a Trainee, awaited, got null/],
+  ["train", train(null, {}), /train: expected a causal language model or a TrainingTask, awaited, got null/],
   [
     "train",
     train(Promise.resolve(), {}),
-    /train: expected a causal language model or a Trainee, awaited, got an object/,
+    /train: expected a causal language model or a TrainingTask, awaited, got an object/,
   ],
-  ["train: data", train(trainee, [1]), /train: data: expected an object with batch\(index\), got a list/],
-  ["train: params", train({ ...trainee, params: 5 }, {}), /train: params: expected \[name, Param\] pairs/],
-  [
-    "train: a callback",
-    train(trainee, {}, { callbacks: { onSave: 5 } }),
-    /callbacks\.onSave: expected a function, got 5/,
-  ],
-  ["train: a folder", train(trainee, {}, { checkpoints: { folder: 5, every: 1 } }), /checkpoints\.folder: .* got 5/],
+  ["train: data", train(task, [1]), /train: data: expected an object with batch\(index\), got a list/],
+  ["train: params", train({ ...task, params: 5 }, {}), /train: params: expected \[name, Param\] pairs/],
+  ["train: a callback", train(task, {}, { callbacks: { onSave: 5 } }), /callbacks\.onSave: expected a function, got 5/],
+  ["train: a folder", train(task, {}, { checkpoints: { folder: 5, every: 1 } }), /checkpoints\.folder: .* got 5/],
   ["evaluate", () => training.evaluate(wrong(undefined), wrong({})), /evaluate: expected a model/],
   [
     "evaluate: data",
@@ -81,7 +77,7 @@ test.each<[string, () => unknown, RegExp]>([
   ],
   ["freeze", () => training.freeze(wrong(5)), /freeze: expected a module/],
   ["trainableParams", () => training.trainableParams(wrong(null)), /trainableParams: expected a module/],
-  ["CausalTrainee", () => new training.CausalTrainee(wrong({})), /CausalTrainee: expected a causal language model/],
+  ["CausalLMTask", () => new training.CausalLMTask(wrong({})), /CausalLMTask: expected a causal language model/],
   ["AdamW: params", adamW({}, 5), /AdamW: params: expected \[name, Param\] pairs, got 5/],
   ["AdamW: betas", adamW({ betas: 5 }), /betas: expected two numbers, got 5/],
   ["AdamW: learningRate", adamW({ learningRate: "1" }), /learningRate: expected a number at least 0, got 1/],

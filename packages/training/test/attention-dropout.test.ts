@@ -9,7 +9,7 @@ import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { type Tensor, transpose } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import { CausalTrainee, lossAndGradients, type TrainingBatch, unfreeze } from "../src/index.js";
+import { CausalLMTask, lossAndGradients, type TrainingBatch, unfreeze } from "../src/index.js";
 
 interface Golden {
   readonly dropout: number;
@@ -43,10 +43,10 @@ function withDropout(checkpoint: string): Promise<CausalLM> {
 /** The loss, and the gradients of some parameters, rows as the reference has them. */
 async function trained(model: CausalLM, batch: TrainingBatch, names: readonly string[], gradientCheckpointing = false) {
   const params = unfreeze(model, (name) => names.includes(name.replace(/^model\./, "")));
-  const trainee = new CausalTrainee(model, { params, auxLossCoef: 0, gradientCheckpointing });
-  const share = { numItems: trainee.labels(batch), batches: 1 };
+  const task = new CausalLMTask(model, { params, auxLossCoef: 0, gradientCheckpointing });
+  const share = { numItems: task.labels(batch), batches: 1 };
   const { loss, gradients } = withRandomness(new Randomness(golden.seed), () =>
-    lossAndGradients(() => trainee.loss(batch, share).loss, params),
+    lossAndGradients(() => task.loss(batch, share).loss, params),
   );
   const rows = new Map<string, number[][]>();
   for (const [name, { weight }] of params) {

@@ -5,7 +5,7 @@ import { Randomness, withRandomness } from "@mixtape/ops";
 import { onEachEngine } from "@mixtape/testing";
 import { engine, memory } from "@tensorflow/tfjs-core";
 import { expect, test, vi } from "vitest";
-import { CausalTrainee, lossAndGradients, unfreeze } from "../src/index.js";
+import { CausalLMTask, lossAndGradients, unfreeze } from "../src/index.js";
 
 const LAYERS = 12;
 
@@ -28,14 +28,11 @@ onEachEngine(() => {
     unfreeze(model);
     const inputIds = [0, 1, 2].map((row) => Array.from({ length: 32 }, (_, i) => (i * i + 7 * row) % 32));
     const run = async (gradientCheckpointing: boolean) => {
-      const trainee = new CausalTrainee(model, { gradientCheckpointing, auxLossCoef: 0.1 });
+      const task = new CausalLMTask(model, { gradientCheckpointing, auxLossCoef: 0.1 });
       const batch = { inputIds, labels: inputIds };
       const peak = peakBytes();
       const { loss, gradients } = withRandomness(new Randomness(1), () =>
-        lossAndGradients(
-          () => trainee.loss(batch, { numItems: trainee.labels(batch), batches: 1 }).loss,
-          trainee.params,
-        ),
+        lossAndGradients(() => task.loss(batch, { numItems: task.labels(batch), batches: 1 }).loss, task.params),
       );
       const bytes = peak.stop();
       const values = new Map<string, Float32Array[]>();

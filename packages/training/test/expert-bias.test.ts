@@ -2,7 +2,7 @@ import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { expect, test } from "vitest";
-import { CausalTrainee, type TrainingStep, train, unfreeze } from "../src/index.js";
+import { CausalLMTask, type TrainingStep, train, unfreeze } from "../src/index.js";
 
 onEachEngine(() => {
   test("biases move towards an even load, which comes nearer; they sum to what they summed to", async () => {
@@ -17,9 +17,9 @@ onEachEngine(() => {
           .map(([, param]) => [...param.vector.dataSync()]);
       const before = biases();
       const steps: TrainingStep[] = [];
-      const trainee = new CausalTrainee(model, { expertBiasRate });
+      const task = new CausalLMTask(model, { expertBiasRate });
       // Nothing else moves.
-      for await (const step of train(trainee, data, { maxSteps: 12, optimizer: { learningRate: 0 } })) steps.push(step);
+      for await (const step of train(task, data, { maxSteps: 12, optimizer: { learningRate: 0 } })) steps.push(step);
       const after = biases();
       model.dispose();
       return { steps, before, after };
@@ -46,9 +46,9 @@ onEachEngine(() => {
 
 test("a rate is refused where no router has a bias", async () => {
   const model = await MixtralForCausalLM.fromPretrained(fixture("models/mixtral/basic"));
-  expect(() => new CausalTrainee(model, { expertBiasRate: 0.1 })).toThrow(
+  expect(() => new CausalLMTask(model, { expertBiasRate: 0.1 })).toThrow(
     "expertBiasRate: expected 0 for a model whose routers have no bias, got 0.1",
   );
-  expect(() => new CausalTrainee(model, { auxLossCoef: -1 })).toThrow("auxLossCoef: expected at least 0, got -1");
+  expect(() => new CausalLMTask(model, { auxLossCoef: -1 })).toThrow("auxLossCoef: expected at least 0, got -1");
   model.dispose();
 });

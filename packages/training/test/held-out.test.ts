@@ -12,13 +12,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   batchesOf,
   bestStep,
-  CausalTrainee,
+  CausalLMTask,
   type EvaluateEvent,
   evaluate,
   type HeldOutOptions,
-  type Trainee,
   TrainingError,
   type TrainingStep,
+  type TrainingTask,
   type TrainOptions,
   toReport,
   train,
@@ -44,7 +44,7 @@ const options = (evaluation: Partial<HeldOutOptions>, more: Partial<TrainOptions
 
 type Model = Awaited<ReturnType<typeof smallModel>>;
 
-async function collect(model: Model | Trainee, given: TrainOptions): Promise<TrainingStep[]> {
+async function collect(model: Model | TrainingTask, given: TrainOptions): Promise<TrainingStep[]> {
   const steps: TrainingStep[] = [];
   for await (const step of train(model as Model, texts, given)) steps.push(step);
   return steps;
@@ -86,15 +86,15 @@ describe("held-out losses", () => {
 
   test("of what is no causal language model come from a function", async () => {
     const model = await smallModel();
-    const inner = new CausalTrainee(model);
-    const trainee: Trainee = {
+    const inner = new CausalLMTask(model);
+    const task: TrainingTask = {
       params: inner.params,
       labels: (batch) => inner.labels(batch),
       tokens: (batch) => inner.tokens(batch),
       loss: (batch, share) => inner.loss(batch, share),
     };
-    await expect(collect(trainee, options({}))).rejects.toThrow(TrainingError);
-    const steps = await collect(trainee, options({ data: () => ({ loss: 2, metrics: { accuracy: 0.5 } }) }));
+    await expect(collect(task, options({}))).rejects.toThrow(TrainingError);
+    const steps = await collect(task, options({ data: () => ({ loss: 2, metrics: { accuracy: 0.5 } }) }));
     expect(steps[2]!.evaluation).toEqual({ loss: 2, metrics: { accuracy: 0.5 } });
     model.dispose();
   });

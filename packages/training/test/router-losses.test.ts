@@ -13,7 +13,7 @@ import { topKIndices, valueAndGradientsOf } from "@mixtape/ops";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { sigmoid, type Tensor2D, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import { CausalTrainee, lossAndGradients, unfreeze } from "../src/index.js";
+import { CausalLMTask, lossAndGradients, unfreeze } from "../src/index.js";
 
 const config = { hiddenSize: 2, numExperts: 3, numExpertsPerTok: 2 };
 const MASK = new TokenMask(2, Uint8Array.of(1, 1, 0, 1));
@@ -97,7 +97,7 @@ onEachEngine(() => {
         [1, 1, 1, 1, 1, 1],
       ];
       const batch = { inputIds, attentionMask, labels: inputIds };
-      const task = new CausalTrainee(model, { auxLossCoef: 1 });
+      const task = new CausalLMTask(model, { auxLossCoef: 1 });
       const auxLoss = () => task.loss(batch, { numItems: 10, batches: 1 }).metrics!.auxLoss!;
       const { loss, gradients } = lossAndGradients(auxLoss, params);
 

@@ -10,7 +10,7 @@ import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { encodeWeight } from "@mixtape/ops";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CausalTrainee, parseMetrics, type TrainingStep, type TrainOptions, train, unfreeze } from "../src/index.js";
+import { CausalLMTask, parseMetrics, type TrainingStep, type TrainOptions, train, unfreeze } from "../src/index.js";
 import { MAX_STEPS } from "./support/tiny-run.js";
 
 const CHILD = fileURLToPath(new URL("support/tiny-run.js", import.meta.url));
@@ -81,9 +81,9 @@ onEachEngine((engine) => {
     const model = await AfmoeForCausalLM.fromPretrained(fixture("models/afmoe/basic"));
     unfreeze(model);
     const steps: TrainingStep[] = [];
-    const trainee = new CausalTrainee(model, { expertBiasRate: 0.01, auxLossCoef: 0.01, zLossCoef: 0.001 });
+    const task = new CausalLMTask(model, { expertBiasRate: 0.01, auxLossCoef: 0.01, zLossCoef: 0.001 });
     try {
-      for await (const step of train(trainee, data, options(more))) steps.push(step);
+      for await (const step of train(task, data, options(more))) steps.push(step);
       const weights: Float32Array[] = [];
       for (const [, { weight }] of model.namedParameters())
         weights.push(new Float32Array((await encodeWeight(weight, "F32")).slice().buffer));
@@ -120,10 +120,10 @@ onEachEngine((engine) => {
     const stop = new AbortController();
     const model = await AfmoeForCausalLM.fromPretrained(fixture("models/afmoe/basic"));
     unfreeze(model);
-    const trainee = new CausalTrainee(model, { expertBiasRate: 0.01, auxLossCoef: 0.01, zLossCoef: 0.001 });
+    const task = new CausalLMTask(model, { expertBiasRate: 0.01, auxLossCoef: 0.01, zLossCoef: 0.001 });
     const stopped = async (): Promise<void> => {
       const more = { checkpoints: { folder, every: 100 }, signal: stop.signal };
-      for await (const { step } of train(trainee, data, options(more))) if (step === 3) stop.abort(new Error("enough"));
+      for await (const { step } of train(task, data, options(more))) if (step === 3) stop.abort(new Error("enough"));
     };
     await expect(stopped()).rejects.toThrow("enough");
     model.dispose();

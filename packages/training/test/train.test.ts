@@ -10,17 +10,17 @@ import {
   AdamW,
   type BatchesOptions,
   batchesOf,
-  CausalTrainee,
+  CausalLMTask,
   constantSchedule,
   cosineSchedule,
   type Decay,
   linearSchedule,
   lossAndGradients,
-  type Trainee,
   type TrainingBatch,
   type TrainingData,
   TrainingError,
   type TrainingStep,
+  type TrainingTask,
   type TrainOptions,
   train,
   trainableParams,
@@ -81,9 +81,9 @@ onEachEngine(() => {
     const run = async (accumulate: number): Promise<TrainingStep[]> => {
       const model = await smallModel();
       // The load of experts is a matter of the whole batch.
-      const trainee = new CausalTrainee(model, { auxLossCoef: 0 });
+      const task = new CausalLMTask(model, { auxLossCoef: 0 });
       const data = { batch: (index: number) => (accumulate === 1 ? rows : halves[index % 2]!) };
-      const steps = await collect(train(trainee, data, options({ accumulate })));
+      const steps = await collect(train(task, data, options({ accumulate })));
       model.dispose();
       return steps;
     };
@@ -102,8 +102,8 @@ onEachEngine(() => {
   test("the seed decides what jitter draws; with gradient checkpointing it draws the same", async () => {
     const run = async (seed: number, gradientCheckpointing: boolean): Promise<number[]> => {
       const model = await smallModel({ routerJitterNoise: 0.3 });
-      const trainee = new CausalTrainee(model, { gradientCheckpointing });
-      const steps = await collect(train(trainee, { batch: () => rows }, options({ seed })));
+      const task = new CausalLMTask(model, { gradientCheckpointing });
+      const steps = await collect(train(task, { batch: () => rows }, options({ seed })));
       model.dispose();
       return steps.map(({ loss }) => loss);
     };
@@ -125,16 +125,16 @@ onEachEngine(() => {
   });
 });
 
-describe("a trainee of one's own", () => {
+describe("a task of one's own", () => {
   test("has batches of its own kind, and the data gives that kind", () => {
-    type Numbers = Trainee<number>;
+    type Numbers = TrainingTask<number>;
     expectTypeOf(train<number>).toBeCallableWith({} as Numbers, { batch: (index: number) => index }, options());
     // What takes any number takes a whole one; what takes texts takes no number, and no batch of rows.
-    expectTypeOf<Trainee<unknown>>().toExtend<Numbers>();
-    expectTypeOf<Numbers>().not.toExtend<Trainee<unknown>>();
-    expectTypeOf<Trainee<string>>().not.toExtend<Numbers>();
-    expectTypeOf<Numbers>().not.toExtend<Trainee>();
-    expectTypeOf<CausalTrainee>().toExtend<Trainee>();
+    expectTypeOf<TrainingTask<unknown>>().toExtend<Numbers>();
+    expectTypeOf<Numbers>().not.toExtend<TrainingTask<unknown>>();
+    expectTypeOf<TrainingTask<string>>().not.toExtend<Numbers>();
+    expectTypeOf<Numbers>().not.toExtend<TrainingTask>();
+    expectTypeOf<CausalLMTask>().toExtend<TrainingTask>();
     expectTypeOf<TrainingData<1 | 2>>().toExtend<TrainingData<number>>();
     expectTypeOf<TrainingData<number>>().not.toExtend<TrainingData>();
     // @ts-expect-error: the data gives texts
@@ -146,7 +146,7 @@ describe("a trainee of one's own", () => {
   test("says what its loss is; dropout is on, and what it says is in the metrics", async () => {
     const model = await smallModel();
     const [name, param] = trainableParams(model)[0]!;
-    const trainee: Trainee<number> = {
+    const task: TrainingTask<number> = {
       params: [[name, param]],
       labels: () => 1,
       tokens: () => 7,
@@ -155,14 +155,14 @@ describe("a trainee of one's own", () => {
         return { loss, metrics: { twice: mul(loss, 2) } };
       },
     };
-    const steps = await collect(train(trainee, { batch: (index) => index }, options({ maxSteps: 2, accumulate: 2 })));
+    const steps = await collect(train(task, { batch: (index) => index }, options({ maxSteps: 2, accumulate: 2 })));
     expect(steps.map(({ tokens }) => tokens)).toEqual([14, 14]);
     for (const { loss, metrics } of steps) expect(metrics.twice).toBeCloseTo(2 * loss, 4);
     model.dispose();
   });
 });
 
-test("an option that is not known is refused: of a run, its optimiser, a group, checkpoints, a trainee, batches, schedules", async () => {
+test("an option that is not known is refused: of a run, its optimiser, a group, checkpoints, a task, batches, schedules", async () => {
   const model = await smallModel();
   const running = (more: object) => collect(train(model, { batch: () => rows }, { ...options(), ...more }));
   const group = { match: () => true, lr: 1 };
@@ -181,7 +181,7 @@ test("an option that is not known is refused: of a run, its optimiser, a group, 
     await expect(running(more)).rejects.toThrow(OptionError);
     await expect(running(more)).rejects.toThrow(message);
   }
-  expect(() => new CausalTrainee(model, { auxlosscoef: 1 } as object)).toThrow("Did you mean auxLossCoef?");
+  expect(() => new CausalLMTask(model, { auxlosscoef: 1 } as object)).toThrow("Did you mean auxLossCoef?");
   expect(() => batchesOf([], { batchSize: 1, maxlength: 3 } as BatchesOptions)).toThrow("Did you mean maxLength?");
   for (const schedule of [constantSchedule, linearSchedule, cosineSchedule])
     expect(() => schedule({ totalSteps: 1, warmup: 1 } as Decay)).toThrow("Did you mean warmupSteps?");
@@ -222,8 +222,8 @@ describe("what cannot be trained is refused, and nothing is left", () => {
 
   test("a loss that depends on nothing that trains, such as that of an adapter that is not selected", async () => {
     const model = await smallModel();
-    const trainee = { params: unfreeze(model), labels: () => 1, tokens: () => 1, loss: () => ({ loss: scalar(1) }) };
-    await expect(collect(train(trainee, { batch: () => rows }, options()))).rejects.toThrow(
+    const task = { params: unfreeze(model), labels: () => 1, tokens: () => 1, loss: () => ({ loss: scalar(1) }) };
+    await expect(collect(train(task, { batch: () => rows }, options()))).rejects.toThrow(
       "step 1: expected a loss that depends on some parameter that trains, got one that depends on none",
     );
     model.dispose();

@@ -7,23 +7,23 @@ import { countLabels, countTokens, type TrainingBatch } from "./batch.js";
 import { expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import { type NamedParam, trainableParams } from "./params.js";
-import type { ExpertLoad, Share, Trainee, TraineeLoss } from "./trainee.js";
+import type { ExpertLoad, LossScale, TaskLoss, TrainingTask } from "./training-task.js";
 
-/** How a causal language model is trained. */
-export interface CausalTraineeOptions {
-  /** What trains, where it is not what trains of the model itself: the parameters of adapters on it. */
+/** Options of {@link CausalLMTask}. */
+export interface CausalLMTaskOptions {
+  /** Parameters to train, such as those of an adapter. Default: the unfrozen parameters of the model. */
   readonly params?: Iterable<NamedParam>;
-  /** What the load balancing loss counts. As the config says (`routerAuxLossCoef`) where absent, and 0 where it does not. */
+  /** Coefficient of the load-balancing loss. Default: the config's `routerAuxLossCoef`, or 0 if it has none. */
   readonly auxLossCoef?: number;
-  /** What the router z-loss counts. Default 0. */
+  /** Coefficient of the router z-loss. Default 0. */
   readonly zLossCoef?: number;
-  /** By how much the biases of routers that have some move with each step, to even the load. Default 0: they stay. */
+  /** Step size of the balancing biases of routers, which move after each optimiser step. Default 0: they stay. */
   readonly expertBiasRate?: number;
-  /** Whether layers run again on the way back, which takes less memory and more time. Default false. */
+  /** Runs layers again in the backward pass, which takes less memory and more time. Default false. */
   readonly gradientCheckpointing?: boolean;
 }
 
-const OPTIONS: OptionNames<CausalTraineeOptions> = {
+const OPTIONS: OptionNames<CausalLMTaskOptions> = {
   params: true,
   auxLossCoef: true,
   zLossCoef: true,
@@ -31,8 +31,8 @@ const OPTIONS: OptionNames<CausalTraineeOptions> = {
   gradientCheckpointing: true,
 };
 
-/** A causal language model that learns to predict the next token. */
-export class CausalTrainee implements Trainee<TrainingBatch> {
+/** Trains a causal language model, or adapters on one, to predict the next token. */
+export class CausalLMTask implements TrainingTask<TrainingBatch> {
   readonly model: CausalLM;
   readonly params: readonly NamedParam[];
   readonly #routers: ReadonlyMap<string, TokenRouter>;
@@ -45,9 +45,9 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
    * @throws {OptionError} for an option that it does not know
    * @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias
    */
-  constructor(model: CausalLM, options: CausalTraineeOptions = {}) {
-    checkOptions("CausalTrainee", options, OPTIONS);
-    expectThat(model instanceof CausalLM, "CausalTrainee", "a causal language model, loaded and awaited", model);
+  constructor(model: CausalLM, options: CausalLMTaskOptions = {}) {
+    checkOptions("CausalLMTask", options, OPTIONS);
+    expectThat(model instanceof CausalLM, "CausalLMTask", "a causal language model, loaded and awaited", model);
     const config = model.config as { readonly routerAuxLossCoef?: number };
     const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0, zLossCoef = 0 } = options;
     const { expertBiasRate = 0, gradientCheckpointing = false } = options;
@@ -81,7 +81,7 @@ export class CausalTrainee implements Trainee<TrainingBatch> {
     return countTokens(batch);
   }
 
-  loss(batch: TrainingBatch, { numItems, batches }: Share): TraineeLoss {
+  loss(batch: TrainingBatch, { numItems, batches }: LossScale): TaskLoss {
     const { labels, ...tokens } = batch;
     const { logits, routings = [] } = this.model.forward({
       ...tokens,
