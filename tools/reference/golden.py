@@ -23,6 +23,7 @@ import golden_peft_v4
 
 import golden_resize
 import golden_rope
+import golden_routing
 import golden_samplers
 from golden_cases import CASES
 
@@ -75,6 +76,7 @@ PARTS = {
     "padding": write_padding,
     "resize": write_resized,
     "rope": golden_rope.write,
+    "routing": golden_routing.write,
     "samplers": golden_samplers.write,
 }
 

@@ -49,7 +49,8 @@ export function runLayer(
     const onRouting = (routing: CapturedRouting) => kept.push(mapRouting(routing, (tensor) => keep(tensor.clone())));
     const mask = masks.of(keys, window);
     const capture = wanted.routerLogits || wanted.routings ? { onRouting } : {};
-    const context = { rope, mask, cache, onProbabilities, layer: index, tokenMask, ...capture };
+    const usesCache = cache !== undefined;
+    const context = { rope, mask, cache, onProbabilities, layer: index, tokenMask, usesCache, ...capture };
     const forward = (input: Tensor3D): Tensor3D => layer.forward(input, context);
     try {
       const output = layer.around ? layer.around(x, context, forward) : forward(x);

@@ -23,10 +23,18 @@ export {
   sliceRouting,
   tokenMaskOf,
 } from "./routers/captured-routing.js";
+export { ExpertChoiceRouter, type ExpertChoiceRouterConfig } from "./routers/expert-choice-router.js";
 export { expertCounts } from "./routers/expert-counts.js";
+export {
+  type GroupLimit,
+  GroupLimitedRouter,
+  type GroupLimitedRouterConfig,
+  limitToGroups,
+} from "./routers/group-limited-router.js";
 export { namedRouters } from "./routers/named-routers.js";
 export { Router, type RouterConfig } from "./routers/router.js";
 export { loadBalancingLoss, routerZLoss } from "./routers/router-losses.js";
 export type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./routers/routing.js";
 export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./routers/sigmoid-bias-router.js";
 export { SoftmaxRouter } from "./routers/softmax-router.js";
+export { TopPRouter, type TopPRouterConfig } from "./routers/top-p-router.js";

@@ -62,7 +62,7 @@ export {
   storageOf,
 } from "./storage.js";
 export { sumOfSquares } from "./sum-of-squares.js";
-export { takeAlong } from "./take-along.js";
+export { scatterAlong, takeAlong } from "./take-along.js";
 export { gradientsOf, untaped, valueAndGradientsOf } from "./tape.js";
 export { topKIndices } from "./top-k-indices.js";
 export {

@@ -15,6 +15,8 @@ export interface FeedForwardContext {
   readonly layer?: number;
   /** Tells tokens from padding; null or absent if there is no padding. */
   readonly tokenMask?: TokenMask | null;
+  /** Whether the tokens continue a cache. Default false. */
+  readonly usesCache?: boolean;
   /** Called with each routing, if the caller captures them. */
   readonly onRouting?: ((routing: CapturedRouting) => void) | undefined;
 }

@@ -49,12 +49,12 @@ export class MoeBlock<R extends TokenRouter = TokenRouter, E extends RoutedExper
   }
 
   /** @param x `[B, L, M]` @returns `[B, L, M]` */
-  forward(x: Tensor3D, { layer = 0, tokenMask = null, onRouting }: FeedForwardContext = {}): Tensor3D {
+  forward(x: Tensor3D, { layer = 0, tokenMask = null, usesCache, onRouting }: FeedForwardContext = {}): Tensor3D {
     const [b, l, m] = x.shape;
     // As in Mixtral, the experts see the noise too.
     const tokens: Tensor2D = jitter(reshape(x, [b * l, m]), this.#jitterNoise);
     const { router } = this;
-    const routing = router.route(tokens, { rows: b, tokenMask });
+    const routing = router.route(tokens, { rows: b, tokenMask, usesCache });
     onRouting?.(captureRouting(routing, { router, layer, rows: b, tokenMask }));
     const { indices, weights } = routing;
     const routed = this.experts.forward({ x: tokens, indices, weights });

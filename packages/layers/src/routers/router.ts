@@ -3,6 +3,7 @@ import {
   add,
   cast,
   div,
+  equal,
   greaterEqual,
   maximum,
   mul,
@@ -57,8 +58,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
     if (routingSpec) return { logits, ...chooseExperts(logits, routingSpec) };
     const scores = this.score(logits);
     const indices = this.selectExperts(this.selectionScores(scores), context);
-    const hasUnusedSlots = this.selectExperts !== Router.prototype.selectExperts;
-    const chosen = hasUnusedSlots ? takeUsed(scores, indices) : takeAlong(scores, indices);
+    const chosen = this.#mayLeaveSlots ? takeUsed(scores, indices) : takeAlong(scores, indices);
     return { logits, indices, weights: this.normalizeWeights(chosen) };
   }
 
@@ -147,7 +147,14 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
 
   /** Weights of the selected experts. Default: their scores, made to sum to 1. @param chosen `[T, K]`, 0 in unused slots @returns `[T, K]` */
   protected normalizeWeights(chosen: Tensor2D): Tensor2D {
-    return div(chosen, sum(chosen, 1, true));
+    const total = sum(chosen, 1, true);
+    // A token without experts has the weights 0, not 0 / 0.
+    return div(chosen, this.#mayLeaveSlots ? add(total, cast(equal(total, 0), "float32")) : total);
+  }
+
+  /** Whether tokens may leave slots unused. */
+  get #mayLeaveSlots(): boolean {
+    return this.selectExperts !== Router.prototype.selectExperts;
   }
 }
 

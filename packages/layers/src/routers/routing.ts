@@ -22,6 +22,8 @@ export interface RoutingContext {
   readonly rows?: number;
   /** Tells tokens from padding; null or absent if there is no padding. */
   readonly tokenMask?: TokenMask | null;
+  /** Whether the tokens continue a cache, so that a router sees a part of each sequence. Default false. */
+  readonly usesCache?: boolean;
 }
 
 /** Key of the origin of a {@link CapturedRouting}: `tf.tidy` and `tf.dispose`, which walk a result, do not see it. */

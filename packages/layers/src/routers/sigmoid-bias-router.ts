@@ -5,8 +5,10 @@ import { Router, type RouterConfig } from "./router.js";
 
 /** The part of a config that a {@link SigmoidBiasRouter} needs. */
 export interface SigmoidBiasRouterConfig extends RouterConfig {
-  /** Factor of the weights, after they were made to sum to 1. */
+  /** Factor of the weights. */
   readonly routeScale: number;
+  /** Whether the weights of a token are made to sum to 1 first. Default true. */
+  readonly normTopkProb?: boolean;
 }
 
 /**
@@ -31,7 +33,7 @@ export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRo
   protected override get routingSpec(): RoutingSpec | null {
     if (!this.hasHooksOf(SigmoidBiasRouter)) return null;
     const { numExpertsPerTok: k, routeScale: scale } = this.config;
-    return { k, score: "sigmoid", bias: this.expertBias.vector, normalize: true, scale };
+    return { k, score: "sigmoid", bias: this.expertBias.vector, normalize: this.#normalizes, scale };
   }
 
   protected override score(logits: Tensor2D): Tensor2D {
@@ -43,6 +45,10 @@ export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRo
   }
 
   protected override normalizeWeights(chosen: Tensor2D): Tensor2D {
-    return mul(super.normalizeWeights(chosen), this.config.routeScale);
+    return mul(this.#normalizes ? super.normalizeWeights(chosen) : chosen, this.config.routeScale);
+  }
+
+  get #normalizes(): boolean {
+    return this.config.normTopkProb ?? true;
   }
 }

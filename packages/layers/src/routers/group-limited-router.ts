@@ -1,0 +1,68 @@
+import { oneHot, takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { cast, fill, reshape, sum, type Tensor2D, type Tensor3D, tile, where } from "@tensorflow/tfjs-core";
+import { LayersError } from "../errors.js";
+import { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./sigmoid-bias-router.js";
+
+/** The part of a config that a {@link GroupLimitedRouter} needs. */
+export interface GroupLimitedRouterConfig extends SigmoidBiasRouterConfig {
+  /** Number of groups of equal size that the experts are divided into. */
+  readonly nGroup: number;
+  /** Number of groups that a token may choose from. */
+  readonly topkGroup: number;
+}
+
+/**
+ * A {@link SigmoidBiasRouter} that selects a token's experts from its best groups alone, a group being as good as the sum of its
+ * two largest scores (DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 2.1.2).
+ */
+export class GroupLimitedRouter<
+  C extends GroupLimitedRouterConfig = GroupLimitedRouterConfig,
+> extends SigmoidBiasRouter<C> {
+  /** @throws {LayersError} if experts cannot be divided into the groups, or the chosen groups have too few experts. */
+  constructor(config: C) {
+    super(config);
+    checkGroups(config);
+  }
+
+  protected override selectionScores(scores: Tensor2D): Tensor2D {
+    const { nGroup, topkGroup } = this.config;
+    return limitToGroups(super.selectionScores(scores), { groups: nGroup, kept: topkGroup, summed: 2 });
+  }
+}
+
+/** How {@link limitToGroups} compares groups. */
+export interface GroupLimit {
+  /** Number of groups. */
+  readonly groups: number;
+  /** Number of groups that are kept for a token. */
+  readonly kept: number;
+  /** Number of the largest scores whose sum a group is compared by: 1 for its maximum (DeepSeek-V2), 2 in DeepSeek-V3. */
+  readonly summed: number;
+}
+
+/** Scores with −∞ for the experts of all but a token's best groups. @param scores `[T, E]` @returns `[T, E]` */
+export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupLimit): Tensor2D {
+  const [t, e] = scores.shape;
+  const size = e / groups;
+  return untaped(() => {
+    const members: Tensor2D = reshape(scores, [t * groups, size]);
+    const best = takeAlong(members, topKIndices(members, Math.min(summed, size)));
+    const chosen = topKIndices(reshape(sum(best, 1), [t, groups]), kept);
+    const mask = reshape(sum(oneHot(chosen, groups) as Tensor3D, 1), [t, groups, 1]);
+    const open = reshape(tile(mask, [1, 1, size]), [t, e]);
+    return where(cast(open, "bool"), scores, fill([t, e], Number.NEGATIVE_INFINITY)) as Tensor2D;
+  });
+}
+
+function checkGroups({ numExperts, numExpertsPerTok, nGroup, topkGroup }: GroupLimitedRouterConfig): void {
+  const where = "GroupLimitedRouter";
+  if (!(Number.isInteger(nGroup) && nGroup >= 1 && numExperts % nGroup === 0))
+    throw new LayersError({ where, expected: `nGroup that divides ${numExperts} experts`, got: `${nGroup}` });
+  const needed = Math.ceil((numExpertsPerTok * nGroup) / numExperts);
+  if (!(Number.isInteger(topkGroup) && topkGroup >= needed && topkGroup <= nGroup))
+    throw new LayersError({
+      where,
+      expected: `topkGroup from ${needed}, which hold ${numExpertsPerTok} experts, to ${nGroup}`,
+      got: `${topkGroup}`,
+    });
+}

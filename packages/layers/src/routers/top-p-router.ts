@@ -1,0 +1,34 @@
+import { takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { cumsum, fill, lessEqual, sub, type Tensor2D, where } from "@tensorflow/tfjs-core";
+import type { RouterConfig } from "./router.js";
+import { SoftmaxRouter } from "./softmax-router.js";
+
+/** The part of a config that a {@link TopPRouter} needs. */
+export interface TopPRouterConfig extends RouterConfig {
+  /** Largest number of experts of a token; `numExperts` for no limit but `topP`. */
+  readonly numExpertsPerTok: number;
+  /** A token's experts are added, the most probable first, until their probability exceeds this. From 0 to 1. */
+  readonly topP: number;
+  /** Whether the weights of a token are made to sum to 1. Default false: they are the probabilities, as in the paper. */
+  readonly normTopkProb?: boolean;
+}
+
+/**
+ * Top-p routing: a token that the router is sure of goes to few experts, another one to more (Huang et al. 2024,
+ * https://arxiv.org/abs/2403.07652). Slots that a token does not use have index −1 and weight 0.
+ */
+export class TopPRouter<C extends TopPRouterConfig = TopPRouterConfig> extends SoftmaxRouter<C> {
+  constructor(config: C) {
+    super({ ...config, normTopkProb: config.normTopkProb ?? false });
+  }
+
+  protected override selectExperts(scores: Tensor2D): Tensor2D {
+    const { numExpertsPerTok, topP } = this.config;
+    return untaped(() => {
+      const indices = topKIndices(scores, numExpertsPerTok);
+      const sorted = takeAlong(scores, indices);
+      const before = sub(cumsum(sorted, 1), sorted);
+      return where(lessEqual(before, topP), indices, fill(indices.shape, -1, "int32")) as Tensor2D;
+    });
+  }
+}
