@@ -1,4 +1,4 @@
-"""ops.safetensors and ops.json: single operations, their results and their gradients, by transformers' own code.
+"""ops.safetensors, ops.json and ops-rotary.*: single operations, their results and their gradients, by transformers' own code.
 
 Every case takes named inputs, gives named outputs, and for a fixed random gradient of each floating output the gradient
 of each differentiable input. Tensors are stored as `case/in/x`, `case/out/y`, `case/upstream/y`, `case/grad/x`.
@@ -12,6 +12,8 @@ import torch
 from transformers import AfmoeConfig, MixtralConfig, Qwen3MoeConfig
 from transformers.loss.loss_utils import ForCausalLMLoss
 from transformers.models.afmoe import modeling_afmoe as afmoe
+from transformers.models.deepseek_v3 import modeling_deepseek_v3 as deepseek_v3
+from transformers.models.glm4 import modeling_glm4 as glm4
 from transformers.models.mixtral import modeling_mixtral as mixtral
 from transformers.models.qwen3_moe import modeling_qwen3_moe as qwen3_moe
 
@@ -81,11 +83,19 @@ class Recorder:
 
 
 def write(out: Path) -> None:
-    recorder = Recorder(11)
-    for add in (_rms_norm, _rotary, _attention, _gated_mlp, _experts, _routers, _cross_entropy, _load_balancing):
-        add(recorder)
-    write_tensors(out / "ops.safetensors", recorder.tensors)
-    write_json(out / "ops.json", {"cases": recorder.cases}, indent=None)
+    for name, seed, parts in (
+        (
+            "ops",
+            11,
+            (_rms_norm, _rotary, _attention, _gated_mlp, _experts, _routers, _cross_entropy, _load_balancing),
+        ),
+        ("ops-rotary", 12, (_rotary_interleaved,)),
+    ):
+        recorder = Recorder(seed)
+        for add in parts:
+            add(recorder)
+        write_tensors(out / f"{name}.safetensors", recorder.tensors)
+        write_json(out / f"{name}.json", {"cases": recorder.cases}, indent=None)
 
 
 def _rms_norm(r: Recorder) -> None:
@@ -118,6 +128,39 @@ def _rotary(r: Recorder) -> None:
             return {"q": q, "k": k}
 
         r.record("rotary", name, {}, inputs, run, constant=("cos", "sin"))
+
+
+def _rotary_interleaved(r: Recorder) -> None:
+    """Pairs of neighbours: GLM-4 as it is, and DeepSeek-V3, whose rotated heads keep another order, as scores."""
+    for name, heads, kv_heads, head_dim, rotated in (
+        ("whole", 4, 2, 8, 8),
+        ("partial", 3, 1, 12, 6),
+        ("partial-odd-rest", 2, 2, 7, 4),
+    ):
+        inputs = _rotary_inputs(r, heads, kv_heads, head_dim, rotated)
+
+        def run(t: Tensors) -> Tensors:
+            q, k = glm4.apply_rotary_pos_emb(t["q"], t["k"], t["cos"], t["sin"])
+            return {"q": q, "k": k}
+
+        r.record("rotary_interleaved", name, {}, inputs, run, constant=("cos", "sin"))
+    inputs = _rotary_inputs(r, 4, 1, 8, 8)
+
+    def scores(t: Tensors) -> Tensors:
+        q, k = deepseek_v3.apply_rotary_pos_emb_interleave(t["q"], t["k"], t["cos"], t["sin"])
+        return {"scores": q @ k.transpose(2, 3)}
+
+    r.record("rotary_scores", "deepseek-v3", {}, inputs, scores, constant=("cos", "sin"))
+
+
+def _rotary_inputs(r: Recorder, heads: int, kv_heads: int, head_dim: int, rotated: int) -> Tensors:
+    angles = r.normal(2, 5, rotated // 2, scale=2.0).repeat(1, 1, 2)
+    return {
+        "q": r.normal(2, heads, 5, head_dim),
+        "k": r.normal(2, kv_heads, 5, head_dim),
+        "cos": 1.1 * angles.cos(),
+        "sin": 1.1 * angles.sin(),
+    }
 
 
 # name, heads, kv heads, head dim, queries, keys, offset of the first query, window, real keys per row, padding side

@@ -174,6 +174,7 @@ export interface Addon {
     length: number,
     width: number,
     turned: number,
+    interleaved: boolean,
   ): void;
   gate(out: Float32Array, gate: Float32Array, up: Float32Array, activation: number): void;
   gateBack(

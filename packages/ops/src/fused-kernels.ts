@@ -15,7 +15,7 @@ import type { GateAttributes, GatedMlpAttributes, GatedMlpInputs, GateInputs } f
 import type { LinearAttributes, LinearInputs } from "./linear.js";
 import type { ProjectHeadsAttributes, ProjectHeadsInputs } from "./project-heads.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
-import type { RotaryInputs } from "./rotary.js";
+import type { RotaryAttributes, RotaryInputs } from "./rotary.js";
 import type { SumOfSquaresInputs } from "./sum-of-squares.js";
 import type { TakeAlongInputs } from "./take-along.js";
 import type { TopKIndicesAttributes, TopKIndicesInputs } from "./top-k-indices.js";
@@ -37,7 +37,7 @@ export interface FusedKernels {
   readonly MixtapeProjectHeads: FusedKernel<ProjectHeadsInputs, ProjectHeadsAttributes>;
   readonly MixtapeEmbedding: FusedKernel<EmbeddingInputs, EmbeddingAttributes>;
   readonly MixtapeRmsNorm: FusedKernel<RmsNormInputs, RmsNormAttributes>;
-  readonly MixtapeRotary: FusedKernel<RotaryInputs, NoAttributes>;
+  readonly MixtapeRotary: FusedKernel<RotaryInputs, RotaryAttributes>;
   readonly MixtapeAttention: FusedKernel<AttentionInputs, AttentionAttributes>;
   readonly MixtapeGate: FusedKernel<GateInputs, GateAttributes>;
   readonly MixtapeGatedMlp: FusedKernel<GatedMlpInputs, GatedMlpAttributes>;

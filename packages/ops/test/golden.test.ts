@@ -5,6 +5,7 @@ import {
   addN,
   div,
   grads,
+  matMul,
   mul,
   reshape,
   type Scalar,
@@ -17,6 +18,7 @@ import {
   type Tensor3D,
   type Tensor4D,
   tidy,
+  tile,
   transpose,
 } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -59,10 +61,13 @@ const LAYOUTS = PLACEMENTS.filter(({ stacks }) => stacks === "together");
 /** For each golden operation the ways in which we do it, by name. */
 const OURS: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
   rms_norm: { rmsNorm: ({ x, w }, { eps }) => ({ y: rmsNorm(x!, w as Tensor1D, eps!) }) },
-  rotary: {
-    rotary: ({ q, k, cos, sin }) => {
-      const tables = { cos: cos as Tensor3D, sin: sin as Tensor3D };
-      return { q: rotary(q as Tensor4D, tables), k: rotary(k as Tensor4D, tables) };
+  rotary: { rotary: (inputs) => rotateBoth(inputs, false) },
+  rotary_interleaved: { "rotary, interleaved": (inputs) => rotateBoth(inputs, true) },
+  rotary_scores: {
+    "rotary, interleaved, and matMul": (inputs) => {
+      const { q, k } = rotateBoth(inputs, true);
+      const keys = tile(k, [1, q.shape[1]! / k.shape[1]!, 1, 1]);
+      return { scores: matMul(q, keys, false, true) };
     },
   },
   attention: {
@@ -109,6 +114,11 @@ function route(
   return { logits, indices, weights: mul(normalize ? div(chosen, sum(chosen, -1, true)) : chosen, routeScale) };
 }
 
+function rotateBoth({ q, k, cos, sin }: Inputs, interleaved: boolean): { q: Tensor4D; k: Tensor4D } {
+  const tables = { cos: cos as Tensor3D, sin: sin as Tensor3D };
+  return { q: rotary(q as Tensor4D, tables, { interleaved }), k: rotary(k as Tensor4D, tables, { interleaved }) };
+}
+
 /** Theirs are `[B, H, L, D]`. */
 function attend(
   { q, k, v, key_mask }: Inputs,
@@ -125,7 +135,7 @@ function attend(
   return { y: transpose(reshape(y, [b, queries, h, d]), [0, 2, 1, 3]) };
 }
 
-const GOLDENS = await readGoldens();
+const GOLDENS = [...(await readGoldens("ops")), ...(await readGoldens("ops-rotary"))];
 /** The losses belong to `decoder`. */
 const NOT_HERE = ["cross_entropy", "load_balancing"];
 

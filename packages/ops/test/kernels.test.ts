@@ -119,14 +119,20 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
 
   test("rotary", () => {
     fc.assert(
-      fc.property(size(3), size(3), size(4), size(4), size(4), fc.boolean(), seed, (b, h, l, half, more, own, seed) => {
-        same(() => {
-          const d = 2 * half;
-          const x = toTensor(normal(seed, [b, h, l, d + more - 1])) as Tensor4D;
-          const table = (seed: number) => toTensor(normal(seed, [own ? b : 1, l, d])) as Tensor3D;
-          return rotary(x, { cos: table(seed + 1), sin: table(seed + 2) });
-        });
-      }),
+      fc.property(
+        fc.tuple(size(3), size(3), size(4), size(4), size(4)),
+        fc.boolean(),
+        fc.boolean(),
+        seed,
+        ([b, h, l, half, more], own, interleaved, seed) => {
+          same(() => {
+            const d = 2 * half;
+            const x = toTensor(normal(seed, [b, h, l, d + more - 1])) as Tensor4D;
+            const table = (seed: number) => toTensor(normal(seed, [own ? b : 1, l, d])) as Tensor3D;
+            return rotary(x, { cos: table(seed + 1), sin: table(seed + 2) }, { interleaved });
+          });
+        },
+      ),
       { numRuns: 60 },
     );
   });

@@ -61,7 +61,7 @@ void cross_entropy_back_of(const Args& args) {
   cross_entropy_back(logits.data, targets.data, dy, targets.length, width, out.data);
 }
 
-/** rotary(out, x, cos, sin, length, width, turned): x is […, length, width], the tables [1 or so, length, turned] */
+/** rotary(out, x, cos, sin, length, width, turned, interleaved): x is […, length, width], the tables [1 or so, length, turned] */
 void rotary_of(const Args& args) {
   const auto x = args.floats(1, "x");
   float* const out = args.floats(0, "out", x.length);
@@ -71,6 +71,7 @@ void rotary_of(const Args& args) {
   const size_t width = args.count(5, "width");
   const size_t turned = args.count(6, "turned", 0, width);
   args.require(turned % 2 == 0, "turned as an even number");
+  const Pairs pairs = args.flag(7, "interleaved") ? Pairs::interleaved : Pairs::halves;
   if (x.length == 0) return;
   const size_t block = args.product(length, width);
   const size_t table = args.product(length, turned);
@@ -78,7 +79,7 @@ void rotary_of(const Args& args) {
   args.require(tables > 0 && tables * table == cos.length, "whole tables [length, turned]");
   const size_t heads = block > 0 ? x.length / block / tables : 0;
   args.require(heads * tables * block == x.length, "x as as many whole [length, width] for each table");
-  rotary(x.data, cos.data, sin, {tables, heads, length, width, turned}, out);
+  rotary(x.data, cos.data, sin, {tables, heads, length, width, turned, pairs}, out);
 }
 
 /** gate(out, gate, up, activation) */

@@ -28,6 +28,9 @@ struct Matrix {
 /** Whether activations are rounded to bfloat16 before they meet weights that are. */
 enum class Precision : uint8_t { bfloat16, float32 };
 
+/** Which features of a head form the pairs that rotary turns: i and half + i, or 2i and 2i + 1. */
+enum class Pairs : uint8_t { halves, interleaved };
+
 /** What two numbers become. */
 enum class Binary : uint8_t { add, subtract, multiply, divide };
 /** What a number becomes. */

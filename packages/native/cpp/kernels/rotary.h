@@ -1,8 +1,9 @@
 #pragma once
-// [a, b] · cos + [−b, a] · sin: rotary position embedding of rows
+// [a, b] · cos + [−b, a] · sin: rotary position embedding of rows, whose pairs lie half a row apart or side by side
 
 #include <string.h>
 
+#include "core/types.h"
 #include "formats/formats.h"
 
 namespace mixtape {
@@ -30,10 +31,25 @@ void rotate(const float* x, const float* cos, const float* sin, size_t half, siz
   memmove(y + 2 * half, x + 2 * half, (width - 2 * half) * sizeof *y);
 }
 
+/** One row whose pairs lie side by side. Plain loops: the compiler makes vectors of them, with the shuffles of the instruction set. */
+inline void rotate_pairs(const float* x, const float* cos, const float* sin, size_t half, size_t width, float* y) {
+  for (size_t i = 0; i < half; i++) {
+    const float a = x[2 * i], b = x[2 * i + 1];
+    y[2 * i] = a * cos[i] - b * sin[i];
+    y[2 * i + 1] = b * cos[half + i] + a * sin[half + i];
+  }
+  memmove(y + 2 * half, x + 2 * half, (width - 2 * half) * sizeof *y);
+}
+
 /** Rows of `width`; from one row to the next the tables go on by `table_step`. */
 template <class S>
-void rotary(const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half, size_t table_step,
-            float* y) {
+void rotary(Pairs pairs, const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
+            size_t table_step, float* y) {
+  if (pairs == Pairs::interleaved) {
+    for (size_t row = 0; row < rows; row++)
+      rotate_pairs(x + row * width, cos + row * table_step, sin + row * table_step, half, width, y + row * width);
+    return;
+  }
   for (size_t row = 0; row < rows; row++)
     rotate<S>(x + row * width, cos + row * table_step, sin + row * table_step, half, width, y + row * width);
 }

@@ -100,7 +100,7 @@ struct Kernels {
   void (*rms_norm_back)(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
                         float* by_scale);
   /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */
-  void (*rotary)(const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
+  void (*rotary)(Pairs pairs, const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
                  size_t table_step, float* y);
   /** Elementwise `y = a operation b`; an operand that stays is one number. y may be an operand. */
   void (*binary)(Binary operation, const float* a, bool a_stays, const float* b, bool b_stays, size_t count, float* y);

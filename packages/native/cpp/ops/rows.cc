@@ -64,7 +64,7 @@ void rotary(const float* x, const float* cos, const float* sin, const RotaryShap
     for (size_t block = from; block < to; block++) {
       const size_t at = block * rows * width;
       const size_t table = block / blocks_per_table * length * turned;
-      kernels().rotary(x + at, cos + table, sin + table, rows, width, turned / 2, step, y + at);
+      kernels().rotary(shape.pairs, x + at, cos + table, sin + table, rows, width, turned / 2, step, y + at);
     }
   });
 }

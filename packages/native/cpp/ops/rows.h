@@ -26,6 +26,7 @@ struct RotaryShape {
   size_t width;
   /** How much of a row turns: even, at most `width`. */
   size_t turned;
+  Pairs pairs;
 };
 
 void rotary(const float* x, const float* cos, const float* sin, const RotaryShape& shape, float* y);

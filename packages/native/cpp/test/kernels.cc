@@ -175,20 +175,23 @@ TEST(rotary) {
   for (const Kernels* table : all_kernels())
     for (const size_t half : kWidths)
       for (const size_t rest : {0, 1, 5})
-        for (const size_t step : {size_t{0}, 2 * half}) {
+        for (const auto& [step, pairs] : {std::pair(size_t{0}, Pairs::halves), std::pair(2 * half, Pairs::halves), std::pair(2 * half, Pairs::interleaved)}) {
           constexpr size_t kRows = 3;
           const size_t width = 2 * half + rest;
           const Buffer<float> x = random_floats(kRows * width, 1), cos = random_floats((step ? kRows : 1) * 2 * half, 1),
                               sin = random_floats(cos.size(), 1);
           Buffer<float> y(x.size(), 1);
-          table->rotary(x.data(), cos.data(), sin.data(), kRows, width, half, step, y.data());
+          table->rotary(pairs, x.data(), cos.data(), sin.data(), kRows, width, half, step, y.data());
           for (size_t row = 0; row < kRows; row++)
             for (size_t i = 0; i < width; i++) {
               const float* const from = x.data() + row * width;
               double expected = from[i];
               if (i < 2 * half) {
-                const double other = i < half ? -from[half + i] : from[i - half];
-                expected = from[i] * static_cast<double>(cos[row * step + i]) + other * sin[row * step + i];
+                const bool interleaved = pairs == Pairs::interleaved;
+                const bool is_first = interleaved ? i % 2 == 0 : i < half;
+                const size_t apart = interleaved ? 1 : half, angle = interleaved ? i / 2 + i % 2 * half : i;
+                const double other = is_first ? -from[i + apart] : from[i - apart];
+                expected = from[i] * static_cast<double>(cos[row * step + angle]) + other * sin[row * step + angle];
               }
               CHECK_IN(check::near(y[row * width + i], expected, 2e-6 * (1 + std::fabs(expected))), of(*table, {half, rest, i}));
             }

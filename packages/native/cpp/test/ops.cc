@@ -96,13 +96,13 @@ TEST(rows_are_shared) {
   Buffer<float> alone(x.size());
   kernels().gate(Activation::silu, x.data(), x.data(), x.size(), alone.data());
   for (size_t i = 0; i < x.size(); i++) CHECK_IN(check::near(whole[i], alone[i], 1e-6 * std::fabs(alone[i])), text_of({i}));
-  const RotaryShape shape = {2, 3, 17, 403, 38};
+  const RotaryShape shape = {2, 3, 17, 403, 38, Pairs::halves};
   const Buffer<float> cos = random_floats(2 * 17 * 38, 1), sin = random_floats(cos.size(), 1);
   Buffer<float> turned(2 * 3 * 17 * 403, 1);
   rotary(x.data(), cos.data(), sin.data(), shape, turned.data());
   for (size_t block = 0; block < 6; block++) {
     const size_t at = block * 17 * 403, table = block / 3 * 17 * 38;
-    kernels().rotary(x.data() + at, cos.data() + table, sin.data() + table, 17, 403, 19, 38, alone.data());
+    kernels().rotary(Pairs::halves, x.data() + at, cos.data() + table, sin.data() + table, 17, 403, 19, 38, alone.data());
     CHECK(std::memcmp(alone.data(), turned.data() + at, 17 * 403 * sizeof(float)) == 0);
   }
 }

@@ -9,7 +9,7 @@ type Rotary = FusedKernels["MixtapeRotary"];
 /** `rotary` of `ops`, without the halves, their negation and their concatenation as tensors. */
 export const rotaryKernel: NativeKernel = {
   name: "MixtapeRotary",
-  run(backend, { x, cos, sin }: Rotary["inputs"]) {
+  run(backend, { x, cos, sin }: Rotary["inputs"], { interleaved }: Rotary["attrs"]) {
     const out = backend.output(x.shape);
     addon().rotary(
       backend.floats(out),
@@ -19,6 +19,7 @@ export const rotaryKernel: NativeKernel = {
       x.shape[2]!,
       x.shape[3]!,
       cos.shape[2]!,
+      interleaved,
     );
     return out;
   },
@@ -27,7 +28,7 @@ export const rotaryKernel: NativeKernel = {
 /** The way back of `rotary` by what is turned: it is turned back. The tables' own gradients are left to the op. */
 export const rotaryBackKernel: NativeKernel = {
   name: "MixtapeRotaryBack",
-  run(backend, { x, cos, sin, dy0 }: Back<Rotary>["inputs"], { wanted }: Back<Rotary>["attrs"]) {
+  run(backend, { x, cos, sin, dy0 }: Back<Rotary>["inputs"], { wanted, interleaved }: Back<Rotary>["attrs"]) {
     if (wanted.some((name) => name !== "x")) return [];
     const out = backend.output(x.shape);
     const turned = cos.shape[2]!;
@@ -40,7 +41,8 @@ export const rotaryBackKernel: NativeKernel = {
           backwards![row + half + i] = -forwards[row + i]!;
         }
       const [, , length = 0, width = 0] = x.shape;
-      addon().rotary(backend.floats(out), backend.floats(dy0), backend.floats(cos), backwards!, length, width, turned);
+      const [dx, dy, cosines] = [backend.floats(out), backend.floats(dy0), backend.floats(cos)];
+      addon().rotary(dx, dy, cosines, backwards!, length, width, turned, interleaved);
     });
     return [out];
   },

@@ -99,7 +99,7 @@ export const SIGNATURES = {
     const width = 2 * half + w.whole(0, 3);
     const size = tables * heads * length * width;
     const table = tables * length * 2 * half;
-    return [w.floats(size), w.floats(size), w.floats(table), w.floats(table), length, width, 2 * half];
+    return [w.floats(size), w.floats(size), w.floats(table), w.floats(table), length, width, 2 * half, w.flag()];
   },
   gate: (w) => {
     const size = w.size();

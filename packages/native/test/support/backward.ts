@@ -209,8 +209,10 @@ export function backwardTests(): void {
     // Tables whose halves are not alike.
     const tables = { cos: held<Tensor3D>([2, 5, 24], 6), sin: held<Tensor3D>([2, 5, 24], 7) };
     const heads = held<Tensor4D>([2, 3, 5, 33], 8);
-    expectSameGradients(() => rotary(heads, tables), [heads]);
-    expectSameGradients(() => rotary(heads, tables), [heads, tables.cos, tables.sin]);
+    for (const interleaved of [false, true]) {
+      expectSameGradients(() => rotary(heads, tables, { interleaved }), [heads]);
+      expectSameGradients(() => rotary(heads, tables, { interleaved }), [heads, tables.cos, tables.sin]);
+    }
   });
 
   // More queries than are held at a time; few lanes, and enough for all threads; rows of several texts, a window, padding.

@@ -172,7 +172,7 @@ export function rowsTests(isa: Isa): void {
       });
     });
 
-    describe("rotary", () => {
+    describe.each([false, true])("rotary, interleaved: %s", (interleaved) => {
       const check = (b: number, h: number, l: number, width: number, turned: number, tables: number, seed: number) => {
         const x = normal(b * h * l * width, seed);
         const [cos, sin] = [normal(tables * l * turned, seed + 1), normal(tables * l * turned, seed + 2)];
@@ -181,15 +181,18 @@ export function rowsTests(isa: Isa): void {
           const table = ((tables === 1 ? 0 : Math.floor(row / (h * l))) * l + (row % l)) * turned;
           for (let i = 0; i < turned; i++) {
             const half = turned / 2;
-            const partner = i < half ? -x[row * width + i + half]! : x[row * width + i - half]!;
-            exact[row * width + i] = x[row * width + i]! * cos[table + i]! + partner * sin[table + i]!;
+            const [isFirst, apart] = interleaved ? [i % 2 === 0, 1] : [i < half, half];
+            const angle = table + (interleaved ? Math.floor(i / 2) + (i % 2) * half : i);
+            const at = row * width + i;
+            exact[at] = x[at]! * cos[angle]! + (isFirst ? -x[at + apart]! : x[at - apart]!) * sin[angle]!;
           }
         }
         const y = numbersOf(() =>
-          rotary(tensor4d(x, [b, h, l, width]), {
-            cos: tensor3d(cos, [tables, l, turned]),
-            sin: tensor3d(sin, [tables, l, turned]),
-          }),
+          rotary(
+            tensor4d(x, [b, h, l, width]),
+            { cos: tensor3d(cos, [tables, l, turned]), sin: tensor3d(sin, [tables, l, turned]) },
+            { interleaved },
+          ),
         );
         expectNear(y, exact, () => 5);
       };

@@ -5,10 +5,12 @@ import type { HostKernel } from "./host.js";
 export const rotaryKernel: HostKernel = {
   name: "MixtapeRotary",
   backends: ["cpu", "wasm"],
-  run(host, inputs: { x: TensorInfo; cos: TensorInfo; sin: TensorInfo }) {
+  run(host, inputs: { x: TensorInfo; cos: TensorInfo; sin: TensorInfo }, { interleaved }: { interleaved: boolean }) {
     const [b, h, l, width] = inputs.x.shape as [number, number, number, number];
     const [tableRows, , d] = inputs.cos.shape as [number, number, number];
     const half = d / 2;
+    // Features of pair i: the first at i · step, the second so much behind it.
+    const [step, apart] = interleaved ? [2, 1] : [1, half];
     const out = host.output(inputs.x.shape, "float32");
     const x = host.floats(inputs.x);
     const cos = host.floats(inputs.cos);
@@ -20,10 +22,11 @@ export const rotaryKernel: HostKernel = {
       const batch = tableRows === 1 ? 0 : Math.floor(row / (h * l));
       const angle = (batch * l + (row % l)) * d;
       for (let i = 0; i < half; i++) {
-        const first = x[at + i]!;
-        const second = x[at + half + i]!;
-        y[at + i] = first * cos[angle + i]! - second * sin[angle + i]!;
-        y[at + half + i] = second * cos[angle + half + i]! + first * sin[angle + half + i]!;
+        const pair = at + i * step;
+        const first = x[pair]!;
+        const second = x[pair + apart]!;
+        y[pair] = first * cos[angle + i]! - second * sin[angle + i]!;
+        y[pair + apart] = second * cos[angle + half + i]! + first * sin[angle + half + i]!;
       }
     }
     return out;

@@ -16,7 +16,7 @@ export const CONTRACTS: readonly Contract[] = [
   contract("projectHeads", "MixtapeProjectHeads", "x, q, k, v, qBias?, kBias?, vBias?", "headDim, transposed", 3),
   contract("embedding", "MixtapeEmbedding", "ids, weight", "transposed, paddingIdx"),
   contract("rmsNorm", "MixtapeRmsNorm", "x, scale, residual?", "eps"),
-  contract("rotary", "MixtapeRotary", "x, cos, sin", ""),
+  contract("rotary", "MixtapeRotary", "x, cos, sin", "interleaved"),
   contract("attention", "MixtapeAttention", "q, k, v, padding?, starts?", "scale, window, mask"),
   contract("gate", "MixtapeGate", "gate, up", "activation"),
   contract("gatedMlp", "MixtapeGatedMlp", "x, gate, up, down", "activation, transposed"),

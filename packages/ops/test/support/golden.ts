@@ -37,10 +37,10 @@ interface Listed {
 
 const FOLDER = new URL("../../../testing/__fixtures__/", import.meta.url);
 
-/** Reads `ops.json` and `ops.safetensors`: transformers' own code, run by torch in float32. */
-export async function readGoldens(): Promise<Golden[]> {
-  const { cases } = JSON.parse(readFileSync(new URL("ops.json", FOLDER), "utf8")) as { cases: Listed[] };
-  await using file = await openSafetensors(fileURLToPath(new URL("ops.safetensors", FOLDER)));
+/** Reads `<stem>.json` and `<stem>.safetensors`: transformers' own code, run by torch in float32. */
+export async function readGoldens(stem: "ops" | "ops-rotary"): Promise<Golden[]> {
+  const { cases } = JSON.parse(readFileSync(new URL(`${stem}.json`, FOLDER), "utf8")) as { cases: Listed[] };
+  await using file = await openSafetensors(fileURLToPath(new URL(`${stem}.safetensors`, FOLDER)));
   const read = async (name: string): Promise<Values> => {
     const view = file.tensor(name);
     const { dtype, shape } = view;

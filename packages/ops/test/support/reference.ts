@@ -46,7 +46,7 @@ export function rmsNorm(x: Values, scale: Values, eps: number): Float64Array {
   });
 }
 
-export function rotary(x: Values, cos: Values, sin: Values): Float64Array {
+export function rotary(x: Values, cos: Values, sin: Values, interleaved: boolean): Float64Array {
   const [, h = 0, l = 0, width = 0] = x.shape;
   const [rows = 0, , d = 0] = cos.shape;
   return Float64Array.from(x.values, (value, at) => {
@@ -54,9 +54,11 @@ export function rotary(x: Values, cos: Values, sin: Values): Float64Array {
     if (i >= d) return value;
     const position = Math.floor(at / width) % l;
     const row = rows === 1 ? 0 : Math.floor(at / (h * l * width));
-    const angle = (row * l + position) * d + i;
     const half = d / 2;
-    const other = i < half ? -x.values[at + half]! : x.values[at - half]!;
+    const isFirst = interleaved ? i % 2 === 0 : i < half;
+    const apart = interleaved ? 1 : half;
+    const angle = (row * l + position) * d + (interleaved ? Math.floor(i / 2) + (i % 2) * half : i);
+    const other = isFirst ? -x.values[at + apart]! : x.values[at - apart]!;
     return value * cos.values[angle]! + other * sin.values[angle]!;
   });
 }

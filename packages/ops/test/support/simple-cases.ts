@@ -183,23 +183,27 @@ function rmsNormCases(): OpCase[] {
 }
 
 function rotaryCases(): OpCase[] {
-  const variants: [string, number[], number, number][] = [
+  const shapes: [string, number[], number, number][] = [
     ["one token, one head", [1, 1, 1, 4], 1, 4],
     ["rows that share their positions", [3, 2, 3, 4], 1, 4],
     ["rows with positions of their own", [3, 2, 3, 4], 3, 4],
     ["half of a head", [2, 2, 3, 8], 1, 4],
     ["half of a head, positions of their own", [2, 2, 3, 8], 2, 4],
   ];
-  return variants.map(([what, shape, rows, d]) => {
+  const variants = shapes.flatMap(([what, ...rest]) => [
+    [what, false, ...rest] as const,
+    [`${what}, interleaved`, true, ...rest] as const,
+  ]);
+  return variants.map(([what, interleaved, shape, rows, d]) => {
     // Not cosines and sines of one angle: the op takes any two tables, and scaled ones.
     const tables = { cos: normal(2, [rows, shape[2]!, d]), sin: normal(3, [rows, shape[2]!, d]) };
     return opCase(
       what,
       { x: normal(1, shape), ...tables },
       (t) => {
-        return () => rotary(t.x as Tensor4D, { cos: t.cos as Tensor3D, sin: t.sin as Tensor3D });
+        return () => rotary(t.x as Tensor4D, { cos: t.cos as Tensor3D, sin: t.sin as Tensor3D }, { interleaved });
       },
-      ({ x, cos, sin }) => reference.rotary(x, cos, sin),
+      ({ x, cos, sin }) => reference.rotary(x, cos, sin, interleaved),
     );
   });
 }
