@@ -43,7 +43,7 @@ CASES = [
         "route_scale 2.826, muP.",
         {},
         attentions=True,
-        spellings=True,
+        spellings=("fused", "sharded"),
         matters={"route_scale": dict(route_scale=1.0), "mup": dict(mup_enabled=False)},
         matters_weights=("expert_bias", "shared_experts.down_proj.weight", "self_attn.gate_proj.weight"),
         expert_layers=(1, 2),

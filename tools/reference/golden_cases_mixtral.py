@@ -34,7 +34,7 @@ CASES = [
         "A plain batch: grouped kv heads, top-2 of 4 experts, default RoPE, untied head, labels and auxiliary loss.",
         {},
         attentions=True,
-        spellings=True,
+        spellings=("fused", "sharded"),
         matters={"top-k": dict(num_experts_per_tok=1), "rope": dict(rope_parameters={"rope_theta": 1e6})},
     ),
     case(

@@ -39,7 +39,7 @@ CASES = [
         "A plain batch: normalised heads wider than hidden / heads, top-3 of 6 experts renormalised, untied head, labels.",
         dict(head_dim=16, num_attention_heads=3, num_key_value_heads=1),
         attentions=True,
-        spellings=True,
+        spellings=("fused", "sharded"),
         matters={"norm_topk_prob": dict(norm_topk_prob=False)},
         matters_weights=("q_norm.weight", "k_norm.weight"),
     ),

@@ -32,6 +32,34 @@ NAMES = {
         r"model\.layers\.\d+\.mlp\.expert_bias",
         r"model\.layers\.\d+\.mlp\.(experts\.\d+\.|shared_experts\.)?(gate|up|down)_proj\.weight",
     ],
+    "olmoe": [
+        r"model\.layers\.\d+\.self_attn\.[qk]_norm\.weight",
+        r"model\.layers\.\d+\.mlp\.gate\.weight",
+        r"model\.layers\.\d+\.mlp\.experts\.\d+\.(gate|up|down)_proj\.weight",
+    ],
+    "qwen2-moe": [
+        r"model\.layers\.\d+\.mlp\.(gate|shared_expert_gate)\.weight",
+        r"model\.layers\.\d+\.mlp\.(experts\.\d+\.|shared_expert\.)?(gate|up|down)_proj\.weight",
+    ],
+    "deepseek-v3": [
+        r"model\.layers\.\d+\.self_attn\.(q_a_proj|kv_a_proj_with_mqa)\.(weight|bias)",
+        r"model\.layers\.\d+\.self_attn\.(q_b_proj|kv_b_proj|q_a_layernorm|kv_a_layernorm)\.weight",
+        r"model\.layers\.\d+\.mlp\.gate\.(weight|e_score_correction_bias)",
+        r"model\.layers\.\d+\.mlp\.(experts\.\d+\.|shared_experts\.)?(gate|up|down)_proj\.weight",
+    ],
+    # As transformers writes it without quantisation; the released files have the experts in MXFP4.
+    "gpt-oss": [
+        r"model\.layers\.\d+\.self_attn\.sinks",
+        r"model\.layers\.\d+\.mlp\.router\.(weight|bias)",
+        r"model\.layers\.\d+\.mlp\.experts\.(gate_up|down)_proj(_bias)?",
+    ],
+    "qwen3-next": [
+        r"model\.layers\.\d+\.self_attn\.[qk]_norm\.weight",
+        r"model\.layers\.\d+\.linear_attn\.(A_log|dt_bias)",
+        r"model\.layers\.\d+\.linear_attn\.(conv1d|in_proj_qkvz|in_proj_ba|norm|out_proj)\.weight",
+        r"model\.layers\.\d+\.mlp\.(gate|shared_expert_gate)\.weight",
+        r"model\.layers\.\d+\.mlp\.(experts\.\d+\.|shared_expert\.)?(gate|up|down)_proj\.weight",
+    ],
 }
 
 
@@ -43,6 +71,16 @@ def check_names(family: str, folder: Path) -> None:
     for name in load_file(folder / "model.safetensors"):
         if not pattern.fullmatch(name):
             raise AssertionError(f"{family}: {name} is not a name of the released checkpoints")
+
+
+def add_tensors(folder: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Tensors that the model has no use for, as the released files of some families have them."""
+    if not shapes:
+        return
+    generator = torch.Generator().manual_seed(0)
+    path = folder / "model.safetensors"
+    extra = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    save_file({**load_file(path), **extra}, path, metadata={"format": "pt"})
 
 
 def write_fused(model, source: Path, target: Path) -> None:

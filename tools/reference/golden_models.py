@@ -3,7 +3,6 @@
 import copy
 import shutil
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import safetensors
@@ -15,12 +14,20 @@ import golden_training
 import golden_weights
 from golden_case import Case
 from golden_io import rounded, write_json, write_tensors
+from golden_margins import captured_router_logits, clamp_margins, routing_margins
 
 MODELS = {
     "mixtral": (transformers.MixtralConfig, transformers.MixtralForCausalLM),
     "qwen3-moe": (transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM),
     "afmoe": (transformers.AfmoeConfig, transformers.AfmoeForCausalLM),
+    "olmoe": (transformers.OlmoeConfig, transformers.OlmoeForCausalLM),
+    "qwen2-moe": (transformers.Qwen2MoeConfig, transformers.Qwen2MoeForCausalLM),
+    "deepseek-v3": (transformers.DeepseekV3Config, transformers.DeepseekV3ForCausalLM),
+    "gpt-oss": (transformers.GptOssConfig, transformers.GptOssForCausalLM),
+    "qwen3-next": (transformers.Qwen3NextConfig, transformers.Qwen3NextForCausalLM),
 }
+# Those that have goldens of padding and loss curves too.
+TRAINED = ("mixtral", "qwen3-moe", "afmoe")
 
 
 def classes_of(family: str) -> tuple[type, type]:
@@ -37,6 +44,8 @@ NEW_TOKENS = 64
 # is ranked, the best and second logit by that much.
 ROUTING_MARGIN = 1e-4
 GREEDY_MARGIN = 1e-3
+# A gradient must not turn on the rounding of a value at a bound.
+CLAMP_MARGIN = 2e-5
 # The same along a whole loss curve, which has thousands of choices.
 CURVE_MARGIN = 5e-6
 # What has to matter moves some logit by at least this.
@@ -66,7 +75,7 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
     config_class, model_class = classes_of(case.family)
     config = config_class(**copy.deepcopy(case.config))
     source = model_class._from_config(config, dtype=torch.float32, **EAGER).eval()
-    golden_weights.fill(source, seed)
+    golden_weights.fill(source, seed, case.weights)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         source.save_pretrained(folder)
@@ -75,6 +84,7 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
             model_class.from_pretrained(folder, dtype=getattr(torch, case.dtype)).save_pretrained(folder)
 
         golden_checkpoint.check_names(case.family, folder)
+        golden_checkpoint.add_tensors(folder, case.extra_tensors)
 
         def load(**overrides):
             # A fresh model each time: dynamic RoPE keeps state from one forward pass to the next.
@@ -85,8 +95,7 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
             return model_class.from_pretrained(folder, config=changed, dtype=torch.float32, **EAGER).eval()
 
         inputs = _inputs(case, seed)
-        outputs, routing = _forward(case, load, inputs)
-        report = {"routing": routing}
+        outputs, report = _forward(case, load, inputs)
         greedy = None
         if case.greedy:
             greedy, report["greedyRouting"], report["greedyLogits"] = _greedy(case, load, seed)
@@ -116,8 +125,9 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
                 },
             },
         )
-        if case.spellings:
+        if "fused" in case.spellings:
             golden_checkpoint.write_fused(load(), folder, out / f"{case.directory}-fused")
+        if "sharded" in case.spellings:
             golden_checkpoint.write_sharded(load(), out / f"{case.directory}-sharded")
     logits = outputs["logits"]
     return f"{case.directory}: seed {seed}, logits std {logits.std():.2f}, margins " + ", ".join(
@@ -127,7 +137,8 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
 
 def write_curves(out: Path, fixtures: Path) -> None:
     """The loss curves of the `basic` case of each family, from the checkpoints in `fixtures`."""
-    for family, (_, model_class) in MODELS.items():
+    for family in TRAINED:
+        model_class = MODELS[family][1]
         for seed in range(50):
             model = model_class.from_pretrained(fixtures / "models" / family / "basic", dtype=torch.float32, **EAGER)
             golden, margin = golden_training.curve(model.eval(), seed)
@@ -173,9 +184,9 @@ def _expert_layers(case: Case, model) -> list[int]:
     return layers
 
 
-def _forward(case: Case, load, inputs) -> tuple[dict[str, torch.Tensor], float]:
+def _forward(case: Case, load, inputs) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
     model = load()
-    with torch.no_grad(), _routing_margins(model) as margins:
+    with torch.no_grad(), routing_margins(model) as margins, clamp_margins(model) as clamps, captured_router_logits(model) as captured:
         result = model(
             **inputs,
             use_cache=False,
@@ -183,6 +194,7 @@ def _forward(case: Case, load, inputs) -> tuple[dict[str, torch.Tensor], float]:
             output_router_logits=True,
             output_attentions=case.attentions,
         )
+    with torch.no_grad():
         lm_loss = model(**inputs, use_cache=False, output_router_logits=False).loss
         cached = load()(**inputs, use_cache=True).logits
     # The reference masks otherwise without a cache where it takes jumps in the positions for packed sequences.
@@ -194,17 +206,24 @@ def _forward(case: Case, load, inputs) -> tuple[dict[str, torch.Tensor], float]:
     layers = model.config.num_hidden_layers
     if len(result.hidden_states) != layers + 1:
         raise AssertionError(f"{len(result.hidden_states)} hidden states for {layers} layers")
-    for name in ("hidden_states", "router_logits", "attentions"):
-        for index, tensor in enumerate(getattr(result, name) or ()):
+    router_logits = getattr(result, "router_logits", None) or captured
+    tuples = {"hidden_states": result.hidden_states, "router_logits": router_logits, "attentions": result.attentions}
+    for name, tensors in tuples.items():
+        for index, tensor in enumerate(tensors or ()):
             outputs[f"{name}.{index}"] = tensor
     for name, tensor in outputs.items():
         if tensor.dtype != torch.float32 or not torch.isfinite(tensor).all():
             raise AssertionError(f"{case.directory}: {name} is {tensor.dtype}, or not finite")
-    if len(result.router_logits) != len(_expert_layers(case, model)):
-        raise AssertionError(f"{case.directory}: {len(result.router_logits)} router logits")
+    if len(router_logits) != len(_expert_layers(case, model)):
+        raise AssertionError(f"{case.directory}: {len(router_logits)} router logits")
     if min(margins) <= ROUTING_MARGIN:
         raise Rejected(f"an expert was chosen by {min(margins):.1e}")
-    return outputs, min(margins)
+    report = {"routing": min(margins)}
+    if clamps:
+        report["clamp"] = min(clamps)
+        if report["clamp"] <= CLAMP_MARGIN:
+            raise Rejected(f"a value is {report['clamp']:.1e} from a bound")
+    return outputs, report
 
 
 def _greedy(case: Case, load, seed: int) -> tuple[dict, float, float]:
@@ -215,7 +234,7 @@ def _greedy(case: Case, load, seed: int) -> tuple[dict, float, float]:
     prompts[mask == 0] = 0
     padded = len(set(case.greedy)) > 1
     model = load()
-    with torch.no_grad(), _routing_margins(model) as routing:
+    with torch.no_grad(), routing_margins(model) as routing:
         result = model.generate(
             prompts,
             attention_mask=mask,
@@ -264,13 +283,21 @@ def _sensitivity(case: Case, load, inputs, expected) -> dict[str, float]:
         moved[name] = _largest_move(load(**overrides), arguments, expected, mask)
     for ending in case.matters_weights:
         model = load()
-        hit = [tensor for name, tensor in model.named_parameters() if name.endswith(ending)]
+        hit = [tensor for name, tensor in model.state_dict().items() if name.endswith(ending)]
         if not hit:
             raise ValueError(f"{case.directory}: no parameter ends with {ending}")
         with torch.no_grad():
             for tensor in hit:
                 tensor.fill_(1.0 if ending.endswith("norm.weight") else 0.0)
         moved[ending] = _largest_move(model, arguments, expected, mask)
+    for name, (ending, attribute, value) in case.matters_modules.items():
+        model = load()
+        modules = [module for path, module in model.named_modules() if path.endswith(ending)]
+        if not modules or not all(hasattr(module, attribute) for module in modules):
+            raise ValueError(f"{case.directory}: no module ends with {ending} and has {attribute}")
+        for module in modules:
+            setattr(module, attribute, value)
+        moved[name] = _largest_move(model, arguments, expected, mask)
     for name, overrides in case.indifferent.items():
         value = _largest_move(load(**overrides), arguments, expected, mask)
         if value != 0:
@@ -285,30 +312,3 @@ def _largest_move(model, arguments, expected, mask) -> float:
     with torch.no_grad():
         logits = model(**arguments, use_cache=False).logits
     return (logits - expected)[mask].abs().max().item()
-
-
-@contextmanager
-def _routing_margins(model):
-    """Collects, for every token that passes a router, the k-th less the (k+1)-th of the ranked values."""
-    margins: list[float] = []
-
-    def record(router, arguments, result):
-        logits = result[0].float()
-        if len(arguments) == 2:  # AFMoE: the router is called with the expert bias.
-            ranked = torch.sigmoid(logits) + arguments[1]
-        else:
-            ranked = torch.softmax(logits, -1)
-        k = router.top_k
-        if k < ranked.shape[-1]:
-            top = ranked.topk(k + 1, -1).values
-            margins.append((top[:, k - 1] - top[:, k]).min().item())
-        else:  # Every expert is chosen: nothing is further apart.
-            margins.append(1.0)
-
-    routers = [module for module in model.modules() if type(module).__name__.endswith("Router")]
-    handles = [router.register_forward_hook(record) for router in routers]
-    try:
-        yield margins
-    finally:
-        for handle in handles:
-            handle.remove()

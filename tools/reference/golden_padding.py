@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from golden_io import write_json
-from golden_models import EAGER, MODELS
+from golden_models import EAGER, MODELS, TRAINED
 
 # The checkpoint of a case of `models/`, with `pad_token_id` set: `basic` has a head of its own, `positions` a tied one.
 CASES = {"untied": "basic", "tied": "positions"}
@@ -16,7 +16,8 @@ OPTIMIZER = {"learningRate": 3e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weightDec
 
 
 def write(out: Path, fixtures: Path) -> None:
-    for family, (config_class, model_class) in MODELS.items():
+    for family in TRAINED:
+        config_class, model_class = MODELS[family]
         cases = {}
         for name, source in CASES.items():
             folder = fixtures / "models" / family / source

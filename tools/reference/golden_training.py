@@ -1,12 +1,13 @@
 """Goldens of training: gradients of the loss for every parameter, and loss curves of AdamW."""
 
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from transformers.optimization import get_cosine_schedule_with_warmup
+
+from golden_margins import routing_margins
 
 STEPS = 50
 OPTIMIZER = {
@@ -18,6 +19,8 @@ OPTIMIZER = {
     "maxGradNorm": 1.0,
     "accumulate": 2,
 }
+# What moves the choice of experts alone has no gradient.
+BUFFERS = ("expert_bias", "e_score_correction_bias")
 # Each step sees two of them in turn; unequal rows are padded on the right.
 BATCHES = 6
 LENGTHS = ((12, 12, 12), (12, 7, 4))
@@ -35,7 +38,7 @@ def gradients(model, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
     with tempfile.TemporaryDirectory() as scratch:
         model.save_pretrained(scratch)
         saved = load_file(Path(scratch) / "model.safetensors")
-    return {name: tensor for name, tensor in saved.items() if name not in frozen and not name.endswith("expert_bias")}
+    return {name: tensor for name, tensor in saved.items() if name not in frozen and not name.endswith(BUFFERS)}
 
 
 def batches(vocab_size: int, seed: int) -> list[dict[str, torch.Tensor]]:
@@ -69,7 +72,7 @@ def curve(model, seed: int) -> tuple[dict, float]:
     schedule = get_cosine_schedule_with_warmup(optimizer, OPTIMIZER["warmupSteps"], STEPS)
     coefficient = getattr(model.config, "router_aux_loss_coef", 0.0)
     losses, norms = [], []
-    with _margins(model) as margins:
+    with routing_margins(model) as margins:
         for step in range(STEPS):
             chosen = [data[(2 * step + i) % BATCHES] for i in range(OPTIMIZER["accumulate"])]
             items = sum(int((batch["labels"][:, 1:] != -100).sum()) for batch in chosen)
@@ -94,23 +97,3 @@ def curve(model, seed: int) -> tuple[dict, float]:
         "gradNorms": norms,
     }
     return golden, min(margins)
-
-
-@contextmanager
-def _margins(model):
-    """Collects, for every token of a step, by how much the last expert in beats the first one out."""
-    margins: list[float] = []
-
-    def record(router, arguments, result):
-        logits = result[0].detach().float()
-        ranked = torch.sigmoid(logits) + arguments[1] if len(arguments) == 2 else torch.softmax(logits, -1)
-        top = ranked.topk(router.top_k + 1, -1).values
-        margins.append((top[:, -2] - top[:, -1]).min().item())
-
-    routers = [module for module in model.modules() if type(module).__name__.endswith("Router")]
-    handles = [router.register_forward_hook(record) for router in routers]
-    try:
-        yield margins
-    finally:
-        for handle in handles:
-            handle.remove()
