@@ -5,6 +5,7 @@ from golden_case import Case
 
 BASE = {
     **COMMON,
+    "vocab_size": 61,
     "hidden_size": 16,
     "num_attention_heads": 2,
     "num_key_value_heads": 2,
@@ -61,7 +62,7 @@ CASES = [
         "basic",
         "A plain batch: latent queries, keys and values, pairs rotated, a dense first layer, two of four groups, a bias that "
         "moves the choice, renormalised and scaled expert weights, untied head.",
-        dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=4, num_hidden_layers=3),
+        dict(hidden_size=24, num_attention_heads=3, num_key_value_heads=3, num_hidden_layers=3),
         attentions=True,
         spellings=("fused", "sharded"),
         matters={
@@ -173,7 +174,7 @@ CASES = [
         "mtp",
         "A layer of multi-token prediction in the checkpoint, behind the last layer, as released: not loaded.",
         dict(num_nextn_predict_layers=1),
-        extra_tensors=mtp(2, 16, 97),
+        extra_tensors=mtp(2, 16, 61),
     ),
     case(
         "bfloat16",

@@ -14,6 +14,7 @@ ROPE = {
 }
 BASE = {
     **COMMON,
+    "vocab_size": 61,
     "hidden_size": 16,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,

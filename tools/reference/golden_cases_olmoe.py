@@ -5,6 +5,7 @@ from golden_case import Case
 
 BASE = {
     **COMMON,
+    "vocab_size": 61,
     "hidden_size": 16,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
@@ -27,7 +28,7 @@ CASES = [
         "basic",
         "A plain batch: queries and keys normalised over the whole width, which has several heads; no clipping, expert "
         "weights not renormalised, untied head.",
-        dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=2),
+        dict(hidden_size=24, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3),
         attentions=True,
         spellings=("fused", "sharded"),
         matters={"norm_topk_prob": dict(norm_topk_prob=True)},

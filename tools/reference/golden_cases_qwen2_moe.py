@@ -5,6 +5,7 @@ from golden_case import Case
 
 BASE = {
     **COMMON,
+    "vocab_size": 61,
     "hidden_size": 16,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
@@ -30,7 +31,7 @@ CASES = [
         "basic",
         "A plain batch: biases of queries, keys and values, a gated shared expert, a dense first layer by mlp_only_layers, "
         "expert weights not renormalised, untied head.",
-        dict(hidden_size=32, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3, mlp_only_layers=[0]),
+        dict(hidden_size=24, num_attention_heads=4, num_key_value_heads=2, num_hidden_layers=3, mlp_only_layers=[0]),
         attentions=True,
         spellings=("fused", "sharded"),
         matters={"norm_topk_prob": dict(norm_topk_prob=True)},

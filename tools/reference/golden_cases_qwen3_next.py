@@ -6,6 +6,7 @@ from golden_case import Case
 QUARTER = {**DEFAULT_ROPE, "partial_rotary_factor": 0.25}
 BASE = {
     **COMMON,
+    "vocab_size": 61,
     "hidden_size": 16,
     "num_attention_heads": 2,
     "num_key_value_heads": 1,
@@ -50,7 +51,7 @@ CASES = [
         "basic",
         "A plain batch: three linear layers and a full one by the default interval of 4, twice as many value heads as key "
         "heads, norms around one, gated attention of which a quarter is rotated, a gated shared expert, untied head.",
-        dict(hidden_size=24, num_attention_heads=2, num_hidden_layers=4, full_attention_interval=4),
+        dict(num_hidden_layers=4, full_attention_interval=4),
         attentions=True,
         spellings=("fused", "sharded"),
         matters={

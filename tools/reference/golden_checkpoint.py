@@ -14,6 +14,7 @@ COMMON_NAMES = [
     r"model\.layers\.\d+\.(input|post_attention)_layernorm\.weight",
     r"model\.layers\.\d+\.self_attn\.[qkvo]_proj\.(weight|bias)",
 ]
+HEAD_NAMES = [r"score\.(weight|bias)", r"qa_outputs\.(weight|bias)"]
 # What may stand on disk, besides COMMON_NAMES.
 NAMES = {
     "mixtral": [
@@ -63,13 +64,17 @@ NAMES = {
 }
 
 
-def check_names(family: str, folder: Path) -> None:
-    """Every tensor on disk has one of the released checkpoints' names; a tied head is not stored."""
+def check_names(family: str, folder: Path, prefix: str = "model") -> None:
+    """
+    Every tensor on disk has one of the released checkpoints' names; a tied head is not stored.
+
+    `prefix` is what the names begin with that begin with `model` in a causal language model.
+    """
     if family not in NAMES:
         return
-    pattern = re.compile("|".join(COMMON_NAMES + NAMES[family]))
+    pattern = re.compile("|".join(COMMON_NAMES + NAMES[family] + HEAD_NAMES))
     for name in load_file(folder / "model.safetensors"):
-        if not pattern.fullmatch(name):
+        if not pattern.fullmatch(re.sub(rf"^{prefix}\.", "model.", name)):
             raise AssertionError(f"{family}: {name} is not a name of the released checkpoints")
 
 

@@ -26,10 +26,10 @@ BATCHES = 6
 LENGTHS = ((12, 12, 12), (12, 7, 4))
 
 
-def gradients(model, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The gradient of the loss, auxiliary loss included, for every parameter that has one, under the names on disk."""
+def gradients(model, inputs: dict[str, torch.Tensor], **options) -> dict[str, torch.Tensor]:
+    """The gradient of the loss for every parameter that has one, under the names on disk."""
     model.zero_grad()
-    model(**inputs, use_cache=False, output_router_logits=True).loss.backward()
+    model(**inputs, use_cache=False, **options).loss.backward()
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     with torch.no_grad():
         for parameter in model.parameters():

@@ -18,6 +18,20 @@ test.each(FAMILIES)("%s has its goldens, spelled fused and in shards too", (fami
   );
 });
 
+test.each(["deepseek-v3", "gpt-oss", "olmoe", "qwen2-moe", "qwen3-next"])("%s has its goldens", async (family) => {
+  const folder = fixture(`models/${family}`);
+  const names = goldenNames(folder);
+  expect(names).toEqual(expect.arrayContaining(["basic", "basic-sharded", "bfloat16", "left-padded", "right-padded"]));
+  for (const name of names) {
+    const { case: about, inputs, outputs } = await readGolden(join(folder, name));
+    const [rows, length] = [inputs.inputIds.length, inputs.inputIds[0]!.length];
+    expect(outputs.get("logits")!.shape).toEqual([rows, length, 61]);
+    const routed = [...outputs.keys()].filter((key) => key.startsWith("router_logits"));
+    expect(routed).toEqual(about.expertLayers.map((_, i) => `router_logits.${i}`));
+    expect(outputs.has("aux_loss")).toBe(family !== "deepseek-v3");
+  }
+});
+
 test("inputs, outputs and text of a case", async () => {
   const golden = await readGolden(fixture("models/afmoe/left-padded"));
   const { inputIds, labels, attentionMask, positionIds } = golden.inputs;
