@@ -36,5 +36,6 @@ export { Router, type RouterConfig } from "./routers/router.js";
 export { loadBalancingLoss, routerZLoss } from "./routers/router-losses.js";
 export type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./routers/routing.js";
 export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./routers/sigmoid-bias-router.js";
+export { denseWeights, trimSlots } from "./routers/slots.js";
 export { SoftmaxRouter } from "./routers/softmax-router.js";
 export { TopPRouter, type TopPRouterConfig } from "./routers/top-p-router.js";

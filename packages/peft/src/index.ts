@@ -15,7 +15,7 @@ export {
   readAdapterConfig,
 } from "./config/index.js";
 export { AdapterError } from "./errors.js";
-export type { ExpertCounts } from "./expert-counts.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
 export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";
+export type { ExpertCounts } from "./mixture-losses.js";
 export { adapterFiles, peftRefusal, type SaveAdapterOptions, saveAdapter } from "./save.js";

@@ -1,13 +1,18 @@
 import { type CausalLM, type CausalLMInputs, causalLoss, type LoadBalancedConfig, readBatch } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
-import { type CapturedRouting, expertCounts as countsOf, loadBalancingLoss, sliceRouting } from "@mixtape/layers";
+import {
+  type CapturedRouting,
+  expertCounts as countsOf,
+  loadBalancingLoss,
+  routerOf,
+  sliceRouting,
+} from "@mixtape/layers";
 import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
 import { addN, dispose, mul, type Scalar, split, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { RoutingOf } from "./adapter.js";
 import { adaptersOf } from "./apply.js";
 import { AdapterError } from "./errors.js";
-import { type ExpertCounts, mixtureCounts } from "./expert-counts.js";
-import { routerLoss } from "./router-loss.js";
+import { type ExpertCounts, type MixtureRouting, mixtureLoss, mixtureRoutings } from "./mixture-losses.js";
 
 /** Rows of one adapter in a batch. All rows of a batch are padded to one length. */
 export interface AdapterBatch {
@@ -100,11 +105,13 @@ export function adapterLosses(
         );
         const routings = (outputs.routings ?? []).map((routing) => sliceRouting(routing, start, end));
         const balance = baseRouterLoss ? balanceOf(model, routings) : null;
-        const own = routersOf(model, batch, sides);
-        const rows = { adapter: adaptersOf(model).get(batch.adapter), mask: maskOf(batch).flat() };
+        const { config } = adaptersOf(model).get(batch.adapter);
+        const mixed =
+          config.method === "lora" ? [] : mixtureRoutings(config, seenOf(batch, sides), maskOf(batch).flat());
+        const own = config.method === "lora" ? null : mixtureLoss(config, mixed);
         const expertCounts = outputExpertCounts && {
           ...countsOf(model, routings),
-          ...mixtureCounts(rows.adapter, routingsOf(batch, sides), rows.mask),
+          ...mixtureCounts(batch.adapter, mixed),
         };
         start = end;
         const terms = [lmLoss, ...(balance ? [balance] : []), ...(own ? [own] : [])];
@@ -124,15 +131,15 @@ export function adapterLosses(
   }
 }
 
-/** What the adapter's routers add. */
-function routersOf(model: CausalLM, batch: AdapterBatch, sides: readonly SideOutput[]): Scalar | null {
-  const { config } = adaptersOf(model).get(batch.adapter);
-  if (config.method === "lora") return null;
-  return routerLoss(config, routingsOf(batch, sides), maskOf(batch).flat());
+/** Number of tokens that the experts of an adapter's own routers were given, named by the adapter and the module. */
+function mixtureCounts(adapter: string, routings: readonly MixtureRouting[]): ExpertCounts {
+  return Object.fromEntries(
+    routings.map(({ module, routing }) => [`${adapter}: ${module}`, routerOf(routing).expertCounts(routing)]),
+  );
 }
 
-/** What the adapter's routers said. */
-function routingsOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (RoutingOf & { logits: Tensor2D })[] {
+/** The logits of the adapter's routers. */
+function seenOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (RoutingOf & { logits: Tensor2D })[] {
   return sides
     .map(({ from, tensor }) => ({ ...(from as RoutingOf), logits: tensor as Tensor2D }))
     .filter((routing) => routing.adapter.name === adapter);

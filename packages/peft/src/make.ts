@@ -6,9 +6,8 @@ import type { CopiedParam } from "./layers/copied-param.js";
 import { Dora } from "./methods/dora.js";
 import { Lora } from "./methods/lora.js";
 import { LoraMoe } from "./methods/loramoe.js";
-import { DynamicMixture, SwitchMixture, TopKMixture } from "./methods/mixlora.js";
-import { Mola } from "./methods/mola.js";
-import type { Mixture, NamedMixture } from "./mixture.js";
+import { Mixture, type NamedMixture } from "./mixture.js";
+import { mixtureRouter } from "./mixture-router.js";
 import type { Piece, UpdateOptions } from "./piece.js";
 import type { FeedForward, Site } from "./site.js";
 import { PatternTable } from "./targets/index.js";
@@ -78,23 +77,21 @@ function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (site:
 
 /** LoRAMoE mixes in feed-forwards and MoLA anywhere; what a mixture does not mix is adapted by plain LoRA. */
 function mixedAt(site: Site, config: MixtureConfig): Piece {
-  const { r: rank, loraAlpha, useRslora, loraDropout: dropout, numExperts: experts, routingStrategy, topK } = config;
+  const { r: rank, loraAlpha, useRslora, loraDropout: dropout, numExperts: experts, routingStrategy } = config;
   const options: UpdateOptions = { rank, scale: scaleOf(loraAlpha, rank, useRslora), dropout };
-  if (routingStrategy === "mola") return new Mola(site, { ...options, experts, topK });
+  const mixed = (): Piece => new LoraMoe(site, { ...options, experts }, mixtureRouter(config, site.inFeatures));
+  if (routingStrategy === "mola") return mixed();
   if (!site.feedForward) return new Lora(site, options);
-  if (routingStrategy === "loramoe") return new LoraMoe(site, { ...options, experts });
+  if (routingStrategy === "loramoe") return mixed();
   return new Lora(site, { ...options, experts });
 }
 
 function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
   checkActivation(feedForward, config);
-  const { numExperts: experts, jitterNoise: jitter, ffnDropout, routingStrategy, topK, topP, temperature } = config;
+  const { jitterNoise: jitter, ffnDropout, routingStrategy } = config;
   const { shape } = feedForward instanceof Experts ? feedForward.gateProj : feedForward.gateProj.weight;
-  const options = { experts, hiddenSize: shape.at(-1)!, jitter, dropout: 0 };
-  if (routingStrategy === "mixlora-dynamic") return new DynamicMixture({ ...options, topP, temperature });
-  if (routingStrategy === "mixlora-switch")
-    return new SwitchMixture({ ...options, dropout: ffnDropout, capacity: config.expertCapacity });
-  return new TopKMixture({ ...options, topK });
+  const dropout = routingStrategy === "mixlora-switch" ? ffnDropout : 0;
+  return new Mixture(mixtureRouter(config, shape.at(-1)!), { jitter, dropout });
 }
 
 /** MoE-PEFT writes the model's activation into the file of every MixLoRA, and may be asked for another. */

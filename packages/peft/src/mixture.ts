@@ -1,75 +1,63 @@
-import { Module, Param } from "@mixtape/layers";
-import { jitter, linear, oneHot, reshape } from "@mixtape/ops";
+import { Module, type Param, type Router } from "@mixtape/layers";
+import { jitter, oneHot, reshape } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
+import type { MixtureContext } from "./mixture-router.js";
 import { withOwnRandomness } from "./piece.js";
-import type { Texts } from "./texts.js";
 
-/** By which experts of a mixture the rows of a feed-forward go: k ways each. */
+/** Top-k expert assignment of each row of a feed-forward, k slots a row. */
 export interface Ways {
   readonly k: number;
-  /** `[N·k, E]`, row by row: 1 at the expert of each way */
+  /** `[N·k, E]`, row by row: 1 at the expert of each slot */
   readonly choice: Tensor2D;
-  /** `[N, k]`: what each way counts; 0 for one that is not gone */
+  /** `[N, k]`: weight of each slot; 0 for one that is not used */
   readonly weights: Tensor2D;
 }
 
-/** How a mixture is made. */
+/** Training options of a mixture. */
 export interface MixtureOptions {
-  readonly experts: number;
-  readonly hiddenSize: number;
-  /** How far the router's input is moved in training. */
+  /** ε: in training, the router's input is multiplied by uniform samples from `1 − ε` to `1 + ε`. */
   readonly jitter: number;
-  /** How often a number of the output is left out in training. */
+  /** Dropout probability of the output. */
   readonly dropout: number;
 }
 
 /** What is known of the rows that a mixture routes. */
-export interface RoutedRows {
-  /** The texts that they belong to. */
-  readonly texts: () => Texts;
-  /** By what its random numbers are told from others'. */
+export interface RoutedRows extends Required<Pick<MixtureContext, "texts">> {
+  /** Seed salt. */
   readonly label: string;
-  /** Takes the logits `[N, E]`. */
+  /** Called with the logits `[N, E]`. */
   readonly onRouting: (logits: Tensor2D) => void;
 }
 
 /**
- * The router of a feed-forward whose experts are the frozen feed-forward itself, each with updates of its own on gate, up and
- * down (Li et al. 2024, https://arxiv.org/abs/2404.15159).
+ * A feed-forward whose experts are the frozen feed-forward itself, each with updates of its own on gate, up and down (Li et al.
+ * 2024, https://arxiv.org/abs/2404.15159).
  */
-export abstract class Mixture extends Module {
-  /** `[E, M]` */
+export class Mixture extends Module {
+  /** Weight of the router's gate, `[E, M]`. */
   readonly gate: Param;
   readonly options: MixtureOptions;
+  readonly #router: Router;
 
-  constructor(options: MixtureOptions) {
+  constructor(router: Router, options: MixtureOptions) {
     super();
+    this.#router = router;
+    this.gate = router.gate.weight;
     this.options = options;
-    this.gate = new Param([options.experts, options.hiddenSize], "matrix");
-  }
-
-  get experts(): number {
-    return this.options.experts;
   }
 
   /** @param x `[N, M]` */
   route(x: Tensor2D, { texts, label, onRouting }: RoutedRows): Ways {
     const moved = withOwnRandomness(label, () => jitter(x, this.options.jitter));
-    const logits = linear(moved, this.gate.weight);
+    const context: MixtureContext = { texts };
+    const { logits, indices, weights } = this.#router.route(moved, context);
     onRouting(logits);
-    return this.ways(logits, texts);
-  }
-
-  /** @param logits `[N, E]` */
-  protected abstract ways(logits: Tensor2D, texts: () => Texts): Ways;
-
-  /** @param indices `[N, k]` @returns `[N·k, E]` */
-  protected choiceOf(indices: Tensor2D): Tensor2D {
-    return oneHot(reshape(indices, [indices.size]), this.experts) as Tensor2D;
+    const choice = oneHot(reshape(indices, [indices.size]), this.#router.numExperts) as Tensor2D;
+    return { k: indices.shape[1], choice, weights };
   }
 }
 
-/** The router of a feed-forward, with the name of the feed-forward. */
+/** A mixture with the name of its feed-forward. */
 export interface NamedMixture {
   readonly name: string;
   readonly mixture: Mixture;

@@ -1,12 +1,10 @@
-import { chooseStrategy, scatterAlong, takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { scatterAlong, takeAlong, topKIndices, untaped } from "@mixtape/ops";
 import {
   cast,
   fill,
-  max,
   reshape,
   type Scalar,
   scalar,
-  sum,
   type Tensor2D,
   type Tensor3D,
   tensor2d,
@@ -16,6 +14,7 @@ import {
 import { LayersError } from "../errors.js";
 import type { RouterConfig } from "./router.js";
 import type { RoutingContext } from "./routing.js";
+import { trimSlots } from "./slots.js";
 import { SoftmaxRouter } from "./softmax-router.js";
 
 /** The part of a config that an {@link ExpertChoiceRouter} needs. */
@@ -52,9 +51,9 @@ export class ExpertChoiceRouter<
       });
     return untaped(() => {
       const chosen = tokensOfExperts(scores, this.config.numExpertsPerTok, context);
-      const first = topKIndices(where(chosen, scores, fill(scores.shape, -1)) as Tensor2D, mostExperts(chosen));
+      const first = topKIndices(where(chosen, scores, fill(scores.shape, -1)) as Tensor2D, this.numExperts);
       const used = cast(takeAlong(cast(chosen, "float32"), first), "bool");
-      return where(used, first, fill(first.shape, -1, "int32")) as Tensor2D;
+      return trimSlots(where(used, first, fill(first.shape, -1, "int32")) as Tensor2D);
     });
   }
 
@@ -82,12 +81,4 @@ function tokensOfExperts(scores: Tensor2D, perToken: number, { rows = 1, tokenMa
   const chosen = scatterAlong(tensor2d(taken, [rows * e, largest]), best, length);
   const byToken = transpose(reshape(chosen, [rows, e, length]) as Tensor3D, [0, 2, 1]);
   return cast(reshape(byToken, [t, e]), "bool");
-}
-
-/** Largest number of experts that chose one token, where that can be read back at once; else the number of experts. */
-function mostExperts(chosen: Tensor2D): number {
-  const [tokens, experts] = chosen.shape;
-  const strategy = chooseStrategy({ tokens, k: 1, experts });
-  if (strategy !== "fused" && strategy !== "sparse") return experts;
-  return Math.max(1, max(sum(cast(chosen, "float32"), 1)).dataSync()[0]!);
 }

@@ -53,7 +53,14 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
    * @param x `[T, M]`
    */
   route(x: Tensor2D, context: RoutingContext = {}): Routing {
-    const logits = this.gateLogits(x, context);
+    return this.routeLogits(this.gateLogits(x, context), context);
+  }
+
+  /**
+   * Chooses the experts of each token by logits, such as those of a captured routing or of a gate elsewhere.
+   * @param logits `[T, E]`
+   */
+  routeLogits(logits: Tensor2D, context: RoutingContext = {}): Routing {
     const { routingSpec } = this;
     if (routingSpec) return { logits, ...chooseExperts(logits, routingSpec) };
     const scores = this.score(logits);
