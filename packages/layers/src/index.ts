@@ -34,7 +34,16 @@ export {
 export { namedRouters } from "./routers/named-routers.js";
 export { Router, type RouterConfig } from "./routers/router.js";
 export { loadBalancingLoss, routerZLoss } from "./routers/router-losses.js";
-export type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./routers/routing.js";
+export type { CapturedRouting, Routing, RoutingConstraint, RoutingContext, TokenRouter } from "./routers/routing.js";
+export {
+  banExperts,
+  combineObservers,
+  forceExperts,
+  type LayerChoice,
+  type RoutingObserver,
+  type RoutingSite,
+} from "./routers/routing-observer.js";
+export { RoutingRecorder, type RoutingTrace, replayRouting } from "./routers/routing-trace.js";
 export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./routers/sigmoid-bias-router.js";
 export { denseWeights, trimSlots } from "./routers/slots.js";
 export { SoftmaxRouter } from "./routers/softmax-router.js";

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import {
   type CapturedRouting,
   captureRouting,
@@ -29,7 +30,48 @@ function routingsOf(router: TokenRouter): CapturedRouting[] {
   });
 }
 
+interface GoldenLoss {
+  readonly loss: number;
+  readonly gradients: number[][][];
+}
+/** Losses and gradients of transformers' `load_balancing_loss_func` and `router_z_loss_func`. */
+const golden = Object.entries(
+  JSON.parse(readFileSync(fixture("router-losses.json"), "utf8")) as Record<
+    string,
+    {
+      readonly top_k: number;
+      readonly attention_mask: number[][] | null;
+      readonly router_logits: number[][][];
+      readonly load_balancing: GoldenLoss;
+      readonly z: GoldenLoss;
+    }
+  >,
+);
+
 onEachEngine(() => {
+  test.each(golden)("losses of softmax routers are those of transformers: %s", (_, one) => {
+    const [layer] = one.router_logits as [number[][]];
+    const router = new SoftmaxRouter({ hiddenSize: 1, numExperts: layer[0]!.length, numExpertsPerTok: one.top_k });
+    const mask = one.attention_mask;
+    const rows = mask?.length ?? 1;
+    const tokenMask = mask ? new TokenMask(rows, Uint8Array.from(mask.flat())) : null;
+    for (const [lossOf, expected] of [
+      [loadBalancingLoss, one.load_balancing],
+      [routerZLoss, one.z],
+    ] as const)
+      tidy(() => {
+        const routings = one.router_logits.map((values, i) =>
+          captureRouting(router.routeLogits(tensor2d(values)), { router, layer: i, rows, tokenMask }),
+        );
+        const logits = routings.map((routing) => routing.logits);
+        const { value, gradients } = valueAndGradientsOf(() => lossOf(routings), logits);
+        expect(value.dataSync()[0]).toBeCloseTo(expected.loss, 5);
+        for (const [i, gradient] of gradients.entries())
+          for (const [at, slope] of gradient!.dataSync().entries())
+            expect(slope).toBeCloseTo(expected.gradients[i]!.flat()[at]!, 6);
+      });
+  });
+
   test("gradients of both losses are the derivatives; padding has none", () => {
     const router = new SoftmaxRouter(config);
     for (const lossOf of [loadBalancingLoss, routerZLoss])

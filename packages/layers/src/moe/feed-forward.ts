@@ -1,6 +1,7 @@
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 import type { Module } from "../module.js";
 import type { CapturedRouting } from "../routers/routing.js";
+import type { RoutingObserver } from "../routers/routing-observer.js";
 import type { TokenMask } from "./token-mask.js";
 
 /** The part of a decoder layer that works on each token: a dense MLP or a mixture of experts. */
@@ -17,6 +18,8 @@ export interface FeedForwardContext {
   readonly tokenMask?: TokenMask | null;
   /** Whether the tokens continue a cache. Default false. */
   readonly usesCache?: boolean;
+  /** Watches and steers the router. */
+  readonly routing?: RoutingObserver | undefined;
   /** Called with each routing, if the caller captures them. */
   readonly onRouting?: ((routing: CapturedRouting) => void) | undefined;
 }

@@ -49,13 +49,19 @@ export class MoeBlock<R extends TokenRouter = TokenRouter, E extends RoutedExper
   }
 
   /** @param x `[B, L, M]` @returns `[B, L, M]` */
-  forward(x: Tensor3D, { layer = 0, tokenMask = null, usesCache, onRouting }: FeedForwardContext = {}): Tensor3D {
+  forward(
+    x: Tensor3D,
+    { layer = 0, tokenMask = null, usesCache, routing: observer, onRouting }: FeedForwardContext = {},
+  ): Tensor3D {
     const [b, l, m] = x.shape;
     // As in Mixtral, the experts see the noise too.
     const tokens: Tensor2D = jitter(reshape(x, [b * l, m]), this.#jitterNoise);
     const { router } = this;
-    const routing = router.route(tokens, { rows: b, tokenMask, usesCache });
-    onRouting?.(captureRouting(routing, { router, layer, rows: b, tokenMask }));
+    const constraint = observer?.constrain?.({ layer, router, rows: b, tokens: b * l, tokenMask });
+    const routing = router.route(tokens, { rows: b, tokenMask, usesCache, constraint });
+    const captured = captureRouting(routing, { router, layer, rows: b, tokenMask });
+    observer?.observe?.(captured);
+    onRouting?.(captured);
     const { indices, weights } = routing;
     const routed = this.experts.forward({ x: tokens, indices, weights });
     return reshape(this.sharedExperts ? add(this.sharedExperts.forward(tokens), routed) : routed, [b, l, m]);

@@ -1,6 +1,7 @@
 import { oneHot, takeAlong, topKIndices, untaped } from "@mixtape/ops";
 import { cast, fill, reshape, sum, type Tensor2D, type Tensor3D, tile, where } from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
+import { NOT_SELECTABLE } from "./constrain.js";
 import { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./sigmoid-bias-router.js";
 
 /** The part of a config that a {@link GroupLimitedRouter} needs. */
@@ -40,7 +41,7 @@ export interface GroupLimit {
   readonly summed: number;
 }
 
-/** Scores with −∞ for the experts of all but a token's best groups. @param scores `[T, E]` @returns `[T, E]` */
+/** Scores, too low to be selected for the experts of all but a token's best groups. @param scores `[T, E]` @returns `[T, E]` */
 export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupLimit): Tensor2D {
   const [t, e] = scores.shape;
   const size = e / groups;
@@ -50,7 +51,7 @@ export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupL
     const chosen = topKIndices(reshape(sum(best, 1), [t, groups]), kept);
     const mask = reshape(sum(oneHot(chosen, groups) as Tensor3D, 1), [t, groups, 1]);
     const open = reshape(tile(mask, [1, 1, size]), [t, e]);
-    return where(cast(open, "bool"), scores, fill([t, e], Number.NEGATIVE_INFINITY)) as Tensor2D;
+    return where(cast(open, "bool"), scores, fill([t, e], NOT_SELECTABLE)) as Tensor2D;
   });
 }
 

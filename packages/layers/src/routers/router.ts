@@ -21,6 +21,7 @@ import { Module } from "../module.js";
 import type { Param } from "../param.js";
 import { biasSteps, countExperts, meanSquareLogSumExp, switchLoss } from "./balance.js";
 import { tokenMaskOf } from "./captured-routing.js";
+import { selectWithin } from "./constrain.js";
 import type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./routing.js";
 
 /** The part of a config that a router needs. */
@@ -62,10 +63,14 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
    */
   routeLogits(logits: Tensor2D, context: RoutingContext = {}): Routing {
     const { routingSpec } = this;
-    if (routingSpec) return { logits, ...chooseExperts(logits, routingSpec) };
+    const { constraint } = context;
+    if (routingSpec && !constraint) return { logits, ...chooseExperts(logits, routingSpec) };
     const scores = this.score(logits);
-    const indices = this.selectExperts(this.selectionScores(scores), context);
-    const chosen = this.#mayLeaveSlots ? takeUsed(scores, indices) : takeAlong(scores, indices);
+    const select = (among: Tensor2D): Tensor2D => this.selectExperts(among, context);
+    const selection = this.selectionScores(scores);
+    const indices = constraint ? selectWithin(constraint, selection, select) : select(selection);
+    const mayLeaveSlots = constraint || this.selectExperts !== Router.prototype.selectExperts;
+    const chosen = mayLeaveSlots ? takeUsed(scores, indices) : takeAlong(scores, indices);
     return { logits, indices, weights: this.normalizeWeights(chosen) };
   }
 
@@ -156,12 +161,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   protected normalizeWeights(chosen: Tensor2D): Tensor2D {
     const total = sum(chosen, 1, true);
     // A token without experts has the weights 0, not 0 / 0.
-    return div(chosen, this.#mayLeaveSlots ? add(total, cast(equal(total, 0), "float32")) : total);
-  }
-
-  /** Whether tokens may leave slots unused. */
-  get #mayLeaveSlots(): boolean {
-    return this.selectExperts !== Router.prototype.selectExperts;
+    return div(chosen, add(total, cast(equal(total, 0), "float32")));
   }
 }
 

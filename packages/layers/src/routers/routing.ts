@@ -24,6 +24,18 @@ export interface RoutingContext {
   readonly tokenMask?: TokenMask | null;
   /** Whether the tokens continue a cache, so that a router sees a part of each sequence. Default false. */
   readonly usesCache?: boolean;
+  /** Constrains the selection; undefined or absent leaves the router free. */
+  readonly constraint?: RoutingConstraint | undefined;
+}
+
+/** Restricts the experts that a router selects. Weights follow from the router's scores of the selected, as ever. */
+export interface RoutingConstraint {
+  /** Replaces the selection: `values` is `[T, slots]`, −1 in an unused slot. */
+  readonly indices?: { readonly values: Int32Array; readonly slots: number };
+  /** Experts that no token goes to. */
+  readonly ban?: readonly number[];
+  /** Experts that every token goes to, in the first of its slots. */
+  readonly force?: readonly number[];
 }
 
 /** Key of the origin of a {@link CapturedRouting}: `tf.tidy` and `tf.dispose`, which walk a result, do not see it. */
