@@ -18,6 +18,9 @@ const REFUSED: Readonly<Record<RegexSyntax, readonly string[]>> = {
 /** Patterns that the reference refuses: Python learnt `\z` in 3.14; a lookahead in a lookbehind has one meaning. */
 const TAKEN: Readonly<Record<RegexSyntax, readonly string[]>> = { python: ["\\z"], oniguruma: ["(?<=(?=a)a)b"] };
 
+/** Of the patterns, one in four is matched, and all are in `npm run test:long`. */
+const EACH = process.env.MIXTAPE_TEST_LONG ? 1 : 4;
+
 function compiled(syntax: RegexSyntax, pattern: string): Regex | null {
   try {
     return compileRegex(pattern, { syntax });
@@ -43,7 +46,7 @@ describe.each([["python", pythonResult] as const, ["oniguruma", onigurumaResult]
 
     test("the same matches are found", () => {
       expect(cases.length).toBeGreaterThan(1400);
-      for (const [pattern, results] of cases) {
+      for (const [pattern, results] of cases.filter((_, i) => i % EACH === 0)) {
         const regex = results === null ? null : compiled(syntax, pattern);
         if (regex !== null)
           expect([pattern, ...all.map((text) => resultOf(regex, text))]).toEqual([pattern, ...results!]);

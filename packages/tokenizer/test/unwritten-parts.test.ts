@@ -104,16 +104,19 @@ describe("is told of", () => {
   });
 });
 
-test("of real templates: a text that is told of stands nowhere but in other messages", () => {
+/** One template in four, and all in `npm run test:long`. */
+const EACH = process.env.MIXTAPE_TEST_LONG ? 1 : 4;
+
+test("of real templates: a text that is reported stands nowhere but in other messages", () => {
   const wrong: string[] = [];
-  let told = 0;
-  for (const { name, template } of TEMPLATES)
+  let reported = 0;
+  for (const { name, template } of TEMPLATES.filter((_, i) => i % EACH === 0))
     for (const [i, chat] of CHATS.entries()) {
       if (i % 10 !== 3) continue;
       const { addGenerationPrompt: _, ...options } = optionsOf(chat);
       const rendered = renderedOrNull(template, chat.messages, options);
       for (const { message, key } of rendered?.unwrittenParts ?? []) {
-        told++;
+        reported++;
         if (message === null) continue;
         const value = chat.messages[message]![key];
         if (typeof value !== "string" || value.length < 8) continue;
@@ -123,7 +126,7 @@ test("of real templates: a text that is told of stands nowhere but in other mess
       }
     }
   expect(wrong).toEqual([]);
-  expect(told).toBeGreaterThan(20);
+  expect(reported).toBeGreaterThan(20 / EACH);
 });
 
 function renderedOrNull(template: string, messages: readonly ChatMessage[], options: RenderChatOptions) {
