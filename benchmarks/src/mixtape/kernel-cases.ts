@@ -1,7 +1,7 @@
 /** Kernels as a model calls them, with its own weights: which, with how much to read and to compute. */
 
 import { type CausalLM, summarize } from "@mixtape/decoder";
-import { GatedMlp, type Linear, MoeBlock, type Param } from "@mixtape/layers";
+import { Attention, GatedMlp, KeyValueCache, type Linear, MoeBlock, type Param } from "@mixtape/layers";
 import { AttentionMask, attention, embedding, FloatStorage, rotary, storageOf, topKIndices } from "@mixtape/ops";
 import { bytesPerElement } from "@mixtape/safetensors";
 import {
@@ -62,7 +62,7 @@ function linearCases({ model, lmHead, config }: CausalLM, tokens: number): Kerne
   };
   const queries = one(
     "queries",
-    model.layers.map(({ selfAttn }) => selfAttn.qProj),
+    model.layers.flatMap(({ selfAttn }) => (selfAttn instanceof Attention ? selfAttn.qProj : [])),
   );
   const head = lmHead && tokens === 1 ? [one("head", [lmHead])] : [];
   const mlps = model.layers.flatMap(({ mlp }) => gatedMlpOf(mlp) ?? []);
@@ -115,10 +115,12 @@ function attentionCase(model: CausalLM, tokens: number, keys: number): KernelCas
   const { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim } = model.config;
   const cache = model.createCache();
   // Layers that see everything.
-  const layers = cache.windows.flatMap((window, layer) => (window === null || window > keys ? layer : []));
-  const held = layers.map((layer) => {
+  const caches = cache.layers.filter(
+    (layer): layer is KeyValueCache => layer instanceof KeyValueCache && (layer.window === null || layer.window > keys),
+  );
+  const held = caches.map((layer) => {
     const [k, v]: Tensor4D[] = [randomNormal([1, kvHeads, keys, headDim]), randomNormal([1, kvHeads, keys, headDim])];
-    const view = cache.append(layer, k!, v!);
+    const view = layer.append(k!, v!);
     dispose([k!, v!]);
     return view;
   });

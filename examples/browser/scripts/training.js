@@ -2,7 +2,7 @@
 
 import { loadModel, loadTokenizer, useEngine } from "@mixtape/mixtape";
 import { applyAdapter } from "@mixtape/peft";
-import { batchesOf, CausalTrainee, train } from "@mixtape/training";
+import { batchesOf, CausalLMTask, train } from "@mixtape/training";
 
 const TEXT =
   "Climate: temperate; cool, damp winters and warm, dry summers. Terrain: a low plain in the north, hills in the south. " +
@@ -20,7 +20,7 @@ export async function lossesOnWasm(source, wasmPath) {
   try {
     const adapter = await applyAdapter(model, { method: "lora", r: 8, targetModules: ["q_proj", "v_proj", "o_proj"] });
     const data = batchesOf([{ inputIds: tokenizer.encode(TEXT) }], { batchSize: 2, maxLength: 32 });
-    const trainee = new CausalTrainee(model, { params: adapter.trainableParams() });
+    const trainee = new CausalLMTask(model, { params: adapter.trainableParams() });
     /** @type {number[]} */
     const losses = [];
     for await (const { loss } of train(trainee, data, { maxSteps: STEPS, optimizer: { learningRate: 5e-3 } }))

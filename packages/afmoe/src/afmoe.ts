@@ -1,11 +1,11 @@
 import { CausalLM, DecoderModel, expertRules, rule, SandwichNormDecoderLayer, tensor } from "@mixtape/decoder";
 import {
-  type Attention,
   Experts,
   type FeedForward,
   GatedMlp,
   MoeBlock,
   SigmoidBiasRouter,
+  type TokenMixer,
   type TokenRouter,
 } from "@mixtape/layers";
 import { mul, type Tensor3D } from "@tensorflow/tfjs-core";
@@ -14,7 +14,7 @@ import { type AfmoeConfig, afmoeConfig } from "./config.js";
 
 /** Norms on both sides of each part; after the dense layers, shared and routed experts. */
 export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends SandwichNormDecoderLayer<C> {
-  protected override buildAttention(config: C, layer: number): Attention {
+  protected override buildMixer(config: C, layer: number): TokenMixer {
     return new AfmoeAttention(config, layer);
   }
 

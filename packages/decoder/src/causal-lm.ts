@@ -1,6 +1,6 @@
 import { type ConfigDefinition, type DecoderConfig, type GenerationConfig, generationConfig } from "@mixtape/config";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { type Around, type CapturedRouting, type KVCache, Linear, Module } from "@mixtape/layers";
+import { type Around, type Cache, type CapturedRouting, Linear, Module } from "@mixtape/layers";
 import { linear } from "@mixtape/ops";
 import {
   type CheckpointSource,
@@ -121,7 +121,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
   }
 
   /** An empty cache for this model. Dispose it. */
-  createCache(): KVCache {
+  createCache(): Cache {
     return this.model.createCache();
   }
 

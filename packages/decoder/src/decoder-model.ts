@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { Embedding, KVCache, Module, RMSNorm, RotaryEmbedding } from "@mixtape/layers";
+import { Cache, Embedding, Module, type Norm, RotaryEmbedding } from "@mixtape/layers";
 import { RepeatedStep, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
@@ -14,17 +14,18 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   readonly config: C;
   readonly embedTokens: Embedding;
   readonly layers: readonly DecoderLayer[];
-  readonly norm: RMSNorm;
+  readonly norm: Norm;
   readonly #rotary: RotaryEmbedding;
   readonly #steps = new WeakMap<object, RepeatedStep>();
+  readonly #checkedCaches = new WeakSet<Cache>();
 
   constructor(config: C) {
     super();
     this.config = config;
-    const { vocabSize, hiddenSize, numHiddenLayers, rmsNormEps, tieWordEmbeddings: tied } = config;
+    const { vocabSize, hiddenSize, numHiddenLayers, tieWordEmbeddings: tied } = config;
     this.embedTokens = new Embedding(vocabSize, hiddenSize, { tied, paddingIdx: config.padTokenId });
     this.layers = Array.from({ length: numHiddenLayers }, (_, layer) => this.buildLayer(config, layer));
-    this.norm = new RMSNorm(hiddenSize, rmsNormEps);
+    this.norm = this.layers[0]!.buildNorm(config);
     this.#rotary = new RotaryEmbedding(config);
   }
 
@@ -34,25 +35,20 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
    */
   forward(inputs: ModelInputs): ModelOutput {
     const { cache } = inputs;
-    if (cache && cache.windows.join() !== this.#windows().join())
-      throw new DecoderError({
-        where: "cache",
-        expected: "one that this model's createCache made",
-        got: `one for ${cache.windows.length} layers, with the windows ${cache.windows.map((window) => window ?? "none")}`,
-      });
-    const past = cache?.length ?? 0;
+    if (cache) this.#checkCache(cache);
     try {
-      return tidy(() => this.#run(inputs, past));
+      return tidy(() => this.#run(inputs, cache?.length ?? 0));
     } catch (error) {
-      // Some layers have the new tokens and some do not: back to what all agree on.
-      cache?.crop(past);
+      // Some layers have the new tokens and some do not.
+      cache?.rollback();
       throw error;
     }
   }
 
   /** An empty cache for this model; an engine may keep it in the dtype of the embeddings' checkpoint. Dispose it. */
-  createCache(): KVCache {
-    return new KVCache(this.#windows(), { dtype: this.embedTokens.weight.dtype });
+  createCache(): Cache {
+    const { dtype } = this.embedTokens.weight;
+    return new Cache(this.layers.map(({ selfAttn }) => selfAttn.createCache({ dtype })));
   }
 
   /** Makes a layer. Called by the constructor: it must not read `this`. */
@@ -82,22 +78,22 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     const rope = this.#rotary.tables(this.#positions(inputs.positionIds, b, l, past));
     const padding = readPadding(inputs.attentionMask, b, past + l);
     const segments = readSegments(inputs.segmentIds, b, l, past);
-    cache?.slide();
+    cache?.evict();
     const isStep = fixedModel && cache && l === 1 && !padding && !Object.values(wanted).includes(true);
     if (isStep) return { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D };
     return this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing }, wanted);
   }
 
   /** The step of one token with that cache, which is the same as long as the cache only grows. */
-  #stepOf(cache: KVCache): RepeatedStep {
-    const known = this.#steps.get(cache.epoch);
+  #stepOf(cache: Cache): RepeatedStep {
+    const known = this.#steps.get(cache.generation);
     if (known) return known;
     const step = new RepeatedStep(([x, cos, sin]) => {
       const rope = { cos, sin } as RotaryTables;
       const shared = { rope, cache, padding: null, segments: null, gradientCheckpointing: false };
       return this.#runLayers(x as Tensor3D, shared, NOTHING).lastHiddenState;
     });
-    this.#steps.set(cache.epoch, step);
+    this.#steps.set(cache.generation, step);
     return step;
   }
 
@@ -116,11 +112,9 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     try {
       for (const [index, decoderLayer] of this.layers.entries()) {
         hiddenStates.push(x);
-        const window = this.#windowOf(index);
-        const keys = (cache?.heldBy(index) ?? 0) + l;
         const made = gradientCheckpointing
-          ? runLayerCheckpointed(decoderLayer, x, { rope, window, visible, index, tokenMask }, wanted)
-          : runLayer(decoderLayer, x, { rope, masks, keys, window, cache, index, tokenMask }, wanted);
+          ? runLayerCheckpointed(decoderLayer, x, { rope, visible, index, tokenMask }, wanted)
+          : runLayer(decoderLayer, x, { rope, masks, cache: cache?.layers[index], index, tokenMask }, wanted);
         // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
         if (index > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
         x = made.x;
@@ -130,6 +124,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
       masks.dispose();
     }
     const lastHiddenState = this.norm.forward(x);
+    cache?.commit();
     const routings = seen.flatMap((made) => made.routings);
     return {
       lastHiddenState,
@@ -176,18 +171,23 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     return batch;
   }
 
-  #windows(): (number | null)[] {
-    return this.config.layerTypes.map((_, layer) => this.#windowOf(layer));
-  }
-
-  #windowOf(layer: number): number | null {
-    return this.config.layerTypes[layer] === "sliding_attention" ? this.config.slidingWindow : null;
+  #checkCache(cache: Cache): void {
+    if (this.#checkedCaches.has(cache)) return;
+    if (this.createCache().layouts.join() === cache.layouts.join()) {
+      this.#checkedCaches.add(cache);
+      return;
+    }
+    throw new DecoderError({
+      where: "cache",
+      expected: "one that this model's createCache made",
+      got: `one for ${cache.layers.length} layers, with ${cache.layouts.join("; ")}`,
+    });
   }
 }
 
 /** What the layers of one forward pass share. */
 interface Shared extends Visible {
   readonly rope: RotaryTables;
-  readonly cache: KVCache | undefined;
+  readonly cache: Cache | undefined;
   readonly gradientCheckpointing: boolean;
 }

@@ -1,4 +1,4 @@
-import type { CapturedRouting, KVCache } from "@mixtape/layers";
+import type { Cache, CapturedRouting } from "@mixtape/layers";
 import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { BatchInput } from "./batch.js";
 
@@ -19,7 +19,7 @@ export type ModelInputs = TokenInputs & {
    */
   readonly segmentIds?: BatchInput;
   /** Holds past tokens, and gets the new ones. */
-  readonly cache?: KVCache;
+  readonly cache?: Cache;
   /**
    * Says that the model stays as it is, weights and all, while the cache is in use. Steps of one token may then be repeated by
    * the engine without JavaScript (see `RepeatedStep` of `@mixtape/ops`). Default false.

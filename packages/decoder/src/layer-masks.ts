@@ -1,4 +1,4 @@
-import { TokenMask } from "@mixtape/layers";
+import { type Masks, TokenMask } from "@mixtape/layers";
 import { AttentionMask, type KeyPadding, type Segments } from "@mixtape/ops";
 import { type BatchInput, readBatch } from "./batch.js";
 import { DecoderError } from "./errors.js";
@@ -10,14 +10,18 @@ export interface Visible {
 }
 
 /** Masks of one forward pass: layers that see the same share one. */
-export class LayerMasks {
-  readonly #queries: number;
+export class LayerMasks implements Masks {
+  readonly queries: number;
   readonly #visible: Visible;
   readonly #masks = new Map<string, AttentionMask>();
 
   constructor(queries: number, visible: Visible) {
-    this.#queries = queries;
+    this.queries = queries;
     this.#visible = visible;
+  }
+
+  get documents(): Segments | null {
+    return this.#visible.segments;
   }
 
   of(keys: number, window: number | null): AttentionMask {
@@ -26,7 +30,7 @@ export class LayerMasks {
     if (known) return known;
     const { padding, segments } = this.#visible;
     const keyPadding = padding && lastColumns(padding, keys);
-    const mask = new AttentionMask({ queries: this.#queries, keys, window, keyPadding, segments });
+    const mask = new AttentionMask({ queries: this.queries, keys, window, keyPadding, segments });
     this.#masks.set(name, mask);
     return mask;
   }

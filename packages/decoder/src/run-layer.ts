@@ -1,4 +1,4 @@
-import { type CapturedRouting, type KVCache, mapRouting, type TokenMask } from "@mixtape/layers";
+import { type CapturedRouting, type LayerCache, mapRouting, type TokenMask } from "@mixtape/layers";
 import { checkpoint, type RotaryTables } from "@mixtape/ops";
 import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import type { DecoderLayer } from "./decoder-layer.js";
@@ -25,10 +25,7 @@ export type LayerOutput = {
 export interface LayerInputs {
   readonly rope: RotaryTables;
   readonly masks: LayerMasks;
-  /** How many slots it attends to. */
-  readonly keys: number;
-  readonly window: number | null;
-  readonly cache: KVCache | undefined;
+  readonly cache: LayerCache | undefined;
   /** The index of the layer. */
   readonly index: number;
   readonly tokenMask: TokenMask | null;
@@ -38,7 +35,7 @@ export interface LayerInputs {
 export function runLayer(
   layer: DecoderLayer,
   x: Tensor3D,
-  { rope, masks, keys, window, cache, index, tokenMask }: LayerInputs,
+  { rope, masks, cache, index, tokenMask }: LayerInputs,
   wanted: Wanted,
 ): LayerOutput {
   return tidy(() => {
@@ -47,10 +44,9 @@ export function runLayer(
     const onProbabilities = wanted.attentions ? (p: Tensor4D) => attentions.push(p) : undefined;
     // Kept until the layer is through: its own code may be in a tidy.
     const onRouting = (routing: CapturedRouting) => kept.push(mapRouting(routing, (tensor) => keep(tensor.clone())));
-    const mask = masks.of(keys, window);
     const capture = wanted.routerLogits || wanted.routings ? { onRouting } : {};
     const usesCache = cache !== undefined;
-    const context = { rope, mask, cache, onProbabilities, layer: index, tokenMask, usesCache, ...capture };
+    const context = { rope, masks, cache, onProbabilities, layer: index, tokenMask, usesCache, ...capture };
     const forward = (input: Tensor3D): Tensor3D => layer.forward(input, context);
     try {
       const output = layer.around ? layer.around(x, context, forward) : forward(x);
@@ -70,13 +66,10 @@ export function runLayerCheckpointed(
   x: Tensor3D,
   {
     rope,
-    window,
     visible,
     index,
     tokenMask,
-  }: Pick<LayerInputs, "rope" | "window" | "index" | "tokenMask"> & {
-    readonly visible: Visible;
-  },
+  }: Pick<LayerInputs, "rope" | "index" | "tokenMask"> & { readonly visible: Visible },
   wanted: Wanted,
 ): LayerOutput {
   const l = x.shape[1];
@@ -86,7 +79,7 @@ export function runLayerCheckpointed(
     const masks = new LayerMasks(l, visible);
     try {
       const again = { cos, sin } as RotaryTables;
-      const inputs = { rope: again, masks, keys: l, window, cache: undefined, index, tokenMask };
+      const inputs = { rope: again, masks, cache: undefined, index, tokenMask };
       const made = runLayer(layer, input as Tensor3D, inputs, { ...wanted, attentions: false });
       captured = made.routings;
       return [made.x, ...made.routings.flatMap(({ logits, indices, weights }) => [logits, indices, weights])];

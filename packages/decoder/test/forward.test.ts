@@ -1,5 +1,5 @@
 import type { CapturedRouting, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
-import { registerStorage, storageOf, TensorSlots, valueAndGradientsOf } from "@mixtape/ops";
+import { registerStorage, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
 import type { Rank, Tensor3D } from "@tensorflow/tfjs-core";
 import {
   dispose,
@@ -179,7 +179,7 @@ describe("inputs that do not fit are refused", () => {
     const other = await tiny({ numHiddenLayers: 3 });
     const cache = other.createCache();
     expect(await refusal({ inputIds: [[1]], cache })).toContain(
-      "cache: expected one that this model's createCache made, got one for 3 layers, with the windows none,none,none",
+      "cache: expected one that this model's createCache made, got one for 3 layers, with keys and values; keys and values; keys and values",
     );
     other.dispose();
   });
@@ -187,7 +187,9 @@ describe("inputs that do not fit are refused", () => {
   test("a cache of other rows", async () => {
     const cache = model.createCache();
     tidy(() => model.forward({ inputIds: [[1], [2]], cache }));
-    expect(await refusal({ inputIds: [[1]], cache })).toContain("KVCache: expected 2 rows, as in the cache, got 1");
+    expect(await refusal({ inputIds: [[1]], cache })).toContain(
+      "KeyValueCache: expected 2 rows, as in the cache, got 1",
+    );
     cache.dispose();
   });
 
@@ -231,9 +233,9 @@ test("the engine that keeps a cache is told the dtype of the checkpoint", async 
     description: "of a test",
     place: (view, role) => storage.place(view, role),
     bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
-    slots: (options) => {
+    keyValueStore: (options) => {
       asked.push(options);
-      return new TensorSlots();
+      return new TensorKeyValueStore();
     },
   });
   try {

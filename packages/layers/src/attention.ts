@@ -9,10 +9,12 @@ import {
   rotary,
   splitHeads,
 } from "@mixtape/ops";
-import type { Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
-import type { KVCache } from "./kv-cache.js";
+import type { Tensor1D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
+import { KeyValueCache } from "./caches/key-value-cache.js";
+import type { LayerCacheOptions } from "./caches/layer-cache.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
+import type { MixerContext, TokenMixer } from "./token-mixer.js";
 
 /** The part of a config that attention needs. */
 export type AttentionConfig = Pick<
@@ -25,28 +27,30 @@ export type AttentionConfig = Pick<
   | "attentionDropout"
   | "rmsNormEps"
   | "layerTypes"
+  | "slidingWindow"
 >;
-
-/** What all attention layers of one forward pass share. */
-export interface AttentionContext {
-  readonly rope: RotaryTables;
-  /** The mask of this layer. */
-  readonly mask: AttentionMask;
-  readonly cache?: KVCache | undefined;
-  /** Takes the attention probabilities `[B, H, L, S]` where someone wants to see them; it costs the fused kernel. */
-  readonly onProbabilities?: ((probabilities: Tensor4D) => void) | undefined;
-}
 
 /** Queries `[B, H, L, D]` and keys `[B, G, L, D]`. */
 export type Heads = readonly [queries: Tensor4D, keys: Tensor4D];
 
+/** Queries, keys and values of new tokens: `[B, H, L, D]`, `[B, G, L, D]` and `[B, G, L, Dv]`. */
+export type ProjectedHeads = readonly [queries: Tensor4D, keys: Tensor4D, values: Tensor4D];
+
+/** What attention attends with: queries `[B, H, L, D]` of the new tokens, keys `[B, G, S, D]` and values `[B, G, S, Dv]` of all. */
+export interface AttendInputs {
+  readonly queries: Tensor4D;
+  readonly keys: Tensor4D;
+  readonly values: Tensor4D;
+  readonly mask: AttentionMask;
+}
+
 /**
- * Grouped-query attention with rotary positions. `forward` is the template; a variant overrides the hooks `normalizeHeads`,
- * `rotate` and `gateOutput`.
+ * Grouped-query attention with rotary positions. `forward` is the template; a variant overrides the hooks `project`,
+ * `normalizeHeads`, `rotate`, `attend` and `gateOutput`, or says its `scale`, `sinks` and `window`.
  *
- * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads, G key and value heads, D head dimension.
+ * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads, G key and value heads, D head dimension, Dv width of values.
  */
-export class Attention<C extends AttentionConfig = AttentionConfig> extends Module {
+export class Attention<C extends AttentionConfig = AttentionConfig> extends Module implements TokenMixer {
   protected readonly config: C;
   protected readonly layer: number;
   readonly qProj: Linear;
@@ -54,7 +58,7 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
   readonly vProj: Linear;
   readonly oProj: Linear;
 
-  /** @param options.outputBias whether `oProj` has a bias; as `attentionBias` says where absent. */
+  /** @param options.outputBias whether `oProj` has a bias. Default: `attentionBias` of the config. */
   constructor(config: C, layer: number, { outputBias = config.attentionBias } = {}) {
     super();
     this.config = config;
@@ -66,46 +70,72 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
     this.oProj = new Linear(numAttentionHeads * headDim, hiddenSize, { bias: outputBias });
   }
 
+  createCache(options: LayerCacheOptions = {}): KeyValueCache {
+    return new KeyValueCache({ ...options, window: this.window });
+  }
+
   /** @param x `[B, L, M]` @returns `[B, L, M]` */
-  forward(x: Tensor3D, { rope, mask, cache, onProbabilities }: AttentionContext): Tensor3D {
-    const [queries, newKeys, newValues] = this.#project(x);
-    const [q, k] = this.rotate(this.normalizeHeads([queries, newKeys]), rope);
-    const { keys, values } = cache ? cache.append(this.layer, k, newValues) : { keys: k, values: newValues };
-    const scale = this.config.headDim ** -0.5;
-    const options = { dropout: this.config.attentionDropout };
-    if (!onProbabilities)
-      return this.oProj.forward(this.gateOutput(attention(q, keys, values, mask, scale, options), x));
-    const { output, probabilities } = attentionWithProbabilities(q, keys, values, mask, scale, options);
-    onProbabilities(probabilities);
-    return this.oProj.forward(this.gateOutput(output, x));
+  forward(x: Tensor3D, context: MixerContext): Tensor3D {
+    const [newQueries, newKeys, newValues] = this.project(x);
+    const [queries, k] = this.rotate(this.normalizeHeads([newQueries, newKeys]), context.rope);
+    const cache = context.cache as KeyValueCache | undefined;
+    const { keys, values } = cache ? cache.append(k, newValues) : { keys: k, values: newValues };
+    const mask = context.masks.of(keys.shape[2], this.window);
+    const attended = this.attend({ queries, keys, values, mask }, context);
+    return this.oProj.forward(this.gateOutput(attended, x));
   }
 
-  /** What happens to queries and keys, head by head, before they are rotated. Nothing here. */
-  protected normalizeHeads(heads: Heads): Heads {
-    return heads;
+  /** Positions that a token attends to at most, its own included, or null for all. By default as the config's layer types say. */
+  protected get window(): number | null {
+    return this.config.layerTypes[this.layer] === "sliding_attention" ? this.config.slidingWindow : null;
   }
 
-  /** Turns queries and keys by their positions. */
-  protected rotate([q, k]: Heads, rope: RotaryTables): Heads {
-    return [rotary(q, rope), rotary(k, rope)];
+  /** Scores are multiplied by it. Default `D^-½`. */
+  protected get scale(): number {
+    return this.config.headDim ** -0.5;
   }
 
-  /**
-   * What happens to the merged heads before the output projection. Nothing here.
-   * @param out `[B, L, H·D]` @param _x the layer's input `[B, L, M]` @returns `[B, L, H·D]`
-   */
-  protected gateOutput(out: Tensor3D, _x: Tensor3D): Tensor3D {
-    return out;
+  /** `[H]`: a score of each head that takes part in its softmax and has no value. Default none. */
+  protected get sinks(): Tensor1D | undefined {
+    return undefined;
   }
 
-  /** Queries, keys and values. @param x `[B, L, M]` @returns `[B, H, L, D]`, `[B, G, L, D]` and `[B, G, L, D]` */
-  #project(x: Tensor3D): readonly [Tensor4D, Tensor4D, Tensor4D] {
+  /** Projects tokens to queries, keys and values. @param x `[B, L, M]` */
+  protected project(x: Tensor3D): ProjectedHeads {
     const { headDim } = this.config;
     const [q, k, v] = [this.qProj, this.kProj, this.vProj];
     if (q.isPlain && k.isPlain && v.isPlain)
       return projectHeads(x, { q: projectionOf(q), k: projectionOf(k), v: projectionOf(v) }, headDim);
     const project = (projection: Linear): Tensor4D => splitHeads(projection.forward(x), headDim);
     return [project(q), project(k), project(v)];
+  }
+
+  /** Normalises queries and keys, head by head, before they are rotated. No-op by default. */
+  protected normalizeHeads(heads: Heads): Heads {
+    return heads;
+  }
+
+  /** Rotates queries and keys by their positions. */
+  protected rotate([q, k]: Heads, rope: RotaryTables): Heads {
+    return [rotary(q, rope), rotary(k, rope)];
+  }
+
+  /** Attends. @returns `[B, L, H·Dv]`, the heads merged */
+  protected attend({ queries, keys, values, mask }: AttendInputs, { onProbabilities }: MixerContext): Tensor3D {
+    const { scale, sinks } = this;
+    const options = { dropout: this.config.attentionDropout, sinks };
+    if (!onProbabilities) return attention(queries, keys, values, mask, scale, options);
+    const { output, probabilities } = attentionWithProbabilities(queries, keys, values, mask, scale, options);
+    onProbabilities(probabilities);
+    return output;
+  }
+
+  /**
+   * Gates the merged heads before the output projection. No-op by default.
+   * @param out `[B, L, H·Dv]` @param _x the layer's input `[B, L, M]` @returns `[B, L, H·Dv]`
+   */
+  protected gateOutput(out: Tensor3D, _x: Tensor3D): Tensor3D {
+    return out;
   }
 }
 

@@ -1,16 +1,27 @@
 export type { Around } from "./around.js";
-export { Attention, type AttentionConfig, type AttentionContext, type Heads } from "./attention.js";
+export {
+  type AttendInputs,
+  Attention,
+  type AttentionConfig,
+  type Heads,
+  type ProjectedHeads,
+} from "./attention.js";
+export { Cache } from "./caches/cache.js";
+export { KeyValueCache, type KeyValueCacheOptions } from "./caches/key-value-cache.js";
+export type { LayerCache, LayerCacheOptions, LayerCacheState, Snapshot } from "./caches/layer-cache.js";
+export { StateCache } from "./caches/state-cache.js";
 export { Embedding } from "./embedding.js";
 export { LayersError } from "./errors.js";
 export { Experts, type ExpertsConfig } from "./experts.js";
 export { GatedMlp, type MlpConfig } from "./gated-mlp.js";
-export { KVCache } from "./kv-cache.js";
+export { LayerNorm } from "./layer-norm.js";
 export { Linear } from "./linear.js";
 export { Module } from "./module.js";
 export type { FeedForward, FeedForwardContext } from "./moe/feed-forward.js";
 export { GatedSharedExpert } from "./moe/gated-shared-expert.js";
 export { MoeBlock, type MoeBlockParts, type RoutedExperts, type SharedExperts } from "./moe/moe-block.js";
 export { TokenMask } from "./moe/token-mask.js";
+export type { Norm } from "./norm.js";
 export { type Init, Param, type ParamOptions } from "./param.js";
 export { QKNormAttention } from "./qk-norm-attention.js";
 export { RMSNorm } from "./rms-norm.js";
@@ -48,3 +59,4 @@ export { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./routers/sigmo
 export { denseWeights, trimSlots } from "./routers/slots.js";
 export { SoftmaxRouter } from "./routers/softmax-router.js";
 export { TopPRouter, type TopPRouterConfig } from "./routers/top-p-router.js";
+export type { Masks, MixerContext, TokenMixer } from "./token-mixer.js";

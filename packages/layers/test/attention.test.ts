@@ -1,16 +1,18 @@
-import { AttentionMask, type RotaryTables } from "@mixtape/ops";
+import type { RotaryTables } from "@mixtape/ops";
 import { mul, slice, type Tensor, type Tensor3D, type Tensor4D, tensor3d, tidy } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   Attention,
   type AttentionConfig,
   type Heads,
-  KVCache,
+  KeyValueCache,
   Linear,
+  type Masks,
   QKNormAttention,
   RotaryEmbedding,
 } from "../src/index.js";
 import { fillAll, useCpu, withTensors } from "./support/cpu.js";
+import { TestMasks } from "./support/masks.js";
 
 const config: AttentionConfig = {
   hiddenSize: 6,
@@ -21,6 +23,7 @@ const config: AttentionConfig = {
   attentionDropout: 0,
   rmsNormEps: 1e-6,
   layerTypes: ["full_attention"],
+  slidingWindow: null,
 };
 const rotary = new RotaryEmbedding({
   headDim: 4,
@@ -43,19 +46,19 @@ const input = (rows: number, length: number): Tensor3D =>
 const tables = (from: number, to: number): RotaryTables =>
   rotary.tables({ rows: 1, length: to - from, values: Int32Array.from({ length: to - from }, (_, i) => from + i) });
 
-/** Runs `f` and disposes what it made; a mask owns what it makes, and is disposed too. */
-function run(f: (mask: (queries: number, keys: number) => AttentionMask) => Tensor3D): number[] {
-  const masks: AttentionMask[] = [];
+/** Runs `f` and disposes what it made; masks own what they make, and are disposed too. */
+function run(f: (masks: (queries: number) => Masks) => Tensor3D): number[] {
+  const made: TestMasks[] = [];
   const numbers: number[] = [];
   tidy(() => {
-    const out = f((queries, keys) => {
-      const mask = new AttentionMask({ queries, keys });
-      masks.push(mask);
-      return mask;
+    const out = f((queries) => {
+      const masks = new TestMasks(queries);
+      made.push(masks);
+      return masks;
     });
     numbers.push(...out.dataSync());
   });
-  for (const mask of masks) mask.dispose();
+  for (const masks of made) masks.dispose();
   return numbers;
 }
 
@@ -80,13 +83,13 @@ test("projections have biases where the config asks for them, the output's also 
 
 test("looking at the probabilities changes nothing; each query's sum to 1 and none is of the future", async () => {
   await withTensors(() => {
-    const plain = run((mask) => attention.forward(input(2, 3), { rope: tables(0, 3), mask: mask(3, 3) }));
+    const plain = run((masks) => attention.forward(input(2, 3), { rope: tables(0, 3), masks: masks(3) }));
     let seen: { shape: number[]; values: Float32Array };
     const onProbabilities = (probabilities: Tensor4D) => {
       seen = { shape: probabilities.shape, values: probabilities.dataSync() as Float32Array };
     };
-    const watched = run((mask) =>
-      attention.forward(input(2, 3), { rope: tables(0, 3), mask: mask(3, 3), onProbabilities }),
+    const watched = run((masks) =>
+      attention.forward(input(2, 3), { rope: tables(0, 3), masks: masks(3), onProbabilities }),
     );
     expect(watched.length).toBe(2 * 3 * 6);
     for (const [i, value] of plain.entries()) expect(watched[i]).toBeCloseTo(value, 5);
@@ -101,13 +104,13 @@ test("looking at the probabilities changes nothing; each query's sum to 1 and no
 
 test("token by token with a cache it gives what it gives at once", async () => {
   await withTensors(() => {
-    const whole = run((mask) => attention.forward(input(1, 4), { rope: tables(0, 4), mask: mask(4, 4) }));
-    const cache = new KVCache([null]);
+    const whole = run((masks) => attention.forward(input(1, 4), { rope: tables(0, 4), masks: masks(4) }));
+    const cache = new KeyValueCache();
     const steps = [0, 1, 2, 3].flatMap((i) =>
-      run((mask) =>
+      run((masks) =>
         attention.forward(slice(input(1, 4), [0, i, 0], [1, 1, 6]), {
           rope: tables(i, i + 1),
-          mask: mask(1, i + 1),
+          masks: masks(1),
           cache,
         }),
       ),
@@ -135,7 +138,7 @@ test("hooks run in order: heads are normalised, rotated, and the output is gated
   }
   const watched = new Watched(config, 0);
   await fillAll(watched);
-  const out = run((mask) => watched.forward(input(2, 3), { rope: tables(0, 3), mask: mask(3, 3) }));
+  const out = run((masks) => watched.forward(input(2, 3), { rope: tables(0, 3), masks: masks(3) }));
   expect(calls).toEqual(["normalize 2,4,3,4 2,2,3,4", "rotate", "gate 2,3,16 2,3,6"]);
   expect(new Set(out.map(Math.abs))).toEqual(new Set([0]));
   watched.dispose();
@@ -151,7 +154,7 @@ test("what a projection does beyond its weights is done", async () => {
   }
   const adapted = new Attention({ ...config, attentionBias: true }, 0);
   await fillAll(adapted);
-  const forward = () => run((mask) => adapted.forward(input(2, 3), { rope: tables(0, 3), mask: mask(3, 3) }));
+  const forward = () => run((masks) => adapted.forward(input(2, 3), { rope: tables(0, 3), masks: masks(3) }));
   const expected = forward();
   const kProj = new Watched(6, 8, { bias: true });
   for (const name of ["weight", "bias"])

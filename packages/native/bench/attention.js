@@ -31,10 +31,10 @@ function decode(name, { heads, groups, width }, dtype, length) {
   const layers = Math.max(2, Math.min(64, Math.ceil(1e9 / bytes)));
   const all = Array.from({ length: layers }, () => filled(groups, length, width, dtype));
   const out = new Float32Array(heads * width);
-  const shape = Int32Array.of(1, heads, groups, 1, length, width);
+  const shape = Int32Array.of(1, heads, groups, 1, length, width, width);
   const q = normal(heads * width);
   const seconds = median(() => {
-    for (const slots of all) native.attention(out, q, slots, null, null, shape, null, width ** -0.5);
+    for (const slots of all) native.attention(out, q, slots, null, null, shape, null, width ** -0.5, null, null);
   });
   const each = seconds / layers;
   const share = percent(bytes / each / readBytesPerSecond);
@@ -47,9 +47,9 @@ function decode(name, { heads, groups, width }, dtype, length) {
 function prefill(name, { heads, groups, width }, dtype, length) {
   const slots = filled(groups, length, width, dtype);
   const out = new Float32Array(heads * length * width);
-  const shape = Int32Array.of(1, heads, groups, length, length, width);
+  const shape = Int32Array.of(1, heads, groups, length, length, width, width);
   const q = normal(heads * length * width);
-  const seconds = median(() => native.attention(out, q, slots, null, null, shape, null, width ** -0.5));
+  const seconds = median(() => native.attention(out, q, slots, null, null, shape, null, width ** -0.5, null, null));
   const work = 4 * heads * width * ((length * (length + 1)) / 2);
   const share = percent(work / seconds / (dtype === "BF16" ? bfloat16FlopsPerSecond : float32FlopsPerSecond));
   console.log(
@@ -61,7 +61,7 @@ function prefill(name, { heads, groups, width }, dtype, length) {
 function filled(groups, length, width, dtype) {
   const slots = native.createSlots(DTYPES[dtype]);
   const numbers = normal(groups * length * width);
-  native.appendSlots(slots, numbers, numbers, 1, groups, length, width);
+  native.appendSlots(slots, numbers, numbers, 1, groups, length, width, width);
   return slots;
 }
 

@@ -18,7 +18,7 @@ export interface NativeFile {
 
 /** Keys and values of one layer of a KV cache. Opaque; freed by `release`. */
 export interface NativeSlotsHandle {
-  readonly brand: "NativeSlots";
+  readonly brand: "NativeKeyValueStore";
 }
 
 /** Calls of the addon that are repeated together. Opaque; freed by `release`. */
@@ -233,15 +233,19 @@ export interface Addon {
   segmentSum(out: Float32Array, x: Float32Array, ids: Int32Array, width: number): void;
   /** Empty slots of float32 or bfloat16. */
   createSlots(dtype: number): NativeSlotsHandle;
-  /** `keys` and `values` are `[rows, heads, count, width]`. */
+  /**
+   * `keys` are `[rows, heads, count, width]`, `values` `[rows, heads, count, valueWidth]`, or null where they are the first numbers
+   * of the keys.
+   */
   appendSlots(
     slots: NativeSlotsHandle,
     keys: Float32Array,
-    values: Float32Array,
+    values: Float32Array | null,
     rows: number,
     heads: number,
     count: number,
     width: number,
+    valueWidth: number,
   ): void;
   dropFirstSlots(slots: NativeSlotsHandle, count: number): void;
   cropSlots(slots: NativeSlotsHandle, length: number): void;
@@ -264,7 +268,8 @@ export interface Addon {
     shape: Int32Array,
     window: number | null,
     scale: number,
-    starts?: Int32Array | null,
+    starts: Int32Array | null,
+    sinks: Float32Array | null,
   ): void;
   /** The way back of `attention`; `shape` and the others as there, keys and values numbers. */
   attentionBack(

@@ -1,7 +1,7 @@
 import {
+  type KeyValueStore,
+  type KeyValueStoreOptions,
   OpsError,
-  type Slots,
-  type SlotsOptions,
   type Storage,
   type Weight,
   type WeightRole,
@@ -13,7 +13,7 @@ import { addon, DTYPES, type NativeDtype, type NativeFile, type NativeWeight, PR
 import type { NativeBackend } from "./backend.js";
 import type { Held } from "./bucket.js";
 import { Files } from "./files.js";
-import { NativeSlots } from "./slots.js";
+import { NativeKeyValueStore } from "./key-value-store.js";
 
 /** A weight that stays in the format of its file, behind a tensor. */
 export class CompactWeight implements Held {
@@ -72,10 +72,16 @@ export class NativeStorage implements Storage {
   }
 
   /** In bfloat16 where the checkpoint is and activations may be rounded, as torch keeps them; else in float32. */
-  slots({ dtype }: SlotsOptions): Slots {
+  keyValueStore(options: KeyValueStoreOptions): KeyValueStore {
     const backend = this.#backend();
-    const isCompact = dtype === "BF16" && backend.precision === PRECISIONS.bfloat16;
-    return new NativeSlots(backend, isCompact ? "BF16" : "F32");
+    const isCompact = options.dtype === "BF16" && backend.precision === PRECISIONS.bfloat16;
+    return new NativeKeyValueStore(backend, { ...options, dtype: isCompact ? "BF16" : "F32" });
+  }
+
+  assign(target: Tensor, value: Tensor): void {
+    const backend = this.#backend();
+    const [to, from] = [backend.floats(target), backend.floats(value)];
+    addon().move(to, 0, from, 0, Float64Array.of(to.length, 1, 1));
   }
 
   async #tensor(view: WeightView, role: WeightRole): Promise<Tensor> {

@@ -2,7 +2,7 @@
 
 import {
   collectSideOutputs,
-  createSlots,
+  createKeyValueStore,
   effect,
   linear,
   RepeatedStep,
@@ -156,7 +156,7 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   });
 
   test("a step that fails half-way has done what it did: effects are those of the calls that were made", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     const table = tensor2d([1, 2, 3], [3, 1]);
     const step = new RepeatedStep(([added, ids]) => {
       slots.append({ keys: added as Tensor4D, values: added as Tensor4D });
@@ -180,7 +180,7 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
     expect([step.isSettled, slots.length, seen]).toEqual([true, 4, 4]);
     expect(() => take(3)).toThrow(NativeError);
     expect([slots.length, seen]).toEqual([5, 4]);
-    slots.crop(4);
+    slots.truncate(4);
     expect([take(2), slots.length]).toEqual([3, 5]);
     expect([...slots.view().keys.dataSync()]).toEqual([0, 1, 2, 1, 2]);
     slots.dispose();

@@ -45,7 +45,7 @@ export interface AttentionMaskShape {
 export class AttentionMask {
   readonly queries: number;
   readonly keys: number;
-  /** Slots that a query sees at most, or null where no query is that far from the first slot. */
+  /** KeyValueStore that a query sees at most, or null where no query is that far from the first slot. */
   readonly window: number | null;
   /** Null where nothing is padding. */
   readonly keyPadding: KeyPadding | null;

@@ -9,6 +9,16 @@ export {
   attentionWithProbabilities,
 } from "./attention.js";
 export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention-mask.js";
+export { assign, canAssign } from "./cache/assign.js";
+export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
+export {
+  type AppendedKeyValues,
+  checkAppended,
+  type KeyValueStore,
+  type KeyValueStoreOptions,
+  type KeyValues,
+} from "./cache/key-value-store.js";
+export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
 export { checkpoint } from "./checkpoint.js";
 export { chooseExperts, type RoutingSpec } from "./choose-experts.js";
 export { crossEntropy } from "./cross-entropy.js";
@@ -40,9 +50,6 @@ export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";
 export { collectSideOutputs, type SideOutput, sideOutput } from "./side-outputs.js";
-export { createSlots, slotsToAppendTo } from "./slots/create-slots.js";
-export { checkAppended, type KeyValues, type Slots, type SlotsOptions } from "./slots/slots.js";
-export { TensorSlots } from "./slots/tensor-slots.js";
 export {
   effect,
   notingEffects,

@@ -1,7 +1,7 @@
 import { type Dtype, fromFloat32, type TensorView, toFloat32, toFloat32Transposed } from "@mixtape/safetensors";
 import { dispose, getBackend, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
+import type { KeyValueStore, KeyValueStoreOptions } from "./cache/key-value-store.js";
 import { OpsError } from "./errors.js";
-import type { Slots, SlotsOptions } from "./slots/slots.js";
 import { logicalTensor, matrixAt, type Weight, type WeightRole, type WeightView } from "./weight.js";
 
 /** How an engine keeps weights. Each engine has one; `layers` asks the one of the engine in use. */
@@ -17,8 +17,10 @@ export interface Storage {
   place(view: WeightView, role: WeightRole): Promise<Weight>;
   /** How many bytes a weight of that logical shape takes on this engine. */
   bytes(shape: readonly number[], role: WeightRole, dtype: Dtype): number;
-  /** Empty slots of a KV cache. Tensors that are joined anew with each addition where absent. */
-  slots?(options: SlotsOptions): Slots;
+  /** Returns an empty store of keys and values. By default tensors that are joined anew with each addition. */
+  keyValueStore?(options: KeyValueStoreOptions): KeyValueStore;
+  /** Writes float32 values into the memory of a tensor of the same shape. Engines whose tensors never change have none. */
+  assign?(target: Tensor, value: Tensor): void;
 }
 
 const RANKS: Readonly<Record<WeightRole, number>> = { vector: 1, matrix: 2, table: 2, stack: 3 };

@@ -10,7 +10,7 @@ import { type CopiedParam, withCopies } from "./layers/copied-param.js";
 import { type MergeOptions, merge, type Originals, unmerge } from "./merge.js";
 import { adapt, cutAll, type Segment } from "./segment.js";
 import { type FeedForward, type Site, sitesOf } from "./site.js";
-import { type Layout, textsOf } from "./texts.js";
+import { type Layout, layoutOf, textsOf } from "./texts.js";
 
 /** Which adapter a batch runs with, or one for each of its rows; null is the model alone. */
 export type Selection = string | null | readonly (string | null)[];
@@ -206,7 +206,7 @@ export class Adapters {
     const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
     const isMixture = active.some(({ mixtures }) => mixtures.size > 0);
     for (const layer of this.#layers)
-      layer.around = isMixture ? (x, { mask }, forward) => this.#aroundLayer(x, mask, forward) : null;
+      layer.around = isMixture ? (x, context, forward) => this.#aroundLayer(x, layoutOf(context), forward) : null;
     const byFeedForward = new Map<FeedForward, Map<string, Site>>();
     for (const site of this.sites) {
       const { hook, feedForward } = site;
@@ -279,7 +279,7 @@ export class Adapters {
       });
     // A part that is run by itself gets rows of no known layout: each row of the batch is a text.
     const length = x.rank === 3 ? x.shape[1]! : perRow;
-    const layout = this.#layout ?? { queries: length, keys: length, keyPadding: null, segments: null };
+    const layout = this.#layout ?? { queries: length, tokenMask: null, documents: null };
     const segment = (name: string | null, start: number, end: number): Segment => {
       return {
         adapter: adapterOf(name),

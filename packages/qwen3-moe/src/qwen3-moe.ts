@@ -1,18 +1,18 @@
 import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
 import {
-  type Attention,
   Experts,
   type FeedForward,
   MoeBlock,
   QKNormAttention,
   SoftmaxRouter,
+  type TokenMixer,
   type TokenRouter,
 } from "@mixtape/layers";
 import { type Qwen3MoeConfig, qwen3MoeConfig } from "./config.js";
 
 /** Queries and keys are normalised; layers that the config calls sparse are mixtures. */
 export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends PreNormDecoderLayer<C> {
-  protected override buildAttention(config: C, layer: number): Attention {
+  protected override buildMixer(config: C, layer: number): TokenMixer {
     return new QKNormAttention(config, layer);
   }
 

@@ -25,42 +25,48 @@ std::vector<int32_t> starts_of(const Args& args, size_t index, size_t rows, size
 }
 
 /**
- * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, slots, width], window | null, scale, starts?)
+ * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, slots, width, value width], window | null, scale,
+ * starts | null, sinks | null)
  *
- * q [rows, heads, queries, width]; keys are slots, with values null and the number of slots 0, or both are numbers
- * [rows, groups, slots, width]; tokens and starts [rows, slots]; out [rows, queries, heads · width].
+ * q [rows, heads, queries, width]; keys are slots, with values null and the number of slots 0, or both are numbers,
+ * [rows, groups, slots, width] and [rows, groups, slots, value width]; tokens and starts [rows, slots]; sinks [heads]; out
+ * [rows, queries, heads · value width].
  */
 void attention_of(const Args& args) {
   const auto shape = args.ints(5, "shape");
-  args.require(shape.length == 6, "a shape of six numbers");
+  args.require(shape.length == 7, "a shape of seven numbers");
   const bool in_slots = args.absent(3);
-  for (size_t i = 0; i < 6; i++) {
+  for (size_t i = 0; i < 7; i++) {
     if (i == 4 && in_slots) args.require(shape.data[i] == 0, "no number of slots beside slots");
     else args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
   }
   const auto axis = [&](size_t i) { return static_cast<size_t>(shape.data[i]); };
   const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), width = axis(5);
+  const size_t value_width = axis(6);
   const Slots* const slots = in_slots ? &args.slots(2, "keys") : nullptr;
   const size_t length = slots ? slots->length() : axis(4);
   args.require(heads % groups == 0, "heads as a multiple of groups");
   args.require(length >= queries, "as many slots as queries");
-  const size_t size = args.product(args.product(rows, heads), args.product(queries, width));
-  float* const out = args.floats(0, "out", size);
-  const float* const q = args.floats(1, "q", size);
+  const size_t all_queries = args.product(args.product(rows, heads), queries);
+  float* const out = args.floats(0, "out", args.product(all_queries, value_width));
+  const float* const q = args.floats(1, "q", args.product(all_queries, width));
+  const float* const sinks = args.absent(9) ? nullptr : args.floats(9, "sinks", heads);
   const int32_t* const tokens = args.absent(4) ? nullptr : args.ints(4, "tokens", args.product(rows, length));
   const size_t window = args.absent(6) ? length : std::min(args.count(6, "window", 1), length);
   const auto scale = static_cast<float>(args.number(7, "scale"));
   const auto starts = starts_of(args, 8, rows, queries, length);
   const int32_t* const from = starts.empty() ? nullptr : starts.data();
   if (!slots) {
-    const size_t all = args.product(args.product(rows, groups), args.product(length, width));
-    const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(2, "keys", all));
-    const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(3, "values", all));
-    const KeyValues held = {Dtype::float32, rows * groups, length, width, length, 0, &keys, &values};
-    attention({q, rows, heads, groups, queries, held, tokens, window, scale, from}, out);
+    const size_t all = args.product(args.product(rows, groups), length);
+    const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(2, "keys", args.product(all, width)));
+    const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(3, "values", args.product(all, value_width)));
+    const KeyValues held = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
+    attention({q, rows, heads, groups, queries, held, tokens, window, scale, from, sinks}, out);
   } else {
-    args.require(slots->rows() == rows && slots->heads() == groups && slots->width() == width, "slots of the shape given");
-    attention({q, rows, heads, groups, queries, slots->view(), tokens, window, scale, from}, out);
+    args.require(slots->rows() == rows && slots->heads() == groups && slots->width() == width &&
+                     slots->value_width() == value_width,
+                 "slots of the shape given");
+    attention({q, rows, heads, groups, queries, slots->view(), tokens, window, scale, from, sinks}, out);
   }
 }
 
@@ -87,7 +93,7 @@ void attention_back_of(const Args& args) {
   const auto starts = starts_of(args, 8, rows, queries, length);
   const size_t window = args.absent(10) ? length : std::min(args.count(10, "window", 1), length);
   const auto scale = static_cast<float>(args.number(11, "scale"));
-  const KeyValues held = {Dtype::float32, rows * groups, length, width, length, 0, &keys, &values};
+  const KeyValues held = {Dtype::float32, rows * groups, length, width, width, width, length, 0, &keys, &values};
   attention_back({q, rows, heads, groups, queries, held, tokens, window, scale, starts.empty() ? nullptr : starts.data()}, dy, to);
 }
 

@@ -7,14 +7,17 @@ namespace mixtape {
 
 /**
  * Keys and values of `lanes` (rows of the batch times key heads), a slot for each position. They lie in blocks: block i holds
- * `[lanes, block, width]` keys and as many values, and slot s is slot `(first + s) % block` of block `(first + s) / block`. A
- * plain tensor is one block of `length` slots.
+ * `[lanes, block, width]` keys and `[lanes, block, value_stride]` values, of which `value_width` numbers count; slot s is slot
+ * `(first + s) % block` of block `(first + s) / block`. A plain tensor is one block of `length` slots. Where values are the first
+ * numbers of their keys, they lie where the keys lie.
  */
 struct KeyValues {
   Dtype dtype;
   size_t lanes;
   size_t length;
   size_t width;
+  size_t value_width;
+  size_t value_stride;
   size_t block;
   size_t first;
   const uint8_t* const* keys;

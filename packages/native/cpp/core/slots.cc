@@ -20,13 +20,16 @@ void Slots::Free::operator()(uint8_t* data) const { ::operator delete(data, kAli
 
 Slots::Block Slots::make_block(size_t bytes) { return Block(static_cast<uint8_t*>(::operator new(bytes, kAlignment))); }
 
-void Slots::append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width) {
+void Slots::append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width,
+                   size_t value_width) {
   if (count == 0) return;
   if (length_ == 0) {
     clear();
     rows_ = rows;
     heads_ = heads;
     width_ = width;
+    value_width_ = value_width;
+    shares_values_ = values == nullptr;
   }
   const size_t needed = (first_ + length_ + count + kBlock - 1) / kBlock;
   const size_t before = blocks_.size();
@@ -41,26 +44,26 @@ void Slots::append(const float* keys, const float* values, size_t rows, size_t h
     throw;
   }
   list();
-  write(keys, keys_, count);
-  write(values, values_, count);
+  write(keys, keys_, count, width_);
+  if (!shares_values_) write(values, values_, count, value_width_);
   length_ += count;
 }
 
-void Slots::write(const float* from, std::vector<const uint8_t*>& to, size_t count) {
+void Slots::write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width) {
   const size_t lanes = rows_ * heads_;
   const size_t bytes = bytes_per_element(dtype_);
   const auto write_lane = [&](size_t lane) {
-    const float* source = from + lane * count * width_;
+    const float* source = from + lane * count * width;
     for (size_t slot = first_ + length_, left = count; left > 0;) {
       const size_t here = std::min(left, kBlock - slot % kBlock);
-      const uint8_t* const block = to[slot / kBlock] + (lane * kBlock + slot % kBlock) * width_ * bytes;
-      kernels().encode(dtype_, source, here * width_, const_cast<uint8_t*>(block));
-      source += here * width_;
+      const uint8_t* const block = to[slot / kBlock] + (lane * kBlock + slot % kBlock) * width * bytes;
+      kernels().encode(dtype_, source, here * width, const_cast<uint8_t*>(block));
+      source += here * width;
       slot += here;
       left -= here;
     }
   };
-  if (lanes * count * width_ < kAloneBelow) {
+  if (lanes * count * width < kAloneBelow) {
     for (size_t i = 0; i < lanes; i++) write_lane(i);
   } else {
     Pool::shared().run(lanes, [&](size_t i) { write_lane(i); });
@@ -94,15 +97,16 @@ void Slots::reorder(const int32_t* rows, size_t count) {
     return count == rows_;
   };
   if (length_ == 0 || stays()) return;
-  const size_t row = heads_ * kBlock * width_ * bytes_per_element(dtype_);
+  const size_t keys = row_bytes(width_);
+  const size_t values = shares_values_ ? 0 : row_bytes(value_width_);
   std::vector<Block> reordered;
   reordered.reserve(blocks_.size());
   for (const Block& block : blocks_) {
-    reordered.push_back(make_block(2 * count * row));
-    Pool::shared().run(2 * count, [&, to = reordered.back().get()](size_t i) {
-      const size_t half = i / count;
-      const auto source = static_cast<size_t>(rows[i % count]);
-      std::memcpy(to + i * row, block.get() + (half * rows_ + source) * row, row);
+    reordered.push_back(make_block(count * (keys + values)));
+    Pool::shared().run(count, [&, to = reordered.back().get()](size_t i) {
+      const auto source = static_cast<size_t>(rows[i]);
+      std::memcpy(to + i * keys, block.get() + source * keys, keys);
+      std::memcpy(to + count * keys + i * values, block.get() + rows_ * keys + source * values, values);
     });
   }
   blocks_ = std::move(reordered);
@@ -112,7 +116,8 @@ void Slots::reorder(const int32_t* rows, size_t count) {
 }
 
 KeyValues Slots::view() const {
-  return {dtype_, rows_ * heads_, length_, width_, kBlock, first_, keys_.data(), values_.data()};
+  const size_t stride = shares_values_ ? width_ : value_width_;
+  return {dtype_, rows_ * heads_, length_, width_, value_width_, stride, kBlock, first_, keys_.data(), values_.data()};
 }
 
 void Slots::clear() {
@@ -120,7 +125,8 @@ void Slots::clear() {
   spare_.reset();
   keys_.clear();
   values_.clear();
-  rows_ = heads_ = width_ = length_ = first_ = 0;
+  rows_ = heads_ = width_ = value_width_ = length_ = first_ = 0;
+  shares_values_ = false;
 }
 
 void Slots::list() {
@@ -128,7 +134,7 @@ void Slots::list() {
   values_.clear();
   for (const Block& block : blocks_) {
     keys_.push_back(block.get());
-    values_.push_back(block.get() + half_bytes());
+    values_.push_back(block.get() + (shares_values_ ? 0 : keys_bytes()));
   }
 }
 

@@ -11,7 +11,8 @@ namespace mixtape {
 
 /**
  * Slots of `[rows, heads]` keys and values, in blocks of a fixed number of slots: they grow at their end without moving what is
- * there, and blocks that have been dropped whole are freed. Slots of no length take any rows, heads and width.
+ * there, and blocks that have been dropped whole are freed. Slots of no length take any rows, heads and widths. Values may be the
+ * first numbers of their keys, and are not kept then.
  */
 class Slots {
  public:
@@ -26,14 +27,18 @@ class Slots {
   size_t heads() const { return heads_; }
   size_t length() const { return length_; }
   size_t width() const { return width_; }
+  size_t value_width() const { return value_width_; }
+  /** Whether values are the first numbers of their keys. */
+  bool shares_values() const { return shares_values_; }
   /** Bytes of all blocks. */
   size_t bytes() const { return (blocks_.size() + (spare_ ? 1 : 0)) * block_bytes(); }
 
   /**
-   * Adds `count` slots, rounded to the dtype: keys and values `[rows, heads, count, width]`. All of the shape that there is, if
-   * there is one. @throws std::bad_alloc; nothing is added then.
+   * Adds `count` slots, rounded to the dtype: keys `[rows, heads, count, width]` and values `[rows, heads, count, value_width]`, or
+   * null where they are the first numbers of the keys. All of the shape that there is, if there is one.
+   * @throws std::bad_alloc; nothing is added then.
    */
-  void append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width);
+  void append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width, size_t value_width);
   /** Forgets the first `count` slots, of `length` at most. */
   void drop_first(size_t count);
   /** Forgets the slots from `length` on. */
@@ -50,10 +55,12 @@ class Slots {
   };
   using Block = std::unique_ptr<uint8_t, Free>;
 
-  size_t block_bytes() const { return 2 * half_bytes(); }
-  size_t half_bytes() const { return rows_ * heads_ * kBlock * width_ * bytes_per_element(dtype_); }
+  /** Bytes of a row of a block: of its keys, and of its values. */
+  size_t row_bytes(size_t width) const { return heads_ * kBlock * width * bytes_per_element(dtype_); }
+  size_t keys_bytes() const { return rows_ * row_bytes(width_); }
+  size_t block_bytes() const { return keys_bytes() + (shares_values_ ? 0 : rows_ * row_bytes(value_width_)); }
   static Block make_block(size_t bytes);
-  void write(const float* from, std::vector<const uint8_t*>& to, size_t count);
+  void write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width);
   void clear();
   void list();
 
@@ -61,6 +68,8 @@ class Slots {
   size_t rows_ = 0;
   size_t heads_ = 0;
   size_t width_ = 0;
+  size_t value_width_ = 0;
+  bool shares_values_ = false;
   size_t length_ = 0;
   /** Where slot 0 lies in the first block. */
   size_t first_ = 0;

@@ -22,7 +22,7 @@ template <class S, class U> class AttendMany {
   /** A panel of queries: what is theirs, in the order in which memory holds it. */
   struct Panel {
     Unit* queries;    // [units of the width, kPanel]
-    float* sums;      // [width, kPanel]: Σ weight · value
+    float* sums;      // [value width, kPanel]: Σ weight · value
     float* largest;   // [kPanel]
     float* total;     // [kPanel]: Σ weight
     size_t from;      // number of the first query
@@ -38,8 +38,8 @@ template <class S, class U> class AttendMany {
     uint8_t* of_panels;
   };
 
-  static size_t panel_bytes(size_t width) {
-    return (U::units(width) * sizeof(Unit) + (U::sums(width) + 2) * sizeof(float)) * kPanel;
+  static size_t panel_bytes(const KeyValues& slots) {
+    return (U::units(slots.width) * sizeof(Unit) + (U::sums(slots.value_width) + 2) * sizeof(float)) * kPanel;
   }
 
  public:
@@ -48,16 +48,16 @@ template <class S, class U> class AttendMany {
 
   static size_t panels_of(size_t rows) { return (rows + kPanel - 1) / kPanel; }
 
-  static size_t scratch_bytes(size_t rows, size_t width) {
-    const size_t tile = U::keys_units(width) + U::values_units(width) + U::kWeightsUnits;
-    return tile * sizeof(Unit) + kTile * kPanel * sizeof(float) + panels_of(rows) * panel_bytes(width);
+  static size_t scratch_bytes(size_t rows, const KeyValues& slots) {
+    const size_t tile = U::keys_units(slots.width) + U::values_units(slots.value_width) + U::kWeightsUnits;
+    return tile * sizeof(Unit) + kTile * kPanel * sizeof(float) + panels_of(rows) * panel_bytes(slots);
   }
 
   static void run(const Queries& all, const QueryShare& share, uint8_t* scratch) {
     const KeyValues& slots = *all.slots;
-    const Buffers buffers = divide(scratch, slots.width);
+    const Buffers buffers = divide(scratch, slots);
     const size_t panels = panels_of(share.to - share.from);
-    for (size_t p = 0; p < panels; p++) start(all, panel_at(buffers, share, slots.width, p));
+    for (size_t p = 0; p < panels; p++) start(all, panel_at(buffers, share, slots, p));
     [[maybe_unused]] const typename U::Session session;
     for (size_t slot = share.first_slot; slot < share.last_slot;) {
       const size_t most = share.last_slot - slot;
@@ -65,25 +65,25 @@ template <class S, class U> class AttendMany {
       if (!is_padding(all, slot, count)) one_tile(all, share, buffers, slot, count);
       slot += count;
     }
-    for (size_t p = 0; p < panels; p++) finish(all, share, panel_at(buffers, share, slots.width, p));
+    for (size_t p = 0; p < panels; p++) finish(all, share, panel_at(buffers, share, slots, p));
   }
 
  private:
-  static Buffers divide(uint8_t* scratch, size_t width) {
+  static Buffers divide(uint8_t* scratch, const KeyValues& slots) {
     Buffers b;
     b.keys = reinterpret_cast<Unit*>(scratch);
-    b.values = b.keys + U::keys_units(width);
-    b.weights = b.values + U::values_units(width);
+    b.values = b.keys + U::keys_units(slots.width);
+    b.weights = b.values + U::values_units(slots.value_width);
     b.scores = reinterpret_cast<float*>(b.weights + U::kWeightsUnits);
     b.of_panels = reinterpret_cast<uint8_t*>(b.scores + kTile * kPanel);
     return b;
   }
 
-  static Panel panel_at(const Buffers& buffers, const QueryShare& share, size_t width, size_t p) {
+  static Panel panel_at(const Buffers& buffers, const QueryShare& share, const KeyValues& slots, size_t p) {
     Panel panel;
-    panel.queries = reinterpret_cast<Unit*>(buffers.of_panels + p * panel_bytes(width));
-    panel.sums = reinterpret_cast<float*>(panel.queries + U::units(width) * kPanel);
-    panel.largest = panel.sums + U::sums(width) * kPanel;
+    panel.queries = reinterpret_cast<Unit*>(buffers.of_panels + p * panel_bytes(slots));
+    panel.sums = reinterpret_cast<float*>(panel.queries + U::units(slots.width) * kPanel);
+    panel.largest = panel.sums + U::sums(slots.value_width) * kPanel;
     panel.total = panel.largest + kPanel;
     panel.from = share.from + p * kPanel;
     panel.count = share.to - panel.from < kPanel ? share.to - panel.from : kPanel;
@@ -115,7 +115,7 @@ template <class S, class U> class AttendMany {
         for (size_t k = 0; k < S::N && i + k < numbers; k += U::kNumbers)
           U::put_queries(panel.queries + (i + k) / U::kNumbers * kPanel + n, rows + k);
       }
-    for (size_t i = 0; i < U::sums(width) * kPanel; i++) panel.sums[i] = 0;
+    for (size_t i = 0; i < U::sums(all.slots->value_width) * kPanel; i++) panel.sums[i] = 0;
     for (size_t n = 0; n < kPanel; n++) {
       panel.largest[n] = -__builtin_inff();
       panel.total[n] = 0;
@@ -130,12 +130,12 @@ template <class S, class U> class AttendMany {
   }
 
   static void one_tile(const Queries& all, const QueryShare& share, const Buffers& buffers, size_t slot, size_t count) {
-    const size_t width = all.slots->width;
+    const size_t width = all.slots->width, value_width = all.slots->value_width;
     const Unit* const keys = U::pack(*all.slots, all.lane, slot, count, buffers.keys, buffers.values);
     const TileValues values = {*all.slots, all.lane, slot, count};
     const size_t panels = panels_of(share.to - share.from);
     for (size_t p = 0; p < panels; p++) {
-      const Panel panel = panel_at(buffers, share, width, p);
+      const Panel panel = panel_at(buffers, share, *all.slots, p);
       const size_t first = slot_of(all, panel.from);
       const size_t last = slot_of(all, panel.from + panel.count - 1);
       // What none of these queries sees is not computed.
@@ -151,7 +151,7 @@ template <class S, class U> class AttendMany {
       softmax(panel, from, to, buffers.scores, buffers.weights, faded);
       // Whole, and no slot behind that is paired with what is seen.
       if ((is_whole && to == count && !all.tokens) || values.are_finite())
-        U::mix(buffers.values, buffers.scores, buffers.weights, from, to, width, faded, panel.sums);
+        U::mix(buffers.values, buffers.scores, buffers.weights, from, to, value_width, faded, panel.sums);
       else
         mix_seen(values, buffers.scores, from, to, faded, panel.sums);
     }
@@ -231,7 +231,7 @@ template <class S, class U> class AttendMany {
   /** As `mix`, but what a query does not see is left out rather than multiplied by 0: it may be no number. */
   static void mix_seen(const TileValues& values, const float* weights, size_t from, size_t to, const F* faded, float* sums) {
     for (int c = 0; c < kVectors; c++)
-      for (size_t i = 0; i < values.slots.width; i++) {
+      for (size_t i = 0; i < values.slots.value_width; i++) {
         float* const sum = sums + i * kPanel + c * S::N;
         F here = S::mul(S::load(sum), faded[c]);
         for (size_t key = from; key < to; key++) {
@@ -244,7 +244,7 @@ template <class S, class U> class AttendMany {
   }
 
   static void finish(const Queries& all, const QueryShare& share, const Panel& panel) {
-    const size_t width = all.slots->width;
+    const size_t width = all.slots->value_width;
     for (size_t n = 0; n < panel.count; n += S::N)
       for (size_t i = 0; i < width; i += S::N) {
         const size_t count = width - i < S::N ? width - i : S::N;

@@ -45,20 +45,21 @@ template <class S, class Format> class AttendOne {
     Run run = {nullptr, nullptr, 0};
 
     void next(const Queries& all, Tile& tile) {
-      const size_t width = all.slots->width;
+      const size_t key_bytes = all.slots->width * sizeof(Element);
+      const size_t value_bytes = all.slots->value_stride * sizeof(Element);
       if (run.count == 0) run = run_of(*all.slots, all.lane, slot, end - slot);
       tile.keys[tile.count] = reinterpret_cast<const Element*>(run.keys);
       tile.values[tile.count] = reinterpret_cast<const Element*>(run.values);
       tile.is_token[tile.count] = !all.tokens || all.tokens[slot] != 0;
       tile.count++;
-      run = {run.keys + width * sizeof(Element), run.values + width * sizeof(Element), run.count - 1};
+      run = {run.keys + key_bytes, run.values + value_bytes, run.count - 1};
       slot++;
     }
   };
 
  public:
   static void run(const Queries& all, size_t query, size_t from, size_t to, float* states) {
-    const size_t width = all.slots->width;
+    const size_t width = all.slots->value_width;
     const size_t size = state_size(width);
     for (size_t head = 0; head < all.heads; head++) {
       float* const state = states + head * size;
@@ -92,13 +93,14 @@ template <class S, class Format> class AttendOne {
   template <int H>
   static void some_heads(const Queries& all, size_t query, size_t head, const Tile& tile, float* states) {
     const size_t width = all.slots->width;
-    const size_t size = state_size(width);
+    const size_t value_width = all.slots->value_width;
+    const size_t size = state_size(value_width);
     float* const state = states + head * size;
     float scores[H * kTile];
     float faded[H];
     scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, scores);
-    for (int h = 0; h < H; h++) faded[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + width);
-    mix<H>(scores, faded, tile, width, state, size);
+    for (int h = 0; h < H; h++) faded[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + value_width);
+    mix<H>(scores, faded, tile, *all.slots, state, size);
   }
 
   template <int H>
@@ -112,7 +114,7 @@ template <class S, class Format> class AttendOne {
   }
 
   /** Fetches what the same stream has at this place in the next tile; what lies behind its end is no harm. */
-  static void prefetch(const Element* x, size_t width) { __builtin_prefetch(x + kTile / kStreams * width); }
+  static void prefetch(const Element* x, size_t stride) { __builtin_prefetch(x + kTile / kStreams * stride); }
 
   template <int H, int K>
   static void dots(const float* q, size_t stride, const Element* const* keys, size_t width, float* scores) {
@@ -179,16 +181,18 @@ template <class S, class Format> class AttendOne {
   }
 
   template <int H>
-  static void mix(const float* weights, const float* faded, const Tile& tile, size_t width, float* out, size_t stride) {
+  static void mix(const float* weights, const float* faded, const Tile& tile, const KeyValues& slots, float* out,
+                  size_t stride) {
     constexpr int W = across(H);
+    const size_t width = slots.value_width, apart = slots.value_stride;
     size_t i = 0;
-    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, width, i, out, stride);
-    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, width, i, out, stride);
+    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, apart, i, out, stride);
+    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, apart, i, out, stride);
     if (i < width) last_columns<H>(weights, faded, tile, width, i, out, stride);
   }
 
   template <int H, int W>
-  static void columns(const float* weights, const float* faded, const Tile& tile, size_t width, size_t i, float* out,
+  static void columns(const float* weights, const float* faded, const Tile& tile, size_t apart, size_t i, float* out,
                       size_t stride) {
     F sums[H][W];
     for (int h = 0; h < H; h++)
@@ -197,7 +201,7 @@ template <class S, class Format> class AttendOne {
       F value[W];
       for (int w = 0; w < W; w++) {
         const size_t at = i + w * S::N;
-        if (at % kLine == 0) prefetch(tile.values[key] + at, width);
+        if (at % kLine == 0) prefetch(tile.values[key] + at, apart);
         value[w] = Format::template load<S>(tile.values[key] + at);
       }
       for (int h = 0; h < H; h++) {
@@ -228,23 +232,25 @@ template <class S> void attend_one(const Queries& all, size_t query, size_t from
   AttendOne<S, Float32>::run(all, query, from, to, states);
 }
 
-template <class S> void join_states(const float* states, size_t parts, size_t stride, size_t width, float* out) {
-  float largest = -__builtin_inff();
+template <class S>
+void join_states(const float* states, size_t parts, size_t stride, size_t width, float sink, float* out) {
+  float largest = sink * kLog2E;
   for (size_t part = 0; part < parts; part++) {
     const float here = states[part * stride + width];
     if (here > largest) largest = here;
   }
   const typename S::F reference = reference_of<S>(S::set(largest));
-  float total = 0;
+  float total[S::N];
+  S::store(total, exp2<S>(S::sub(S::set(sink * kLog2E), reference)));
   for (size_t i = 0; i < width; i++) out[i] = 0;
   for (size_t part = 0; part < parts; part++) {
     const float* const state = states + part * stride;
     float faded[S::N];
     S::store(faded, exp2<S>(S::sub(S::set(state[width]), reference)));
-    total += faded[0] * state[width + 1];
+    total[0] += faded[0] * state[width + 1];
     for (size_t i = 0; i < width; i++) out[i] += faded[0] * state[i];
   }
-  for (size_t i = 0; i < width; i++) out[i] /= total;
+  for (size_t i = 0; i < width; i++) out[i] /= total[0];
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ template <class S, int C> struct TileUnits {
       return reinterpret_cast<const Unit*>(all.keys);
     for (size_t done = 0; done < count;) {
       const Run run = run_of(slots, lane, slot + done, count - done);
-      copy(run.keys, run.count, width, reinterpret_cast<uint16_t*>(keys) + done * wide, wide);
+      copy(run.keys, run.count, width, width, reinterpret_cast<uint16_t*>(keys) + done * wide, wide);
       done += run.count;
     }
     return keys;
@@ -85,18 +85,19 @@ template <class S, int C> struct TileUnits {
 
   /** Turned 32 slots by 32, from where they lie or, where that is not one piece of whole vectors, from a copy. */
   static void pack_values(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* values) {
-    const size_t width = slots.width;
+    const size_t width = slots.value_width;
     const size_t high = sums(width);
+    const bool is_whole = high == width && slots.value_stride == width;
     auto* const copied = reinterpret_cast<uint16_t*>(values + high * kTile / 2);
     for (size_t from = 0; from < count; from += kAlign) {
       const size_t wanted = count - from < kAlign ? count - from : kAlign;
       Run run = run_of(slots, lane, slot + from, wanted);
       const auto* rows = reinterpret_cast<const uint16_t*>(run.values);
-      if (run.count < kAlign || high != width) {
+      if (run.count < kAlign || !is_whole) {
         rows = copied;
         for (size_t done = 0; done < wanted; done += run.count) {
           run = run_of(slots, lane, slot + from + done, wanted - done);
-          copy(run.values, run.count, width, copied + done * high, high);
+          copy(run.values, run.count, width, slots.value_stride, copied + done * high, high);
         }
         memset(copied + wanted * high, 0, (kAlign - wanted) * high * sizeof *copied);
       }
@@ -104,13 +105,14 @@ template <class S, int C> struct TileUnits {
     }
   }
 
-  static void copy(const uint8_t* rows, size_t count, size_t width, uint16_t* out, size_t wide) {
-    if (wide == width) {
+  /** Rows of `width` numbers, `stride` apart, each with zeros behind it up to `wide`. */
+  static void copy(const uint8_t* rows, size_t count, size_t width, size_t stride, uint16_t* out, size_t wide) {
+    if (wide == width && stride == width) {
       memcpy(out, rows, count * width * sizeof *out);
       return;
     }
     for (size_t row = 0; row < count; row++) {
-      memcpy(out + row * wide, rows + row * width * sizeof *out, width * sizeof *out);
+      memcpy(out + row * wide, rows + row * stride * sizeof *out, width * sizeof *out);
       memset(out + row * wide + width, 0, (wide - width) * sizeof *out);
     }
   }

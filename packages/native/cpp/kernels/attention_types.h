@@ -33,7 +33,7 @@ struct Queries {
  * Attention over some slots as a state: of each head `Σ 2^(score − largest) · value`, then `largest`, then `Σ 2^…`, where a score
  * is in powers of two. States of one head over several stretches of slots make its attention.
  */
-constexpr size_t state_size(size_t width) { return width + 2; }
+constexpr size_t state_size(size_t value_width) { return value_width + 2; }
 
 /**
  * What one thread computes of the queries of a lane, numbered query by query, heads inside: numbers [from, to), over the slots
@@ -44,7 +44,7 @@ struct QueryShare {
   size_t to;
   size_t first_slot;
   size_t last_slot;
-  /** Where the head of a query goes: `out + query · stride + head · width`. */
+  /** Where the head of a query goes: `out + query · stride + head · value_width`. */
   float* out;
   size_t stride;
   /** Or, where these are not all slots that the queries see: a state per number. Else null. */
@@ -55,7 +55,7 @@ struct QueryShare {
 struct ManyQueries {
   /** So many numbers fill the vectors; a share starts at a multiple of it. */
   size_t panel;
-  size_t (*scratch_bytes)(size_t numbers, size_t width);
+  size_t (*scratch_bytes)(size_t numbers, const KeyValues& slots);
   void (*run)(const Queries& all, const QueryShare& share, uint8_t* scratch);
 };
 
@@ -65,10 +65,11 @@ struct AttentionKernels {
   /** The fastest for so many queries of a lane, heads counted. */
   const ManyQueries& (*many)(Dtype slots, size_t queries);
   /**
-   * The attention of one head from its states over `parts` stretches of slots, `stride` numbers apart. Not a number where no
-   * slot was seen.
+   * The attention of one head from its states over `parts` stretches of slots, `stride` numbers apart, `width` numbers of values.
+   * `sink` is a score of the softmax that has no value, −∞ where there is none. Not a number where no slot was seen and there is no
+   * sink.
    */
-  void (*join_states)(const float* states, size_t parts, size_t stride, size_t width, float* out);
+  void (*join_states)(const float* states, size_t parts, size_t stride, size_t width, float sink, float* out);
 };
 
 }  // namespace mixtape

@@ -36,8 +36,8 @@ struct TileValues {
     for (size_t done = 0; done < count;) {
       const Run run = run_of(slots, lane, slot + done, count - done);
       const bool finite = slots.dtype == Dtype::float32
-                              ? have_no<uint32_t, 0x7f800000>(run.values, run.count * slots.width)
-                              : have_no<uint16_t, 0x7f80>(run.values, run.count * slots.width);
+                              ? have_no<uint32_t, 0x7f800000>(run.values, (run.count - 1) * slots.value_stride + slots.value_width)
+                              : have_no<uint16_t, 0x7f80>(run.values, (run.count - 1) * slots.value_stride + slots.value_width);
       if (!finite) return false;
       done += run.count;
     }
@@ -125,10 +125,17 @@ template <class S, class Format, int C> struct FloatUnits {
     for (size_t done = 0; done < count;) {
       const Run run = run_of(slots, lane, slot + done, count - done);
       decode_format<S, Format>(run.keys, run.count * slots.width, keys + done * slots.width);
-      decode_format<S, Format>(run.values, run.count * slots.width, values + done * slots.width);
+      decode_values(run, slots, values + done * slots.value_width);
       done += run.count;
     }
     return keys;
+  }
+
+  static void decode_values(const Run& run, const KeyValues& slots, Unit* values) {
+    const size_t width = slots.value_width;
+    if (slots.value_stride == width) return decode_format<S, Format>(run.values, run.count * width, values);
+    for (size_t i = 0; i < run.count; i++)
+      decode_format<S, Format>(run.values + i * slots.value_stride * sizeof(typename Format::Element), width, values + i * width);
   }
 
   static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
@@ -175,12 +182,12 @@ template <class S, int C> struct PairUnits {
   }
 
   static const Unit* pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
-    const size_t width = slots.width;
+    const size_t width = slots.value_width;
     uint16_t* const unpaired = reinterpret_cast<uint16_t*>(values + kTile / 2 * width);
     for (size_t done = 0; done < count;) {
       const Run run = run_of(slots, lane, slot + done, count - done);
-      pad_rows(run.keys, run.count, width, reinterpret_cast<uint16_t*>(keys + done * units(width)));
-      memcpy(unpaired + done * width, run.values, run.count * width * sizeof *unpaired);
+      pad_rows(run.keys, run.count, slots.width, reinterpret_cast<uint16_t*>(keys + done * units(slots.width)));
+      copy_rows(run.values, run.count, slots.value_stride, unpaired + done * width, width);
       done += run.count;
     }
     if (count % 2 == 1) memset(unpaired + count * width, 0, width * sizeof *unpaired);
@@ -207,6 +214,15 @@ template <class S, int C> struct PairUnits {
                   float* sums) {
     const size_t first = from / 2;
     Products::run(values + first * width, width, 1, width, weights + first * kPanel, (to + 1) / 2 - first, faded, sums);
+  }
+
+  static void copy_rows(const uint8_t* rows, size_t count, size_t stride, uint16_t* out, size_t width) {
+    if (stride == width) {
+      memcpy(out, rows, count * width * sizeof *out);
+      return;
+    }
+    for (size_t row = 0; row < count; row++)
+      memcpy(out + row * width, rows + row * stride * sizeof *out, width * sizeof *out);
   }
 
   /** Rows of `width`, each with a zero behind it where that is odd. */

@@ -17,9 +17,11 @@ struct Run {
 inline Run run_of(const KeyValues& slots, size_t lane, size_t slot, size_t most) {
   const size_t place = slots.first + slot;
   const size_t in_block = place % slots.block;
-  const size_t offset = (lane * slots.block + in_block) * slots.width * bytes_per_element(slots.dtype);
+  const size_t index = lane * slots.block + in_block;
+  const size_t bytes = bytes_per_element(slots.dtype);
   const size_t left = slots.block - in_block;
-  return {slots.keys[place / slots.block] + offset, slots.values[place / slots.block] + offset, left < most ? left : most};
+  return {slots.keys[place / slots.block] + index * slots.width * bytes,
+          slots.values[place / slots.block] + index * slots.value_stride * bytes, left < most ? left : most};
 }
 
 }  // namespace

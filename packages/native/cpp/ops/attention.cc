@@ -1,6 +1,7 @@
 #include "ops/attention.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/pool.h"
 #include "core/scratch.h"
@@ -44,11 +45,15 @@ Reach reach_of(const Attention& given, size_t row, size_t query) {
   return {std::max(from, static_cast<size_t>(given.starts[row * given.slots.length + to - 1])), to};
 }
 
+float sink_of(const Attention& given, size_t head) {
+  return given.sinks ? given.sinks[head] : -std::numeric_limits<float>::infinity();
+}
+
 /** One query per row: reading keys and values is all the work, so they are cut in stretches that threads share. */
 void attend_one(const Attention& given, float* out) {
   const KeyValues& slots = given.slots;
   const size_t heads = given.heads / given.groups;
-  const size_t size = state_size(slots.width);
+  const size_t size = state_size(slots.value_width);
   const Reach reach = reach_of(given, 0, 0);
   const size_t length = reach.to - reach.from;
   const size_t wanted = kSharesPerThread * static_cast<size_t>(Pool::shared().size());
@@ -61,13 +66,14 @@ void attend_one(const Attention& given, float* out) {
     const size_t to = std::min(from + stretch, reach.to);
     kernels().attention.attend_one(queries_of(given, i / parts), 0, from, to, states + i * heads * size);
   };
-  if (slots.lanes * length * 2 * slots.width * bytes_per_element(slots.dtype) < kAloneBelow)
+  if (slots.lanes * length * (slots.width + slots.value_width) * bytes_per_element(slots.dtype) < kAloneBelow)
     for (size_t i = 0; i < slots.lanes * parts; i++) share(i);
   else
     Pool::shared().run(slots.lanes * parts, [&](size_t i) { share(i); });
   for (size_t head = 0; head < given.rows * given.heads; head++) {
     const float* const first = states + (head / heads * parts * heads + head % heads) * size;
-    kernels().attention.join_states(first, parts, heads * size, slots.width, out + head * slots.width);
+    kernels().attention.join_states(first, parts, heads * size, slots.value_width, sink_of(given, head % given.heads),
+                                    out + head * slots.value_width);
   }
 }
 
@@ -92,12 +98,14 @@ struct Cut {
 void attend_many(const Attention& given, float* out) {
   const KeyValues& slots = given.slots;
   const size_t heads = given.heads / given.groups;
-  const size_t stride = given.heads * slots.width;
+  const size_t stride = given.heads * slots.value_width;
   const ManyQueries& kernel = kernels().attention.many(slots.dtype, heads * given.count);
   const Cut cut(given, kernel);
-  const size_t size = state_size(slots.width);
+  const size_t size = state_size(slots.value_width);
+  // A sink joins when states do.
+  const bool needs_states = cut.parts > 1 || given.sinks;
   Scratch scratch;
-  float* const states = cut.parts > 1 ? scratch.floats(slots.lanes * cut.parts * cut.numbers * size) : nullptr;
+  float* const states = needs_states ? scratch.floats(slots.lanes * cut.parts * cut.numbers * size) : nullptr;
   const size_t shares = slots.lanes * cut.queries.count * cut.parts;
   const auto share = [&](size_t i) {
     const size_t part = i % cut.parts;
@@ -114,41 +122,42 @@ void attend_many(const Attention& given, float* out) {
     own.to = to;
     own.first_slot = std::min(first + part * stretch, last);
     own.last_slot = std::min(own.first_slot + stretch, last);
-    own.out = out + lane / given.groups * given.count * stride + lane % given.groups * heads * slots.width;
+    own.out = out + lane / given.groups * given.count * stride + lane % given.groups * heads * slots.value_width;
     own.stride = stride;
     own.states = states ? states + (lane * cut.parts + part) * cut.numbers * size : nullptr;
     Scratch own_scratch;
-    kernel.run(queries_of(given, lane), own, own_scratch.bytes(kernel.scratch_bytes(to - from, slots.width)));
+    kernel.run(queries_of(given, lane), own, own_scratch.bytes(kernel.scratch_bytes(to - from, slots)));
   };
   Pool::shared().run(shares, [&](size_t i) { share(i); });
   if (!states) return;
   Pool::shared().run(slots.lanes, [&](size_t lane) {
-    float* const of_lane = out + lane / given.groups * given.count * stride + lane % given.groups * heads * slots.width;
+    float* const of_lane = out + lane / given.groups * given.count * stride + lane % given.groups * heads * slots.value_width;
     for (size_t n = 0; n < cut.numbers; n++)
       kernels().attention.join_states(states + (lane * cut.parts * cut.numbers + n) * size, cut.parts, cut.numbers * size,
-                                      slots.width, of_lane + n / heads * stride + n % heads * slots.width);
+                                      slots.value_width, sink_of(given, lane % given.groups * heads + n % heads),
+                                      of_lane + n / heads * stride + n % heads * slots.value_width);
   });
 }
 
 /** The mean of all values of a lane. */
 void mean_of(const KeyValues& slots, size_t lane, float* mean, float* row) {
-  std::fill_n(mean, slots.width, 0.0f);
+  const size_t width = slots.value_width;
+  std::fill_n(mean, width, 0.0f);
   for (size_t slot = 0; slot < slots.length; slot++) {
     const size_t place = slots.first + slot;
-    const size_t index = (lane * slots.block + place % slots.block) * slots.width;
-    kernels().decode(slots.dtype, slots.values[place / slots.block] + index * bytes_per_element(slots.dtype), slots.width,
-                     row);
-    for (size_t i = 0; i < slots.width; i++) mean[i] += row[i];
+    const size_t index = (lane * slots.block + place % slots.block) * slots.value_stride;
+    kernels().decode(slots.dtype, slots.values[place / slots.block] + index * bytes_per_element(slots.dtype), width, row);
+    for (size_t i = 0; i < width; i++) mean[i] += row[i];
   }
-  for (size_t i = 0; i < slots.width; i++) mean[i] /= static_cast<float>(slots.length);
+  for (size_t i = 0; i < width; i++) mean[i] /= static_cast<float>(slots.length);
 }
 
 /** Queries that see nothing but padding. */
 void attend_evenly(const Attention& given, float* out) {
   const KeyValues& slots = given.slots;
   Scratch scratch;
-  float* const means = scratch.floats(given.groups * slots.width);
-  float* const buffer = scratch.floats(slots.width);
+  float* const means = scratch.floats(given.groups * slots.value_width);
+  float* const buffer = scratch.floats(slots.value_width);
   for (size_t row = 0; row < given.rows; row++) {
     const int32_t* const tokens = given.tokens + row * slots.length;
     bool has_means = false;
@@ -156,11 +165,11 @@ void attend_evenly(const Attention& given, float* out) {
       const Reach reach = reach_of(given, row, query);
       if (std::any_of(tokens + reach.from, tokens + reach.to, [](int32_t token) { return token != 0; })) continue;
       for (size_t group = 0; group < given.groups && !has_means; group++)
-        mean_of(slots, row * given.groups + group, means + group * slots.width, buffer);
+        mean_of(slots, row * given.groups + group, means + group * slots.value_width, buffer);
       has_means = true;
       for (size_t head = 0; head < given.heads; head++) {
-        const float* const mean = means + head / (given.heads / given.groups) * slots.width;
-        std::copy_n(mean, slots.width, out + ((row * given.count + query) * given.heads + head) * slots.width);
+        const float* const mean = means + head / (given.heads / given.groups) * slots.value_width;
+        std::copy_n(mean, slots.value_width, out + ((row * given.count + query) * given.heads + head) * slots.value_width);
       }
     }
   }
@@ -174,7 +183,7 @@ void attention(const Attention& given, float* out) {
   } else {
     attend_many(given, out);
   }
-  if (given.tokens) attend_evenly(given, out);
+  if (given.tokens && !given.sinks) attend_evenly(given, out);
 }
 
 }  // namespace mixtape

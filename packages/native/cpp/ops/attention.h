@@ -22,11 +22,13 @@ struct Attention {
    * Null where a row is one text; else there are as many queries as slots.
    */
   const int32_t* starts = nullptr;
+  /** `[heads]`: a score of each softmax that has no value; or null. */
+  const float* sinks = nullptr;
 };
 
 /**
- * `softmax(scale · q · kᵀ) · v` over the slots that each query sees, `[rows, count, heads · width]`; a query that sees none
- * attends to all slots evenly. On all threads.
+ * `softmax(scale · q · kᵀ) · v` over the slots that each query sees, `[rows, count, heads · value width]`; a query that sees none
+ * attends to all slots evenly, or where there are sinks gives 0. On all threads.
  */
 void attention(const Attention& given, float* out);
 
@@ -38,7 +40,7 @@ struct AttentionGradients {
 };
 
 /**
- * The way back of `attention` of float32 numbers, given the gradient `dy` of what it gives. Scores are computed again, for some
+ * The way back of `attention` of float32 numbers, values as wide as keys and no sinks, given the gradient `dy` of what it gives. Scores are computed again, for some
  * queries at a time. On all threads.
  */
 void attention_back(const Attention& given, const float* dy, const AttentionGradients& to);

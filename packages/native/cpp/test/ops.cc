@@ -110,12 +110,14 @@ TEST(rows_are_shared) {
 struct Case {
   size_t rows, heads, groups, count, length, width, window;
   bool has_padding;
+  /** Of a value. */
+  size_t value_width = width;
 };
 
-/** Attention of keys and values `[rows, groups, length, width]`, in float64. */
+/** Attention of keys `[rows, groups, length, width]` and values `[rows, groups, length, value_width]`, in float64. */
 std::vector<double> plain_attention(const Case& c, const float* q, const float* keys, const float* values,
-                                    const int32_t* tokens, double scale) {
-  std::vector<double> out(c.rows * c.count * c.heads * c.width);
+                                    const int32_t* tokens, double scale, const float* sinks = nullptr) {
+  std::vector<double> out(c.rows * c.count * c.heads * c.value_width);
   std::vector<double> weights(c.length);
   for (size_t row = 0; row < c.rows; row++)
     for (size_t head = 0; head < c.heads; head++)
@@ -131,11 +133,13 @@ std::vector<double> plain_attention(const Case& c, const float* q, const float* 
           weights[slot] = is_seen ? score * scale : -INFINITY;
           largest = std::max(largest, weights[slot]);
         }
+        if (sinks && std::isinf(largest)) continue;
+        if (sinks) sum = std::exp(static_cast<double>(sinks[head]) - largest);
         for (double& weight : weights) sum += weight = std::isinf(largest) ? 1 : std::exp(weight - largest);
-        for (size_t i = 0; i < c.width; i++)
+        for (size_t i = 0; i < c.value_width; i++)
           for (size_t slot = 0; slot < c.length; slot++)
-            out[((row * c.count + query) * c.heads + head) * c.width + i] +=
-                weights[slot] / sum * values[(lane * c.length + slot) * c.width + i];
+            out[((row * c.count + query) * c.heads + head) * c.value_width + i] +=
+                weights[slot] / sum * values[(lane * c.length + slot) * c.value_width + i];
       }
   return out;
 }
@@ -172,7 +176,7 @@ TEST(attention_of_numbers) {
       const uint8_t* const v = values.as();
       Buffer<float> out(q.size(), 1);
       attention({q.data(), c.rows, c.heads, c.groups, c.count,
-                 {Dtype::float32, c.rows * c.groups, c.length, c.width, c.length, 0, &k, &v}, mask, c.window, scale_of(c)},
+                 {Dtype::float32, c.rows * c.groups, c.length, c.width, c.width, c.width, c.length, 0, &k, &v}, mask, c.window, scale_of(c)},
                 out.data());
       const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c));
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], 2e-5), of(c) + text_of({i}));
@@ -182,14 +186,16 @@ TEST(attention_of_numbers) {
 /** What lies in slots, as attention reads it. */
 std::vector<float> read(const Slots& slots, bool is_values) {
   const KeyValues view = slots.view();
-  std::vector<float> all(view.lanes * view.length * view.width);
+  const size_t width = is_values ? view.value_width : view.width;
+  const size_t stride = is_values ? view.value_stride : view.width;
+  std::vector<float> all(view.lanes * view.length * width);
   for (size_t lane = 0; lane < view.lanes; lane++)
     for (size_t slot = 0; slot < view.length; slot++) {
       const size_t place = view.first + slot;
       const uint8_t* const block = (is_values ? view.values : view.keys)[place / view.block];
-      const size_t at = (lane * view.block + place % view.block) * view.width;
-      float* const to = all.data() + (lane * view.length + slot) * view.width;
-      kernels().decode(view.dtype, block + at * bytes_per_element(view.dtype), view.width, to);
+      const size_t at = (lane * view.block + place % view.block) * stride;
+      float* const to = all.data() + (lane * view.length + slot) * width;
+      kernels().decode(view.dtype, block + at * bytes_per_element(view.dtype), width, to);
     }
   return all;
 }
@@ -205,7 +211,7 @@ TEST(attention_of_slots) {
       for (size_t from = 0, count; from < kGone + c.length; from += count) {
         count = std::min(kGone + c.length - from, 1 + check::random_bits()() % 200);
         const Buffer<float> keys = random_floats(lanes * count * c.width), values = random_floats(lanes * count * c.width);
-        slots.append(keys.data(), values.data(), c.rows, c.groups, count, c.width);
+        slots.append(keys.data(), values.data(), c.rows, c.groups, count, c.width, c.width);
       }
       slots.drop_first(kGone);
       const std::vector<float> keys = read(slots, false), values = read(slots, true);
@@ -218,6 +224,29 @@ TEST(attention_of_slots) {
       // Kernels may round the queries, or what weighs the values, to the dtype of the slots.
       const double tolerance = dtype == Dtype::float32 ? 2e-5 : 2e-2;
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], tolerance), of(c) + text_of({i}));
+    }
+}
+
+TEST(attention_of_narrower_values_and_sinks) {
+  Pool::shared().resize(3);
+  for (const bool shares : {false, true})
+    for (Case c : kCases) {
+      c.value_width = (c.width + 1) / 2;
+      Slots slots(Dtype::float32);
+      const size_t lanes = c.rows * c.groups;
+      const Buffer<float> keys = random_floats(lanes * c.length * c.width, 1), own = random_floats(lanes * c.length * c.value_width, 1);
+      slots.append(keys.data(), shares ? nullptr : own.data(), c.rows, c.groups, c.length, c.width, c.value_width);
+      const std::vector<float> values = read(slots, true);
+      const Buffer<float> q = random_floats(c.rows * c.heads * c.count * c.width, 1), sinks = random_floats(c.heads, 1);
+      Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
+      if (c.rows > 1) std::fill_n(tokens.data(), c.length, 0);
+      const int32_t* const mask = c.has_padding ? tokens.data() : nullptr;
+      for (const float* const sink : {static_cast<const float*>(nullptr), static_cast<const float*>(sinks.data())}) {
+        Buffer<float> out(c.rows * c.heads * c.count * c.value_width, 1);
+        attention({q.data(), c.rows, c.heads, c.groups, c.count, slots.view(), mask, c.window, scale_of(c), nullptr, sink}, out.data());
+        const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c), sink);
+        for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], 2e-5), of(c) + text_of({i}));
+      }
     }
 }
 
@@ -258,7 +287,7 @@ TEST(slots_keep_what_they_are_given) {
         }
         default: {
           const Buffer<float> keys = random_floats(rows.size() * kHeads * count * kWidth);
-          slots.append(keys.data(), keys.data(), rows.size(), kHeads, count, kWidth);
+          slots.append(keys.data(), keys.data(), rows.size(), kHeads, count, kWidth, kWidth);
           for (size_t row = 0; row < rows.size(); row++)
             for (size_t slot = 0; slot < count; slot++)
               for (size_t head = 0; head < kHeads; head++) {

@@ -1,6 +1,6 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
-import { slotsBehind } from "../slots.js";
+import { slotsBehind } from "../key-value-store.js";
 import { type Back, Wanted } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
 
@@ -9,10 +9,11 @@ type Attention = FusedKernels["MixtapeAttention"];
 /** `attention` of `ops`: no score matrix is held, and slots of a cache are read where they lie. */
 export const attentionKernel: NativeKernel = {
   name: "MixtapeAttention",
-  run(backend, { q, k, v, padding, starts }: Attention["inputs"], { scale, window }: Attention["attrs"]) {
+  run(backend, { q, k, v, padding, starts, sinks }: Attention["inputs"], { scale, window }: Attention["attrs"]) {
     const [b, h, l, d] = q.shape as [number, number, number, number];
     const [, g, s] = k.shape as [number, number, number];
-    const out = backend.output([b, l, h * d]);
+    const valueWidth = v.shape[3]!;
+    const out = backend.output([b, l, h * valueWidth]);
     const slots = slotsBehind(backend, k, v);
     addon().attention(
       backend.floats(out),
@@ -21,20 +22,23 @@ export const attentionKernel: NativeKernel = {
       slots ? null : backend.floats(v),
       padding ? backend.ints(padding) : null,
       // What slots know themselves is not said twice: it changes from step to step.
-      Int32Array.of(b, h, g, l, slots ? 0 : s, d),
+      Int32Array.of(b, h, g, l, slots ? 0 : s, d, valueWidth),
       window,
       scale,
       starts ? backend.ints(starts) : null,
+      sinks ? backend.floats(sinks) : null,
     );
     return out;
   },
 };
 
-/** The way back of `attention`: scores are computed again, for some queries at a time. */
+/** The backward pass of `attention`: scores are computed again, for some queries at a time. */
 export const attentionBackKernel: NativeKernel = {
   name: "MixtapeAttentionBack",
   run(backend, inputs: Back<Attention>["inputs"], { scale, window, wanted }: Back<Attention>["attrs"]) {
-    const { q, k, v, padding, starts, dy0 } = inputs;
+    const { q, k, v, padding, starts, sinks, dy0 } = inputs;
+    // Where it has no kernel, `ops` differentiates the composition.
+    if (sinks || v.shape[3] !== k.shape[3]) return [];
     const [b, h, l, d] = q.shape as [number, number, number, number];
     const [, g, s] = k.shape as [number, number, number];
     const to = new Wanted(backend, { q, k, v }, ["q", "k", "v"]);

@@ -5,7 +5,7 @@ import {
   AttentionMask,
   attention,
   chooseExperts,
-  createSlots,
+  createKeyValueStore,
   embedding,
   experts,
   linear,
@@ -75,7 +75,7 @@ export async function useNative(threads = 2, mmap = true) {
 export class TinyModel {
   /** @type {Record<string, import("@mixtape/ops").Weight>} */
   #weights = {};
-  #caches = LAYERS.map(() => createSlots({ dtype: "BF16" }));
+  #caches = LAYERS.map(() => createKeyValueStore({ dtype: "BF16" }));
   #position = 0;
   /** From the embedding of a token on, as decoders do it: recorded, and then repeated. */
   #logits = new RepeatedStep((inputs) => {
@@ -96,7 +96,7 @@ export class TinyModel {
   /** Reads a token, and says which is likeliest to come next. */
   step(/** @type {number} */ id) {
     const next = tidy(() => {
-      for (const cache of this.#caches) if (cache.length >= WINDOW) cache.dropFirst(cache.length - WINDOW + 1);
+      for (const cache of this.#caches) if (cache.length >= WINDOW) cache.evict(cache.length - WINDOW + 1);
       const { cos, sin } = this.#tables();
       const logits = this.#logits.run([embedding(tensor1d([id], "int32"), this.#weight("embed")), cos, sin]);
       return /** @type {number} */ (argMax(logits, 1).dataSync()[0]);

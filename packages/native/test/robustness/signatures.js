@@ -183,8 +183,20 @@ export const SIGNATURES = {
   createSlots: (w) => [w.whole(0, 1)],
   appendSlots: (w) => {
     const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];
-    const size = rows * heads * count * width;
-    return [w.slots(rows, heads, length, width), w.floats(size), w.floats(size), rows, heads, count, width];
+    const lanes = rows * heads * count;
+    // Of slots that there are; empty ones may take values of another width, or none.
+    const valueWidth = length > 0 ? width : w.whole(1, width);
+    const values = length > 0 || w.flag() ? w.floats(lanes * valueWidth) : null;
+    return [
+      w.slots(rows, heads, length, width),
+      w.floats(lanes * width),
+      values,
+      rows,
+      heads,
+      count,
+      width,
+      valueWidth,
+    ];
   },
   dropFirstSlots: (w) => {
     const length = w.whole(0, 600);
@@ -203,15 +215,19 @@ export const SIGNATURES = {
   attention: (w) => {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 300]), w.size()];
     const [heads, queries] = [groups * w.whole(1, 4), w.whole(1, length)];
-    const [size, all] = [rows * heads * queries * width, rows * groups * length * width];
+    const [lanes, all] = [rows * heads * queries, rows * groups * length];
     const [inSlots, isPacked] = [w.flag(), w.flag()];
-    const stored = inSlots ? [w.slots(rows, groups, length, width), null] : [w.floats(all), w.floats(all)];
+    const valueWidth = inSlots ? width : w.size();
+    const numbers = () => [w.floats(all * width), w.floats(all * valueWidth)];
+    const stored = inSlots ? [w.slots(rows, groups, length, width), null] : numbers();
     const tokens = w.flag() ? w.indices(rows * length, 2) : null;
-    const shape = w.indices(6, 1);
-    shape.set([rows, heads, groups, queries, inSlots ? 0 : length, width]);
+    const shape = w.indices(7, 1);
+    shape.set([rows, heads, groups, queries, inSlots ? 0 : length, width, valueWidth]);
     const starts = isPacked && queries === length ? startsOf(w, rows, length) : null;
     const window = w.flag() ? w.whole(1, length) : null;
-    return [w.floats(size), w.floats(size), ...stored, tokens, shape, window, 0.5, starts];
+    const sinks = w.flag() ? w.floats(heads) : null;
+    const [out, q] = [w.floats(lanes * valueWidth), w.floats(lanes * width)];
+    return [out, q, ...stored, tokens, shape, window, 0.5, starts, sinks];
   },
   attentionBack: (w) => {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 130]), w.size()];

@@ -147,7 +147,7 @@ export class World {
   ) {
     const slots = this.addon.createSlots(this.whole(0, 1));
     const size = rows * heads * length * width;
-    this.addon.appendSlots(slots, this.floats(size), this.floats(size), rows, heads, length, width);
+    this.addon.appendSlots(slots, this.floats(size), this.floats(size), rows, heads, length, width, width);
     return slots;
   }
 

@@ -1,7 +1,7 @@
 /** Attention against its definition, in float64. */
 
-import { AttentionMask, type AttentionMaskShape, attention, createSlots, type KeyValues } from "@mixtape/ops";
-import { memory, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import { AttentionMask, type AttentionMaskShape, attention, createKeyValueStore, type KeyValues } from "@mixtape/ops";
+import { memory, type Tensor4D, tensor1d, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Isa, onIsa } from "./isa.js";
@@ -13,6 +13,11 @@ interface Case extends AttentionMaskShape {
   readonly heads: number;
   readonly groups: number;
   readonly width: number;
+  /** Numbers of a value; as many as of a key by default. */
+  readonly valueWidth?: number;
+  /** Whether values are the first numbers of their keys. */
+  readonly sharesValues?: boolean;
+  readonly hasSinks?: boolean;
   readonly seed: number;
 }
 
@@ -32,21 +37,33 @@ interface Inputs {
   readonly q: Float32Array;
   readonly k: Float32Array;
   readonly v: Float32Array;
+  readonly sinks?: Float32Array | undefined;
 }
 
-function inputsOf({ rows, heads, groups, queries, keys, width, seed }: Case): Inputs {
+function inputsOf(one: Case): Inputs {
+  const { rows, heads, groups, queries, keys, width, valueWidth = width, sharesValues, hasSinks, seed } = one;
+  const k = numbers(rows * groups * keys * width, seed + 1);
   return {
     q: numbers(rows * heads * queries * width, seed),
-    k: numbers(rows * groups * keys * width, seed + 1),
-    v: numbers(rows * groups * keys * width, seed + 2),
+    k,
+    v: sharesValues ? sharedValues(k, one) : numbers(rows * groups * keys * valueWidth, seed + 2),
+    sinks: hasSinks ? numbers(heads, seed + 3) : undefined,
   };
 }
 
-/** `[rows, queries, heads · width]` */
-function reference({ q, k, v }: Inputs, one: Case, scale: number): Float64Array {
-  const { rows, heads, groups, queries, keys, width } = one;
+/** The first numbers of each key. */
+function sharedValues(keys: Float32Array, { width, valueWidth = width }: Case): Float32Array {
+  const values = new Float32Array((keys.length / width) * valueWidth);
+  for (let i = 0; i * width < keys.length; i++)
+    values.set(keys.subarray(i * width, i * width + valueWidth), i * valueWidth);
+  return values;
+}
+
+/** `[rows, queries, heads · valueWidth]` */
+function reference({ q, k, v, sinks }: Inputs, one: Case, scale: number): Float64Array {
+  const { rows, heads, groups, queries, keys, width, valueWidth = width } = one;
   const mask = new AttentionMask(one);
-  const out = new Float64Array(rows * queries * heads * width);
+  const out = new Float64Array(rows * queries * heads * valueWidth);
   for (let row = 0; row < rows; row++)
     for (let head = 0; head < heads; head++)
       for (let query = 0; query < queries; query++) {
@@ -61,10 +78,13 @@ function reference({ q, k, v }: Inputs, one: Case, scale: number): Float64Array 
         const largest = Math.max(...scores);
         const weights = new Map(seen.map((key, i) => [key, Math.exp(scores[i]! - largest)]));
         if (seen.length === 0) for (let key = 0; key < keys; key++) weights.set(key, 1);
-        const total = [...weights.values()].reduce((sum, weight) => sum + weight, 0);
-        const to = ((row * queries + query) * heads + head) * width;
+        const sink = sinks ? Math.exp(sinks[head]! - largest) : 0;
+        const total = [...weights.values()].reduce((sum, weight) => sum + weight, sink);
+        const to = ((row * queries + query) * heads + head) * valueWidth;
+        // Nothing but the sink is seen: it has no value.
+        if (sinks && seen.length === 0) continue;
         for (const [key, weight] of weights)
-          for (let i = 0; i < width; i++) out[to + i]! += (weight / total) * v[(lane + key) * width + i]!;
+          for (let i = 0; i < valueWidth; i++) out[to + i]! += (weight / total) * v[(lane + key) * valueWidth + i]!;
       }
   return out;
 }
@@ -75,7 +95,7 @@ function bfloat16(values: Float32Array): Float32Array {
 }
 
 /** The slots [from, to) of `[rows, groups, keys, width]`. */
-function cut(values: Float32Array, { rows, groups, keys, width }: Case, from: number, to: number): Tensor4D {
+function cut(values: Float32Array, { rows, groups, keys }: Case, width: number, from: number, to: number): Tensor4D {
   const lanes = Array.from({ length: rows * groups }, (_, lane) =>
     values.subarray((lane * keys + from) * width, (lane * keys + to) * width),
   );
@@ -86,30 +106,36 @@ function cut(values: Float32Array, { rows, groups, keys, width }: Case, from: nu
 
 /** Runs attention on tensors, and on slots that were filled in pieces and had others before them. */
 function results(inputs: Inputs, one: Case, scale: number, dtype: "F32" | "BF16", pieces: readonly number[]) {
-  const { rows, heads, groups, queries, keys, width } = one;
+  const { rows, heads, groups, queries, keys, width, valueWidth = width, sharesValues } = one;
   const mask = new AttentionMask(one);
-  const slots = createSlots({ dtype });
-  const append = (added: KeyValues) => slots.append(added);
+  const slots = createKeyValueStore({ dtype, ...(sharesValues && { sharedWidth: valueWidth }) });
+  const append = ({ keys, values }: KeyValues) => slots.append(sharesValues ? { keys } : { keys, values });
+  const keysIn = (from: number, to: number) => cut(inputs.k, one, width, from, to);
+  const valuesIn = (from: number, to: number) => cut(inputs.v, one, valueWidth, from, to);
   try {
     return tidy(() => {
       const q = tensor4d(inputs.q, [rows, heads, queries, width]);
       const dropped = pieces[0]!;
-      const shape: Shape4 = [rows, groups, dropped, width];
-      const noise = tensor4d(numbers(rows * groups * dropped * width, 7), shape);
-      append({ keys: noise, values: noise });
+      const noiseOf = (width: number) => {
+        const shape: Shape4 = [rows, groups, dropped, width];
+        return tensor4d(numbers(rows * groups * dropped * width, 7), shape);
+      };
+      const noise = { keys: noiseOf(width), values: noiseOf(valueWidth) };
+      append(noise);
       let from = 0;
       for (const piece of [...pieces.slice(1), keys]) {
         const to = Math.min(keys, from + piece);
-        if (to > from) append({ keys: cut(inputs.k, one, from, to), values: cut(inputs.v, one, from, to) });
+        if (to > from) append({ keys: keysIn(from, to), values: valuesIn(from, to) });
         from = to;
       }
-      append({ keys: noise, values: noise });
-      slots.crop(dropped + keys);
-      slots.dropFirst(dropped);
+      append(noise);
+      slots.truncate(dropped + keys);
+      slots.evict(dropped);
       const view = slots.view();
+      const options = inputs.sinks ? { sinks: tensor1d(inputs.sinks) } : {};
       return {
-        ofTensors: attention(q, cut(inputs.k, one, 0, keys), cut(inputs.v, one, 0, keys), mask, scale).dataSync(),
-        ofSlots: attention(q, view.keys, view.values, mask, scale).dataSync(),
+        ofTensors: attention(q, keysIn(0, keys), valuesIn(0, keys), mask, scale, options).dataSync(),
+        ofSlots: attention(q, view.keys, view.values, mask, scale, options).dataSync(),
       };
     });
   } finally {
@@ -136,13 +162,17 @@ const drawn: fc.Arbitrary<{ one: Case; pieces: number[] }> = fc
     queries: fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 40 }), fc.integer({ min: 41, max: 150 })),
     past: fc.oneof(fc.nat(4), fc.nat(700)),
     width: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(64, 96, 127, 128)),
+    values: fc.option(fc.record({ part: fc.double({ min: 0, max: 1, noNaN: true }), sharesValues: fc.boolean() })),
+    hasSinks: fc.boolean(),
     window: fc.option(fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 7, max: 400 }))),
     padding: fc.option(fc.array(fc.nat(200), { minLength: 3, maxLength: 3 })),
     holes: fc.boolean(),
     seed: fc.integer(),
     pieces: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 4 }),
   })
-  .map(({ perGroup, past, padding, holes, pieces, ...rest }) => {
+  .map(({ perGroup, past, padding, holes, pieces, values: narrower, ...rest }) => {
+    const valueWidth = narrower ? Math.max(1, Math.round(narrower.part * rest.width)) : rest.width;
+    const sharesValues = narrower?.sharesValues ?? false;
     const keys = rest.queries + past;
     const values = new Uint8Array(rest.rows * keys).fill(1);
     if (padding)
@@ -151,7 +181,7 @@ const drawn: fc.Arbitrary<{ one: Case; pieces: number[] }> = fc
         if (holes) for (let key = 0; key < keys; key += 5) values[row * keys + key] = 0;
       }
     const keyPadding = padding && { rows: rest.rows, values };
-    return { one: { ...rest, heads: rest.groups * perGroup, keys, keyPadding }, pieces };
+    return { one: { ...rest, valueWidth, sharesValues, heads: rest.groups * perGroup, keys, keyPadding }, pieces };
   })
   .filter(({ one }) => one.rows * one.heads * one.queries * one.keys * one.width < 6e6);
 
@@ -195,7 +225,7 @@ export function attentionTests(isa: Isa): void {
           expectClose(ofTensors, expected, 1e-5, "tensors");
           expectClose(ofSlots, expected, 1e-5, "slots");
           if (!ROUNDS[isa]) return;
-          const rounded = { q: bfloat16(inputs.q), k: bfloat16(inputs.k), v: bfloat16(inputs.v) };
+          const rounded = { ...inputs, q: bfloat16(inputs.q), k: bfloat16(inputs.k), v: bfloat16(inputs.v) };
           const ofRounded = results(rounded, one, scale, "BF16", pieces).ofSlots;
           expectClose(ofRounded, reference(rounded, one, scale), 6e-2, "slots in bfloat16");
         }),
@@ -206,10 +236,10 @@ export function attentionTests(isa: Isa): void {
     test("over bfloat16 slots is that of rounded keys and values", () => {
       fc.assert(
         fc.property(drawn, ({ one, pieces }) => {
-          const { q, k, v } = inputsOf(one);
+          const { q, k, v, sinks } = inputsOf(one);
           const scale = one.width ** -0.5;
-          const slots = { k: bfloat16(k), v: bfloat16(v) };
-          const got = results({ q, k, v }, one, scale, "BF16", pieces).ofSlots;
+          const slots = { k: bfloat16(k), v: bfloat16(v), sinks };
+          const got = results({ q, k, v, sinks }, one, scale, "BF16", pieces).ofSlots;
           if (ROUNDS[isa] && one.queries > 1) {
             // Queries meet keys as bfloat16, in units of powers of two; so do weights values: each is off by 2⁻⁹ at most.
             const rounded = bfloat16(q.map((x) => x * scale * Math.LOG2E));

@@ -1,7 +1,14 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-type Inputs = { q: TensorInfo; k: TensorInfo; v: TensorInfo; padding?: TensorInfo; starts?: TensorInfo };
+type Inputs = {
+  q: TensorInfo;
+  k: TensorInfo;
+  v: TensorInfo;
+  padding?: TensorInfo;
+  starts?: TensorInfo;
+  sinks?: TensorInfo;
+};
 type Attributes = { scale: number; window: number | null };
 
 /** `attention` query by query: what a query does not see is not computed, and no score matrix is held. */
@@ -11,28 +18,30 @@ export const attentionKernel: HostKernel = {
   run(host, inputs: Inputs, { scale, window }: Attributes) {
     const [b, h, l, d] = inputs.q.shape as [number, number, number, number];
     const [, g, s] = inputs.k.shape as [number, number, number];
-    const out = host.output([b, l, h * d], "float32");
+    const width = inputs.v.shape[3]!;
+    const out = host.output([b, l, h * width], "float32");
     const q = host.floats(inputs.q);
     const k = host.floats(inputs.k);
     const v = host.floats(inputs.v);
     const padding = inputs.padding && host.ints(inputs.padding);
     const starts = inputs.starts && host.ints(inputs.starts);
+    const sinks = inputs.sinks && host.floats(inputs.sinks);
     const y = host.floats(out).fill(0);
     const scores = new Float32Array(s);
     for (let row = 0; row < b; row++) {
       for (let head = 0; head < h; head++) {
-        const group = (row * g + Math.floor((head * g) / h)) * s * d;
+        const group = (row * g + Math.floor((head * g) / h)) * s;
         for (let query = 0; query < l; query++) {
           const slot = s - l + query;
           const reach = window === null ? 0 : Math.max(0, slot - window + 1);
           const seen = { from: Math.max(reach, starts?.[row * s + slot] ?? 0), to: slot + 1 };
           const at = ((row * h + head) * l + query) * d;
-          const to = (row * l + query) * h * d + head * d;
+          const to = ((row * l + query) * h + head) * width;
           const isToken = padding?.subarray(row * s, (row + 1) * s);
-          const total = weigh(scores, q, at, k, group, d, seen, scale, isToken);
-          // A query that sees nothing is padding itself: like the reference, it attends to every slot evenly.
-          if (total === 0) mix(y, to, scores.fill(1), v, group, d, { from: 0, to: s }, 1 / s);
-          else mix(y, to, scores, v, group, d, seen, 1 / total);
+          const total = weigh(scores, q, at, k, group * d, d, seen, scale, isToken, sinks?.[head]);
+          if (total !== 0) mix(y, to, scores, v, group * width, width, seen, 1 / total);
+          // A query that sees nothing is padding itself: like the reference, it attends to every slot evenly, or to the sink.
+          else if (!sinks) mix(y, to, scores.fill(1), v, group * width, width, { from: 0, to: s }, 1 / s);
         }
       }
     }
@@ -43,8 +52,8 @@ export const attentionKernel: HostKernel = {
 type Range = { readonly from: number; readonly to: number };
 
 /**
- * Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum: 0 where none is seen, and NaN
- * where a score is not a number.
+ * Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum and the sink's: 0 where none is seen,
+ * and NaN where a score is not a number.
  */
 function weigh(
   scores: Float32Array,
@@ -56,8 +65,9 @@ function weigh(
   { from, to }: Range,
   scale: number,
   isToken: Int32Array | undefined,
+  sink = -Infinity,
 ): number {
-  let largest = -Infinity;
+  let largest = sink;
   let seesNone = true;
   for (let key = from; key < to; key++) {
     if (isToken && isToken[key] === 0) {
@@ -72,7 +82,7 @@ function weigh(
     if (scores[key]! > largest) largest = scores[key]!;
   }
   if (seesNone) return 0;
-  let total = 0;
+  let total = Math.exp(sink - largest);
   for (let key = from; key < to; key++) {
     scores[key] = Math.exp(scores[key]! - largest);
     total += scores[key]!;

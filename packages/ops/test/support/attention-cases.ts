@@ -1,8 +1,8 @@
-import type { Tensor4D } from "@tensorflow/tfjs-core";
+import type { Tensor1D, Tensor4D } from "@tensorflow/tfjs-core";
 import { AttentionMask, type AttentionMaskShape, attention } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
 import * as reference from "./reference.js";
-import { normal } from "./values.js";
+import { normal, type Values } from "./values.js";
 
 export const ATTENTION: OpEntry = {
   op: "attention",
@@ -41,6 +41,17 @@ export const ATTENTION: OpEntry = {
       mask: { queries: 3, keys: 6, window: 2 },
       tokens: ["111111", "000111", "000001"],
     }),
+    one("narrower values, a step with a cache", { heads: [4, 2], width: 3, mask: { queries: 1, keys: 5 } }),
+    one("wider values", { heads: [2, 1], width: 6, mask: { queries: 4, keys: 4 } }),
+    one("sinks, a step with a cache", { heads: [4, 2], hasSinks: true, mask: { queries: 1, keys: 5 } }),
+    one("sinks and a window", { heads: [2, 2], hasSinks: true, mask: { queries: 5, keys: 5, window: 2 } }),
+    one("sinks and narrower values, some queries blind", {
+      heads: [2, 1],
+      width: 2,
+      hasSinks: true,
+      mask: { queries: 3, keys: 3 },
+      tokens: ["111", "011", "001"],
+    }),
   ],
 };
 
@@ -48,13 +59,18 @@ interface Variant {
   /** H and G */
   readonly heads: readonly [number, number];
   readonly mask: AttentionMaskShape;
+  /** Dv. Default D. */
+  readonly width?: number;
+  readonly hasSinks?: boolean;
   /** For each row which slots hold tokens. */
   readonly tokens?: readonly string[];
   /** For each row which text each slot belongs to. */
   readonly texts?: readonly string[];
 }
 
-function one(name: string, { heads: [h, g], mask: shape, tokens = [], texts = [] }: Variant): OpCase {
+function one(name: string, variant: Variant): OpCase {
+  const { heads, mask: shape, width = 4, hasSinks = false, tokens = [], texts = [] } = variant;
+  const [h, g] = heads;
   const { queries, keys } = shape;
   const d = 4;
   const b = tokens.length || texts.length || 1;
@@ -65,22 +81,24 @@ function one(name: string, { heads: [h, g], mask: shape, tokens = [], texts = []
   const inputs = {
     q: normal(1, [b, h, queries, d]),
     k: normal(2, [b, g, keys, d]),
-    v: normal(3, [b, g, keys, d]),
+    v: normal(3, [b, g, keys, width]),
+    ...(hasSinks ? { sinks: normal(4, [h]) } : ({} as { sinks: Values })),
   };
   const mask = describe();
   // Scores of a query that sees nothing are swallowed by the mask; nobody reads its row, so no gradient comes.
   const reads = (index: number) => {
-    const query = Math.floor(index / (h * d)) % queries;
-    const row = Math.floor(index / (h * d * queries));
+    const query = Math.floor(index / (h * width)) % queries;
+    const row = Math.floor(index / (h * width * queries));
     return Array.from({ length: keys }, (_, key) => mask.sees(row, query, key)).includes(true);
   };
   return opCase(
     name,
     inputs,
-    ({ q, k, v }) => {
+    ({ q, k, v, sinks }) => {
       const own = describe();
+      const options = { sinks: sinks as Tensor1D | undefined };
       return {
-        run: () => attention(q as Tensor4D, k as Tensor4D, v as Tensor4D, own, d ** -0.5),
+        run: () => attention(q as Tensor4D, k as Tensor4D, v as Tensor4D, own, d ** -0.5, options),
         release: () => own.dispose(),
       };
     },

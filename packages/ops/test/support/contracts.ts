@@ -17,7 +17,7 @@ export const CONTRACTS: readonly Contract[] = [
   contract("embedding", "MixtapeEmbedding", "ids, weight", "transposed, paddingIdx"),
   contract("rmsNorm", "MixtapeRmsNorm", "x, scale, residual?", "eps"),
   contract("rotary", "MixtapeRotary", "x, cos, sin", "interleaved"),
-  contract("attention", "MixtapeAttention", "q, k, v, padding?, starts?", "scale, window, mask"),
+  contract("attention", "MixtapeAttention", "q, k, v, padding?, starts?, sinks?", "scale, window, mask"),
   contract("gate", "MixtapeGate", "gate, up", "activation"),
   contract("gatedMlp", "MixtapeGatedMlp", "x, gate, up, down", "activation, transposed"),
   contract("experts", "MixtapeExperts", "x, indices, weights, gate, up, down", "activation, transposed"),

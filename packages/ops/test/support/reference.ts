@@ -217,15 +217,16 @@ export function adamW(
   return { weight: all.map(([w]) => w!), mean: all.map(([, m]) => m!), variance: all.map(([, , v]) => v!) };
 }
 
-/** Head by head and query by query: `output` is `[B, L, H·D]`, `probabilities` `[B, H, L, S]`. */
+/** Head by head and query by query: `output` is `[B, L, H·Dv]`, `probabilities` `[B, H, L, S]`. */
 export function attention(
-  { q, k, v }: Readonly<Record<"q" | "k" | "v", Values>>,
+  { q, k, v, sinks }: Readonly<Record<"q" | "k" | "v", Values>> & { readonly sinks?: Values },
   { window, keyPadding, segments }: Pick<AttentionMaskShape, "window" | "keyPadding" | "segments">,
   scale: number,
 ): { output: Float64Array; probabilities: Float64Array } {
   const [b, h, l, d] = q.shape as [number, number, number, number];
   const [, g, s] = k.shape as [number, number, number];
-  const output = new Float64Array(b * l * h * d);
+  const width = v.shape[3]!;
+  const output = new Float64Array(b * l * h * width);
   const probabilities = new Float64Array(b * h * l * s);
   for (let row = 0; row < b; row++) {
     for (let head = 0; head < h; head++) {
@@ -244,13 +245,16 @@ export function attention(
           return sees(key) ? dot * scale : -Infinity;
         });
         const largest = Math.max(...scores);
-        // A query that sees nothing attends evenly.
-        const weights = scores.map((score) => (largest === -Infinity ? 1 : Math.exp(score - largest)));
-        const total = weights.reduce((sum, weight) => sum + weight, 0);
+        // A query that sees nothing attends evenly, or to the sink alone.
+        const blind = sinks ? 0 : 1;
+        const weights = scores.map((score) => (largest === -Infinity ? blind : Math.exp(score - largest)));
+        const sink = sinks ? Math.exp(largest === -Infinity ? 0 : sinks.values[head]! - largest) : 0;
+        const total = weights.reduce((sum, weight) => sum + weight, sink);
         weights.forEach((weight, key) => {
           probabilities[at * s + key] = weight / total;
-          for (let i = 0; i < d; i++)
-            output[((row * l + query) * h + head) * d + i]! += (weight / total) * v.values[(group + key) * d + i]!;
+          for (let i = 0; i < width; i++)
+            output[((row * l + query) * h + head) * width + i]! +=
+              (weight / total) * v.values[(group + key) * width + i]!;
         });
       }
     }

@@ -48,7 +48,7 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => CausalLM<C>)
       try {
         for (let round = 0; round < 2; round++) {
           for (let at = 0; at < length; at++) await step([0, 1], at);
-          cache.crop(cache.length - 1);
+          cache.truncate(cache.length - 1);
           for (let at = 0; at < 5; at++) await step([1, 0], at);
           cache.reorder([1, 0, 1]);
           for (let at = 0; at < 5; at++) await step([0, 1, 0], at);

@@ -3,18 +3,18 @@
 import { grad, memory, mul, sum, type Tensor, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
-  createSlots,
+  createKeyValueStore,
+  type KeyValueStore,
   type KeyValues,
   OpsError,
   registerStorage,
-  type Slots,
-  slotsToAppendTo,
   storageOf,
-  TensorSlots,
+  storeToAppendTo,
+  TensorKeyValueStore,
 } from "../src/index.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 
-/** Slots `[from, to)` of two heads of width 2; row 0 counts from 0, row 1 from 100. Values are keys, negated. */
+/** KeyValueStore `[from, to)` of two heads of width 2; row 0 counts from 0, row 1 from 100. Values are keys, negated. */
 function keyValues(from: number, to: number, rows = 2): KeyValues {
   const shape: [number, number, number, number] = [rows, 2, to - from, 2];
   const numbers = Array.from({ length: rows * 2 * (to - from) * 2 }, (_, i) => {
@@ -31,12 +31,12 @@ function keyValues(from: number, to: number, rows = 2): KeyValues {
   };
 }
 
-function add(slots: Slots, from: number, to: number, rows?: number): void {
+function add(slots: KeyValueStore, from: number, to: number, rows?: number): void {
   tidy(() => slots.append(keyValues(from, to, rows)));
 }
 
 /** Which slots there are, row by row. Checks that all of a slot is there, in keys and in values. */
-function read(slots: Slots): number[][] {
+function read(slots: KeyValueStore): number[][] {
   const { keys, values } = slots.view();
   expect([...values.dataSync()]).toEqual([...keys.dataSync()].map((n) => -n));
   const [b, g, s, d] = keys.shape;
@@ -55,7 +55,7 @@ describe.each(ENGINES)("on %s", (engine) => {
 
   test("slots grow at their end, and are forgotten at both", () => {
     const before = memory().numTensors;
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     expect([slots.rows, slots.length]).toEqual([0, 0]);
     add(slots, 0, 3);
     add(slots, 3, 4);
@@ -63,27 +63,27 @@ describe.each(ENGINES)("on %s", (engine) => {
       [0, 1, 2, 3],
       [100, 101, 102, 103],
     ]);
-    slots.dropFirst(0);
-    slots.dropFirst(2);
+    slots.evict(0);
+    slots.evict(2);
     add(slots, 4, 7);
     expect(read(slots)[1]).toEqual([102, 103, 104, 105, 106]);
-    slots.crop(9);
-    slots.crop(4);
+    slots.truncate(9);
+    slots.truncate(4);
     expect(read(slots)[0]).toEqual([2, 3, 4, 5]);
     expect(memory().numTensors - before).toBe(2);
-    slots.dropFirst(4);
+    slots.evict(4);
     expect([slots.rows, slots.length, memory().numTensors - before]).toEqual([0, 0, 0]);
     // What is empty takes another batch.
     add(slots, 0, 2, 1);
     expect(read(slots)).toEqual([[0, 1]]);
-    slots.crop(0);
+    slots.truncate(0);
     expect([slots.rows, slots.length]).toEqual([0, 0]);
     slots.dispose();
     expect(memory().numTensors).toBe(before);
   });
 
   test("reorder makes rows what other rows were, more or fewer", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     slots.reorder([1, 0]);
     add(slots, 0, 2);
     slots.reorder([1, 0, 1]);
@@ -98,7 +98,7 @@ describe.each(ENGINES)("on %s", (engine) => {
   });
 
   test("what is appended stays the caller's", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     const added = keyValues(0, 2);
     slots.append(added);
     added.keys.dispose();
@@ -113,7 +113,7 @@ describe.each(ENGINES)("on %s", (engine) => {
   });
 
   test("what does not fit is refused, and nothing is added", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     const one = (shape: [number, number, number, number]): Tensor4D =>
       tensor4d(new Float32Array(shape.reduce((a, b) => a * b)), shape);
     tidy(() => {
@@ -125,7 +125,7 @@ describe.each(ENGINES)("on %s", (engine) => {
         [2, 2, 1, 3],
       ] as [number, number, number, number][])
         expect(() => slots.append({ keys: one(shape), values: one(shape) })).toThrow(
-          `Slots.append: expected keys and values [2, 2, L, 2] of one shape, got [${shape}] and [${shape}]`,
+          `KeyValueStore.append: expected keys [2, 2, L, 2] and values [2, 2, L, 2], got [${shape}] and [${shape}]`,
         );
     });
     expect(slots.length).toBe(2);
@@ -136,9 +136,9 @@ describe.each(ENGINES)("on %s", (engine) => {
 describe("an engine with storage of its own", () => {
   beforeAll(() => useBackend("cpu"));
 
-  /** Slots that are no tensors to whoever asks. */
-  class OwnSlots implements Slots {
-    readonly #inner = new TensorSlots();
+  /** KeyValueStore that are no tensors to whoever asks. */
+  class OwnStore implements KeyValueStore {
+    readonly #inner = new TensorKeyValueStore();
     get rows(): number {
       return this.#inner.rows;
     }
@@ -151,11 +151,11 @@ describe("an engine with storage of its own", () => {
     view(): KeyValues {
       return this.#inner.view();
     }
-    dropFirst(count: number): void {
-      this.#inner.dropFirst(count);
+    evict(count: number): void {
+      this.#inner.evict(count);
     }
-    crop(length: number): void {
-      this.#inner.crop(length);
+    truncate(length: number): void {
+      this.#inner.truncate(length);
     }
     reorder(rows: readonly number[]): void {
       this.#inner.reorder(rows);
@@ -173,9 +173,9 @@ describe("an engine with storage of its own", () => {
       description: "of a test",
       place: (view, role) => storage.place(view, role),
       bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
-      slots: (options) => {
+      keyValueStore: (options) => {
         asked.push(options);
-        return new OwnSlots();
+        return new OwnStore();
       },
     });
     try {
@@ -187,25 +187,25 @@ describe("an engine with storage of its own", () => {
 
   test("makes the slots, and is told the dtype", () => {
     withOwnSlots((asked) => {
-      expect(createSlots({ dtype: "BF16" })).toBeInstanceOf(OwnSlots);
-      expect(createSlots()).toBeInstanceOf(OwnSlots);
+      expect(createKeyValueStore({ dtype: "BF16" })).toBeInstanceOf(OwnStore);
+      expect(createKeyValueStore()).toBeInstanceOf(OwnStore);
       expect(asked).toEqual([{ dtype: "BF16" }, {}]);
     });
-    expect(createSlots()).toBeInstanceOf(TensorSlots);
+    expect(createKeyValueStore()).toBeInstanceOf(TensorKeyValueStore);
   });
 
   test("does not where a gradient is recorded: what was held is constant, what is added has its gradient", () => {
     withOwnSlots(() => {
       const before = memory().numTensors;
-      const held = createSlots();
+      const held = createKeyValueStore();
       add(held, 0, 2, 1);
-      expect(slotsToAppendTo(held)).toBe(held);
-      let slots: Slots = held;
+      expect(storeToAppendTo(held)).toBe(held);
+      let slots: KeyValueStore = held;
       const f = (x: Tensor) => {
-        expect(createSlots()).toBeInstanceOf(TensorSlots);
-        slots = slotsToAppendTo(held);
-        expect(slots).toBeInstanceOf(TensorSlots);
-        expect(slotsToAppendTo(slots)).toBe(slots);
+        expect(createKeyValueStore()).toBeInstanceOf(TensorKeyValueStore);
+        slots = storeToAppendTo(held);
+        expect(slots).toBeInstanceOf(TensorKeyValueStore);
+        expect(storeToAppendTo(slots)).toBe(slots);
         slots.append({ keys: x as Tensor4D, values: mul(x, 2) as Tensor4D });
         const { keys, values } = slots.view();
         return sum(mul(keys, values));
@@ -225,11 +225,11 @@ describe("an engine with storage of its own", () => {
 
   test("empty slots become empty tensors under a gradient", () => {
     withOwnSlots(() => {
-      const held = createSlots();
+      const held = createKeyValueStore();
       const x = tensor4d([1, 2], [1, 1, 1, 2]);
       const dx = grad((x: Tensor) => {
-        const slots = slotsToAppendTo(held);
-        expect([slots.length, slots]).toEqual([0, expect.any(TensorSlots)]);
+        const slots = storeToAppendTo(held);
+        expect([slots.length, slots]).toEqual([0, expect.any(TensorKeyValueStore)]);
         return sum(x);
       })(x);
       expect([...dx.dataSync()]).toEqual([1, 1]);

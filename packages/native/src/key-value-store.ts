@@ -1,39 +1,60 @@
-import { checkAppended, effect, type KeyValues, type Slots } from "@mixtape/ops";
+import {
+  type AppendedKeyValues,
+  checkAppended,
+  effect,
+  type KeyValueStore,
+  type KeyValueStoreOptions,
+  type KeyValues,
+} from "@mixtape/ops";
 import { dispose, engine, keep, type Tensor4D, type TensorInfo } from "@tensorflow/tfjs-core";
 import { addon, DTYPES, type NativeSlotsHandle } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import type { Held } from "./bucket.js";
 import { NativeError } from "./errors.js";
 
-/** What keys and values are kept as. */
-export type SlotsDtype = "F32" | "BF16";
-
 type Shape = readonly [rows: number, heads: number, length: number, width: number];
-const NONE: Shape = [0, 0, 0, 0];
+
+/** What keys and values are kept as. */
+export type KeyValueDtype = "F32" | "BF16";
+
+/** Options of a store, its dtype settled. */
+export interface NativeStoreOptions extends KeyValueStoreOptions {
+  readonly dtype: KeyValueDtype;
+}
+
+/** The axes of what is stored, apart from its length. */
+interface Layout {
+  readonly rows: number;
+  readonly heads: number;
+  readonly width: number;
+  readonly valueWidth: number;
+}
+const EMPTY: Layout = { rows: 0, heads: 0, width: 0, valueWidth: 0 };
 
 /**
- * Slots of a KV cache in blocks of the addon's memory: what is added is written once and never moved, blocks that slid out are
- * freed, and attention reads them where they lie. To other kernels the views are float32 tensors, decoded at each use.
+ * Keys and values of a cache in blocks of the addon's memory: what is added is written once and never moved, blocks that slid out
+ * are freed, and attention reads them where they lie. To other kernels the views are float32 tensors, decoded at each use.
  */
-export class NativeSlots implements Slots {
+export class NativeKeyValueStore implements KeyValueStore {
   readonly #backend: NativeBackend;
-  readonly #dtype: SlotsDtype;
+  readonly #options: NativeStoreOptions;
   #native: NativeSlotsHandle | undefined;
-  #shape: Shape = NONE;
+  #layout = EMPTY;
+  #length = 0;
   #view: KeyValues | undefined;
   #shown: SlotsView[] = [];
 
-  constructor(backend: NativeBackend, dtype: SlotsDtype) {
+  constructor(backend: NativeBackend, options: NativeStoreOptions) {
     this.#backend = backend;
-    this.#dtype = dtype;
+    this.#options = options;
   }
 
   get rows(): number {
-    return this.#shape[0];
+    return this.#layout.rows;
   }
 
   get length(): number {
-    return this.#shape[2];
+    return this.#length;
   }
 
   /** How many bytes all blocks take, whatever part of them is in use. */
@@ -41,16 +62,19 @@ export class NativeSlots implements Slots {
     return this.#native ? addon().bytesOfSlots(this.#native) : 0;
   }
 
-  append({ keys, values }: KeyValues): void {
-    checkAppended({ keys, values }, this.length > 0 ? this.#shape : undefined);
+  append({ keys, values }: AppendedKeyValues): void {
+    checkAppended({ keys, values }, this.#options, this.length > 0 ? this.#shapes() : undefined);
     const [rows, heads, count, width] = keys.shape;
     if (count === 0) return;
-    this.#native ??= addon().createSlots(DTYPES[this.#dtype]);
-    const [k, v] = [this.#backend.floats(keys), this.#backend.floats(values)];
-    addon().appendSlots(this.#native, k, v, rows, heads, count, width);
+    const { dtype, sharedWidth } = this.#options;
+    const valueWidth = values?.shape[3] ?? sharedWidth!;
+    this.#native ??= addon().createSlots(DTYPES[dtype]);
+    const [k, v] = [this.#backend.floats(keys), values ? this.#backend.floats(values) : null];
+    addon().appendSlots(this.#native, k, v, rows, heads, count, width, valueWidth);
     effect(() => {
       this.#forgetView();
-      this.#shape = [rows, heads, this.length + count, width];
+      this.#layout = { rows, heads, width, valueWidth };
+      this.#length += count;
     });
   }
 
@@ -59,21 +83,21 @@ export class NativeSlots implements Slots {
     return this.#view;
   }
 
-  dropFirst(count: number): void {
+  evict(count: number): void {
     if (count >= this.length) this.dispose();
     else if (count > 0) {
       this.#forgetView();
       addon().dropFirstSlots(this.#native!, count);
-      this.#setLength(this.length - count);
+      this.#length -= count;
     }
   }
 
-  crop(length: number): void {
+  truncate(length: number): void {
     if (length <= 0) this.dispose();
     else if (length < this.length) {
       this.#forgetView();
       addon().cropSlots(this.#native!, length);
-      this.#setLength(length);
+      this.#length = length;
     }
   }
 
@@ -81,27 +105,29 @@ export class NativeSlots implements Slots {
     if (this.length === 0) return;
     this.#forgetView();
     addon().reorderSlots(this.#native!, Int32Array.from(rows));
-    const [, heads, length, width] = this.#shape;
-    this.#shape = [rows.length, heads, length, width];
+    this.#layout = { ...this.#layout, rows: rows.length };
   }
 
   dispose(): void {
     this.#forgetView();
     if (this.#native) addon().release(this.#native);
     this.#native = undefined;
-    this.#shape = NONE;
+    this.#layout = EMPTY;
+    this.#length = 0;
   }
 
-  #setLength(length: number): void {
-    const [rows, heads, , width] = this.#shape;
-    this.#shape = [rows, heads, length, width];
+  #shapes(): Record<keyof KeyValues, Shape> {
+    const { rows, heads, width, valueWidth } = this.#layout;
+    return { keys: [rows, heads, this.#length, width], values: [rows, heads, this.#length, valueWidth] };
   }
 
   #tensor(which: keyof KeyValues): Tensor4D {
-    if (!this.#native) throw new NativeError({ where: "Slots.view", expected: "at least one slot", got: "none" });
-    const shown = new SlotsView(this.#native, which, this.#shape);
+    if (!this.#native)
+      throw new NativeError({ where: "KeyValueStore.view", expected: "at least one position", got: "none" });
+    const shape = this.#shapes()[which];
+    const shown = new SlotsView(this.#native, which, shape);
     this.#shown.push(shown);
-    const info = this.#backend.hold(shown, this.#shape);
+    const info = this.#backend.hold(shown, shape);
     return keep(engine().makeTensorFromTensorInfo(info, this.#backend) as Tensor4D);
   }
 

@@ -1,9 +1,20 @@
 import { concat, dispose, gather, keep, slice, type Tensor4D, tensor1d, tidy } from "@tensorflow/tfjs-core";
-import { checkAppended, type KeyValues, type Slots } from "./slots.js";
+import {
+  type AppendedKeyValues,
+  checkAppended,
+  type KeyValueStore,
+  type KeyValueStoreOptions,
+  type KeyValues,
+} from "./key-value-store.js";
 
-/** Slots as tensors that are joined anew with each addition, of tfjs operations: for every engine, and differentiable. */
-export class TensorSlots implements Slots {
+/** Keeps keys and values as tensors that are joined anew with each addition: for every engine, and differentiable. */
+export class TensorKeyValueStore implements KeyValueStore {
+  readonly #options: KeyValueStoreOptions;
   #all: KeyValues | undefined;
+
+  constructor(options: KeyValueStoreOptions = {}) {
+    this.#options = options;
+  }
 
   get rows(): number {
     return this.#all?.keys.shape[0] ?? 0;
@@ -13,22 +24,28 @@ export class TensorSlots implements Slots {
     return this.#all?.keys.shape[2] ?? 0;
   }
 
-  append({ keys, values }: KeyValues): void {
+  append(added: AppendedKeyValues): void {
     const past = this.#all;
-    checkAppended({ keys, values }, past?.keys.shape);
-    if (past) this.#replace({ keys: concat([past.keys, keys], 2), values: concat([past.values, values], 2) });
-    else this.#replace({ keys: keys.clone(), values: values.clone() });
+    checkAppended(added, this.#options, past && { keys: past.keys.shape, values: past.values.shape });
+    this.#replace(
+      tidy(() => {
+        const keys = past ? concat([past.keys, added.keys], 2) : added.keys.clone();
+        const own = added.values;
+        if (!own) return { keys, values: this.#shared(keys) };
+        return { keys, values: past ? concat([past.values, own], 2) : own.clone() };
+      }),
+    );
   }
 
   view(): KeyValues {
     return this.#all!;
   }
 
-  dropFirst(count: number): void {
+  evict(count: number): void {
     if (count > 0) this.#cut(count, this.length - count);
   }
 
-  crop(length: number): void {
+  truncate(length: number): void {
     if (length < this.length) this.#cut(0, length);
   }
 
@@ -50,6 +67,10 @@ export class TensorSlots implements Slots {
 
   #map(f: (tensor: Tensor4D) => Tensor4D): void {
     if (this.#all) this.#replace({ keys: f(this.#all.keys), values: f(this.#all.values) });
+  }
+
+  #shared(keys: Tensor4D): Tensor4D {
+    return slice(keys, [0, 0, 0, 0], [-1, -1, -1, this.#options.sharedWidth!]);
   }
 
   #replace(all: KeyValues | undefined): void {

@@ -1,15 +1,23 @@
-/** Slots in blocks against slots of tensors, whatever is done to them. */
+/** KeyValueStore in blocks against slots of tensors, whatever is done to them. */
 
-import { AttentionMask, attention, createSlots, type KeyValues, OpsError, type Slots, TensorSlots } from "@mixtape/ops";
+import {
+  AttentionMask,
+  attention,
+  createKeyValueStore,
+  type KeyValueStore,
+  type KeyValues,
+  OpsError,
+  TensorKeyValueStore,
+} from "@mixtape/ops";
 import { add, memory, setBackend, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NativeError, registerNative } from "../src/index.js";
-import { NativeSlots } from "../src/slots.js";
+import { NativeKeyValueStore } from "../src/key-value-store.js";
 import { nativeOrNothing } from "./support/native.js";
 
 const native = nativeOrNothing();
-/** Slots of a block. */
+/** KeyValueStore of a block. */
 const BLOCK = 256;
 
 /** Numbers that tell slot from slot, row from row, and that bfloat16 does not hold. */
@@ -20,7 +28,7 @@ function keyValues(rows: number, heads: number, count: number, width: number, fr
   return { keys: tensor4d(numbers, shape), values: tensor4d(values, shape) };
 }
 
-const read = (slots: Slots): Float32Array[] => {
+const read = (slots: KeyValueStore): Float32Array[] => {
   const { keys, values } = slots.view();
   expect(keys.shape).toEqual(values.shape);
   expect([keys.shape[0], keys.shape[2]]).toEqual([slots.rows, slots.length]);
@@ -38,7 +46,7 @@ const bytesOf = (arrays: readonly Float32Array[]): Buffer =>
 
 type Change =
   | { readonly append: number }
-  | { readonly dropFirst: number }
+  | { readonly evict: number }
   | { readonly crop: number }
   | { readonly reorder: readonly number[] };
 
@@ -47,7 +55,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     arbitrary: fc.record({ append: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 600 })) }),
     weight: 4,
   },
-  { arbitrary: fc.record({ dropFirst: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 2 },
+  { arbitrary: fc.record({ evict: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 2 },
   // How many are left out.
   { arbitrary: fc.record({ crop: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 1 },
   { arbitrary: fc.record({ reorder: fc.array(fc.nat(9), { minLength: 1, maxLength: 4 }) }), weight: 1 },
@@ -71,16 +79,16 @@ describe.runIf(native)("native slots", () => {
         fc.integer({ min: 1, max: 5 }),
         (changes, heads, width) => {
           const before = memory().numTensors;
-          const [own, tensors] = [createSlots({ dtype }), new TensorSlots()];
-          expect(own).toBeInstanceOf(NativeSlots);
+          const [own, tensors] = [createKeyValueStore({ dtype }), new TensorKeyValueStore()];
+          expect(own).toBeInstanceOf(NativeKeyValueStore);
           tidy(() => {
             let from = 0;
             for (const one of changes) {
               const rows = own.rows || 2;
               for (const slots of [own, tensors]) {
                 if ("append" in one) slots.append(keyValues(rows, heads, one.append, width, from));
-                else if ("dropFirst" in one) slots.dropFirst(Math.min(slots.length, one.dropFirst));
-                else if ("crop" in one) slots.crop(Math.max(0, slots.length - one.crop));
+                else if ("evict" in one) slots.evict(Math.min(slots.length, one.evict));
+                else if ("crop" in one) slots.truncate(Math.max(0, slots.length - one.crop));
                 else slots.reorder(one.reorder.map((row) => row % rows));
               }
               from += 100;
@@ -103,7 +111,7 @@ describe.runIf(native)("native slots", () => {
 
   test("are float32 where products are", () => {
     registerNative({ precision: "float32" });
-    const slots = createSlots({ dtype: "BF16" });
+    const slots = createKeyValueStore({ dtype: "BF16" });
     tidy(() => slots.append(keyValues(1, 1, 2, 3, 0)));
     expect(tidy(() => read(slots))).toEqual(
       tidy(() => Object.values(keyValues(1, 1, 2, 3, 0)).map((x) => x.dataSync())),
@@ -117,18 +125,18 @@ describe.runIf(native)("native slots", () => {
       ["F32", 4],
       ["BF16", 2],
     ] as const) {
-      const slots = createSlots({ dtype }) as NativeSlots;
+      const slots = createKeyValueStore({ dtype }) as NativeKeyValueStore;
       const block = 2 * BLOCK * 3 * bytes;
       const window = 1000;
       tidy(() => {
         for (let i = 0; i < 5 * window; i += 7) {
-          slots.dropFirst(Math.max(0, slots.length + 7 - window));
+          slots.evict(Math.max(0, slots.length + 7 - window));
           slots.append(keyValues(1, 1, 7, 3, i));
           expect(slots.bytes).toBeLessThanOrEqual(block * (Math.ceil(window / BLOCK) + 2));
         }
       });
       expect(slots.length).toBe(window);
-      slots.crop(BLOCK);
+      slots.truncate(BLOCK);
       expect(slots.bytes).toBeLessThanOrEqual(3 * block);
       slots.dispose();
       expect(slots.bytes).toBe(0);
@@ -136,7 +144,7 @@ describe.runIf(native)("native slots", () => {
   });
 
   test("show the same tensors until they change, and then an error to who kept a clone", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     tidy(() => slots.append(keyValues(1, 1, 2, 3, 0)));
     const { keys } = slots.view();
     expect(slots.view().keys).toBe(keys);
@@ -155,7 +163,7 @@ describe.runIf(native)("native slots", () => {
   });
 
   test("take their own view, and what they show other kernels are numbers", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     tidy(() => slots.append(keyValues(1, 2, 3, 4, 0)));
     const [before] = read(slots);
     slots.append(slots.view());
@@ -167,7 +175,7 @@ describe.runIf(native)("native slots", () => {
   });
 
   test("refuse what does not fit, and hold what they held", () => {
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     tidy(() => {
       slots.append(keyValues(2, 2, 3, 4, 0));
       for (const [rows, heads, width] of [
@@ -189,7 +197,7 @@ describe.runIf(native)("native slots", () => {
     const q = keyValues(2, heads, length, width, 9).keys;
     const mask = new AttentionMask({ queries: length, keys: length, window });
     const whole = attention(q, keys, values, mask, 0.25).dataSync();
-    const slots = createSlots();
+    const slots = createKeyValueStore();
     const at = (x: Tensor4D, i: number) => {
       const [rows, lanes] = x.shape;
       const all = x.dataSync();
@@ -202,7 +210,7 @@ describe.runIf(native)("native slots", () => {
     let worst = 0;
     for (let i = 0; i < length; i++)
       tidy(() => {
-        slots.dropFirst(Math.max(0, slots.length - window + 1));
+        slots.evict(Math.max(0, slots.length - window + 1));
         slots.append({ keys: at(keys, i), values: at(values, i) });
         const step = new AttentionMask({ queries: 1, keys: slots.length, window });
         const view = slots.view();

@@ -1,0 +1,210 @@
+import {
+  createKeyValueStore,
+  effect,
+  type KeyValueStore,
+  type KeyValueStoreOptions,
+  type KeyValues,
+  storeToAppendTo,
+} from "@mixtape/ops";
+import { mul, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
+import { LayersError } from "../errors.js";
+import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
+
+/** Options of a {@link KeyValueCache}. */
+export interface KeyValueCacheOptions extends KeyValueStoreOptions {
+  /** Positions that a token attends to at most, its own included; null, the default, for all. */
+  readonly window?: number | null;
+}
+
+/**
+ * Keys and values of the tokens that a layer has seen, or with `sharedWidth` the latents of multi-head latent attention, whose first
+ * numbers are their values.
+ *
+ * Without a window everything is kept. With one, what was added last and the `window − 1` positions before it: all that the next
+ * token can see of the past, also after the last addition is rolled back. The engine in use when the first tokens come decides how
+ * they are kept.
+ */
+export class KeyValueCache implements LayerCache {
+  readonly window: number | null;
+  readonly #options: KeyValueStoreOptions;
+  #store: KeyValueStore | undefined;
+  #length = 0;
+  #committed = 0;
+  #generation: object = {};
+  /** Lengths that a snapshot may go back to. */
+  readonly #pinned = new Set<{ readonly length: number }>();
+
+  constructor({ window = null, ...options }: KeyValueCacheOptions = {}) {
+    this.window = window;
+    this.#options = options;
+  }
+
+  get layout(): string {
+    const { sharedWidth } = this.#options;
+    const kept = sharedWidth === undefined ? "keys and values" : `latents with values of ${sharedWidth}`;
+    return this.window === null ? kept : `${kept}, window ${this.window}`;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get generation(): object {
+    return this.#generation;
+  }
+
+  /** Positions of the past that the next token attends to. */
+  get keyLength(): number {
+    return Math.min(this.#held, this.#needed);
+  }
+
+  /**
+   * Adds the keys and values of new tokens.
+   * @param keys `[B, G, L, D]` @param values `[B, G, L, Dv]`; absent where they are the first numbers of the keys
+   * @returns what the new tokens attend to: what was held, then the new, `[B, G, keyLength + L, …]`. They belong to the cache, and
+   *   are valid until it changes.
+   * @throws {LayersError} where the batch differs from the cache's.
+   */
+  append(keys: Tensor4D, values?: Tensor4D): KeyValues {
+    const past = this.#store;
+    if (past && past.length > 0 && past.rows !== keys.shape[0])
+      throw new LayersError({
+        where: "KeyValueCache",
+        expected: `${past.rows} rows, as in the cache`,
+        got: `${keys.shape[0]}`,
+        fix: "Use one cache per batch",
+      });
+    const store = past ? storeToAppendTo(past, this.#options) : createKeyValueStore(this.#options);
+    if (store !== past) this.#generation = {};
+    this.#store = store;
+    this.evict();
+    store.append({ keys, values });
+    const count = keys.shape[2];
+    effect(() => {
+      this.#length += count;
+    });
+    return store.view();
+  }
+
+  commit(): void {
+    effect(() => {
+      this.#committed = this.#length;
+    });
+  }
+
+  rollback(): void {
+    if (this.#length > this.#committed) this.truncate(this.#committed);
+  }
+
+  evict(): void {
+    this.#store?.evict(this.#held - this.keyLength);
+  }
+
+  canTruncate(length: number): boolean {
+    return length >= this.#fewestLeft;
+  }
+
+  truncate(length: number): void {
+    if (!this.canTruncate(length))
+      throw new LayersError({
+        where: "KeyValueCache.truncate",
+        expected: `at least ${this.#fewestLeft} positions`,
+        got: `${length}`,
+        fix: "The sliding window has moved past what the positions before would need: start a new cache, or take a snapshot first",
+      });
+    this.#generation = {};
+    const excess = this.#length - length;
+    if (excess > 0) {
+      this.#store?.truncate(Math.max(0, this.#held - excess));
+      this.#length = length;
+    }
+    this.#committed = Math.min(this.#committed, this.#length);
+  }
+
+  reorder(rows: readonly number[]): void {
+    this.#generation = {};
+    this.#pinned.clear();
+    this.#store?.reorder(rows);
+  }
+
+  /** What it may go back to stays held meanwhile. */
+  snapshot(): Snapshot {
+    const pin = { length: this.#length };
+    this.#pinned.add(pin);
+    return {
+      restore: () => {
+        if (this.#length < pin.length || !this.#pinned.has(pin))
+          throw new LayersError({
+            where: "Snapshot.restore",
+            expected: `a cache that still has ${pin.length} positions, with its rows as they were`,
+            got: this.#pinned.has(pin) ? `one of ${this.#length} positions` : "one whose rows were reordered",
+          });
+        this.truncate(pin.length);
+      },
+      release: () => {
+        this.#pinned.delete(pin);
+      },
+    };
+  }
+
+  copy(): KeyValueCache {
+    const copy = new KeyValueCache({ ...this.#options, window: this.window });
+    const state = this.exportState();
+    try {
+      copy.importState(state);
+    } finally {
+      for (const tensor of Object.values(state.tensors)) tensor.dispose();
+    }
+    return copy;
+  }
+
+  exportState(): LayerCacheState {
+    const store = this.#store;
+    if (!store || store.length === 0) return { length: this.#length, tensors: {} };
+    this.evict();
+    const tensors: Record<string, Tensor4D> = tidy(() => {
+      const { keys, values } = store.view();
+      // A product, since a clone would be the storage itself.
+      return { keys: mul(keys, 1), ...(this.#options.sharedWidth === undefined && { values: mul(values, 1) }) };
+    });
+    return { length: this.#length, tensors };
+  }
+
+  importState({ length, tensors }: LayerCacheState): void {
+    const { keys, values } = tensors as { keys?: Tensor4D; values?: Tensor4D };
+    const held = keys?.shape[2] ?? 0;
+    const needed = Math.min(length, (this.window ?? Infinity) - 1);
+    if (held < needed || held > length || keys?.rank === 0)
+      throw new LayersError({
+        where: "KeyValueCache.importState",
+        expected: `from ${needed} to ${length} positions, as in ${this.layout}`,
+        got: `${held}`,
+      });
+    this.dispose();
+    if (keys) this.append(keys, this.#options.sharedWidth === undefined ? values : undefined);
+    this.#length = this.#committed = length;
+  }
+
+  dispose(): void {
+    this.#generation = {};
+    this.#store?.dispose();
+    this.#store = undefined;
+    this.#length = this.#committed = 0;
+  }
+
+  get #held(): number {
+    return this.#store?.length ?? 0;
+  }
+
+  /** Positions of the past that are needed: by the next token, and by what a snapshot may go back to. */
+  get #needed(): number {
+    const earliest = Math.min(this.#length, ...Array.from(this.#pinned, ({ length }) => length));
+    return this.#length - earliest + (this.window ?? Infinity) - 1;
+  }
+
+  /** The least length that it can be truncated to. */
+  get #fewestLeft(): number {
+    const evicted = this.#length - this.#held;
+    return evicted === 0 ? 0 : evicted + (this.window ?? Infinity) - 1;
+  }
+}

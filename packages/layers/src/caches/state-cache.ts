@@ -1,0 +1,156 @@
+import { assign, canAssign, effect } from "@mixtape/ops";
+import { dispose, gather, keep, mul, type Tensor, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import { LayersError } from "../errors.js";
+import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
+
+type States = Readonly<Record<string, Tensor>>;
+
+/**
+ * Tensors of fixed size, `[B, …]` each, as recurrent mixers keep them: the state of a recurrence, the last inputs of a convolution.
+ * What is set in a forward pass takes the place of what was there when the pass is committed.
+ */
+export class StateCache implements LayerCache {
+  readonly layout = "states";
+  #states: States = {};
+  #pending: States = {};
+  #length = 0;
+  #added = 0;
+  #generation: object = {};
+  /** Changes when rows are reordered, which no snapshot outlives. */
+  #order: object = {};
+
+  get length(): number {
+    return this.#length + this.#added;
+  }
+
+  get generation(): object {
+    return this.#generation;
+  }
+
+  /** The state of that name; undefined before the first token. It belongs to the cache. */
+  get(name: string): Tensor | undefined {
+    return this.#pending[name] ?? this.#states[name];
+  }
+
+  /** Sets all states to what they are after `count` more positions. The tensors stay the caller's. */
+  set(states: States, count: number): void {
+    this.#dropPending();
+    this.#pending = mapOf(states, (state) => keep(state.clone()));
+    effect(() => {
+      this.#added += count;
+    });
+  }
+
+  commit(): void {
+    const pending = this.#pending;
+    if (Object.keys(pending).length > 0) {
+      // In place where the engine can: a captured graph writes where the next step reads.
+      const inPlace = Object.entries(pending).every(([name, state]) => canAssign(this.#states[name], state));
+      if (inPlace) for (const [name, state] of Object.entries(pending)) assign(this.#states[name]!, state);
+      else this.#replace(mapOf(pending, (state) => keep(copyOf(state))));
+      this.#dropPending();
+    }
+    effect(() => {
+      this.#length += this.#added;
+      this.#added = 0;
+    });
+  }
+
+  rollback(): void {
+    this.#dropPending();
+    this.#added = 0;
+  }
+
+  evict(): void {}
+
+  canTruncate(length: number): boolean {
+    return length === 0 || length >= this.length;
+  }
+
+  truncate(length: number): void {
+    if (length >= this.length) return;
+    if (length === 0) {
+      this.dispose();
+      return;
+    }
+    throw new LayersError({
+      where: "StateCache.truncate",
+      expected: `${this.length} positions, or 0`,
+      got: `${length}`,
+      fix: "A recurrence cannot be taken back: take a snapshot before, and restore it",
+    });
+  }
+
+  reorder(rows: readonly number[]): void {
+    this.#order = {};
+    this.#replace(
+      tidy(() => {
+        const order = tensor1d([...rows], "int32");
+        return mapOf(this.#states, (state) => keep(gather(state, order)));
+      }),
+    );
+  }
+
+  snapshot(): Snapshot {
+    const { length, tensors } = this.exportState();
+    for (const tensor of Object.values(tensors)) keep(tensor);
+    const order = this.#order;
+    return {
+      restore: () => {
+        if (order !== this.#order)
+          throw new LayersError({
+            where: "Snapshot.restore",
+            expected: "a cache with its rows as they were",
+            got: "one whose rows were reordered",
+          });
+        this.importState({ length, tensors });
+      },
+      release: () => {
+        dispose(Object.values(tensors));
+      },
+    };
+  }
+
+  copy(): StateCache {
+    const copy = new StateCache();
+    copy.#states = mapOf(this.#states, (state) => keep(copyOf(state)));
+    copy.#length = this.#length;
+    return copy;
+  }
+
+  exportState(): LayerCacheState {
+    return { length: this.#length, tensors: mapOf(this.#states, copyOf) };
+  }
+
+  importState({ length, tensors }: LayerCacheState): void {
+    this.rollback();
+    this.#replace(mapOf(tensors, (state) => keep(copyOf(state))));
+    this.#length = length;
+  }
+
+  dispose(): void {
+    this.rollback();
+    this.#replace({});
+    this.#length = 0;
+  }
+
+  #replace(states: States): void {
+    this.#generation = {};
+    dispose(Object.values(this.#states));
+    this.#states = states;
+  }
+
+  #dropPending(): void {
+    dispose(Object.values(this.#pending));
+    this.#pending = {};
+  }
+}
+
+/** A product, since a clone would share the memory that the next step writes to. */
+function copyOf(state: Tensor): Tensor {
+  return mul(state, 1);
+}
+
+function mapOf(states: States, f: (state: Tensor) => Tensor): States {
+  return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, f(state)]));
+}

@@ -1,0 +1,393 @@
+import { type KeyValueStore, registerStorage, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
+import { neg, scalar, sum, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { Cache, KeyValueCache } from "../src/index.js";
+import { useCpu, withTensors } from "./support/cpu.js";
+
+beforeAll(useCpu);
+
+/** Positions `[from, to)` for each row, one head of width 1: row 0 counts from 0, row 1 from 100. */
+function slots(from: number, to: number, rows = 1): Tensor4D {
+  const values = Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: to - from }, (_, i) => 100 * row + from + i),
+  );
+  return tensor4d(values.flat(), [rows, 1, to - from, 1]);
+}
+
+/** A cache of layers with these windows. */
+const cacheOf = (windows: readonly (number | null)[]) =>
+  new Cache(windows.map((window) => new KeyValueCache({ window })));
+
+const layerOf = (cache: Cache, layer: number) => cache.layers[layer] as KeyValueCache;
+const keyLength = (cache: Cache, layer: number) => layerOf(cache, layer).keyLength;
+const appendTo = (cache: Cache, layer: number, keys: Tensor4D) => layerOf(cache, layer).append(keys, neg(keys));
+
+/** Adds positions to a layer, as a forward pass does. @returns what they attend with, row by row */
+function add(cache: Cache, layer: number, from: number, to: number, rows = 1): number[][] {
+  return tidy(() => {
+    const keys = slots(from, to, rows);
+    const all = appendTo(cache, layer, keys);
+    expect(neg(all.values).dataSync()).toEqual(all.keys.dataSync());
+    const flat = Array.from(all.keys.dataSync());
+    const held = all.keys.shape[2];
+    return Array.from({ length: rows }, (_, row) => flat.slice(row * held, (row + 1) * held));
+  });
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+test("a layer without a window keeps everything", () => {
+  const cache = cacheOf([null]);
+  expect(cache.length).toBe(0);
+  expect(add(cache, 0, 0, 3)).toEqual([[0, 1, 2]]);
+  expect(add(cache, 0, 3, 4)).toEqual([[0, 1, 2, 3]]);
+  expect(add(cache, 0, 4, 9)).toEqual([range(0, 9)]);
+  expect([cache.length, keyLength(cache, 0)]).toEqual([9, 9]);
+  cache.dispose();
+});
+
+test("a layer with a window gives new tokens the window − 1 before them", () => {
+  const cache = cacheOf([4]);
+  expect(add(cache, 0, 0, 2)).toEqual([[0, 1]]);
+  expect(add(cache, 0, 2, 3)).toEqual([[0, 1, 2]]);
+  expect(add(cache, 0, 3, 4)).toEqual([[0, 1, 2, 3]]);
+  expect(keyLength(cache, 0)).toBe(3);
+  expect(add(cache, 0, 4, 5)).toEqual([[1, 2, 3, 4]]);
+  // A chunk longer than the window, and one after it.
+  expect(add(cache, 0, 5, 12)).toEqual([range(2, 12)]);
+  expect(keyLength(cache, 0)).toBe(3);
+  expect(add(cache, 0, 12, 14)).toEqual([[9, 10, 11, 12, 13]]);
+  expect(cache.length).toBe(14);
+  cache.dispose();
+});
+
+test("a window of 1 sees nothing of the past", () => {
+  const cache = cacheOf([1]);
+  expect(add(cache, 0, 0, 3)).toEqual([[0, 1, 2]]);
+  expect(keyLength(cache, 0)).toBe(0);
+  expect(add(cache, 0, 3, 4)).toEqual([[3]]);
+  cache.truncate(3);
+  expect(add(cache, 0, 3, 5)).toEqual([[3, 4]]);
+  expect(cache.length).toBe(5);
+  cache.dispose();
+});
+
+test("the length is what all layers have seen", () => {
+  const cache = cacheOf([null, 2]);
+  add(cache, 0, 0, 5);
+  expect(cache.length).toBe(0);
+  add(cache, 1, 0, 5);
+  expect(cache.length).toBe(5);
+  cache.dispose();
+});
+
+test("rows stay apart, and another number of rows is refused", () => {
+  const cache = cacheOf([null, 3]);
+  add(cache, 0, 0, 2, 2);
+  expect(add(cache, 0, 2, 3, 2)).toEqual([
+    [0, 1, 2],
+    [100, 101, 102],
+  ]);
+  expect(() => tidy(() => appendTo(cache, 0, slots(3, 4)))).toThrow(
+    "KeyValueCache: expected 2 rows, as in the cache, got 1. Use one cache per batch",
+  );
+  cache.dispose();
+});
+
+describe("truncate", () => {
+  test("forgets the last tokens", () => {
+    const cache = cacheOf([null, 4]);
+    for (const layer of [0, 1]) add(cache, layer, 0, 3);
+    cache.truncate(2);
+    expect(cache.length).toBe(2);
+    for (const layer of [0, 1]) expect(add(cache, layer, 2, 3)).toEqual([[0, 1, 2]]);
+    cache.truncate(0);
+    expect([cache.length, keyLength(cache, 0), keyLength(cache, 1)]).toEqual([0, 0, 0]);
+    for (const layer of [0, 1]) expect(add(cache, layer, 0, 2)).toEqual([[0, 1]]);
+    cache.dispose();
+  });
+
+  test("takes back the last addition, whatever slid out with it", () => {
+    const cache = cacheOf([3]);
+    for (let i = 0; i < 6; i++) add(cache, 0, i, i + 1);
+    add(cache, 0, 6, 10);
+    // Anywhere within the last addition, and all of it.
+    cache.truncate(8);
+    expect(add(cache, 0, 8, 9)).toEqual([[6, 7, 8]]);
+    cache.truncate(8);
+    expect(add(cache, 0, 8, 9)).toEqual([[6, 7, 8]]);
+    expect(cache.length).toBe(9);
+    cache.dispose();
+  });
+
+  test("of one layer that is ahead, as after a forward pass that failed", () => {
+    const cache = cacheOf([3, 3]);
+    for (let i = 0; i < 5; i++) for (const layer of [0, 1]) add(cache, layer, i, i + 1);
+    add(cache, 0, 5, 9);
+    cache.truncate(cache.length);
+    expect(cache.length).toBe(5);
+    for (const layer of [0, 1]) expect(add(cache, layer, 5, 6)).toEqual([[3, 4, 5]]);
+    cache.dispose();
+  });
+
+  test("keeps everything where there is nothing to forget", () => {
+    const cache = cacheOf([null]);
+    add(cache, 0, 0, 3);
+    cache.truncate(3);
+    cache.truncate(7);
+    expect(add(cache, 0, 3, 4)).toEqual([[0, 1, 2, 3]]);
+    cache.dispose();
+  });
+
+  test("refuses what a window has slid past, and then forgets nothing", () => {
+    const cache = cacheOf([null, 3]);
+    for (let i = 0; i < 6; i++) for (const layer of [0, 1]) add(cache, layer, i, i + 1);
+    expect(() => cache.truncate(4)).toThrow(
+      "KeyValueCache.truncate: expected at least 5 positions, got 4. The sliding window has moved past what the positions before would need",
+    );
+    expect(() => cache.truncate(-1)).toThrow("Cache.truncate: expected a number of positions, got -1");
+    expect(cache.length).toBe(6);
+    expect(add(cache, 0, 6, 7)).toEqual([range(0, 7)]);
+    expect(add(cache, 1, 6, 7)).toEqual([[4, 5, 6]]);
+    cache.dispose();
+  });
+});
+
+test("reorder makes rows what other rows were", () => {
+  const cache = cacheOf([null, 2]);
+  for (const layer of [0, 1]) add(cache, layer, 0, 3, 3);
+  cache.reorder([2, 0, 0]);
+  expect(add(cache, 0, 3, 4, 3)).toEqual([
+    [200, 201, 202, 3],
+    [0, 1, 2, 103],
+    [0, 1, 2, 203],
+  ]);
+  expect(add(cache, 1, 3, 4, 3)).toEqual([
+    [202, 3],
+    [2, 103],
+    [2, 203],
+  ]);
+  expect(cache.length).toBe(4);
+  cache.reorder([1]);
+  expect(add(cache, 0, 4, 5, 1)).toEqual([[0, 1, 2, 103, 4]]);
+  cache.dispose();
+});
+
+test("evict lets go of what slid out of windows, and of nothing else", () => {
+  const cache = cacheOf([null, 3]);
+  const heldAfter = (f: () => void): number[][] => {
+    f();
+    return [
+      [cache.length, keyLength(cache, 0), keyLength(cache, 1)],
+      add(cache, 0, cache.length, cache.length + 1)[0]!,
+      add(cache, 1, cache.length, cache.length + 1)[0]!,
+    ];
+  };
+  for (const layer of [0, 1]) add(cache, layer, 0, 6);
+  expect(heldAfter(() => cache.evict())).toEqual([[6, 6, 2], range(0, 7), [4, 5, 6]]);
+  // Twice is as once.
+  cache.evict();
+  expect(heldAfter(() => cache.evict())).toEqual([[7, 7, 2], range(0, 8), [5, 6, 7]]);
+  cache.evict();
+  cache.truncate(8);
+  expect(cache.length).toBe(8);
+  cache.dispose();
+});
+
+test("evict takes nothing that truncate may go back to", () => {
+  const cache = cacheOf([3]);
+  add(cache, 0, 0, 6);
+  cache.evict();
+  add(cache, 0, 6, 7);
+  cache.truncate(6);
+  expect(add(cache, 0, 6, 7)).toEqual([[4, 5, 6]]);
+  cache.dispose();
+});
+
+test("an empty cache has nothing to evict", () => {
+  const cache = cacheOf([null, 1]);
+  cache.evict();
+  expect([cache.length, keyLength(cache, 0)]).toEqual([0, 0]);
+  cache.dispose();
+});
+
+describe("generation", () => {
+  /** Whether it changed in `f`. */
+  const changes = (cache: Cache, f: () => unknown): boolean => {
+    const before = cache.generation;
+    f();
+    return cache.generation !== before;
+  };
+
+  test("it stays as long as tokens are added, and slide", () => {
+    const cache = cacheOf([null, 2]);
+    // The first tokens of a layer make its storage.
+    for (const layer of [0, 1]) expect(changes(cache, () => add(cache, layer, 0, 3))).toBe(true);
+    for (let at = 3; at < 9; at++) {
+      expect(changes(cache, () => cache.evict())).toBe(false);
+      for (const layer of [0, 1]) expect(changes(cache, () => add(cache, layer, at, at + 1))).toBe(false);
+    }
+    cache.dispose();
+  });
+
+  test.each<[string, (cache: Cache) => void]>([
+    ["truncate", (cache) => cache.truncate(4)],
+    ["truncate that takes nothing", (cache) => cache.truncate(5)],
+    ["reorder", (cache) => cache.reorder([0, 0])],
+    ["dispose", (cache) => cache.dispose()],
+  ])("%s is another", (_, f) => {
+    const cache = cacheOf([null]);
+    add(cache, 0, 0, 4);
+    add(cache, 0, 4, 5);
+    expect(changes(cache, () => f(cache))).toBe(true);
+    cache.dispose();
+  });
+
+  test("so is storage that was replaced: an engine's own, where a gradient is recorded", () => {
+    const own = storageOf();
+    registerStorage("cpu", {
+      description: "a store of its own",
+      place: (view, role) => own.place(view, role),
+      bytes: (...args) => own.bytes(...args),
+      keyValueStore: engineStore,
+    });
+    try {
+      const cache = cacheOf([null]);
+      add(cache, 0, 0, 3);
+      expect(changes(cache, () => add(cache, 0, 3, 4))).toBe(false);
+      const recorded = () =>
+        tidy(() => valueAndGradientsOf(() => sum(appendTo(cache, 0, slots(4, 5)).keys), [scalar(1)]));
+      expect(changes(cache, recorded)).toBe(true);
+      expect(changes(cache, () => add(cache, 0, 5, 6))).toBe(false);
+      cache.dispose();
+    } finally {
+      registerStorage("cpu", own);
+    }
+  });
+});
+
+/** A store that is not one of tensors, as far as anyone can tell. */
+function engineStore(): KeyValueStore {
+  return new Proxy(new TensorKeyValueStore(), {
+    getPrototypeOf: () => Object.prototype,
+    get(slots, name) {
+      const value: unknown = Reflect.get(slots, name, slots);
+      return typeof value === "function" ? value.bind(slots) : value;
+    },
+  });
+}
+
+test("it owns two tensors per layer, whatever is done, and none once it is disposed", async () => {
+  await withTensors(async () => {
+    const cache = cacheOf([null, 3]);
+    await withTensors(() => {
+      for (let i = 0; i < 6; i++) for (const layer of [0, 1]) add(cache, layer, i, i + 1, 2);
+      cache.truncate(5);
+      cache.reorder([1, 0]);
+    }, 4);
+    cache.dispose();
+    expect([cache.length, keyLength(cache, 0)]).toEqual([0, 0]);
+    // It can be used again.
+    expect(add(cache, 0, 0, 2)).toEqual([[0, 1]]);
+    cache[Symbol.dispose]();
+  });
+});
+
+describe("commit and rollback", () => {
+  test("rollback takes back what no commit kept, in every layer", () => {
+    const cache = cacheOf([null, 3]);
+    for (const layer of [0, 1]) add(cache, layer, 0, 5);
+    cache.commit();
+    add(cache, 0, 5, 9);
+    expect([layerOf(cache, 0).length, cache.length]).toEqual([9, 5]);
+    cache.rollback();
+    expect([layerOf(cache, 0).length, cache.length]).toEqual([5, 5]);
+    expect(add(cache, 0, 5, 6)).toEqual([range(0, 6)]);
+    expect(add(cache, 1, 5, 6)).toEqual([[3, 4, 5]]);
+    cache.rollback();
+    expect(cache.length).toBe(5);
+    cache.dispose();
+  });
+
+  test("truncating below what was committed moves the mark", () => {
+    const cache = cacheOf([null]);
+    add(cache, 0, 0, 5);
+    cache.commit();
+    cache.truncate(2);
+    add(cache, 0, 2, 4);
+    cache.rollback();
+    expect(add(cache, 0, 2, 3)).toEqual([[0, 1, 2]]);
+    cache.dispose();
+  });
+});
+
+describe("snapshot", () => {
+  test("goes back as often as wanted, past what a window would have evicted", () => {
+    const cache = cacheOf([null, 3]);
+    for (const layer of [0, 1]) add(cache, layer, 0, 5);
+    const snapshot = cache.snapshot();
+    for (let round = 0; round < 2; round++) {
+      for (let at = 5; at < 12; at++) for (const layer of [0, 1]) add(cache, layer, at, at + 1);
+      snapshot.restore();
+      expect(cache.length).toBe(5);
+      expect(add(cache, 0, 5, 6)).toEqual([range(0, 6)]);
+      expect(add(cache, 1, 5, 6)).toEqual([[3, 4, 5]]);
+    }
+    snapshot.release();
+    for (let at = 6; at < 12; at++) add(cache, 1, at, at + 1);
+    expect(() => layerOf(cache, 1).truncate(5)).toThrow(
+      "KeyValueCache.truncate: expected at least 11 positions, got 5",
+    );
+    cache.dispose();
+  });
+
+  test("is refused once the cache has lost what it needs", () => {
+    const cache = cacheOf([null]);
+    add(cache, 0, 0, 5, 2);
+    const [longer, reordered] = [cache.snapshot(), cache.snapshot()];
+    cache.truncate(3);
+    expect(() => longer.restore()).toThrow("Snapshot.restore: expected a cache that still has 5 positions");
+    cache.reorder([1, 0]);
+    expect(() => reordered.restore()).toThrow("got one whose rows were reordered");
+    cache.dispose();
+  });
+});
+
+test("a copy goes on by itself, and owns its memory", async () => {
+  await withTensors(() => {
+    const cache = cacheOf([null, 3]);
+    for (const layer of [0, 1]) add(cache, layer, 0, 6);
+    const copy = cache.copy();
+    expect(copy.layouts).toEqual(["keys and values", "keys and values, window 3"]);
+    expect(copy.length).toBe(6);
+    expect(add(copy, 0, 6, 7)).toEqual([range(0, 7)]);
+    cache.dispose();
+    expect(add(copy, 1, 6, 7)).toEqual([[4, 5, 6]]);
+    copy.dispose();
+  });
+});
+
+test("exported contents are taken by a cache of the same layout, and by no other", async () => {
+  await withTensors(() => {
+    const cache = cacheOf([null, 3]);
+    for (const layer of [0, 1]) add(cache, layer, 0, 6);
+    const states = cache.exportState();
+    expect(states.map(({ length, tensors }) => [length, tensors.keys?.shape[2]])).toEqual([
+      [6, 6],
+      [6, 2],
+    ]);
+    const other = cacheOf([null, 3]);
+    other.importState(states);
+    expect(other.length).toBe(6);
+    expect(add(other, 1, 6, 7)).toEqual([[4, 5, 6]]);
+    // The second layer holds too little for a cache without a window.
+    const whole = cacheOf([null, null]);
+    expect(() => whole.importState(states)).toThrow(
+      "KeyValueCache.importState: expected from 6 to 6 positions, as in keys and values, got 2",
+    );
+    expect(() => whole.importState(states.slice(1))).toThrow("Cache.importState: expected 2 layers, got 1");
+    expect(whole.length).toBe(0);
+    for (const { tensors } of states) for (const tensor of Object.values(tensors)) tensor.dispose();
+    for (const one of [cache, other]) one.dispose();
+  });
+});
