@@ -1,4 +1,4 @@
-import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Attention, Experts, type FeedForward, GatedSharedExpert, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
@@ -26,12 +26,10 @@ class Qwen2MoeModel extends DecoderModel<Qwen2MoeConfig> {
 export class Qwen2MoeForCausalLM extends LoadBalancedCausalLM<Qwen2MoeConfig> {
   static readonly config = qwen2MoeConfig;
   static readonly names = [
-    rule("mlp.router.gate.weight", tensor("mlp.gate.weight")),
-    rule("mlp.shared_experts.gate.weight", tensor("mlp.shared_expert_gate.weight")),
-    rule("mlp.shared_experts.mlp.gate_proj.weight", tensor("mlp.shared_expert.gate_proj.weight")),
-    rule("mlp.shared_experts.mlp.up_proj.weight", tensor("mlp.shared_expert.up_proj.weight")),
-    rule("mlp.shared_experts.mlp.down_proj.weight", tensor("mlp.shared_expert.down_proj.weight")),
-    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
+    rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ];
 
   protected override buildModel(config: Qwen2MoeConfig): Qwen2MoeModel {

@@ -1,4 +1,4 @@
-import { CausalLM, DecoderModel, expertRules, rule, SandwichNormDecoderLayer, tensor } from "@mixtape/decoder";
+import { CausalLM, DecoderModel, expertWeights, rename, SandwichNormDecoderLayer } from "@mixtape/decoder";
 import {
   Experts,
   type FeedForward,
@@ -52,8 +52,8 @@ export class AfmoeModel<C extends AfmoeConfig = AfmoeConfig> extends DecoderMode
 export class AfmoeForCausalLM<C extends AfmoeConfig = AfmoeConfig> extends CausalLM<C> {
   static readonly config = afmoeConfig;
   static readonly names = [
-    rule("mlp.router.expert_bias", tensor("mlp.expert_bias")),
-    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    rename("mlp.router.expert_bias", "mlp.expert_bias"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ];
 
   protected override buildModel(config: C): DecoderModel<C> {

@@ -21,17 +21,17 @@ import { checkLoadOptions, fetchingOf, type LoadOptions, loadParameters } from "
 import { warnOnConsole } from "./load-warning.js";
 import { causalLoss } from "./losses.js";
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
-import type { NameRule } from "./names.js";
 import { type SaveProgress, tensorsToWrite, watched } from "./save.js";
-import { HEAD, settleHead, TIED_NAMES } from "./tied-head.js";
+import { settleHead, TIED_NAMES } from "./tied-head.js";
+import type { WeightMapping, WeightMappings } from "./weights/weight-mapping.js";
 
 /** What a class of causal language models says of its family. */
 export interface CausalLMFamily<M extends CausalLM<C>, C extends DecoderConfig = DecoderConfig> {
   new (config: C): M;
   /** Reads and writes the family's `config.json`; its `modelType` names the family. */
   readonly config: ConfigDefinition<C, object>;
-  /** What its parameters are called on disk where that is not what they are called in memory. */
-  readonly names: readonly NameRule[];
+  /** How names and layouts of its parameters on disk differ from those in memory. May depend on the config. */
+  readonly names: WeightMappings<C>;
 }
 
 /** A class of causal language models. */
@@ -108,12 +108,7 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     try {
       const model = new this(await settleHead(this.config, parsed, tensors, { where, onWarning }));
       model.generationConfig = generation;
-      await loadParameters(model, tensors, model.nameRules, {
-        ...options,
-        onWarning,
-        where,
-        ignored: mayBeThere(model),
-      });
+      await loadParameters(model, tensors, model.weightMappings, { ...options, onWarning, where });
       return model;
     } finally {
       await tensors.close();
@@ -155,19 +150,20 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     });
   }
 
-  /** What its parameters are called on disk where that is not what they are called in memory. */
-  get nameRules(): readonly NameRule[] {
-    return [...(this.lmHead ? [] : TIED_NAMES), ...familyOf(this).names];
+  /** How names and layouts of its parameters on disk differ from those in memory. */
+  get weightMappings(): readonly WeightMapping[] {
+    const { names } = familyOf(this);
+    return [...(this.lmHead ? [] : TIED_NAMES), ...(typeof names === "function" ? names(this.config) : names)];
   }
 
   /** How a checkpoint differs from what this model asks for. No tensor is read, and the model need not be loaded. */
   matchTensors(source: TensorSource): TensorMatch {
-    return matchTensors(this, source, this.nameRules, mayBeThere(this));
+    return matchTensors(this, source, this.weightMappings);
   }
 
   /** The tensors that a checkpoint of this model has, under their names on disk. */
   tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
-    return tensorsToWrite(this, this.nameRules, dtype);
+    return tensorsToWrite(this, this.weightMappings, dtype);
   }
 
   /**
@@ -238,11 +234,6 @@ export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends 
     const loss = causalLoss(logits, readBatch(labels!, "labels"), numItemsInBatch);
     return auxLoss ? add(loss, mul(auxLoss, this.auxLossCoef)) : loss;
   }
-}
-
-/** A head that is tied may still be on disk, as a copy of the embedding. */
-function mayBeThere({ lmHead }: Pick<CausalLM, "lmHead">): readonly string[] {
-  return lmHead ? [] : [HEAD];
 }
 
 /** No member of the class: a model of a narrower config would be no `CausalLM` any more. */

@@ -27,19 +27,34 @@ export {
   type TensorFaults,
   type TensorMatch,
 } from "./match-tensors.js";
-export {
-  type ExpertNames,
-  expertRules,
-  type NameRule,
-  type OwnPlace,
-  type Place,
-  partOf,
-  perExpert,
-  rule,
-  tensor,
-} from "./names.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";
 export { settleHead } from "./tied-head.js";
+export { sourcesOf } from "./weights/bind-mappings.js";
+export {
+  add,
+  concat,
+  deinterleave,
+  interleave,
+  split,
+  squeeze,
+  stack,
+  transpose,
+  type WeightOperation,
+} from "./weights/operations.js";
+export {
+  type ConvertMapping,
+  convert,
+  type ExpertNames,
+  expertWeights,
+  from,
+  type IgnoreMapping,
+  ignore,
+  type RenameMapping,
+  rename,
+  type WeightMapping,
+  type WeightMappings,
+  type WeightSource,
+} from "./weights/weight-mapping.js";

@@ -1,12 +1,11 @@
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Module } from "@mixtape/layers";
-import type { WeightView } from "@mixtape/ops";
 import { type FetchOptions, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 import { refuseFaults } from "./explain-faults.js";
 import { type OnWarning, summarizeNames, warnOnConsole } from "./load-warning.js";
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
-import type { NameRule } from "./names.js";
+import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /** How a model is filled from a checkpoint. */
 export interface LoadOptions {
@@ -69,30 +68,31 @@ export interface LoadProgress {
  *
  * It compares names and shapes before it reads any values. What is missing or of another shape is an error; what nothing asks
  * for is left out with a warning, as in transformers.
- * @param ignored names on disk that may be there without a parameter.
+ * @param mappings how names and layouts on disk differ from those in memory
  * @throws {OptionError} for an option that it does not know
+ * @throws {DecoderError} where the mappings contradict each other or do not fit the module
  * @throws {CheckpointError} listing all missing and wrongly shaped tensors, and those that would change a parameter.
  */
 export async function loadParameters(
   module: Module,
   source: TensorSource,
-  rules: readonly NameRule[],
+  mappings: readonly WeightMapping[],
   options: LoadOptions & LoadContext = {},
 ): Promise<void> {
-  checkOptions("loadParameters", options, { ...LOAD_OPTIONS, where: true, ignored: true });
-  const { onProgress, signal, checkFinite = false, where = "checkpoint", ignored = [] } = options;
+  checkOptions("loadParameters", options, { ...LOAD_OPTIONS, where: true });
+  const { onProgress, signal, checkFinite = false, where = "checkpoint" } = options;
   const { onWarning = warnOnConsole } = options;
-  const match = matchTensors(module, source, rules, ignored);
+  const match = matchTensors(module, source, mappings);
   refuseFaults(match, where);
   warnOfTensors(match, where, onWarning);
   const { jobs } = match;
-  const totalBytes = jobs.reduce((sum, { view }) => sum + byteLength(view), 0);
+  const totalBytes = jobs.reduce((sum, { view }) => sum + view.byteLength, 0);
   let loadedBytes = 0;
   try {
-    for (const { param, view } of jobs) {
+    for (const { param, view, dtype } of jobs) {
       signal?.throwIfAborted();
-      await param.load(checkFinite ? mapView(view, finite) : view);
-      loadedBytes += byteLength(view);
+      await param.load(checkFinite ? finite(view) : view, { dtype });
+      loadedBytes += view.byteLength;
       onProgress?.({ loadedBytes, totalBytes });
     }
   } catch (error) {
@@ -105,7 +105,6 @@ export async function loadParameters(
 export interface LoadContext {
   /** What the checkpoint is called in errors. */
   readonly where?: string;
-  readonly ignored?: readonly string[];
 }
 
 /** Says which tensors are left out, and which are read under another name. */
@@ -121,14 +120,6 @@ export function warnOfTensors(
   };
   say("unused-tensors", unused, "that the model does not have, left out");
   say("renamed-tensors", renamed, 'whose names lack the prefix "model." or have one too many, found all the same');
-}
-
-function byteLength(view: WeightView): number {
-  return "views" in view ? view.views.reduce((sum, v) => sum + v.byteLength, 0) : view.byteLength;
-}
-
-function mapView(view: WeightView, f: (view: TensorView) => TensorView): WeightView {
-  return "views" in view ? { ...view, views: view.views.map(f) } : f(view);
 }
 
 /** The view, but reading it throws where a value is not finite. */

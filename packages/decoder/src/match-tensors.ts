@@ -1,9 +1,9 @@
 import type { Module, Param } from "@mixtape/layers";
-import { stackViews, type WeightView } from "@mixtape/ops";
-import type { TensorSource, TensorView } from "@mixtape/safetensors";
+import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { CheckpointNames } from "./checkpoint-names.js";
-import { type NameRule, namesAt, type Place, placesOf } from "./names.js";
-import { sameDtype } from "./same-dtype.js";
+import { type BoundSource, bindMappings, ignoredBy } from "./weights/bind-mappings.js";
+import type { Bundle } from "./weights/operations.js";
+import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /** How a checkpoint differs from what a model asks for. All lists are empty where it loads. */
 export interface TensorFaults {
@@ -39,31 +39,28 @@ export interface TensorMatch {
 /** A parameter and its values on disk. */
 export interface LoadJob {
   readonly param: Param;
-  readonly view: WeightView;
+  readonly view: TensorView;
+  /** The dtype on disk, which the parameter is saved in; a mapping may have changed that of the view. */
+  readonly dtype: Dtype;
 }
 
 /**
  * Compares names and shapes of a checkpoint with those that the parameters of a module ask for. No tensor is read.
- * @param ignored names on disk that may be there without a parameter, of which nothing is said
+ * @throws {DecoderError} where the mappings contradict each other or do not fit the module
  */
-export function matchTensors(
-  module: Module,
-  source: TensorSource,
-  rules: readonly NameRule[],
-  ignored: readonly string[] = [],
-): TensorMatch {
-  const wanted = [...module.namedParameters()].map(([name, param]) => ({ param, spots: spotsOf(name, param, rules) }));
-  const all = wanted.flatMap(({ spots }) => spots.flatMap(({ names }) => names));
-  const tensors = new CheckpointNames(source, new Set([...all, ...ignored]));
+export function matchTensors(module: Module, source: TensorSource, mappings: readonly WeightMapping[]): TensorMatch {
+  const wanted = bindMappings(module, mappings);
+  const all = wanted.flatMap(({ sources }) => sources.flatMap(namesOf));
+  const tensors = new CheckpointNames(source, new Set(all));
+  const isIgnored = ignoredUnderAnyPrefix(mappings);
   const missing = new Set<string>();
   const misshaped = new Map<string, MisshapedTensor>();
-  const used = new Set(ignored);
+  const used = new Set<string>();
   const jobs: LoadJob[] = [];
-  for (const { param, spots } of wanted) {
-    const spot = spots.find(({ names }) => names.some((name) => tensors.has(name))) ?? spots[0]!;
-    const expected = shapeAt(spot.place, param);
+  for (const { params, sources } of wanted) {
+    const found = sources.find((one) => namesOf(one).some((name) => tensors.has(name))) ?? sources[0];
     let fits = true;
-    for (const name of spot.names) {
+    for (const { name, shape: expected } of found.files.flat()) {
       used.add(name);
       const shape = tensors.has(name) ? tensors.tensor(name).shape : undefined;
       if (shape?.join() === expected.join()) continue;
@@ -71,30 +68,45 @@ export function matchTensors(
       if (shape) misshaped.set(name, { name: tensors.onDisk(name), shape, expected });
       else missing.add(name);
     }
-    if (fits) jobs.push({ param, view: viewAt(spot, tensors) });
+    if (fits) jobs.push(...jobsOf(params, found, tensors));
   }
-  const spare = [...tensors.names()].filter((name) => !used.has(name)).map((name) => tensors.onDisk(name));
-  const isFault = suspicion(wanted.flatMap(({ spots }) => spots.map(({ place }) => place)));
+  const spare = [...tensors.names()].filter((name) => !used.has(name) && !isIgnored(name));
+  const others = tensors.others.filter((name) => !isIgnored(name));
+  const isFault = suspicion(wanted.flatMap(({ sources }) => sources));
   return {
     faults: {
       missing: [...missing],
-      unexpected: [...spare, ...tensors.others.filter(isFault)],
+      unexpected: [...spare.map((name) => tensors.onDisk(name)), ...others.filter(isFault)],
       misshaped: [...misshaped.values()],
     },
-    unused: tensors.others.filter((name) => !isFault(name)),
+    unused: others.filter((name) => !isFault(name)),
     renamed: tensors.renamed,
     jobs,
   };
 }
 
-/** One place of a parameter, with the names that it has there. */
-interface Spot {
-  readonly place: Place;
-  readonly names: readonly string[];
+function namesOf({ files }: BoundSource): string[] {
+  return files.flat().map(({ name }) => name);
 }
 
-function spotsOf(name: string, { shape }: Param, rules: readonly NameRule[]): Spot[] {
-  return placesOf(name, rules).map((place) => ({ place, names: namesAt(place, shape[0]!) }));
+/** Whether mappings pass over a tensor, which a decoder that was saved by itself has without the prefix. */
+function ignoredUnderAnyPrefix(mappings: readonly WeightMapping[]): (name: string) => boolean {
+  const isIgnored = ignoredBy(mappings);
+  return (name) => isIgnored(name) || isIgnored(`model.${name}`) || isIgnored(name.replace(/^model\./, ""));
+}
+
+function jobsOf(
+  params: readonly Param[],
+  { files, operations, shapes }: BoundSource,
+  tensors: CheckpointNames,
+): LoadJob[] {
+  let views: readonly Bundle<TensorView>[] = files.map((bundle) => bundle.map(({ name }) => tensors.tensor(name)));
+  let dtypes = views.map(([view]) => view!.dtype);
+  for (const [i, operation] of operations.entries()) {
+    views = operation.load(views, shapes[i + 1]!, params);
+    if (!operation.changesValues) dtypes = views.map(([view]) => view!.dtype);
+  }
+  return params.map((param, i) => ({ param, view: views[i]![0]!, dtype: dtypes[i]! }));
 }
 
 /** What quantised checkpoints keep beside their weights: without it, the weights are other numbers. */
@@ -110,9 +122,10 @@ export function isQuantised(name: string): boolean {
 const SHARED_EXPERT = /^(?:model\.)?(.*layers\.\d+)\..*shared_experts?\./;
 
 /** Tells names that must not be passed over: experts beyond the config's, and scales. */
-function suspicion(places: readonly Place[]): (name: string) => boolean {
-  const stacks = new Set(places.filter(({ kind }) => kind === "stack").map(({ name }) => name));
-  const layers = new Set(places.map(({ name }) => /^(?:model\.)?(.*layers\.\d+)\./.exec(name)?.[1]));
+function suspicion(sources: readonly BoundSource[]): (name: string) => boolean {
+  const names = new Set(sources.flatMap(({ tensors }) => tensors));
+  const stacks = new Set([...names].filter((name) => name.includes("*")));
+  const layers = new Set([...names].map((name) => /^(?:model\.)?(.*layers\.\d+)\./.exec(name)?.[1]));
   const isShared = (name: string): boolean => {
     const layer = SHARED_EXPERT.exec(name)?.[1];
     return layer !== undefined && layers.has(layer);
@@ -124,21 +137,4 @@ function suspicion(places: readonly Place[]): (name: string) => boolean {
     );
   };
   return (name) => isQuantised(name) || isShared(name) || isExpert(name) || isExpert(`model.${name}`);
-}
-
-/** The shape on disk of a tensor that lies at a place. */
-function shapeAt(place: Place, { shape }: Param): readonly number[] {
-  if (place.kind === "stack") return shape.slice(1);
-  return place.kind === "part" ? shape.map((n, axis) => (axis === 1 ? n * place.of : n)) : shape;
-}
-
-function viewAt({ place, names }: Spot, tensors: CheckpointNames): WeightView {
-  const views = names.map((name) => tensors.tensor(name));
-  if (place.kind === "stack") return stackViews(sameDtype(views));
-  const [first] = views as [TensorView];
-  if (place.kind === "tensor") return first;
-  const [count, rows] = first.shape as [number, number];
-  const height = rows / place.of;
-  const cut = (i: number): TensorView => first.at(i).slice(place.part * height, (place.part + 1) * height);
-  return stackViews(Array.from({ length: count }, (_, i) => cut(i)));
 }

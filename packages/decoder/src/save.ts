@@ -1,28 +1,49 @@
 import type { Module, Param } from "@mixtape/layers";
-import { encodeWeight } from "@mixtape/ops";
-import { bytesPerElement, type Dtype, type TensorToWrite } from "@mixtape/safetensors";
-import { type NameRule, namesAt, placesOf } from "./names.js";
+import {
+  bytesPerElement,
+  type Dtype,
+  fromFloat32,
+  type TensorToWrite,
+  type TensorView,
+  toFloat32,
+} from "@mixtape/safetensors";
+import { type BoundWeights, bindMappings } from "./weights/bind-mappings.js";
+import type { Bundle } from "./weights/operations.js";
+import { paramView } from "./weights/param-view.js";
+import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /**
- * The parameters of a module under the names and in the shapes that they have on disk, each made when it is asked for.
- * @param dtype the dtype to save in; that of the checkpoint that a parameter was loaded from where absent.
+ * The parameters of a module under the names and in the layouts that they have on disk, each made when it is asked for.
+ * @param dtype the dtype to save in. Default: that of the checkpoint that a parameter was loaded from.
+ * @throws {DecoderError} where the mappings contradict each other or do not fit the module
  */
 export function* tensorsToWrite(
   module: Module,
-  rules: readonly NameRule[],
+  mappings: readonly WeightMapping[],
   dtype?: Dtype,
 ): IterableIterator<TensorToWrite> {
-  for (const [name, param] of module.namedParameters()) {
-    const [place] = placesOf(name, rules);
-    const names = namesAt(place, param.shape[0]!);
-    const shape = place.kind === "stack" ? param.shape.slice(1) : param.shape;
-    for (const [i, n] of names.entries())
-      yield toWrite(n, shape, param, dtype ?? param.dtype, place.kind === "stack" ? i : undefined);
-  }
+  for (const weights of bindMappings(module, mappings)) yield* tensorsOf(weights, dtype);
 }
 
-function toWrite(name: string, shape: readonly number[], param: Param, dtype: Dtype, index?: number): TensorToWrite {
-  return { name, dtype, shape, bytes: () => encodeWeight(param.ownWeight, dtype, index) };
+function* tensorsOf({ params, sources: [source] }: BoundWeights, dtype?: Dtype): IterableIterator<TensorToWrite> {
+  const own = dtype ?? commonDtype(params);
+  // Values are worked with in float32, and rounded once.
+  const inner = source.operations.some(({ changesValues }) => changesValues) ? "F32" : own;
+  let views: readonly Bundle<TensorView>[] = params.map((param) => [paramView(param, inner)]);
+  for (const operation of source.operations.toReversed()) views = operation.save(views, params);
+  for (const [i, bundle] of source.files.entries())
+    for (const [j, { name, shape }] of bundle.entries()) {
+      const view = views[i]![j]!;
+      const bytes = async (): Promise<Uint8Array> =>
+        inner === own ? view.read() : fromFloat32(toFloat32(await view.read(), inner), own);
+      yield { name, dtype: own, shape, bytes };
+    }
+}
+
+/** The dtype of a tensor that holds all of them. */
+function commonDtype(params: readonly Param[]): Dtype {
+  const [first, ...others] = new Set(params.map(({ dtype }) => dtype));
+  return others.length === 0 ? first! : "F32";
 }
 
 /** How far saving is. */

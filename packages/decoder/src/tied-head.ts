@@ -4,13 +4,13 @@ import type { ConfigDefinition, DecoderConfig } from "@mixtape/config";
 import { type Dtype, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointNames } from "./checkpoint-names.js";
 import type { OnWarning } from "./load-warning.js";
-import { type NameRule, rule, tensor } from "./names.js";
+import { convert, from, ignore, type WeightMapping } from "./weights/weight-mapping.js";
 
 const EMBEDDING = "model.embed_tokens.weight";
 export const HEAD = "lm_head.weight";
 
-/** For a tied model: where the file has the head alone, it is the embedding too. */
-export const TIED_NAMES: readonly NameRule[] = [rule(EMBEDDING, tensor(EMBEDDING), tensor(HEAD))];
+/** For a tied model: where the file has the head alone, it is the embedding too; beside the embedding it is a copy. */
+export const TIED_NAMES: readonly WeightMapping[] = [convert(EMBEDDING, from(EMBEDDING), from(HEAD)), ignore(HEAD)];
 
 /**
  * The config as the checkpoint bears it out: untied, with a warning, where it says that the head is the embedding and the

@@ -101,15 +101,16 @@ export class Param {
 
   /**
    * Reads the view once and places its values on the engine in use, in the layout that this engine likes.
+   * @param options.dtype the dtype to save it in. Default: that of the view.
    * @throws {LayersError} where the shapes differ.
    */
-  async load(view: WeightView): Promise<void> {
+  async load(view: WeightView, { dtype = view.dtype }: { readonly dtype?: Dtype } = {}): Promise<void> {
     if (view.shape.join() !== this.shape.join())
       throw new LayersError({ where: "Param.load", expected: `[${this.shape}]`, got: `[${view.shape}]` });
     const weight = await storageOf().place(view, this.role);
     this.dispose();
     this.#weight = weight;
-    this.#dtype = view.dtype;
+    this.#dtype = dtype;
     if (this.#isTrainable) this.#decode();
   }
 

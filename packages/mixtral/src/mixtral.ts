@@ -1,4 +1,4 @@
-import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
@@ -31,8 +31,9 @@ export class MixtralModel<C extends MixtralConfig = MixtralConfig> extends Decod
 export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends LoadBalancedCausalLM<C> {
   static readonly config = mixtralConfig;
   static readonly names = [
-    rule("mlp.router.gate.weight", tensor("block_sparse_moe.gate.weight"), tensor("mlp.gate.weight")),
-    ...expertRules({ disk: "block_sparse_moe", gate: "w1", up: "w3", down: "w2" }),
+    rename("mlp.*", "block_sparse_moe.*", "mlp.*"),
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    ...expertWeights({ gate: "w1", up: "w3", down: "w2" }),
   ];
 
   protected override buildModel(config: C): DecoderModel<C> {

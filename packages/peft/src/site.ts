@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import { type CausalLM, sourcesOf } from "@mixtape/decoder";
 import { type Around, Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
@@ -168,20 +168,18 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
 
 /** What a parameter is called in transformers' memory; null where it is no tensor of its own there. */
 export function memoryNameOf(model: CausalLM, param: string): string | null {
-  const found = model.nameRules.find((rule) => param.endsWith(`.${rule.param}`));
-  if (!found) return param;
-  const place = found.places.at(-1)!;
-  return place.kind === "tensor" && found.places.every(({ kind }) => kind === "tensor")
-    ? param.slice(0, -found.param.length) + place.name
-    : null;
+  const { sources } = sourcesOf(param, model.weightMappings);
+  if (sources.some(({ operations }) => operations.length > 0)) return null;
+  const names = sources.flatMap(({ tensors }) => tensors);
+  // A tied embedding is found under the head's name too.
+  return names.includes(param) ? param : names.at(-1)!;
 }
 
 /** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
 function diskNames(model: CausalLM, param: string): string[] {
-  const found = model.nameRules.find((rule) => param.endsWith(`.${rule.param}`));
-  if (!found) return [param];
-  const prefix = param.slice(0, -found.param.length);
-  return found.places.filter(({ kind }) => kind !== "part").map((place) => prefix + place.name);
+  const { names, sources } = sourcesOf(param, model.weightMappings);
+  const ofItsOwn = sources.filter(({ tensors }) => tensors.length === names.length);
+  return ofItsOwn.map(({ tensors }) => tensors[names.indexOf(param)]!);
 }
 
 function unique(names: readonly string[]): string[] {

@@ -1,4 +1,4 @@
-import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import {
   Experts,
   type FeedForward,
@@ -42,8 +42,8 @@ export class Qwen3MoeModel<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends De
 export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends LoadBalancedCausalLM<C> {
   static readonly config = qwen3MoeConfig;
   static readonly names = [
-    rule("mlp.router.gate.weight", tensor("mlp.gate.weight")),
-    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ];
 
   protected override buildModel(config: C): DecoderModel<C> {

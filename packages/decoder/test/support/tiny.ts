@@ -3,7 +3,7 @@ import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, 
 import { Experts, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { env, memory, setBackend } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
-import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer } from "../../src/index.js";
+import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer } from "../../src/index.js";
 
 /** Makes tfjs's JavaScript backend the one in use. What differs between engines is tested with the families. */
 export async function useCpu(): Promise<void> {
@@ -39,7 +39,7 @@ export class TinyModel extends DecoderModel<TinyConfig> {
 /** A family of two layers, the first dense, the second with three experts, stacked on disk under names of their own. */
 export class TinyForCausalLM extends LoadBalancedCausalLM<TinyConfig> {
   static readonly config = tinyConfig;
-  static readonly names = expertRules({ gate: "w1", up: "w3", down: "w2" });
+  static readonly names = expertWeights({ gate: "w1", up: "w3", down: "w2" });
 
   protected override buildModel(config: TinyConfig): TinyModel {
     return new TinyModel(config);

@@ -1,0 +1,92 @@
+import type { Dtype, TensorView } from "@mixtape/safetensors";
+import { cutView, unsqueezedView } from "./strided-view.js";
+
+/** Joins views of one dtype along an axis that they have. Nothing is read, and what lies in one of them stays where it is. */
+export function joinedView(views: readonly TensorView[], axis: number): TensorView {
+  const [first, ...others] = views;
+  return others.length === 0 ? first! : new JoinedView(views, axis);
+}
+
+/** Stacks views of one shape and dtype along a new first axis. */
+export function stackedView(views: readonly TensorView[]): TensorView {
+  return new JoinedView(
+    views.map((view) => unsqueezedView(view, 0)),
+    0,
+    views,
+  );
+}
+
+class JoinedView implements TensorView {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+  readonly #parts: readonly TensorView[];
+  readonly #axis: number;
+  readonly #rows: readonly TensorView[] | undefined;
+
+  /** @param rows index i of the first axis, where the views are one row each */
+  constructor(parts: readonly TensorView[], axis: number, rows?: readonly TensorView[]) {
+    const [first] = parts as readonly [TensorView];
+    this.name = first.name;
+    this.dtype = first.dtype;
+    this.shape = first.shape.with(
+      axis,
+      parts.reduce((sum, { shape }) => sum + shape[axis]!, 0),
+    );
+    this.byteLength = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#parts = parts;
+    this.#axis = axis;
+    this.#rows = rows;
+  }
+
+  at(index: number): TensorView {
+    if (this.#axis > 0)
+      return joinedView(
+        this.#parts.map((part) => part.at(index)),
+        this.#axis - 1,
+      );
+    if (this.#rows) return this.#rows[index]!;
+    let start = 0;
+    for (const part of this.#parts) {
+      if (index < start + part.shape[0]!) return part.at(index - start);
+      start += part.shape[0]!;
+    }
+    throw new RangeError(`${this.name}: expected an index below ${start}, got ${index}`);
+  }
+
+  slice(start: number, end: number): TensorView {
+    if (this.#axis > 0)
+      return new JoinedView(
+        this.#parts.map((part) => part.slice(start, end)),
+        this.#axis,
+      );
+    let top = 0;
+    const cuts = this.#parts.flatMap((part) => {
+      const [from, to] = [Math.max(start - top, 0), Math.min(end - top, part.shape[0]!)];
+      top += part.shape[0]!;
+      return from < to ? [cutView(part, 0, from, to - from)] : [];
+    });
+    return cuts.length === 0 ? this.#parts[0]!.slice(0, 0) : joinedView(cuts, 0);
+  }
+
+  async read(): Promise<Uint8Array> {
+    const out = new Uint8Array(this.byteLength);
+    const outer = this.shape.slice(0, this.#axis).reduce((all, size) => all * size, 1);
+    // One matrix of a stack at a time: parts that are joined within matrices need not be in memory at once.
+    if (this.#axis > 0 && this.shape.length > 2) {
+      const each = out.length / this.shape[0]!;
+      for (let i = 0; i < this.shape[0]!; i++) out.set(await this.at(i).read(), i * each);
+      return out;
+    }
+    const row = out.length / outer;
+    let at = 0;
+    for (const part of this.#parts) {
+      const bytes = await part.read();
+      const each = bytes.length / outer;
+      for (let i = 0; i < outer; i++) out.set(bytes.subarray(i * each, (i + 1) * each), i * row + at);
+      at += each;
+    }
+    return out;
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Names and layouts of weights on disk.
+ *
+ * A parameter's name in memory is its path of fields; most lie on disk under the same name, as they are. What differs is a list
+ * of mappings, which loads and saves: of the sources of a mapping the first is the one that is written, all are read.
+ */
+import { DecoderError } from "../errors.js";
+import { split, stack, type WeightOperation } from "./operations.js";
+
+/** Where parameters lie on disk: tensors, and the steps from these to the parameters. */
+export interface WeightSource {
+  /** Names, or patterns in which `*` is the index of a tensor that is stacked. */
+  readonly tensors: readonly string[];
+  readonly operations: readonly WeightOperation[];
+}
+
+/** Parameters, by the ends of their names, that lie elsewhere on disk or otherwise. */
+export interface ConvertMapping {
+  readonly kind: "convert";
+  readonly params: readonly string[];
+  readonly sources: readonly [WeightSource, ...WeightSource[]];
+}
+
+/** Whatever has `part` in its name has another there on disk. */
+export interface RenameMapping {
+  readonly kind: "rename";
+  readonly part: string;
+  /** The first is written, all are read. */
+  readonly disk: readonly [string, ...string[]];
+}
+
+/** Tensors that belong to no parameter. */
+export interface IgnoreMapping {
+  readonly kind: "ignore";
+  readonly pattern: string;
+}
+
+/** How names or layouts on disk differ from those in memory: made by `rename`, `convert` and `ignore`. */
+export type WeightMapping = ConvertMapping | RenameMapping | IgnoreMapping;
+
+/** The mappings of a family, or how they follow from a config: `(config) => [ignore(`model.layers.${config.numHiddenLayers}.*`)]`. */
+export type WeightMappings<C> =
+  | readonly WeightMapping[]
+  // As a method, a family's own config type may narrow it.
+  | { of(config: C): readonly WeightMapping[] }["of"];
+
+/**
+ * Gives a parameter other names on disk: the first is written, all are read. `rename("mlp.*", "block_sparse_moe.*")` renames a part
+ * of the path, after all other mappings. Names are relative: the end of a name matches, or for a path any part of it.
+ * @throws {DecoderError} where one is a path and another is none
+ */
+export function rename(param: string, ...disk: [string, ...string[]]): WeightMapping {
+  const isPath = [param, ...disk].map((name) => name.endsWith(".*"));
+  if (isPath.every((is) => !is)) return convert(param, ...(disk.map((name) => from(name)) as [WeightSource]));
+  if (isPath.every(Boolean)) {
+    const [part, ...others] = [param, ...disk].map((name) => name.slice(0, -2));
+    return { kind: "rename", part: part!, disk: others as [string] };
+  }
+  throw new DecoderError({
+    where: `rename(${[param, ...disk].map((name) => JSON.stringify(name)).join(", ")})`,
+    expected: "names that all end with .*, or none of them",
+    got: "some of each",
+  });
+}
+
+/**
+ * Says that parameters lie on disk in other layouts, each with its tensors and steps: the first is written, all are read.
+ *
+ * ```ts
+ * convert(
+ *   ["experts.gate_proj", "experts.up_proj"],
+ *   from("experts.gate_up_proj", transpose(), deinterleave(2, 1), split(1)),
+ * )
+ * ```
+ *
+ * @throws {DecoderError} where the steps do not lead from the tensors to the parameters
+ */
+export function convert(
+  params: string | readonly string[],
+  ...sources: [WeightSource, ...WeightSource[]]
+): ConvertMapping {
+  const all = [params].flat();
+  for (const source of sources) checkSteps(all, source);
+  return { kind: "convert", params: all, sources };
+}
+
+/** Tensors on disk and the steps, in the order of loading, that make parameters of them. */
+export function from(tensors: string | readonly string[], ...operations: WeightOperation[]): WeightSource {
+  return { tensors: [tensors].flat(), operations };
+}
+
+/** Passes over tensors whose whole name is like the pattern, in which `*` stands for anything: the layers of another head, say. */
+export function ignore(pattern: string): IgnoreMapping {
+  return { kind: "ignore", pattern };
+}
+
+/** What the matrices of experts are called on disk. */
+export interface ExpertNames {
+  /** The MoE block, in memory and on disk. Default: `mlp`. */
+  readonly block?: string;
+  readonly gate: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/**
+ * Mappings of the experts of an MoE block: one matrix per expert on disk, under the names given, or the stacks that transformers 5
+ * holds in memory, gate and up as one.
+ */
+export function expertWeights({ block = "mlp", gate, up, down }: ExpertNames): WeightMapping[] {
+  const experts = `${block}.experts`;
+  const perExpert = (name: string): string => `${experts}.*.${name}.weight`;
+  return [
+    convert(
+      [`${experts}.gate_proj`, `${experts}.up_proj`],
+      from([perExpert(gate), perExpert(up)], stack()),
+      from(`${experts}.gate_up_proj`, split(1)),
+    ),
+    convert(`${experts}.down_proj`, from(perExpert(down), stack()), from(`${experts}.down_proj`)),
+  ];
+}
+
+/** @throws {DecoderError} where the steps of a source do not lead from its tensors to so many parameters */
+function checkSteps(params: readonly string[], { tensors, operations }: WeightSource): void {
+  const where = `convert(${params.join(", ")})`;
+  const steps = operations.map(({ name }) => name);
+  let count: number | undefined = params.length;
+  for (const { count: before } of operations.toReversed()) count = count === undefined ? count : before(count);
+  if (count !== tensors.length)
+    throw new DecoderError({
+      where,
+      expected: `steps that lead from ${tensors.join(", ")} to ${params.length} parameters`,
+      got: steps.length > 0 ? steps.join(", ") : "none",
+      fix: "split makes several parameters of one tensor, concat one of several",
+    });
+  for (const tensor of tensors) {
+    const stars = tensor.split("*").length - 1;
+    if (stars === steps.filter((name) => name === "stack").length && stars < 2) continue;
+    throw new DecoderError({
+      where,
+      expected: "one * in the name of a tensor where there is a stack, and none where there is none",
+      got: `${JSON.stringify(tensor)} with ${steps.join(", ") || "no steps"}`,
+    });
+  }
+  if (operations.slice(0, -1).some(({ changesValues }) => changesValues))
+    throw new DecoderError({
+      where,
+      expected: "the step that changes values, such as add, as the last one",
+      got: steps.join(", "),
+      fix: "The other steps only move values, so the result is the same",
+    });
+}
