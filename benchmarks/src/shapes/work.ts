@@ -29,7 +29,7 @@ export async function workOf(folder: string): Promise<Work> {
   let routedWeights = 0;
   for (const [, param] of model.namedParameters()) {
     if (param.role === "matrix" || param.role === "vector") weights += param.size;
-    if (param.role === "stack") routedWeights += param.size * routedShare;
+    if (param.role === "stack" || param.role === "vectors") routedWeights += param.size * routedShare;
   }
   weights += routedWeights;
   const { hiddenSize, vocabSize } = model.config;

@@ -1,5 +1,5 @@
 import { type Heads, Linear, QKNormAttention } from "@mixtape/layers";
-import { gate, type RotaryTables } from "@mixtape/ops";
+import { gate, type RotaryTables, sigmoid } from "@mixtape/ops";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 import type { AfmoeConfig } from "./config.js";
 
@@ -18,6 +18,6 @@ export class AfmoeAttention<C extends AfmoeConfig = AfmoeConfig> extends QKNormA
   }
 
   protected override gateOutput(out: Tensor3D, x: Tensor3D): Tensor3D {
-    return gate(this.gateProj.forward(x), out, "sigmoid");
+    return gate(this.gateProj.forward(x), out, sigmoid);
   }
 }

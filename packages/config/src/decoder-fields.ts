@@ -3,33 +3,12 @@ import type { ConfigDefinition } from "./config-definition.js";
 import type { ConfigInput } from "./config-input.js";
 import { defineConfig } from "./define-config.js";
 import { count, flag, listOf, number, oneOf, paddingId, text, tokenId, tokenIds } from "./fields.js";
+import { type HiddenAct, hiddenAct } from "./hidden-act.js";
 import { fixedKeys, ignoredKeys, inertKeys } from "./inherited-keys.js";
 import { defaultLabels, type Labels, labels, MAX_LABELS } from "./labels.js";
 import { type LayerType, layerCount, type MlpLayerType, mlpLayerTypesWhere, uniformLayerTypes } from "./layer-types.js";
 import { rope } from "./rope/rope-field.js";
 import type { RopeParameters } from "./rope/rope-parameters.js";
-
-/** The activations that the engines know, under transformers' names. */
-export const HIDDEN_ACTS = ["silu", "gelu", "gelu_pytorch_tanh", "relu"] as const;
-/** The name of an activation. */
-export type HiddenAct = (typeof HIDDEN_ACTS)[number];
-
-/** Other names that transformers gives to the same functions. */
-const ACT_SYNONYMS = {
-  swish: "silu",
-  gelu_python: "gelu",
-  gelu_new: "gelu_pytorch_tanh",
-  gelu_fast: "gelu_pytorch_tanh",
-  gelu_accurate: "gelu_pytorch_tanh",
-  gelu_python_tanh: "gelu_pytorch_tanh",
-} as const satisfies Readonly<Record<string, HiddenAct>>;
-
-/** The name of an activation, under any of the names that transformers gives it. */
-export function hiddenAct() {
-  const synonyms = Object.keys(ACT_SYNONYMS) as (keyof typeof ACT_SYNONYMS)[];
-  const isSynonym = (name: string): name is keyof typeof ACT_SYNONYMS => Object.hasOwn(ACT_SYNONYMS, name);
-  return oneOf(...HIDDEN_ACTS, ...synonyms).transform((name) => (isSynonym(name) ? ACT_SYNONYMS[name] : name));
-}
 
 /** The types that a checkpoint's weights may have, under torch's names. */
 export const DTYPES = ["float32", "float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"] as const;

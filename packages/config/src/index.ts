@@ -14,7 +14,7 @@ export type { ConfigInput } from "./config-input.js";
 export type { UnusableValue } from "./config-schema.js";
 export { checkExperts } from "./decoder-checks.js";
 export { decoderConfig } from "./decoder-config.js";
-export { type DecoderConfig, DTYPES, HIDDEN_ACTS, type HiddenAct, hiddenAct } from "./decoder-fields.js";
+export { type DecoderConfig, DTYPES } from "./decoder-fields.js";
 export { type ConfigOptions, defineConfig } from "./define-config.js";
 export { count, flag, listOf, type NumberBounds, number, oneOf, optional, text, tokenId, tokenIds } from "./fields.js";
 export {
@@ -24,6 +24,7 @@ export {
   generationConfigFaults,
   unreadableGenerationConfig,
 } from "./generation-config.js";
+export { HIDDEN_ACTS, type HiddenAct, type HiddenActs, hiddenAct, registerHiddenAct } from "./hidden-act.js";
 export type { Labels } from "./labels.js";
 export {
   type LayerType,

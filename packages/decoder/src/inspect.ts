@@ -27,7 +27,8 @@ export function summarize(model: CausalLM<DecoderConfig & Partial<ExpertCounts>>
   let idle = 0;
   for (const [, param] of model.namedParameters()) {
     total += param.size;
-    if (param.role === "stack") idle += param.size * (1 - numExpertsPerTok / param.shape[0]!);
+    if (param.role === "stack" || param.role === "vectors")
+      idle += param.size * (1 - numExpertsPerTok / param.shape[0]!);
   }
   return {
     modelType: config.modelType,

@@ -1,5 +1,5 @@
 import type { CapturedRouting, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
-import { registerStorage, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
+import { registerEngine, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
 import type { Rank, Tensor3D } from "@tensorflow/tfjs-core";
 import {
   dispose,
@@ -229,13 +229,15 @@ test("the types allow ids or embeddings, never both and never neither", () => {
 test("the engine that keeps a cache is told the dtype of the checkpoint", async () => {
   const storage = storageOf("cpu");
   const asked: unknown[] = [];
-  registerStorage("cpu", {
-    description: "of a test",
-    place: (view, role) => storage.place(view, role),
-    bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
-    keyValueStore: (options) => {
-      asked.push(options);
-      return new TensorKeyValueStore();
+  registerEngine("cpu", {
+    storage: {
+      description: "of a test",
+      place: (view, role) => storage.place(view, role),
+      bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
+      keyValueStore: (options) => {
+        asked.push(options);
+        return new TensorKeyValueStore();
+      },
     },
   });
   try {
@@ -248,7 +250,7 @@ test("the engine that keeps a cache is told the dtype of the checkpoint", async 
     }
     rounded.dispose();
   } finally {
-    registerStorage("cpu", storage);
+    registerEngine("cpu", { storage });
   }
   expect(asked).toEqual([{ dtype: "F32" }, { dtype: "F32" }, { dtype: "BF16" }, { dtype: "BF16" }]);
 });

@@ -1,32 +1,46 @@
-import { type Activation, type ExpertsStrategy, experts, type Routed } from "@mixtape/ops";
+import { type ExpertsStrategy, experts, type Gating, type Routed } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
+import { gatingOf } from "./activations.js";
 import type { Around } from "./around.js";
-import type { MlpConfig } from "./gated-mlp.js";
+import type { GatedMlpOptions, MlpConfig } from "./gated-mlp.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
 
 /** The part of a config that routed experts need. */
 export type ExpertsConfig = MlpConfig & { readonly numExperts: number; readonly moeIntermediateSize: number };
 
-/** Routed experts, each a gated MLP, their matrices stacked: `gateProj` and `upProj` `[E, I, M]`, `downProj` `[E, M, I]`. */
+/**
+ * Routed experts, each a gated MLP, their matrices stacked: `gateProj` and `upProj` `[E, I, M]`, `downProj` `[E, M, I]`, and with biases
+ * `gateProjBias` and `upProjBias` `[E, I]`, `downProjBias` `[E, M]`.
+ */
 export class Experts extends Module {
   readonly gateProj: Param;
   readonly upProj: Param;
   readonly downProj: Param;
-  readonly activation: Activation;
+  readonly gateProjBias: Param | null;
+  readonly upProjBias: Param | null;
+  readonly downProjBias: Param | null;
+  readonly gating: Gating;
   /** What stands around `forward`; nothing where null. */
   around: Around<Routed, Tensor2D> | null = null;
 
-  constructor({ numExperts, hiddenSize, moeIntermediateSize, hiddenAct }: ExpertsConfig) {
+  constructor(
+    { numExperts, hiddenSize, moeIntermediateSize, hiddenAct }: ExpertsConfig,
+    { bias = false, gating = gatingOf(hiddenAct) }: GatedMlpOptions = {},
+  ) {
     super();
+    const biasOf = (size: number) => (bias ? new Param([numExperts, size], "vectors", "zeros") : null);
     this.gateProj = new Param([numExperts, moeIntermediateSize, hiddenSize], "stack");
     this.upProj = new Param([numExperts, moeIntermediateSize, hiddenSize], "stack");
     this.downProj = new Param([numExperts, hiddenSize, moeIntermediateSize], "stack");
-    this.activation = hiddenAct;
+    this.gateProjBias = biasOf(moeIntermediateSize);
+    this.upProjBias = biasOf(moeIntermediateSize);
+    this.downProjBias = biasOf(hiddenSize);
+    this.gating = gating;
   }
 
   /**
-   * @param strategy how to run them; what suits the engine where absent
+   * @param strategy how to run them. Default: what suits the engine
    * @returns `[T, M]`, each token's experts weighted and summed
    */
   forward(routed: Routed, strategy?: ExpertsStrategy): Tensor2D {
@@ -35,7 +49,14 @@ export class Experts extends Module {
   }
 
   #run(routed: Routed, strategy: ExpertsStrategy | undefined): Tensor2D {
-    const stacks = { gate: this.gateProj.weight, up: this.upProj.weight, down: this.downProj.weight };
-    return experts(routed, stacks, this.activation, strategy);
+    const stacks = {
+      gate: this.gateProj.weight,
+      up: this.upProj.weight,
+      down: this.downProj.weight,
+      gateBias: this.gateProjBias?.vectors,
+      upBias: this.upProjBias?.vectors,
+      downBias: this.downProjBias?.vectors,
+    };
+    return experts(routed, stacks, this.gating, strategy);
   }
 }

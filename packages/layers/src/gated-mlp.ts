@@ -1,6 +1,7 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { type Activation, gate, gatedMlp } from "@mixtape/ops";
+import { type Gating, gate, gatedMlp } from "@mixtape/ops";
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { gatingOf } from "./activations.js";
 import type { Around } from "./around.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
@@ -8,21 +9,33 @@ import { Module } from "./module.js";
 /** The part of a config that a feed-forward needs. */
 export type MlpConfig = Pick<DecoderConfig, "hiddenSize" | "hiddenAct">;
 
+/** Variations of a gated MLP, and of experts that are such. */
+export interface GatedMlpOptions {
+  /** Whether the three linear maps have biases. Default false. */
+  readonly bias?: boolean;
+  /** Joins gate and up. Default: `activation(gate) · up` with the activation that `hidden_act` names. */
+  readonly gating?: Gating;
+}
+
 /** The gated feed-forward of Llama and its kin, SwiGLU with silu: `down(act(gate(x)) · up(x))`. */
 export class GatedMlp extends Module {
   readonly gateProj: Linear;
   readonly upProj: Linear;
   readonly downProj: Linear;
-  readonly activation: Activation;
+  readonly gating: Gating;
   /** What stands around `forward`; nothing where null. */
   around: Around<Tensor, Tensor> | null = null;
 
-  constructor({ hiddenSize, hiddenAct }: MlpConfig, intermediateSize: number) {
+  constructor(
+    { hiddenSize, hiddenAct }: MlpConfig,
+    intermediateSize: number,
+    { bias = false, gating = gatingOf(hiddenAct) }: GatedMlpOptions = {},
+  ) {
     super();
-    this.gateProj = new Linear(hiddenSize, intermediateSize);
-    this.upProj = new Linear(hiddenSize, intermediateSize);
-    this.downProj = new Linear(intermediateSize, hiddenSize);
-    this.activation = hiddenAct;
+    this.gateProj = new Linear(hiddenSize, intermediateSize, { bias });
+    this.upProj = new Linear(hiddenSize, intermediateSize, { bias });
+    this.downProj = new Linear(intermediateSize, hiddenSize, { bias });
+    this.gating = gating;
   }
 
   /** @param x `[…, M]` @returns the same shape */
@@ -34,8 +47,15 @@ export class GatedMlp extends Module {
   #run(x: Tensor): Tensor {
     const { gateProj, upProj, downProj } = this;
     if (!(gateProj.isPlain && upProj.isPlain && downProj.isPlain))
-      return downProj.forward(gate(gateProj.forward(x), upProj.forward(x), this.activation));
-    const weights = { gate: gateProj.weight.weight, up: upProj.weight.weight, down: downProj.weight.weight };
-    return gatedMlp(x, weights, this.activation);
+      return downProj.forward(gate(gateProj.forward(x), upProj.forward(x), this.gating));
+    const weights = {
+      gate: gateProj.weight.weight,
+      up: upProj.weight.weight,
+      down: downProj.weight.weight,
+      gateBias: gateProj.bias?.vector,
+      upBias: upProj.bias?.vector,
+      downBias: downProj.bias?.vector,
+    };
+    return gatedMlp(x, weights, this.gating);
   }
 }

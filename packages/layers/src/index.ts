@@ -1,3 +1,4 @@
+export { activationOf, gatingOf, registerActivation } from "./activations.js";
 export type { Around } from "./around.js";
 export {
   type AttendInputs,
@@ -13,9 +14,10 @@ export { StateCache } from "./caches/state-cache.js";
 export { Embedding } from "./embedding.js";
 export { LayersError } from "./errors.js";
 export { Experts, type ExpertsConfig } from "./experts.js";
-export { GatedMlp, type MlpConfig } from "./gated-mlp.js";
+export { GatedMlp, type GatedMlpOptions, type MlpConfig } from "./gated-mlp.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear } from "./linear.js";
+export { Mlp, type MlpOptions } from "./mlp.js";
 export { Module } from "./module.js";
 export type { FeedForward, FeedForwardContext } from "./moe/feed-forward.js";
 export { GatedSharedExpert } from "./moe/gated-shared-expert.js";

@@ -1,6 +1,6 @@
 import { disposeWeight, storageOf, type Weight, type WeightRole, type WeightView } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
-import { keep, mul, type Tensor, type Tensor1D, tidy, zerosLike } from "@tensorflow/tfjs-core";
+import { keep, mul, type Tensor, type Tensor1D, type Tensor2D, tidy, zerosLike } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 
 /** How a parameter starts where no checkpoint gives its values. */
@@ -97,6 +97,11 @@ export class Param {
   /** The values of a vector: a scale or a bias. */
   get vector(): Tensor1D {
     return this.weight.parts[0] as Tensor1D;
+  }
+
+  /** The values of one vector per expert, `[experts, n]`. */
+  get vectors(): Tensor2D {
+    return this.weight.parts[0] as Tensor2D;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type KeyValueStore, registerStorage, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
+import { type KeyValueStore, registerEngine, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
 import { neg, scalar, sum, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { Cache, KeyValueCache } from "../src/index.js";
@@ -245,11 +245,13 @@ describe("generation", () => {
 
   test("so is storage that was replaced: an engine's own, where a gradient is recorded", () => {
     const own = storageOf();
-    registerStorage("cpu", {
-      description: "a store of its own",
-      place: (view, role) => own.place(view, role),
-      bytes: (...args) => own.bytes(...args),
-      keyValueStore: engineStore,
+    registerEngine("cpu", {
+      storage: {
+        description: "a store of its own",
+        place: (view, role) => own.place(view, role),
+        bytes: (...args) => own.bytes(...args),
+        keyValueStore: engineStore,
+      },
     });
     try {
       const cache = cacheOf([null]);
@@ -261,7 +263,7 @@ describe("generation", () => {
       expect(changes(cache, () => add(cache, 0, 5, 6))).toBe(false);
       cache.dispose();
     } finally {
-      registerStorage("cpu", own);
+      registerEngine("cpu", { storage: own });
     }
   });
 });

@@ -30,9 +30,6 @@ export interface NativeSequence {
 export const DTYPES = { F32: 0, BF16: 1, F16: 2 } as const;
 export type NativeDtype = keyof typeof DTYPES;
 
-/** Activations, by the number that the addon knows them by. */
-export const ACTIVATIONS = { silu: 0, gelu: 1, gelu_pytorch_tanh: 2, relu: 3, sigmoid: 4 } as const;
-
 /** Whether activations are rounded to bfloat16 before they meet bfloat16 weights. */
 export const PRECISIONS = { bfloat16: 0, float32: 1 } as const;
 /** What activations are rounded to before they meet bfloat16 weights. */
@@ -89,19 +86,28 @@ export interface Addon {
     transposeA: boolean,
     transposeB: boolean,
   ): void;
-  /** `x` `[…, width]`, `gate` and `up` `[inner, width]`, `down` `[width, inner]`. */
+  /**
+   * `x` `[…, width]`, `gate` and `up` `[inner, width]`, `down` `[width, inner]`, biases as long as their rows; `gating` is its kind and
+   * the numbers of its formula.
+   */
   gatedMlp(
     out: Float32Array,
     x: Float32Array,
     gate: NativeWeight | Float32Array,
     up: NativeWeight | Float32Array,
     down: NativeWeight | Float32Array,
+    gateBias: Float32Array | null,
+    upBias: Float32Array | null,
+    downBias: Float32Array | null,
     width: number,
     inner: number,
-    activation: number,
+    gating: Float32Array,
     precision: number,
   ): void;
-  /** `x` `[tokens, width]`, `indices` and `weights` `[tokens, choices]`, the stacks of `count` matrices as those of `gatedMlp`. */
+  /**
+   * `x` `[tokens, width]`, `indices` (−1 for none) and `weights` `[tokens, choices]`, the stacks of `count` matrices, and as many biases,
+   * as those of `gatedMlp`.
+   */
   experts(
     out: Float32Array,
     x: Float32Array,
@@ -110,22 +116,25 @@ export interface Addon {
     gate: NativeWeight | Float32Array,
     up: NativeWeight | Float32Array,
     down: NativeWeight | Float32Array,
+    gateBias: Float32Array | null,
+    upBias: Float32Array | null,
+    downBias: Float32Array | null,
     count: number,
     width: number,
     inner: number,
-    activation: number,
+    gating: Float32Array,
     precision: number,
   ): void;
-  /**
-   * The way back of `experts`: those gradients that are not null. `shape` is the number of experts, width, inner, activation and
-   * precision.
-   */
+  /** The backward pass of `experts`: gradients that are not null. `shape` is the number of experts, width, inner and precision. */
   expertsBack(
     byX: Float32Array | null,
     byWeights: Float32Array | null,
     byGate: Float32Array | null,
     byUp: Float32Array | null,
     byDown: Float32Array | null,
+    byGateBias: Float32Array | null,
+    byUpBias: Float32Array | null,
+    byDownBias: Float32Array | null,
     x: Float32Array,
     indices: Int32Array,
     weights: Float32Array,
@@ -133,7 +142,11 @@ export interface Addon {
     gate: NativeWeight | Float32Array,
     up: NativeWeight | Float32Array,
     down: NativeWeight | Float32Array,
+    gateBias: Float32Array | null,
+    upBias: Float32Array | null,
+    downBias: Float32Array | null,
     shape: Int32Array,
+    gating: Float32Array,
   ): void;
   /** `x` `[rows, length, width]` to `[rows, heads, length, headDim]` each. */
   projectHeads(
@@ -176,14 +189,14 @@ export interface Addon {
     turned: number,
     interleaved: boolean,
   ): void;
-  gate(out: Float32Array, gate: Float32Array, up: Float32Array, activation: number): void;
+  gate(out: Float32Array, gate: Float32Array, up: Float32Array, gating: Float32Array): void;
   gateBack(
     byGate: Float32Array,
     byUp: Float32Array,
     gate: Float32Array,
     up: Float32Array,
     dy: Float32Array,
-    activation: number,
+    gating: Float32Array,
   ): void;
   /** `numbers` are beta1, beta2, eps, what is left of weights, the rate, what corrects the variance, and what scales gradients. */
   adamW(

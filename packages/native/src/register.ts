@@ -1,8 +1,9 @@
-import { registerRecorder, registerStorage } from "@mixtape/ops";
+import { registerEngine } from "@mixtape/ops";
 import { engine, findBackend, registerBackend } from "@tensorflow/tfjs-core";
 import { addon, type Precision } from "./addon.js";
 import { NativeBackend } from "./backend.js";
 import { NativeError } from "./errors.js";
+import { fusesGating } from "./gatings.js";
 import { registerKernels } from "./kernels/register.js";
 import { NativeRecorder } from "./recorder.js";
 import { NativeStorage } from "./storage.js";
@@ -58,9 +59,8 @@ export function registerNative({ threads, precision = "bfloat16", mmap = true }:
       registerBackend("native", () => new NativeBackend(current?.precision ?? precision), 4);
     } else if ("native" in engine().registry) (findBackend("native") as NativeBackend).setPrecision(precision);
     const storage = new NativeStorage(backend, { mmap });
-    registerStorage("native", storage);
-    // A new one, so that nothing is repeated that was recorded with another precision.
-    registerRecorder("native", new NativeRecorder(backend));
+    // A new recorder, so that nothing is repeated that was recorded with another precision.
+    registerEngine("native", { readsBack: true, storage, recorder: new NativeRecorder(backend), fusesGating });
     current = { precision, mmap, storage };
   }
   return nativeInfo();

@@ -2,7 +2,9 @@ import {
   type KeyValueStore,
   type KeyValueStoreOptions,
   OpsError,
+  readFloats,
   type Storage,
+  WEIGHT_RANKS,
   type Weight,
   type WeightRole,
   type WeightView,
@@ -61,8 +63,8 @@ export class NativeStorage implements Storage {
 
   async place(view: WeightView, role: WeightRole): Promise<Weight> {
     const { shape } = view;
-    if (shape.length !== RANKS[role])
-      throw new OpsError({ where: `a ${role}`, expected: `${RANKS[role]} axes`, got: `[${shape}]` });
+    if (shape.length !== WEIGHT_RANKS[role])
+      throw new OpsError({ where: `a ${role}`, expected: `${WEIGHT_RANKS[role]} axes`, got: `[${shape}]` });
     return { role, shape, layout: "plain", parts: [await this.#tensor(view, role)] };
   }
 
@@ -86,7 +88,7 @@ export class NativeStorage implements Storage {
 
   async #tensor(view: WeightView, role: WeightRole): Promise<Tensor> {
     // A few hundred numbers, added and multiplied by kernels that know nothing of formats.
-    if (role === "vector") return tensor(await readFloats(view), [...view.shape]);
+    if (role === "vector" || role === "vectors") return tensor(await readFloats(view), [...view.shape]);
     const [rows = 1, columns = 1] = view.shape.slice(-2);
     const parts = role === "stack" && !("views" in view) ? partsOf(view) : "views" in view ? view.views : [view];
     const native = this.#mapped(view.dtype, rows, columns, parts) ?? (await copied(view.dtype, rows, columns, parts));
@@ -110,20 +112,12 @@ export class NativeStorage implements Storage {
   }
 }
 
-const RANKS: Readonly<Record<WeightRole, number>> = { vector: 1, matrix: 2, table: 2, stack: 3 };
-
 function isNative(dtype: Dtype): dtype is NativeDtype {
   return dtype in DTYPES;
 }
 
 function partsOf(view: TensorView): TensorView[] {
   return Array.from({ length: view.shape[0]! }, (_, i) => view.at(i));
-}
-
-async function readFloats(view: WeightView): Promise<Float32Array> {
-  if ("views" in view)
-    throw new OpsError({ where: `a stack [${view.shape}]`, expected: "the role stack", got: "vector" });
-  return toFloat32(await view.read(), view.dtype);
 }
 
 /** The weight in memory of its own; formats that are not multiplied as they are become float32. */

@@ -11,7 +11,8 @@ import type {
   GroupedOuterAttributes,
   GroupedOuterInputs,
 } from "./experts/grouped-products.js";
-import type { GateAttributes, GatedMlpAttributes, GatedMlpInputs, GateInputs } from "./gated-mlp.js";
+import type { GateAttributes, GateInputs } from "./gate.js";
+import type { GatedMlpAttributes, GatedMlpInputs } from "./gated-mlp.js";
 import type { LinearAttributes, LinearInputs } from "./linear.js";
 import type { ProjectHeadsAttributes, ProjectHeadsInputs } from "./project-heads.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";

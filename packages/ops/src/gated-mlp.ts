@@ -1,112 +1,139 @@
-import { add, mul, reshape, type Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
-import { type Activation, activate } from "./activations.js";
+import { add, reshape, type Tensor, type Tensor1D, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
+import type { Gating } from "./activations/activation.js";
 import { OpsError } from "./errors.js";
+import { canFuse, gate } from "./gate.js";
+import { linear } from "./linear.js";
 import { defineOp } from "./op.js";
-import { gradientByMatrix, gradientByRows, rowsOf, timesMatrix } from "./products.js";
+import { affine, gradientByBias, gradientByMatrix, gradientByRows, rowsOf } from "./products.js";
 import { sameShape } from "./shapes.js";
 import { gradientsOf } from "./tape.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
-export type GateInputs = { gate: Tensor; up: Tensor };
-export type GateAttributes = { activation: Activation };
-
-const runGate = defineOp({
-  kernel: "MixtapeGate",
-  compose: ({ gate, up }: GateInputs, { activation }: GateAttributes) => mul(activate(gate, activation), up),
-});
-
-/**
- * `activation(gate) · up`, elementwise: the gating of {@link gatedMlp}.
- *
- * Fused kernel: `MixtapeGate`, inputs `gate`, `up`, attribute `activation`.
- *
- * @param gate any shape
- * @param up the same shape
- * @throws {OpsError} where the shapes differ.
- */
-export function gate<T extends Tensor>(gate: T, up: T, activation: Activation): T {
-  if (!sameShape(gate.shape, up.shape))
-    throw new OpsError({
-      where: "gate",
-      expected: "two tensors of one shape",
-      got: `[${gate.shape}] and [${up.shape}]`,
-    });
-  return runGate({ gate, up }, { activation }) as T;
-}
-
-/** The three matrices of a gated MLP: `gate` and `up` `[intermediate, hidden]`, `down` `[hidden, intermediate]`. */
-export interface GatedMlpWeights {
+/** The three matrices of a gated MLP, or their stacks. */
+export interface MlpMatrices {
   readonly gate: Weight;
   readonly up: Weight;
   readonly down: Weight;
 }
 
-export type GatedMlpInputs = { x: Tensor; gate: Tensor2D; up: Tensor2D; down: Tensor2D };
-export type GatedMlpAttributes = { activation: Activation; transposed: boolean };
+/** The biases of a gated MLP, or one of each per expert. */
+export interface MlpBiases<T extends Tensor = Tensor> {
+  readonly gateBias?: T | undefined;
+  readonly upBias?: T | undefined;
+  readonly downBias?: T | undefined;
+}
+
+/** The weights of a gated MLP: `gate` and `up` `[intermediate, hidden]`, `down` `[hidden, intermediate]`, biases as long as their outputs. */
+export type GatedMlpWeights = MlpMatrices & MlpBiases<Tensor1D>;
+
+/** The names of the biases. */
+export const BIASES = ["gateBias", "upBias", "downBias"] as const;
+
+export type GatedMlpInputs = {
+  x: Tensor;
+  gate: Tensor2D;
+  up: Tensor2D;
+  down: Tensor2D;
+} & { [bias in keyof MlpBiases]?: Tensor1D | undefined };
+export type GatedMlpAttributes = { gating: Gating; transposed: boolean };
 
 const run = defineOp({
   kernel: "MixtapeGatedMlp",
-  compose: ({ x, gate: g, up, down }: GatedMlpInputs, { activation, transposed }: GatedMlpAttributes) => {
+  compose: ({ x, ...weights }: GatedMlpInputs, { gating, transposed }: GatedMlpAttributes) => {
     const rows = rowsOf(x);
-    const inner = gate(timesMatrix(rows, g, transposed), timesMatrix(rows, up, transposed), activation);
-    return reshape(timesMatrix(inner, down, transposed), x.shape);
+    const a = affine(rows, weights.gate, weights.gateBias, transposed);
+    const b = affine(rows, weights.up, weights.upBias, transposed);
+    return reshape(affine(gate(a, b, gating), weights.down, weights.downBias, transposed), x.shape);
   },
-  gradient: ({ x, gate: g, up, down }, { activation, transposed }, [dy], wanted) => {
+  gradient: ({ x, ...weights }, { gating, transposed }, [dy], wanted) => {
     const [rows, above] = [rowsOf(x), rowsOf(dy!)];
-    const [a, b] = [timesMatrix(rows, g, transposed), timesMatrix(rows, up, transposed)];
-    const gated = () => gate(a, b, activation);
-    const [da, db] = gradientsOf(gated, [a, b], gradientByRows(above, down, transposed)) as [Tensor2D, Tensor2D];
-    const dx = () => add(gradientByRows(da, g, transposed), gradientByRows(db, up, transposed));
+    const a = affine(rows, weights.gate, weights.gateBias, transposed);
+    const b = affine(rows, weights.up, weights.upBias, transposed);
+    const gated = () => gate(a, b, gating);
+    const dInner = gradientByRows(above, weights.down, transposed);
+    const [da, db] = gradientsOf(gated, [a, b], dInner) as [Tensor2D, Tensor2D];
+    const dx = () => add(gradientByRows(da, weights.gate, transposed), gradientByRows(db, weights.up, transposed));
     return {
       ...(wanted.has("x") && { x: reshape(dx(), x.shape) }),
       ...(wanted.has("gate") && { gate: gradientByMatrix(da, rows, transposed) }),
       ...(wanted.has("up") && { up: gradientByMatrix(db, rows, transposed) }),
       ...(wanted.has("down") && { down: gradientByMatrix(above, gated(), transposed) }),
+      ...(wanted.has("gateBias") && { gateBias: gradientByBias(da) }),
+      ...(wanted.has("upBias") && { upBias: gradientByBias(db) }),
+      ...(wanted.has("downBias") && { downBias: gradientByBias(above) }),
     };
   },
 });
 
 /**
- * The gated feed-forward of a decoder: `down(activation(gate(x)) · up(x))`, SwiGLU where the activation is silu
- * (Shazeer 2020, https://arxiv.org/abs/2002.05202).
+ * The gated feed-forward of a decoder: `down(gating(gate(x), up(x)))`, which is `down(activation(gate(x)) · up(x))` for an activation
+ * and SwiGLU for silu (Shazeer 2020, https://arxiv.org/abs/2002.05202).
  *
- * Fused kernel: `MixtapeGatedMlp`, inputs `x`, `gate`, `up`, `down` (`[out, in]`, or `[in, out]` where `transposed`),
- * attributes `activation`, `transposed`.
+ * Fused kernel: `MixtapeGatedMlp`, inputs `x`, `gate`, `up`, `down` (`[out, in]`, or `[in, out]` if `transposed`), `gateBias?`,
+ * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares to know), `transposed`.
  *
  * @param x `[…, hidden]`
  * @returns the shape of `x`
- * @throws {OpsError} where shapes do not fit, or the matrices are not laid out alike.
+ * @throws {OpsError} when shapes do not fit, or the matrices are not laid out alike.
  */
-export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, activation: Activation): T {
+export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, gating: Gating): T {
   checkMatrices(x, weights);
+  const { gateBias, upBias, downBias } = weights;
+  if (!canFuse(gating))
+    return tidy(() => {
+      const inner = gating.gate(linear(x, weights.gate, gateBias), linear(x, weights.up, upBias));
+      return linear(inner, weights.down, downBias) as T;
+    });
   const inputs = {
     x: x as Tensor,
     gate: wholeTensor(weights.gate) as Tensor2D,
     up: wholeTensor(weights.up) as Tensor2D,
     down: wholeTensor(weights.down) as Tensor2D,
+    gateBias,
+    upBias,
+    downBias,
   };
-  return run(inputs, { activation, transposed: weights.gate.layout === "transposed" }) as T;
+  return run(inputs, { gating, transposed: weights.gate.layout === "transposed" }) as T;
 }
 
-function checkMatrices(x: Tensor, { gate, up, down }: GatedMlpWeights): void {
-  const [inner, width] = gate.shape;
+function checkMatrices(x: Tensor, weights: GatedMlpWeights): void {
+  const { gate, up, down } = weights;
+  const [inner = 0, width = 0] = gate.shape;
   const fits =
     x.shape.at(-1) === width &&
     sameShape(up.shape, gate.shape) &&
-    down.shape.length === 2 &&
-    down.shape[0] === width &&
-    down.shape[1] === inner;
+    sameShape(down.shape, [width, inner]) &&
+    hasBiases(weights, [inner], [width]);
   if (!fits)
     throw new OpsError({
       where: "gatedMlp",
-      expected: "an input […, hidden], gate and up [intermediate, hidden], down [hidden, intermediate]",
-      got: [x, gate, up, down].map(({ shape }) => `[${shape}]`).join(", "),
+      expected: `an input […, hidden], gate and up [intermediate, hidden], down [hidden, intermediate]${biasText(weights, "[intermediate]", "[hidden]")}`,
+      got: shapesOf([x, gate, up, down], weights),
     });
-  checkLayouts("gatedMlp", { gate, up, down });
+  checkLayouts("gatedMlp", weights);
 }
 
-/** A fused kernel is told one layout for all three. */
-export function checkLayouts(where: string, { gate, up, down }: GatedMlpWeights): void {
+/** Whether the biases that are there have these shapes. */
+export function hasBiases(weights: MlpBiases, inner: readonly number[], outer: readonly number[]): boolean {
+  return BIASES.every((name) => {
+    const bias = weights[name];
+    return !bias || sameShape(bias.shape, name === "downBias" ? outer : inner);
+  });
+}
+
+/** The part of a message that says how biases should be shaped, if there are any. */
+export function biasText(weights: MlpBiases, inner: string, outer: string): string {
+  return BIASES.some((name) => weights[name]) ? `, biases of gate and up ${inner} and of down ${outer}` : "";
+}
+
+/** The shapes of tensors, and of the biases that are there, for a message. */
+export function shapesOf(tensors: readonly { readonly shape: readonly number[] }[], weights: MlpBiases): string {
+  const biases = BIASES.flatMap((name) => (weights[name] ? [`${name} [${weights[name].shape}]`] : []));
+  return [...tensors.map(({ shape }) => `[${shape}]`), ...biases].join(", ");
+}
+
+/** Throws unless the three matrices have one layout: a fused kernel gets one for all. */
+export function checkLayouts(where: string, { gate, up, down }: MlpMatrices): void {
   if (up.layout !== gate.layout || down.layout !== gate.layout)
     throw new OpsError({
       where,

@@ -1,6 +1,21 @@
 import "#tfjs-gradients";
 
-export { type Activation, activate } from "./activations.js";
+export {
+  type Activation,
+  activate,
+  defineActivation,
+  defineGating,
+  type Gating,
+  type GatingKernel,
+} from "./activations/activation.js";
+export { ACTIVATIONS } from "./activations/activations.js";
+export { type ClampedSwigluOptions, clampedSwiglu } from "./activations/clamped-swiglu.js";
+export { gelu } from "./activations/gelu.js";
+export { geluTanh } from "./activations/gelu-tanh.js";
+export { relu } from "./activations/relu.js";
+export { relu2 } from "./activations/relu2.js";
+export { sigmoid } from "./activations/sigmoid.js";
+export { silu } from "./activations/silu.js";
 export { type AdamWAttributes, type AdamWInputs, type AdamWStep, adamW } from "./adam-w.js";
 export {
   type AttentionAttributes,
@@ -24,14 +39,17 @@ export { chooseExperts, type RoutingSpec } from "./choose-experts.js";
 export { crossEntropy } from "./cross-entropy.js";
 export { dropout, jitter } from "./dropout.js";
 export { embedding } from "./embedding.js";
+export { type EngineTraits, engineTraits, registerEngine, storageOf } from "./engines.js";
 export { OpsError } from "./errors.js";
 export { experts } from "./experts/experts.js";
 export { groupedLinear, groupRows, type RowGroups } from "./experts/grouped-linear.js";
 export { groupedMatMul, groupedOuter, type Offsets } from "./experts/grouped-products.js";
-export type { Routed } from "./experts/routed.js";
-export { chooseStrategy, type ExpertsStrategy, expertsRuns } from "./experts/strategy.js";
+export type { ExpertStacks, Routed } from "./experts/routed.js";
+export type { SortedRows } from "./experts/sorted-rows.js";
+export { chooseStrategy, type ExpertsStrategy, type ExpertsWork, expertsRuns } from "./experts/strategy.js";
 export { FUSED_KERNELS, type FusedKernel, type FusedKernelName, type FusedKernels } from "./fused-kernels.js";
-export { type GatedMlpWeights, gate, gatedMlp } from "./gated-mlp.js";
+export { gate } from "./gate.js";
+export { type GatedMlpWeights, gatedMlp, type MlpBiases, type MlpMatrices } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
 export { linear } from "./linear.js";
 export { oneHot } from "./one-hot.js";
@@ -55,7 +73,6 @@ export {
   notingEffects,
   type Recorded,
   type RecordedStep,
-  registerRecorder,
   type Step,
   type StepRecorder,
 } from "./steps/recorder.js";
@@ -64,9 +81,9 @@ export {
   encodeWeight,
   FloatStorage,
   type FloatStorageOptions,
-  registerStorage,
+  readFloats,
   type Storage,
-  storageOf,
+  WEIGHT_RANKS,
 } from "./storage.js";
 export { sumOfSquares } from "./sum-of-squares.js";
 export { scatterAlong, takeAlong } from "./take-along.js";

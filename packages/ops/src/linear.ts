@@ -1,7 +1,7 @@
-import { add, reshape, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { reshape, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { OpsError } from "./errors.js";
 import { defineOp } from "./op.js";
-import { gradientByBias, gradientByMatrix, gradientByRows, rowsOf, timesMatrix } from "./products.js";
+import { affine, gradientByBias, gradientByMatrix, gradientByRows, rowsOf } from "./products.js";
 import { type Weight, wholeTensor } from "./weight.js";
 
 export type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
@@ -12,8 +12,7 @@ export const runLinear = defineOp({
   kernel: "MixtapeLinear",
   compose: ({ x, weight, bias }: LinearInputs, { transposed }: LinearAttributes) => {
     // Rows, not batches: engines multiply two matrices faster than a batch by one matrix.
-    const product = timesMatrix(rowsOf(x), weight, transposed);
-    const sum = bias ? add<Tensor2D>(product, bias) : product;
+    const sum = affine(rowsOf(x), weight, bias, transposed);
     return x.rank === 2 ? sum : reshape(sum, [...x.shape.slice(0, -1), sum.shape[1]]);
   },
   gradient: ({ x, weight }, { transposed }, [dy], wanted) => {

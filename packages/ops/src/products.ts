@@ -1,4 +1,4 @@
-import { matMul, reshape, sum, type Tensor, type Tensor1D, type Tensor2D, transpose } from "@tensorflow/tfjs-core";
+import { add, matMul, reshape, sum, type Tensor, type Tensor1D, type Tensor2D, transpose } from "@tensorflow/tfjs-core";
 
 /** `[…, n]` as rows `[-1, n]`. */
 export function rowsOf(x: Tensor): Tensor2D {
@@ -9,6 +9,12 @@ export function rowsOf(x: Tensor): Tensor2D {
 /** `x · Wᵀ`, for rows `x` and a matrix `[out, in]`, or `[in, out]` where `transposed`. */
 export function timesMatrix(x: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
   return matMul(x, weight, false, !transposed);
+}
+
+/** `x · Wᵀ + b`, for rows `x` and a matrix as in {@link timesMatrix}. */
+export function affine(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | undefined, transposed: boolean): Tensor2D {
+  const product = timesMatrix(x, weight, transposed);
+  return bias ? add(product, bias) : product;
 }
 
 /** The gradient of {@link timesMatrix} by `x`. Turned by hand: a product with a transposed right side is slow on some engines. */

@@ -1,10 +1,10 @@
 import { type Dtype, fromFloat32, type TensorView, toFloat32, toFloat32Transposed } from "@mixtape/safetensors";
-import { dispose, getBackend, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
+import { dispose, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core";
 import type { KeyValueStore, KeyValueStoreOptions } from "./cache/key-value-store.js";
 import { OpsError } from "./errors.js";
 import { logicalTensor, matrixAt, type Weight, type WeightRole, type WeightView } from "./weight.js";
 
-/** How an engine keeps weights. Each engine has one; `layers` asks the one of the engine in use. */
+/** How an engine keeps weights. Each engine declares one; `layers` asks that of the engine in use. */
 export interface Storage {
   /** One line for a person: `"float32, matrices transposed"`. */
   readonly description: string;
@@ -12,7 +12,7 @@ export interface Storage {
   readonly mapped?: boolean;
   /**
    * Reads a view once and makes it a weight of this engine.
-   * @throws {OpsError} where the view has not the rank of the role: 1 for a vector, 2 for a matrix and a table, 3 for a stack.
+   * @throws {OpsError} where the view has not the rank of the role: 1 for a vector, 2 for vectors, a matrix and a table, 3 for a stack.
    */
   place(view: WeightView, role: WeightRole): Promise<Weight>;
   /** How many bytes a weight of that logical shape takes on this engine. */
@@ -23,7 +23,14 @@ export interface Storage {
   assign?(target: Tensor, value: Tensor): void;
 }
 
-const RANKS: Readonly<Record<WeightRole, number>> = { vector: 1, matrix: 2, table: 2, stack: 3 };
+/** How many axes a weight of a role has. */
+export const WEIGHT_RANKS: Readonly<Record<WeightRole, number>> = {
+  vector: 1,
+  vectors: 2,
+  matrix: 2,
+  table: 2,
+  stack: 3,
+};
 
 /** What differs between engines that know only float32 tensors. */
 export interface FloatStorageOptions {
@@ -51,9 +58,12 @@ export class FloatStorage implements Storage {
   async place(view: WeightView, role: WeightRole): Promise<Weight> {
     const layout = role === "matrix" || role === "stack" ? this.#options.matrices : "plain";
     const { shape } = view;
-    if (shape.length !== RANKS[role])
-      throw new OpsError({ where: `a ${role}`, expected: `${RANKS[role]} axes`, got: `[${shape}]` });
-    const parts = role === "stack" ? await this.#placeStack(view, layout) : [await decode(single(view), layout)];
+    if (shape.length !== WEIGHT_RANKS[role])
+      throw new OpsError({ where: `a ${role}`, expected: `${WEIGHT_RANKS[role]} axes`, got: `[${shape}]` });
+    const parts =
+      role === "stack"
+        ? await this.#placeStack(view, layout)
+        : [role === "vectors" ? await decodeVectors(view) : await decode(single(view), layout)];
     return { role, shape, layout, parts };
   }
 
@@ -92,31 +102,30 @@ export async function encodeWeight(weight: Weight, dtype: Dtype, index?: number)
   }
 }
 
-const storages = new Map<string, Storage>();
-
-/** Says how the tfjs backend of that name keeps weights. Called by whoever offers the backend. */
-export function registerStorage(backend: string, storage: Storage): void {
-  storages.set(backend, storage);
-}
-
-/** How the engine in use, or the tfjs backend of that name, keeps weights. */
-export function storageOf(backend: string = getBackend()): Storage {
-  return storages.get(backend) ?? OF_OTHERS;
-}
-
-/** tfjs's JavaScript backend walks the inner axis of either layout; memory order suits it best. */
-registerStorage("cpu", new FloatStorage({ matrices: "plain", stacks: "apart", copiesOfMatrices: 1 }));
-registerStorage("wasm", new FloatStorage({ matrices: "transposed", stacks: "apart", copiesOfMatrices: 2 }));
-registerStorage("tensorflow", new FloatStorage({ matrices: "transposed", stacks: "apart", copiesOfMatrices: 1 }));
-/** Engines whose tensors cannot be read back at once need the experts together: they are gathered by tensors of indices. */
-const OF_OTHERS = new FloatStorage({ matrices: "transposed", stacks: "together", copiesOfMatrices: 1 });
-
 async function decode(view: TensorView, layout: Weight["layout"]): Promise<Tensor> {
   const [rows = 1, columns = 1] = view.shape;
   const bytes = await view.read();
   return layout === "plain"
     ? tensor(toFloat32(bytes, view.dtype), [...view.shape])
     : tensor(toFloat32Transposed(bytes, view.dtype, rows, columns), [columns, rows]);
+}
+
+async function decodeVectors(view: WeightView): Promise<Tensor> {
+  return tensor(await readFloats(view), [...view.shape]);
+}
+
+/** The values of a weight, row-major: of one tensor of a file, or of many that form a stack. */
+export async function readFloats(view: WeightView): Promise<Float32Array> {
+  if (!("views" in view)) return toFloat32(await view.read(), view.dtype);
+  const parts: Float32Array[] = [];
+  for (const part of view.views) parts.push(toFloat32(await part.read(), part.dtype));
+  const values = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    values.set(part, at);
+    at += part.length;
+  }
+  return values;
 }
 
 async function decodeTogether(matrices: readonly TensorView[], layout: Weight["layout"]): Promise<Tensor> {

@@ -16,11 +16,12 @@ import { OpsError } from "./errors.js";
  * What a weight is multiplied as, which decides how an engine stores it.
  *
  * - `vector`: a scale or a bias, `[n]`.
+ * - `vectors`: one bias per expert, `[experts, n]`.
  * - `matrix`: the weight of a linear map, `[out, in]`.
  * - `table`: rows that are looked up and never multiplied, `[rows, width]`.
  * - `stack`: one matrix per expert, `[experts, out, in]`.
  */
-export type WeightRole = "vector" | "matrix" | "table" | "stack";
+export type WeightRole = "vector" | "vectors" | "matrix" | "table" | "stack";
 
 /** A weight as it lies on the engine in use. Its logical shape is that of the checkpoint, whatever the layout. */
 export interface Weight {
@@ -114,7 +115,7 @@ export function disposeWeight(weight: Weight): void {
 }
 
 /** Whether a stack is stored as one tensor per expert. */
-function isApart(weight: Weight): boolean {
+export function isApart(weight: Weight): boolean {
   return weight.parts[0]!.rank === 2;
 }
 

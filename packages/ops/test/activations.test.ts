@@ -1,6 +1,6 @@
 import { grad, memory, type Tensor1D, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Activation, activate } from "../src/index.js";
+import { ACTIVATIONS, activate } from "../src/index.js";
 import { expectClose } from "./support/close.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { gate } from "./support/reference.js";
@@ -14,7 +14,7 @@ const TOLERANCE = { absolute: 2e-6, relative: 2e-6 };
 describe.each(ENGINES)("on %s", (engine) => {
   beforeAll(() => useBackend(engine));
 
-  test.each<Activation>(["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"])("%s", (activation) => {
+  test.each(ACTIVATIONS)("$name", (activation) => {
     const x = toTensor(X) as Tensor1D;
     const before = memory().numTensors;
     const y = activate(x, activation);

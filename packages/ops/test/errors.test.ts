@@ -28,6 +28,7 @@ import {
   projectHeads,
   rmsNorm,
   rotary,
+  silu,
   splitHeads,
   stackViews,
   takeAlong,
@@ -157,7 +158,7 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
     ],
   ],
   gate: [
-    [() => gate(floats(2, 3), floats(2, 1), "silu"), "gate: expected two tensors of one shape, got [2,3] and [2,1]."],
+    [() => gate(floats(2, 3), floats(2, 1), silu), "gate: expected two tensors of one shape, got [2,3] and [2,1]."],
   ],
   gatedMlp: [
     ...(
@@ -167,12 +168,12 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
         [floats(5, 2), { ...mlp, down: weight([3, 2]) }, "[5,2], [3,2], [3,2], [3,2]"],
       ] as const
     ).map(([x, weights, got]): [() => unknown, string] => [
-      () => gatedMlp(x, weights, "silu"),
+      () => gatedMlp(x, weights, silu),
       "gatedMlp: expected an input […, hidden], gate and up [intermediate, hidden], down [hidden, intermediate], " +
         `got ${got}.`,
     ]),
     [
-      () => gatedMlp(floats(5, 2), { ...mlp, up: weight([3, 2], "matrix", "transposed") }, "silu"),
+      () => gatedMlp(floats(5, 2), { ...mlp, up: weight([3, 2], "matrix", "transposed") }, silu),
       "gatedMlp: expected gate, up and down in one layout, got plain, transposed and plain.",
     ],
   ],
@@ -212,29 +213,29 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
         ],
       ] as const
     ).map(([tokens, weights, got, dtype]): [() => unknown, string] => [
-      () => experts(tokens, weights, "silu"),
+      () => experts(tokens, weights, silu),
       "experts: expected x [T, M], int32 indices and weights [T, K], gate and up [E, I, M], down [E, M, I], " +
         `T at least 1, got ${got}, indices ${dtype}.`,
     ]),
     [
-      () => experts(routed, { ...stacks, down: { ...stacks.down, layout: "transposed" } }, "silu"),
+      () => experts(routed, { ...stacks, down: { ...stacks.down, layout: "transposed" } }, silu),
       "experts: expected gate, up and down in one layout, got plain, plain and transposed.",
     ],
     [
-      () => experts({ ...routed, indices: fill([5, 2], 9, "int32") }, stacks, "silu", "sparse"),
-      "a stack [4,3,2]: expected a matrix from 0 to 3, got 9.",
+      () => experts({ ...routed, indices: fill([5, 2], 9, "int32") }, stacks, silu, "sparse"),
+      "experts: expected indices from 0 to 3, or -1 for none, got 9.",
     ],
     [
-      () => experts(routed, stacks, "silu", "fused"),
+      () => experts(routed, stacks, silu, "fused"),
       'experts: expected the strategy sparse, gathered, dense, got "fused". ' +
         "The engine in use has no fused experts kernel.",
     ],
     [
-      () => experts(routed, stacks, "silu", "random" as ExpertsStrategy),
+      () => experts(routed, stacks, silu, "random" as ExpertsStrategy),
       'experts: expected the strategy sparse, gathered, dense, got "random".',
     ],
     [
-      () => withStandIn("MixtapeExperts", [5, 2], () => experts(routed, stacks, "silu", "random" as ExpertsStrategy)),
+      () => withStandIn("MixtapeExperts", [5, 2], () => experts(routed, stacks, silu, "random" as ExpertsStrategy)),
       'experts: expected the strategy sparse, gathered, dense, fused, got "random".',
     ],
   ],

@@ -9,7 +9,6 @@ import {
   registerBackend,
   removeBackend,
   setBackend,
-  type Tensor,
   type Tensor2D,
   tidy,
 } from "@tensorflow/tfjs-core";
@@ -17,21 +16,40 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   chooseStrategy,
+  type ExpertStacks,
   type ExpertsStrategy,
   experts,
   expertsRuns,
-  type GatedMlpWeights,
+  type Gating,
   OpsError,
+  silu,
 } from "../src/index.js";
 import { expectTensor } from "./support/close.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { COMPOSED } from "./support/experts-cases.js";
 import { composed, withStandIn } from "./support/kernels.js";
 import { experts as reference } from "./support/reference.js";
+import { GATINGS } from "./support/simple-cases.js";
 import { choices, integers, normal, toTensor, type Values } from "./support/values.js";
 import { PLACEMENTS, type Placement, weightOf } from "./support/weights.js";
 
-type Given = Readonly<Record<"x" | "indices" | "weights" | "gate" | "up" | "down", Values>>;
+type Bias = "gateBias" | "upBias" | "downBias";
+type Given = Readonly<Record<"x" | "indices" | "weights" | "gate" | "up" | "down", Values>> & {
+  readonly [bias in Bias]?: Values;
+};
+
+/** Biases for all or for some of the products. */
+const biasesOf = (seed: number, e: number, inner: number, hidden: number): { readonly [bias in Bias]?: Values } => ({
+  gateBias: normal(seed, [e, inner]),
+  ...(seed % 2 && { upBias: normal(seed + 1, [e, inner]) }),
+  downBias: normal(seed + 2, [e, hidden]),
+});
+
+/** Some choices of none, so that tokens have fewer experts and some have none. */
+const withoutSome = ({ values, ...rest }: Values, seed: number): Values => ({
+  ...rest,
+  values: values.map((expert, i) => ((i * 7 + seed) % 5 < 2 ? -1 : expert)) as Values["values"],
+});
 
 const given = (seed: number, e: number, inner: number, hidden: number, indices: Values): Given => ({
   x: normal(seed, [indices.shape[0]!, hidden]),
@@ -42,10 +60,13 @@ const given = (seed: number, e: number, inner: number, hidden: number, indices: 
   down: normal(seed + 4, [e, hidden, inner]),
 });
 
-const stacksOf = ({ gate, up, down }: Given, placement: Placement): GatedMlpWeights => ({
-  gate: weightOf(toTensor(gate), "stack", placement),
-  up: weightOf(toTensor(up), "stack", placement),
-  down: weightOf(toTensor(down), "stack", placement),
+const stacksOf = (values: Given, placement: Placement): ExpertStacks => ({
+  gate: weightOf(toTensor(values.gate), "stack", placement),
+  up: weightOf(toTensor(values.up), "stack", placement),
+  down: weightOf(toTensor(values.down), "stack", placement),
+  gateBias: values.gateBias && (toTensor(values.gateBias) as Tensor2D),
+  upBias: values.upBias && (toTensor(values.upBias) as Tensor2D),
+  downBias: values.downBias && (toTensor(values.downBias) as Tensor2D),
 });
 
 const routedOf = ({ x, indices, weights }: Given) => ({
@@ -54,8 +75,8 @@ const routedOf = ({ x, indices, weights }: Given) => ({
   weights: toTensor(weights) as Tensor2D,
 });
 
-const run = (values: Given, placement: Placement, strategy?: ExpertsStrategy): Tensor2D =>
-  experts(routedOf(values), stacksOf(values, placement), "silu", strategy);
+const run = (values: Given, placement: Placement, strategy?: ExpertsStrategy, gating: Gating = silu): Tensor2D =>
+  experts(routedOf(values), stacksOf(values, placement), gating, strategy);
 
 /** What ran meanwhile. */
 function ran(f: () => void): Partial<Record<ExpertsStrategy, number>> {
@@ -83,13 +104,20 @@ describe.each(ENGINES)("on %s", (name) => {
           fc.integer({ min: 1, max: 5 }),
           fc.constantFrom(...PLACEMENTS),
           fc.integer(),
-          (t, e, k, inner, hidden, placement, seed) => {
-            const values = given(seed, e, inner, hidden, choices(seed, t, 1 + (k % e), e));
-            const expected = { shape: [t, hidden], values: reference(values) };
-            tidy(() => expectTensor(run(values, placement, strategy), expected, { absolute: 2e-5, relative: 2e-5 }));
+          fc.record({ isPartial: fc.boolean(), hasBiases: fc.boolean(), gating: fc.constantFrom(...GATINGS) }),
+          (t, e, k, inner, hidden, placement, seed, { isPartial, hasBiases, gating }) => {
+            const indices = choices(seed, t, 1 + (k % e), e);
+            const values = {
+              ...given(seed, e, inner, hidden, isPartial ? withoutSome(indices, t + e) : indices),
+              ...(hasBiases && biasesOf(seed, e, inner, hidden)),
+            };
+            const expected = { shape: [t, hidden], values: reference(values, gating) };
+            tidy(() =>
+              expectTensor(run(values, placement, strategy, gating), expected, { absolute: 2e-5, relative: 2e-5 }),
+            );
           },
         ),
-        { numRuns: 40 },
+        { numRuns: 60 },
       );
     },
   );
@@ -116,7 +144,7 @@ describe.each(ENGINES)("on %s", (name) => {
     const routed = routedOf(values);
     withStandIn("MixtapeExperts", [3, 3], () => {
       const before = memory().numTensors;
-      experts(routed, weights, "silu", "fused").dispose();
+      experts(routed, weights, silu, "fused").dispose();
       expect(memory().numTensors).toBe(before);
     });
   });
@@ -131,10 +159,10 @@ describe.each(ENGINES)("on %s", (name) => {
     // Experts 0 and 2 of stacks that lie apart: 1 and 3 were freed, and reading them would throw.
     const values = given(1, 4, 2, 3, integers([2, 0, 0, 2], [2, 2]));
     const stacks = stacksOf(values, { layout: "plain", stacks: "apart" });
-    for (const { parts } of Object.values(stacks) as { parts: Tensor[] }[]) dispose([parts[1]!, parts[3]!]);
+    for (const { parts } of [stacks.gate, stacks.up, stacks.down]) dispose([parts[1]!, parts[3]!]);
     const expected = { shape: [2, 3], values: reference(values) };
-    expectTensor(experts(routedOf(values), stacks, "silu", "sparse"), expected, { absolute: 1e-5, relative: 1e-5 });
-    expect(() => experts(routedOf(values), stacks, "silu", "dense")).toThrow();
+    expectTensor(experts(routedOf(values), stacks, silu, "sparse"), expected, { absolute: 1e-5, relative: 1e-5 });
+    expect(() => experts(routedOf(values), stacks, silu, "dense")).toThrow();
   });
 
   test.each([
@@ -147,7 +175,7 @@ describe.each(ENGINES)("on %s", (name) => {
     const routed = routedOf(values);
     // What tensors are read by. Kernels read through their backend, where their tensors lie.
     const reads = [vi.spyOn(engine(), "readSync"), vi.spyOn(engine(), "read")];
-    experts(routed, stacks, "silu", strategy);
+    experts(routed, stacks, silu, strategy);
     expect(reads.map((read) => read.mock.calls.length)).toEqual([times, 0]);
     for (const read of reads) read.mockRestore();
   });
@@ -159,7 +187,7 @@ describe.each(ENGINES)("on %s", (name) => {
     const tensors = routedOf(values);
     const { kernels } = await composed(() =>
       profile(() => {
-        const y = experts(tensors, stacks, "silu", "sparse");
+        const y = experts(tensors, stacks, silu, "sparse");
         y.dispose();
         return y;
       }),
@@ -174,7 +202,7 @@ test("one token of sparse runs its experts, joins and weighs them, and nothing e
   const values = given(1, 4, 2, 3, integers([3, 1], [1, 2]));
   const stacks = stacksOf(values, { layout: "plain", stacks: "apart" });
   const routed = routedOf(values);
-  const { kernels } = await profile(() => experts(routed, stacks, "silu", "sparse"));
+  const { kernels } = await profile(() => experts(routed, stacks, silu, "sparse"));
   const names = kernels.map(({ name }) => name).filter((name) => name !== "Reshape");
   expect(names).toEqual(["MixtapeGatedMlp", "MixtapeGatedMlp", "Concat", "BatchMatMul"]);
 });

@@ -23,6 +23,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
+  ACTIVATIONS,
   AttentionMask,
   attention,
   attentionWithProbabilities,
@@ -78,7 +79,9 @@ const OURS: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
   gated_mlp: Object.fromEntries(
     LAYOUTS.map((placement): [string, Ours] => [
       `gatedMlp, ${placement.layout}`,
-      (inputs, { activation }) => ({ y: gatedMlp(inputs.x!, matrices(inputs, "matrix", placement), activation!) }),
+      (inputs, { activation }) => ({
+        y: gatedMlp(inputs.x!, matrices(inputs, "matrix", placement), gatingOf(activation)),
+      }),
     ]),
   ),
   experts: Object.fromEntries(
@@ -88,7 +91,7 @@ const OURS: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
         (inputs, { activation }) => {
           const { x, indices, weights } = inputs;
           const routed = { x: x as Tensor2D, indices: indices as Tensor2D, weights: weights as Tensor2D };
-          return { y: experts(routed, matrices(inputs, "stack", placement), activation!, strategy) };
+          return { y: experts(routed, matrices(inputs, "stack", placement), gatingOf(activation), strategy) };
         },
       ]),
     ),
@@ -100,6 +103,8 @@ const OURS: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
     ]),
   ),
 };
+
+const gatingOf = (name: string | undefined) => ACTIVATIONS.find((activation) => activation.name === name)!;
 
 function route(
   { x, w, bias }: Inputs,

@@ -35,6 +35,7 @@ import {
   gradientsOf,
   OpsError,
   rmsNorm,
+  silu,
   topKIndices,
   untaped,
   valueAndGradientsOf,
@@ -194,14 +195,14 @@ describe.each(ENGINES)("on %s", (name) => {
         weights: tensor2d([0.5, 2], [2, 1]),
       };
       const before = memory().numTensors;
-      const { value, grads: found } = variableGrads(() => sum(experts(routed, stacks, "silu", "sparse")) as Scalar);
+      const { value, grads: found } = variableGrads(() => sum(experts(routed, stacks, silu, "sparse")) as Scalar);
       const named = Object.values(parts).map((own) =>
         own.map((part) => part.name in found && found[part.name] !== null),
       );
       expect(named).toEqual([1, 2, 3].map(() => [true, false, true]));
       expect(memory().numTensors - before).toBe(7);
       dispose([value, found]);
-      const zeros = gradientsOf(() => experts(routed, stacks, "silu", "sparse"), [parts.up[1]!], routed.x);
+      const zeros = gradientsOf(() => experts(routed, stacks, silu, "sparse"), [parts.up[1]!], routed.x);
       expectTensor(zeros[0]!, { shape: [2, 3], values: new Float32Array(6) });
       for (const own of Object.values(parts)) dispose(own);
     });

@@ -15,7 +15,7 @@ import {
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
-  type Activation,
+  ACTIVATIONS,
   AttentionMask,
   attention,
   FUSED_KERNELS,
@@ -35,13 +35,14 @@ import { CONTRACTS } from "./support/contracts.js";
 import { HOSTS, useBackend } from "./support/engines.js";
 import { composed, fusedKernels } from "./support/kernels.js";
 import { MovingHost, onMovingHost } from "./support/moving-host.js";
+import { GATINGS } from "./support/simple-cases.js";
 import { choices, floats, integers, normal, toTensor } from "./support/values.js";
 import { weightOf } from "./support/weights.js";
 
 const size = (max: number) => fc.integer({ min: 1, max });
 const seed = fc.integer();
 const layout = fc.constantFrom("plain" as const, "transposed" as const);
-const activation = fc.constantFrom<Activation>("silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid");
+const gating = fc.constantFrom(...GATINGS);
 const scale = fc.constantFrom(0.01, 1, 20);
 
 /** Checks that `run` gives with kernels what it gives without. The factor is for sums of products of many numbers. */
@@ -175,7 +176,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
     fc.assert(
       fc.property(
         fc.array(size(5), { minLength: 1, maxLength: 3 }),
-        activation,
+        gating,
         scale,
         seed,
         (shape, kind, scale, seed) => {
@@ -193,7 +194,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
         size(9),
         size(9),
         layout,
-        activation,
+        gating,
         seed,
         (batch, hidden, inner, layout, kind, seed) => {
           same(() => {
@@ -231,7 +232,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
     const allNaN = (y: Tensor) => expect([...y.dataSync()]).toEqual(new Array(y.size).fill(Number.NaN));
     allNaN(rmsNorm(x, scales, 1e-5));
     allNaN(linear(x, weightOf(toTensor(normal(1, [3, 4])), "matrix")));
-    for (const kind of ["silu", "gelu", "gelu_pytorch_tanh", "relu"] as const) {
+    for (const kind of ACTIVATIONS) {
       expect(gate(x, x, kind).dataSync()[0]).toBeNaN();
     }
     const head = (values: number[]) => toTensor(floats(values, [1, 1, 2, 2])) as Tensor4D;

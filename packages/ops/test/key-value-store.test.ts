@@ -7,7 +7,7 @@ import {
   type KeyValueStore,
   type KeyValues,
   OpsError,
-  registerStorage,
+  registerEngine,
   storageOf,
   storeToAppendTo,
   TensorKeyValueStore,
@@ -169,19 +169,21 @@ describe("an engine with storage of its own", () => {
   function withOwnSlots(f: (asked: unknown[]) => void): void {
     const storage = storageOf("cpu");
     const asked: unknown[] = [];
-    registerStorage("cpu", {
-      description: "of a test",
-      place: (view, role) => storage.place(view, role),
-      bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
-      keyValueStore: (options) => {
-        asked.push(options);
-        return new OwnStore();
+    registerEngine("cpu", {
+      storage: {
+        description: "of a test",
+        place: (view, role) => storage.place(view, role),
+        bytes: (shape, role, dtype) => storage.bytes(shape, role, dtype),
+        keyValueStore: (options) => {
+          asked.push(options);
+          return new OwnStore();
+        },
       },
     });
     try {
       f(asked);
     } finally {
-      registerStorage("cpu", storage);
+      registerEngine("cpu", { storage: storage });
     }
   }
 

@@ -8,7 +8,7 @@ import {
   notingEffects,
   type RecordedStep,
   RepeatedStep,
-  registerRecorder,
+  registerEngine,
   type Step,
   type StepRecorder,
   sideOutput,
@@ -92,7 +92,7 @@ describe("with a recorder", () => {
   beforeAll(() => useBackend("cpu"));
   beforeEach(() => {
     recorder = new FakeRecorder();
-    registerRecorder("cpu", recorder);
+    registerEngine("cpu", { recorder: recorder });
   });
 
   const counts = (): number[] => [recorder.recorded, recorder.repeated];
@@ -135,7 +135,7 @@ describe("with a recorder", () => {
     for (const x of [1, 2, 3]) take(step, x);
     expect(counts()).toEqual([5, 2]);
     const later = new FakeRecorder();
-    registerRecorder("cpu", later);
+    registerEngine("cpu", { recorder: later });
     take(step, 1);
     expect([step.isSettled, later.recorded, ...counts()]).toEqual([false, 1, 5, 2]);
   });

@@ -17,7 +17,7 @@ import {
   FloatStorage,
   type FloatStorageOptions,
   logicalTensor,
-  registerStorage,
+  registerEngine,
   stackViews,
   storageOf,
   type WeightRole,
@@ -33,6 +33,7 @@ const OPTIONS: readonly FloatStorageOptions[] = (["plain", "transposed"] as cons
 
 const SHAPES: Readonly<Record<WeightRole, readonly number[]>> = {
   vector: [5],
+  vectors: [3, 5],
   matrix: [3, 4],
   table: [4, 3],
   stack: [3, 2, 5],
@@ -148,7 +149,7 @@ describe.each(ENGINES)("on %s", (engine) => {
 test("a second copy counts where an engine makes one: of what it multiplies by", () => {
   const storage = new FloatStorage({ matrices: "plain", stacks: "apart", copiesOfMatrices: 2 });
   const bytes = ROLES.map((role) => storage.bytes(SHAPES[role], role));
-  expect(bytes).toEqual([4 * 5, 2 * 4 * 12, 4 * 12, 2 * 4 * 30]);
+  expect(bytes).toEqual([4 * 5, 4 * 15, 2 * 4 * 12, 4 * 12, 2 * 4 * 30]);
 });
 
 describe("the storage of an engine", () => {
@@ -169,7 +170,7 @@ describe("the storage of an engine", () => {
 
   test("can be replaced by who offers the engine", () => {
     const own = new FloatStorage({ matrices: "plain", stacks: "together", copiesOfMatrices: 1 });
-    registerStorage("an-engine-of-a-test", own);
+    registerEngine("an-engine-of-a-test", { storage: own });
     expect(storageOf("an-engine-of-a-test")).toBe(own);
   });
 });

@@ -76,7 +76,7 @@ function run(
   const upY = at("up_proj", x, spread(map("upProj", rows, groups)));
   const both = sites.has("gate_up_proj") ? at("gate_up_proj", x, concat([gateY, upY], 1)) : null;
   const [g, u] = both ? (split(both, 2, 1) as [Tensor2D, Tensor2D]) : [gateY, upY];
-  const inner = gate(g, u, module.activation);
+  const inner = gate(g, u, module.gating);
   const innerGroups = plan.index && spreadIds ? groupRows(spreadIds, matricesOf(module)) : groups;
   const downY = map("downProj", inner, innerGroups);
   return gatherWays(at("down_proj", inner, downY), plan);
@@ -158,7 +158,7 @@ function productsOf(
   module: FeedForward,
 ): (part: "gateProj" | "upProj" | "downProj", x: Tensor2D, groups: RowGroups | null) => Tensor2D {
   if (module instanceof GatedMlp) return (part, x) => module[part].map(x) as Tensor2D;
-  return (part, x, groups) => groupedLinear(x, module[part].weight, groups!);
+  return (part, x, groups) => groupedLinear(x, module[part].weight, groups!, module[`${part}Bias`]?.vectors);
 }
 
 function matricesOf(module: FeedForward): number {

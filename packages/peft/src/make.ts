@@ -95,11 +95,11 @@ function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
 }
 
 /** MoE-PEFT writes the model's activation into the file of every MixLoRA, and may be asked for another. */
-function checkActivation({ activation }: FeedForward, { actFn }: MixtureConfig): void {
-  if (actFn === undefined || actFn === activation) return;
+function checkActivation({ gating }: FeedForward, { actFn }: MixtureConfig): void {
+  if (actFn === undefined || actFn === gating.name) return;
   throw new AdapterError({
     where: "act_fn",
-    expected: `${activation}, the activation of the model's feed-forwards`,
+    expected: `${gating.name}, the activation of the model's feed-forwards`,
     got: actFn,
     fix: "The adapter belongs to another model, or runs the feed-forwards with another activation, which is not done here",
   });

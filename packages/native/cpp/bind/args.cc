@@ -217,6 +217,12 @@ void Args::indices(Span<int32_t> values, size_t count, const char* name) const {
       fail(std::string(name) + " below " + std::to_string(count), std::to_string(values.data[i]));
 }
 
+void Args::indices_or_none(Span<int32_t> values, size_t count, const char* name) const {
+  for (size_t i = 0; i < values.length; i++)
+    if (values.data[i] < -1 || (values.data[i] >= 0 && static_cast<size_t>(values.data[i]) >= count))
+      fail(std::string(name) + " below " + std::to_string(count) + ", or -1 for none", std::to_string(values.data[i]));
+}
+
 double Args::number(size_t index, const char* name) const {
   const Argument& argument = at(index);
   if (argument.kind != Kind::number) fail(std::string(name) + " as a number", describe(argument));
@@ -266,7 +272,12 @@ std::vector<Argument> Args::array(size_t index, const char* name) const {
 
 Precision Args::precision(size_t index) const { return static_cast<Precision>(count(index, "precision", 0, 1)); }
 
-Activation Args::activation(size_t index) const { return static_cast<Activation>(count(index, "activation", 0, 4)); }
+Gating Args::gating(size_t index) const {
+  const float* const numbers = floats(index, "gating", 3);
+  const float kind = numbers[0];
+  if (!(kind >= 0 && kind < kGatings && kind == std::floor(kind))) fail("a gating", std::to_string(kind));
+  return {static_cast<GatingKind>(kind), numbers[1], numbers[2]};
+}
 
 Dtype Args::dtype(size_t index) const { return static_cast<Dtype>(count(index, "dtype", 0, kDtypes - 1)); }
 

@@ -51,7 +51,7 @@ std::string describe(const Argument& argument);
 class Args {
  public:
   /** Calls have fewer, but for JavaScript's that are wrong. */
-  static constexpr size_t kMost = 16;
+  static constexpr size_t kMost = 24;
 
   /** Of a call by JavaScript. */
   Args(const Napi::CallbackInfo& info, const char* where);
@@ -75,6 +75,8 @@ class Args {
   int32_t* ints(size_t index, const char* name, size_t length) const;
   /** That each of some indices is one of `count`. */
   void indices(Span<int32_t> values, size_t count, const char* name) const;
+  /** That each is one of `count`, or −1 for none. */
+  void indices_or_none(Span<int32_t> values, size_t count, const char* name) const;
   /** A whole number from `least` to `most`. */
   size_t count(size_t index, const char* name, size_t least = 0, size_t most = size_t{1} << 40) const;
   double number(size_t index, const char* name) const;
@@ -85,7 +87,8 @@ class Args {
   std::vector<Argument> array(size_t index, const char* name) const;
 
   Precision precision(size_t index) const;
-  Activation activation(size_t index) const;
+  /** Its kind and the numbers of its formula, [kind, limit, alpha]. */
+  Gating gating(size_t index) const;
   Dtype dtype(size_t index) const;
 
   /** Bytes or a file among the items of an array. */

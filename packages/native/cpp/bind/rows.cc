@@ -82,22 +82,22 @@ void rotary_of(const Args& args) {
   rotary(x.data, cos.data, sin, {tables, heads, length, width, turned, pairs}, out);
 }
 
-/** gate(out, gate, up, activation) */
+/** gate(out, gate, up, gating) */
 void gate_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const float* const gated = args.floats(1, "gate", out.length);
   const float* const up = args.floats(2, "up", out.length);
-  gate(args.activation(3), gated, up, out.length, out.data);
+  gate(args.gating(3), gated, up, out.length, out.data);
 }
 
-/** gateBack(byGate, byUp, gate, up, dy, activation) */
+/** gateBack(byGate, byUp, gate, up, dy, gating) */
 void gate_back_of(const Args& args) {
   const auto by_gate = args.floats(0, "byGate");
   float* const by_up = args.floats(1, "byUp", by_gate.length);
   const float* const gated = args.floats(2, "gate", by_gate.length);
   const float* const up = args.floats(3, "up", by_gate.length);
   const float* const dy = args.floats(4, "dy", by_gate.length);
-  gate_back(args.activation(5), gated, up, dy, by_gate.length, by_gate.data, by_up);
+  gate_back(args.gating(5), gated, up, dy, by_gate.length, by_gate.data, by_up);
 }
 
 /** embedding(out, ids, weight, rows): the weight is [rows, width], as many numbers as out has for each id */

@@ -36,7 +36,17 @@ enum class Binary : uint8_t { add, subtract, multiply, divide };
 /** What a number becomes. */
 enum class Unary : uint8_t { exp, sigmoid, tanh, erf, negative, square, sqrt, rsqrt, relu };
 
-enum class Activation : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid };
+/** How a gated MLP joins its two products: `activation(gate) · up`, or a formula of both. */
+enum class GatingKind : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid, relu2, clamped_swiglu };
+constexpr int kGatings = 7;
+
+/** A gating with the numbers of its formula; those of most are not used. */
+struct Gating {
+  GatingKind kind;
+  /** Of clamped_swiglu: the bound of both products, and the slope inside the sigmoid. */
+  float limit;
+  float alpha;
+};
 
 /** What a step of AdamW goes by. */
 struct AdamWNumbers {

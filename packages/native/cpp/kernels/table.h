@@ -116,10 +116,10 @@ struct Kernels {
   float (*log_sum_exp)(const float* x, size_t count);
   /** Elementwise `y = factor · e^(x − log_sum)`. */
   void (*scaled_exp)(const float* x, float log_sum, float factor, size_t count, float* y);
-  /** Elementwise `y = activation(gate) · up`. */
-  void (*gate)(Activation activation, const float* gate, const float* up, size_t count, float* y);
-  /** The way back of `gate`: by the gate and by what it gates; either may lie where `gate` or `up` does. */
-  void (*gate_back)(Activation activation, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
+  /** Elementwise `y = gating(gate, up)`; y may be one of the two. */
+  void (*gate)(const Gating& gating, const float* gate, const float* up, size_t count, float* y);
+  /** The backward pass of `gate`: gradients with respect to both; either may lie where `gate` or `up` does. */
+  void (*gate_back)(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
                     float* by_up);
   /** A step of AdamW for `count` numbers from `at` on: `to` are the new weights, means and variances. */
   void (*adam_w)(const AdamWNumbers& numbers, const AdamWTensors& from, size_t at, size_t count, float* const* to);

@@ -9,14 +9,13 @@
 namespace mixtape {
 namespace {
 
-/** `activation(gate · x) · (up · x)` of each choice: each expert's packed for what comes next. */
+/** `gating(gate · x, up · x)` of each choice: each expert's packed for what comes next. */
 void gate_up(const Experts& experts, const Grouped& grouped, const float* x, const GateOptions& options,
              const std::vector<Packed>& hidden) {
   const auto& groups = grouped.groups;
   std::vector<GateUp> parts;
   parts.reserve(groups.size());
-  for (const Group& group : groups)
-    parts.emplace_back(experts.gate.matrix(group.expert), experts.up.matrix(group.expert), group.count(), options);
+  for (const Group& group : groups) parts.push_back(experts.gate_up(group.expert, group.count(), options));
   Scratch scratch;
   place(parts, scratch);
 
@@ -46,8 +45,8 @@ Shares columns_of(const Stack& stack, bool is_few) {
   return Shares(one.rows, std::max(kShareRows, std::min(wanted, most)));
 }
 
-/** Adds `weight · down · hidden` of each choice to its token. A thread takes a few columns of y, and all experts for them. */
-void down(const Stack& stack, const Grouped& grouped, const std::vector<Packed>& hidden, size_t tokens, float* y) {
+/** Adds `weight · (down · hidden + bias)` of each choice to its token. A thread takes a few columns of y, and all experts for them. */
+void down(const Stack& stack, const Biases& bias, const Grouped& grouped, const std::vector<Packed>& hidden, size_t tokens, float* y) {
   const auto& groups = grouped.groups;
   size_t most = 0;
   for (const Group& group : groups) most = std::max(most, group.count());
@@ -61,6 +60,7 @@ void down(const Stack& stack, const Grouped& grouped, const std::vector<Packed>&
     for (size_t g = 0; g < groups.size(); g++) {
       const Group& group = groups[g];
       hidden[g].multiply(stack.matrix(group.expert).slice(from, from + count), out, count);
+      if (bias.data) add_bias(bias.of(group.expert) + from, group.count(), count, out, count);
       for (size_t i = 0; i < group.count(); i++) {
         const float weight = grouped.weights[group.from + i];
         float* const sum = y + static_cast<size_t>(grouped.tokens[group.from + i]) * stack.rows + from;
@@ -81,7 +81,7 @@ void experts(const Experts& experts, const Routed& routed, const GateOptions& op
   Scratch scratch;
   place(hidden, scratch);
   gate_up(experts, grouped, routed.x, options, hidden);
-  down(experts.down, grouped, hidden, routed.tokens, y);
+  down(experts.down, experts.down_bias, grouped, hidden, routed.tokens, y);
 }
 
 }  // namespace mixtape

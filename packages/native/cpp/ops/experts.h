@@ -20,17 +20,31 @@ struct Stack {
   }
 };
 
-/** `gate` and `up` `[experts, inner, width]`, `down` `[experts, width, inner]`. */
+/** A bias for each expert, behind one another; null data for none. */
+struct Biases {
+  const float* data;
+  size_t size;
+  const float* of(size_t expert) const { return data ? data + expert * size : nullptr; }
+};
+
+/** `gate` and `up` `[experts, inner, width]`, `down` `[experts, width, inner]`, and biases `[experts, inner]` and `[experts, width]`. */
 struct Experts {
   Stack gate;
   Stack up;
   Stack down;
+  Biases gate_bias;
+  Biases up_bias;
+  Biases down_bias;
+
+  GateUp gate_up(size_t expert, size_t tokens, const GateOptions& options) const {
+    return {gate.matrix(expert), up.matrix(expert), {gate_bias.of(expert), up_bias.of(expert)}, tokens, options};
+  }
 };
 
 /** Tokens with the experts that they were routed to, and how much each counts: `x [tokens, width]`, the others `[tokens, choices]`. */
 struct Routed {
   const float* x;
-  /** Each below `experts`. */
+  /** Each below `experts`, or −1 for none: a choice that costs nothing. */
   const int32_t* indices;
   const float* weights;
   size_t tokens;
@@ -38,8 +52,8 @@ struct Routed {
 };
 
 /**
- * `y[t] = Σ_j weights[t, j] · MLP_{indices[t, j]}(x[t])`. On all threads. Tokens are grouped by expert: the weights of routed
- * experts are read once, those of others never.
+ * `y[t] = Σ_j weights[t, j] · MLP_{indices[t, j]}(x[t])` over the choices of an expert; 0 without any. On all threads. Tokens are
+ * grouped by expert: the weights of routed experts are read once, those of others never.
  */
 void experts(const Experts& experts, const Routed& routed, const GateOptions& options, float* y);
 
@@ -50,10 +64,13 @@ struct ExpertsGradients {
   float* gate;
   float* up;
   float* down;
+  float* gate_bias;
+  float* up_bias;
+  float* down_bias;
 };
 
 /**
- * The way back of `experts`: the gradients, given that of y. What the way there had in between is computed again. Frozen weights are
+ * The backward pass of `experts`: the gradients, given that of y. What the forward pass had in between is computed again. Frozen weights are
  * read where they lie, those of routed experts alone.
  */
 void experts_back(const Experts& experts, const Routed& routed, const float* dy, const GateOptions& options,

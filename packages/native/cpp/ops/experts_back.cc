@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include <algorithm>
+
 #include "core/pool.h"
 #include "ops/experts.h"
 #include "ops/grouped.h"
@@ -17,7 +19,7 @@ struct Between {
   float* up;
   /** The gradient of what `down` is given. */
   float* by_hidden;
-  /** activation(gate · x) · (up · x); null where nobody asks for it. */
+  /** gating(gate · x, up · x); null where nobody asks for it. */
   float* hidden;
 };
 
@@ -27,8 +29,7 @@ void gate_and_up(const Experts& experts, const Grouped& grouped, const float* x,
   const size_t inner = experts.gate.rows;
   std::vector<GateUp> parts;
   parts.reserve(groups.size());
-  for (const Group& group : groups)
-    parts.emplace_back(experts.gate.matrix(group.expert), experts.up.matrix(group.expert), group.count(), options);
+  for (const Group& group : groups) parts.push_back(experts.gate_up(group.expert, group.count(), options));
   Scratch scratch;
   place(parts, scratch);
   const auto packing = tasks_of(groups.size(), [&](size_t g) { return parts[g].steps(); });
@@ -81,8 +82,8 @@ void back_through_down(const Stack& down, const Grouped& grouped, const float* d
   });
 }
 
-/** Back through the activation; and the gradients of how much each choice counts. */
-void back_through_gate(const Grouped& grouped, size_t inner, Activation activation, const Between& between, float* by_weights) {
+/** Back through the gating; and the gradients of how much each choice counts. */
+void back_through_gate(const Grouped& grouped, size_t inner, const Gating& gating, const Between& between, float* by_weights) {
   for_rows(grouped.tokens.size(), inner, [&](size_t from, size_t to) {
     Scratch scratch;
     float* const own = scratch.floats(2 * inner);
@@ -91,13 +92,13 @@ void back_through_gate(const Grouped& grouped, size_t inner, Activation activati
       float* const up = between.up + i * inner;
       float* const above = between.by_hidden + i * inner;
       float* const hidden = between.hidden ? between.hidden + i * inner : own;
-      if (by_weights || between.hidden) kernels().gate(activation, gate, up, inner, hidden);
+      if (by_weights || between.hidden) kernels().gate(gating, gate, up, inner, hidden);
       if (by_weights) {
         kernels().binary(Binary::multiply, hidden, false, above, false, inner, own + inner);
         by_weights[grouped.choices[i]] = kernels().sum(own + inner, inner);
       }
       kernels().binary(Binary::multiply, above, false, &grouped.weights[i], true, inner, above);
-      kernels().gate_back(activation, gate, up, above, inner, gate, up);
+      kernels().gate_back(gating, gate, up, above, inner, gate, up);
     }
   });
 }
@@ -153,6 +154,45 @@ void outer(const Grouped& grouped, size_t experts, const float* a, size_t a_widt
   });
 }
 
+/** The part of down's bias in the gradients of how much each choice counts. */
+void bias_to_weights(const Biases& bias, const Grouped& grouped, const float* dy, float* by_weights) {
+  const size_t width = bias.size;
+  for (const Group& group : grouped.groups)
+    for_rows(group.count(), width, [&](size_t from, size_t to) {
+      Scratch scratch;
+      float* const product = scratch.floats(width);
+      for (size_t i = group.from + from; i < group.from + to; i++) {
+        const float* const above = dy + static_cast<size_t>(grouped.tokens[i]) * width;
+        kernels().binary(Binary::multiply, above, false, bias.of(group.expert), false, width, product);
+        by_weights[grouped.choices[i]] += kernels().sum(product, width);
+      }
+    });
+}
+
+/** The sum of the rows of each expert's choices: `[experts, width]`. */
+void sum_rows(const Grouped& grouped, size_t experts, const float* rows, size_t width, float* y) {
+  std::fill_n(y, experts * width, 0.0f);
+  Pool::shared().run(grouped.groups.size(), [&](size_t g) {
+    const Group& group = grouped.groups[g];
+    float* const sum = y + group.expert * width;
+    for (size_t i = group.from; i < group.to; i++) kernels().binary(Binary::add, sum, false, rows + i * width, false, width, sum);
+  });
+}
+
+/** The sum of each expert's rows of dy, times how much each choice counts. */
+void sum_weighed(const Grouped& grouped, size_t experts, const float* dy, size_t width, float* y) {
+  std::fill_n(y, experts * width, 0.0f);
+  Pool::shared().run(grouped.groups.size(), [&](size_t g) {
+    const Group& group = grouped.groups[g];
+    float* const sum = y + group.expert * width;
+    for (size_t i = group.from; i < group.to; i++) {
+      const float* const above = dy + static_cast<size_t>(grouped.tokens[i]) * width;
+      const float weight = grouped.weights[i];
+      for (size_t n = 0; n < width; n++) sum[n] += weight * above[n];
+    }
+  });
+}
+
 /** Rows of x in the order by expert, times how much each counts where `weighed`. */
 void gather(const Grouped& grouped, const float* x, size_t width, bool weighed, float* y) {
   for_rows(grouped.tokens.size(), width, [&](size_t from, size_t to) {
@@ -173,6 +213,7 @@ void experts_back(const Experts& experts, const Routed& routed, const float* dy,
                   const ExpertsGradients& to) {
   const Grouped grouped(routed, experts.gate.experts);
   const size_t choices = grouped.tokens.size();
+  if (to.weights) std::fill_n(to.weights, routed.tokens * routed.choices, 0.0f);
   const size_t inner = experts.gate.rows;
   const size_t width = experts.gate.columns;
   const size_t count = experts.gate.experts;
@@ -181,7 +222,11 @@ void experts_back(const Experts& experts, const Routed& routed, const float* dy,
   const Between between{numbers(), numbers(), numbers(), to.down ? numbers() : nullptr};
   gate_and_up(experts, grouped, routed.x, options, between);
   back_through_down(experts.down, grouped, dy, options.precision, between.by_hidden);
-  back_through_gate(grouped, inner, options.activation, between, to.weights);
+  back_through_gate(grouped, inner, options.gating, between, to.weights);
+  if (to.weights && experts.down_bias.data) bias_to_weights(experts.down_bias, grouped, dy, to.weights);
+  if (to.gate_bias) sum_rows(grouped, count, between.gate, inner, to.gate_bias);
+  if (to.up_bias) sum_rows(grouped, count, between.up, inner, to.up_bias);
+  if (to.down_bias) sum_weighed(grouped, count, dy, width, to.down_bias);
   if (to.x) back_to_tokens(experts, grouped, between, options.precision, routed.tokens, to.x);
   if (!to.gate && !to.up && !to.down) return;
   float* const rows = scratch.floats(choices * width);

@@ -8,18 +8,31 @@ namespace mixtape {
 
 /** How a gated MLP is computed. */
 struct GateOptions {
-  Activation activation;
+  Gating gating;
   Precision precision;
 };
 
-/** `activation(gate · x) · (up · x)` of tokens that meet the same two matrices `[inner, width]`. */
+/** Added to the products with gate and up: as many numbers as the matrices have rows, or null for nothing. */
+struct GateUpBias {
+  const float* gate;
+  const float* up;
+};
+
+/** Adds the same numbers to each of some rows; null adds nothing. */
+inline void add_bias(const float* bias, size_t rows, size_t count, float* y, size_t stride) {
+  if (!bias) return;
+  for (size_t i = 0; i < rows; i++) kernels().binary(Binary::add, y + i * stride, false, bias, false, count, y + i * stride);
+}
+
+/** `gating(gate · x, up · x)` of tokens that meet the same two matrices `[inner, width]`. */
 class GateUp {
  public:
-  GateUp(const Matrix& gate, const Matrix& up, size_t tokens, const GateOptions& options)
+  GateUp(const Matrix& gate, const Matrix& up, const GateUpBias& bias, size_t tokens, const GateOptions& options)
       : gate_(gate),
         up_(up),
+        bias_(bias),
         tokens_(tokens),
-        activation_(options.activation),
+        gating_(options.gating),
         for_gate_(kernels().product(gate.dtype, options.precision, tokens), tokens, gate.columns),
         for_up_(kernels().product(up.dtype, options.precision, tokens), tokens, up.columns) {}
 
@@ -44,7 +57,9 @@ class GateUp {
     float* const up = scratch.floats(tokens_ * count);
     for_gate_.multiply(gate_.slice(from, to), gate, count);
     (is_one() ? for_gate_ : for_up_).multiply(up_.slice(from, to), up, count);
-    kernels().gate(activation_, gate, up, tokens_ * count, gate);
+    add_bias(bias_.gate ? bias_.gate + from : nullptr, tokens_, count, gate, count);
+    add_bias(bias_.up ? bias_.up + from : nullptr, tokens_, count, up, count);
+    kernels().gate(gating_, gate, up, tokens_ * count, gate);
     hidden.pack_columns(gate, from, count);
   }
 
@@ -52,6 +67,8 @@ class GateUp {
   void multiply(size_t from, size_t to, float* gate, float* up) const {
     for_gate_.multiply(gate_.slice(from, to), gate + from, gate_.rows);
     (is_one() ? for_gate_ : for_up_).multiply(up_.slice(from, to), up + from, gate_.rows);
+    add_bias(bias_.gate ? bias_.gate + from : nullptr, tokens_, to - from, gate + from, gate_.rows);
+    add_bias(bias_.up ? bias_.up + from : nullptr, tokens_, to - from, up + from, gate_.rows);
   }
 
  private:
@@ -60,8 +77,9 @@ class GateUp {
 
   Matrix gate_;
   Matrix up_;
+  GateUpBias bias_;
   size_t tokens_;
-  Activation activation_;
+  Gating gating_;
   Packed for_gate_;
   Packed for_up_;
 };

@@ -10,7 +10,7 @@ void gated_mlp(const GatedMlp& mlp, const float* x, size_t tokens, const GateOpt
   Pool& pool = Pool::shared();
   Scratch scratch;
 
-  GateUp first(mlp.gate, mlp.up, tokens, options);
+  GateUp first(mlp.gate, mlp.up, mlp.bias, tokens, options);
   first.place(scratch.bytes(first.bytes()));
   run_steps(first.steps(), tokens * mlp.gate.columns, [&](size_t step) { first.pack(step, x, nullptr); });
   Packed second(kernels().product(down.dtype, options.precision, tokens), tokens, down.columns);
@@ -21,7 +21,9 @@ void gated_mlp(const GatedMlp& mlp, const float* x, size_t tokens, const GateOpt
   const Shares outer = rows_of(down, tokens);
   pool.run(outer.count, [&](size_t share) {
     const size_t from = outer.from(share);
-    second.multiply(down.slice(from, outer.to(share)), y + from, down.rows);
+    const size_t to = outer.to(share);
+    second.multiply(down.slice(from, to), y + from, down.rows);
+    add_bias(mlp.down_bias ? mlp.down_bias + from : nullptr, tokens, to - from, y + from, down.rows);
   });
 }
 

@@ -16,7 +16,7 @@ struct Group {
   size_t count() const { return to - from; }
 };
 
-/** Choices in the order by expert; those of one expert in the order of tokens. */
+/** Choices in the order by expert, without those of none; those of one expert in the order of tokens. */
 struct Grouped {
   std::vector<Group> groups;
   /** Which choice it is, of which token, and how much it counts. */
@@ -27,15 +27,18 @@ struct Grouped {
   Grouped(const Routed& routed, size_t experts) {
     const size_t all = routed.tokens * routed.choices;
     std::vector<size_t> next(experts + 1);
-    for (size_t i = 0; i < all; i++) next[static_cast<size_t>(routed.indices[i]) + 1]++;
+    for (size_t i = 0; i < all; i++)
+      if (routed.indices[i] >= 0) next[static_cast<size_t>(routed.indices[i]) + 1]++;
     for (size_t e = 0; e < experts; e++) {
       if (next[e + 1] > 0) groups.push_back({e, next[e], next[e] + next[e + 1]});
       next[e + 1] += next[e];
     }
-    choices.resize(all);
-    tokens.resize(all);
-    weights.resize(all);
+    const size_t chosen = next[experts];
+    choices.resize(chosen);
+    tokens.resize(chosen);
+    weights.resize(chosen);
     for (size_t i = 0; i < all; i++) {
+      if (routed.indices[i] < 0) continue;
       const size_t place = next[static_cast<size_t>(routed.indices[i])]++;
       choices[place] = static_cast<int32_t>(i);
       tokens[place] = static_cast<int32_t>(i / routed.choices);

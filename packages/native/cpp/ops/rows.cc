@@ -69,16 +69,16 @@ void rotary(const float* x, const float* cos, const float* sin, const RotaryShap
   });
 }
 
-void gate(Activation activation, const float* gate, const float* up, size_t count, float* y) {
+void gate(const Gating& gating, const float* gate, const float* up, size_t count, float* y) {
   for_rows(count, 1, [&](size_t from, size_t to) {
-    kernels().gate(activation, gate + from, up + from, to - from, y + from);
+    kernels().gate(gating, gate + from, up + from, to - from, y + from);
   });
 }
 
-void gate_back(Activation activation, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
+void gate_back(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
                float* by_up) {
   for_rows(count, 1, [&](size_t from, size_t to) {
-    kernels().gate_back(activation, gate + from, up + from, dy + from, to - from, by_gate + from, by_up + from);
+    kernels().gate_back(gating, gate + from, up + from, dy + from, to - from, by_gate + from, by_up + from);
   });
 }
 

@@ -31,11 +31,11 @@ struct RotaryShape {
 
 void rotary(const float* x, const float* cos, const float* sin, const RotaryShape& shape, float* y);
 
-/** `y = activation(gate) · up`; y may be one of the two. */
-void gate(Activation activation, const float* gate, const float* up, size_t count, float* y);
+/** `y = gating(gate, up)`; y may be one of the two. */
+void gate(const Gating& gating, const float* gate, const float* up, size_t count, float* y);
 
-/** The way back of `gate`. */
-void gate_back(Activation activation, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
+/** The backward pass of `gate`. */
+void gate_back(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
                float* by_up);
 
 /** Row `ids[i]` of a table, decoded. The ids are rows of it. */

@@ -3,6 +3,7 @@
 
 #include "core/kernels.h"
 #include "test/formats.h"
+#include "test/gatings.h"
 
 namespace mixtape {
 namespace {
@@ -198,36 +199,17 @@ TEST(rotary) {
         }
 }
 
-double activated(Activation activation, double x) {
-  switch (activation) {
-    case Activation::silu:
-      return x / (1 + std::exp(-x));
-    case Activation::gelu:
-      return x * 0.5 * (1 + std::erf(x / std::sqrt(2.0)));
-    case Activation::gelu_tanh:
-      return x * 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case Activation::relu:
-      return std::fmax(x, 0);
-    case Activation::sigmoid:
-      return 1 / (1 + std::exp(-x));
-  }
-  return NAN;
-}
-
-constexpr Activation kActivations[] = {Activation::silu, Activation::gelu, Activation::gelu_tanh, Activation::relu,
-                                       Activation::sigmoid};
-
 TEST(gate) {
   for (const Kernels* table : all_kernels())
-    for (const Activation activation : kActivations)
+    for (const Gating& gating : check::kAllGatings)
       for (const size_t width : kWidths) {
         Buffer<float> x = random_floats(width, 1), up = random_floats(width, 1), y(width, 1);
         for (float& value : x) value *= 4;
-        table->gate(activation, x.data(), up.data(), width, y.data());
+        table->gate(gating, x.data(), up.data(), width, y.data());
         for (size_t i = 0; i < width; i++) {
-          const double expected = activated(activation, x[i]) * up[i];
-          CHECK_IN(check::near(y[i], expected, 3e-6 * (std::fabs(x[i] * up[i]) + std::fabs(up[i]))),
-                   of(*table, {static_cast<size_t>(activation), width, i}) + " " + std::to_string(x[i]));
+          const double expected = check::gated(gating, x[i], up[i]);
+          CHECK_IN(check::near(y[i], expected, 3e-6 * (std::fabs(x[i]) + 1) * (std::fabs(up[i]) + 1) + 1e-6 * std::fabs(expected)),
+                   of(*table, {static_cast<size_t>(gating.kind), width, i}) + " " + std::to_string(x[i]));
         }
       }
 }
@@ -268,15 +250,15 @@ TEST(sum_squares) {
 TEST(gate_of_numbers_at_the_edge) {
   const float edges[] = {0.0f, -0.0f, 1e-45f, -1e-45f, 1e-38f, 88.0f, 89.0f, -87.0f, -88.0f, -104.0f, 3e38f, -3e38f, INFINITY, -INFINITY, NAN};
   for (const Kernels* table : all_kernels())
-    for (const Activation activation : kActivations)
+    for (const Gating& gating : check::kAllGatings)
       for (const float edge : edges) {
         Buffer<float> x(17), up(17), got(17), expected(17);
         for (size_t i = 0; i < x.size(); i++) x[i] = edge, up[i] = 1;
-        table->gate(activation, x.data(), up.data(), x.size(), got.data());
-        portable().gate(activation, x.data(), up.data(), x.size(), expected.data());
+        table->gate(gating, x.data(), up.data(), x.size(), got.data());
+        portable().gate(gating, x.data(), up.data(), x.size(), expected.data());
         for (size_t i = 0; i < x.size(); i++)
           CHECK_IN(check::near(got[i], expected[i], 1e-6 * std::fabs(expected[i]) + 1e-37),
-                   of(*table, {static_cast<size_t>(activation)}) + " of " + std::to_string(edge) + ": " +
+                   of(*table, {static_cast<size_t>(gating.kind)}) + " of " + std::to_string(edge) + ": " +
                        std::to_string(got[i]) + " for " + std::to_string(expected[i]));
       }
 }

@@ -43,7 +43,7 @@ struct RandomMlp {
 };
 
 constexpr size_t kShapes[][3] = {{1, 5, 7}, {2, 33, 40}, {9, 70, 31}, {40, 96, 64}};
-constexpr GateOptions kExact = {Activation::silu, Precision::float32};
+constexpr GateOptions kExact = {{GatingKind::silu, 0, 0}, Precision::float32};
 
 double tolerance(const std::vector<double>& expected) {
   double largest = 1;
@@ -59,7 +59,7 @@ TEST(gated_mlp_of_tokens) {
         const RandomMlp mlp(dtype, inner, width);
         const Buffer<float> x = random_floats(tokens * width, 1);
         Buffer<float> y(tokens * width, 1);
-        gated_mlp({mlp.gate.matrix, mlp.up.matrix, mlp.down.matrix}, x.data(), tokens, kExact, y.data());
+        gated_mlp({mlp.gate.matrix, mlp.up.matrix, mlp.down.matrix, {nullptr, nullptr}, nullptr}, x.data(), tokens, kExact, y.data());
         for (size_t t = 0; t < tokens; t++) {
           const auto expected = plain_mlp(mlp.gate.values, mlp.up.values, mlp.down.values, x.data() + t * width, inner, width);
           for (size_t k = 0; k < width; k++)
@@ -85,7 +85,10 @@ TEST(experts_of_tokens) {
         }
         const Experts all{{dtype, kExperts, inner, width, gates.data(), nullptr},
                           {dtype, kExperts, inner, width, ups.data(), nullptr},
-                          {dtype, kExperts, width, inner, downs.data(), nullptr}};
+                          {dtype, kExperts, width, inner, downs.data(), nullptr},
+                          {nullptr, inner},
+                          {nullptr, inner},
+                          {nullptr, width}};
         const Buffer<float> x = random_floats(tokens * width, 1), weights = random_floats(tokens * kChoices, 1);
         Buffer<int32_t> indices(tokens * kChoices, 1);
         for (int32_t& index : indices) index = static_cast<int32_t>(check::random_bits()() % kExperts);

@@ -92,9 +92,9 @@ TEST(rows_are_shared) {
     kernels().rms_norm(x.data() + row * kWidth, scale.data(), nullptr, 1, kWidth, 1e-6f, one.data());
     CHECK(std::memcmp(one.data(), whole.data() + row * kWidth, kWidth * sizeof(float)) == 0);
   }
-  gate(Activation::silu, x.data(), x.data(), x.size(), whole.data());
+  gate({GatingKind::silu, 0, 0}, x.data(), x.data(), x.size(), whole.data());
   Buffer<float> alone(x.size());
-  kernels().gate(Activation::silu, x.data(), x.data(), x.size(), alone.data());
+  kernels().gate({GatingKind::silu, 0, 0}, x.data(), x.data(), x.size(), alone.data());
   for (size_t i = 0; i < x.size(); i++) CHECK_IN(check::near(whole[i], alone[i], 1e-6 * std::fabs(alone[i])), text_of({i}));
   const RotaryShape shape = {2, 3, 17, 403, 38, Pairs::halves};
   const Buffer<float> cos = random_floats(2 * 17 * 38, 1), sin = random_floats(cos.size(), 1);

@@ -1,15 +1,25 @@
 import type { FusedKernels } from "@mixtape/ops";
-import { ACTIVATIONS, addon } from "../addon.js";
+import { addon } from "../addon.js";
+import type { NativeBackend } from "../backend.js";
+import { gatingNumbers } from "../gatings.js";
 import { plainMatrix } from "../matrix.js";
 import { type Back, Wanted } from "./back.js";
-import type { NativeKernel } from "./kernel.js";
+import { floatsOrNull, type NativeKernel } from "./kernel.js";
 
 type Experts = FusedKernels["MixtapeExperts"];
+type Numbers = Float32Array | null;
+
+function biasesOf(
+  backend: NativeBackend,
+  { gateBias, upBias, downBias }: Experts["inputs"],
+): [Numbers, Numbers, Numbers] {
+  return [floatsOrNull(backend, gateBias), floatsOrNull(backend, upBias), floatsOrNull(backend, downBias)];
+}
 
 /** `experts` of `ops`: tokens are grouped by expert, and only routed experts are read, once each. */
 export const expertsKernel: NativeKernel = {
   name: "MixtapeExperts",
-  run(backend, inputs: Experts["inputs"], { activation, transposed }: Experts["attrs"]) {
+  run(backend, inputs: Experts["inputs"], { gating, transposed }: Experts["attrs"]) {
     const { x, indices, weights, gate, up, down } = inputs;
     const out = backend.output(x.shape);
     addon().experts(
@@ -20,10 +30,11 @@ export const expertsKernel: NativeKernel = {
       plainMatrix(backend, gate, transposed),
       plainMatrix(backend, up, transposed),
       plainMatrix(backend, down, transposed),
+      ...biasesOf(backend, inputs),
       gate.shape[0]!,
       x.shape[1]!,
       gate.shape[transposed ? 2 : 1]!,
-      ACTIVATIONS[activation],
+      gatingNumbers(gating),
       backend.precision,
     );
     return out;
@@ -31,12 +42,12 @@ export const expertsKernel: NativeKernel = {
 };
 
 /**
- * The way back of `experts`; what the way there had in between is computed again. Stacks that lie the other way are left to the op:
- * this engine makes none.
+ * The backward pass of `experts`; what the forward pass had in between is computed again. Transposed stacks are left to the op: this
+ * engine makes none.
  */
 export const expertsBackKernel: NativeKernel = {
   name: "MixtapeExpertsBack",
-  run(backend, inputs: Back<Experts>["inputs"], { activation, transposed, wanted }: Back<Experts>["attrs"]) {
+  run(backend, inputs: Back<Experts>["inputs"], { gating, transposed, wanted }: Back<Experts>["attrs"]) {
     if (transposed) return [];
     const { x, indices, weights, dy0, gate, up, down } = inputs;
     const to = new Wanted(backend, inputs, wanted);
@@ -47,6 +58,9 @@ export const expertsBackKernel: NativeKernel = {
       to.floats("gate"),
       to.floats("up"),
       to.floats("down"),
+      to.floats("gateBias"),
+      to.floats("upBias"),
+      to.floats("downBias"),
       backend.floats(x),
       backend.ints(indices),
       backend.floats(weights),
@@ -54,7 +68,9 @@ export const expertsBackKernel: NativeKernel = {
       plainMatrix(backend, gate, false),
       plainMatrix(backend, up, false),
       plainMatrix(backend, down, false),
-      Int32Array.of(count, width, inner, ACTIVATIONS[activation], backend.precision),
+      ...biasesOf(backend, inputs),
+      Int32Array.of(count, width, inner, backend.precision),
+      gatingNumbers(gating),
     );
     return [...to.all];
   },

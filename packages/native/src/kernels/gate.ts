@@ -1,5 +1,6 @@
 import type { FusedKernels } from "@mixtape/ops";
-import { ACTIVATIONS, addon } from "../addon.js";
+import { addon } from "../addon.js";
+import { gatingNumbers } from "../gatings.js";
 import { type Back, Wanted } from "./back.js";
 import type { NativeKernel } from "./kernel.js";
 
@@ -8,17 +9,17 @@ type Gate = FusedKernels["MixtapeGate"];
 /** `gate` of `ops` in one pass. */
 export const gateKernel: NativeKernel = {
   name: "MixtapeGate",
-  run(backend, { gate, up }: Gate["inputs"], { activation }: Gate["attrs"]) {
+  run(backend, { gate, up }: Gate["inputs"], { gating }: Gate["attrs"]) {
     const out = backend.output(gate.shape);
-    addon().gate(backend.floats(out), backend.floats(gate), backend.floats(up), ACTIVATIONS[activation]);
+    addon().gate(backend.floats(out), backend.floats(gate), backend.floats(up), gatingNumbers(gating));
     return out;
   },
 };
 
-/** The way back of `gate`, by both at once. */
+/** The backward pass of `gate`, with respect to both at once. */
 export const gateBackKernel: NativeKernel = {
   name: "MixtapeGateBack",
-  run(backend, { gate, up, dy0 }: Back<Gate>["inputs"], { activation, wanted }: Back<Gate>["attrs"]) {
+  run(backend, { gate, up, dy0 }: Back<Gate>["inputs"], { gating, wanted }: Back<Gate>["attrs"]) {
     const to = new Wanted(backend, { gate, up }, ["gate", "up"]);
     addon().gateBack(
       to.floats("gate")!,
@@ -26,7 +27,7 @@ export const gateBackKernel: NativeKernel = {
       backend.floats(gate),
       backend.floats(up),
       backend.floats(dy0),
-      ACTIVATIONS[activation],
+      gatingNumbers(gating),
     );
     return to.only(wanted);
   },

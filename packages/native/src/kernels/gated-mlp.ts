@@ -1,8 +1,9 @@
 import type { FusedKernels } from "@mixtape/ops";
-import { ACTIVATIONS, addon } from "../addon.js";
+import { addon } from "../addon.js";
+import { gatingNumbers } from "../gatings.js";
 import { plainMatrix } from "../matrix.js";
 import { type Back, Wanted } from "./back.js";
-import type { NativeKernel } from "./kernel.js";
+import { floatsOrNull, type NativeKernel } from "./kernel.js";
 import { backToMatrix, backToRows, withScratch } from "./product-back.js";
 
 type GatedMlp = FusedKernels["MixtapeGatedMlp"];
@@ -10,7 +11,8 @@ type GatedMlp = FusedKernels["MixtapeGatedMlp"];
 /** `gatedMlp` of `ops`: any storage format, on all threads. */
 export const gatedMlpKernel: NativeKernel = {
   name: "MixtapeGatedMlp",
-  run(backend, { x, gate, up, down }: GatedMlp["inputs"], { activation, transposed }: GatedMlp["attrs"]) {
+  run(backend, inputs: GatedMlp["inputs"], { gating, transposed }: GatedMlp["attrs"]) {
+    const { x, gate, up, down } = inputs;
     const out = backend.output(x.shape);
     addon().gatedMlp(
       backend.floats(out),
@@ -18,30 +20,34 @@ export const gatedMlpKernel: NativeKernel = {
       plainMatrix(backend, gate, transposed),
       plainMatrix(backend, up, transposed),
       plainMatrix(backend, down, transposed),
+      floatsOrNull(backend, inputs.gateBias),
+      floatsOrNull(backend, inputs.upBias),
+      floatsOrNull(backend, inputs.downBias),
       x.shape.at(-1)!,
       gate.shape[transposed ? 1 : 0]!,
-      ACTIVATIONS[activation],
+      gatingNumbers(gating),
       backend.precision,
     );
     return out;
   },
 };
 
-/** The way back of `gatedMlp`; what the way there had in between is computed again. */
+/** The backward pass of `gatedMlp`; what the forward pass had in between is computed again. */
 export const gatedMlpBackKernel: NativeKernel = {
   name: "MixtapeGatedMlpBack",
-  run(backend, inputs: Back<GatedMlp>["inputs"], { activation, transposed, wanted }: Back<GatedMlp>["attrs"]) {
+  run(backend, inputs: Back<GatedMlp>["inputs"], { gating, transposed, wanted }: Back<GatedMlp>["attrs"]) {
     const { gate, up, down } = inputs;
     const to = new Wanted(backend, inputs, wanted);
     const [x, dy] = [backend.floats(inputs.x), backend.floats(inputs.dy0)];
     const width = inputs.x.shape.at(-1)!;
     const inner = gate.shape[transposed ? 1 : 0]!;
     const length = (x.length / width) * inner;
-    const kind = ACTIVATIONS[activation];
+    const kind = gatingNumbers(gating);
+    const [gateBias, upBias] = [floatsOrNull(backend, inputs.gateBias), floatsOrNull(backend, inputs.upBias)];
     const [byX, byGate, byUp, byDown] = [to.floats("x"), to.floats("gate"), to.floats("up"), to.floats("down")];
     withScratch(backend, [length, length, length], (a, b, above) => {
-      addon().linear(a!, x, plainMatrix(backend, gate, transposed), null, width, backend.precision);
-      addon().linear(b!, x, plainMatrix(backend, up, transposed), null, width, backend.precision);
+      addon().linear(a!, x, plainMatrix(backend, gate, transposed), gateBias, width, backend.precision);
+      addon().linear(b!, x, plainMatrix(backend, up, transposed), upBias, width, backend.precision);
       if (byDown) {
         addon().gate(above!, a!, b!, kind);
         backToMatrix(byDown, dy, above!, width, inner, transposed);
@@ -54,7 +60,15 @@ export const gatedMlpBackKernel: NativeKernel = {
       }
       if (byGate) backToMatrix(byGate, a!, x, inner, width, transposed);
       if (byUp) backToMatrix(byUp, b!, x, inner, width, transposed);
+      sumInto(to.floats("gateBias"), a!, inner);
+      sumInto(to.floats("upBias"), b!, inner);
+      sumInto(to.floats("downBias"), dy, width);
     });
     return [...to.all];
   },
 };
+
+/** Writes the gradient of a bias, the sum of rows as long as it, if it is wanted. */
+function sumInto(byBias: Float32Array | null, rows: Float32Array, width: number): void {
+  if (byBias) addon().sumColumns(byBias, rows, width);
+}

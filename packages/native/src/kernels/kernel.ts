@@ -28,3 +28,8 @@ export function registerNativeKernel({ name, run }: NativeKernel, takenOver: Ker
     },
   });
 }
+
+/** The numbers of an input that may be absent, as the addon takes them. */
+export function floatsOrNull(backend: NativeBackend, tensor: TensorInfo | undefined): Float32Array | null {
+  return tensor ? backend.floats(tensor) : null;
+}

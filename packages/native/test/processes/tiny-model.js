@@ -12,6 +12,7 @@ import {
   RepeatedStep,
   rmsNorm,
   rotary,
+  silu,
   storageOf,
 } from "@mixtape/ops";
 import { encodeSafetensors, fromFloat32, openSafetensors } from "@mixtape/safetensors";
@@ -138,7 +139,7 @@ export class TinyModel {
     const choice = { k: CHOICES, score: /** @type {const} */ ("softmax"), normalize: true, scale: 1 };
     const chosen = chooseExperts(linear(attended, weight("router")), choice);
     const stacks = { gate: weight("gate"), up: weight("up"), down: weight("down") };
-    return /** @type {Tensor2D} */ (add(attended, experts({ x: attended, ...chosen }, stacks, "silu")));
+    return /** @type {Tensor2D} */ (add(attended, experts({ x: attended, ...chosen }, stacks, silu)));
   }
 
   #tables() {

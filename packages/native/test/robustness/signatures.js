@@ -57,24 +57,28 @@ export const SIGNATURES = {
     const [tokens, width, inner] = [w.size(), w.size(), w.size()];
     const matrices = [w.matrix(inner, width), w.matrix(inner, width), w.matrix(width, inner)];
     const x = [w.floats(tokens * width), w.floats(tokens * width)];
-    return [...x, ...matrices, width, inner, w.whole(0, 4), w.whole(0, 1)];
+    const biases = [inner, inner, width].map((size) => (w.flag() ? w.floats(size) : null));
+    return [...x, ...matrices, ...biases, width, inner, w.gating(), w.whole(0, 1)];
   },
   experts: (w) => {
     const [tokens, width, inner, count, choices] = [w.size(), w.size(), w.size(), w.whole(1, 5), w.whole(1, 3)];
     const stacks = [w.matrix(inner, width, count), w.matrix(inner, width, count), w.matrix(width, inner, count)];
-    const routed = [w.indices(tokens * choices, count), w.floats(tokens * choices)];
+    const routed = [w.indicesOrNone(tokens * choices, count), w.floats(tokens * choices)];
+    const biases = [inner, inner, width].map((size) => (w.flag() ? w.floats(count * size) : null));
     const x = [w.floats(tokens * width), w.floats(tokens * width)];
-    return [...x, ...routed, ...stacks, count, width, inner, w.whole(0, 4), w.whole(0, 1)];
+    return [...x, ...routed, ...stacks, ...biases, count, width, inner, w.gating(), w.whole(0, 1)];
   },
   expertsBack: (w) => {
     const [tokens, width, inner, count, choices] = [w.size(), w.size(), w.size(), w.whole(1, 5), w.whole(1, 3)];
-    const wanted = [tokens * width, tokens * choices, ...[0, 0, 0].map(() => count * width * inner)];
+    const sizes = [inner, inner, width].map((size) => count * size);
+    const wanted = [tokens * width, tokens * choices, ...[0, 0, 0].map(() => count * width * inner), ...sizes];
     const stacks = [w.matrix(inner, width, count), w.matrix(inner, width, count), w.matrix(width, inner, count)];
-    const routed = [w.indices(tokens * choices, count), w.floats(tokens * choices), w.floats(tokens * width)];
-    const shape = w.indices(5, 1);
-    shape.set([count, width, inner, w.whole(0, 4), w.whole(0, 1)]);
+    const routed = [w.indicesOrNone(tokens * choices, count), w.floats(tokens * choices), w.floats(tokens * width)];
+    const biases = sizes.map((size) => (w.flag() ? w.floats(size) : null));
+    const shape = w.indices(4, 1);
+    shape.set([count, width, inner, w.whole(0, 1)]);
     const out = wanted.map((size) => (w.flag() ? w.floats(size) : null));
-    return [...out, w.floats(tokens * width), ...routed, ...stacks, shape];
+    return [...out, w.floats(tokens * width), ...routed, ...stacks, ...biases, shape, w.gating()];
   },
   rmsNormBack: (w) => {
     const [rows, width] = [w.size(), w.size()];
@@ -103,11 +107,11 @@ export const SIGNATURES = {
   },
   gate: (w) => {
     const size = w.size();
-    return [w.floats(size), w.floats(size), w.floats(size), w.whole(0, 4)];
+    return [w.floats(size), w.floats(size), w.floats(size), w.gating()];
   },
   gateBack: (w) => {
     const size = w.size();
-    return [...Array.from({ length: 5 }, () => w.floats(size)), w.whole(0, 4)];
+    return [...Array.from({ length: 5 }, () => w.floats(size)), w.gating()];
   },
   adamW: (w) => {
     const size = w.size();

@@ -95,6 +95,20 @@ export class World {
     return indices;
   }
 
+  /** Indices of `count`, or −1 for none. */
+  indicesOrNone(/** @type {number} */ length, /** @type {number} */ count) {
+    const indices = this.indices(length, count + 1);
+    for (let i = 0; i < length; i++) indices[i] = /** @type {number} */ (indices[i]) - 1;
+    return indices;
+  }
+
+  /** A gating: its kind, and the limit and the slope that one of them has. */
+  gating() {
+    const numbers = this.array(Float32Array, 3);
+    numbers.set([this.whole(0, 6), 1.5, 1.702]);
+    return numbers;
+  }
+
   doubles(/** @type {number[]} */ numbers) {
     const doubles = this.array(Float64Array, numbers.length);
     doubles.set(numbers);

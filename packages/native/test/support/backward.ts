@@ -1,17 +1,21 @@
 /** The way back by this engine's own kernels. */
 
 import {
+  ACTIVATIONS,
   AttentionMask,
   attention,
+  clampedSwiglu,
   crossEntropy,
   experts,
   gate,
   gatedMlp,
+  gelu,
   gradientsOf,
   linear,
   projectHeads,
   rmsNorm,
   rotary,
+  silu,
   storageOf,
   type Weight,
 } from "@mixtape/ops";
@@ -135,7 +139,7 @@ export function backwardTests(): void {
       const [gate, up] = [await stored([70, 40], 1, dtype), await stored([70, 40], 2, dtype)];
       const down = await stored([40, 70], 3, dtype);
       const x = held([2, 19, 40], 4);
-      expectSameGradients(() => gatedMlp(x, { gate, up, down }, "silu"), [x], tolerance);
+      expectSameGradients(() => gatedMlp(x, { gate, up, down }, silu), [x], tolerance);
     });
 
     test.each([
@@ -153,7 +157,7 @@ export function backwardTests(): void {
       const chosen = Int32Array.from({ length: tokens * k }, (_, i) => (Math.floor(i / k) + (i % k)) % 4);
       const indices = tensor2d(chosen, [tokens, k], "int32");
       placed.push(indices);
-      expectSameGradients(() => experts({ x, indices, weights }, stacks, "silu"), [x, weights], tolerance);
+      expectSameGradients(() => experts({ x, indices, weights }, stacks, silu), [x, weights], tolerance);
     });
 
     test("projections of heads", async () => {
@@ -181,7 +185,13 @@ export function backwardTests(): void {
     const x = held<Tensor2D>([90, 40], 1);
     const [gate, up, down] = [held([70, 40], 2, 0.3), held([70, 40], 3, 0.3), held([40, 70], 4, 0.3)];
     const mlp = { gate: matrix(gate), up: matrix(up), down: matrix(down) };
-    expectSameGradients(() => gatedMlp(x, mlp, "gelu"), [x, gate, up, down]);
+    expectSameGradients(() => gatedMlp(x, mlp, gelu), [x, gate, up, down]);
+    const own = {
+      gateBias: held<Tensor1D>([70], 13),
+      upBias: held<Tensor1D>([70], 14),
+      downBias: held<Tensor1D>([40], 15),
+    };
+    expectSameGradients(() => gatedMlp(x, { ...mlp, ...own }, gelu), [x, gate, up, down, ...Object.values(own)]);
     const stacks = [held([5, 70, 40], 5, 0.3), held([5, 70, 40], 6, 0.3), held([5, 40, 70], 7, 0.3)] as const;
     const routed = { gate: matrix(stacks[0]), up: matrix(stacks[1]), down: matrix(stacks[2]) };
     const weights = held<Tensor2D>([90, 2], 8);
@@ -191,16 +201,31 @@ export function backwardTests(): void {
       "int32",
     );
     placed.push(indices);
-    expectSameGradients(() => experts({ x, indices, weights }, routed, "silu"), [x, weights, ...stacks]);
+    expectSameGradients(() => experts({ x, indices, weights }, routed, silu), [x, weights, ...stacks]);
+    const biases = {
+      gateBias: held<Tensor2D>([5, 70], 10),
+      upBias: held<Tensor2D>([5, 70], 11),
+      downBias: held<Tensor2D>([5, 40], 12),
+    };
+    const gating = clampedSwiglu({ limit: 1.3, alpha: 1.702 });
+    const fewer = tensor2d(
+      indices.dataSync().map((expert, i) => (i % 5 < 2 ? -1 : expert)),
+      [90, 2],
+      "int32",
+    );
+    placed.push(fewer);
+    const all = [x, weights, ...stacks, ...Object.values(biases)];
+    for (const own of [indices, fewer])
+      expectSameGradients(() => experts({ x, indices: own, weights }, { ...routed, ...biases }, gating), all);
     const bias = held<Tensor1D>([70], 9);
     expectSameGradients(() => linear(x, matrix(gate), bias), [x, gate, bias]);
   });
 
   test("gates, norms and positions", () => {
     const [a, b] = [held([7, 1003], 1, 3), held([7, 1003], 2)];
-    for (const activation of ["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"] as const) {
-      expectSameGradients(() => gate(a, b, activation), [a, b]);
-      expectSameGradients(() => gate(a, b, activation), [b]);
+    for (const gating of [...ACTIVATIONS, clampedSwiglu({ limit: 1.3, alpha: 1.702 })]) {
+      expectSameGradients(() => gate(a, b, gating), [a, b]);
+      expectSameGradients(() => gate(a, b, gating), [b]);
     }
     const [x, scale, residual] = [held([300, 257], 3), held<Tensor1D>([257], 4), held([300, 257], 5)];
     expectSameGradients(() => rmsNorm(x, scale, 1e-5, residual), [x, scale, residual]);

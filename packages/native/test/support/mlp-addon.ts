@@ -5,22 +5,70 @@ import { expect, test } from "vitest";
 import { addon, PRECISIONS } from "../../src/addon.js";
 import { NativeError } from "../../src/index.js";
 
+const SILU = Float32Array.of(0, 0, 0);
+
 export function mlpAddonTests(): void {
   test("no token, no choice and no inner width give zeros", () => {
     const native = addon();
     const none = new Float32Array();
     const out = new Float32Array(6).fill(7);
-    native.experts(out, new Float32Array(6), new Int32Array(), none, none, none, none, 0, 3, 0, 0, 0);
+    native.experts(
+      out,
+      new Float32Array(6),
+      new Int32Array(),
+      none,
+      none,
+      none,
+      none,
+      null,
+      null,
+      null,
+      0,
+      3,
+      0,
+      SILU,
+      0,
+    );
     expect(out).toEqual(new Float32Array(6));
     const x = Float32Array.of(1, 2, 3, 4, 5, 6);
     for (const run of [
-      () => native.experts(out.fill(7), x, Int32Array.of(0, 1), x.slice(0, 2), none, none, none, 2, 3, 0, 0, 0),
-      () => native.gatedMlp(out.fill(7), x, none, none, none, 3, 0, 0, 0),
+      () =>
+        native.experts(
+          out.fill(7),
+          x,
+          Int32Array.of(0, 1),
+          x.slice(0, 2),
+          none,
+          none,
+          none,
+          null,
+          null,
+          null,
+          2,
+          3,
+          0,
+          SILU,
+          0,
+        ),
+      () => native.gatedMlp(out.fill(7), x, none, none, none, null, null, null, 3, 0, SILU, 0),
     ]) {
       run();
       expect(out).toEqual(new Float32Array(6));
     }
-    native.gatedMlp(none, none, new Float32Array(3), new Float32Array(3), new Float32Array(3), 3, 1, 0, 0);
+    native.gatedMlp(
+      none,
+      none,
+      new Float32Array(3),
+      new Float32Array(3),
+      new Float32Array(3),
+      null,
+      null,
+      null,
+      3,
+      1,
+      SILU,
+      0,
+    );
   });
 
   test("whatever the addon is given, it answers or throws its error", () => {
@@ -42,10 +90,13 @@ export function mlpAddonTests(): void {
       weight(4, 3, 2),
       new Float32Array(24),
       weight(3, 4, 2),
+      new Float32Array(8),
+      null,
+      new Float32Array(6),
       2,
       3,
       4,
-      0,
+      SILU,
       PRECISIONS.bfloat16,
     ];
     const rightMlp = () => [
@@ -54,9 +105,12 @@ export function mlpAddonTests(): void {
       weight(4, 3, 1),
       new Float32Array(12),
       weight(3, 4, 1),
+      null,
+      new Float32Array(4),
+      new Float32Array(3),
       3,
       4,
-      0,
+      SILU,
       PRECISIONS.bfloat16,
     ];
     const wrong = fc.oneof(
@@ -71,7 +125,7 @@ export function mlpAddonTests(): void {
     call("experts", right());
     call("gatedMlp", rightMlp());
     fc.assert(
-      fc.property(fc.boolean(), fc.nat(11), fc.nat(11), wrong, wrong, fc.boolean(), (isMlp, i, j, a, b, both) => {
+      fc.property(fc.boolean(), fc.nat(14), fc.nat(14), wrong, wrong, fc.boolean(), (isMlp, i, j, a, b, both) => {
         const args: unknown[] = isMlp ? rightMlp() : right();
         args[i % args.length] = a;
         if (both) args[j % args.length] = b;

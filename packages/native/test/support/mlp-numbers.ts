@@ -17,6 +17,8 @@ export interface Given extends Shape {
   readonly up: Float32Array;
   /** `[count, width, inner]` */
   readonly down: Float32Array;
+  /** `[count, inner]`, and of down `[count, width]` */
+  readonly biases?: Readonly<Record<"gate" | "up" | "down", Float32Array>> | undefined;
 }
 
 /** Uniform in [0, 1), the same in every run. */
@@ -56,7 +58,7 @@ export function wholeNumbers(shape: Shape, seed: number, indices?: Int32Array): 
   };
 }
 
-export function normals(shape: Shape, seed: number): Given {
+export function normals(shape: Shape, seed: number, { hasBiases = false } = {}): Given {
   const next = uniform(seed);
   const { tokens, count, choices, width, inner } = shape;
   const normal = (length: number, scale: number) =>
@@ -69,6 +71,9 @@ export function normals(shape: Shape, seed: number): Given {
     gate: normal(count * inner * width, width ** -0.5),
     up: normal(count * inner * width, width ** -0.5),
     down: normal(count * width * inner, inner ** -0.5),
+    biases: hasBiases
+      ? { gate: normal(count * inner, 1), up: normal(count * inner, 1), down: normal(count * width, 1) }
+      : undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 /** The gated MLP and routed experts: against their formula with numbers that no step rounds, and against ops' compositions. */
 
-import { experts, expertsRuns, gatedMlp } from "@mixtape/ops";
+import { ACTIVATIONS, clampedSwiglu, experts, expertsRuns, gatedMlp, relu, silu } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
 import { memory, setBackend, tensor, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
@@ -9,7 +9,7 @@ import { NativeError, registerNative } from "../../src/index.js";
 import { type Isa, onIsa } from "./isa.js";
 import { mlpAddonTests } from "./mlp-addon.js";
 import { bfloat16, formula, normals, type Shape, wholeNumbers } from "./mlp-numbers.js";
-import { disposePlaced, keep, run, runOn, TENSORS, turned, weightsOf } from "./mlp-weights.js";
+import { biasesOf, disposePlaced, keep, run, runOn, TENSORS, turned, weightsOf } from "./mlp-weights.js";
 
 const same = (x: number) => x;
 
@@ -40,7 +40,7 @@ export function mlpTests(isa: Isa): void {
           const given = wholeNumbers(shape, seed);
           const expected = formula(given, { x: roundFor(first), hidden: roundFor(down) });
           const before = memory().numTensors;
-          expect(await run(given, [first, first, down], "relu")).toEqual(Float32Array.from(expected));
+          expect(await run(given, [first, first, down], relu)).toEqual(Float32Array.from(expected));
           expect(memory().numTensors).toBe(before);
         });
         await fc.assert(property, { numRuns: 30 });
@@ -53,7 +53,7 @@ export function mlpTests(isa: Isa): void {
           const expected = formula(given, { x: roundFor(first), hidden: roundFor(down) });
           const weights = await weightsOf(given, [first, first, down], false);
           const x = keep(tensor(given.x, [1, shape.tokens, shape.width]));
-          const y = keep(gatedMlp(x, weights, "relu"));
+          const y = keep(gatedMlp(x, weights, relu));
           expect(y.shape).toEqual(x.shape);
           expect(y.dataSync()).toEqual(Float32Array.from(expected));
           disposePlaced();
@@ -66,7 +66,7 @@ export function mlpTests(isa: Isa): void {
         // Every x that gate sees is kept by bfloat16.
         for (let i = 0; i < given.x.length; i++) given.x[i] = bfloat16(given.x[i]!);
         const expected = formula(given, { x: same, hidden: same });
-        expect(await run(given, ["BF16", "F32", "F16"], "relu")).toEqual(Float32Array.from(expected));
+        expect(await run(given, ["BF16", "F32", "F16"], relu)).toEqual(Float32Array.from(expected));
       });
     });
 
@@ -76,7 +76,7 @@ export function mlpTests(isa: Isa): void {
       const indices = new Int32Array(tokens * shape.choices).fill(2);
       const given = wholeNumbers({ ...shape, tokens }, 5, indices);
       const expected = formula(given, { x: same, hidden: same });
-      expect(await run(given, ["F32", "F32", "F32"], "relu")).toEqual(Float32Array.from(expected));
+      expect(await run(given, ["F32", "F32", "F32"], relu)).toEqual(Float32Array.from(expected));
     });
 
     test("NaN in an expert makes the tokens that chose it NaN, and no other", async () => {
@@ -86,7 +86,7 @@ export function mlpTests(isa: Isa): void {
       });
       // In one row of gate and one of down of expert 1.
       given.gate[(given.inner + 4) * given.width + 9] = Number.NaN;
-      const got = await run(given, ["BF16", "BF16", "BF16"], "silu");
+      const got = await run(given, ["BF16", "BF16", "BF16"], silu);
       const isNaNRow = Array.from({ length: given.tokens }, (_, t) =>
         got.subarray(t * given.width, (t + 1) * given.width).every(Number.isNaN),
       );
@@ -98,12 +98,19 @@ export function mlpTests(isa: Isa): void {
       expect(isNaNRow).toEqual(chose);
     });
 
-    test.each(["silu", "gelu", "gelu_pytorch_tanh", "relu"] as const)(
-      "in float32 they are the compositions of ops, with %s",
-      async (activation) => {
-        for (const tokens of [1, 33]) {
-          const given = normals({ ...shape, tokens }, tokens);
-          const got = await run(given, ["F32", "F32", "F32"], activation);
+    test.each([...ACTIVATIONS, clampedSwiglu({ limit: 0.7, alpha: 1.702 })])(
+      "in float32 they are the compositions of ops, with $name, with biases and without, whatever is chosen",
+      async (gating) => {
+        for (const [tokens, isPartial, hasBiases] of [
+          [1, false, false],
+          [33, false, true],
+          [1, true, true],
+          [33, true, false],
+        ] as const) {
+          const given = normals({ ...shape, tokens }, tokens, { hasBiases });
+          // Tokens with fewer experts, and some with none.
+          if (isPartial) for (let i = 0; i < given.indices.length; i++) if (i % 7 < 3) given.indices[i] = -1;
+          const got = await run(given, ["F32", "F32", "F32"], gating);
           await setBackend("cpu");
           try {
             for (const strategy of ["sparse", "dense"] as const) {
@@ -111,12 +118,14 @@ export function mlpTests(isa: Isa): void {
               const expected = tidy(() => {
                 const indices = tensor2d(given.indices, [tokens, given.choices], "int32");
                 const weighed = tensor2d(given.weights, [tokens, given.choices]);
+                const stacks = { ...weights, ...biasesOf(given) };
                 const x = tensor2d(given.x, [tokens, given.width]);
-                return experts({ x, indices, weights: weighed }, weights, activation, strategy).dataSync();
+                return experts({ x, indices, weights: weighed }, stacks, gating, strategy).dataSync();
               });
               disposePlaced();
               const worst = Math.max(...expected.map((value, i) => Math.abs(value - got[i]!)));
-              expect(worst).toBeLessThan(1e-5);
+              const largest = Math.max(...expected.map(Math.abs));
+              expect(worst).toBeLessThan(Math.max(1e-5, 1e-6 * largest));
             }
           } finally {
             await setBackend("native");
@@ -128,11 +137,11 @@ export function mlpTests(isa: Isa): void {
     test("stacks and matrices that lie transposed are turned", async () => {
       const stacks = wholeNumbers({ ...shape, tokens: 9, count: 3 }, 11);
       const expected = Float32Array.from(formula(stacks, { x: same, hidden: same }));
-      expect(runOn(stacks, turned(await weightsOf(stacks, TENSORS)), "relu")).toEqual(expected);
+      expect(runOn(stacks, turned(await weightsOf(stacks, TENSORS)), relu)).toEqual(expected);
       const one = wholeNumbers({ ...shape, tokens: 9, count: 1, choices: 1 }, 12);
       one.weights.fill(1);
       const y = keep(
-        gatedMlp(keep(tensor2d(one.x, [9, one.width])), turned(await weightsOf(one, TENSORS, false)), "relu"),
+        gatedMlp(keep(tensor2d(one.x, [9, one.width])), turned(await weightsOf(one, TENSORS, false)), relu),
       );
       expect(y.dataSync()).toEqual(Float32Array.from(formula(one, { x: same, hidden: same })));
       disposePlaced();
@@ -140,14 +149,14 @@ export function mlpTests(isa: Isa): void {
 
     test("experts run fused", async () => {
       const before = expertsRuns().fused;
-      await run(wholeNumbers({ ...shape, tokens: 2 }, 1), ["BF16", "BF16", "BF16"], "silu");
+      await run(wholeNumbers({ ...shape, tokens: 2 }, 1), ["BF16", "BF16", "BF16"], silu);
       expect(expertsRuns().fused).toBe(before + 1);
     });
 
-    test.each([-1, 5, 2 ** 31 - 1, -(2 ** 31)])("an index %i of 5 experts is an error", async (index) => {
+    test.each([-2, 5, 2 ** 31 - 1, -(2 ** 31)])("an index %i of 5 experts is an error", async (index) => {
       const given = wholeNumbers(shape, 13);
       given.indices[given.indices.length - 1] = index;
-      await expect(run(given, ["F32", "F32", "F32"], "relu")).rejects.toThrow(NativeError);
+      await expect(run(given, ["F32", "F32", "F32"], relu)).rejects.toThrow(NativeError);
     });
 
     mlpAddonTests();

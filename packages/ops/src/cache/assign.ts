@@ -1,7 +1,7 @@
 import { getBackend, type Tensor } from "@tensorflow/tfjs-core";
+import { storageOf } from "../engines.js";
 import { OpsError } from "../errors.js";
 import { sameShape } from "../shapes.js";
-import { storageOf } from "../storage.js";
 import { isRecording } from "../tape.js";
 
 /**

@@ -1,5 +1,5 @@
 import { mul, tidy } from "@tensorflow/tfjs-core";
-import { storageOf } from "../storage.js";
+import { storageOf } from "../engines.js";
 import { isRecording } from "../tape.js";
 import type { KeyValueStore, KeyValueStoreOptions } from "./key-value-store.js";
 import { TensorKeyValueStore } from "./tensor-key-value-store.js";

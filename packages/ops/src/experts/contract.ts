@@ -1,7 +1,7 @@
 import type { Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
-import type { Activation } from "../activations.js";
+import type { Gating } from "../activations/activation.js";
 
-/** What the fused kernel of `experts` takes: stacks in one tensor each. */
+/** Inputs of the fused kernel of `experts`: stacks in one tensor each, and biases, one row per expert. */
 export type ExpertsInputs = {
   x: Tensor2D;
   indices: Tensor2D;
@@ -9,5 +9,8 @@ export type ExpertsInputs = {
   gate: Tensor3D;
   up: Tensor3D;
   down: Tensor3D;
+  gateBias?: Tensor2D | undefined;
+  upBias?: Tensor2D | undefined;
+  downBias?: Tensor2D | undefined;
 };
-export type ExpertsAttributes = { activation: Activation; transposed: boolean };
+export type ExpertsAttributes = { gating: Gating; transposed: boolean };

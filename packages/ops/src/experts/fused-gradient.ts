@@ -7,13 +7,14 @@ import {
   type Tensor1D,
   type Tensor2D,
   type Tensor3D,
-  tensor1d,
+  unsortedSegmentSum,
 } from "@tensorflow/tfjs-core";
-import { gate } from "../gated-mlp.js";
+import { gate } from "../gate.js";
 import type { OpGradient } from "../op.js";
 import { gradientsOf } from "../tape.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
-import { groupedMatMul, groupedOuter, type Offsets } from "./grouped-products.js";
+import { groupedMatMul, groupedOuter } from "./grouped-products.js";
+import { int32, sortRows, unsortRows } from "./sorted-rows.js";
 
 /**
  * The gradient of routed experts whose stacks are one tensor each, on an engine that is read back at once. The choices of tokens
@@ -21,59 +22,50 @@ import { groupedMatMul, groupedOuter, type Offsets } from "./grouped-products.js
  */
 export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
   inputs,
-  { activation, transposed },
+  { gating, transposed },
   [dy],
   wanted,
 ) => {
   const { x, indices, weights } = inputs;
   const [t, k] = indices.shape;
-  const { order, offsets } = sortByExpert(indices.dataSync() as Int32Array, inputs.gate.shape[0]);
-  const tokens = ints(order.map((choice) => Math.floor(choice / k)));
+  const experts = inputs.gate.shape[0];
+  const sorted = sortRows(indices.dataSync() as Int32Array, experts, "experts");
+  const { order, offsets } = sorted;
+  if (order.length === 0) return {};
+  const tokens = int32(order.map((choice) => Math.floor(choice / k)));
+  const ids = int32(sorted.matrices);
   const [rows, above] = [gather(x, tokens), gather(dy as Tensor2D, tokens)] as [Tensor2D, Tensor2D];
-  const weight = gather(reshape(weights, [t * k, 1]), ints(order)) as Tensor2D;
-  const times = (a: Tensor2D, stack: Tensor3D): Tensor2D => groupedMatMul({ x: a, stack }, { offsets, transposed });
+  const weight = gather(reshape(weights, [t * k, 1]), int32(order)) as Tensor2D;
+  const times = (a: Tensor2D, stack: Tensor3D, bias: Tensor2D | undefined): Tensor2D => {
+    const product = groupedMatMul({ x: a, stack }, { offsets, transposed });
+    return bias ? add(product, gather(bias, ids)) : product;
+  };
   const back = (a: Tensor2D, stack: Tensor3D): Tensor2D =>
     groupedMatMul({ x: a, stack }, { offsets, transposed: !transposed });
   const outer = (a: Tensor2D, b: Tensor2D): Tensor3D =>
     groupedOuter(transposed ? { a: b, b: a } : { a, b }, { offsets });
+  const byExpert = (a: Tensor2D): Tensor2D => unsortedSegmentSum(a, ids as Tensor1D, experts);
 
-  const [a, b] = [times(rows, inputs.gate), times(rows, inputs.up)];
-  const inner = gate(a, b, activation);
+  const [a, b] = [times(rows, inputs.gate, inputs.gateBias), times(rows, inputs.up, inputs.upBias)];
+  const inner = gate(a, b, gating);
   const byInner = back(above, inputs.down);
   const dInner = mul(byInner, weight);
-  const [da, db] = gradientsOf(() => gate(a, b, activation), [a, b], dInner) as [Tensor2D, Tensor2D];
+  const [da, db] = gradientsOf(() => gate(a, b, gating), [a, b], dInner) as [Tensor2D, Tensor2D];
   /** Back from the order of experts to that of choices. */
-  const unsorted = (sorted: Tensor2D): Tensor3D => {
-    const place = new Int32Array(t * k);
-    order.forEach((choice, row) => {
-      place[choice] = row;
-    });
-    return reshape(gather(sorted, ints(place)), [t, k, sorted.shape[1]]);
+  const unsorted = (a: Tensor2D): Tensor3D => reshape(unsortRows(a, sorted), [t, k, a.shape[1]]);
+  /** `dy · MLP(x)` of each choice. */
+  const byWeight = (): Tensor2D => {
+    const ofProduct = sum(mul(inner, byInner), 1, true) as Tensor2D;
+    return inputs.downBias ? add(ofProduct, sum(mul(above, gather(inputs.downBias, ids)), 1, true)) : ofProduct;
   };
   return {
     ...(wanted.has("x") && { x: sum(unsorted(add(back(da, inputs.gate), back(db, inputs.up))), 1) as Tensor2D }),
-    ...(wanted.has("weights") && {
-      weights: reshape(unsorted(sum(mul(inner, byInner), 1, true) as Tensor2D), [t, k]) as Tensor2D,
-    }),
+    ...(wanted.has("weights") && { weights: reshape(unsorted(byWeight()), [t, k]) as Tensor2D }),
     ...(wanted.has("gate") && { gate: outer(da, rows) }),
     ...(wanted.has("up") && { up: outer(db, rows) }),
     ...(wanted.has("down") && { down: outer(mul(above, weight), inner) }),
+    ...(wanted.has("gateBias") && { gateBias: byExpert(da) }),
+    ...(wanted.has("upBias") && { upBias: byExpert(db) }),
+    ...(wanted.has("downBias") && { downBias: byExpert(mul(above, weight)) }),
   };
 };
-
-/** The choices, first those of expert 0, and where those of each begin. */
-function sortByExpert(indices: Int32Array, experts: number): { order: Int32Array; offsets: Offsets } {
-  const offsets = new Array<number>(experts + 1).fill(0);
-  for (const expert of indices) offsets[expert + 1]!++;
-  for (let e = 0; e < experts; e++) offsets[e + 1]! += offsets[e]!;
-  const next = [...offsets];
-  const order = new Int32Array(indices.length);
-  indices.forEach((expert, choice) => {
-    order[next[expert]!++] = choice;
-  });
-  return { order, offsets };
-}
-
-function ints(values: Int32Array): Tensor1D {
-  return tensor1d(values, "int32");
-}

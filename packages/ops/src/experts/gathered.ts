@@ -1,17 +1,35 @@
-import { gather, matMul, reshape, type Tensor2D, type Tensor3D, tile } from "@tensorflow/tfjs-core";
-import type { Activation } from "../activations.js";
-import { type GatedMlpWeights, gate } from "../gated-mlp.js";
+import {
+  add,
+  gather,
+  greaterEqual,
+  matMul,
+  maximum,
+  reshape,
+  scalar,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor3D,
+  tile,
+  where,
+  zerosLike,
+} from "@tensorflow/tfjs-core";
+import type { Gating } from "../activations/activation.js";
+import { gate } from "../gate.js";
 import { stackedTensor, type Weight } from "../weight.js";
-import { type Routed, weighChoices } from "./routed.js";
+import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 
 /** Gathers the matrices of each choice and multiplies them as one batch. */
-export function gathered({ x, indices, weights }: Routed, stacks: GatedMlpWeights, activation: Activation): Tensor2D {
+export function gathered({ x, indices, weights }: Routed, stacks: ExpertStacks, gating: Gating): Tensor2D {
   const [t, k] = indices.shape;
   const width = x.shape[1];
-  const chosen = reshape(indices, [t * k]);
-  const times = (rows: Tensor3D, stack: Weight): Tensor3D =>
-    matMul(rows, gather(stackedTensor(stack), chosen), false, stack.layout === "plain");
+  // Nothing is read back, so that a choice of none runs expert 0, and counts as zero.
+  const chosen = maximum(reshape(indices, [t * k]), scalar(0, "int32")) as Tensor1D;
+  const counted = where(greaterEqual(indices, 0), weights, zerosLike(weights));
+  const times = (rows: Tensor3D, stack: Weight, bias: Tensor2D | undefined): Tensor3D => {
+    const product: Tensor3D = matMul(rows, gather(stackedTensor(stack), chosen), false, stack.layout === "plain");
+    return bias ? add(product, reshape(gather(bias, chosen), [t * k, 1, -1])) : product;
+  };
   const rows = reshape(tile(reshape(x, [t, 1, width]), [1, k, 1]), [t * k, 1, width]) as Tensor3D;
-  const inner = gate(times(rows, stacks.gate), times(rows, stacks.up), activation);
-  return weighChoices(reshape(times(inner, stacks.down), [t * k, width]) as Tensor2D, weights);
+  const inner = gate(times(rows, stacks.gate, stacks.gateBias), times(rows, stacks.up, stacks.upBias), gating);
+  return weighChoices(reshape(times(inner, stacks.down, stacks.downBias), [t * k, width]) as Tensor2D, counted);
 }

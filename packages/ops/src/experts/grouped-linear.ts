@@ -1,83 +1,80 @@
 import {
+  add,
   concat,
   gather,
+  greaterEqual,
   matMul,
+  maximum,
+  mul,
   reshape,
+  scalar,
   slice,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor3D,
-  tensor1d,
   tidy,
+  zeros,
 } from "@tensorflow/tfjs-core";
+import { engineTraits } from "../engines.js";
 import { OpsError } from "../errors.js";
 import { runLinear } from "../linear.js";
 import { stackedTensor, type Weight } from "../weight.js";
 import { groupedMatMul } from "./grouped-products.js";
-import { chooseStrategy } from "./strategy.js";
+import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";
 
 /** Which matrix of a stack each of N rows meets. */
 export interface RowGroups {
-  /** int32 `[N]` */
+  /** int32 `[N]`, −1 for none */
   readonly ids: Tensor1D;
   /** The rows in the order of their matrices; null on engines where reading the ids back would wait for the device. */
   readonly sorted: SortedRows | null;
 }
 
-/** Rows in the order of the matrices that they meet. */
-export interface SortedRows {
-  readonly order: Int32Array;
-  /** Where the rows of each matrix begin in that order, and where the last end. */
-  readonly offsets: readonly number[];
-}
-
-/** Reads the ids back, once for all products that share them, where the engine in use does that at once. */
+/**
+ * Reads the ids back, once for all products that share them, if the engine in use does that at once.
+ * @throws {OpsError} when an id that was read is neither −1 nor a matrix.
+ */
 export function groupRows(ids: Tensor1D, matrices: number): RowGroups {
-  const strategy = chooseStrategy({ tokens: ids.size, k: 1, experts: matrices });
-  if (strategy === "gathered" || strategy === "dense") return { ids, sorted: null };
-  const values = ids.dataSync();
-  const offsets = new Array<number>(matrices + 1).fill(0);
-  for (const id of values) offsets[id + 1]!++;
-  for (let id = 0; id < matrices; id++) offsets[id + 1]! += offsets[id]!;
-  const next = [...offsets];
-  const order = new Int32Array(values.length);
-  values.forEach((id, row) => {
-    order[next[id]!++] = row;
-  });
-  return { ids, sorted: { order, offsets } };
+  if (!engineTraits().readsBack) return { ids, sorted: null };
+  return { ids, sorted: sortRows(ids.dataSync() as Int32Array, matrices, "groupRows") };
 }
 
 /**
- * A linear map of each row by one matrix of a stack: `y[n] = stack[ids[n]] · x[n]`. Only matrices that are met are read.
+ * A linear map of each row by one matrix of a stack: `y[n] = stack[ids[n]] · x[n] + bias[ids[n]]`, 0 for the id −1. Only matrices that
+ * are met are read.
  *
  * @param x `[N, in]`
  * @param stack `[E, out, in]`
  * @param groups of N rows
+ * @param bias `[E, out]`
  * @returns `[N, out]`
- * @throws {OpsError} where the shapes do not fit, or there is no row.
+ * @throws {OpsError} when the shapes do not fit, or there is no row.
  */
-export function groupedLinear(x: Tensor2D, stack: Weight, groups: RowGroups): Tensor2D {
+export function groupedLinear(x: Tensor2D, stack: Weight, groups: RowGroups, bias?: Tensor2D): Tensor2D {
   const [n, width] = x.shape;
-  if (n === 0 || groups.ids.shape[0] !== n || stack.shape.length !== 3 || stack.shape[2] !== width)
+  const [e, out] = stack.shape;
+  const fits = n > 0 && groups.ids.shape[0] === n && stack.shape.length === 3 && stack.shape[2] === width;
+  if (!fits || (bias && !(bias.shape[0] === e && bias.shape[1] === out)))
     throw new OpsError({
       where: `groupedLinear [${stack.shape}]`,
-      expected: `rows [N, ${stack.shape[2]}] and N ids, N at least 1`,
-      got: `[${x.shape}] and ${groups.ids.size} ids`,
+      expected: `rows [N, ${stack.shape[2]}] and N ids, N at least 1${bias ? `, a bias [${e}, ${out}]` : ""}`,
+      got: `[${x.shape}] and ${groups.ids.size} ids${bias ? `, [${bias.shape}]` : ""}`,
     });
-  return tidy(() => (groups.sorted ? byGroup(x, stack, groups.sorted) : gathered(x, stack, groups.ids)));
-}
-
-function byGroup(x: Tensor2D, stack: Weight, { order, offsets }: SortedRows): Tensor2D {
-  const rows = gather(x, tensor1d(order, "int32")) as Tensor2D;
-  const place = new Int32Array(order.length);
-  order.forEach((row, i) => {
-    place[row] = i;
+  return tidy(() => {
+    const { sorted } = groups;
+    if (!sorted) return gathered(x, stack, groups.ids, bias);
+    return unsortRows(sortedLinear(gather(x, int32(sorted.order)), stack, sorted, bias), sorted);
   });
-  return gather(products(rows, stack, offsets), tensor1d(place, "int32")) as Tensor2D;
 }
 
-/** The products of rows that lie in the order of their matrices. */
+/** The products of rows that lie in the order of their matrices, plus the biases. @returns `[N, out]`, N may be 0 */
+export function sortedLinear(rows: Tensor2D, stack: Weight, sorted: SortedRows, bias?: Tensor2D): Tensor2D {
+  if (rows.shape[0] === 0) return zeros([0, stack.shape[1]!]);
+  const product = products(rows, stack, sorted.offsets);
+  return bias ? add(product, gather(bias, int32(sorted.matrices))) : product;
+}
+
 function products(rows: Tensor2D, stack: Weight, offsets: readonly number[]): Tensor2D {
   const transposed = stack.layout === "transposed";
   const [whole, another] = stack.parts;
@@ -93,8 +90,11 @@ function products(rows: Tensor2D, stack: Weight, offsets: readonly number[]): Te
 }
 
 /** Copies the matrix of each row, and multiplies them as one batch. */
-function gathered(x: Tensor2D, stack: Weight, ids: Tensor1D): Tensor2D {
+function gathered(x: Tensor2D, stack: Weight, ids: Tensor1D, bias?: Tensor2D): Tensor2D {
   const [n, width] = x.shape;
-  const matrices = gather(stackedTensor(stack), ids);
-  return reshape(matMul(reshape(x, [n, 1, width]), matrices, false, stack.layout === "plain"), [n, -1]) as Tensor2D;
+  const met = maximum(ids, scalar(0, "int32")) as Tensor1D;
+  const matrices = gather(stackedTensor(stack), met);
+  const product = reshape(matMul(reshape(x, [n, 1, width]), matrices, false, stack.layout === "plain"), [n, -1]);
+  const sum = bias ? add(product, gather(bias, met)) : product;
+  return mul(sum, reshape(greaterEqual(ids, 0), [n, 1])) as Tensor2D;
 }

@@ -1,17 +1,21 @@
 import { matMul, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
+import type { MlpBiases, MlpMatrices } from "../gated-mlp.js";
 
 /** Tokens with the experts that they were routed to. */
 export interface Routed {
   /** `[T, M]` */
   readonly x: Tensor2D;
-  /** int32 `[T, K]`: each token's experts */
+  /** int32 `[T, K]`: each token's experts, −1 for none: what is not chosen is not computed */
   readonly indices: Tensor2D;
-  /** `[T, K]`: how much each counts */
+  /** `[T, K]`: how much each counts; 0 at an index of −1 */
   readonly weights: Tensor2D;
 }
 
+/** The matrices of routed experts, stacked: `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`, and biases `[E, I]` and `[E, M]`. */
+export type ExpertStacks = MlpMatrices & MlpBiases<Tensor2D>;
+
 /**
- * The weighted sum of what each token's choices gave.
+ * The weighted sum of the outputs of each token's choices.
  * @param outputs `[T·K, M]` or `[T, K, M]`, tokens first
  * @param weights `[T, K]`
  * @returns `[T, M]`

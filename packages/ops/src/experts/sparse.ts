@@ -1,48 +1,70 @@
-import { concat, gather, type Tensor2D, tensor1d } from "@tensorflow/tfjs-core";
-import type { Activation } from "../activations.js";
-import { type GatedMlpWeights, gatedMlp } from "../gated-mlp.js";
-import { matrixAt } from "../weight.js";
-import { type Routed, weighChoices } from "./routed.js";
+import { concat, gather, reshape, slice, type Tensor1D, type Tensor2D, zeros } from "@tensorflow/tfjs-core";
+import type { Gating } from "../activations/activation.js";
+import { gate } from "../gate.js";
+import { BIASES, type GatedMlpWeights, gatedMlp } from "../gated-mlp.js";
+import { isApart, matrixAt } from "../weight.js";
+import { sortedLinear } from "./grouped-linear.js";
+import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
+import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";
 
-/** Reads the indices back, and runs each routed expert on its tokens. */
-export function sparse({ x, indices, weights }: Routed, stacks: GatedMlpWeights, activation: Activation): Tensor2D {
+/** Reads the indices back, and runs each expert that was chosen on its tokens. */
+export function sparse({ x, indices, weights }: Routed, stacks: ExpertStacks, gating: Gating): Tensor2D {
   const [t, k] = indices.shape;
-  const choicesOf = groupByExpert(indices.dataSync() as Int32Array);
-  const outputs = [...choicesOf].map(([expert, choices]) => {
-    const own = {
-      gate: matrixAt(stacks.gate, expert),
-      up: matrixAt(stacks.up, expert),
-      down: matrixAt(stacks.down, expert),
-    };
-    const tokens =
-      t === 1
-        ? x
-        : gather(
-            x,
-            tensor1d(
-              choices.map((choice) => Math.floor(choice / k)),
-              "int32",
-            ),
-          );
-    return gatedMlp(tokens as Tensor2D, own, activation);
-  });
-  const byExpert = outputs.length === 1 ? outputs[0]! : concat(outputs, 0);
-  // The choices of one token come in its own order already, each expert once.
-  if (t === 1) return weighChoices(byExpert, weights);
-  const rowOf = new Int32Array(t * k);
-  [...choicesOf.values()].flat().forEach((choice, row) => {
-    rowOf[choice] = row;
-  });
-  return weighChoices(gather(byExpert, tensor1d(rowOf, "int32")), weights);
+  const sorted = sortRows(indices.dataSync() as Int32Array, stacks.gate.shape[0]!, "experts");
+  if (sorted.order.length === 0) return zeros([t, x.shape[1]]);
+  if (t === 1 && isApart(stacks.gate)) return oneToken({ x, indices, weights }, sorted, stacks, gating);
+  const tokens = sorted.order.map((choice) => Math.floor(choice / k));
+  const outputs = isApart(stacks.gate)
+    ? apart(x, tokens, sorted, stacks, gating)
+    : together(gather(x, int32(tokens)), sorted, stacks, gating);
+  return weighChoices(unsortRows(outputs, sorted), weights);
 }
 
-/** Expert to the positions of `indices` that name it, in order of first appearance. */
-function groupByExpert(indices: Int32Array): Map<number, number[]> {
-  const groups = new Map<number, number[]>();
-  indices.forEach((expert, choice) => {
-    const group = groups.get(expert);
-    if (group) group.push(choice);
-    else groups.set(expert, [choice]);
+/** One gated MLP after the other: experts that lie apart are multiplied by where they lie. */
+function apart(
+  x: Tensor2D,
+  tokens: Int32Array,
+  { offsets }: SortedRows,
+  stacks: ExpertStacks,
+  gating: Gating,
+): Tensor2D {
+  const outputs = offsets.slice(0, -1).flatMap((start, expert) => {
+    const end = offsets[expert + 1]!;
+    if (start === end) return [];
+    return [gatedMlp(gather(x, int32(tokens.slice(start, end))), weightsOf(stacks, expert), gating)];
   });
-  return groups;
+  return outputs.length === 1 ? outputs[0]! : concat(outputs, 0);
+}
+
+/** The experts of the only token in the order of its choices, so that nothing is sorted. */
+function oneToken(
+  { x, weights }: Routed,
+  { rows, order, matrices }: SortedRows,
+  stacks: ExpertStacks,
+  gating: Gating,
+): Tensor2D {
+  const choices = [...order.keys()].sort((a, b) => order[a]! - order[b]!);
+  const outputs = choices.map((at) => gatedMlp(x, weightsOf(stacks, matrices[at]!), gating));
+  const chosen = order.length === rows ? weights : gather(weights, int32(order.slice().sort()), 1);
+  return weighChoices(outputs.length === 1 ? outputs[0]! : concat(outputs, 0), chosen);
+}
+
+/** All experts in one product of groups each for gate, up and down: stacks in one tensor are not cut into matrices. */
+function together(rows: Tensor2D, sorted: SortedRows, stacks: ExpertStacks, gating: Gating): Tensor2D {
+  const a = sortedLinear(rows, stacks.gate, sorted, stacks.gateBias);
+  const b = sortedLinear(rows, stacks.up, sorted, stacks.upBias);
+  return sortedLinear(gate(a, b, gating), stacks.down, sorted, stacks.downBias);
+}
+
+function weightsOf(stacks: ExpertStacks, expert: number): GatedMlpWeights {
+  const biases = BIASES.flatMap((name) => {
+    const bias = stacks[name];
+    return bias ? [[name, reshape(slice(bias, [expert, 0], [1, -1]), [-1]) as Tensor1D] as const] : [];
+  });
+  return {
+    gate: matrixAt(stacks.gate, expert),
+    up: matrixAt(stacks.up, expert),
+    down: matrixAt(stacks.down, expert),
+    ...Object.fromEntries(biases),
+  };
 }

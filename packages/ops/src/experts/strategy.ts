@@ -1,4 +1,7 @@
 import { getBackend, getKernel } from "@tensorflow/tfjs-core";
+import type { Gating } from "../activations/activation.js";
+import { engineTraits } from "../engines.js";
+import { canFuse } from "../gate.js";
 
 /**
  * How routed experts are run.
@@ -7,7 +10,7 @@ import { getBackend, getKernel } from "@tensorflow/tfjs-core";
  * - `sparse`: indices are read back once, tokens are grouped by expert, each routed expert multiplies its tokens. Reads only
  *   the experts that were routed to.
  * - `gathered`: the matrices of each token's experts are gathered and multiplied as one batch. Nothing is read back; it
- *   copies one set of matrices per token and choice, so it suits a few tokens.
+ *   copies one set of matrices per token and choice, so it suits a few tokens. A choice of none (−1) costs as much as any.
  * - `dense`: every expert runs on every token, weighted by zero where it was not chosen. Nothing is read back; it costs E/K
  *   times the work, and an expert that gives infinity or NaN spoils the tokens that did not choose it too.
  */
@@ -16,16 +19,23 @@ export type ExpertsStrategy = "fused" | "sparse" | "gathered" | "dense";
 /** The kernel that makes `fused` available. */
 export const EXPERTS_KERNEL = "MixtapeExperts";
 
-/** Engines on which reading a tensor back is immediate. Elsewhere it waits for the device, or throws. */
-const READS_BACK = new Set(["cpu", "wasm", "tensorflow", "native"]);
+/** What {@link chooseStrategy} goes by. */
+export interface ExpertsWork {
+  readonly tokens: number;
+  /** Experts per token. */
+  readonly k: number;
+  readonly experts: number;
+  /** The gating of the experts. Default: any that the engine's kernel knows. */
+  readonly gating?: Gating;
+}
 
 /** The strategy that an engine, the one in use by default, takes for `tokens` tokens with `k` of `experts` experts each. */
 export function chooseStrategy(
-  { tokens, k, experts }: { tokens: number; k: number; experts: number },
+  { tokens, k, experts, gating }: ExpertsWork,
   backend: string = getBackend(),
 ): ExpertsStrategy {
-  if (getKernel(EXPERTS_KERNEL, backend)) return "fused";
-  if (READS_BACK.has(backend)) return "sparse";
+  if (getKernel(EXPERTS_KERNEL, backend) && (!gating || canFuse(gating, backend))) return "fused";
+  if (engineTraits(backend).readsBack) return "sparse";
   return tokens * k < experts ? "gathered" : "dense";
 }
 

@@ -1,21 +1,34 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import type { Activation } from "../activations.js";
+import type { Gating } from "../activations/activation.js";
 import { gateInto } from "./gate.js";
-import type { HostKernel } from "./host.js";
+import type { Host, HostKernel } from "./host.js";
+import { addBias } from "./linear.js";
 
-type Inputs = { x: TensorInfo; gate: TensorInfo; up: TensorInfo; down: TensorInfo };
-type Attributes = { activation: Activation; transposed: boolean };
+type Inputs = {
+  x: TensorInfo;
+  gate: TensorInfo;
+  up: TensorInfo;
+  down: TensorInfo;
+  gateBias?: TensorInfo;
+  upBias?: TensorInfo;
+  downBias?: TensorInfo;
+};
+type Attributes = { gating: Gating; transposed: boolean };
 
 /** `gatedMlp` as three products, the gating done in place between them. */
 export const gatedMlpKernel: HostKernel = {
   name: "MixtapeGatedMlp",
   backends: ["cpu", "wasm"],
-  run(host, { x, gate, up, down }: Inputs, { activation, transposed }: Attributes) {
-    const gated = host.multiply(x, gate, transposed);
-    const wide = host.multiply(x, up, transposed);
+  run(host: Host, inputs: Inputs, { gating, transposed }: Attributes) {
+    const { x } = inputs;
+    const gated = host.multiply(x, inputs.gate, transposed);
+    const wide = host.multiply(x, inputs.up, transposed);
+    if (inputs.gateBias) addBias(host, gated, inputs.gateBias);
+    if (inputs.upBias) addBias(host, wide, inputs.upBias);
     const inner = host.floats(gated);
-    gateInto(inner, inner, host.floats(wide), activation);
-    const out = host.multiply(gated, down, transposed);
+    gateInto(inner, inner, host.floats(wide), gating);
+    const out = host.multiply(gated, inputs.down, transposed);
+    if (inputs.downBias) addBias(host, out, inputs.downBias);
     host.free(gated);
     host.free(wide);
     return { ...out, shape: x.shape };

@@ -1,4 +1,4 @@
-import { getBackend, type Tensor } from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** A function of tensors. What it makes besides its result it leaves to the `tf.tidy` around it. */
 export type Step = (inputs: readonly Tensor[]) => Tensor;
@@ -26,18 +26,6 @@ export interface Recorded {
 export interface StepRecorder {
   /** Runs a step, and notes what it asks for. */
   record(step: Step, inputs: readonly Tensor[]): Recorded;
-}
-
-const recorders = new Map<string, StepRecorder>();
-
-/** Says that the tfjs backend of that name can record steps. Called by whoever offers the backend. */
-export function registerRecorder(backend: string, recorder: StepRecorder): void {
-  recorders.set(backend, recorder);
-}
-
-/** The recorder of the engine in use, if it has one. */
-export function recorderOf(): StepRecorder | undefined {
-  return recorders.get(getBackend());
 }
 
 let note: ((effect: () => void) => void) | undefined;

@@ -1,7 +1,8 @@
 import { engine, env, type Tensor, tidy } from "@tensorflow/tfjs-core";
+import { engineTraits } from "../engines.js";
 import { isRecording } from "../op.js";
 import { wantsSideOutputs } from "../side-outputs.js";
-import { isNoting, type RecordedStep, recorderOf, type Step, type StepRecorder } from "./recorder.js";
+import { isNoting, type RecordedStep, type Step, type StepRecorder } from "./recorder.js";
 
 /** How often a step is recorded in vain before it is run as it is from then on. */
 const MOST_ATTEMPTS = 4;
@@ -40,7 +41,7 @@ export class RepeatedStep {
 
   /** Takes the step. @returns a new tensor, inside `tf.tidy` its */
   run(inputs: readonly Tensor[]): Tensor {
-    const recorder = recorderOf();
+    const recorder = engineTraits().recorder;
     const shapes = inputs.map(({ dtype, shape }) => `${dtype} ${shape}`).join();
     if (recorder !== this.#recorder || shapes !== this.#shapes) this.#forget(recorder, shapes);
     if (!recorder || isWatched()) return tidy(() => this.#step(inputs));

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { env, removeBackend, setBackend } from "@tensorflow/tfjs-core";
-import { registerHostKernels } from "../../src/index.js";
+import { registerEngine, registerHostKernels } from "../../src/index.js";
 
 /**
  * The tfjs backends that these tests run on: what `MIXTAPE_TEST_ENGINES` lists, or native and wasm, whose kernels are our own
@@ -52,6 +52,8 @@ async function loadNative(): Promise<void> {
   const { href } = new URL("../../../native/dist/index.js", import.meta.url);
   const { registerNative } = (await import(href)) as { registerNative(): void };
   registerNative();
+  // It declares itself to the built package, and these tests run the sources.
+  registerEngine("native", { readsBack: true, fusesGating: ({ kernel }) => kernel !== undefined });
 }
 
 /** In CI it must be there. Elsewhere it is left out where it was not built, which is told. */

@@ -1,5 +1,5 @@
 import type { Tensor2D } from "@tensorflow/tfjs-core";
-import { type ExpertsStrategy, experts } from "../../src/index.js";
+import { type ExpertsStrategy, experts, silu } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
 import * as reference from "./reference.js";
 import { choices, integers, normal, type Values } from "./values.js";
@@ -19,6 +19,7 @@ const ROUTINGS: Readonly<Record<string, Routing>> = {
   "k = E": { experts: 3, indices: choices(1, 2, 3, 3) },
   "an expert that no token chose": { experts: 4, indices: integers([3, 0, 0, 1, 1, 3], [3, 2]) },
   "one expert for all": { experts: 3, indices: integers([1, 1, 1], [3, 1]) },
+  "fewer experts, and none": { experts: 4, indices: integers([2, -1, -1, -1, 0, 2], [3, 2]) },
 };
 
 /** The strategies that are compositions. */
@@ -39,13 +40,16 @@ export function expertsCases(strategy: ExpertsStrategy): OpCase[] {
     one("one token, k = 1", strategy, { layout: "transposed", stacks: "apart" }),
     one("k = E", strategy, { layout: "plain", stacks: "together" }),
     one("one expert for all", strategy, { layout: "transposed", stacks: "apart" }),
+    one("fewer experts, and none", strategy, { layout: "plain", stacks: "apart" }),
+    one("fewer experts, and none", strategy, { layout: "transposed", stacks: "together" }, true),
+    one("an expert that no token chose", strategy, { layout: "plain", stacks: "apart" }, true),
   ];
 }
 
-function one(what: string, strategy: ExpertsStrategy, placement: Placement): OpCase {
+function one(what: string, strategy: ExpertsStrategy, placement: Placement, hasBiases = false): OpCase {
   const { experts: e, indices } = ROUTINGS[what]!;
   const [tokens = 0, k = 0] = indices.shape;
-  const inputs = {
+  const matrices = {
     x: normal(11, [tokens, HIDDEN]),
     indices,
     weights: normal(12, [tokens, k], { scale: 0.3, shift: 0.6 }),
@@ -53,18 +57,22 @@ function one(what: string, strategy: ExpertsStrategy, placement: Placement): OpC
     up: normal(14, [e, INNER, HIDDEN]),
     down: normal(15, [e, HIDDEN, INNER]),
   };
+  const biases: reference.Biases = hasBiases
+    ? { gateBias: normal(16, [e, INNER]), upBias: normal(17, [e, INNER]), downBias: normal(18, [e, HIDDEN]) }
+    : {};
   return opCase(
-    `${what}, ${placement.layout}, ${placement.stacks}`,
-    inputs,
-    (t) => {
+    [what, placement.layout, placement.stacks, ...(hasBiases ? ["biases"] : [])].join(", "),
+    { ...matrices, ...(biases as Record<never, Values>) },
+    ({ x, indices, weights, gate, up, down, ...rest }) => {
       const stacks = {
-        gate: weightOf(t.gate, "stack", placement),
-        up: weightOf(t.up, "stack", placement),
-        down: weightOf(t.down, "stack", placement),
+        gate: weightOf(gate, "stack", placement),
+        up: weightOf(up, "stack", placement),
+        down: weightOf(down, "stack", placement),
+        ...(rest as Partial<Record<keyof reference.Biases, Tensor2D>>),
       };
-      const routed = { x: t.x as Tensor2D, indices: t.indices as Tensor2D, weights: t.weights as Tensor2D };
-      return () => experts(routed, stacks, "silu", strategy);
+      const routed = { x: x as Tensor2D, indices: indices as Tensor2D, weights: weights as Tensor2D };
+      return () => experts(routed, stacks, silu, strategy);
     },
-    reference.experts,
+    () => reference.experts({ ...matrices, ...biases }),
   );
 }

@@ -1,6 +1,6 @@
 /** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
 
-import type { Activation, AdamWAttributes, AttentionMaskShape, RoutingSpec } from "../../src/index.js";
+import { type AdamWAttributes, type AttentionMaskShape, type Gating, type RoutingSpec, silu } from "../../src/index.js";
 import { sizeOf, type Values } from "./values.js";
 
 type Numbers = ArrayLike<number>;
@@ -63,11 +63,12 @@ export function rotary(x: Values, cos: Values, sin: Values, interleaved: boolean
   });
 }
 
-const ACTIVATIONS: Readonly<Record<Activation, (x: number) => number>> = {
+const ACTIVATIONS: Readonly<Record<string, (x: number) => number>> = {
   silu: (x) => x / (1 + Math.exp(-x)),
   gelu: (x) => (x / 2) * (1 + erf(x / Math.SQRT2)),
   gelu_pytorch_tanh: (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
   relu: (x) => Math.max(x, 0),
+  relu2: (x) => Math.max(x, 0) ** 2,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
 };
 
@@ -83,28 +84,53 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
-export function gate(g: Numbers, up: Numbers, activation: Activation): Float64Array {
-  return Float64Array.from(g, (value, i) => ACTIVATIONS[activation](value) * up[i]!);
+export function gate(g: Numbers, up: Numbers, { name, kernel }: Gating): Float64Array {
+  if (name !== "clamped_swiglu") return Float64Array.from(g, (value, i) => ACTIVATIONS[name]!(value) * up[i]!);
+  const { limit, alpha } = kernel!.parameters as { limit: number; alpha: number };
+  return Float64Array.from(g, (value, i) => {
+    const [a, b] = [Math.min(value, limit), Math.max(-limit, Math.min(up[i]!, limit))];
+    return (b + 1) * a * (1 / (1 + Math.exp(-alpha * a)));
+  });
 }
 
-export function gatedMlp(x: Numbers, g: Values, up: Values, down: Values, activation: Activation): Float64Array {
-  const [inner = 0, hidden = 0] = g.shape;
-  const gated = gate(product(x, g.values, hidden), product(x, up.values, hidden), activation);
-  return product(gated, down.values, inner);
+/** Biases of a gated MLP, or one row of them per expert. */
+export type Biases = { readonly [name in "gateBias" | "upBias" | "downBias"]?: Values };
+
+export function gatedMlp(
+  x: Numbers,
+  g: Values,
+  up: Values,
+  down: Values,
+  gating: Gating,
+  biases: Biases = {},
+): Float64Array {
+  const map = (rows: Numbers, w: Values, bias: Values | undefined): Float64Array => {
+    const [out = 0, width = 0] = w.shape;
+    return product(rows, w.values, width).map((value, at) => value + (bias?.values[at % out] ?? 0));
+  };
+  return map(gate(map(x, g, biases.gateBias), map(x, up, biases.upBias), gating), down, biases.downBias);
 }
 
 export function experts(
-  given: Readonly<Record<"x" | "indices" | "weights" | "gate" | "up" | "down", Values>>,
+  given: Readonly<Record<"x" | "indices" | "weights" | "gate" | "up" | "down", Values>> & Biases,
+  gating: Gating = silu,
 ): Float64Array {
   const { x, indices, weights } = given;
   const [tokens = 0, k = 0] = indices.shape;
   const hidden = x.shape[1]!;
   const output = new Float64Array(tokens * hidden);
   indices.values.forEach((expert, choice) => {
+    if (expert < 0) return;
     const token = Math.floor(choice / k) * hidden;
     const own = x.values.subarray(token, token + hidden);
     const [g, up, down] = [given.gate, given.up, given.down].map((stack) => matrixOf(stack, expert));
-    gatedMlp(own, g!, up!, down!, "silu").forEach((value, i) => {
+    const biasOf = (bias: Values | undefined) => bias && matrixOf(bias, expert);
+    const biases = {
+      gateBias: biasOf(given.gateBias),
+      upBias: biasOf(given.upBias),
+      downBias: biasOf(given.downBias),
+    };
+    gatedMlp(own, g!, up!, down!, gating, biases as Biases).forEach((value, i) => {
       output[token + i]! += weights.values[choice]! * value;
     });
   });

@@ -1,8 +1,10 @@
 import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import {
-  type Activation,
+  ACTIVATIONS,
+  clampedSwiglu,
   crossEntropy,
   embedding,
+  type Gating,
   gate,
   gatedMlp,
   groupedMatMul,
@@ -10,6 +12,7 @@ import {
   linear,
   rmsNorm,
   rotary,
+  silu,
   sumOfSquares,
   takeAlong,
   topKIndices,
@@ -20,7 +23,8 @@ import { choices, floats, integers, normal, uniform, type Values } from "./value
 import { type Placement, weightOf } from "./weights.js";
 
 const LAYOUTS: readonly Placement["layout"][] = ["plain", "transposed"];
-const ACTIVATIONS: readonly Activation[] = ["silu", "gelu", "gelu_pytorch_tanh", "relu", "sigmoid"];
+/** All gatings, one of them with bounds that numbers here lie on both sides of. */
+export const GATINGS: readonly Gating[] = [...ACTIVATIONS, clampedSwiglu({ limit: 0.9, alpha: 1.702 })];
 
 /** Where the rows of each matrix of a stack begin, and where the last end. */
 const GROUPS: Readonly<Record<string, readonly number[]>> = {
@@ -35,7 +39,7 @@ export const SIMPLE: readonly OpEntry[] = [
   { op: "embedding", kernel: "MixtapeEmbedding", differentiable: true, cases: embeddingCases() },
   { op: "rmsNorm", kernel: "MixtapeRmsNorm", differentiable: true, cases: rmsNormCases() },
   { op: "rotary", kernel: "MixtapeRotary", differentiable: true, cases: rotaryCases() },
-  { op: "gate", kernel: "MixtapeGate", differentiable: true, cases: ACTIVATIONS.map(gateCase) },
+  { op: "gate", kernel: "MixtapeGate", differentiable: true, cases: GATINGS.map(gateCase) },
   { op: "gatedMlp", kernel: "MixtapeGatedMlp", differentiable: true, cases: gatedMlpCases() },
   { op: "takeAlong", kernel: "MixtapeTakeAlong", differentiable: true, cases: takeAlongCases() },
   { op: "crossEntropy", kernel: "MixtapeCrossEntropy", differentiable: true, cases: crossEntropyCases() },
@@ -209,13 +213,13 @@ function rotaryCases(): OpCase[] {
 }
 
 /** From −4 to 4 and far beyond, and nowhere near the kink of relu at 0. */
-function gateCase(activation: Activation): OpCase {
+function gateCase(gating: Gating): OpCase {
   const spread = floats([-30, -4, -2.5, -1, -0.75, -0.3, -0.1, 0.1, 0.3, 0.75, 1, 2.5, 4, 30], [2, 7]);
   return opCase(
-    activation,
+    gating.name,
     { gate: spread, up: normal(1, [2, 7]) },
-    (t) => () => gate(t.gate, t.up, activation),
-    ({ gate: g, up }) => reference.gate(g.values, up.values, activation),
+    (t) => () => gate(t.gate, t.up, gating),
+    ({ gate: g, up }) => reference.gate(g.values, up.values, gating),
   );
 }
 
@@ -226,9 +230,25 @@ function gatedMlpCases(): OpCase[] {
     up: normal(3, [5, 4], { scale: 0.7 }),
     down: normal(4, [4, 5], { scale: 0.7 }),
   });
-  const one = (what: string, shape: number[], layout: Placement["layout"], activation: Activation) =>
+  const biases = { gateBias: normal(5, [5]), upBias: normal(6, [5]), downBias: normal(7, [4]) };
+  const biased = (layout: Placement["layout"]) =>
     opCase(
-      `${what}, ${layout}, ${activation}`,
+      `rows, ${layout}, biases`,
+      { ...inputs([3, 4]), ...biases },
+      ({ x, gate, up, down, ...rest }) => {
+        const weights = {
+          gate: weightOf(gate, "matrix", { layout }),
+          up: weightOf(up, "matrix", { layout }),
+          down: weightOf(down, "matrix", { layout }),
+          ...(rest as Record<keyof typeof biases, Tensor1D>),
+        };
+        return () => gatedMlp(x, weights, silu);
+      },
+      ({ x, gate, up, down }) => reference.gatedMlp(x.values, gate, up, down, silu, biases),
+    );
+  const one = (what: string, shape: number[], layout: Placement["layout"], gating: Gating) =>
+    opCase(
+      `${what}, ${layout}, ${gating.name}`,
       inputs(shape),
       ({ x, ...matrices }) => {
         const weights = {
@@ -236,14 +256,15 @@ function gatedMlpCases(): OpCase[] {
           up: weightOf(matrices.up, "matrix", { layout }),
           down: weightOf(matrices.down, "matrix", { layout }),
         };
-        return () => gatedMlp(x, weights, activation);
+        return () => gatedMlp(x, weights, gating);
       },
-      ({ x, gate: g, up, down }) => reference.gatedMlp(x.values, g, up, down, activation),
+      ({ x, gate: g, up, down }) => reference.gatedMlp(x.values, g, up, down, gating),
     );
   return [
-    ...LAYOUTS.flatMap((layout) => ACTIVATIONS.map((activation) => one("rows", [3, 4], layout, activation))),
-    one("one token", [1, 1, 4], "transposed", "silu"),
-    one("batches of rows", [2, 2, 4], "plain", "silu"),
+    ...LAYOUTS.flatMap((layout) => GATINGS.map((gating) => one("rows", [3, 4], layout, gating))),
+    one("one token", [1, 1, 4], "transposed", silu),
+    one("batches of rows", [2, 2, 4], "plain", silu),
+    ...LAYOUTS.map(biased),
   ];
 }
 
