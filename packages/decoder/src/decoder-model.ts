@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { Cache, Embedding, Module, type Norm, RotaryEmbedding } from "@mixtape/layers";
+import { Cache, Embedding, Module, type Norm, RotaryEmbedding, type RoutingObserver } from "@mixtape/layers";
 import { RepeatedStep, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
@@ -60,7 +60,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   }
 
   #run(inputs: ModelInputs, past: number): ModelOutput {
-    const { cache, fixedModel = false, gradientCheckpointing = false } = inputs;
+    const { cache, fixedModel = false, gradientCheckpointing = false, routing } = inputs;
     const wanted: Wanted = {
       hiddenStates: inputs.outputHiddenStates ?? false,
       attentions: inputs.outputAttentions ?? false,
@@ -79,9 +79,9 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     const padding = readPadding(inputs.attentionMask, b, past + l);
     const segments = readSegments(inputs.segmentIds, b, l, past);
     cache?.evict();
-    const isStep = fixedModel && cache && l === 1 && !padding && !Object.values(wanted).includes(true);
+    const isStep = fixedModel && cache && l === 1 && !padding && !routing && !Object.values(wanted).includes(true);
     if (isStep) return { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D };
-    return this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing }, wanted);
+    return this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing, routing }, wanted);
   }
 
   /** The step of one token with that cache, which is the same as long as the cache only grows. */
@@ -90,7 +90,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     if (known) return known;
     const step = new RepeatedStep(([x, cos, sin]) => {
       const rope = { cos, sin } as RotaryTables;
-      const shared = { rope, cache, padding: null, segments: null, gradientCheckpointing: false };
+      const shared = { rope, cache, padding: null, segments: null, gradientCheckpointing: false, routing: undefined };
       return this.#runLayers(x as Tensor3D, shared, NOTHING).lastHiddenState;
     });
     this.#steps.set(cache.generation, step);
@@ -100,7 +100,7 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   /** @param embeds `[B, L, M]` */
   #runLayers(
     embeds: Tensor3D,
-    { rope, cache, gradientCheckpointing, ...visible }: Shared,
+    { rope, cache, gradientCheckpointing, routing, ...visible }: Shared,
     wanted: Wanted,
   ): ModelOutput {
     let x = embeds;
@@ -113,8 +113,8 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
       for (const [index, decoderLayer] of this.layers.entries()) {
         hiddenStates.push(x);
         const made = gradientCheckpointing
-          ? runLayerCheckpointed(decoderLayer, x, { rope, visible, index, tokenMask }, wanted)
-          : runLayer(decoderLayer, x, { rope, masks, cache: cache?.layers[index], index, tokenMask }, wanted);
+          ? runLayerCheckpointed(decoderLayer, x, { rope, visible, index, tokenMask, routing }, wanted)
+          : runLayer(decoderLayer, x, { rope, masks, cache: cache?.layers[index], index, tokenMask, routing }, wanted);
         // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
         if (index > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
         x = made.x;
@@ -190,4 +190,5 @@ interface Shared extends Visible {
   readonly rope: RotaryTables;
   readonly cache: Cache | undefined;
   readonly gradientCheckpointing: boolean;
+  readonly routing: RoutingObserver | undefined;
 }

@@ -1,4 +1,4 @@
-import type { Cache, CapturedRouting } from "@mixtape/layers";
+import type { Cache, CapturedRouting, RoutingObserver } from "@mixtape/layers";
 import type { Scalar, Tensor2D, Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { BatchInput } from "./batch.js";
 
@@ -31,6 +31,11 @@ export type ModelInputs = TokenInputs & {
   readonly outputRouterLogits?: boolean;
   /** Default false. */
   readonly outputRoutings?: boolean;
+  /**
+   * Watches and steers which experts tokens go to, such as a `RoutingRecorder` or `banExperts` of `@mixtape/layers`. Layers that run
+   * again in the backward pass route as they did in the forward pass.
+   */
+  readonly routing?: RoutingObserver | undefined;
   /**
    * Keeps nothing for the way back but what goes into each layer, and runs the layers again there: less memory, more time.
    * Not with a cache. Default false.

@@ -1,4 +1,4 @@
-import { type CapturedRouting, type LayerCache, mapRouting, type TokenMask } from "@mixtape/layers";
+import { type CapturedRouting, type RoutingObserver, type RoutingSite, type LayerCache, mapRouting, type TokenMask } from "@mixtape/layers";
 import { checkpoint, type RotaryTables } from "@mixtape/ops";
 import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import type { DecoderLayer } from "./decoder-layer.js";
@@ -29,13 +29,14 @@ export interface LayerInputs {
   /** The index of the layer. */
   readonly index: number;
   readonly tokenMask: TokenMask | null;
+  readonly routing: RoutingObserver | undefined;
 }
 
 /** Runs a layer; of the tensors that it makes, what it gives and what is wanted are left. */
 export function runLayer(
   layer: DecoderLayer,
   x: Tensor3D,
-  { rope, masks, cache, index, tokenMask }: LayerInputs,
+  { rope, masks, cache, index, tokenMask, routing }: LayerInputs,
   wanted: Wanted,
 ): LayerOutput {
   return tidy(() => {
@@ -46,7 +47,7 @@ export function runLayer(
     const onRouting = (routing: CapturedRouting) => kept.push(mapRouting(routing, (tensor) => keep(tensor.clone())));
     const capture = wanted.routerLogits || wanted.routings ? { onRouting } : {};
     const usesCache = cache !== undefined;
-    const context = { rope, masks, cache, onProbabilities, layer: index, tokenMask, usesCache, ...capture };
+    const context = { rope, masks, cache, onProbabilities, layer: index, tokenMask, usesCache, routing, ...capture };
     const forward = (input: Tensor3D): Tensor3D => layer.forward(input, context);
     try {
       const output = layer.around ? layer.around(x, context, forward) : forward(x);
@@ -64,22 +65,18 @@ export function runLayer(
 export function runLayerCheckpointed(
   layer: DecoderLayer,
   x: Tensor3D,
-  {
-    rope,
-    visible,
-    index,
-    tokenMask,
-  }: Pick<LayerInputs, "rope" | "index" | "tokenMask"> & { readonly visible: Visible },
+  { rope, visible, index, tokenMask, routing }: Pick<LayerInputs, "rope" | "index" | "tokenMask" | "routing"> & { readonly visible: Visible },
   wanted: Wanted,
 ): LayerOutput {
   const l = x.shape[1];
   let captured: readonly CapturedRouting[] = [];
+  const steady = routing && steadyObserver(routing);
   const run = ([input, cos, sin]: readonly Tensor[]): Tensor[] => {
     // Its own masks: those of the forward pass are gone in the backward pass.
     const masks = new LayerMasks(l, visible);
     try {
       const again = { cos, sin } as RotaryTables;
-      const inputs = { rope: again, masks, cache: undefined, index, tokenMask };
+      const inputs = { rope: again, masks, cache: undefined, index, tokenMask, routing: steady?.next() };
       const made = runLayer(layer, input as Tensor3D, inputs, { ...wanted, attentions: false });
       captured = made.routings;
       return [made.x, ...made.routings.flatMap(({ logits, indices, weights }) => [logits, indices, weights])];
@@ -93,4 +90,21 @@ export function runLayerCheckpointed(
     return mapRouting(routing, () => own.shift()!);
   });
   return { x: output, attentions: [], routings };
+}
+
+/** An observer that is asked in the first run of a layer alone: the runs after it are constrained as that one was. */
+function steadyObserver(observer: RoutingObserver): { next(): RoutingObserver } {
+  type Constraint = ReturnType<NonNullable<RoutingObserver["constrain"]>>;
+  const first: Constraint[] = [];
+  let runs = 0;
+  return {
+    next() {
+      if (runs++ > 0) {
+        let at = 0;
+        return { constrain: () => first[at++] };
+      }
+      const constrain = (site: RoutingSite): Constraint => first[first.push(observer.constrain?.(site)) - 1];
+      return { constrain, observe: (routing) => observer.observe?.(routing) };
+    },
+  };
 }

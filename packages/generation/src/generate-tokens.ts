@@ -57,10 +57,15 @@ export async function* generateTokens(
   options: GenerationOptions = {},
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   checkOptions("generateTokens", options, GENERATION_OPTIONS);
-  checkOptionTypes("generateTokens", options, { stopWhen: "function", signal: "signal", defaults: "object" });
+  checkOptionTypes("generateTokens", options, {
+    stopWhen: "function",
+    signal: "signal",
+    defaults: "object",
+    routing: "object",
+  });
   checkModel(model);
   checkPrompts(prompts);
-  const { signal } = options;
+  const { signal, routing } = options;
   const resolved = resolveOptions(options, model);
   const rows = prompts.map((prompt, row): Row => {
     const sample = resolved.doSample ? seededSampler(resolved.seed, row) : greedy;
@@ -75,7 +80,7 @@ export async function* generateTokens(
     let inputs: CausalLMInputs = batch;
     while (true) {
       signal?.throwIfAborted();
-      const logits = await nextLogits(model, { ...inputs, cache });
+      const logits = await nextLogits(model, { ...inputs, cache, routing });
       await pause();
       signal?.throwIfAborted();
       const vocabSize = logits.length / rows.length;

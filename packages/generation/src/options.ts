@@ -1,4 +1,5 @@
 import type { GenerationConfig } from "@mixtape/config";
+import type { CausalLMInputs } from "@mixtape/decoder";
 import type { OptionNames } from "@mixtape/errors";
 
 /** The options that are as `generation_config.json` has them. Defaults leave the choice of tokens alone. */
@@ -49,6 +50,11 @@ export interface GenerationOptions extends SharedOptions {
   readonly defaults?: GenerationConfig;
   /** Ends a row with the reason "stop" where it returns true. Called with every new token's row and new ids. */
   readonly stopWhen?: (row: number, newIds: readonly number[]) => boolean;
+  /**
+   * Watches and steers which experts tokens go to, such as a `RoutingRecorder` or `banExperts` of `@mixtape/layers`. Decode steps are
+   * not recorded then, which takes longer.
+   */
+  readonly routing?: CausalLMInputs["routing"];
   /** Aborts between two tokens: the iteration throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -81,6 +87,7 @@ export const GENERATION_OPTIONS: OptionNames<GenerationOptions> = {
   padTokenId: true,
   defaults: true,
   stopWhen: true,
+  routing: true,
   signal: true,
 };
 

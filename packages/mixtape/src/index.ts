@@ -38,6 +38,16 @@ export {
   type TextOptions,
   type TextPiece,
 } from "@mixtape/generation";
+export {
+  banExperts,
+  combineObservers,
+  forceExperts,
+  namedRouters,
+  type RoutingObserver,
+  RoutingRecorder,
+  type RoutingTrace,
+  replayRouting,
+} from "@mixtape/layers";
 export { explainSource, SafetensorsError } from "@mixtape/safetensors";
 export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
 export { familyOf, registeredFamilies, registerFamily } from "./families.js";

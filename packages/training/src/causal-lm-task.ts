@@ -1,6 +1,13 @@
 import { CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { expertCounts, loadBalancingLoss, namedRouters, routerZLoss, type TokenRouter } from "@mixtape/layers";
+import {
+  expertCounts,
+  loadBalancingLoss,
+  namedRouters,
+  type RoutingObserver,
+  routerZLoss,
+  type TokenRouter,
+} from "@mixtape/layers";
 import { untaped } from "@mixtape/ops";
 import { add, mul, type Scalar } from "@tensorflow/tfjs-core";
 import { countLabels, countTokens, type TrainingBatch } from "./batch.js";
@@ -21,6 +28,11 @@ export interface CausalLMTaskOptions {
   readonly expertBiasRate?: number;
   /** Runs layers again in the backward pass, which takes less memory and more time. Default false. */
   readonly gradientCheckpointing?: boolean;
+  /**
+   * Observer of the routing of a batch, such as the replay of what was recorded when its text was generated (Ma et al. 2025,
+   * https://arxiv.org/abs/2510.11370). Default: none.
+   */
+  readonly routing?: (batch: TrainingBatch) => RoutingObserver | undefined;
 }
 
 const OPTIONS: OptionNames<CausalLMTaskOptions> = {
@@ -29,6 +41,7 @@ const OPTIONS: OptionNames<CausalLMTaskOptions> = {
   zLossCoef: true,
   expertBiasRate: true,
   gradientCheckpointing: true,
+  routing: true,
 };
 
 /** Trains a causal language model, or adapters on one, to predict the next token. */
@@ -40,6 +53,7 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
   readonly #zLossCoef: number;
   readonly #expertBiasRate: number;
   readonly #gradientCheckpointing: boolean;
+  readonly #routing: NonNullable<CausalLMTaskOptions["routing"]>;
 
   /**
    * @throws {OptionError} for an option that it does not know
@@ -50,7 +64,7 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
     expectThat(model instanceof CausalLM, "CausalLMTask", "a causal language model, loaded and awaited", model);
     const config = model.config as { readonly routerAuxLossCoef?: number };
     const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0, zLossCoef = 0 } = options;
-    const { expertBiasRate = 0, gradientCheckpointing = false } = options;
+    const { expertBiasRate = 0, gradientCheckpointing = false, routing = () => undefined } = options;
     this.model = model;
     this.params = [...params];
     this.#routers = new Map(namedRouters(model));
@@ -58,6 +72,7 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
     this.#zLossCoef = coefficient("zLossCoef", zLossCoef);
     this.#expertBiasRate = coefficient("expertBiasRate", expertBiasRate);
     this.#gradientCheckpointing = gradientCheckpointing;
+    this.#routing = routing;
     if (expertBiasRate > 0 && [...this.#routers.values()].every(({ balancingBias }) => balancingBias === null))
       throw new TrainingError({
         where: "expertBiasRate",
@@ -88,6 +103,7 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
       outputRouterLogits: false,
       outputRoutings: this.#routers.size > 0,
       gradientCheckpointing: this.#gradientCheckpointing,
+      routing: this.#routing(batch),
     });
     const lmLoss = causalLoss(logits, readBatch(labels, "labels"), numItems);
     if (routings.length === 0) return { loss: lmLoss, metrics: { lmLoss } };
