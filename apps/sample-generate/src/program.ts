@@ -5,6 +5,7 @@ import { forwardCommand } from "./commands/forward.js";
 import { generateCommand } from "./commands/generate.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { mergeCommand } from "./commands/merge.js";
+import { traceCommand } from "./commands/trace.js";
 
 /**
  * The command line.
@@ -16,8 +17,15 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .usage("<command> [options]")
     .version(version())
     .addHelpText("after", "\nsample-generate <command> --help has the options of a command, and examples.");
-  for (const command of [generateCommand(end), forwardCommand(), inspectCommand(), mergeCommand(), enginesCommand()])
-    program.addCommand(prepared(command));
+  const commands = [
+    generateCommand(end),
+    forwardCommand(),
+    traceCommand(end),
+    inspectCommand(),
+    mergeCommand(),
+    enginesCommand(),
+  ];
+  for (const command of commands) program.addCommand(prepared(command));
   return prepared(program);
 }
 

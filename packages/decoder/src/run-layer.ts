@@ -1,4 +1,11 @@
-import { type CapturedRouting, type RoutingObserver, type RoutingSite, type LayerCache, mapRouting, type TokenMask } from "@mixtape/layers";
+import {
+  type CapturedRouting,
+  type LayerCache,
+  mapRouting,
+  type RoutingObserver,
+  type RoutingSite,
+  type TokenMask,
+} from "@mixtape/layers";
 import { checkpoint, type RotaryTables } from "@mixtape/ops";
 import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import type { DecoderLayer } from "./decoder-layer.js";
@@ -65,7 +72,13 @@ export function runLayer(
 export function runLayerCheckpointed(
   layer: DecoderLayer,
   x: Tensor3D,
-  { rope, visible, index, tokenMask, routing }: Pick<LayerInputs, "rope" | "index" | "tokenMask" | "routing"> & { readonly visible: Visible },
+  {
+    rope,
+    visible,
+    index,
+    tokenMask,
+    routing,
+  }: Pick<LayerInputs, "rope" | "index" | "tokenMask" | "routing"> & { readonly visible: Visible },
   wanted: Wanted,
 ): LayerOutput {
   const l = x.shape[1];

@@ -1,11 +1,10 @@
 /** `sample-generate forward`: what it does. */
 
-import { existsSync, realpathSync, statSync } from "node:fs";
-import { dirname, resolve, sep } from "node:path";
 import { InputError, Interrupt, note, plural, seconds } from "@mixtape/command-line";
 import { checkFolder, type LoadFlags, load } from "@mixtape/command-line/load";
 import type { CausalLMInputs, CausalLMOutput } from "@mixtape/mixtape";
 import { openSafetensors, type TensorSource, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
+import { checkOutputFile } from "../output-file.js";
 
 /** The flags of `sample-generate forward`. */
 export interface ForwardFlags extends LoadFlags {
@@ -18,7 +17,11 @@ export async function forward(flags: ForwardFlags): Promise<void> {
   using interrupt = new Interrupt();
   const inputs = await readInputs(flags.inputs);
   checkFolder(flags.model);
-  checkPlace(flags);
+  checkOutputFile(flags.outputs, {
+    flag: "--outputs",
+    model: flags.model,
+    input: { flag: "--inputs", path: flags.inputs },
+  });
   const { engine, model, loadMs } = await load(flags, interrupt);
   const begin = performance.now();
   const tensors = await tensorsOf(model.forward({ ...inputs, outputHiddenStates: true, outputRouterLogits: true }));
@@ -49,27 +52,6 @@ async function readInputs(path: string): Promise<CausalLMInputs> {
 /** The first of some names. */
 function listOf(names: readonly string[]): string {
   return names.length === 0 ? "none" : names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
-}
-
-/**
- * What is computed must have somewhere to go, and replace nothing but an earlier file of outputs.
- * @throws {InputError} before that is found out too late
- */
-function checkPlace({ model, inputs, outputs: path }: ForwardFlags): void {
-  const folder = dirname(resolve(path));
-  if (!existsSync(folder))
-    throw new InputError({ where: path, expected: `a folder ${folder} to write to`, got: "nothing of this name" });
-  if (!existsSync(path)) return;
-  const refuse = (got: string): InputError =>
-    new InputError({ where: path, expected: "a new file, or one that may be replaced, as --outputs", got });
-  const stat = statSync(path);
-  if (stat.isDirectory()) throw refuse("a folder");
-  if (!stat.isFile()) throw refuse("no regular file");
-  const real = realpathSync(path);
-  if (real === realpathSync(inputs)) throw refuse("the file of --inputs");
-  // The files of a download are often links to elsewhere, so the place of the link counts as well.
-  const within = realpathSync(model) + sep;
-  if (real.startsWith(within) || (realpathSync(folder) + sep).startsWith(within)) throw refuse("a file of the model");
 }
 
 /** A tensor `[B, L]` of whole numbers as rows; undefined where the file has none of this name. */
