@@ -16,7 +16,19 @@ export { checkExperts } from "./decoder-checks.js";
 export { decoderConfig } from "./decoder-config.js";
 export { type DecoderConfig, DTYPES } from "./decoder-fields.js";
 export { type ConfigOptions, defineConfig } from "./define-config.js";
-export { count, flag, listOf, type NumberBounds, number, oneOf, optional, text, tokenId, tokenIds } from "./fields.js";
+export {
+  count,
+  flag,
+  listOf,
+  type NumberBounds,
+  number,
+  oneOf,
+  optional,
+  paddingId,
+  text,
+  tokenId,
+  tokenIds,
+} from "./fields.js";
 export {
   type GenerationConfig,
   type GenerationConfigFaults,

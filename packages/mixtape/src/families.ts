@@ -2,13 +2,19 @@ import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { DecoderConfig } from "@mixtape/config";
 import type { CausalLM, CausalLMClass } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
+import { OlmoeForCausalLM } from "@mixtape/olmoe";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { UnknownFamilyError } from "./mixtape-error.js";
 
 /** A family as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
 type Family = CausalLMClass<CausalLM>;
 
-const BUILT_IN = [MixtralForCausalLM, Qwen3MoeForCausalLM, AfmoeForCausalLM] as unknown as readonly Family[];
+const BUILT_IN = [
+  MixtralForCausalLM,
+  Qwen3MoeForCausalLM,
+  AfmoeForCausalLM,
+  OlmoeForCausalLM,
+] as unknown as readonly Family[];
 const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, family]));
 
 /**

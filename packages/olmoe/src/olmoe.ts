@@ -1,0 +1,45 @@
+import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenMixer, type TokenRouter } from "@mixtape/layers";
+import { OlmoeAttention } from "./attention.js";
+import { type OlmoeConfig, olmoeConfig } from "./config.js";
+
+/** Every layer is a mixture. */
+export class OlmoeDecoderLayer<C extends OlmoeConfig = OlmoeConfig> extends PreNormDecoderLayer<C> {
+  protected override buildMixer(config: C, layer: number): TokenMixer {
+    return new OlmoeAttention(config, layer);
+  }
+
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config) });
+  }
+
+  protected buildRouter(config: C, _layer: number): TokenRouter {
+    return new SoftmaxRouter(config);
+  }
+}
+
+/** OLMoE without a head. */
+export class OlmoeModel<C extends OlmoeConfig = OlmoeConfig> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): OlmoeDecoderLayer<C> {
+    return new OlmoeDecoderLayer(config, layer);
+  }
+}
+
+/**
+ * OLMoE (Muennighoff et al. 2024, https://arxiv.org/abs/2409.02060) with its language modelling head.
+ *
+ * ```ts
+ * const model = await OlmoeForCausalLM.fromPretrained("./OLMoE-1B-7B-0924");
+ * ```
+ */
+export class OlmoeForCausalLM<C extends OlmoeConfig = OlmoeConfig> extends LoadBalancedCausalLM<C> {
+  static readonly config = olmoeConfig;
+  static readonly names = [
+    rule("mlp.router.gate.weight", tensor("mlp.gate.weight")),
+    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ];
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new OlmoeModel(config);
+  }
+}
