@@ -1,4 +1,4 @@
-import { DecoderModel, expertRules, LoadBalancedCausalLM, PreNormDecoderLayer, rule, tensor } from "@mixtape/decoder";
+import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenMixer, type TokenRouter } from "@mixtape/layers";
 import { OlmoeAttention } from "./attention.js";
 import { type OlmoeConfig, olmoeConfig } from "./config.js";
@@ -35,8 +35,8 @@ export class OlmoeModel<C extends OlmoeConfig = OlmoeConfig> extends DecoderMode
 export class OlmoeForCausalLM<C extends OlmoeConfig = OlmoeConfig> extends LoadBalancedCausalLM<C> {
   static readonly config = olmoeConfig;
   static readonly names = [
-    rule("mlp.router.gate.weight", tensor("mlp.gate.weight")),
-    ...expertRules({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ];
 
   protected override buildModel(config: C): DecoderModel<C> {
