@@ -35,6 +35,8 @@ class Case:
     spellings: tuple[str, ...] = ()
     # Mean and standard deviation of tensors, by the end of their names, where they are not those of `golden_weights`.
     weights: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # How far the last bits of the weights may move an output.
+    rounding: float = 6e-5
     # Tensors in the checkpoint that the model does not have: name -> shape.
     extra_tensors: dict[str, tuple[int, ...]] = field(default_factory=dict)
 

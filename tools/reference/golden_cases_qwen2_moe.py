@@ -113,7 +113,6 @@ CASES = [
             mlp_only_layers=[3],
             qkv_bias=False,
             norm_topk_prob=True,
-            tie_word_embeddings=True,
         ),
         expert_layers=(1,),
     ),

@@ -94,6 +94,7 @@ CASES = [
         "decoder_sparse_step 2: layers 0 and 2 dense, 1 and 3 with experts.",
         dict(num_hidden_layers=4, decoder_sparse_step=2, num_experts=4, num_experts_per_tok=2, tie_word_embeddings=True),
         expert_layers=(1, 3),
+        rounding=8e-5,
     ),
     case(
         "mlp-only-layers",
@@ -126,6 +127,7 @@ CASES = [
         lengths=(20,),
         greedy=(8,),
         matters=PLAIN_ROPE,
+        rounding=8e-5,
     ),
     case(
         "rope-yarn",
@@ -155,6 +157,7 @@ CASES = [
         lengths=(16,),
         greedy=(8,),
         matters={"short": dict(rope_parameters={**longrope(12), "long_factor": longrope(12)["short_factor"]})},
+        rounding=8e-5,
     ),
     case(
         "rope-llama3",

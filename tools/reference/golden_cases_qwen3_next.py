@@ -99,10 +99,10 @@ CASES = [
     ),
     case(
         "chunks",
-        "A row of 70 and one of 66 padded on the left, longer than the chunk of 64 in which the reference computes the delta "
-        "rule; generation from 62.",
-        dict(tie_word_embeddings=True, num_experts=3),
-        lengths=(70, 66),
+        "A row of 66, longer than the chunk of 64 in which the reference computes the delta rule, and one of 9 padded on the left; "
+        "generation from 62.",
+        dict(linear_key_head_dim=8, linear_value_head_dim=8, num_experts=3),
+        lengths=(66, 9),
         pad="left",
         greedy=(62,),
         matters_weights=LINEAR,
@@ -140,7 +140,7 @@ CASES = [
     case(
         "sparse-step",
         "decoder_sparse_step 2 and mlp_only_layers 3: of four layers only 1 has experts.",
-        dict(num_hidden_layers=4, decoder_sparse_step=2, mlp_only_layers=[3], tie_word_embeddings=True),
+        dict(num_hidden_layers=4, decoder_sparse_step=2, mlp_only_layers=[3]),
         expert_layers=(1,),
     ),
     case(

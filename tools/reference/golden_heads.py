@@ -20,7 +20,7 @@ import golden_training
 import golden_weights
 from golden_cases_heads import CASES, PAD, HeadCase
 from golden_io import rounded, write_json, write_tensors
-from golden_margins import routing_margins
+from golden_margins import nudge, routing_margins
 from golden_models import EAGER, MODELS, ROUTING_MARGIN, TOLERANCES, Rejected, _mask
 
 
@@ -37,6 +37,8 @@ class AfmoeForQuestionAnswering(GenericForQuestionAnswering, AfmoePreTrainedMode
     pass
 
 
+# How far the last bits of the weights may move an output.
+ROUNDING = 6e-5
 CLASSES = {"mixtral": "Mixtral", "qwen3-moe": "Qwen3Moe", "afmoe": "Afmoe"}
 
 
@@ -84,6 +86,11 @@ def _write_with_seed(case: HeadCase, seed: int, out: Path) -> str:
         for name, tensor in outputs.items():
             if tensor.dtype != torch.float32 or not torch.isfinite(tensor).all():
                 raise AssertionError(f"{case.directory}: {name} is {tensor.dtype}, or not finite")
+
+        with torch.no_grad():
+            nudged = nudge(load(), 0)(**inputs, output_hidden_states=True)
+        if max((nudged[name] - outputs[name]).abs().max() for name in outputs if name in nudged) > ROUNDING:
+            raise Rejected("rounding moves a value too far")
 
         target = out / case.directory
         shutil.copytree(folder, target)

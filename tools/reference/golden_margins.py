@@ -1,4 +1,4 @@
-"""How near a model comes to a tie: choices of experts, and values at the edge of a clamp."""
+"""How near a model comes to a tie (choices of experts, values at the edge of a clamp), and how far rounding carries."""
 
 from contextlib import contextmanager
 
@@ -55,6 +55,15 @@ def captured_router_logits(model):
     routers = [module for module in model.modules() if hasattr(module, "e_score_correction_bias")]
     with _hooks(routers, lambda router, arguments, result: logits.append(result[0])):
         yield logits
+
+
+def nudge(model, seed: int):
+    """Moves every parameter of `model` up or down by its last bit or so, as another order of sums does to what it computes."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1 + 2**-23 * torch.sign(torch.randn(parameter.shape, generator=generator)))
+    return model
 
 
 @contextmanager

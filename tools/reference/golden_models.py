@@ -14,7 +14,7 @@ import golden_training
 import golden_weights
 from golden_case import Case
 from golden_io import rounded, write_json, write_tensors
-from golden_margins import captured_router_logits, clamp_margins, routing_margins
+from golden_margins import captured_router_logits, clamp_margins, nudge, routing_margins
 
 MODELS = {
     "mixtral": (transformers.MixtralConfig, transformers.MixtralForCausalLM),
@@ -50,6 +50,8 @@ CACHE_ROUNDING = 5e-5
 CLAMP_MARGIN = 2e-5
 # The same along a whole loss curve, which has thousands of choices.
 CURVE_MARGIN = 5e-6
+# How far the last bits of the weights may move a gradient, relative to its length: well below the tolerance.
+GRADIENT_ROUNDING = 4e-5
 # What has to matter moves some logit by at least this.
 SENSITIVITY = 1e-2
 # A greedy run that falls into a short loop tests little.
@@ -102,12 +104,13 @@ def _write_with_seed(case: Case, seed: int, out: Path) -> str:
         if case.greedy:
             greedy, report["greedyRouting"], report["greedyLogits"] = _greedy(case, load, seed)
         sensitivity = _sensitivity(case, load, inputs, outputs["logits"])
+        # Of the loss with the auxiliary loss in it.
+        gradients = golden_training.gradients(load(), inputs, output_router_logits=True)
+        report |= _rounding(case, load, inputs, outputs, gradients)
 
         target = out / case.directory
         shutil.copytree(folder, target)
         write_tensors(target / "golden.safetensors", {**inputs, **outputs})
-        # Of the loss with the auxiliary loss in it.
-        gradients = golden_training.gradients(load(), inputs, output_router_logits=True)
         write_tensors(target / "gradients.safetensors", gradients)
         if greedy:
             write_json(target / "greedy.json", greedy, indent=None)
@@ -310,6 +313,22 @@ def _sensitivity(case: Case, load, inputs, expected) -> dict[str, float]:
         if value < SENSITIVITY:
             raise Rejected(f"{name} moves the logits by {value:.1e} only")
     return moved
+
+
+def _rounding(case: Case, load, inputs, outputs, gradients) -> dict[str, float]:
+    """How far the last bits of the weights carry: into logits and hidden states, and into a gradient, relative to its length."""
+    moved, turned = 0.0, 0.0
+    for seed in range(2):
+        with torch.no_grad():
+            result = nudge(load(), seed)(**inputs, use_cache=False, output_hidden_states=True)
+        found = {"logits": result.logits} | {f"hidden_states.{i}": tensor for i, tensor in enumerate(result.hidden_states)}
+        moved = max(moved, *((tensor - outputs[name]).abs().max().item() for name, tensor in found.items()))
+        other = golden_training.gradients(nudge(load(), seed), inputs, output_router_logits=True)
+        lengths = {name: tensor.norm().item() for name, tensor in gradients.items()}
+        turned = max(turned, *((other[name] - gradients[name]).norm().item() / size for name, size in lengths.items() if size))
+    if moved > case.rounding or turned > GRADIENT_ROUNDING:
+        raise Rejected(f"rounding moves a value by {moved:.1e}, a gradient by {turned:.1e}")
+    return {"rounding": moved, "gradientRounding": turned}
 
 
 def _largest_move(model, arguments, expected, mask) -> float:

@@ -100,12 +100,14 @@ export function ownerOf(folder: string): string {
 
 const INPUTS = new Set(["input_ids", "labels", "attention_mask", "position_ids"]);
 
-async function valuesOf(file: TensorSource, name: string): Promise<Values> {
+/** The values of a tensor of a file. */
+export async function valuesOf(file: TensorSource, name: string): Promise<Values> {
   const view = file.tensor(name);
   return { shape: view.shape, values: toFloat32(await view.read(), view.dtype) };
 }
 
-function rowsOf({ shape: [rows, length], values }: Values): number[][] {
+/** The rows of a matrix, as lists. */
+export function rowsOf({ shape: [rows, length], values }: Values): number[][] {
   return Array.from({ length: rows! }, (_, row) => [...values.subarray(row * length!, (row + 1) * length!)]);
 }
 

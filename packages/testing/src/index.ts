@@ -11,4 +11,5 @@ export {
   readGolden,
 } from "./golden.js";
 export { greedy } from "./greedy.js";
+export { type HeadGolden, type HeadGoldenCase, type HeadGoldenInputs, readHeadGolden } from "./head-golden.js";
 export { withoutLeak } from "./leak.js";
