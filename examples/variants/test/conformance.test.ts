@@ -1,12 +1,16 @@
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { conformance } from "@mixtape/testing";
 import { describe } from "vitest";
+import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
-import { ntkMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe } from "./small.js";
+import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
+import { noisyMixtral, ntkMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe, topPMixtral } from "./small.js";
 
 describe("AFMoE with a softmax router", () => conformance(SoftmaxAfmoeForCausalLM, { config: softmaxAfmoe }));
+describe("Mixtral with noise in its router", () => conformance(NoisyMixtralForCausalLM, { config: noisyMixtral }));
+describe("Mixtral with top-p routing", () => conformance(TopPMixtralForCausalLM, { config: topPMixtral }));
 describe("Mixtral with shared experts", () => conformance(SharedMixtralForCausalLM, { config: sharedMixtral }));
 describe("Qwen3-MoE with sliding layers and sigmoid routing", () =>
   conformance(SlidingQwen3MoeForCausalLM, { config: slidingQwen3Moe }));

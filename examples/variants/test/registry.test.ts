@@ -4,13 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CausalLM, generateTokens, loadModel, registerFamily, useEngine } from "@mixtape/mixtape";
 import { expect, test } from "vitest";
+import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
-import { sharedMixtral, slidingQwen3Moe, softmaxAfmoe } from "./small.js";
+import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
+import { noisyMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe, topPMixtral } from "./small.js";
 
 const variants = [
   { create: () => new SoftmaxAfmoeForCausalLM(softmaxAfmoe), register: () => registerFamily(SoftmaxAfmoeForCausalLM) },
+  { create: () => new NoisyMixtralForCausalLM(noisyMixtral), register: () => registerFamily(NoisyMixtralForCausalLM) },
+  { create: () => new TopPMixtralForCausalLM(topPMixtral), register: () => registerFamily(TopPMixtralForCausalLM) },
   {
     create: () => new SharedMixtralForCausalLM(sharedMixtral),
     register: () => registerFamily(SharedMixtralForCausalLM),
@@ -48,7 +52,7 @@ test.each(variants)(
 test("each is one file of at most 40 lines", () => {
   const folder = new URL("../src/", import.meta.url);
   const lines = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), "utf8").split("\n").length - 1);
-  expect(lines).toHaveLength(4);
+  expect(lines).toHaveLength(6);
   expect(Math.max(...lines)).toBeLessThanOrEqual(40);
 });
 

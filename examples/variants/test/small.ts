@@ -1,9 +1,11 @@
 /** Configs that are tested in seconds, with grouped heads, several experts, and windows that slide. */
 import { mixtralConfig } from "@mixtape/mixtral";
 import "../src/ntk-rope.js";
+import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
+import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
 
 const sizes = {
   vocabSize: 97,
@@ -39,6 +41,21 @@ export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.config.create({
   useSlidingWindow: true,
   slidingWindow: 6,
   routeScale: 1.5,
+});
+
+export const topPMixtral = TopPMixtralForCausalLM.config.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 5,
+  numExpertsPerTok: 4,
+  topP: 0.55,
+});
+
+export const noisyMixtral = NoisyMixtralForCausalLM.config.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 4,
+  numExpertsPerTok: 2,
 });
 
 export const ntkMixtral = mixtralConfig.create({

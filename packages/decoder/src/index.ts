@@ -6,7 +6,7 @@ export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
 export { type InitOptions, initialize } from "./initialize.js";
-export { type ModelSummary, summarize, weightBytes } from "./inspect.js";
+export { activeParameters, type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export {
   checkLoadOptions,
   fetchingOf,

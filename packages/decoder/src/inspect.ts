@@ -1,4 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
+import { type CapturedRouting, namedRouters, routerOf, tokenMaskOf } from "@mixtape/layers";
 import { storageOf } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
 import type { CausalLM } from "./causal-lm.js";
@@ -18,7 +19,8 @@ export interface ModelSummary {
 /**
  * Counts a model. It need not be loaded: parameters know their shapes before.
  *
- * Active parameters are all but the experts that a token is not routed to.
+ * Active parameters are all but the experts that a token is not routed to. Where tokens go to different numbers of experts, it is
+ * the most that a token may use: {@link activeParameters} measures how many it does.
  */
 export function summarize(model: CausalLM<DecoderConfig & Partial<ExpertCounts>>): ModelSummary {
   const { config } = model;
@@ -40,6 +42,31 @@ export function summarize(model: CausalLM<DecoderConfig & Partial<ExpertCounts>>
     experts: { total: numExperts, perToken: numExpertsPerTok, shared: numSharedExperts },
     parameters: { total, active: total - idle },
   };
+}
+
+/**
+ * Number of parameters that a token is multiplied by or looked up in, on average over the tokens of a forward pass: a token that
+ * goes to fewer experts than another one uses fewer parameters.
+ * @param routings of the forward pass, as `outputRoutings` returns them
+ */
+export async function activeParameters(model: CausalLM, routings: readonly CapturedRouting[]): Promise<number> {
+  const shares = new Map<string, number>();
+  const names = new Map(namedRouters(model).map(([name, router]) => [router, name]));
+  for (const routing of routings) {
+    const router = routerOf(routing);
+    const counts = router.expertCounts(routing);
+    const slots = (await counts.data<"float32">()).reduce((sum, count) => sum + count, 0);
+    counts.dispose();
+    const tokens = tokenMaskOf(routing)?.numTokens ?? routing.logits.shape[0];
+    // The experts lie beside their router.
+    shares.set(names.get(router)!.replace(/[^.]*$/, ""), slots / tokens / router.numExperts);
+  }
+  let active = 0;
+  for (const [name, { size, role }] of model.namedParameters()) {
+    const block = [...shares].find(([prefix]) => name.startsWith(prefix));
+    active += size * (block && (role === "stack" || role === "vectors") ? block[1] : 1);
+  }
+  return active;
 }
 
 interface ExpertCounts {

@@ -34,11 +34,25 @@ export class Randomness {
 
   /** Even numbers from 0 to below 1. */
   uniform(shape: readonly number[]): Tensor {
+    return tensor(this.#samples(shape.reduce((product, n) => product * n, 1)), [...shape]);
+  }
+
+  /** Samples from the standard normal distribution, by the transform of Box and Muller (1958). */
+  normal(shape: readonly number[]): Tensor {
     const size = shape.reduce((product, n) => product * n, 1);
+    const samples = this.#samples(2 * size);
+    const values = Float32Array.from(
+      { length: size },
+      (_, i) => Math.sqrt(-2 * Math.log(1 - samples[2 * i]!)) * Math.cos(2 * Math.PI * samples[2 * i + 1]!),
+    );
+    return tensor(values, [...shape]);
+  }
+
+  #samples(size: number): Float32Array {
     const key = mix(mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0), this.#draws++);
     const values = new Float32Array(size);
     for (let i = 0; i < size; i++) values[i] = (mix(key, i) >>> 8) * 2 ** -24;
-    return tensor(values, [...shape]);
+    return values;
   }
 }
 

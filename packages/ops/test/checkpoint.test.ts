@@ -130,6 +130,28 @@ describe.each(ENGINES)("on %s", (name) => {
       });
     });
 
+    test("normal samples have mean 0, variance 1, and the tails of a normal distribution", () => {
+      tidy(() => {
+        const [one, same] = [new Randomness(7), new Randomness(7)];
+        const values = [...one.normal([4, 5000]).dataSync()];
+        expect(values).toEqual([...same.normal([20_000]).dataSync()]);
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+        // Five standard deviations of the mean and of the variance.
+        expect(Math.abs(mean)).toBeLessThan(5 / Math.sqrt(20_000));
+        expect(Math.abs(variance - 1)).toBeLessThan(5 * Math.sqrt(2 / 20_000));
+        for (const [z, share] of [
+          [1, 0.3173],
+          [2, 0.0455],
+          [3, 0.0027],
+        ] as const) {
+          const beyond = values.filter((value) => Math.abs(value) > z).length / values.length;
+          expect(Math.abs(beyond - share)).toBeLessThan(5 * Math.sqrt(share / 20_000));
+        }
+        expect(values.every(Number.isFinite)).toBe(true);
+      });
+    });
+
     test("dropout and jitter are off in inference, and where they are 0", () => {
       tidy(() => {
         const x = tensor1d([1, 2, 3]);
