@@ -21,6 +21,7 @@ void add_functions(Napi::Env env, Napi::Object exports) {
   mixtape::export_moves(exports);
   mixtape::export_slots(exports);
   mixtape::export_attention(exports);
+  mixtape::export_recurrence(exports);
   mixtape::export_sequences(exports);
 }
 

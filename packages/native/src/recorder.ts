@@ -31,6 +31,8 @@ const REPEATABLE = [
   "segmentSum",
   "appendSlots",
   "attention",
+  "gatedDeltaRule",
+  "causalConvolution",
 ] as const satisfies readonly (keyof Addon)[];
 
 /** Functions that change nothing. */

@@ -15,6 +15,8 @@ import type { GateAttributes, GateInputs } from "./gate.js";
 import type { GatedMlpAttributes, GatedMlpInputs } from "./gated-mlp.js";
 import type { LinearAttributes, LinearInputs } from "./linear.js";
 import type { ProjectHeadsAttributes, ProjectHeadsInputs } from "./project-heads.js";
+import type { CausalConvolutionInputs } from "./recurrence/causal-convolution.js";
+import type { GatedDeltaRuleAttributes, GatedDeltaRuleInputs } from "./recurrence/gated-delta-rule.js";
 import type { RmsNormAttributes, RmsNormInputs } from "./rms-norm.js";
 import type { RotaryAttributes, RotaryInputs } from "./rotary.js";
 import type { SumOfSquaresInputs } from "./sum-of-squares.js";
@@ -40,6 +42,8 @@ export interface FusedKernels {
   readonly MixtapeRmsNorm: FusedKernel<RmsNormInputs, RmsNormAttributes>;
   readonly MixtapeRotary: FusedKernel<RotaryInputs, RotaryAttributes>;
   readonly MixtapeAttention: FusedKernel<AttentionInputs, AttentionAttributes>;
+  readonly MixtapeGatedDeltaRule: FusedKernel<GatedDeltaRuleInputs, GatedDeltaRuleAttributes>;
+  readonly MixtapeCausalConvolution: FusedKernel<CausalConvolutionInputs, NoAttributes>;
   readonly MixtapeGate: FusedKernel<GateInputs, GateAttributes>;
   readonly MixtapeGatedMlp: FusedKernel<GatedMlpInputs, GatedMlpAttributes>;
   readonly MixtapeExperts: FusedKernel<ExpertsInputs, ExpertsAttributes>;
@@ -63,6 +67,8 @@ const NAMES: Readonly<Record<FusedKernelName, true>> = {
   MixtapeRmsNorm: true,
   MixtapeRotary: true,
   MixtapeAttention: true,
+  MixtapeGatedDeltaRule: true,
+  MixtapeCausalConvolution: true,
   MixtapeGate: true,
   MixtapeGatedMlp: true,
   MixtapeExperts: true,

@@ -64,6 +64,12 @@ export {
 } from "./op.js";
 export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
 export { currentRandomness, Randomness, withRandomness } from "./randomness.js";
+export { type CausalConvolutionInputs, causalConvolution } from "./recurrence/causal-convolution.js";
+export {
+  type GatedDeltaRuleAttributes,
+  type GatedDeltaRuleInputs,
+  gatedDeltaRule,
+} from "./recurrence/gated-delta-rule.js";
 export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
 export { type RotaryTables, rotary } from "./rotary.js";

@@ -70,6 +70,8 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
       "CrossEntropy",
       "GroupedMatMul",
       "GroupedOuter",
+      "GatedDeltaRule",
+      "CausalConvolution",
     ];
     const expected = FUSED_KERNELS.filter((kernel) => !without.includes(kernel.slice("Mixtape".length)));
     expect(fusedKernels()).toEqual(expected.sort());

@@ -16,6 +16,7 @@ void export_elementwise(Napi::Object exports);
 void export_moves(Napi::Object exports);
 void export_slots(Napi::Object exports);
 void export_attention(Napi::Object exports);
+void export_recurrence(Napi::Object exports);
 void export_sequences(Napi::Object exports);
 
 }  // namespace mixtape

@@ -34,7 +34,7 @@ enum class Pairs : uint8_t { halves, interleaved };
 /** What two numbers become. */
 enum class Binary : uint8_t { add, subtract, multiply, divide };
 /** What a number becomes. */
-enum class Unary : uint8_t { exp, sigmoid, tanh, erf, negative, square, sqrt, rsqrt, relu };
+enum class Unary : uint8_t { exp, sigmoid, tanh, erf, negative, square, sqrt, rsqrt, relu, softplus };
 
 /** How a gated MLP joins its two products: `activation(gate) · up`, or a formula of both. */
 enum class GatingKind : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid, relu2, clamped_swiglu };

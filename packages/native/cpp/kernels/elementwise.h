@@ -98,6 +98,16 @@ template <class S> struct Rectify {
   static typename S::F apply(typename S::F x) { return S::select_less(x, S::zero(), S::zero(), S::add(x, S::zero())); }
 };
 
+/** ln(1 + eˣ); a NaN stays one. */
+template <class S> struct Softplus {
+  static typename S::F apply(typename S::F x) {
+    float v[S::N];
+    S::store(v, x);
+    for (float& value : v) value = value > 0 ? value + ::log1pf(::expf(-value)) : ::log1pf(::expf(value));
+    return S::load(v);
+  }
+};
+
 template <class S, class Op> void unary_with(const float* x, size_t count, float* y) {
   size_t i = 0;
   for (; i + S::N <= count; i += S::N) S::store(y + i, Op::apply(S::load(x + i)));
@@ -124,6 +134,8 @@ template <class S> void unary(Unary operation, const float* x, size_t count, flo
       return unary_with<S, InverseSquareRoot<S>>(x, count, y);
     case Unary::relu:
       return unary_with<S, Rectify<S>>(x, count, y);
+    case Unary::softplus:
+      return unary_with<S, Softplus<S>>(x, count, y);
   }
 }
 

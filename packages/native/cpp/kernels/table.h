@@ -3,6 +3,7 @@
 
 #include "core/types.h"
 #include "kernels/attention_types.h"
+#include "kernels/recurrence_types.h"
 
 namespace mixtape {
 
@@ -102,6 +103,12 @@ struct Kernels {
   /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */
   void (*rotary)(Pairs pairs, const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
                  size_t table_step, float* y);
+  /** `y = x · factor / √(Σx² + eps)`, row by row; without a norm where eps is negative. */
+  void (*scale_rows)(const float* x, size_t rows, size_t width, float factor, float eps, float* y);
+  /** Columns [from, to) of a head's state, which is updated, and of its output. */
+  void (*delta_rule)(const DeltaHead& head, size_t from, size_t to);
+  /** Channels [from, to). */
+  void (*causal_convolution)(const ConvolutionRow& row, size_t from, size_t to);
   /** Elementwise `y = a operation b`; an operand that stays is one number. y may be an operand. */
   void (*binary)(Binary operation, const float* a, bool a_stays, const float* b, bool b_stays, size_t count, float* y);
   /** Elementwise `y = operation(x)`; y may be x. */

@@ -10,6 +10,7 @@
 #include "kernels/gate.h"
 #include "kernels/panel_product.h"
 #include "kernels/peaks.h"
+#include "kernels/recurrence.h"
 #include "kernels/reduce.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
@@ -33,6 +34,9 @@ template <class S> constexpr Kernels table_of() {
       rms_norm<S>,
       rms_norm_back<S>,
       rotary<S>,
+      scale_rows<S>,
+      delta_rule<S>,
+      causal_convolution<S>,
       binary<S>,
       unary<S>,
       sum_of<S>,

@@ -67,13 +67,15 @@ double result(Unary operation, double x) {
       return 1 / std::sqrt(x);
     case Unary::relu:
       return x > 0 ? x : std::isnan(x) ? x : 0;
+    case Unary::softplus:
+      return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))) + (std::isnan(x) ? x : 0);
   }
   return NAN;
 }
 
 TEST(unary) {
   constexpr Unary kOperations[] = {Unary::exp,    Unary::sigmoid, Unary::tanh,  Unary::erf, Unary::negative,
-                                   Unary::square, Unary::sqrt,    Unary::rsqrt, Unary::relu};
+                                   Unary::square, Unary::sqrt,    Unary::rsqrt, Unary::relu, Unary::softplus};
   const float edges[] = {0, INFINITY, -INFINITY, NAN, 1e-30f, -1e-30f, 88, -87, 100, -100, 1e-4f, 20, -20};
   for (const Kernels* table : all_kernels())
     for (const Unary operation : kOperations)

@@ -18,6 +18,7 @@ import { linearBackKernel, linearKernel } from "./linear.js";
 import { concatKernel, packKernel, padKernel, sliceKernel, splitKernel, tileKernel, transposeKernel } from "./move.js";
 import { projectHeadsBackKernel, projectHeadsKernel } from "./project-heads.js";
 import { maxKernel, meanKernel, sumKernel } from "./reduce.js";
+import { causalConvolutionKernel, gatedDeltaRuleKernel } from "./recurrence.js";
 import { reshapeKernel } from "./reshape.js";
 import { rmsNormBackKernel, rmsNormKernel } from "./rms-norm.js";
 import { rotaryBackKernel, rotaryKernel } from "./rotary.js";
@@ -35,6 +36,8 @@ const FUSED: readonly NativeKernel[] = [
   embeddingKernel,
   rmsNormKernel,
   rotaryKernel,
+  gatedDeltaRuleKernel,
+  causalConvolutionKernel,
   gateKernel,
   gatedMlpKernel,
   expertsKernel,

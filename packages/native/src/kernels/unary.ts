@@ -13,6 +13,7 @@ const OPERATIONS = {
   Sqrt: 6,
   Rsqrt: 7,
   Relu: 8,
+  Softplus: 9,
 } as const;
 
 /** Functions of float32 numbers. */

@@ -18,6 +18,8 @@ export const CONTRACTS: readonly Contract[] = [
   contract("rmsNorm", "MixtapeRmsNorm", "x, scale, residual?", "eps"),
   contract("rotary", "MixtapeRotary", "x, cos, sin", "interleaved"),
   contract("attention", "MixtapeAttention", "q, k, v, padding?, starts?, sinks?", "scale, window, mask"),
+  contract("gatedDeltaRule", "MixtapeGatedDeltaRule", "q, k, v, g, beta, state?", "scale, l2NormEps", 2),
+  contract("causalConvolution", "MixtapeCausalConvolution", "x, weight, past?", "", 2),
   contract("gate", "MixtapeGate", "gate, up", "gating"),
   contract("gatedMlp", "MixtapeGatedMlp", "x, gate, up, down, gateBias?, upBias?, downBias?", "gating, transposed"),
   contract(

@@ -1,6 +1,6 @@
 /** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
 
-import { type AdamWAttributes, type AttentionMaskShape, type Gating, type RoutingSpec, silu } from "../../src/index.js";
+import { type AdamWAttributes, type AttentionMaskShape, type GatedDeltaRuleAttributes, type Gating, type RoutingSpec, silu } from "../../src/index.js";
 import { sizeOf, type Values } from "./values.js";
 
 type Numbers = ArrayLike<number>;
@@ -286,4 +286,60 @@ export function attention(
     }
   }
   return { output, probabilities };
+}
+
+/** Token by token. `[B, L, G or H, D]`, the state `[B, H, Dk, Dv]`. */
+export function gatedDeltaRule(
+  { q, k, v, g, beta, state }: Record<"q" | "k" | "v" | "g" | "beta", Values> & { readonly state?: Values },
+  { scale, l2NormEps }: GatedDeltaRuleAttributes,
+): Record<"output" | "state", Float64Array> {
+  const [b = 0, l = 0, groups = 0, dk = 0] = q.shape;
+  const [, , h = 0, dv = 0] = v.shape;
+  const output = new Float64Array(b * l * h * dv);
+  const states = Float64Array.from(state?.values ?? new Float64Array(b * h * dk * dv));
+  const vector = ({ values }: Values, at: number, factor: number): number[] => {
+    const x = [...values.subarray(at, at + dk)];
+    const norm = l2NormEps === null ? 1 : Math.sqrt(x.reduce((sum, value) => sum + value * value, l2NormEps));
+    return x.map((value) => (value * factor) / norm);
+  };
+  for (let row = 0; row < b; row++)
+    for (let head = 0; head < h; head++)
+      for (let t = 0; t < l; t++) {
+        const group = ((row * l + t) * groups + Math.floor((head * groups) / h)) * dk;
+        const [query, key] = [vector(q, group, scale), vector(k, group, 1)];
+        const at = (row * l + t) * h + head;
+        const decay = Math.exp(g.values[at]!);
+        for (let j = 0; j < dv; j++) {
+          const of = (i: number) => ((row * h + head) * dk + i) * dv + j;
+          for (let i = 0; i < dk; i++) states[of(i)]! *= decay;
+          const read = key.reduce((sum, value, i) => sum + value * states[of(i)]!, 0);
+          const delta = beta.values[at]! * (v.values[at * dv + j]! - read);
+          for (let i = 0; i < dk; i++) states[of(i)]! += key[i]! * delta;
+          output[at * dv + j] = query.reduce((sum, value, i) => sum + value * states[of(i)]!, 0);
+        }
+      }
+  return { output, state: states };
+}
+
+/** `x [B, L, C]`, `weight [C, K]`, `past [B, K − 1, C]`. */
+export function causalConvolution({
+  x,
+  weight,
+  past,
+}: Record<"x" | "weight", Values> & { readonly past?: Values }): Record<"y" | "past", Float64Array> {
+  const [b = 0, l = 0, c = 0] = x.shape;
+  const k = weight.shape[1]!;
+  const input = (row: number, t: number, channel: number): number =>
+    t >= 0 ? x.values[(row * l + t) * c + channel]! : (past?.values[(row * (k - 1) + k - 1 + t) * c + channel] ?? 0);
+  const y = Float64Array.from({ length: b * l * c }, (_, at) => {
+    const [channel, t, row] = [at % c, Math.floor(at / c) % l, Math.floor(at / (c * l))];
+    let sum = 0;
+    for (let j = 0; j < k; j++) sum += weight.values[channel * k + j]! * input(row, t - k + 1 + j, channel);
+    return sum;
+  });
+  const next = Float64Array.from({ length: b * (k - 1) * c }, (_, at) => {
+    const [channel, i, row] = [at % c, Math.floor(at / c) % (k - 1), Math.floor(at / (c * (k - 1)))];
+    return input(row, l - k + 1 + i, channel);
+  });
+  return { y, past: next };
 }
