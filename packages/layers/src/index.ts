@@ -10,10 +10,12 @@ export {
 export { Cache } from "./caches/cache.js";
 export { KeyValueCache, type KeyValueCacheOptions } from "./caches/key-value-cache.js";
 export type { LayerCache, LayerCacheOptions, LayerCacheState, Snapshot } from "./caches/layer-cache.js";
-export { StateCache } from "./caches/state-cache.js";
+export { StateCache, type StateShapes } from "./caches/state-cache.js";
+export { CausalConv } from "./causal-conv.js";
 export { Embedding } from "./embedding.js";
 export { LayersError } from "./errors.js";
 export { Experts, type ExpertsConfig } from "./experts.js";
+export { GatedDeltaNet, type GatedDeltaNetConfig } from "./gated-delta-net.js";
 export { GatedMlp, type GatedMlpOptions, type MlpConfig } from "./gated-mlp.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear } from "./linear.js";

@@ -16,7 +16,7 @@ import { OpsError } from "./errors.js";
  * What a weight is multiplied as, which decides how an engine stores it.
  *
  * - `vector`: a scale or a bias, `[n]`.
- * - `vectors`: one bias per expert, `[experts, n]`.
+ * - `vectors`: one bias per expert, `[experts, n]`, or the taps of each channel of a convolution, `[channels, taps]`.
  * - `matrix`: the weight of a linear map, `[out, in]`.
  * - `table`: rows that are looked up and never multiplied, `[rows, width]`.
  * - `stack`: one matrix per expert, `[experts, out, in]`.

@@ -17,7 +17,7 @@ import {
   transpose,
 } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { causalConvolution, gatedDeltaRule, silu } from "../src/index.js";
+import { activate, causalConvolution, gatedDeltaRule, silu } from "../src/index.js";
 import { expectTensor } from "./support/close.js";
 import { ENGINES, useBackend } from "./support/engines.js";
 import { composed } from "./support/kernels.js";
@@ -51,7 +51,7 @@ const OURS: Readonly<Record<string, (inputs: Named) => Named>> = {
   // Theirs are `[B, C, L]`, and go through SiLU.
   convolution: ({ x, w }) => {
     const { y } = causalConvolution({ x: transpose(x as Tensor3D, [0, 2, 1]), weight: w as never });
-    return { y: transpose(silu.apply(y), [0, 2, 1]) };
+    return { y: transpose(activate(y, silu), [0, 2, 1]) };
   },
 };
 

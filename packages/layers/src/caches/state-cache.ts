@@ -5,12 +5,16 @@ import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
 type States = Readonly<Record<string, Tensor>>;
 
+/** Shapes of states by name, without the rows: `{ state: [H, Dk, Dv] }`. */
+export type StateShapes = Readonly<Record<string, readonly number[]>>;
+
 /**
  * Tensors of fixed size, `[B, …]` each, as recurrent mixers keep them: the state of a recurrence, the last inputs of a convolution.
  * What is set in a forward pass takes the place of what was there when the pass is committed.
  */
 export class StateCache implements LayerCache {
-  readonly layout = "states";
+  readonly layout: string;
+  readonly #shapes: StateShapes;
   #states: States = {};
   #pending: States = {};
   #length = 0;
@@ -18,6 +22,14 @@ export class StateCache implements LayerCache {
   #generation: object = {};
   /** Changes when rows are reordered, which no snapshot outlives. */
   #order: object = {};
+
+  /** @param shapes the states, by name, without the rows */
+  constructor(shapes: StateShapes) {
+    this.#shapes = shapes;
+    this.layout = `states ${Object.entries(shapes)
+      .map(([name, shape]) => `${name} [${shape.join(", ")}]`)
+      .join(", ")}`;
+  }
 
   get length(): number {
     return this.#length + this.#added;
@@ -27,13 +39,31 @@ export class StateCache implements LayerCache {
     return this.#generation;
   }
 
-  /** The state of that name; undefined before the first token. It belongs to the cache. */
-  get(name: string): Tensor | undefined {
-    return this.#pending[name] ?? this.#states[name];
+  /**
+   * Returns the states, which belong to the cache; undefined before the first token.
+   * @param rows B, of the tokens that come
+   * @throws {LayersError} where the batch differs from the cache's.
+   */
+  read(rows: number): States | undefined {
+    const states = Object.keys(this.#pending).length > 0 ? this.#pending : this.#states;
+    const [first] = Object.values(states);
+    if (!first) return undefined;
+    if (first.shape[0] !== rows)
+      throw new LayersError({
+        where: "StateCache",
+        expected: `${first.shape[0]} rows, as in the cache`,
+        got: `${rows}`,
+        fix: "Use one cache per batch",
+      });
+    return states;
   }
 
-  /** Sets all states to what they are after `count` more positions. The tensors stay the caller's. */
+  /**
+   * Sets all states to what they are after `count` more positions. The tensors stay the caller's.
+   * @throws {LayersError} where they are not the states of this layout.
+   */
   set(states: States, count: number): void {
+    this.#check("StateCache.set", states);
     this.#dropPending();
     this.#pending = mapOf(states, (state) => keep(state.clone()));
     effect(() => {
@@ -112,7 +142,7 @@ export class StateCache implements LayerCache {
   }
 
   copy(): StateCache {
-    const copy = new StateCache();
+    const copy = new StateCache(this.#shapes);
     copy.#states = mapOf(this.#states, (state) => keep(copyOf(state)));
     copy.#length = this.#length;
     return copy;
@@ -123,6 +153,7 @@ export class StateCache implements LayerCache {
   }
 
   importState({ length, tensors }: LayerCacheState): void {
+    if (length > 0 || Object.keys(tensors).length > 0) this.#check("StateCache.importState", tensors);
     this.rollback();
     this.#replace(mapOf(tensors, (state) => keep(copyOf(state))));
     this.#length = length;
@@ -140,6 +171,22 @@ export class StateCache implements LayerCache {
     this.#states = states;
   }
 
+  #check(where: string, states: States): void {
+    const given = mapOf(states, ({ shape }) => shape.slice(1).join(", "));
+    const names = Object.keys(this.#shapes);
+    const rows = new Set(Object.values(states).map(({ shape }) => shape[0]));
+    const fits = names.every((name) => given[name] === this.#shapes[name]!.join(", "));
+    if (fits && Object.keys(given).length === names.length && rows.size === 1) return;
+    throw new LayersError({
+      where,
+      expected: `${this.layout} with the same rows`,
+      got:
+        Object.entries(states)
+          .map(([name, { shape }]) => `${name} [${shape.join(", ")}]`)
+          .join(", ") || "none",
+    });
+  }
+
   #dropPending(): void {
     dispose(Object.values(this.#pending));
     this.#pending = {};
@@ -151,6 +198,6 @@ function copyOf(state: Tensor): Tensor {
   return mul(state, 1);
 }
 
-function mapOf(states: States, f: (state: Tensor) => Tensor): States {
+function mapOf<T>(states: States, f: (state: Tensor) => T): Readonly<Record<string, T>> {
   return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, f(state)]));
 }

@@ -8,11 +8,7 @@ type CausalConvolution = FusedKernels["MixtapeCausalConvolution"];
 /** `gatedDeltaRule` of `ops`, token by token: a thread keeps some columns of a head's state in its nearest cache. */
 export const gatedDeltaRuleKernel: NativeKernel = {
   name: "MixtapeGatedDeltaRule",
-  run(
-    backend,
-    { q, k, v, g, beta, state }: GatedDeltaRule["inputs"],
-    { scale, l2NormEps }: GatedDeltaRule["attrs"],
-  ) {
+  run(backend, { q, k, v, g, beta, state }: GatedDeltaRule["inputs"], { scale, l2NormEps }: GatedDeltaRule["attrs"]) {
     const [rows, length, groups, keyWidth] = q.shape as [number, number, number, number];
     const [, , heads, valueWidth] = v.shape as [number, number, number, number];
     const output = backend.output(v.shape);

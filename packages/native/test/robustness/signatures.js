@@ -233,6 +233,23 @@ export const SIGNATURES = {
     const [out, q] = [w.floats(lanes * valueWidth), w.floats(lanes * width)];
     return [out, q, ...stored, tokens, shape, window, 0.5, starts, sinks];
   },
+  gatedDeltaRule: (w) => {
+    const [rows, length, groups] = [w.whole(1, 3), w.size(), w.whole(1, 3)];
+    const [heads, keyWidth, valueWidth] = [groups * w.whole(1, 3), w.size(), w.size()];
+    const tokens = rows * length;
+    const [keys, values, states] = [groups * keyWidth, heads * valueWidth, rows * heads * keyWidth * valueWidth];
+    const shape = w.indices(6, 1);
+    shape.set([rows, length, groups, heads, keyWidth, valueWidth]);
+    const outputs = [w.floats(tokens * values), w.floats(states)];
+    const inputs = [keys, keys, values, heads, heads].map((size) => w.floats(tokens * size));
+    return [...outputs, ...inputs, w.flag() ? w.floats(states) : null, shape, 0.5, w.flag() ? 1e-6 : null];
+  },
+  causalConvolution: (w) => {
+    const [rows, length, width, taps] = [w.whole(1, 3), w.size(), w.size(), w.whole(1, 11)];
+    const [size, before] = [rows * length * width, rows * (taps - 1) * width];
+    const past = w.flag() ? w.floats(before) : null;
+    return [w.floats(size), w.floats(before), w.floats(size), w.floats(width * taps), past, rows, length, width, taps];
+  },
   attentionBack: (w) => {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 130]), w.size()];
     const isPacked = w.flag();
@@ -270,7 +287,7 @@ const REPEATABLE = [
   "embedding",
 ].concat(
   ["chooseExperts", "topKIndices", "takeAlong", "binary", "unary", "sumRows", "largestOfRows", "sumColumns", "softmax"],
-  ["move", "gather", "segmentSum", "appendSlots", "attention"],
+  ["move", "gather", "segmentSum", "appendSlots", "attention", "gatedDeltaRule", "causalConvolution"],
 );
 
 /**

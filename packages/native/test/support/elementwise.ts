@@ -26,6 +26,7 @@ const UNARY: Record<string, { run: (x: tf.Tensor) => tf.Tensor; exact: (x: numbe
   sigmoid: { run: tf.sigmoid, exact: (x) => 1 / (1 + Math.exp(-x)), ulps: 2 },
   tanh: { run: tf.tanh, exact: Math.tanh, ulps: 2 },
   erf: { run: tf.erf, exact: erf, ulps: 2 },
+  softplus: { run: tf.softplus, exact: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), ulps: 2 },
 };
 
 /** By its series, which float64 holds to 1e-9 below 4; above, erf is 1 in float32. */

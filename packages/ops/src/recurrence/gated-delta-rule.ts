@@ -13,6 +13,7 @@ import {
   square,
   sub,
   sum,
+  type Tensor,
   type Tensor2D,
   type Tensor3D,
   type Tensor4D,
@@ -97,9 +98,13 @@ const run = defineOpWithOutputs({
     const scores = mul(matMul(q, keys), decays);
     const last = slice(gamma, [0, 0, size - 1, 0], [b * h, count, 1, 1]);
 
-    const [decayed, read, written] = [exp(last), mul(q, exp(gamma)), mul(keys, transpose(exp(sub(last, gamma)), [0, 1, 3, 2]))];
-    const chunk = (x: Tensor4D, i: number): Tensor3D => {
-      const [, , rows, columns] = x.shape;
+    const [decayed, read, written] = [
+      exp(last),
+      mul(q, exp(gamma)),
+      mul(keys, transpose(exp(sub(last, gamma)), [0, 1, 3, 2])),
+    ];
+    const chunk = (x: Tensor, i: number): Tensor3D => {
+      const [, , rows, columns] = x.shape as Tensor4D["shape"];
       return reshape(slice(x, [0, i, 0, 0], [b * h, 1, rows, columns]), [b * h, rows, columns]);
     };
     let state = (inputs.state ? reshape(inputs.state, [b * h, dk, dv]) : zeros([b * h, dk, dv])) as Tensor3D;

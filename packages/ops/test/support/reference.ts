@@ -1,6 +1,13 @@
 /** The ops as their docs define them: number by number, in float64, without tfjs. Letters as there. */
 
-import { type AdamWAttributes, type AttentionMaskShape, type GatedDeltaRuleAttributes, type Gating, type RoutingSpec, silu } from "../../src/index.js";
+import {
+  type AdamWAttributes,
+  type AttentionMaskShape,
+  type GatedDeltaRuleAttributes,
+  type Gating,
+  type RoutingSpec,
+  silu,
+} from "../../src/index.js";
 import { sizeOf, type Values } from "./values.js";
 
 type Numbers = ArrayLike<number>;
