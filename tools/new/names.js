@@ -1,0 +1,54 @@
+import { NewError } from "./new-error.js";
+
+/**
+ * The ways in which code spells a name.
+ *
+ * @typedef {object} Names
+ * @property {string} kebab `my-moe`: files, packages
+ * @property {string} snake `my_moe`: `model_type`
+ * @property {string} camel `myMoe`: values
+ * @property {string} pascal `MyMoe`: classes
+ * @property {string} title what prose calls it
+ */
+
+/**
+ * @param {string} kebab
+ * @param {string} [title] what prose calls it. Default: the name of its classes
+ * @returns {Names}
+ */
+export function namesOf(kebab, title) {
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(kebab))
+    throw new NewError(
+      "name",
+      "lower case letters and digits with hyphens between, such as my-moe",
+      JSON.stringify(kebab),
+    );
+  const pascal = kebab.replace(/(?:^|-)(.)/g, (_, letter) => letter.toUpperCase());
+  const camel = pascal[0]?.toLowerCase() + pascal.slice(1);
+  return { kebab, snake: kebab.replaceAll("-", "_"), camel, pascal, title: title ?? pascal };
+}
+
+/**
+ * A text about one name as a text about another. A name of one word is spelled alike in several places: what stands around it
+ * tells which it is.
+ *
+ * @param {string} text
+ * @param {Names} from
+ * @param {Names} to
+ */
+export function rename(text, from, to) {
+  return (
+    text
+      .replaceAll(`modelType: "${from.snake}"`, `modelType: "${to.snake}"`)
+      .replaceAll(`modelType: "${from.kebab}"`, `modelType: "${to.kebab}"`)
+      .replace(new RegExp(`${from.pascal}(?=[A-Z])`, "g"), to.pascal)
+      .replace(new RegExp(`${from.camel}(?=[A-Z])`, "g"), to.camel)
+      // The paper that the other family is from, and its released checkpoints.
+      .replace(new RegExp(`${from.title} \\([^()]*https?:[^()]*\\)`, "g"), to.title)
+      .replaceAll(/fromPretrained\("[^"]*"\)/g, `fromPretrained("./${to.title}")`)
+      .replaceAll(from.title, to.title)
+      .replaceAll(from.kebab, to.kebab)
+      .replaceAll(from.snake, to.snake)
+      .replaceAll(from.pascal, to.pascal)
+  );
+}
