@@ -7,7 +7,7 @@ import type { OnWarning } from "./load-warning.js";
 import { convert, from, ignore, type WeightMapping } from "./weights/weight-mapping.js";
 
 const EMBEDDING = "model.embed_tokens.weight";
-export const HEAD = "lm_head.weight";
+const HEAD = "lm_head.weight";
 
 /** For a tied model: where the file has the head alone, it is the embedding too; beside the embedding it is a copy. */
 export const TIED_NAMES: readonly WeightMapping[] = [convert(EMBEDDING, from(EMBEDDING), from(HEAD)), ignore(HEAD)];
