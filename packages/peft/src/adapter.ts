@@ -88,8 +88,8 @@ export class Adapter implements Pieces {
     return this.mixtures.get(feedForward);
   }
 
-  onRouting(logits: Tensor2D, module: string, rowsPerToken: number): void {
-    const from: RoutingOf = { adapter: this, module, rowsPerToken };
+  onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void {
+    const from: RoutingOf = { adapter: this, module, rowsPerToken, used };
     sideOutput(from, logits);
   }
 
@@ -128,4 +128,6 @@ export interface RoutingOf {
   readonly module: string;
   /** How many rows there are for one token: the routers of routed experts see each token once for each of its experts. */
   readonly rowsPerToken: number;
+  /** 0 for each row that no routed expert sees, as its token has fewer than others; null if there is no such row. */
+  readonly used: Uint8Array | null;
 }

@@ -106,7 +106,7 @@ function expand(module: FeedForward, segments: readonly Segment[], tokens: Tenso
     const ways = mixture.route(own, {
       texts,
       label,
-      onRouting: (logits) => adapter!.onRouting(logits, name, 1),
+      onRouting: (logits) => adapter!.onRouting(logits, name, 1, null),
     });
     return { ...ways, label: `${label} output`, dropout: mixture.options.dropout };
   });

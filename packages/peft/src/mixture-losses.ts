@@ -19,12 +19,13 @@ export interface MixtureRouting {
  */
 export function mixtureRoutings(
   config: MixtureConfig,
-  seen: readonly (Pick<RoutingOf, "module" | "rowsPerToken"> & { readonly logits: Tensor2D })[],
+  seen: readonly (Pick<RoutingOf, "module" | "rowsPerToken" | "used"> & { readonly logits: Tensor2D })[],
   mask: readonly number[],
 ): MixtureRouting[] {
   const router = mixtureRouter(config, 1);
-  return seen.map(({ module, logits, rowsPerToken }) => {
-    const values = mask.flatMap((value) => new Array<number>(rowsPerToken).fill(value));
+  return seen.map(({ module, logits, rowsPerToken, used }) => {
+    const rows = mask.flatMap((value) => new Array<number>(rowsPerToken).fill(value));
+    const values = used ? rows.map((value, row) => value * used[row]!) : rows;
     const tokenMask = values.includes(0) ? new TokenMask(1, Uint8Array.from(values)) : null;
     return { module, routing: captureRouting(router.routeLogits(logits), { router, tokenMask }) };
   });

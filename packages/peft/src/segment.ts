@@ -1,4 +1,4 @@
-import { groupRows } from "@mixtape/ops";
+import { groupRows, type RowGroups } from "@mixtape/ops";
 import { concat, type Rank, slice, split, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { CopiedParam } from "./layers/copied-param.js";
 import type { NamedMixture } from "./mixture.js";
@@ -13,7 +13,7 @@ export interface Pieces {
   pieceAt(site: Site): Piece | undefined;
   mixtureAt(feedForward: FeedForward): NamedMixture | undefined;
   /** Takes the logits of a router of the adapter, `[N, E]`, with what it stands at and how many rows belong to one token. */
-  onRouting(logits: Tensor2D, module: string, rowsPerToken: number): void;
+  onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void;
 }
 
 /** Rows of a batch, one after the other, that belong to one adapter; to none where it is null. */
@@ -47,11 +47,20 @@ export function adapt(
     const piece = adapter?.pieceAt(site);
     if (!piece) return own;
     const groups = ids ? groupRows(cut(ids, start, end), site.matrices) : null;
-    const onRouting = (logits: Tensor2D): void => adapter!.onRouting(logits, site.name, perToken);
+    const onRouting = (logits: Tensor2D): void =>
+      adapter!.onRouting(logits, site.name, perToken, groups && usedRows(groups));
     const label = `${adapter!.name} ${site.name}`;
     return piece.forward(inputs[i]!, own, { groups, choice, label, onRouting });
   });
   return parts.length === 1 ? parts[0]! : concat(parts, 0);
+}
+
+/** 1 for each row that goes to a matrix, 0 for one that goes to none; null if all do, or the engine does not say at once. */
+function usedRows({ ids, sorted }: RowGroups): Uint8Array | null {
+  if (!sorted || sorted.order.length === ids.size) return null;
+  const used = new Uint8Array(ids.size);
+  for (const row of sorted.order) used[row] = 1;
+  return used;
 }
 
 /** The rows of each segment. At once: the way back then puts their gradients beside each other, and adds up none. */

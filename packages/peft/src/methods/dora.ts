@@ -6,8 +6,10 @@ import {
   div,
   gather,
   keep,
+  maximum,
   mul,
   reshape,
+  scalar,
   sqrt,
   square,
   sub,
@@ -41,7 +43,9 @@ export class Dora extends Piece {
     const { matrices, outFeatures, linear } = this.#site;
     const bias = linear?.bias?.vector;
     const scales = div(this.magnitude.vector, this.#currentNorms());
-    const scale = groups ? (gather(reshape(scales, [matrices, outFeatures]), groups.ids) as Tensor2D) : scales;
+    // A row without a matrix, -1, is zeros: any scale will do.
+    const matrixOf = groups && (maximum(groups.ids, scalar(0, "int32")) as Tensor1D);
+    const scale = matrixOf ? (gather(reshape(scales, [matrices, outFeatures]), matrixOf) as Tensor2D) : scales;
     const sum = mul(add(bias ? sub(y, bias) : y, this.update(x, rows)), scale) as Tensor2D;
     return bias ? add(sum, bias) : sum;
   }
