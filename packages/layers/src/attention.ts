@@ -1,6 +1,7 @@
 import type { DecoderConfig } from "@mixtape/config";
 import {
   type AttentionMask,
+  type AttentionOptions,
   attention,
   attentionWithProbabilities,
   type HeadProjection,
@@ -121,13 +122,9 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
   }
 
   /** Attends. @returns `[B, L, H·Dv]`, the heads merged */
-  protected attend({ queries, keys, values, mask }: AttendInputs, { onProbabilities }: MixerContext): Tensor3D {
+  protected attend(inputs: AttendInputs, context: MixerContext): Tensor3D {
     const { scale, sinks } = this;
-    const options = { dropout: this.config.attentionDropout, sinks };
-    if (!onProbabilities) return attention(queries, keys, values, mask, scale, options);
-    const { output, probabilities } = attentionWithProbabilities(queries, keys, values, mask, scale, options);
-    onProbabilities(probabilities);
-    return output;
+    return attendHeads(inputs, { scale, sinks, dropout: this.config.attentionDropout }, context);
   }
 
   /**
@@ -141,4 +138,16 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
 
 function projectionOf({ weight, bias }: Linear): HeadProjection {
   return { weight: weight.weight, bias: bias?.vector };
+}
+
+/** Attends, and hands out the probabilities where they are asked for. @returns `[B, L, H·Dv]`, the heads merged */
+export function attendHeads(
+  { queries, keys, values, mask }: AttendInputs,
+  { scale, ...options }: AttentionOptions & { readonly scale: number },
+  { onProbabilities }: Pick<MixerContext, "onProbabilities">,
+): Tensor3D {
+  if (!onProbabilities) return attention(queries, keys, values, mask, scale, options);
+  const { output, probabilities } = attentionWithProbabilities(queries, keys, values, mask, scale, options);
+  onProbabilities(probabilities);
+  return output;
 }

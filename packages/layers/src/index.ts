@@ -4,6 +4,7 @@ export {
   type AttendInputs,
   Attention,
   type AttentionConfig,
+  attendHeads,
   type Heads,
   type ProjectedHeads,
 } from "./attention.js";
@@ -17,6 +18,7 @@ export { LayersError } from "./errors.js";
 export { Experts, type ExpertsConfig } from "./experts.js";
 export { GatedDeltaNet, type GatedDeltaNetConfig } from "./gated-delta-net.js";
 export { GatedMlp, type GatedMlpOptions, type MlpConfig } from "./gated-mlp.js";
+export { LatentAttention, type LatentAttentionConfig, type SplitHeads } from "./latent-attention.js";
 export { LayerNorm } from "./layer-norm.js";
 export { Linear } from "./linear.js";
 export { Mlp, type MlpOptions } from "./mlp.js";

@@ -1,8 +1,10 @@
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { DecoderConfig } from "@mixtape/config";
 import type { CausalLM, CausalLMClass } from "@mixtape/decoder";
+import { DeepseekV3ForCausalLM } from "@mixtape/deepseek-v3";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { OlmoeForCausalLM } from "@mixtape/olmoe";
+import { Qwen2MoeForCausalLM } from "@mixtape/qwen2-moe";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { UnknownFamilyError } from "./mixtape-error.js";
 
@@ -13,6 +15,8 @@ const BUILT_IN = [
   MixtralForCausalLM,
   Qwen3MoeForCausalLM,
   AfmoeForCausalLM,
+  Qwen2MoeForCausalLM,
+  DeepseekV3ForCausalLM,
   OlmoeForCausalLM,
 ] as unknown as readonly Family[];
 const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, family]));

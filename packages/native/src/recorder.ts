@@ -35,8 +35,8 @@ const REPEATABLE = [
   "causalConvolution",
 ] as const satisfies readonly (keyof Addon)[];
 
-/** Functions that change nothing. */
-const HARMLESS: readonly string[] = ["info", "bytesOfSlots"] satisfies (keyof Addon)[];
+/** Functions that change nothing that a step computes. */
+const HARMLESS: readonly string[] = ["info", "bytesOfSlots", "splitWeight"] satisfies (keyof Addon)[];
 
 /** The name of a call that is none of the addon's. */
 const EFFECT = "effect";

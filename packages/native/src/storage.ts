@@ -23,6 +23,8 @@ export class CompactWeight implements Held {
   /** `[rows, columns]` of each of its parts. */
   readonly matrix: readonly [number, number];
   readonly #size: number;
+  /** The same memory as matrices of fewer rows, by their number of rows. */
+  readonly #split = new Map<number, NativeWeight>();
 
   constructor(native: NativeWeight, size: number, matrix: readonly [number, number]) {
     this.native = native;
@@ -36,8 +38,20 @@ export class CompactWeight implements Held {
     return values;
   }
 
+  /** The same memory as matrices of that shape, such as those of heads; undefined where its matrices are not made of such. */
+  asMatrices([rows, columns]: readonly [number, number]): NativeWeight | undefined {
+    if (columns !== this.matrix[1] || rows === 0 || this.matrix[0] % rows !== 0) return undefined;
+    if (rows === this.matrix[0]) return this.native;
+    const known = this.#split.get(rows);
+    if (known) return known;
+    const split = addon().splitWeight(this.native, this.matrix[0] / rows);
+    this.#split.set(rows, split);
+    return split;
+  }
+
   release(): void {
-    addon().release(this.native);
+    for (const native of [this.native, ...this.#split.values()]) addon().release(native);
+    this.#split.clear();
   }
 }
 

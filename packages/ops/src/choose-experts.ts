@@ -22,7 +22,8 @@ const run = defineOpWithOutputs({
     const scores = score === "softmax" ? softmax(logits) : sigmoid(logits);
     const indices = topKIndices(bias ? add(scores, bias) : scores, k);
     const chosen = takeAlong(scores, indices);
-    const weights: Tensor2D = normalize ? div(chosen, sum(chosen, 1, true)) : chosen;
+    // As in the reference of DeepSeek-V3: scores that are all 0 give the weights 0. No other sum changes by it.
+    const weights: Tensor2D = normalize ? div(chosen, add(sum(chosen, 1, true), 1e-20)) : chosen;
     return [indices, scale === 1 ? weights : mul<Tensor2D>(weights, scale)] as const;
   },
 });

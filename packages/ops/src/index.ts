@@ -62,6 +62,7 @@ export {
   type OpGradient,
   type OpInputs,
 } from "./op.js";
+export { perHeadLinear, perHeadTransposedLinear } from "./per-head-linear.js";
 export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
 export { currentRandomness, Randomness, withRandomness } from "./randomness.js";
 export { type CausalConvolutionInputs, causalConvolution } from "./recurrence/causal-convolution.js";
@@ -72,7 +73,7 @@ export {
 } from "./recurrence/gated-delta-rule.js";
 export { reshape } from "./reshape.js";
 export { rmsNorm } from "./rms-norm.js";
-export { type RotaryTables, rotary } from "./rotary.js";
+export { type RotaryOptions, type RotaryTables, rotary } from "./rotary.js";
 export { collectSideOutputs, type SideOutput, sideOutput } from "./side-outputs.js";
 export {
   effect,

@@ -1,5 +1,5 @@
 import type { RoutingSpec } from "@mixtape/ops";
-import { add, mul, sigmoid, type Tensor2D } from "@tensorflow/tfjs-core";
+import { add, div, mul, sigmoid, sum, type Tensor2D } from "@tensorflow/tfjs-core";
 import { Param } from "../param.js";
 import { Router, type RouterConfig } from "./router.js";
 
@@ -45,7 +45,9 @@ export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRo
   }
 
   protected override normalizeWeights(chosen: Tensor2D): Tensor2D {
-    return mul(this.#normalizes ? super.normalizeWeights(chosen) : chosen, this.config.routeScale);
+    // The addend of the reference keeps a token whose scores are all 0 from weights of 0 / 0.
+    const normalized: Tensor2D = this.#normalizes ? div(chosen, add(sum(chosen, 1, true), 1e-20)) : chosen;
+    return mul(normalized, this.config.routeScale);
   }
 
   get #normalizes(): boolean {

@@ -1,4 +1,4 @@
-// openFile, mapWeight, copyWeight, decodeWeight, release
+// openFile, mapWeight, copyWeight, splitWeight, decodeWeight, release
 
 #include <cstring>
 #include <new>
@@ -72,6 +72,20 @@ Napi::Value copy_weight(const Napi::CallbackInfo& info) {
   return handle_of(info.Env(), std::move(weight));
 }
 
+/** splitWeight(weight, count) → a handle of the same memory: each part as `count` parts of equally many rows */
+Napi::Value split_weight(const Napi::CallbackInfo& info) {
+  const Args args(info, "splitWeight");
+  const Weight& weight = args.weight(0, "weight");
+  const size_t count = args.count(1, "count", 1);
+  if (weight.rows % count != 0) args.fail("a divisor of " + std::to_string(weight.rows) + " rows", std::to_string(count));
+  const size_t rows = weight.rows / count;
+  const size_t length = rows * weight.columns * bytes_per_element(weight.dtype);
+  Weight split{weight.dtype, rows, weight.columns, {}, weight.owners, weight.mappings};
+  for (const uint8_t* const part : weight.parts)
+    for (size_t i = 0; i < count; i++) split.parts.push_back(part + i * length);
+  return handle_of(info.Env(), std::move(split));
+}
+
 /** decodeWeight(out, weight): all parts as float32, one behind the other */
 Napi::Value decode_weight(const Napi::CallbackInfo& info) {
   const Args args(info, "decodeWeight");
@@ -102,6 +116,7 @@ void export_weights(Napi::Object exports) {
   export_function(exports, "openFile", open_file);
   export_function(exports, "mapWeight", map_weight);
   export_function(exports, "copyWeight", copy_weight);
+  export_function(exports, "splitWeight", split_weight);
   export_function(exports, "decodeWeight", decode_weight);
   export_function(exports, "release", release_handle);
 }

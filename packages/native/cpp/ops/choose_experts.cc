@@ -30,7 +30,9 @@ void choose_experts(const float* logits, const float* bias, size_t tokens, const
       float* const weight = weights + token * k;
       float sum = 0;
       for (size_t j = 0; j < k; j++) sum += weight[j] = score[chosen[j]];
-      for (size_t j = 0; j < k; j++) weight[j] = (choice.normalizes ? weight[j] / sum : weight[j]) * choice.scale;
+      // As in the reference of DeepSeek-V3: scores that are all 0 give the weights 0. No other sum changes by it.
+      const float divisor = choice.normalizes ? sum + 1e-20f : 1.0f;
+      for (size_t j = 0; j < k; j++) weight[j] = weight[j] / divisor * choice.scale;
     }
   });
 }

@@ -75,11 +75,11 @@ function multiply(backend: NativeBackend, a: TensorInfo, b: TensorInfo, { transp
   return out;
 }
 
-/** The compact weight behind a tensor, or its numbers: also those of a weight that was given another shape. */
+/** The compact weight behind a tensor, as matrices of its shape where it consists of such; else its numbers. */
 export function matrices(backend: NativeBackend, tensor: TensorInfo): NativeWeight | Float32Array {
   const { held } = backend.bucket(tensor);
-  const isAsStored = held instanceof CompactWeight && tensor.shape.slice(-2).join() === held.matrix.join();
-  return isAsStored ? held.native : backend.floats(tensor);
+  const shape = tensor.shape.slice(-2) as [number, number];
+  return (held instanceof CompactWeight && held.asMatrices(shape)) || backend.floats(tensor);
 }
 
 function lastTwo(shape: readonly number[], transposed: boolean): [number, number] {

@@ -19,6 +19,10 @@ export const SIGNATURES = {
     const bytes = rows * columns * (dtype === 0 ? 4 : 2);
     return [dtype, rows, columns, Array.from({ length: w.whole(1, 4) }, () => w.bytes(bytes))];
   },
+  splitWeight: (w) => {
+    const count = w.whole(1, 4);
+    return [w.weight(w.size() * count, w.size(), w.whole(1, 3)), count];
+  },
   decodeWeight: (w) => {
     const [rows, columns, parts] = [w.size(), w.size(), w.whole(1, 3)];
     return [w.floats(rows * columns * parts), w.weight(rows, columns, parts)];

@@ -1,0 +1,139 @@
+import {
+  type ConfigDefinition,
+  type ConfigInput,
+  checkExperts,
+  count,
+  type DecoderConfig,
+  decoderConfig,
+  defineConfig,
+  flag,
+  mlpLayerTypesWhere,
+  number,
+  rope,
+  tokenId,
+  tokenIds,
+} from "@mixtape/config";
+
+/** A config as {@link deepseekV3Config} reads it, with every default filled in. */
+export interface DeepseekV3Config extends DecoderConfig {
+  /** Width of a dense layer's MLP. */
+  readonly intermediateSize: number;
+  /** Width of one expert. */
+  readonly moeIntermediateSize: number;
+  /** Number of layers, from the first, that have a dense MLP and no experts. */
+  readonly firstKDenseReplace: number;
+  /** Number of routed experts in a layer. */
+  readonly numExperts: number;
+  /** Number of routed experts that a token is sent to. */
+  readonly numExpertsPerTok: number;
+  /** Number of experts that see every token, computed as one of `numSharedExperts * moeIntermediateSize`. */
+  readonly numSharedExperts: number;
+  /** Number of groups of equal size that the experts are divided into. */
+  readonly nGroup: number;
+  /** Number of groups that a token may choose from. */
+  readonly topkGroup: number;
+  /** Whether the weights of the chosen experts are scaled to sum to 1, before `routeScale`. */
+  readonly normTopkProb: boolean;
+  /** Factor of the weights of the chosen experts. */
+  readonly routeScale: number;
+  /** Width of the latents that queries are made of; null where they are made of the hidden states. */
+  readonly qLoraRank: number | null;
+  /** Width of the latents that keys and values are made of. */
+  readonly kvLoraRank: number;
+  /** Width of a head's queries and keys without positions. */
+  readonly qkNopeHeadDim: number;
+  /** Width of a head's queries, and of the one key of all heads, with rotary positions. */
+  readonly qkRopeHeadDim: number;
+  /** Width of a head's values. */
+  readonly vHeadDim: number;
+  /** Whether rotary pairs are neighbouring features, in place of features of the two halves. */
+  readonly ropeInterleave: boolean;
+  /** Number of multi-token prediction layers in the checkpoint, behind the others; they are not loaded. */
+  readonly numNextnPredictLayers: number;
+}
+
+/**
+ * DeepSeek-V3's config: dense layers first, then layers with shared and routed experts; latent attention throughout. The defaults
+ * are transformers' `DeepseekV3Config`.
+ */
+export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<DeepseekV3Config>> = defineConfig({
+  modelType: "deepseek_v3",
+  extends: decoderConfig,
+  fields: {
+    vocabSize: count().default(129_280),
+    hiddenSize: count().default(7168),
+    intermediateSize: count().default(18_432),
+    moeIntermediateSize: count().default(2048),
+    numHiddenLayers: count().default(61),
+    numAttentionHeads: count().default(128),
+    headDim: count().nullish(),
+    slidingWindow: count()
+      .nullable()
+      .refine((window) => window === null, { error: "null, as DeepSeek-V3's layers do not slide" })
+      .default(null),
+    bosTokenId: tokenId({ negative: true }).nullable().default(0),
+    eosTokenId: tokenIds({ negative: true }).nullable().default(1),
+    maxPositionEmbeddings: count().default(4096),
+    ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
+    ropeInterleave: flag()
+      .nullable()
+      .default(true)
+      .transform((on) => on ?? false),
+    firstKDenseReplace: count({ min: 0 }).default(3),
+    numExperts: count().default(256),
+    numExpertsPerTok: count().default(8),
+    numSharedExperts: count({ min: 0 }).default(1),
+    nGroup: count().default(8),
+    topkGroup: count().default(4),
+    normTopkProb: flag().default(true),
+    routeScale: number().default(2.5),
+    qLoraRank: count().nullable().default(1536),
+    kvLoraRank: count().default(512),
+    qkNopeHeadDim: count().default(128),
+    qkRopeHeadDim: count().default(64),
+    vHeadDim: count().default(128),
+    numNextnPredictLayers: count({ min: 0 }).default(1),
+  },
+  keys: {
+    numExperts: ["n_routed_experts", "num_local_experts"],
+    numSharedExperts: ["n_shared_experts"],
+    routeScale: ["routed_scaling_factor"],
+    numNextnPredictLayers: ["num_nextn_predict_layers", "num_mtp_layers"],
+  },
+  derive: (c, given) => ({
+    /** The width that positions rotate. */
+    headDim: given.headDim ?? c.qkRopeHeadDim,
+    mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, (layer) => layer >= c.firstKDenseReplace),
+  }),
+  // Keys of the released checkpoints that the Python code which came with them reads.
+  fixed: {
+    qk_head_dim: (c) => [c.qkNopeHeadDim + c.qkRopeHeadDim, null],
+    scoring_func: ["sigmoid"],
+    topk_method: ["noaux_tc"],
+    moe_layer_freq: [1],
+  },
+  ignored: {
+    ep_size: "spreads a model over devices, with the same result",
+    aux_loss_alpha: "a loss of the checkpoint's own trainer",
+    seq_aux: "a loss of the checkpoint's own trainer",
+  },
+  check: (c, report) => {
+    checkExperts(c, report);
+    const { numExperts, numExpertsPerTok, nGroup, topkGroup, numAttentionHeads, qkRopeHeadDim } = c;
+    const needed = Math.ceil((numExpertsPerTok * nGroup) / numExperts);
+    if (numExperts % nGroup !== 0)
+      report("nGroup", { expected: `a divisor of the number of experts, ${numExperts}`, got: String(nGroup) });
+    else if (topkGroup < needed || topkGroup > nGroup)
+      report("topkGroup", {
+        expected: `from ${needed}, which hold ${numExpertsPerTok} experts, to ${nGroup}, the number of groups`,
+        got: String(topkGroup),
+      });
+    if (c.numKeyValueHeads !== numAttentionHeads)
+      report("numKeyValueHeads", {
+        expected: `${numAttentionHeads}, as each head has keys and values of its own`,
+        got: String(c.numKeyValueHeads),
+      });
+    if (c.headDim !== qkRopeHeadDim)
+      report("headDim", { expected: `${qkRopeHeadDim}, the width of rotary positions`, got: String(c.headDim) });
+  },
+});

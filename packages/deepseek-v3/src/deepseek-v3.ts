@@ -1,0 +1,66 @@
+import {
+  CausalLM,
+  DecoderModel,
+  expertWeights,
+  ignore,
+  PreNormDecoderLayer,
+  rename,
+  type WeightMapping,
+} from "@mixtape/decoder";
+import {
+  Experts,
+  type FeedForward,
+  GatedMlp,
+  GroupLimitedRouter,
+  MoeBlock,
+  type TokenMixer,
+  type TokenRouter,
+} from "@mixtape/layers";
+import { DeepseekV3Attention } from "./attention.js";
+import { type DeepseekV3Config, deepseekV3Config } from "./config.js";
+
+/** Latent attention; after the dense layers, shared and routed experts. */
+export class DeepseekV3DecoderLayer<C extends DeepseekV3Config = DeepseekV3Config> extends PreNormDecoderLayer<C> {
+  protected override buildMixer(config: C, layer: number): TokenMixer {
+    return new DeepseekV3Attention(config, layer);
+  }
+
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    const width = config.moeIntermediateSize * config.numSharedExperts;
+    const sharedExperts = width > 0 ? new GatedMlp(config, width) : null;
+    return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), sharedExperts });
+  }
+
+  protected buildRouter(config: C, _layer: number): TokenRouter {
+    return new GroupLimitedRouter(config);
+  }
+}
+
+/** DeepSeek-V3 without a head. */
+export class DeepseekV3Model<C extends DeepseekV3Config = DeepseekV3Config> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): DeepseekV3DecoderLayer<C> {
+    return new DeepseekV3DecoderLayer(config, layer);
+  }
+}
+
+/**
+ * DeepSeek-V3 (DeepSeek-AI 2024, https://arxiv.org/abs/2412.19437) with its language modelling head. The reference gives it no
+ * auxiliary loss: its load is balanced by the router's bias. Layers for multi-token prediction are not loaded.
+ *
+ * ```ts
+ * const model = await DeepseekV3ForCausalLM.fromPretrained("./Moonlight-16B-A3B");
+ * ```
+ */
+export class DeepseekV3ForCausalLM<C extends DeepseekV3Config = DeepseekV3Config> extends CausalLM<C> {
+  static readonly config = deepseekV3Config;
+  static readonly names = ({ numHiddenLayers, numNextnPredictLayers }: DeepseekV3Config): WeightMapping[] => [
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    rename("mlp.router.expert_bias", "mlp.gate.e_score_correction_bias"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    ...Array.from({ length: numNextnPredictLayers }, (_, i) => ignore(`model.layers.${numHiddenLayers + i}.*`)),
+  ];
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new DeepseekV3Model(config);
+  }
+}

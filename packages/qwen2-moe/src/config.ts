@@ -1,0 +1,113 @@
+import {
+  type ConfigDefinition,
+  type ConfigInput,
+  checkExperts,
+  count,
+  type DecoderConfig,
+  decoderConfig,
+  defineConfig,
+  flag,
+  type LayerType,
+  layerTypeList,
+  listOf,
+  mlpLayerTypesWhere,
+  number,
+  rope,
+} from "@mixtape/config";
+
+/** A config as {@link qwen2MoeConfig} reads it, with every default filled in. */
+export interface Qwen2MoeConfig extends DecoderConfig {
+  /** Width of a dense layer's MLP. */
+  readonly intermediateSize: number;
+  /** Whether the projections of queries, keys and values have biases. */
+  readonly qkvBias: boolean;
+  /** Whether `slidingWindow` of the file holds; without it there is no window. */
+  readonly useSlidingWindow: boolean;
+  /** Layers from this index on do not slide, where the file has no `layer_types`. */
+  readonly maxWindowLayers: number;
+  /** Layer i can have experts if i + 1 is a multiple of this. */
+  readonly decoderSparseStep: number;
+  /** Indices of layers that are dense whatever the step says. */
+  readonly mlpOnlyLayers: readonly number[];
+  /** Width of one expert. */
+  readonly moeIntermediateSize: number;
+  /** Width of the expert that sees every token. */
+  readonly sharedExpertIntermediateSize: number;
+  /** Number of routed experts in a layer; with 0, every layer is dense. */
+  readonly numExperts: number;
+  /** Number of routed experts that a token is sent to. */
+  readonly numExpertsPerTok: number;
+  /** Whether the weights of the chosen experts are scaled to sum to 1. */
+  readonly normTopkProb: boolean;
+  /** Load balancing loss coefficient. */
+  readonly routerAuxLossCoef: number;
+}
+
+/**
+ * Qwen2-MoE's config: every `decoderSparseStep`-th layer has experts, the others are dense; with `useSlidingWindow` every other of
+ * the first `maxWindowLayers` layers slides. The defaults are transformers' `Qwen2MoeConfig`.
+ */
+export const qwen2MoeConfig: ConfigDefinition<Qwen2MoeConfig, ConfigInput<Qwen2MoeConfig>> = defineConfig({
+  modelType: "qwen2_moe",
+  extends: decoderConfig,
+  fields: {
+    vocabSize: count().default(151_936),
+    hiddenSize: count().default(2048),
+    intermediateSize: count().default(5632),
+    numHiddenLayers: count().default(24),
+    numAttentionHeads: count().default(16),
+    numKeyValueHeads: count().nullable().default(16),
+    maxPositionEmbeddings: count().default(32_768),
+    attentionBias: flag()
+      .refine((bias) => !bias, {
+        error: "false, as qkv_bias says it of queries, keys and values, and the output has none",
+      })
+      .default(false),
+    qkvBias: flag().default(true),
+    useSlidingWindow: flag().default(false),
+    slidingWindow: count({ min: 0 }).nullable().default(4096),
+    maxWindowLayers: count({ min: 0 }).default(28),
+    layerTypes: layerTypeList().nullish(),
+    ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
+    decoderSparseStep: count().default(1),
+    mlpOnlyLayers: listOf(count({ min: 0 }), "layer indices").nullish(),
+    moeIntermediateSize: count().default(1408),
+    sharedExpertIntermediateSize: count().default(5632),
+    numExperts: count({ min: 0 }).default(60),
+    numExpertsPerTok: count().default(4),
+    normTopkProb: flag().default(false),
+    routerAuxLossCoef: number({ min: 0 }).default(0.001),
+  },
+  keys: { numExperts: ["num_experts", "num_local_experts"] },
+  derive: (c, given) => {
+    const mlpOnlyLayers = c.mlpOnlyLayers ?? [];
+    const dense = new Set(mlpOnlyLayers);
+    const slides = (layer: number) => c.useSlidingWindow && layer % 2 === 0 && layer < c.maxWindowLayers;
+    const isSparse = (layer: number) =>
+      !dense.has(layer) && c.numExperts > 0 && (layer + 1) % c.decoderSparseStep === 0;
+    return {
+      // 0 is what transformers writes for none.
+      slidingWindow: (c.useSlidingWindow && c.slidingWindow) || null,
+      mlpOnlyLayers,
+      layerTypes:
+        given.layerTypes ??
+        Array.from(
+          { length: c.numHiddenLayers },
+          (_, i): LayerType => (slides(i) ? "sliding_attention" : "full_attention"),
+        ),
+      mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, isSparse),
+    };
+  },
+  check: (c, report) => {
+    // Without experts every layer is dense, and nothing reads how many a token would go to.
+    if (c.numExperts > 0) checkExperts(c, report);
+    const beyond = c.mlpOnlyLayers.find((layer) => layer >= c.numHiddenLayers);
+    if (beyond !== undefined) {
+      report("mlpOnlyLayers", {
+        expected: `layers below ${c.numHiddenLayers}, the number of layers`,
+        got: String(beyond),
+        tolerated: true,
+      });
+    }
+  },
+});

@@ -1,0 +1,59 @@
+import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import {
+  Attention,
+  Experts,
+  type FeedForward,
+  GatedSharedExpert,
+  MoeBlock,
+  SoftmaxRouter,
+  type TokenMixer,
+  type TokenRouter,
+} from "@mixtape/layers";
+import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
+
+/** Biases on queries, keys and values, none on the output. Beside the routed experts, a shared one with a gate of its own. */
+export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends PreNormDecoderLayer<C> {
+  protected override buildMixer(config: C, layer: number): TokenMixer {
+    return new Attention({ ...config, attentionBias: config.qkvBias }, layer, { outputBias: false });
+  }
+
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    return new MoeBlock({
+      router: this.buildRouter(config, layer),
+      experts: new Experts(config),
+      sharedExperts: new GatedSharedExpert(config, config.sharedExpertIntermediateSize),
+    });
+  }
+
+  protected buildRouter(config: C, _layer: number): TokenRouter {
+    return new SoftmaxRouter(config);
+  }
+}
+
+/** Qwen2-MoE without a head. */
+export class Qwen2MoeModel<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): Qwen2MoeDecoderLayer<C> {
+    return new Qwen2MoeDecoderLayer(config, layer);
+  }
+}
+
+/**
+ * Qwen2-MoE (Qwen Team 2024, https://arxiv.org/abs/2407.10671) with its language modelling head.
+ *
+ * ```ts
+ * const model = await Qwen2MoeForCausalLM.fromPretrained("./Qwen1.5-MoE-A2.7B");
+ * ```
+ */
+export class Qwen2MoeForCausalLM<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends LoadBalancedCausalLM<C> {
+  static readonly config = qwen2MoeConfig;
+  static readonly names = [
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
+    rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ];
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new Qwen2MoeModel(config);
+  }
+}
