@@ -1,5 +1,17 @@
-import { oneHot, takeAlong, topKIndices, untaped } from "@mixtape/ops";
-import { cast, fill, reshape, sum, type Tensor2D, type Tensor3D, tile, where } from "@tensorflow/tfjs-core";
+import { takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import {
+  add,
+  fill,
+  gather,
+  matMul,
+  mul,
+  reshape,
+  sub,
+  sum,
+  type Tensor2D,
+  type Tensor3D,
+  tensor2d,
+} from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
 import { NOT_SELECTABLE } from "./constrain.js";
 import { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./sigmoid-bias-router.js";
@@ -48,11 +60,21 @@ export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupL
   return untaped(() => {
     const members: Tensor2D = reshape(scores, [t * groups, size]);
     const best = takeAlong(members, topKIndices(members, Math.min(summed, size)));
-    const chosen = topKIndices(reshape(sum(best, 1), [t, groups]), kept);
-    const mask = reshape(sum(oneHot(chosen, groups) as Tensor3D, 1), [t, groups, 1]);
-    const open = reshape(tile(mask, [1, 1, size]), [t, e]);
-    return where(cast(open, "bool"), scores, fill([t, e], NOT_SELECTABLE)) as Tensor2D;
+    const open = expertsOfGroups(topKIndices(reshape(sum(best, 1), [t, groups]), kept), groups, size);
+    // Products in place of a choice, whose operations engines can repeat without JavaScript.
+    return add<Tensor2D>(mul(scores, open), mul(sub(1, open), NOT_SELECTABLE));
   });
+}
+
+/** 1 for the experts of the chosen groups, 0 for the others. @param chosen int32 `[T, kept]`, groups of each token @returns `[T, E]` */
+function expertsOfGroups(chosen: Tensor2D, groups: number, size: number): Tensor2D {
+  const [t, kept] = chosen.shape;
+  const e = groups * size;
+  const members = Float32Array.from({ length: groups * e }, (_, at) =>
+    Number(Math.floor((at % e) / size) === Math.floor(at / e)),
+  );
+  const rows = reshape(gather(tensor2d(members, [groups, e]), reshape(chosen, [t * kept])), [t, kept, e]) as Tensor3D;
+  return reshape(matMul(fill([t, 1, kept], 1) as Tensor3D, rows), [t, e]);
 }
 
 function checkGroups({ numExperts, numExpertsPerTok, nGroup, topkGroup }: GroupLimitedRouterConfig): void {
