@@ -18,7 +18,9 @@ class OtherForCausalLM extends MixtralForCausalLM {
 }
 
 test("the families are there", () => {
-  expect(registeredFamilies()).toEqual(expect.arrayContaining(["mixtral", "qwen3_moe", "afmoe", "olmoe", "qwen2_moe", "deepseek_v3"]));
+  expect(registeredFamilies()).toEqual(
+    expect.arrayContaining(["mixtral", "qwen3_moe", "afmoe", "olmoe", "qwen2_moe", "deepseek_v3"]),
+  );
   expect(familyOf("mixtral")).toBe(MixtralForCausalLM);
 });
 
