@@ -30,7 +30,7 @@ const unknown = Object.keys(functions).filter((name) => !(name in SIGNATURES));
 if (unknown.length > 0)
   throw new Error(`no right arguments are known for ${unknown.join(", ")}: add them to signatures.js`);
 
-const mutation = fc.record({ kind: fc.constantFrom(...Object.keys(MUTATIONS)), index: fc.nat(12) });
+const mutation = fc.record({ kind: fc.constantFrom(...Object.keys(MUTATIONS)), index: fc.nat(23) });
 const folder = mkdtempSync(join(tmpdir(), "mixtape-robustness-"));
 let refused = 0;
 
