@@ -6,7 +6,15 @@ import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
 import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
-import { noisyMixtral, ntkMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe, topPMixtral } from "./small.js";
+import {
+  mishMixtral,
+  noisyMixtral,
+  ntkMixtral,
+  sharedMixtral,
+  slidingQwen3Moe,
+  softmaxAfmoe,
+  topPMixtral,
+} from "./small.js";
 
 describe("AFMoE with a softmax router", () => conformance(SoftmaxAfmoeForCausalLM, { config: softmaxAfmoe }));
 describe("Mixtral with noise in its router", () => conformance(NoisyMixtralForCausalLM, { config: noisyMixtral }));
@@ -15,3 +23,4 @@ describe("Mixtral with shared experts", () => conformance(SharedMixtralForCausal
 describe("Qwen3-MoE with sliding layers and sigmoid routing", () =>
   conformance(SlidingQwen3MoeForCausalLM, { config: slidingQwen3Moe }));
 describe("Mixtral with a RoPE type of its own", () => conformance(MixtralForCausalLM, { config: ntkMixtral }));
+describe("Mixtral with an activation of its own", () => conformance(MixtralForCausalLM, { config: mishMixtral }));

@@ -1,5 +1,6 @@
 /** Configs that are tested in seconds, with grouped heads, several experts, and windows that slide. */
 import { mixtralConfig } from "@mixtape/mixtral";
+import "../src/mish.js";
 import "../src/ntk-rope.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
@@ -64,4 +65,12 @@ export const ntkMixtral = mixtralConfig.create({
   numExperts: 4,
   numExpertsPerTok: 2,
   ropeParameters: { ropeType: "ntk", factor: 4 },
+});
+
+export const mishMixtral = mixtralConfig.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 4,
+  numExpertsPerTok: 2,
+  hiddenAct: "mish",
 });

@@ -48,3 +48,9 @@ export function adamW(inputs: AdamWInputs, attributes: AdamWAttributes): AdamWSt
   const [weight, mean, variance] = run(inputs, attributes);
   return { weight, mean, variance };
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeAdamW: FusedKernel<AdamWInputs, AdamWAttributes>;
+  }
+}

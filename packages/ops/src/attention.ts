@@ -157,3 +157,9 @@ function checkShapes(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask,
   if (sinks && !sameShape(sinks.shape, [h]))
     throw new OpsError({ where: "attention: sinks", expected: `[${h}], one of each head`, got: `[${sinks.shape}]` });
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeAttention: FusedKernel<AttentionInputs, AttentionAttributes>;
+  }
+}

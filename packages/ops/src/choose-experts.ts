@@ -58,3 +58,9 @@ export function chooseExperts(
   const [indices, weights] = run({ logits, bias }, { k, score, normalize, scale });
   return { indices, weights };
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeChooseExperts: FusedKernel<ChooseExpertsInputs, ChooseExpertsAttributes>;
+  }
+}

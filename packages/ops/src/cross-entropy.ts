@@ -35,3 +35,9 @@ export function crossEntropy(logits: Tensor2D, targets: Tensor1D): Tensor1D {
     });
   return run({ logits, targets }, {});
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeCrossEntropy: FusedKernel<CrossEntropyInputs, NoAttributes>;
+  }
+}

@@ -57,3 +57,9 @@ export function embedding(ids: Tensor1D, weight: Weight, { paddingIdx = null }: 
   const transposed = weight.layout === "transposed";
   return run({ ids, weight: wholeTensor(weight) as Tensor2D }, { transposed, paddingIdx });
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeEmbedding: FusedKernel<EmbeddingInputs, EmbeddingAttributes>;
+  }
+}

@@ -37,3 +37,9 @@ export function gate<T extends Tensor>(gate: T, up: T, gating: Gating): T {
 export function canFuse(gating: Gating, backend?: string): boolean {
   return engineTraits(backend).fusesGating?.(gating) ?? false;
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeGate: FusedKernel<GateInputs, GateAttributes>;
+  }
+}

@@ -141,3 +141,9 @@ export function checkLayouts(where: string, { gate, up, down }: MlpMatrices): vo
       got: `${gate.layout}, ${up.layout} and ${down.layout}`,
     });
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeGatedMlp: FusedKernel<GatedMlpInputs, GatedMlpAttributes>;
+  }
+}

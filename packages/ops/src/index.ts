@@ -1,4 +1,5 @@
 import "#tfjs-gradients";
+import { type FusedKernelName, listedKernels } from "./fused-kernels.js";
 
 export {
   type Activation,
@@ -47,7 +48,7 @@ export { groupedMatMul, groupedOuter, type Offsets } from "./experts/grouped-pro
 export type { ExpertStacks, Routed } from "./experts/routed.js";
 export type { SortedRows } from "./experts/sorted-rows.js";
 export { chooseStrategy, type ExpertsStrategy, type ExpertsWork, expertsRuns } from "./experts/strategy.js";
-export { FUSED_KERNELS, type FusedKernel, type FusedKernelName, type FusedKernels } from "./fused-kernels.js";
+export type { FusedKernel, FusedKernelName, FusedKernels } from "./fused-kernels.js";
 export { gate } from "./gate.js";
 export { type GatedMlpWeights, gatedMlp, type MlpBiases, type MlpMatrices } from "./gated-mlp.js";
 export { registerHostKernels } from "./kernels/register.js";
@@ -105,3 +106,6 @@ export {
   type WeightRole,
   type WeightView,
 } from "./weight.js";
+
+/** The names of the fused kernels that the ops of this package ask for: what an engine can offer. */
+export const FUSED_KERNELS: readonly FusedKernelName[] = listedKernels() as FusedKernelName[];

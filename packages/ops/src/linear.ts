@@ -47,3 +47,9 @@ export function linear<T extends Tensor>(x: T, weight: Weight, bias?: Tensor1D):
 function misfit({ shape: [out, width] }: Weight, expected: string, { shape }: Tensor): OpsError {
   return new OpsError({ where: `linear [${out}, ${width}]`, expected, got: `[${shape}]` });
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeLinear: FusedKernel<LinearInputs, LinearAttributes>;
+  }
+}

@@ -9,6 +9,7 @@ import {
   type TensorInfo,
   tidy,
 } from "@tensorflow/tfjs-core";
+import { listKernel } from "./fused-kernels.js";
 import { gradientsOfAll, isDifferentiated, isRecording, record, untaped } from "./tape.js";
 
 export { isRecording } from "./tape.js";
@@ -71,6 +72,7 @@ export function defineOp<I extends OpInputs, A extends object, O extends Tensor>
 export function defineOpWithOutputs<I extends OpInputs, A extends object, O extends readonly Tensor[]>(
   contract: OpContract<I, A, O>,
 ): (inputs: I, attrs: A) => O {
+  listKernel(contract.kernel);
   return (inputs, attrs) => {
     const kernel = getKernel(contract.kernel, getBackend());
     const present = presentOf(inputs);

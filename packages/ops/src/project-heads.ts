@@ -123,3 +123,9 @@ function checkProjections(x: Tensor3D, projections: readonly HeadProjection[], h
       });
   }
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeProjectHeads: FusedKernel<ProjectHeadsInputs, ProjectHeadsAttributes>;
+  }
+}

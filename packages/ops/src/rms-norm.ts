@@ -37,3 +37,9 @@ export function rmsNorm<T extends Tensor>(x: T, scale: Tensor1D, eps: number, re
     throw new OpsError({ where: "rmsNorm", expected: `a residual [${x.shape}]`, got: `[${residual.shape}]` });
   return run({ x, scale, residual }, { eps }) as T;
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeRmsNorm: FusedKernel<RmsNormInputs, RmsNormAttributes>;
+  }
+}

@@ -77,3 +77,9 @@ function exchange(x: Tensor4D, rows: number, columns: number): Tensor4D {
   const [b, h, l] = x.shape;
   return reshape(transpose(reshape(x, [b * h * l, rows, columns]), [0, 2, 1]), x.shape);
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeRotary: FusedKernel<RotaryInputs, RotaryAttributes>;
+  }
+}

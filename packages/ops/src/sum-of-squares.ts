@@ -17,3 +17,9 @@ const run = defineOp({
 export function sumOfSquares(tensors: readonly Tensor[]): Scalar {
   return tensors.length === 0 ? scalar(0) : run(Object.fromEntries(tensors.map((x, i) => [`${i}`, x])), {});
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeSumOfSquares: FusedKernel<SumOfSquaresInputs, NoAttributes>;
+  }
+}

@@ -43,3 +43,9 @@ export function takeAlong(x: Tensor2D, indices: Tensor2D): Tensor2D {
     });
   return run({ x, indices }, {});
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
+  }
+}

@@ -31,3 +31,9 @@ export function topKIndices(scores: Tensor2D, k: number): Tensor2D {
     throw new OpsError({ where: "topKIndices", expected: `k between 1 and ${e}`, got: `${k}` });
   return untaped(() => run({ scores }, { k }));
 }
+
+declare module "./fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeTopKIndices: FusedKernel<TopKIndicesInputs, TopKIndicesAttributes>;
+  }
+}

@@ -122,3 +122,9 @@ function checkShapes({ x, indices, weights }: Routed, stacks: ExpertStacks): voi
       got: `${shapesOf([x, indices, weights, gate, up, down], stacks)}, indices ${indices.dtype}`,
     });
 }
+
+declare module "../fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeExperts: FusedKernel<ExpertsInputs, ExpertsAttributes>;
+  }
+}

@@ -78,3 +78,10 @@ function groupsOf(offsets: Offsets): { group: number; start: number; size: numbe
     return size > 0 ? [{ group, start, size }] : [];
   });
 }
+
+declare module "../fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeGroupedMatMul: FusedKernel<GroupedMatMulInputs, GroupedMatMulAttributes>;
+    readonly MixtapeGroupedOuter: FusedKernel<GroupedOuterInputs, GroupedOuterAttributes>;
+  }
+}

@@ -42,3 +42,9 @@ export function causalConvolution(inputs: CausalConvolutionInputs): { y: Tensor3
   const [y, next] = run({ x, weight, past }, {});
   return { y, past: next };
 }
+
+declare module "../fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeCausalConvolution: FusedKernel<CausalConvolutionInputs, NoAttributes>;
+  }
+}

@@ -196,3 +196,9 @@ function matrixOf(size: number, isOne: (row: number, column: number) => boolean)
   );
   return tensor2d(values, [size, size]);
 }
+
+declare module "../fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeGatedDeltaRule: FusedKernel<GatedDeltaRuleInputs, GatedDeltaRuleAttributes>;
+  }
+}
