@@ -1,9 +1,22 @@
-/** Sets of Unicode code points, answered by tables that are filled as they are asked. */
+/** Sets of Unicode code points. Those that take long to ask remember their answers. */
 
 /** The code points from the first to the second. */
 export type Range = readonly [first: number, last: number];
 
 const BLOCK = 256;
+/** Blocks whose answers a set remembers: a pattern may have thousands of sets. Beyond, it is asked anew. */
+const MAX_BLOCKS = 64;
+const UNKNOWN = 0;
+const OUT = 1;
+const IN = 2;
+
+/** How a {@link CharSet} answers. */
+interface CharSetOptions {
+  /** The only code point of the set. */
+  readonly single?: number;
+  /** The number of blocks whose answers it remembers; 0 where it answers fast. */
+  readonly remembered?: number;
+}
 
 /** A set of code points. */
 export class CharSet {
@@ -12,10 +25,19 @@ export class CharSet {
   readonly #test: (code: number) => boolean;
   readonly #source: () => string;
   readonly #blocks: (Uint8Array | undefined)[] = [];
+  /** Blocks that may yet be remembered. */
+  #left: number;
+  readonly #isFast: boolean;
 
-  constructor(test: (code: number) => boolean, source: () => string, single?: number) {
+  constructor(
+    test: (code: number) => boolean,
+    source: () => string,
+    { single, remembered = MAX_BLOCKS }: CharSetOptions = {},
+  ) {
     this.#test = test;
     this.#source = source;
+    this.#left = remembered;
+    this.#isFast = remembered === 0;
     this.single = single;
   }
 
@@ -28,7 +50,7 @@ export class CharSet {
     return new CharSet(
       (other) => other === code,
       () => `[${escaped(code)}]`,
-      code,
+      { single: code, remembered: 0 },
     );
   }
 
@@ -46,52 +68,67 @@ export class CharSet {
       }
       return low < sorted.length && sorted[low]![0] <= code;
     };
-    return new CharSet(test, () => `[${sorted.map(classRange).join("")}]`);
+    return new CharSet(test, () => `[${sorted.map(classRange).join("")}]`, { remembered: 0 });
   }
 
-  /** What a class of JavaScript matches, such as `\p{L}`. */
+  /** What a class of JavaScript matches, such as `\p{L}`. One source is one set, which remembers all that it was asked. */
   static native(source: string): CharSet {
+    const known = NATIVE.get(source);
+    if (known !== undefined) return known;
     const regex = new RegExp(source, "u");
-    return new CharSet(
+    const set = new CharSet(
       (code) => regex.test(String.fromCodePoint(code)),
       () => source,
+      { remembered: Number.POSITIVE_INFINITY },
     );
+    NATIVE.set(source, set);
+    return set;
   }
 
   static union(sets: readonly CharSet[]): CharSet {
     if (sets.length === 1) return sets[0]!;
     return new CharSet(
-      (code) => sets.some((set) => set.#test(code)),
+      (code) => sets.some((set) => set.has(code)),
       () => `[${sets.map((set) => set.source).join("")}]`,
     );
   }
 
   intersection(other: CharSet): CharSet {
     return new CharSet(
-      (code) => this.#test(code) && other.#test(code),
+      (code) => this.has(code) && other.has(code),
       () => `[${this.source}&&${other.source}]`,
     );
   }
 
   negated(): CharSet {
     return new CharSet(
-      (code) => !this.#test(code),
+      (code) => !this.has(code),
       () => `[^${this.source}]`,
     );
   }
 
   has(code: number): boolean {
-    const block = this.#blocks[code >>> 8] ?? this.#fill(code >>> 8);
-    return block[code & (BLOCK - 1)] === 1;
+    if (this.#isFast) return this.#test(code);
+    const block = this.#blocks[code >>> 8] ?? this.#newBlock(code >>> 8);
+    if (block === undefined) return this.#test(code);
+    const known = block[code & (BLOCK - 1)]!;
+    if (known !== UNKNOWN) return known === IN;
+    const answer = this.#test(code);
+    block[code & (BLOCK - 1)] = answer ? IN : OUT;
+    return answer;
   }
 
-  #fill(index: number): Uint8Array {
-    const first = index * BLOCK;
-    const block = Uint8Array.from({ length: BLOCK }, (_, i) => (this.#test(first + i) ? 1 : 0));
+  #newBlock(index: number): Uint8Array | undefined {
+    if (this.#left === 0) return undefined;
+    this.#left -= 1;
+    const block = new Uint8Array(BLOCK);
     this.#blocks[index] = block;
     return block;
   }
 }
+
+/** The sets of JavaScript's classes: as many as there are names of properties. */
+const NATIVE = new Map<string, CharSet>();
 
 /** Every code point. */
 export const ANY = CharSet.ranges([[0, 0x10ffff]]);

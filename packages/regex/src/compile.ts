@@ -41,7 +41,8 @@ class Compiler {
   finish(first: CharSet | undefined): Program {
     for (const [index, instruction] of this.#instructions.entries())
       if (instruction.op === "run") instruction.isLast = this.#leadsToEnd(index + 1);
-    return { instructions: this.#instructions, cells: this.#cells, levels: this.#levels, first };
+    const looksBehind = this.#instructions.some(({ op }) => op === "setBehind");
+    return { instructions: this.#instructions, cells: this.#cells, levels: this.#levels, first, looksBehind };
   }
 
   /** @param behind whether the text is read from right to left, as a lookbehind does. */

@@ -7,10 +7,9 @@
  */
 
 import { GrowingStack } from "./growing-stack.js";
-import { STEPS, STEPS_PER_UNIT } from "./limits.js";
 import { FAILED, Memo } from "./memo.js";
 import type { Instruction, Program } from "./program.js";
-import { RegexError } from "./regex-error.js";
+import { StepBudget } from "./step-budget.js";
 
 /** No match. */
 export const NONE = -1;
@@ -37,16 +36,17 @@ export class Matcher {
   readonly #memo: Memo;
   readonly #choices = new GrowingStack();
   readonly #trail = new GrowingStack();
-  #steps: number;
+  readonly #steps: StepBudget;
   #goal: Goal = { end: -1, notEnd: -1 };
 
-  constructor(program: Program, text: string) {
+  constructor(program: Program, text: string, steps = new StepBudget()) {
     this.#text = text;
     this.#instructions = program.instructions;
     this.#levels = program.levels;
-    this.#looksBehind = program.instructions.some(({ op }) => op === "setBehind");
+    this.#looksBehind = program.looksBehind;
     this.#memo = new Memo(program.cells * program.levels);
-    this.#steps = STEPS + STEPS_PER_UNIT * text.length;
+    this.#steps = steps;
+    steps.grant(text.length);
   }
 
   /**
@@ -77,6 +77,7 @@ export class Matcher {
     const levels = this.#levels;
     const memo = this.#memo;
     const choices = this.#choices;
+    const steps = this.#steps;
     const bottom = choices.length;
     const trailBottom = this.#trail.length;
     let index = start;
@@ -84,7 +85,7 @@ export class Matcher {
     let level = 0;
 
     for (;;) {
-      if (--this.#steps < 0) throw tooLong(text);
+      if (--steps.left < 0) throw steps.exhausted();
       const instruction = instructions[index]!;
       let failed = false;
       switch (instruction.op) {
@@ -260,7 +261,7 @@ export class Matcher {
       if (code === undefined || !set.has(code)) break;
       position += code > 0xffff ? 2 : 1;
     }
-    this.#steps -= position - from;
+    this.#steps.left -= position - from;
     return position;
   }
 
@@ -276,7 +277,7 @@ export class Matcher {
       if (memo.get(state, next) === FAILED) break;
       position = next;
     }
-    this.#steps -= position - from;
+    this.#steps.left -= position - from;
     return position;
   }
 
@@ -319,7 +320,7 @@ export class Matcher {
       const state = items[trail.length]!;
       const first = items[trail.length + 1]!;
       const last = items[trail.length + 2]!;
-      if (last > first) this.#steps -= last - first;
+      if (last > first) this.#steps.left -= last - first;
       for (let position = first; position <= last; position++) memo.set(state, position, outcome);
     }
   }
@@ -360,13 +361,4 @@ function isAt(text: string, position: number, { at, word }: Extract<Instruction,
       return (isWord(before) !== (!isEnd && isWord(position))) === (at === "wordBoundary");
     }
   }
-}
-
-function tooLong(text: string): RegexError {
-  return new RegexError({
-    where: "regular expression",
-    expected: `a match within ${STEPS + STEPS_PER_UNIT * text.length} steps`,
-    got: "more",
-    fix: "Use a simpler pattern or a shorter text",
-  });
 }

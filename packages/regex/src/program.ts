@@ -38,4 +38,6 @@ export interface Program {
   readonly levels: number;
   /** What a match has to begin with; undefined where that may be nothing. */
   readonly first: CharSet | undefined;
+  /** Whether it asks for what is before a position. */
+  readonly looksBehind: boolean;
 }

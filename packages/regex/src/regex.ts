@@ -5,6 +5,7 @@ import { parsePython } from "./parse-python.js";
 import { shown } from "./parser.js";
 import type { Program } from "./program.js";
 import { RegexError } from "./regex-error.js";
+import type { StepBudget } from "./step-budget.js";
 
 /** The syntax of a pattern: Python's `re` for text, or Oniguruma's own. */
 export type RegexSyntax = "python" | "oniguruma";
@@ -22,7 +23,7 @@ export interface RegexMatch {
 
 /**
  * A compiled regular expression. Methods take a number of steps that is bounded by the length of the pattern times that of the text.
- * All of them throw a {@link RegexError} where a large pattern on a text takes more than 10 million steps plus 200 for each
+ * All of them throw a {@link RegexError} where a large pattern on a text takes more than 2 million steps plus 200 for each
  * UTF-16 unit.
  */
 export class Regex {
@@ -62,9 +63,11 @@ export class Regex {
   /**
    * All matches that do not overlap, from left to right, one at a time. Empty matches come as they do in Python's `finditer`, or as in
    * `tokenizers` for Oniguruma: there none follows a match without a character between them.
+   *
+   * @param steps shared with other calls, where a text is matched piece by piece or by several patterns; its own unless given
    */
-  *matchAll(text: string): Generator<RegexMatch, void, undefined> {
-    const matcher = new Matcher(this.#program, text);
+  *matchAll(text: string, steps?: StepBudget): Generator<RegexMatch, void, undefined> {
+    const matcher = new Matcher(this.#program, text, steps);
     let last: RegexMatch | undefined;
     for (;;) {
       last = this.#next(matcher, text, last);

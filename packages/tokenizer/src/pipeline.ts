@@ -1,6 +1,6 @@
 import { type AddedToken, readAddedToken } from "./added-tokens/added-token.js";
 import { AddedVocabulary } from "./added-tokens/added-vocabulary.js";
-import type { Decoder } from "./decoders/decoder.js";
+import { type Decoder, unitsOf } from "./decoders/decoder.js";
 import { readDecoder } from "./decoders/read-decoder.js";
 import { badValue, Fields, isObject, type JsonObject } from "./fields.js";
 import type { Model } from "./models/model.js";
@@ -11,6 +11,7 @@ import { readPostProcessor } from "./post-processors/read-post-processor.js";
 import type { PreTokenizer } from "./pre-tokenizers/pre-tokenizer.js";
 import { readPreTokenizer } from "./pre-tokenizers/read-pre-tokenizer.js";
 import { AlignedText } from "./text/aligned-text.js";
+import { Budget } from "./text/budget.js";
 import { unitSpans } from "./text/unit-spans.js";
 import { wellFormed } from "./unicode/utf8.js";
 
@@ -28,6 +29,7 @@ export interface PipelineOptions {
  */
 export class Pipeline {
   readonly added: AddedVocabulary;
+  readonly #where: string;
   readonly #model: Model;
   #preTokenizer: PreTokenizer;
   #postProcessor: PostProcessor | undefined;
@@ -37,6 +39,7 @@ export class Pipeline {
 
   /** @throws {TokenizerError} for a stage that is not known here, or broken */
   constructor(json: JsonObject, where: string, added: readonly AddedToken[] = readAddedTokens(json, where)) {
+    this.#where = where;
     const version = json.version ?? "1.0";
     if (version !== "1.0") throw badValue(`${where}: version`, '"1.0"', version);
     const at = (key: string): string => `${where}: ${key}`;
@@ -91,9 +94,13 @@ export class Pipeline {
     );
   }
 
-  /** The text of tokens. */
+  /**
+   * The text of tokens.
+   * @throws {TokenizerError} for tokens that come to a text beyond all measure
+   */
   decode(tokens: readonly string[]): string {
-    return this.decoder ? this.decoder.decode(tokens).join("") : tokens.join(" ");
+    const budget = new Budget(`${this.#where}: decoder`, unitsOf(tokens) + tokens.length);
+    return this.decoder ? this.decoder.decode(tokens, budget).join("") : tokens.join(" ");
   }
 
   #encode(text: string, { offsets: tracked, splitSpecialTokens }: PipelineOptions): Encoding {
@@ -119,7 +126,11 @@ export class Pipeline {
       }
     };
     for (const { text: section, id } of this.added.split(
-      new AlignedText(text, tracked || this.#tracked),
+      new AlignedText(
+        text,
+        tracked || this.#tracked,
+        new Budget(`${this.#where}: normalizer, pre_tokenizer`, text.length),
+      ),
       splitSpecialTokens,
     )) {
       if (id === undefined) {

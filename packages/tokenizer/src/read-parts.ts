@@ -4,6 +4,8 @@ import { badValue, Fields } from "./fields.js";
 
 /** How deep sequences may lie in sequences. */
 const MAX_DEPTH = 32;
+/** Parts that a sequence may have, those of the sequences in it included: each goes over the whole text. */
+const MAX_PARTS = 256;
 
 /** Makes a part from its fields. */
 export type ReadPart<T> = (fields: Fields) => T;
@@ -20,21 +22,34 @@ export interface PartKinds<T> {
  * @returns undefined for null and where there is none
  * @throws {TokenizerError} for a kind that is not known, or a field that is not as it must be
  */
-export function readPart<T>(value: unknown, where: string, parts: PartKinds<T>, depth = 0): T | undefined {
+export function readPart<T>(value: unknown, where: string, parts: PartKinds<T>): T | undefined {
+  return readNested(value, where, parts, { depth: 0, count: 0 });
+}
+
+/** Where in nested sequences a part lies, and how many there are in all so far. */
+interface Nesting {
+  readonly depth: number;
+  count: number;
+}
+
+function readNested<T>(value: unknown, where: string, parts: PartKinds<T>, nesting: Nesting): T | undefined {
   if (value === null || value === undefined) return undefined;
   const fields = new Fields(value, where);
   const type = fields.get("type");
   if (type === "Sequence") {
-    if (depth >= MAX_DEPTH) throw badValue(where, `sequences at most ${MAX_DEPTH} deep`, "a deeper one");
+    if (nesting.depth >= MAX_DEPTH) throw badValue(where, `sequences at most ${MAX_DEPTH} deep`, "a deeper one");
     const list = fields.array(parts.listKey);
-    return parts.sequence(
-      list.map((entry, i) => {
-        const at = `${fields.at(parts.listKey)}[${i}]`;
-        const part = readPart(entry, at, parts, depth + 1);
-        if (part === undefined) throw badValue(at, "a JSON object", entry);
-        return part;
-      }),
-    );
+    nesting.count += list.length;
+    if (nesting.count > MAX_PARTS) throw badValue(where, `at most ${MAX_PARTS} parts`, nesting.count);
+    const inner = { depth: nesting.depth + 1, count: nesting.count };
+    const read = list.map((entry, i) => {
+      const at = `${fields.at(parts.listKey)}[${i}]`;
+      const part = readNested(entry, at, parts, inner);
+      if (part === undefined) throw badValue(at, "a JSON object", entry);
+      return part;
+    });
+    nesting.count = inner.count;
+    return parts.sequence(read);
   }
   const read = typeof type === "string" ? parts.kinds.get(type) : undefined;
   if (read === undefined) {

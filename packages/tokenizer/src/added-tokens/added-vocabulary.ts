@@ -1,6 +1,7 @@
 import type { Model } from "../models/model.js";
 import type { Normalizer } from "../normalizers/normalizer.js";
 import { AlignedText } from "../text/aligned-text.js";
+import { Budget } from "../text/budget.js";
 import { TokenizerError } from "../tokenizer-error.js";
 import { isWhiteSpace, isWord } from "../unicode/characters.js";
 import { type AddedToken, sameToken } from "./added-token.js";
@@ -59,13 +60,17 @@ export class AddedVocabulary {
   /** Adds tokens. One that the model knows keeps its id; others get the next ids, whatever ids a file gives them. */
   add(tokens: readonly AddedToken[]): void {
     let next = this.#nextId();
+    const budget = new Budget(
+      `${this.#where}: normalizer, on added_tokens`,
+      tokens.reduce((sum, { content }) => sum + content.length, 0),
+    );
     for (const token of tokens) {
       if (token.content === "") continue;
       const known = this.#ids.get(token.content);
       const same = known === undefined ? undefined : this.#tokens.get(known);
       if (same && sameToken(same, token)) continue;
       const id = this.idOf(token.content) ?? next++;
-      if (token.normalized) this.#rememberNormalized(id, token.content);
+      if (token.normalized) this.#rememberNormalized(id, token.content, budget);
       this.#ids.set(token.content, id);
       this.#tokens.set(id, token);
       if (token.special) this.#special.add(token.content);
@@ -108,9 +113,9 @@ export class AddedVocabulary {
       : this.#model.size;
   }
 
-  #rememberNormalized(id: number, content: string): void {
+  #rememberNormalized(id: number, content: string, budget: Budget): void {
     if (!this.#normalizer) return;
-    const text = new AlignedText(content, false);
+    const text = new AlignedText(content, false, budget);
     this.#normalizer(text);
     if (text.text === "") {
       throw new TokenizerError({

@@ -2,7 +2,7 @@ import { readPattern } from "../patterns/pattern.js";
 import { readPrependScheme } from "../pre-tokenizers/metaspace.js";
 import { type PartKinds, type ReadPart, readPart } from "../read-parts.js";
 import { byteFallback, byteLevel } from "./bytes.js";
-import type { Decoder } from "./decoder.js";
+import { type Decoder, unitsOf } from "./decoder.js";
 import { readBpe, readCtc, readWordPiece } from "./words.js";
 
 const DECODERS: PartKinds<Decoder> = {
@@ -31,7 +31,17 @@ function sequence(parts: readonly Decoder[]): Decoder {
   // Behind Fuse there is one text: only a cut at its beginning leaves what is out already as it is.
   const late = fused === -1 ? [] : parts.slice(fused + 1);
   return {
-    decode: (tokens) => parts.reduce<string[]>((texts, part) => part.decode(texts), [...tokens]),
+    decode: (tokens, budget) => {
+      let texts = [...tokens];
+      let units = unitsOf(texts);
+      for (const part of parts) {
+        texts = part.decode(texts, budget);
+        const before = units;
+        units = unitsOf(texts);
+        budget.grow(units - before);
+      }
+      return texts;
+    },
     local: parts.every(({ local }) => local) && late.every((part) => STABLE.has(part)),
     fuses: fused !== -1,
     joinsBytes: parts.some(({ joinsBytes }) => joinsBytes),
@@ -58,7 +68,18 @@ function readMetaspace(fields: Parameters<ReadPart<Decoder>>[0]): Decoder {
 function readReplace(fields: Parameters<ReadPart<Decoder>>[0]): Decoder {
   const find = readPattern(fields);
   const content = fields.string("content");
-  return { decode: (tokens) => tokens.map((token) => replaced(token, find(token), content)), local: true };
+  return {
+    decode: (tokens, budget) => {
+      let growth = 0;
+      return tokens.map((token) => {
+        const matches = find(token, budget);
+        growth += (matches.length / 2) * content.length - token.length;
+        budget.check(growth);
+        return replaced(token, matches, content);
+      });
+    },
+    local: true,
+  };
 }
 
 function replaced(text: string, matches: readonly number[], content: string): string {

@@ -15,6 +15,7 @@ const CACHE_LENGTH = 128;
 /** Queue keys are `rank * MAX_WORD + position`, whole numbers below 2^53. */
 const MAX_WORD = 2 ** 28;
 const MAX_MERGES = 2 ** 25;
+const MAX_MARK = 16;
 
 /** A word in pieces: a linked list, so that a merge takes the same time in a long word as in a short one. */
 interface Symbols {
@@ -43,8 +44,8 @@ export class Bpe implements Model {
   constructor(model: Fields) {
     this.#where = model.where;
     this.#unknown = model.optionalString("unk_token");
-    this.#prefix = model.optionalString("continuing_subword_prefix") ?? "";
-    this.#suffix = model.optionalString("end_of_word_suffix") ?? "";
+    this.#prefix = readMark(model, "continuing_subword_prefix");
+    this.#suffix = readMark(model, "end_of_word_suffix");
     this.#fuseUnknown = model.boolean("fuse_unk", false);
     this.#byteFallback = model.boolean("byte_fallback", false);
     this.#ignoreMerges = model.boolean("ignore_merges", false);
@@ -210,6 +211,13 @@ export class Bpe implements Model {
     this.#ranks.set(index(left), index(right), rank);
     this.#merged[rank] = merged;
   }
+}
+
+/** The mark of a part of a word. It stands at every character, and may come apart into bytes: one that is long is refused. */
+function readMark(model: Fields, key: string): string {
+  const mark = model.optionalString(key) ?? "";
+  if (mark.length > MAX_MARK) throw badValue(model.at(key), `at most ${MAX_MARK} characters`, mark.length);
+  return mark;
 }
 
 /** Dropout leaves merges out at random: what it gives cannot be told beforehand, nor in the reference. */

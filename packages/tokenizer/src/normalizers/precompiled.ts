@@ -16,10 +16,13 @@ export const readPrecompiled: ReadNormalizer = (fields) => {
   return (aligned) => {
     const changes: { char: string; change: number }[] = [];
     let modified = false;
+    let added = 0;
     const add = (part: string): boolean => {
       const other = map.get(part);
       if (other === undefined) return false;
       modified = true;
+      added += other.length - part.length;
+      aligned.budget.check(added);
       pushReplacement(changes, part, other);
       return true;
     };

@@ -36,7 +36,7 @@ const NORMALIZERS: PartKinds<Normalizer> = {
       (fields) => {
         const matches = readPattern(fields);
         const content = fields.string("content");
-        return (text) => text.replace(matches(text.text), content);
+        return (text) => text.replace(matches(text.text, text.budget), content);
       },
     ],
     ["Strip", readStrip],

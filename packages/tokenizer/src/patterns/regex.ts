@@ -8,9 +8,9 @@ import { messageOf, TokenizerError } from "../tokenizer-error.js";
  */
 export function regexMatches(source: string, where: string): FindMatches {
   const regex = compile(source, where);
-  return (text) => {
+  return (text, { steps }) => {
     const matches: number[] = [];
-    for (const { start, end } of regex.matchAll(text)) matches.push(start, end);
+    for (const { start, end } of regex.matchAll(text, steps)) matches.push(start, end);
     return matches;
   };
 }

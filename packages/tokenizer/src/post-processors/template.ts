@@ -6,11 +6,16 @@ import { type Encoding, type PostProcessor, specialTokens } from "./post-process
 /** A piece of a template: one of the encodings, or special tokens. */
 type Piece = { readonly sequence: number } | { readonly ids: readonly number[]; readonly texts: readonly string[] };
 
+/** Pieces of a template, and tokens of a special token, at most: each stands for a text of any length, or for so many ids. */
+const MAX_PIECES = 100;
+
 /** `TemplateProcessing`: special tokens around the tokens of a text, such as `<s> $A </s>`. */
 export const readTemplate: ReadPart<PostProcessor> = (fields) => {
   const special = fields.object("special_tokens");
-  const single = fields.array("single").map((piece, i) => readPiece(piece, special, `${fields.at("single")}[${i}]`));
-  const pair = fields.array("pair").map((piece, i) => readPiece(piece, special, `${fields.at("pair")}[${i}]`));
+  const read = (key: "single" | "pair"): Piece[] =>
+    fewPieces(fields, key).map((piece, i) => readPiece(piece, special, `${fields.at(key)}[${i}]`));
+  const single = read("single");
+  const pair = read("pair");
   return (encodings, { addSpecialTokens }) => {
     if (encodings.length > 2) {
       throw new TokenizerError({
@@ -31,6 +36,12 @@ export const readTemplate: ReadPart<PostProcessor> = (fields) => {
   };
 };
 
+function fewPieces(fields: Fields, key: string): readonly unknown[] {
+  const list = fields.array(key);
+  if (list.length > MAX_PIECES) throw badValue(fields.at(key), `at most ${MAX_PIECES} entries`, list.length);
+  return list;
+}
+
 function readPiece(value: unknown, special: Fields, where: string): Piece {
   const piece = new Fields(value, where);
   if (piece.has("Sequence")) {
@@ -40,7 +51,7 @@ function readPiece(value: unknown, special: Fields, where: string): Piece {
   const name = piece.object("SpecialToken").string("id");
   if (!isObject(special.get(name))) throw badValue(where, "one of the special_tokens", name);
   const token = special.object(name);
-  const ids = token.array("ids");
+  const ids = fewPieces(token, "ids");
   const texts = token.array("tokens");
   if (!ids.every(isId)) throw badValue(token.at("ids"), "ids", ids);
   if (!texts.every((text) => typeof text === "string")) throw badValue(token.at("tokens"), "texts", texts);

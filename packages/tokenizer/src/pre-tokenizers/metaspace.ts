@@ -25,7 +25,7 @@ export const readMetaspace: ReadPart<PreTokenizer> = (fields) => {
   const split = fields.get("split") === null || fields.boolean("split", true);
   const cut = splitAt(matchString(mark), "MergedWithNext");
   return (text, emit) => {
-    text.replace(spaces(text.text), mark);
+    text.replace(spaces(text.text, text.budget), mark);
     const first = scheme === "always" || (scheme === "first" && text.origin === 0);
     if (first && !text.text.startsWith(mark)) text.prepend(mark);
     if (split) cut(text, emit);

@@ -10,7 +10,7 @@ import type { PreTokenizer } from "./pre-tokenizer.js";
 export function splitAt(find: FindMatches, behavior: SplitBehavior, invert = false): PreTokenizer {
   return (piece, emit) => {
     const text = piece.text;
-    const spans = splitSpans(text, find(text), behavior, invert);
+    const spans = splitSpans(text, find(text, piece.budget), behavior, invert);
     for (let i = 0; i < spans.length; i += 2) emit(piece.slice(spans[i] as number, spans[i + 1] as number));
   };
 }

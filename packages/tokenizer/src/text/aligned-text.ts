@@ -1,5 +1,6 @@
 import type { Change } from "../unicode/normal-forms.js";
 import { unitLength } from "../unicode/utf8.js";
+import type { Budget } from "./budget.js";
 
 /** A part of a text: `[start, end)` in UTF-16 units. */
 export type Span = readonly [start: number, end: number];
@@ -14,18 +15,23 @@ interface Alignment {
  * A text that normalizers change and pre-tokenizers cut, which remembers where in the original each character comes from.
  * As `NormalizedString` of Python's `tokenizers`, with the same answer for characters that were added or removed.
  *
+ * Changes that make it longer come out of its budget.
+ *
  * Where nobody asks for offsets, `tracked` is false, and only the text is kept.
  */
 export class AlignedText {
   #text: string;
+  /** What may be spent on the whole text. */
+  readonly budget: Budget;
   /** Where this part began in the original when it was cut. */
   readonly origin: number;
   readonly #tracked: boolean;
   /** Undefined while each unit is as it was in the original. */
   #alignment: Alignment | undefined;
 
-  constructor(text: string, tracked: boolean, origin = 0, alignment?: Alignment) {
+  constructor(text: string, tracked: boolean, budget: Budget, origin = 0, alignment?: Alignment) {
     this.#text = text;
+    this.budget = budget;
     this.#tracked = tracked;
     this.origin = origin;
     this.#alignment = alignment;
@@ -45,21 +51,24 @@ export class AlignedText {
     const text = this.#text.slice(start, end);
     const old = this.#alignment;
     const alignment = old && { starts: old.starts.slice(start, end), ends: old.ends.slice(start, end) };
-    return new AlignedText(text, this.#tracked, this.#startOf(start), alignment);
+    return new AlignedText(text, this.#tracked, this.budget, this.#startOf(start), alignment);
   }
 
   /** Takes a list of changes for all characters, of which `skipped` are removed in front. */
   transform(changes: Iterable<Change>, skipped = 0): void {
+    const before = this.#text.length;
     if (!this.#tracked) {
       let text = "";
       for (const { char } of changes) text += char;
       this.#text = text;
-    } else this.#splice(0, this.#text.length, changes, skipped);
+    } else this.#splice(0, before, changes, skipped);
+    this.budget.grow(this.#text.length - before);
   }
 
   /** Puts a text in front. Its characters come from where the first character does. */
   prepend(prefix: string): void {
     if (this.#text === "") return;
+    this.budget.grow(prefix.length);
     if (!this.#tracked) {
       this.#text = prefix + this.#text;
       return;
@@ -72,6 +81,7 @@ export class AlignedText {
   /** Puts a text in the place of each match (`start, end, start, end …`). It comes from where a match's last character does. */
   replace(matches: readonly number[], content: string): void {
     if (matches.length === 0) return;
+    this.budget.grow((matches.length / 2) * content.length - matchedUnits(matches));
     let text = "";
     const starts: number[] = [];
     const ends: number[] = [];
@@ -168,6 +178,12 @@ export class AlignedText {
     const units = Array.from({ length: this.#text.length }, (_, i) => i);
     return { starts: units.map((i) => this.#startOf(i)), ends: units.map((i) => this.#endOf(i)) };
   }
+}
+
+function matchedUnits(matches: readonly number[]): number {
+  let units = 0;
+  for (let i = 0; i < matches.length; i += 2) units += (matches[i + 1] as number) - (matches[i] as number);
+  return units;
 }
 
 function push(starts: number[], ends: number[], start: number, end: number, units: number): void {

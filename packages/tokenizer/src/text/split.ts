@@ -2,9 +2,10 @@
 
 import type { CharacterTest } from "../unicode/characters.js";
 import { unitLength } from "../unicode/utf8.js";
+import type { Budget } from "./budget.js";
 
 /** Finds the matches of a pattern: `start, end, start, end …`, in order, without overlaps. */
-export type FindMatches = (text: string) => number[];
+export type FindMatches = (text: string, budget: Budget) => number[];
 
 /** What becomes of the matches: Python's `SplitDelimiterBehavior`. */
 export type SplitBehavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
