@@ -29,8 +29,10 @@ function copyMatrix(from: Elements, start: number, to: Elements, at: number, row
   for (let top = 0; top < rows.size; top += BLOCK)
     for (let left = 0; left < columns.size; left += BLOCK) {
       const [bottom, right] = [Math.min(top + BLOCK, rows.size), Math.min(left + BLOCK, columns.size)];
-      for (let i = top; i < bottom; i++)
-        for (let j = left; j < right; j++)
-          to[at + i * columns.size + j] = from[start + i * rows.stride + j * columns.stride]!;
+      for (let i = top; i < bottom; i++) {
+        const target = at + i * columns.size;
+        let source = start + i * rows.stride + left * columns.stride;
+        for (let j = left; j < right; j++, source += columns.stride) to[target + j] = from[source]!;
+      }
     }
 }
