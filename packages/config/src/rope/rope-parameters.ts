@@ -33,10 +33,17 @@ export type RopeParametersInput =
   | { [Name in RopeTypeName]: InputOf<RopeTypes[Name]> }[RopeTypeName]
   | (Omit<InputOf<RopeTypes["default"]>, "ropeType"> & { readonly ropeType?: "default" });
 
+/** Parameters of RoPE as in RoFormer. */
 export type DefaultRope = ParametersOf<typeof defaultRope>;
+/** Parameters of RoPE whose positions are divided by a factor. */
 export type LinearRope = ParametersOf<typeof linearRope>;
+/** Parameters of RoPE whose θ grows with the length. */
 export type DynamicRope = ParametersOf<typeof dynamicRope>;
+/** Parameters of YaRN. */
 export type YarnRope = ParametersOf<typeof yarnRope>;
+/** Parameters of LongRoPE. */
 export type LongRope = ParametersOf<typeof longRope>;
+/** Parameters of Llama 3.1's RoPE. */
 export type Llama3Rope = ParametersOf<typeof llama3Rope>;
+/** Parameters of RoPE of which only a share of the pairs rotates. */
 export type ProportionalRope = ParametersOf<typeof proportionalRope>;
