@@ -2,6 +2,7 @@ import type { AdapterBatch } from "@mixtape/peft";
 import type { AdaptersBatch } from "./adapters-task.js";
 import { countLabels, type TrainingBatch, type TrainingData } from "./batch.js";
 import type { ExamplesData } from "./batches-of.js";
+import { checkList, checkWhole } from "./checks.js";
 
 /** The batches of an adapter. */
 export interface AdapterData {
@@ -11,9 +12,16 @@ export interface AdapterData {
 
 /**
  * Joins the batches of several adapters, padded to one length.
+ * @throws {TrainingError} for parts that are no such, and steps of no batch
  * @param accumulate number of batches of a step: an adapter's losses are divided by its labels in all of them
  */
 export function adapterBatches(parts: readonly AdapterData[], accumulate: number): TrainingData<AdaptersBatch> {
+  const isPart = (item: unknown): boolean => {
+    const { adapter, data } = (item ?? {}) as Partial<AdapterData>;
+    return typeof adapter === "string" && typeof data?.batch === "function";
+  };
+  checkList("adapterBatches", "adapters with their batches, { adapter, data }", parts, isPart);
+  checkWhole("adapterBatches: accumulate", accumulate, 1);
   return {
     batch(index) {
       const batches = parts.map(({ adapter, data }) => {

@@ -1,8 +1,9 @@
-import type { CausalLM } from "@mixtape/decoder";
+import { CausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { type Adapter, type AdapterBatch, type AdapterLoss, adapterLosses } from "@mixtape/peft";
 import { add, addN, mul, type Scalar, type Tensor1D } from "@tensorflow/tfjs-core";
 import { countLabels, countTokens } from "./batch.js";
+import { checkList, expectThat } from "./checks.js";
 import type { NamedParam } from "./params.js";
 import type { LossScale, TaskLoss, TrainingTask } from "./training-task.js";
 
@@ -24,9 +25,17 @@ export class AdaptersTask implements TrainingTask<AdaptersBatch> {
   readonly #model: CausalLM;
   readonly #gradientCheckpointing: boolean;
 
-  /** @throws {OptionError} for an unknown option */
+  /**
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} for what is no model, and unless there is at least one adapter
+   */
   constructor(model: CausalLM, adapters: readonly Adapter[], options: AdaptersTaskOptions = {}) {
     checkOptions("AdaptersTask", options, { gradientCheckpointing: true });
+    expectThat(model instanceof CausalLM, "AdaptersTask", "a causal language model, loaded and awaited", model);
+    const isAdapter = (item: unknown): boolean =>
+      typeof (item as Partial<Adapter> | null | undefined)?.trainableParams === "function";
+    checkList("AdaptersTask: adapters", "adapters on the model, awaited", adapters, isAdapter);
+    expectThat(adapters.length > 0, "AdaptersTask: adapters", "at least one adapter", "none");
     this.params = adapters.flatMap((adapter) => adapter.trainableParams());
     this.#model = model;
     this.#gradientCheckpointing = options.gradientCheckpointing ?? false;

@@ -51,8 +51,12 @@ onEachEngine(() => {
   });
 });
 
-test("an unknown option is refused", async () => {
+test("an unknown option, no adapter, and batches of none are refused", async () => {
   const model = await MixtralForCausalLM.fromPretrained(fixture("models/mixtral/basic"));
   expect(() => new AdaptersTask(model, [], { gradientCheckpoint: true } as object)).toThrow("gradientCheckpointing");
+  expect(() => new AdaptersTask(model, [])).toThrow("AdaptersTask: adapters: expected at least one adapter");
+  expect(() => adapterBatches([], 0)).toThrow(
+    "adapterBatches: accumulate: expected a whole number of at least 1, got 0",
+  );
   model.dispose();
 });
