@@ -7,6 +7,7 @@ import {
   linear,
   RepeatedStep,
   rmsNorm,
+  rotary,
   type Step,
   sideOutput,
   storageOf,
@@ -24,9 +25,11 @@ import {
   scalar,
   setBackend,
   type Tensor,
+  type Tensor3D,
   type Tensor4D,
   tensor1d,
   tensor2d,
+  tensor3d,
   tensor4d,
 } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -67,6 +70,26 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
     expect(step.isSettled).toBe(true);
     expect(step.obstacle).toBe(null);
     expect(memory().numTensors).toBe(before);
+  });
+
+  test.each([false, true])("rotates by the tables of each step, interleaved: %s", (interleaved) => {
+    const x = keep(tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 1, 4]));
+    const rotate: Step = ([cos, sin]) => rotary(x, { cos: cos as Tensor3D, sin: sin as Tensor3D }, { interleaved });
+    const step = new RepeatedStep(rotate);
+    for (let position = 0; position < 5; position++) {
+      const [cos, sin] = [Math.cos, Math.sin].map((f) =>
+        tensor3d(
+          [1, 0.1, 1, 0.1].map((w) => f(w * position)),
+          [1, 1, 4],
+        ),
+      );
+      const [repeated, direct] = [step.run([cos!, sin!]), rotate([cos!, sin!]) as Tensor];
+      expect([...repeated.dataSync()]).toEqual([...direct.dataSync()]);
+      dispose([cos!, sin!, repeated, direct]);
+    }
+    expect(step.isSettled).toBe(true);
+    expect(step.obstacle).toBe(null);
+    x.dispose();
   });
 
   test("what it gave is not written again, and what goes in may be disposed", () => {
