@@ -15,7 +15,7 @@ const FLOORS = [
   ["ops"],
   ["native", "layers"],
   ["engine", "decoder"],
-  ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "generation", "peft"],
+  ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "qwen3-next", "generation", "peft"],
   ["training"],
   ["mixtape"],
   ["testing"],
@@ -23,7 +23,7 @@ const FLOORS = [
 
 /** Packages that know no family, whatever their floor, and are tested on all of them. */
 const TESTED_ON_FAMILIES = ["training", "peft"];
-const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe"];
+const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "qwen3-next"];
 
 /** Packages that run in Node alone. In every other one, only a file named `*-node.ts` or `node.ts` touches Node's own modules. */
 const NODE_ONLY = ["native", "testing"];

@@ -1,7 +1,7 @@
 import { count, listOf, oneOf } from "./fields.js";
 
-/** What a layer attends to: everything before it, or the last `slidingWindow` positions. */
-export type LayerType = "full_attention" | "sliding_attention";
+/** What a layer attends to: everything before it, or the last `slidingWindow` positions; or that it is a recurrence instead. */
+export type LayerType = "full_attention" | "sliding_attention" | "linear_attention";
 
 /** What a layer's feed-forward part is: one gated MLP, or experts. */
 export type MlpLayerType = "dense" | "sparse";
@@ -14,9 +14,9 @@ export function layerCount() {
   return count({ max: MAX_LAYERS });
 }
 
-/** A `layer_types` list. */
-export function layerTypeList() {
-  return listOf(oneOf("full_attention", "sliding_attention"), "layer types");
+/** A `layer_types` list. @param types those that the family has. Default: full and sliding attention. */
+export function layerTypeList(types: readonly [LayerType, ...LayerType[]] = ["full_attention", "sliding_attention"]) {
+  return listOf(oneOf<readonly [LayerType, ...LayerType[]]>(...types), "layer types");
 }
 
 /** Every layer slides if there is a window, none if there is none: the rule of Mixtral and Qwen. */

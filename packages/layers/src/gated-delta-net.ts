@@ -17,9 +17,11 @@ import {
 import { activationOf } from "./activations.js";
 import { StateCache } from "./caches/state-cache.js";
 import { CausalConv } from "./causal-conv.js";
+import { unpackDocuments } from "./documents.js";
 import { LayersError } from "./errors.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
+import type { TokenMask } from "./moe/token-mask.js";
 import { Param } from "./param.js";
 import { RMSNorm } from "./rms-norm.js";
 import type { MixerContext, TokenMixer } from "./token-mixer.js";
@@ -94,20 +96,26 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
 
   /**
    * @param x `[B, L, M]` @returns `[B, L, M]`
-   * @throws {LayersError} if a row holds several documents: its state would carry from one to the next.
+   * @throws {LayersError} if a row holds several documents, and there is a cache: a row has one state.
    */
-  forward(x: Tensor3D, { masks, tokenMask, cache }: MixerContext): Tensor3D {
-    if (masks.documents)
+  forward(x: Tensor3D, { masks: { documents }, tokenMask, cache }: MixerContext): Tensor3D {
+    if (!documents) return this.#mix(x, tokenMask, cache as StateCache | undefined);
+    if (cache)
       throw new LayersError({
         where: "GatedDeltaNet",
-        expected: "one document in each row",
-        got: "rows of several, which a recurrence does not keep apart",
-        fix: "Train without packing",
+        expected: "rows of one document each beside a cache",
+        got: "rows of several",
+        fix: "Give each document a row of its own",
       });
+    const unpacked = unpackDocuments(x, documents, tokenMask);
+    return unpacked.pack(this.#mix(unpacked.x, unpacked.tokenMask));
+  }
+
+  #mix(x: Tensor3D, tokenMask?: TokenMask | null, cache?: StateCache): Tensor3D {
     const { linearNumKeyHeads: keyHeads, linearNumValueHeads: heads, linearKeyHeadDim: dk } = this.config;
     const dv = this.config.linearValueHeadDim;
     const [b, l] = x.shape;
-    const before = (cache as StateCache | undefined)?.read(b);
+    const before = cache?.read(b);
     const isPadded = tokenMask && tokenMask.numTokens < tokenMask.values.length;
     const tokens = isPadded ? mul<Tensor3D>(x, reshape(tokenMask.toTensor(), [b, l, 1])) : x;
 
@@ -132,7 +140,7 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
       },
       { l2NormEps: L2_NORM_EPS },
     );
-    (cache as StateCache | undefined)?.set({ conv: past, state }, l);
+    cache?.set({ conv: past, state }, l);
     const gated = gate(reshape(z!, [b, l, heads, dv]), this.norm.forward(output), silu);
     return this.outProj.forward(reshape(gated, [b, l, heads * dv]));
   }

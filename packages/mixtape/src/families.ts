@@ -6,6 +6,7 @@ import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { OlmoeForCausalLM } from "@mixtape/olmoe";
 import { Qwen2MoeForCausalLM } from "@mixtape/qwen2-moe";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
+import { Qwen3NextForCausalLM } from "@mixtape/qwen3-next";
 import { UnknownFamilyError } from "./mixtape-error.js";
 
 /** A family as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
@@ -18,6 +19,7 @@ const BUILT_IN = [
   Qwen2MoeForCausalLM,
   DeepseekV3ForCausalLM,
   OlmoeForCausalLM,
+  Qwen3NextForCausalLM,
 ] as unknown as readonly Family[];
 const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, family]));
 

@@ -21,6 +21,8 @@ const KEYS = [
 export interface RopeFieldOptions {
   /** θ where the file gives none. Default: 10000. */
   readonly defaultTheta?: number;
+  /** Share of each head that is rotated where the file gives none. Default: 1. */
+  readonly defaultPartialRotaryFactor?: number;
   /** Whether the model can rotate a part of each head. Default: true. */
   readonly partial?: boolean;
 }
@@ -52,7 +54,7 @@ export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParamete
       const reportInside: Report = (path, fault) => report(path ? `ropeParameters.${path}` : "ropeParameters", fault);
       return normalize({ ...input }, config, options, reportInside);
     },
-    write,
+    write: (value, json) => write(value, json, options),
     locate,
   };
 }
@@ -94,7 +96,7 @@ function plainRope(ropeTheta: number): RopeParameters {
 function normalize(
   given: JsonObject,
   config: JsonObject,
-  { defaultTheta = 10_000, partial = true }: RopeFieldOptions,
+  { defaultTheta = 10_000, defaultPartialRotaryFactor = 1, partial = true }: RopeFieldOptions,
   report: Report,
 ): RopeParameters {
   const { ropeType: named, ...params }: Record<string, unknown> = given;
@@ -106,6 +108,7 @@ function normalize(
   }
   const fields = { ...commonFields, ...type.fields };
   params.ropeTheta ??= defaultTheta;
+  params.partialRotaryFactor ??= defaultPartialRotaryFactor;
   // Beside the parameters it belongs to the model, whatever its RoPE.
   if (!Object.hasOwn(fields, "originalMaxPositionEmbeddings")) delete params.originalMaxPositionEmbeddings;
   reportUnknown(params, type.name, Object.keys(fields), report);
@@ -157,7 +160,11 @@ function reportUnknown(params: JsonObject, type: string, names: readonly string[
 }
 
 /** The parameters in the spelling that the file uses: `rope_theta` and `rope_scaling`, or `rope_parameters`. */
-function write(value: RopeParameters, json: JsonObject): JsonObject {
+function write(
+  value: RopeParameters,
+  json: JsonObject,
+  { defaultPartialRotaryFactor = 1 }: RopeFieldOptions,
+): JsonObject {
   const { ropeTheta, ropeType, ...rest } = value;
   const [key, given] = chosen(json);
   const typeKeys = ["rope_type", "type"].filter((k) => isObject(given) && Object.hasOwn(given, k));
@@ -166,7 +173,7 @@ function write(value: RopeParameters, json: JsonObject): JsonObject {
   );
   for (const k of INERT) if (isObject(given) && Object.hasOwn(given, k)) params[k] = given[k];
   for (const [name, v] of Object.entries(rest)) {
-    const isUnset = v === null || (name === "partialRotaryFactor" && v === 1);
+    const isUnset = v === null || (name === "partialRotaryFactor" && v === defaultPartialRotaryFactor);
     if (!isUnset) params[snakeCase(name)] = v;
   }
 

@@ -50,6 +50,11 @@ export class Cache {
     for (const layer of this.layers) layer.evict();
   }
 
+  /** Whether all layers still have what the positions before `length` need. */
+  canTruncate(length: number): boolean {
+    return this.layers.every((layer) => layer.canTruncate(length));
+  }
+
   /**
    * Forgets all positions from `length` on.
    * @throws {LayersError} where a layer no longer has what the positions before would need; nothing has changed then.

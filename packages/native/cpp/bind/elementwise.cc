@@ -52,7 +52,7 @@ void binary_of(const Args& args) {
 void unary_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const float* const x = args.floats(1, "x", out.length);
-  unary(static_cast<Unary>(args.count(2, "operation", 0, 8)), x, out.length, out.data);
+  unary(static_cast<Unary>(args.count(2, "operation", 0, 9)), x, out.length, out.data);
 }
 
 /** How many numbers of x make one of out. */

@@ -155,7 +155,7 @@ export const SIGNATURES = {
   },
   unary: (w) => {
     const size = w.size();
-    return [w.floats(size), w.floats(size), w.whole(0, 8)];
+    return [w.floats(size), w.floats(size), w.whole(0, 9)];
   },
   sumRows: (w) => {
     const rows = w.size();

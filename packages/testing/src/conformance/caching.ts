@@ -47,8 +47,13 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => CausalLM<C>)
       };
       try {
         for (let round = 0; round < 2; round++) {
-          for (let at = 0; at < length; at++) await step([0, 1], at);
-          cache.truncate(cache.length - 1);
+          for (let at = 0; at < length - 1; at++) await step([0, 1], at);
+          const snapshot = cache.snapshot();
+          await step([0, 1], length - 1);
+          // A recurrence goes back to snapshots alone.
+          if (cache.canTruncate(length - 1)) cache.truncate(length - 1);
+          else snapshot.restore();
+          snapshot.release();
           for (let at = 0; at < 5; at++) await step([1, 0], at);
           cache.reorder([1, 0, 1]);
           for (let at = 0; at < 5; at++) await step([0, 1, 0], at);

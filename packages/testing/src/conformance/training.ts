@@ -5,7 +5,7 @@ import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
 import { type Param, RMSNorm } from "@mixtape/layers";
 import { valueAndGradientsOf } from "@mixtape/ops";
 import { openSafetensors, toFloat32 } from "@mixtape/safetensors";
-import { dispose, type Scalar, tidy, zerosLike } from "@tensorflow/tfjs-core";
+import { dispose, mul, type Scalar, tidy, zerosLike } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { goldenNames, ownerOf, readGolden } from "../golden.js";
 import { withoutLeak } from "../leak.js";
@@ -16,6 +16,9 @@ const GOLDEN = 1e-4;
 
 /** Names on disk of what moves the choice of experts alone, and has no gradient. */
 const MOVES_THE_CHOICE = /(expert_bias|e_score_correction_bias)$/;
+
+/** Gradients are written so much larger that a constant beside them takes no digits; a power of two, which rounds nothing. */
+const MAGNIFIED = 2 ** 12;
 
 /** How far two ways to one gradient may be apart, relative to its length. */
 const SAME = 1e-6;
@@ -133,16 +136,31 @@ async function lossAndGradients(
       param.assign(
         param.weight.parts.map((part) => {
           const gradient = left.shift();
-          return gradient?.clone() ?? zerosLike(part);
+          return gradient ? mul(gradient, MAGNIFIED) : zerosLike(part);
         }),
       );
   });
   dispose([value, ...gradients.filter((gradient) => gradient !== undefined)]);
+  const found = await written(model);
+  // What a mapping adds to a parameter is no part of its gradient.
+  tidy(() => {
+    for (const param of by) param.assign(param.weight.parts.map((part) => zerosLike(part)));
+  });
+  for (const [name, constants] of await written(model))
+    found.set(
+      name,
+      found.get(name)!.map((value, i) => (value - constants[i]!) / MAGNIFIED),
+    );
+  for (const [i, param] of by.entries()) param.assign(before[i]!);
+  return { loss: loss!, gradients: found };
+}
+
+/** The tensors as a file would have them. */
+async function written(model: CausalLM): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   for (const { name, bytes } of model.tensorsToWrite("F32"))
     found.set(name, toFloat32(typeof bytes === "function" ? await bytes() : bytes, "F32").slice());
-  for (const [i, param] of by.entries()) param.assign(before[i]!);
-  return { loss: loss!, gradients: found };
+  return found;
 }
 
 /** The length of a difference, relative to the length of what was expected. */

@@ -1,0 +1,20 @@
+import { Linear, QKNormAttention } from "@mixtape/layers";
+import { gate, sigmoid } from "@mixtape/ops";
+import type { Tensor3D } from "@tensorflow/tfjs-core";
+import type { Qwen3NextConfig } from "./config.js";
+
+/** Normalised queries and keys, and a sigmoid gate on what the heads give (Qiu et al. 2025, https://arxiv.org/abs/2505.06708). */
+export class Qwen3NextAttention<C extends Qwen3NextConfig = Qwen3NextConfig> extends QKNormAttention<C> {
+  /** `[H·D, M]`; on disk its rows lie in `q_proj`, behind those of each head's query. */
+  readonly gateProj: Linear;
+
+  constructor(config: C, layer: number) {
+    super(config, layer);
+    const { hiddenSize, numAttentionHeads, headDim, attentionBias: bias } = config;
+    this.gateProj = new Linear(hiddenSize, numAttentionHeads * headDim, { bias });
+  }
+
+  protected override gateOutput(out: Tensor3D, x: Tensor3D): Tensor3D {
+    return gate(this.gateProj.forward(x), out, sigmoid);
+  }
+}

@@ -1,0 +1,105 @@
+import {
+  add,
+  convert,
+  DecoderModel,
+  deinterleave,
+  expertWeights,
+  from,
+  ignore,
+  LoadBalancedCausalLM,
+  PreNormDecoderLayer,
+  rename,
+  split,
+  squeeze,
+  type WeightMapping,
+} from "@mixtape/decoder";
+import {
+  Experts,
+  type FeedForward,
+  GatedDeltaNet,
+  GatedSharedExpert,
+  MoeBlock,
+  SoftmaxRouter,
+  type TokenMixer,
+  type TokenRouter,
+} from "@mixtape/layers";
+import { Qwen3NextAttention } from "./attention.js";
+import { type Qwen3NextConfig, qwen3NextConfig } from "./config.js";
+
+/** Gated attention or Gated DeltaNet, and a mixture with a shared expert that has a gate of its own. */
+export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> extends PreNormDecoderLayer<C> {
+  protected override buildMixer(config: C, layer: number): TokenMixer {
+    return config.layerTypes[layer] === "linear_attention"
+      ? new GatedDeltaNet(config)
+      : new Qwen3NextAttention(config, layer);
+  }
+
+  protected override buildMoe(config: C, layer: number): FeedForward {
+    return new MoeBlock({
+      router: this.buildRouter(config, layer),
+      experts: new Experts(config),
+      sharedExperts: new GatedSharedExpert(config, config.sharedExpertIntermediateSize),
+    });
+  }
+
+  protected buildRouter(config: C, _layer: number): TokenRouter {
+    return new SoftmaxRouter(config);
+  }
+}
+
+/** Qwen3-Next without a head. */
+export class Qwen3NextModel<C extends Qwen3NextConfig = Qwen3NextConfig> extends DecoderModel<C> {
+  protected override buildLayer(config: C, layer: number): Qwen3NextDecoderLayer<C> {
+    return new Qwen3NextDecoderLayer(config, layer);
+  }
+}
+
+/** Norms on disk whose weights are 1 less than what they multiply by. */
+const OFFSET_NORMS = [
+  "input_layernorm.weight",
+  "post_attention_layernorm.weight",
+  "q_norm.weight",
+  "k_norm.weight",
+  "model.norm.weight",
+];
+
+function names({ layerTypes, numAttentionHeads, headDim }: Qwen3NextConfig): WeightMapping[] {
+  // Each head has its query, and behind it its gate.
+  const gated = (part: string): WeightMapping =>
+    convert(
+      [`q_proj.${part}`, `gate_proj.${part}`].map((name) => `self_attn.${name}`),
+      from(`self_attn.q_proj.${part}`, deinterleave(2 * headDim, 0), split(0), deinterleave(numAttentionHeads, 0)),
+    );
+  return [
+    ...OFFSET_NORMS.map((name) => convert(name, from(name, add(1)))),
+    gated("weight"),
+    gated("bias"),
+    rename("self_attn.a_log", "self_attn.A_log"),
+    convert("conv1d.weight", from("conv1d.weight", squeeze(1))),
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
+    rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    ...layerTypes.flatMap((type, i) =>
+      type === "linear_attention" ? [rename(`layers.${i}.self_attn.*`, `layers.${i}.linear_attn.*`)] : [],
+    ),
+    // Layers that predict several tokens at once.
+    ignore("mtp.*"),
+  ];
+}
+
+/**
+ * Qwen3-Next (Qwen Team 2025, https://qwenlm.github.io/blog/qwen3_next) with its language modelling head.
+ *
+ * ```ts
+ * const model = await Qwen3NextForCausalLM.fromPretrained("./Qwen3-Next-80B-A3B-Instruct");
+ * ```
+ */
+export class Qwen3NextForCausalLM<C extends Qwen3NextConfig = Qwen3NextConfig> extends LoadBalancedCausalLM<C> {
+  static readonly config = qwen3NextConfig;
+  static readonly names = names;
+
+  protected override buildModel(config: C): DecoderModel<C> {
+    return new Qwen3NextModel(config);
+  }
+}
