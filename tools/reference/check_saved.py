@@ -2,7 +2,7 @@
 
     npm run build && python tools/reference/check_saved.py
 
-Needs torch 2.13.0 and transformers 5.18.0, and Node on the path. Models: every golden checkpoint of the three families, and
+Needs torch 2.13.0 and transformers 5.18.0, and Node on the path. Models: every golden checkpoint of the families, and
 of each `basic` config one with fresh weights. Each is saved by `savePretrained` as it is, in float32, in bfloat16 and in
 shards. Then
 
@@ -24,8 +24,15 @@ from transformers import AutoModelForCausalLM
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "packages" / "testing" / "__fixtures__" / "models"
-FAMILIES = {"afmoe": "AfmoeForCausalLM", "mixtral": "MixtralForCausalLM", "qwen3-moe": "Qwen3MoeForCausalLM"}
-IDS = [[(i * i * 7 + i * 13 + row * 31 + 5) % 97 for i in range(11)] for row in range(2)]
+FAMILIES = {
+    "afmoe": "AfmoeForCausalLM",
+    "deepseek-v3": "DeepseekV3ForCausalLM",
+    "mixtral": "MixtralForCausalLM",
+    "olmoe": "OlmoeForCausalLM",
+    "qwen2-moe": "Qwen2MoeForCausalLM",
+    "qwen3-moe": "Qwen3MoeForCausalLM",
+}
+IDS = [[(i * i * 7 + i * 13 + row * 31 + 5) % 61 for i in range(11)] for row in range(2)]
 TOLERANCE = 1e-4
 
 # Loads or makes each model of a list, and saves it in several ways, with the logits that the saved one gives beside it.
@@ -61,7 +68,7 @@ WAYS = {
     "own": {},
     "float32": {"dtype": "F32"},
     "bfloat16": {"dtype": "BF16"},
-    "sharded": {"maxShardBytes": 20_000},
+    "sharded": {"maxShardBytes": 8_000},
 }
 
 
@@ -105,7 +112,12 @@ def check(save, job):
     again = folder / "again"
     model.save_pretrained(again)
     saved = tensors_of(folder)
-    assert tensors_of(again) == saved, f"{folder}: what transformers saves again differs"
+    written = tensors_of(again)
+    # Some parameters transformers keeps in float32, whatever dtype they were saved in.
+    in_float32 = getattr(model, "_keep_in_fp32_modules_strict", None) or []
+    differing = [name for name in written.keys() | saved.keys() if written.get(name) != saved.get(name)]
+    differing = [name for name in differing if not any(part in name for part in in_float32)]
+    assert not differing, f"{folder}: what transformers saves again differs: {differing}"
     if folder.name in ("float32", "bfloat16"):
         dtypes = {dtype for dtype, _, _ in saved.values()}
         assert dtypes == {getattr(torch, folder.name)}, f"{folder}: {dtypes}"
@@ -118,7 +130,10 @@ def check(save, job):
 
     is_spelled_so = not job["fresh"] and not source.name.endswith("-fused")
     if is_spelled_so and folder.name in ("own", "sharded"):
-        assert tensors_of(source) == saved, f"{folder}: differs from {source}"
+        there = tensors_of(source)
+        if source.name == "mtp":  # Layers for multi-token prediction are not loaded.
+            there = {name: tensor for name, tensor in there.items() if name in saved}
+        assert there == saved, f"{folder}: differs from {source}"
     return difference, len(saved)
 
 
@@ -135,7 +150,7 @@ def main():
         own = [(difference, tensors) for name, difference, tensors in results if name == family]
         worst, tensors = max(difference for difference, _ in own), sum(tensors for _, tensors in own)
         print(f"{family}: {len(own)} checkpoints, {tensors} tensors byte-equal, logits within {worst:.1e}")
-        assert len(own) >= 60
+        assert len(own) >= 40
 
 
 if __name__ == "__main__":
