@@ -31,7 +31,7 @@ export function addVariant(root, name, like = "shared-mixtral") {
 import { ${to.pascal}ForCausalLM } from "../src/${name}.js";
 import { ${from.camel} } from "./small.js";
 
-conformance(${to.pascal}ForCausalLM, { config: ${to.pascal}ForCausalLM.config.create(${from.camel}) });
+conformance(${to.pascal}ForCausalLM, { config: ${to.pascal}ForCausalLM.family.config.create(${from.camel}) });
 `,
   );
   return {

@@ -19,7 +19,7 @@ export async function writeTinyModel(folder: string): Promise<string> {
     layer_types: ["sliding_attention", "full_attention"],
   };
   const Family = familyOf("afmoe");
-  const model = new Family(Family.config.parse({ ...JSON.parse(read("config.json").toString()), ...sizes }));
+  const model = new Family(Family.family.config.parse({ ...JSON.parse(read("config.json").toString()), ...sizes }));
   await model.initialize({ seed: 1, std: 0.1, dtype: "BF16" });
   const files = Object.fromEntries(["tokenizer.json", "tokenizer_config.json"].map((name) => [name, read(name)]));
   await model.savePretrained(folder, { files });

@@ -22,7 +22,7 @@ export interface Work {
 export async function workOf(folder: string): Promise<Work> {
   const { json, where } = await readConfig(folder);
   const Family = familyOf(json.model_type, where);
-  const model: CausalLM = new Family(Family.config.parse(json, { file: where }));
+  const model: CausalLM = new Family(Family.family.config.parse(json, { file: where }));
   const { modelType, layers, experts, parameters } = summarize(model);
   const routedShare = experts.perToken / experts.total;
   let weights = 0;

@@ -1,4 +1,4 @@
-import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Attention, Experts, type FeedForward, GatedSharedExpert, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
@@ -17,22 +17,16 @@ class Qwen2MoeDecoderLayer extends PreNormDecoderLayer<Qwen2MoeConfig> {
   }
 }
 
-class Qwen2MoeModel extends DecoderModel<Qwen2MoeConfig> {
-  protected override buildLayer(config: Qwen2MoeConfig, layer: number): Qwen2MoeDecoderLayer {
-    return new Qwen2MoeDecoderLayer(config, layer);
-  }
-}
-
-export class Qwen2MoeForCausalLM extends LoadBalancedCausalLM<Qwen2MoeConfig> {
-  static readonly config = qwen2MoeConfig;
-  static readonly names = [
-    rename("mlp.router.gate.weight", "mlp.gate.weight"),
-    rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
-    rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
-    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
-  ];
-
-  protected override buildModel(config: Qwen2MoeConfig): Qwen2MoeModel {
-    return new Qwen2MoeModel(config);
-  }
+export class Qwen2MoeForCausalLM extends CausalLM<Qwen2MoeConfig> {
+  static readonly family = defineFamily({
+    name: "Qwen2Moe",
+    config: qwen2MoeConfig,
+    layer: Qwen2MoeDecoderLayer,
+    names: [
+      rename("mlp.router.gate.weight", "mlp.gate.weight"),
+      rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
+      rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
+      ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    ],
+  });
 }

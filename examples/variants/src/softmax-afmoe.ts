@@ -1,24 +1,14 @@
-import { type AfmoeConfig, AfmoeDecoderLayer, AfmoeForCausalLM, AfmoeModel, afmoeConfig } from "@mixtape/afmoe";
-import { defineConfig } from "@mixtape/config";
-import { SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
-
-/** AFMoE's attention and shared experts, its routed experts chosen by softmax probabilities. */
-export class SoftmaxAfmoeForCausalLM extends AfmoeForCausalLM {
-  static override readonly config = defineConfig({ modelType: "softmax-afmoe", extends: afmoeConfig });
-
-  protected override buildModel(config: AfmoeConfig): SoftmaxAfmoeModel {
-    return new SoftmaxAfmoeModel(config);
-  }
-}
-
-class SoftmaxAfmoeModel extends AfmoeModel {
-  protected override buildLayer(config: AfmoeConfig, layer: number): SoftmaxAfmoeLayer {
-    return new SoftmaxAfmoeLayer(config, layer);
-  }
-}
+import { type AfmoeConfig, AfmoeDecoderLayer, afmoe } from "@mixtape/afmoe";
+import { CausalLM, extendFamily } from "@mixtape/decoder";
+import { SoftmaxRouter } from "@mixtape/layers";
 
 class SoftmaxAfmoeLayer extends AfmoeDecoderLayer {
-  protected override buildRouter(config: AfmoeConfig): TokenRouter {
+  protected override buildRouter(config: AfmoeConfig): SoftmaxRouter {
     return new SoftmaxRouter(config);
   }
+}
+
+/** AFMoE's attention and shared experts, its routed experts chosen by softmax probabilities. */
+export class SoftmaxAfmoeForCausalLM extends CausalLM<AfmoeConfig> {
+  static readonly family = extendFamily(afmoe, { modelType: "softmax-afmoe", layer: SoftmaxAfmoeLayer });
 }

@@ -19,7 +19,7 @@ const sizes = {
 };
 const experts = { intermediateSize: 40, moeIntermediateSize: 12, numExperts: 6, numExpertsPerTok: 2 };
 
-export const softmaxAfmoe = SoftmaxAfmoeForCausalLM.config.create({
+export const softmaxAfmoe = SoftmaxAfmoeForCausalLM.family.config.create({
   ...sizes,
   ...experts,
   numSharedExperts: 1,
@@ -27,7 +27,7 @@ export const softmaxAfmoe = SoftmaxAfmoeForCausalLM.config.create({
   slidingWindow: 6,
 });
 
-export const sharedMixtral = SharedMixtralForCausalLM.config.create({
+export const sharedMixtral = SharedMixtralForCausalLM.family.config.create({
   ...sizes,
   intermediateSize: 12,
   numExperts: 4,
@@ -35,7 +35,7 @@ export const sharedMixtral = SharedMixtralForCausalLM.config.create({
   numSharedExperts: 2,
 });
 
-export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.config.create({
+export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.family.config.create({
   ...sizes,
   ...experts,
   layerTypes: ["sliding_attention", "full_attention", "sliding_attention"],
@@ -44,7 +44,7 @@ export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.config.create({
   routeScale: 1.5,
 });
 
-export const topPMixtral = TopPMixtralForCausalLM.config.create({
+export const topPMixtral = TopPMixtralForCausalLM.family.config.create({
   ...sizes,
   intermediateSize: 12,
   numExperts: 5,
@@ -52,7 +52,7 @@ export const topPMixtral = TopPMixtralForCausalLM.config.create({
   topP: 0.55,
 });
 
-export const noisyMixtral = NoisyMixtralForCausalLM.config.create({
+export const noisyMixtral = NoisyMixtralForCausalLM.family.config.create({
   ...sizes,
   intermediateSize: 12,
   numExperts: 4,

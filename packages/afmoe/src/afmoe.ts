@@ -1,4 +1,11 @@
-import { CausalLM, DecoderModel, expertWeights, rename, SandwichNormDecoderLayer } from "@mixtape/decoder";
+import {
+  CausalLM,
+  DecoderModel,
+  defineFamily,
+  expertWeights,
+  rename,
+  SandwichNormDecoderLayer,
+} from "@mixtape/decoder";
 import {
   Experts,
   type FeedForward,
@@ -29,17 +36,24 @@ export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends Sand
   }
 }
 
-/** AFMoE without a head. */
-export class AfmoeModel<C extends AfmoeConfig = AfmoeConfig> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): AfmoeDecoderLayer<C> {
-    return new AfmoeDecoderLayer(config, layer);
-  }
-
+/** The stack of AFMoE. */
+export class AfmoeDecoder<C extends AfmoeConfig = AfmoeConfig> extends DecoderModel<C> {
   /** muP: embeddings times √M (Yang et al. 2022, https://arxiv.org/abs/2203.03466). */
   protected override scaleEmbeddings(embeds: Tensor3D): Tensor3D {
     return this.config.mupEnabled ? mul(embeds, Math.sqrt(this.config.hiddenSize)) : embeds;
   }
 }
+
+export const afmoe = defineFamily({
+  name: "Afmoe",
+  config: afmoeConfig,
+  layer: AfmoeDecoderLayer,
+  decoder: AfmoeDecoder,
+  names: [
+    rename("mlp.router.expert_bias", "mlp.expert_bias"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ],
+});
 
 /**
  * AFMoE, the family of Arcee's Trinity models, with its language modelling head. The reference gives it no auxiliary loss:
@@ -50,13 +64,5 @@ export class AfmoeModel<C extends AfmoeConfig = AfmoeConfig> extends DecoderMode
  * ```
  */
 export class AfmoeForCausalLM<C extends AfmoeConfig = AfmoeConfig> extends CausalLM<C> {
-  static readonly config = afmoeConfig;
-  static readonly names = [
-    rename("mlp.router.expert_bias", "mlp.expert_bias"),
-    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
-  ];
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new AfmoeModel(config);
-  }
+  static readonly family = afmoe;
 }

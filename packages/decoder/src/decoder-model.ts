@@ -5,12 +5,13 @@ import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
 import type { DecoderLayer } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
+import type { LayerClass } from "./family.js";
 import type { ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
 import { LayerMasks, readPadding, readSegments, tokenMaskOf, type Visible } from "./layer-masks.js";
 import { type LayerOutput, NOTHING, runLayer, runLayerCheckpointed, type Wanted } from "./run-layer.js";
 
-/** Embeddings, a stack of layers, a final norm. A family says, in `buildLayer`, what a layer is. */
-export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Module {
+/** Embeddings, a stack of layers of one class, a final norm. */
+export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Module {
   readonly config: C;
   readonly embedTokens: Embedding;
   readonly layers: readonly DecoderLayer[];
@@ -19,12 +20,13 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
   readonly #steps = new WeakMap<object, RepeatedStep>();
   readonly #checkedCaches = new WeakSet<Cache>();
 
-  constructor(config: C) {
+  /** @param Layer the class of the layers, of this config */
+  constructor(config: C, Layer: LayerClass<never>) {
     super();
     this.config = config;
     const { vocabSize, hiddenSize, numHiddenLayers, tieWordEmbeddings: tied } = config;
     this.embedTokens = new Embedding(vocabSize, hiddenSize, { tied, paddingIdx: config.padTokenId });
-    this.layers = Array.from({ length: numHiddenLayers }, (_, layer) => this.buildLayer(config, layer));
+    this.layers = Array.from({ length: numHiddenLayers }, (_, layer) => new (Layer as LayerClass<C>)(config, layer));
     this.norm = this.layers[0]!.buildNorm(config);
     this.#rotary = new RotaryEmbedding(config);
   }
@@ -50,9 +52,6 @@ export abstract class DecoderModel<C extends DecoderConfig = DecoderConfig> exte
     const { dtype } = this.embedTokens.weight;
     return new Cache(this.layers.map(({ selfAttn }) => selfAttn.createCache({ dtype })));
   }
-
-  /** Makes a layer. Called by the constructor: it must not read `this`. */
-  protected abstract buildLayer(config: C, layer: number): DecoderLayer;
 
   /** What happens to embeddings before the first layer. Nothing here. @param embeds `[B, L, M]` @returns `[B, L, M]` */
   protected scaleEmbeddings(embeds: Tensor3D): Tensor3D {

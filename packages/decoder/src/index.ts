@@ -1,10 +1,11 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
-export { CausalLM, type CausalLMClass, type CausalLMFamily, type SaveOptions } from "./causal-lm.js";
 export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
 export { type AroundLayer, DecoderLayer, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
+export { defineFamily, extendFamily, type Family, type FamilyChanges, type LayerClass } from "./family.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
+export { CausalLM } from "./heads/causal-lm.js";
 export { type InitOptions, initialize } from "./initialize.js";
 export { activeParameters, type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export {
@@ -17,7 +18,6 @@ export {
   loadParameters,
   warnOfTensors,
 } from "./load.js";
-export { LoadBalancedCausalLM, type LoadBalancedConfig } from "./load-balanced-causal-lm.js";
 export { type LoadWarning, type OnWarning, warnOnConsole } from "./load-warning.js";
 export { causalLoss } from "./losses.js";
 export {
@@ -28,9 +28,11 @@ export {
   type TensorMatch,
 } from "./match-tensors.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
+export { type ModelClass, type ModelConstructor, PreTrainedModel, type SettleContext } from "./pre-trained-model.js";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";
+export type { SaveOptions } from "./save-options.js";
 export { settleHead } from "./tied-head.js";
 export { sourcesOf } from "./weights/bind-mappings.js";
 export {

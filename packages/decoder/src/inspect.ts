@@ -2,7 +2,7 @@ import type { DecoderConfig } from "@mixtape/config";
 import { type CapturedRouting, namedRouters, routerOf, tokenMaskOf } from "@mixtape/layers";
 import { storageOf } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
-import type { CausalLM } from "./causal-lm.js";
+import type { CausalLM } from "./heads/causal-lm.js";
 
 /** What a model is, before a byte of it is loaded. */
 export interface ModelSummary {

@@ -3,8 +3,8 @@ import { Param } from "@mixtape/layers";
 import { encodeWeight } from "@mixtape/ops";
 import { fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { add, matMul, mul, randomNormal, sub, tensor1d, tensor2d, tidy } from "@tensorflow/tfjs-core";
-import type { CausalLM } from "./causal-lm.js";
 import { DecoderError } from "./errors.js";
+import type { CausalLM } from "./heads/causal-lm.js";
 
 /** Options of {@link resizeTokenEmbeddings}. */
 export interface ResizeOptions {

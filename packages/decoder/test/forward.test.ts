@@ -12,8 +12,8 @@ import {
   zeros,
 } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
-import type { CausalLMInputs, LayerContext, ModelInputs } from "../src/index.js";
-import { type TinyConfig, TinyForCausalLM, TinyLayer, TinyModel, tiny, useCpu, withoutLeak } from "./support/tiny.js";
+import { type CausalLMInputs, extendFamily, type LayerContext, type ModelInputs } from "../src/index.js";
+import { TinyForCausalLM, TinyLayer, tiny, tinyFamily, useCpu, withoutLeak } from "./support/tiny.js";
 
 let model: TinyForCausalLM;
 beforeAll(async () => {
@@ -310,15 +310,8 @@ test("what is captured survives a tidy in a layer of one's own, and has a gradie
       return tidy(() => super.forward(x, context));
     }
   }
-  class TidiedModel extends TinyModel {
-    protected override buildLayer(config: TinyConfig, layer: number): Tidied {
-      return new Tidied(config, layer);
-    }
-  }
   class TidiedForCausalLM extends TinyForCausalLM {
-    protected override buildModel(config: TinyConfig): TidiedModel {
-      return new TidiedModel(config);
-    }
+    static override readonly family = extendFamily(tinyFamily, { layer: Tidied });
   }
   const plain = await tiny();
   const model = new TidiedForCausalLM(plain.config);

@@ -1,9 +1,11 @@
 import { encodeSafetensors, openSafetensors } from "@mixtape/safetensors";
 import { memory, tidy } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CheckpointError, type LoadWarning, loadParameters } from "../src/index.js";
+import { CheckpointError, type LoadWarning, loadParameters, type WeightMapping } from "../src/index.js";
 import { sourceOf, WatchedBytes, zerosToWrite } from "./support/sources.js";
-import { TinyForCausalLM, tiny, tinyOf, useCpu, withoutLeak } from "./support/tiny.js";
+import { TinyForCausalLM, tiny, tinyFamily, tinyOf, useCpu, withoutLeak } from "./support/tiny.js";
+
+const TINY_NAMES = tinyFamily.names as readonly WeightMapping[];
 
 let model: TinyForCausalLM;
 beforeAll(async () => {
@@ -17,7 +19,7 @@ const logits = (of: TinyForCausalLM) => tidy(() => Array.from(of.forward({ input
 test("a model that is loaded is the one that was saved", async () => {
   await withoutLeak(async () => {
     const copy = new TinyForCausalLM(tinyOf());
-    await loadParameters(copy, await sourceOf(model), TinyForCausalLM.names);
+    await loadParameters(copy, await sourceOf(model), TINY_NAMES);
     expect(logits(copy)).toEqual(logits(model));
     copy.dispose();
   });
@@ -42,7 +44,7 @@ test("experts that are stacked on disk, gate and up as one, are taken apart", as
     ];
   });
   const copy = new TinyForCausalLM(tinyOf());
-  await loadParameters(copy, stacked, TinyForCausalLM.names);
+  await loadParameters(copy, stacked, TINY_NAMES);
   expect(logits(copy)).toEqual(logits(model));
   copy.dispose();
 });
@@ -51,7 +53,7 @@ describe("strictness", () => {
   const faultsOf = async (...change: Parameters<typeof sourceOf> extends [unknown, ...infer Rest] ? Rest : never) => {
     const source = await sourceOf(model, ...change);
     return withoutLeak(async () => {
-      const error: unknown = await loadParameters(new TinyForCausalLM(tinyOf()), source, TinyForCausalLM.names, {
+      const error: unknown = await loadParameters(new TinyForCausalLM(tinyOf()), source, TINY_NAMES, {
         where: "tiny",
       }).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(CheckpointError);
@@ -158,7 +160,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
     ]);
     const warnings: LoadWarning[] = [];
     const copy = new TinyForCausalLM(tinyOf());
-    await loadParameters(copy, source, TinyForCausalLM.names, {
+    await loadParameters(copy, source, TINY_NAMES, {
       where: "tiny",
       onWarning: (warning) => warnings.push(warning),
     });
@@ -209,7 +211,7 @@ test("each byte is read once, one read at a time, and the peak is the model plus
   const header = bytes.reads.length;
   peak = 0;
   const copy = new TinyForCausalLM(tinyOf());
-  await loadParameters(copy, source, TinyForCausalLM.names, {
+  await loadParameters(copy, source, TINY_NAMES, {
     onProgress: () => {
       peak = Math.max(peak, memory().numBytes - before);
     },
@@ -235,7 +237,7 @@ test("progress counts the bytes of the checkpoint", async () => {
   const seen: number[] = [];
   const copy = new TinyForCausalLM(tinyOf());
   const total = [...model.namedParameters()].reduce((sum, [, { size }]) => sum + 4 * size, 0);
-  await loadParameters(copy, await sourceOf(model), TinyForCausalLM.names, {
+  await loadParameters(copy, await sourceOf(model), TINY_NAMES, {
     onProgress: ({ loadedBytes, totalBytes }) => {
       expect(totalBytes).toBe(total);
       seen.push(loadedBytes);
@@ -253,7 +255,7 @@ test("an abort stops between two parameters and leaves nothing", async () => {
     const controller = new AbortController();
     const copy = new TinyForCausalLM(tinyOf());
     let loaded = 0;
-    const loading = loadParameters(copy, source, TinyForCausalLM.names, {
+    const loading = loadParameters(copy, source, TINY_NAMES, {
       signal: controller.signal,
       onProgress: () => {
         if (++loaded === 3) controller.abort(new Error("enough"));
@@ -283,7 +285,7 @@ describe("checkFinite", () => {
     const source = await spoiled(name, value, element);
     const copy = new TinyForCausalLM(tinyOf());
     try {
-      await loadParameters(copy, source, TinyForCausalLM.names, { checkFinite });
+      await loadParameters(copy, source, TINY_NAMES, { checkFinite });
     } finally {
       copy.dispose();
     }
@@ -299,7 +301,7 @@ describe("checkFinite", () => {
 
   test("passes what is finite", async () => {
     const copy = new TinyForCausalLM(tinyOf());
-    await loadParameters(copy, await sourceOf(model), TinyForCausalLM.names, { checkFinite: true });
+    await loadParameters(copy, await sourceOf(model), TINY_NAMES, { checkFinite: true });
     expect(logits(copy)).toEqual(logits(model));
     copy.dispose();
   });

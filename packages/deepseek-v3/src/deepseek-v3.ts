@@ -1,6 +1,6 @@
 import {
   CausalLM,
-  DecoderModel,
+  defineFamily,
   expertWeights,
   ignore,
   PreNormDecoderLayer,
@@ -36,12 +36,17 @@ export class DeepseekV3DecoderLayer<C extends DeepseekV3Config = DeepseekV3Confi
   }
 }
 
-/** DeepSeek-V3 without a head. */
-export class DeepseekV3Model<C extends DeepseekV3Config = DeepseekV3Config> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): DeepseekV3DecoderLayer<C> {
-    return new DeepseekV3DecoderLayer(config, layer);
-  }
-}
+export const deepseekV3 = defineFamily({
+  name: "DeepseekV3",
+  config: deepseekV3Config,
+  layer: DeepseekV3DecoderLayer,
+  names: ({ numHiddenLayers, numNextnPredictLayers }: DeepseekV3Config): WeightMapping[] => [
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    rename("mlp.router.expert_bias", "mlp.gate.e_score_correction_bias"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+    ...Array.from({ length: numNextnPredictLayers }, (_, i) => ignore(`model.layers.${numHiddenLayers + i}.*`)),
+  ],
+});
 
 /**
  * DeepSeek-V3 (DeepSeek-AI 2024, https://arxiv.org/abs/2412.19437) with its language modelling head. The reference gives it no
@@ -52,15 +57,5 @@ export class DeepseekV3Model<C extends DeepseekV3Config = DeepseekV3Config> exte
  * ```
  */
 export class DeepseekV3ForCausalLM<C extends DeepseekV3Config = DeepseekV3Config> extends CausalLM<C> {
-  static readonly config = deepseekV3Config;
-  static readonly names = ({ numHiddenLayers, numNextnPredictLayers }: DeepseekV3Config): WeightMapping[] => [
-    rename("mlp.router.gate.weight", "mlp.gate.weight"),
-    rename("mlp.router.expert_bias", "mlp.gate.e_score_correction_bias"),
-    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
-    ...Array.from({ length: numNextnPredictLayers }, (_, i) => ignore(`model.layers.${numHiddenLayers + i}.*`)),
-  ];
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new DeepseekV3Model(config);
-  }
+  static readonly family = deepseekV3;
 }

@@ -1,6 +1,6 @@
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM, CausalLMClass } from "@mixtape/decoder";
+import type { CausalLM, ModelClass } from "@mixtape/decoder";
 import { DeepseekV3ForCausalLM } from "@mixtape/deepseek-v3";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { OlmoeForCausalLM } from "@mixtape/olmoe";
@@ -10,7 +10,7 @@ import { Qwen3NextForCausalLM } from "@mixtape/qwen3-next";
 import { UnknownFamilyError } from "./mixtape-error.js";
 
 /** A family as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
-type Family = CausalLMClass<CausalLM>;
+type Family = ModelClass<CausalLM>;
 
 const BUILT_IN = [
   MixtralForCausalLM,
@@ -21,7 +21,7 @@ const BUILT_IN = [
   OlmoeForCausalLM,
   Qwen3NextForCausalLM,
 ] as unknown as readonly Family[];
-const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, family]));
+const families = new Map(BUILT_IN.map((family) => [family.family.config.modelType!, family]));
 
 /**
  * Makes `loadModel` load checkpoints whose `model_type` is that of the class's config with this class. A family that is
@@ -33,14 +33,14 @@ const families = new Map(BUILT_IN.map((family) => [family.config.modelType!, fam
  *
  * @throws {UnknownFamilyError} for what is no class of models, and where the config has no model type.
  */
-export function registerFamily<M extends CausalLM<C>, C extends DecoderConfig>(family: CausalLMClass<M, C>): void {
-  if (typeof family !== "function" || !family.config || !family.names)
+export function registerFamily<M extends CausalLM<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
+  if (typeof family !== "function" || !family.family)
     throw new UnknownFamilyError({
       where: "registerFamily",
-      expected: "a class of models with a static config and static names",
-      got: typeof family === "function" ? `${family.name || "a class"} without them` : String(family),
+      expected: "a class of models with a static family",
+      got: typeof family === "function" ? `${family.name || "a class"} without it` : String(family),
     });
-  const { modelType } = family.config;
+  const { modelType } = family.family.config;
   if (!modelType)
     throw new UnknownFamilyError({ where: family.name, expected: "a config with a modelType", got: "none" });
   families.set(modelType, family as unknown as Family);

@@ -67,12 +67,12 @@ export async function inspectModel(
   const fetching = fetchingOf({ ...options, onWarning });
   const file = await readConfig(source, fetching);
   const Family = familyOf(file.json.model_type, file.where, file.json.architectures);
-  const parsed = parseConfig(Family.config, file, { ignore, onWarning });
+  const parsed = parseConfig(Family.family.config, file, { ignore, onWarning });
   const where = source instanceof Map ? "the files" : String(source);
   const { model, dtypes, match } = await withTensors(
     source,
     async (tensors) => {
-      const model = new Family(await settleHead(Family.config, parsed, tensors, { where, onWarning }));
+      const model = new Family(await settleHead(Family.family.config, parsed, tensors, { where, onWarning }));
       return { model, dtypes: countDtypes(tensors), match: model.matchTensors(tensors) };
     },
     fetching,

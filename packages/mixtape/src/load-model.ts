@@ -1,11 +1,11 @@
 import type { DecoderConfig } from "@mixtape/config";
 import {
   type CausalLM,
-  type CausalLMClass,
   checkLoadOptions,
   fetchingOf,
   LOAD_OPTIONS,
   type LoadOptions,
+  type ModelClass,
   parseConfig,
   readConfig,
   settleHead,
@@ -58,7 +58,7 @@ export async function loadModel(source: CheckpointSource, loadOptions: LoadModel
   const file = await readConfig(source, fetching);
   const Family = familyOf(file.json.model_type, file.where, file.json.architectures);
   // Warnings come from fromPretrained, which reads the same file.
-  const config = parseConfig(Family.config, file, { ignore: options.ignore, onWarning: () => {} });
+  const config = parseConfig(Family.family.config, file, { ignore: options.ignore, onWarning: () => {} });
   const prepared = await engineFor(engine);
   if (checkMemory) await checkFit(Family, config, prepared, { source, fetching, where: file.where });
   return Family.fromPretrained(source, options);
@@ -103,7 +103,7 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
 }
 
 async function checkFit(
-  Family: CausalLMClass<CausalLM>,
+  Family: ModelClass<CausalLM>,
   config: DecoderConfig,
   { name, backend, memoryLimit }: Engine,
   { source, fetching, where }: { source: CheckpointSource; fetching: FetchOptions; where: string },
@@ -112,7 +112,7 @@ async function checkFit(
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
   const bytesOf = (of: DecoderConfig, dtype: Dtype) => weightBytes(new Family(of), backend, dtype);
   // A head that the config ties to the embedding may be another in the file, and then takes as much again.
-  const untied = config.tieWordEmbeddings ? Family.config.with(config, { tieWordEmbeddings: false }) : config;
+  const untied = config.tieWordEmbeddings ? Family.family.config.with(config, { tieWordEmbeddings: false }) : config;
   if (!limitOf(bytesOf(untied, "F32"))) return;
   // The files are asked only where what they hold matters.
   const keepsDtypes = bytesOf(config, "BF16") !== bytesOf(config, "F32");
@@ -126,7 +126,7 @@ async function checkFit(
             const fitsAnyway = !limitOf(bytesOf(untied, dtype));
             const settled = fitsAnyway
               ? config
-              : await settleHead(Family.config, config, tensors, { where, onWarning: () => {} });
+              : await settleHead(Family.family.config, config, tensors, { where, onWarning: () => {} });
             return bytesOf(settled, dtype);
           },
           fetching,

@@ -1,5 +1,5 @@
-import { defineConfig } from "@mixtape/config";
-import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
+import { extendFamily } from "@mixtape/decoder";
+import { MixtralForCausalLM, mixtral, mixtralConfig } from "@mixtape/mixtral";
 import { describe, expect, test } from "vitest";
 import {
   familyOf,
@@ -14,7 +14,7 @@ import { withConfig } from "./files.js";
 
 /** Mixtral under another name. */
 class OtherForCausalLM extends MixtralForCausalLM {
-  static override readonly config = defineConfig({ modelType: "other", extends: mixtralConfig, fields: {} });
+  static override readonly family = extendFamily(mixtral, { modelType: "other" });
 }
 
 test("the families are there", () => {
@@ -58,11 +58,11 @@ describe("an error for", () => {
   test.each<[unknown, string]>([
     [undefined, "undefined"],
     ["mixtral", "mixtral"],
-    [class Plain {}, "Plain without them"],
+    [class Plain {}, "Plain without it"],
   ])("%o as a family", (family, got) => {
     expect(() => registerFamily(family as never)).toThrow(UnknownFamilyError);
     expect(() => registerFamily(family as never)).toThrow(
-      `registerFamily: expected a class of models with a static config and static names, got ${got}.`,
+      `registerFamily: expected a class of models with a static family, got ${got}.`,
     );
   });
 
@@ -75,7 +75,10 @@ describe("an error for", () => {
 
   test("a class whose config has no model type", () => {
     class Nameless extends MixtralForCausalLM {
-      static override readonly config = { ...mixtralConfig, modelType: undefined } as unknown as typeof mixtralConfig;
+      static override readonly family = {
+        ...mixtral,
+        config: { ...mixtralConfig, modelType: undefined } as unknown as typeof mixtralConfig,
+      };
     }
     expect(() => registerFamily(Nameless)).toThrow("Nameless: expected a config with a modelType, got none.");
   });

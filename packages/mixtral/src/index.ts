@@ -1,2 +1,2 @@
 export { type MixtralConfig, mixtralConfig } from "./config.js";
-export { MixtralDecoderLayer, MixtralForCausalLM, MixtralModel } from "./mixtral.js";
+export { MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "./mixtral.js";

@@ -1,4 +1,4 @@
-import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
@@ -14,12 +14,16 @@ export class MixtralDecoderLayer<C extends MixtralConfig = MixtralConfig> extend
   }
 }
 
-/** Mixtral without a head. */
-export class MixtralModel<C extends MixtralConfig = MixtralConfig> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): MixtralDecoderLayer<C> {
-    return new MixtralDecoderLayer(config, layer);
-  }
-}
+export const mixtral = defineFamily({
+  name: "Mixtral",
+  config: mixtralConfig,
+  layer: MixtralDecoderLayer,
+  names: [
+    rename("mlp.*", "block_sparse_moe.*", "mlp.*"),
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    ...expertWeights({ gate: "w1", up: "w3", down: "w2" }),
+  ],
+});
 
 /**
  * Mixtral (Jiang et al. 2024, https://arxiv.org/abs/2401.04088) with its language modelling head.
@@ -28,15 +32,6 @@ export class MixtralModel<C extends MixtralConfig = MixtralConfig> extends Decod
  * const model = await MixtralForCausalLM.fromPretrained("./Mixtral-8x7B-v0.1");
  * ```
  */
-export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends LoadBalancedCausalLM<C> {
-  static readonly config = mixtralConfig;
-  static readonly names = [
-    rename("mlp.*", "block_sparse_moe.*", "mlp.*"),
-    rename("mlp.router.gate.weight", "mlp.gate.weight"),
-    ...expertWeights({ gate: "w1", up: "w3", down: "w2" }),
-  ];
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new MixtralModel(config);
-  }
+export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends CausalLM<C> {
+  static readonly family = mixtral;
 }

@@ -1,3 +1,3 @@
 export { OlmoeAttention } from "./attention.js";
 export { type OlmoeConfig, olmoeConfig } from "./config.js";
-export { OlmoeDecoderLayer, OlmoeForCausalLM, OlmoeModel } from "./olmoe.js";
+export { OlmoeDecoderLayer, OlmoeForCausalLM, olmoe } from "./olmoe.js";

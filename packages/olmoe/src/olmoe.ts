@@ -1,4 +1,4 @@
-import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenMixer, type TokenRouter } from "@mixtape/layers";
 import { OlmoeAttention } from "./attention.js";
 import { type OlmoeConfig, olmoeConfig } from "./config.js";
@@ -18,12 +18,15 @@ export class OlmoeDecoderLayer<C extends OlmoeConfig = OlmoeConfig> extends PreN
   }
 }
 
-/** OLMoE without a head. */
-export class OlmoeModel<C extends OlmoeConfig = OlmoeConfig> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): OlmoeDecoderLayer<C> {
-    return new OlmoeDecoderLayer(config, layer);
-  }
-}
+export const olmoe = defineFamily({
+  name: "Olmoe",
+  config: olmoeConfig,
+  layer: OlmoeDecoderLayer,
+  names: [
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ],
+});
 
 /**
  * OLMoE (Muennighoff et al. 2024, https://arxiv.org/abs/2409.02060) with its language modelling head.
@@ -32,14 +35,6 @@ export class OlmoeModel<C extends OlmoeConfig = OlmoeConfig> extends DecoderMode
  * const model = await OlmoeForCausalLM.fromPretrained("./OLMoE-1B-7B-0924");
  * ```
  */
-export class OlmoeForCausalLM<C extends OlmoeConfig = OlmoeConfig> extends LoadBalancedCausalLM<C> {
-  static readonly config = olmoeConfig;
-  static readonly names = [
-    rename("mlp.router.gate.weight", "mlp.gate.weight"),
-    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
-  ];
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new OlmoeModel(config);
-  }
+export class OlmoeForCausalLM<C extends OlmoeConfig = OlmoeConfig> extends CausalLM<C> {
+  static readonly family = olmoe;
 }

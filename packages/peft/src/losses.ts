@@ -1,4 +1,4 @@
-import { type CausalLM, type CausalLMInputs, causalLoss, type LoadBalancedConfig, readBatch } from "@mixtape/decoder";
+import { type CausalLM, type CausalLMInputs, causalLoss, readBatch } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import {
   type CapturedRouting,
@@ -146,13 +146,9 @@ function seenOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (Routi
 }
 
 /** What the model's own routers add. @param routings of an adapter's rows */
-function balanceOf({ config }: CausalLM, routings: readonly CapturedRouting[]): Scalar | null {
-  if (!isLoadBalanced(config) || routings.length === 0) return null;
-  return mul(loadBalancingLoss(routings), config.routerAuxLossCoef) as Scalar;
-}
-
-function isLoadBalanced(config: object): config is LoadBalancedConfig {
-  return "routerAuxLossCoef" in config;
+function balanceOf({ auxLossCoef }: CausalLM, routings: readonly CapturedRouting[]): Scalar | null {
+  if (auxLossCoef === undefined || routings.length === 0) return null;
+  return mul(loadBalancingLoss(routings), auxLossCoef) as Scalar;
 }
 
 function maskOf({ attentionMask, inputIds }: AdapterBatch): number[][] {

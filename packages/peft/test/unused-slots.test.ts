@@ -1,7 +1,8 @@
 /** Adapters on models whose tokens go to different numbers of experts. */
 
+import { extendFamily } from "@mixtape/decoder";
 import { TopPRouter } from "@mixtape/layers";
-import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, MixtralModel } from "@mixtape/mixtral";
+import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 import { valueAndGradientsOf } from "@mixtape/ops";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
@@ -14,15 +15,8 @@ class TopPLayer extends MixtralDecoderLayer {
     return new TopPRouter({ ...config, numExpertsPerTok: 4, topP: 0.4 });
   }
 }
-class TopPModel extends MixtralModel {
-  protected override buildLayer(config: MixtralConfig, layer: number): TopPLayer {
-    return new TopPLayer(config, layer);
-  }
-}
 class TopPForCausalLM extends MixtralForCausalLM {
-  protected override buildModel(config: MixtralConfig): TopPModel {
-    return new TopPModel(config);
-  }
+  static override readonly family = extendFamily(mixtral, { layer: TopPLayer });
 }
 
 const targetModules = ["q_proj", "experts.gate_proj", "experts.down_proj"];

@@ -1,4 +1,4 @@
-import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import {
   Attention,
   Experts,
@@ -30,12 +30,17 @@ export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> ext
   }
 }
 
-/** Qwen2-MoE without a head. */
-export class Qwen2MoeModel<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): Qwen2MoeDecoderLayer<C> {
-    return new Qwen2MoeDecoderLayer(config, layer);
-  }
-}
+export const qwen2Moe = defineFamily({
+  name: "Qwen2Moe",
+  config: qwen2MoeConfig,
+  layer: Qwen2MoeDecoderLayer,
+  names: [
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
+    rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ],
+});
 
 /**
  * Qwen2-MoE (Qwen Team 2024, https://arxiv.org/abs/2407.10671) with its language modelling head.
@@ -44,16 +49,6 @@ export class Qwen2MoeModel<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends De
  * const model = await Qwen2MoeForCausalLM.fromPretrained("./Qwen1.5-MoE-A2.7B");
  * ```
  */
-export class Qwen2MoeForCausalLM<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends LoadBalancedCausalLM<C> {
-  static readonly config = qwen2MoeConfig;
-  static readonly names = [
-    rename("mlp.router.gate.weight", "mlp.gate.weight"),
-    rename("mlp.shared_experts.gate.weight", "mlp.shared_expert_gate.weight"),
-    rename("mlp.shared_experts.mlp.*", "mlp.shared_expert.*"),
-    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
-  ];
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new Qwen2MoeModel(config);
-  }
+export class Qwen2MoeForCausalLM<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends CausalLM<C> {
+  static readonly family = qwen2Moe;
 }

@@ -1,4 +1,4 @@
-import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import {
   Experts,
   type FeedForward,
@@ -25,12 +25,15 @@ export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> ext
   }
 }
 
-/** Qwen3-MoE without a head. */
-export class Qwen3MoeModel<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): Qwen3MoeDecoderLayer<C> {
-    return new Qwen3MoeDecoderLayer(config, layer);
-  }
-}
+export const qwen3Moe = defineFamily({
+  name: "Qwen3Moe",
+  config: qwen3MoeConfig,
+  layer: Qwen3MoeDecoderLayer,
+  names: [
+    rename("mlp.router.gate.weight", "mlp.gate.weight"),
+    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
+  ],
+});
 
 /**
  * Qwen3-MoE (Qwen Team 2025, https://arxiv.org/abs/2505.09388) with its language modelling head.
@@ -39,14 +42,6 @@ export class Qwen3MoeModel<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends De
  * const model = await Qwen3MoeForCausalLM.fromPretrained("./Qwen3-30B-A3B");
  * ```
  */
-export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends LoadBalancedCausalLM<C> {
-  static readonly config = qwen3MoeConfig;
-  static readonly names = [
-    rename("mlp.router.gate.weight", "mlp.gate.weight"),
-    ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
-  ];
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new Qwen3MoeModel(config);
-  }
+export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends CausalLM<C> {
+  static readonly family = qwen3Moe;
 }

@@ -1,5 +1,6 @@
+import { extendFamily } from "@mixtape/decoder";
 import { ExpertChoiceRouter, type TokenRouter } from "@mixtape/layers";
-import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, MixtralModel } from "@mixtape/mixtral";
+import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { expect, test } from "vitest";
 import { CausalLMTask, lossAndGradients, type TrainingStep, train, unfreeze } from "../src/index.js";
@@ -9,16 +10,9 @@ class ExpertChoiceLayer extends MixtralDecoderLayer {
     return new ExpertChoiceRouter(config);
   }
 }
-class ExpertChoiceModel extends MixtralModel {
-  protected override buildLayer(config: MixtralConfig, layer: number): ExpertChoiceLayer {
-    return new ExpertChoiceLayer(config, layer);
-  }
-}
 /** Mixtral whose experts choose their tokens. */
 class ExpertChoiceForCausalLM extends MixtralForCausalLM {
-  protected override buildModel(config: MixtralConfig): ExpertChoiceModel {
-    return new ExpertChoiceModel(config);
-  }
+  static override readonly family = extendFamily(mixtral, { layer: ExpertChoiceLayer });
 }
 
 const inputIds = [0, 1].map((row) => Array.from({ length: 12 }, (_, i) => (i * i * 5 + row * 23) % 97));

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
-import type { CausalLM, CausalLMClass } from "@mixtape/decoder";
+import type { CausalLM, ModelClass } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { encodeWeight } from "@mixtape/ops";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
@@ -110,7 +110,7 @@ async function load(family: keyof typeof FAMILIES, name: string, padTokenId: num
     ["config.json", new TextEncoder().encode(JSON.stringify(config))],
     ["model.safetensors", read("model.safetensors")],
   ]);
-  return (FAMILIES[family] as unknown as CausalLMClass<CausalLM>).fromPretrained(files);
+  return (FAMILIES[family] as unknown as ModelClass<CausalLM>).fromPretrained(files);
 }
 
 function goldenOf(family: string): Golden {

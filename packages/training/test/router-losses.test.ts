@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { extendFamily } from "@mixtape/decoder";
 import {
   type CapturedRouting,
   captureRouting,
@@ -9,7 +10,7 @@ import {
   TokenMask,
   type TokenRouter,
 } from "@mixtape/layers";
-import { MixtralDecoderLayer, MixtralForCausalLM, MixtralModel } from "@mixtape/mixtral";
+import { MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 import { topKIndices, valueAndGradientsOf } from "@mixtape/ops";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { sigmoid, type Tensor2D, tensor2d, tidy } from "@tensorflow/tfjs-core";
@@ -117,15 +118,8 @@ onEachEngine(() => {
         return new SigmoidRouter(config);
       }
     }
-    class SigmoidModel extends MixtralModel {
-      protected override buildLayer(config: MixtralModel["config"], layer: number): SigmoidLayer {
-        return new SigmoidLayer(config, layer);
-      }
-    }
     class SigmoidForCausalLM extends MixtralForCausalLM {
-      protected override buildModel(config: MixtralModel["config"]): SigmoidModel {
-        return new SigmoidModel(config);
-      }
+      static override readonly family = extendFamily(mixtral, { layer: SigmoidLayer });
     }
     await withoutLeak(async () => {
       const model = await SigmoidForCausalLM.fromPretrained(fixture("models/mixtral/basic"));

@@ -3,7 +3,7 @@ import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, 
 import { Experts, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { env, memory, setBackend } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
-import { DecoderModel, expertWeights, LoadBalancedCausalLM, PreNormDecoderLayer } from "../../src/index.js";
+import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer } from "../../src/index.js";
 
 /** Makes tfjs's JavaScript backend the one in use. What differs between engines is tested with the families. */
 export async function useCpu(): Promise<void> {
@@ -30,20 +30,16 @@ export class TinyLayer extends PreNormDecoderLayer<TinyConfig> {
   }
 }
 
-export class TinyModel extends DecoderModel<TinyConfig> {
-  protected override buildLayer(config: TinyConfig, layer: number): TinyLayer {
-    return new TinyLayer(config, layer);
-  }
-}
-
 /** A family of two layers, the first dense, the second with three experts, stacked on disk under names of their own. */
-export class TinyForCausalLM extends LoadBalancedCausalLM<TinyConfig> {
-  static readonly config = tinyConfig;
-  static readonly names = expertWeights({ gate: "w1", up: "w3", down: "w2" });
+export const tinyFamily = defineFamily({
+  name: "Tiny",
+  config: tinyConfig,
+  layer: TinyLayer,
+  names: expertWeights({ gate: "w1", up: "w3", down: "w2" }),
+});
 
-  protected override buildModel(config: TinyConfig): TinyModel {
-    return new TinyModel(config);
-  }
+export class TinyForCausalLM extends CausalLM<TinyConfig> {
+  static readonly family = tinyFamily;
 }
 
 export function tinyOf(changes: Partial<TinyConfig> = {}): TinyConfig {

@@ -15,8 +15,7 @@ export async function checkpointFiles<C extends DecoderConfig>(
   model: CausalLM<C>,
   { tensors = (all) => all, config = (json) => json }: Change = {},
 ): Promise<Map<string, Uint8Array>> {
-  const { config: definition } = model.constructor as unknown as { config: { toJSON(config: C): object } };
-  const json = config({ ...definition.toJSON(model.config) });
+  const json = config({ ...model.family.config.toJSON(model.config) });
   return new Map([
     ["config.json", new TextEncoder().encode(JSON.stringify(json))],
     ["model.safetensors", await encodeSafetensors(tensors([...model.tensorsToWrite()]))],

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { type DecoderConfig, ropeFrequencies } from "@mixtape/config";
-import type { CausalLM, CausalLMClass, CausalLMInputs } from "@mixtape/decoder";
+import type { CausalLM, CausalLMInputs, ModelClass } from "@mixtape/decoder";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { dispose, randomNormal, type Tensor } from "@tensorflow/tfjs-core";
 import type { Values } from "../all-close.js";
 import { goldenNames, ownerOf, readCase } from "../golden.js";
 
 /** A class of models under test. */
-export type Family<C extends DecoderConfig> = CausalLMClass<CausalLM<C>, C>;
+export type Family<C extends DecoderConfig> = ModelClass<CausalLM<C>, C>;
 
 /** A model that has no reference of its own, and must agree with itself. */
 export interface Subject<C extends DecoderConfig> {

@@ -55,7 +55,7 @@ export const config: Target = {
 
 function modelOf(file: { readonly json: Readonly<Record<string, unknown>>; readonly where: string }): CausalLM {
   const Family = familyOf(file.json.model_type);
-  return new Family(parseConfig(Family.config, file, { onWarning: () => {} }));
+  return new Family(parseConfig(Family.family.config, file, { onWarning: () => {} }));
 }
 
 /** Generation configs that changed; a small model generates two tokens by them. */

@@ -1,0 +1,174 @@
+import { type DecoderConfig, type GenerationConfig, generationConfig } from "@mixtape/config";
+import { type Cache, Module } from "@mixtape/layers";
+import {
+  type CheckpointSource,
+  type Dtype,
+  openCheckpoint,
+  type TensorSource,
+  type TensorToWrite,
+  writeCheckpoint,
+} from "@mixtape/safetensors";
+import { parseConfig, readConfig, readGenerationConfig } from "./config-file.js";
+import { DecoderModel } from "./decoder-model.js";
+import type { Family } from "./family.js";
+import { type InitOptions, initialize } from "./initialize.js";
+import { checkLoadOptions, fetchingOf, type LoadOptions, loadParameters } from "./load.js";
+import { type OnWarning, warnOnConsole } from "./load-warning.js";
+import { matchTensors, type TensorMatch } from "./match-tensors.js";
+import { tensorsToWrite, watched } from "./save.js";
+import { checkSaveOptions, configDtype, type SaveOptions } from "./save-options.js";
+import type { WeightMapping } from "./weights/weight-mapping.js";
+
+/** A class of models, as what it says of itself: a head on a family. */
+export interface ModelConstructor<M extends PreTrainedModel<C>, C extends DecoderConfig = DecoderConfig> {
+  new (config: C): M;
+  readonly family: Family<C>;
+  /** What the head is called in transformers' class names, such as `ForCausalLM`. */
+  readonly head: string;
+  /** See {@link PreTrainedModel.settleConfig}. */
+  settleConfig(config: C, tensors: TensorSource, context: SettleContext): Promise<C>;
+}
+
+/** A class of models. */
+export interface ModelClass<M extends PreTrainedModel<C>, C extends DecoderConfig = DecoderConfig>
+  extends ModelConstructor<M, C> {
+  /** See {@link PreTrainedModel.fromPretrained}. */
+  fromPretrained(source: CheckpointSource, options?: LoadOptions): Promise<M>;
+}
+
+/** Where a config comes from, and whom to tell what the checkpoint decides against it. */
+export interface SettleContext {
+  readonly where: string;
+  readonly onWarning: OnWarning;
+}
+
+/**
+ * A decoder that is loaded from, and saved in, Hugging Face format. What stands on it is a subclass: `static family` says which
+ * decoder it is, `static head` which head.
+ */
+export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> extends Module {
+  readonly config: C;
+  readonly model: DecoderModel<C>;
+  readonly #disposers: (() => void)[] = [];
+  /** Defaults of sampling, of its `generation_config.json`. */
+  generationConfig: GenerationConfig = {};
+
+  constructor(config: C) {
+    super();
+    const { decoder: Decoder = DecoderModel, layer } = classOf(new.target).family as object as Family<C>;
+    this.config = config;
+    this.model = new Decoder(config, layer) as DecoderModel<C>;
+  }
+
+  /**
+   * Loads a checkpoint in Hugging Face format onto the engine in use.
+   * @param source a folder (Node), the URL of one, or a map of file names to contents
+   * @throws {OptionError} for an option that it does not know
+   * @throws {ConfigError} where the config asks for what this family does not do
+   * @throws {CheckpointError} listing all missing and wrongly shaped tensors
+   */
+  static async fromPretrained<M extends PreTrainedModel<C>, C extends DecoderConfig>(
+    this: ModelConstructor<M, C>,
+    source: CheckpointSource,
+    options: LoadOptions = {},
+  ): Promise<M> {
+    checkLoadOptions("fromPretrained", options);
+    const { ignore, onWarning = warnOnConsole } = options;
+    const where = nameOf(source);
+    const fetching = fetchingOf(options);
+    const file = await readConfig(source, fetching);
+    const parsed = parseConfig(this.family.config, file, { ignore, onWarning });
+    const generation = await readGenerationConfig(source, file, { ignore, fetching });
+    const tensors = await openCheckpoint(source, fetching);
+    try {
+      const model = new this(await this.settleConfig(parsed, tensors, { where, onWarning }));
+      model.generationConfig = generation;
+      await loadParameters(model, tensors, model.weightMappings, { ...options, onWarning, where });
+      return model;
+    } finally {
+      await tensors.close();
+    }
+  }
+
+  /** Returns the config as the checkpoint bears it out. No-op by default. */
+  static async settleConfig<C extends DecoderConfig>(
+    config: C,
+    _tensors: TensorSource,
+    _context: SettleContext,
+  ): Promise<C> {
+    return config;
+  }
+
+  /** Returns an empty cache for this model. Dispose it. */
+  createCache(): Cache {
+    return this.model.createCache();
+  }
+
+  /** Gives every parameter fresh values, as for training from scratch. Same seed, same values. */
+  initialize(options?: InitOptions): Promise<void> {
+    return initialize(this, { std: this.config.initializerRange, ...options });
+  }
+
+  /** The family that the model is of. */
+  get family(): Family {
+    return classOf(this.constructor).family;
+  }
+
+  /** How names and layouts of parameters on disk differ from those in memory. */
+  get weightMappings(): readonly WeightMapping[] {
+    const { names } = this.family;
+    return typeof names === "function" ? names(this.config) : names;
+  }
+
+  /** Compares a checkpoint with what this model asks for. No tensor is read, and the model need not be loaded. */
+  matchTensors(source: TensorSource): TensorMatch {
+    return matchTensors(this, source, this.weightMappings);
+  }
+
+  /** Yields the tensors that a checkpoint of this model has, under their names on disk. */
+  tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
+    return tensorsToWrite(this, this.weightMappings, dtype);
+  }
+
+  /**
+   * Saves the model in Hugging Face format (Node). A process that is killed meanwhile leaves the old checkpoint or the new.
+   * @param folder made where it does not exist
+   * @throws {OptionError} for an option that it does not know
+   * @throws {DecoderError} for a dtype that weights cannot have; nothing is written then, and no folder made
+   * @throws {SafetensorsWriteError} when the system refuses
+   */
+  async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
+    checkSaveOptions(folder, saveOptions);
+    const { dtype, files, onProgress, signal, ...options } = saveOptions;
+    const config = { ...this.config, dtype: (dtype && configDtype(dtype)) ?? this.config.dtype };
+    await writeCheckpoint(folder, watched([...this.tensorsToWrite(dtype)], { onProgress, signal }), {
+      ...options,
+      files: {
+        "config.json": this.family.config.stringify(config),
+        "generation_config.json": generationConfig.stringify(this.generationConfig),
+        ...files,
+      },
+    });
+  }
+
+  /** Calls `free` when the model is disposed: for what belongs to it and is no part of it, such as its adapters. */
+  onDispose(free: () => void): void {
+    this.#disposers.push(free);
+  }
+
+  /** Frees the values of all parameters, and what belongs to the model, such as its adapters. It can be loaded again. */
+  override dispose(): void {
+    super.dispose();
+    for (const free of this.#disposers) free();
+  }
+}
+
+/** Class of a model, with what its family says. No member: a model of a narrower config would be no `PreTrainedModel` any more. */
+function classOf(made: unknown): ModelClass<PreTrainedModel> {
+  return made as ModelClass<PreTrainedModel>;
+}
+
+/** What to call a checkpoint in errors. */
+function nameOf(source: CheckpointSource): string {
+  return source instanceof Map ? "the files" : String(source);
+}
