@@ -1,12 +1,12 @@
 import {
   add,
+  CausalLM,
   convert,
-  DecoderModel,
+  defineFamily,
   deinterleave,
   expertWeights,
   from,
   ignore,
-  LoadBalancedCausalLM,
   PreNormDecoderLayer,
   rename,
   split,
@@ -47,13 +47,6 @@ export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> 
   }
 }
 
-/** Qwen3-Next without a head. */
-export class Qwen3NextModel<C extends Qwen3NextConfig = Qwen3NextConfig> extends DecoderModel<C> {
-  protected override buildLayer(config: C, layer: number): Qwen3NextDecoderLayer<C> {
-    return new Qwen3NextDecoderLayer(config, layer);
-  }
-}
-
 /** Norms on disk whose weights are 1 less than what they multiply by. */
 const OFFSET_NORMS = [
   "input_layernorm.weight",
@@ -88,6 +81,13 @@ function names({ layerTypes, numAttentionHeads, headDim }: Qwen3NextConfig): Wei
   ];
 }
 
+export const qwen3Next = defineFamily({
+  name: "Qwen3Next",
+  config: qwen3NextConfig,
+  layer: Qwen3NextDecoderLayer,
+  names,
+});
+
 /**
  * Qwen3-Next (Qwen Team 2025, https://qwenlm.github.io/blog/qwen3_next) with its language modelling head.
  *
@@ -95,11 +95,6 @@ function names({ layerTypes, numAttentionHeads, headDim }: Qwen3NextConfig): Wei
  * const model = await Qwen3NextForCausalLM.fromPretrained("./Qwen3-Next-80B-A3B-Instruct");
  * ```
  */
-export class Qwen3NextForCausalLM<C extends Qwen3NextConfig = Qwen3NextConfig> extends LoadBalancedCausalLM<C> {
-  static readonly config = qwen3NextConfig;
-  static readonly names = names;
-
-  protected override buildModel(config: C): DecoderModel<C> {
-    return new Qwen3NextModel(config);
-  }
+export class Qwen3NextForCausalLM<C extends Qwen3NextConfig = Qwen3NextConfig> extends CausalLM<C> {
+  static readonly family = qwen3Next;
 }
