@@ -62,3 +62,6 @@ export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> exte
     return new GatedMlp(config, config.intermediateSize);
   }
 }
+
+/** A class of decoder layers. */
+export type LayerClass<C extends DecoderConfig> = new (config: C, layer: number) => DecoderLayer;

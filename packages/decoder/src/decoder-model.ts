@@ -3,9 +3,8 @@ import { Cache, Embedding, Module, type Norm, RotaryEmbedding, type RoutingObser
 import { RepeatedStep, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
-import type { DecoderLayer } from "./decoder-layer.js";
+import type { DecoderLayer, LayerClass } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
-import type { LayerClass } from "./family.js";
 import type { ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
 import { LayerMasks, readPadding, readSegments, tokenMaskOf, type Visible } from "./layer-masks.js";
 import { type LayerOutput, NOTHING, runLayer, runLayerCheckpointed, type Wanted } from "./run-layer.js";

@@ -1,10 +1,7 @@
 import { type ConfigDefinition, type DecoderConfig, defineConfig } from "@mixtape/config";
-import type { DecoderLayer } from "./decoder-layer.js";
+import type { LayerClass } from "./decoder-layer.js";
 import type { DecoderModel } from "./decoder-model.js";
 import type { WeightMappings } from "./weights/weight-mapping.js";
-
-/** A class of decoder layers. */
-export type LayerClass<C extends DecoderConfig> = new (config: C, layer: number) => DecoderLayer;
 
 /** What a family of models is, whatever head stands on it. */
 export interface Family<C extends DecoderConfig = DecoderConfig, Input extends object = object> {

@@ -1,9 +1,9 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
 export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
-export { type AroundLayer, DecoderLayer, type LayerContext } from "./decoder-layer.js";
+export { type AroundLayer, DecoderLayer, type LayerClass, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
-export { defineFamily, extendFamily, type Family, type FamilyChanges, type LayerClass } from "./family.js";
+export { defineFamily, extendFamily, type Family, type FamilyChanges } from "./family.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
 export { CausalLM } from "./heads/causal-lm.js";
 export { type InitOptions, initialize } from "./initialize.js";
