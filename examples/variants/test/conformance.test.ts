@@ -1,6 +1,7 @@
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { conformance } from "@mixtape/testing";
 import { describe } from "vitest";
+import { MixedQwen3MoeForCausalLM } from "../src/mixed-qwen3-moe.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
@@ -8,6 +9,7 @@ import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
 import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
 import {
   mishMixtral,
+  mixedQwen3Moe,
   noisyMixtral,
   ntkMixtral,
   sharedMixtral,
@@ -22,5 +24,7 @@ describe("Mixtral with top-p routing", () => conformance(TopPMixtralForCausalLM,
 describe("Mixtral with shared experts", () => conformance(SharedMixtralForCausalLM, { config: sharedMixtral }));
 describe("Qwen3-MoE with sliding layers and sigmoid routing", () =>
   conformance(SlidingQwen3MoeForCausalLM, { config: slidingQwen3Moe }));
+describe("Qwen3-MoE with full, sliding and latent attention and recurrent layers", () =>
+  conformance(MixedQwen3MoeForCausalLM, { config: mixedQwen3Moe }));
 describe("Mixtral with a RoPE type of its own", () => conformance(MixtralForCausalLM, { config: ntkMixtral }));
 describe("Mixtral with an activation of its own", () => conformance(MixtralForCausalLM, { config: mishMixtral }));

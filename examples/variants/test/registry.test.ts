@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CausalLM, generateTokens, loadModel, registerFamily, useEngine } from "@mixtape/mixtape";
 import { expect, test } from "vitest";
+import { MixedQwen3MoeForCausalLM } from "../src/mixed-qwen3-moe.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
 import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
-import { noisyMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe, topPMixtral } from "./small.js";
+import { mixedQwen3Moe, noisyMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe, topPMixtral } from "./small.js";
 
 const variants = [
   { create: () => new SoftmaxAfmoeForCausalLM(softmaxAfmoe), register: () => registerFamily(SoftmaxAfmoeForCausalLM) },
@@ -22,6 +23,10 @@ const variants = [
   {
     create: () => new SlidingQwen3MoeForCausalLM(slidingQwen3Moe),
     register: () => registerFamily(SlidingQwen3MoeForCausalLM),
+  },
+  {
+    create: () => new MixedQwen3MoeForCausalLM(mixedQwen3Moe),
+    register: () => registerFamily(MixedQwen3MoeForCausalLM),
   },
 ];
 

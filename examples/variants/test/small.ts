@@ -2,6 +2,7 @@
 import { mixtralConfig } from "@mixtape/mixtral";
 import "../src/mish.js";
 import "../src/ntk-rope.js";
+import { MixedQwen3MoeForCausalLM } from "../src/mixed-qwen3-moe.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
@@ -42,6 +43,15 @@ export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.family.config.create({
   useSlidingWindow: true,
   slidingWindow: 6,
   routeScale: 1.5,
+});
+
+export const mixedQwen3Moe = MixedQwen3MoeForCausalLM.family.config.create({
+  ...sizes,
+  ...experts,
+  numHiddenLayers: 4,
+  mixers: ["full", "sliding", "latent", "recurrent"],
+  useSlidingWindow: true,
+  slidingWindow: 6,
 });
 
 export const topPMixtral = TopPMixtralForCausalLM.family.config.create({
