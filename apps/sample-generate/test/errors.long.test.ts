@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { registeredFamilies } from "@mixtape/mixtape";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fails, golden, run, SAMPLE, STACK } from "./command.js";
 
@@ -181,7 +182,7 @@ describe("what cannot be done ends with 1", () => {
 
   test("a family that nobody registered", () => {
     const copy = changed("unknown", { model_type: "llama" });
-    const message = `${copy}/config.json: model_type: expected one of mixtral, qwen3_moe, afmoe, got "llama". A family of your own is made known with registerFamily.`;
+    const message = `${copy}/config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got "llama". A family of your own is made known with registerFamily.`;
     return generate(1, message, "--model", copy, "--prompt-ids", "5");
   });
 

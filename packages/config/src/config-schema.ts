@@ -266,7 +266,7 @@ export class ConfigSchema {
       key: name,
       expected: `a field of the ${this.#name}`,
       got: `${show(name)}: ${got}`,
-      fix: "A model class whose config has fields of its own defines them in a static config of its own",
+      fix: "A family whose config has fields of its own names a config definition of its own",
     };
   }
 

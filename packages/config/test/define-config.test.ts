@@ -185,8 +185,8 @@ describe("create", () => {
   test("a field that only another definition knows is named with the way out", () => {
     const config = { ...shape.create({ width: 6 }), tint: 3 };
     expect(() => shape.toJSON(config)).toThrow(
-      'shape config: tint: expected a field of the shape config, got "tint": 3. A model class whose config has fields of its ' +
-        "own defines them in a static config of its own.",
+      'shape config: tint: expected a field of the shape config, got "tint": 3. A family whose config has fields of its own ' +
+        "names a config definition of its own.",
     );
   });
 

@@ -3,6 +3,7 @@ import { OpsError } from "../errors.js";
 import { defineOpWithOutputs } from "../op.js";
 import { sameShape } from "../shapes.js";
 
+/** Inputs of {@link causalConvolution}. */
 export type CausalConvolutionInputs = { x: Tensor3D; weight: Tensor2D; past?: Tensor3D | undefined };
 
 const run = defineOpWithOutputs({
