@@ -7,7 +7,7 @@ export function rowsOf(x: Tensor): Tensor2D {
 }
 
 /** `x · Wᵀ`, for rows `x` and a matrix `[out, in]`, or `[in, out]` where `transposed`. */
-export function timesMatrix(x: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
+function timesMatrix(x: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
   return matMul(x, weight, false, !transposed);
 }
 
