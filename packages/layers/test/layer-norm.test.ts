@@ -27,9 +27,9 @@ test.each([
       [0, 0, 0, 1e-3],
     ]);
     const [normed, added] = [norm.forward(x).dataSync(), norm.forward(x, x).dataSync()];
-    expected.forEach((value, i) => expect(normed[i]).toBeCloseTo(value, 5));
+    for (const [i, value] of expected.entries()) expect(normed[i]).toBeCloseTo(value, 5);
     const sum = add(x, norm.forward(x)).dataSync();
-    sum.forEach((value, i) => expect(added[i]).toBeCloseTo(value, 6));
+    for (const [i, value] of sum.entries()) expect(added[i]).toBeCloseTo(value, 6);
   });
   norm.dispose();
 });
