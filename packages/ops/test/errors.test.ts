@@ -133,7 +133,7 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
     ).flatMap(([q, k, v, m, extents]) =>
       attend(floats(...q), floats(...k), floats(...v), m).map((run): [() => unknown, string] => [
         run,
-        "attention: expected queries [B, H, L, D], keys and values [B, G, S, D] with H a multiple of G, and a mask of " +
+        "attention: expected queries [B, H, L, D], keys [B, G, S, D] and values [B, G, S, Dv] with H a multiple of G, and a mask of " +
           `B × L × S, got [${q}], [${k}], [${v}] and ${extents}.`,
       ]),
     ),
