@@ -44,6 +44,7 @@ export class AfmoeDecoder<C extends AfmoeConfig = AfmoeConfig> extends DecoderMo
   }
 }
 
+/** The family AFMoE: its config, layer and names on disk. */
 export const afmoe = defineFamily({
   name: "Afmoe",
   config: afmoeConfig,

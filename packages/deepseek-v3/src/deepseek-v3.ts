@@ -36,6 +36,7 @@ export class DeepseekV3DecoderLayer<C extends DeepseekV3Config = DeepseekV3Confi
   }
 }
 
+/** The family DeepSeek-V3: its config, layer and names on disk. */
 export const deepseekV3 = defineFamily({
   name: "DeepseekV3",
   config: deepseekV3Config,

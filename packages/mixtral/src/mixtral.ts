@@ -14,6 +14,7 @@ export class MixtralDecoderLayer<C extends MixtralConfig = MixtralConfig> extend
   }
 }
 
+/** The family Mixtral: its config, layer and names on disk. */
 export const mixtral = defineFamily({
   name: "Mixtral",
   config: mixtralConfig,

@@ -18,6 +18,7 @@ export class OlmoeDecoderLayer<C extends OlmoeConfig = OlmoeConfig> extends PreN
   }
 }
 
+/** The family OLMoE: its config, layer and names on disk. */
 export const olmoe = defineFamily({
   name: "Olmoe",
   config: olmoeConfig,

@@ -30,6 +30,7 @@ export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> ext
   }
 }
 
+/** The family Qwen2-MoE: its config, layer and names on disk. */
 export const qwen2Moe = defineFamily({
   name: "Qwen2Moe",
   config: qwen2MoeConfig,

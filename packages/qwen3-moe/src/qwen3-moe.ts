@@ -25,6 +25,7 @@ export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> ext
   }
 }
 
+/** The family Qwen3-MoE: its config, layer and names on disk. */
 export const qwen3Moe = defineFamily({
   name: "Qwen3Moe",
   config: qwen3MoeConfig,

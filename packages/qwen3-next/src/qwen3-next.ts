@@ -81,6 +81,7 @@ function names({ layerTypes, numAttentionHeads, headDim }: Qwen3NextConfig): Wei
   ];
 }
 
+/** The family Qwen3-Next: its config, layer and names on disk. */
 export const qwen3Next = defineFamily({
   name: "Qwen3Next",
   config: qwen3NextConfig,
