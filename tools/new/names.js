@@ -39,6 +39,8 @@ export function namesOf(kebab, title) {
 export function rename(text, from, to) {
   return (
     text
+      // The family's own constant: where it is declared, named by a class, and exported.
+      .replace(new RegExp(`(const |family = |ForCausalLM, )${from.camel}\\b(?!-)`, "g"), `$1${to.camel}`)
       .replaceAll(`modelType: "${from.snake}"`, `modelType: "${to.snake}"`)
       .replaceAll(`modelType: "${from.kebab}"`, `modelType: "${to.kebab}"`)
       .replace(new RegExp(`${from.pascal}(?=[A-Z])`, "g"), to.pascal)

@@ -86,7 +86,7 @@ describe.each([
     for (const manifest of ["tools/packages", "packages/mixtape"])
       expect(read(`${manifest}/package.json`)).toContain(`"@mixtape/${name}": "^0.0.0"`);
     const rules = read(".dependency-cruiser.cjs");
-    const floor = /^ {2}(\[.*"afmoe".*\]),$/m.exec(rules)![1]!;
+    const floor = /^ {2}(\[[^\]]*"afmoe"[^\]]*\]),$/m.exec(rules)![1]!.replace(/,\s*\]/, "]");
     expect(/f\d\["([^"]*afmoe[^"]*)"\]/.exec(read("docs/architecture.md"))![1]!.split(" · ")).toEqual(
       JSON.parse(floor),
     );
