@@ -9,9 +9,9 @@ export type MlpLayerType = "dense" | "sparse";
 /** Far above any model, and low enough that a list with an entry per layer is cheap. */
 const MAX_LAYERS = 10_000;
 
-/** A number of layers. */
-export function layerCount() {
-  return count({ max: MAX_LAYERS });
+/** A number of layers: every family's, for lists are made with an entry per layer before anything is checked. */
+export function layerCount({ min = 1 } = {}) {
+  return count({ min, max: MAX_LAYERS });
 }
 
 /** A `layer_types` list. @param types those that the family has. Default: full and sliding attention. */

@@ -7,6 +7,7 @@ import {
   decoderConfig,
   defineConfig,
   flag,
+  layerCount,
   mlpLayerTypesWhere,
   number,
   rope,
@@ -64,7 +65,7 @@ export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<De
     hiddenSize: count().default(7168),
     intermediateSize: count().default(18_432),
     moeIntermediateSize: count().default(2048),
-    numHiddenLayers: count().default(61),
+    numHiddenLayers: layerCount().default(61),
     numAttentionHeads: count().default(128),
     headDim: count().nullish(),
     slidingWindow: count()
@@ -92,7 +93,7 @@ export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<De
     qkNopeHeadDim: count().default(128),
     qkRopeHeadDim: count().default(64),
     vHeadDim: count().default(128),
-    numNextnPredictLayers: count({ min: 0 }).default(1),
+    numNextnPredictLayers: layerCount({ min: 0 }).default(1),
   },
   keys: {
     numExperts: ["n_routed_experts", "num_local_experts"],

@@ -24,6 +24,16 @@ test("the families are there", () => {
   expect(familyOf("mixtral")).toBe(MixtralForCausalLM);
 });
 
+test.each(registeredFamilies())(
+  "%s: a number of layers that no model has is refused before lists are made of it",
+  (type) => {
+    const { config } = familyOf(type).family;
+    expect(() => config.parse({ model_type: type, num_hidden_layers: 16_000_000 })).toThrow(
+      /num_hidden_layers: expected .*10000.*, got 16000000/,
+    );
+  },
+);
+
 test("a variant that is registered loads, generates and can be inspected", async () => {
   const checkpoint = withConfig("mixtral/basic", { model_type: "other" });
   await expect(loadModel(checkpoint)).rejects.toThrow(UnknownFamilyError);
