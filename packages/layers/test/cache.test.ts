@@ -346,11 +346,23 @@ describe("snapshot", () => {
   test("is refused once the cache has lost what it needs", () => {
     const cache = cacheOf([null]);
     add(cache, 0, 0, 5, 2);
-    const [longer, reordered] = [cache.snapshot(), cache.snapshot()];
+    const refused =
+      "Snapshot.restore: expected a cache that still has its first 5 positions, with its rows as they were";
+    const truncated = cache.snapshot();
     cache.truncate(3);
-    expect(() => longer.restore()).toThrow("Snapshot.restore: expected a cache that still has 5 positions");
+    expect(() => truncated.restore()).toThrow(refused);
+    // Other tokens in the place of those that it would go back to.
+    add(cache, 0, 3, 7, 2);
+    expect(() => truncated.restore()).toThrow(refused);
+    cache.truncate(5);
+    const [reordered, released, disposed] = [cache.snapshot(), cache.snapshot(), cache.snapshot()];
+    released.release();
+    expect(() => released.restore()).toThrow(refused);
+    disposed.restore();
     cache.reorder([1, 0]);
-    expect(() => reordered.restore()).toThrow("got one whose rows were reordered");
+    expect(() => reordered.restore()).toThrow(refused);
+    cache.dispose();
+    expect(() => disposed.restore()).toThrow(refused);
     cache.dispose();
   });
 });

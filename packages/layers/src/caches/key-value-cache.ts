@@ -113,6 +113,8 @@ export class KeyValueCache implements LayerCache {
         fix: "The sliding window has moved past what the positions before would need: start a new cache, or take a snapshot first",
       });
     this.#generation = {};
+    // What is added in their place is not what a snapshot goes back to.
+    for (const pin of this.#pinned) if (pin.length > length) this.#pinned.delete(pin);
     const excess = this.#length - length;
     if (excess > 0) {
       this.#store?.truncate(Math.max(0, this.#held - excess));
@@ -133,11 +135,11 @@ export class KeyValueCache implements LayerCache {
     this.#pinned.add(pin);
     return {
       restore: () => {
-        if (this.#length < pin.length || !this.#pinned.has(pin))
+        if (!this.#pinned.has(pin))
           throw new LayersError({
             where: "Snapshot.restore",
-            expected: `a cache that still has ${pin.length} positions, with its rows as they were`,
-            got: this.#pinned.has(pin) ? `one of ${this.#length} positions` : "one whose rows were reordered",
+            expected: `a cache that still has its first ${pin.length} positions, with its rows as they were`,
+            got: "one that was truncated below them, reordered or disposed, or a snapshot that was released",
           });
         this.truncate(pin.length);
       },
@@ -174,7 +176,7 @@ export class KeyValueCache implements LayerCache {
     const { keys, values } = tensors as { keys?: Tensor4D; values?: Tensor4D };
     const held = keys?.shape[2] ?? 0;
     const needed = Math.min(length, (this.window ?? Infinity) - 1);
-    if (held < needed || held > length || keys?.rank === 0)
+    if (held < needed || held > length)
       throw new LayersError({
         where: "KeyValueCache.importState",
         expected: `from ${needed} to ${length} positions, as in ${this.layout}`,
@@ -189,6 +191,7 @@ export class KeyValueCache implements LayerCache {
     this.#generation = {};
     this.#store?.dispose();
     this.#store = undefined;
+    this.#pinned.clear();
     this.#length = this.#committed = 0;
   }
 
