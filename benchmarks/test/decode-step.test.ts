@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { summarize } from "@mixtape/decoder";
-import { type CausalLM, loadModel } from "@mixtape/mixtape";
+import { type ForCausalLM, loadModel } from "@mixtape/mixtape";
 import { fixture, onEachEngine } from "@mixtape/testing";
 import { memory } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,13 +16,13 @@ const MODELS = {
 };
 
 /** Contexts: nearly empty, and longer than a window that slides. */
-const contextsOf = ({ config }: CausalLM): number[] => [1, (config.slidingWindow ?? 8) + 8];
+const contextsOf = ({ config }: ForCausalLM): number[] => [1, (config.slidingWindow ?? 8) + 8];
 
 const namesOf = (kernels: readonly StepKernel[]): string => kernels.map(({ name }) => name).join(" ");
 
 onEachEngine((engine) => {
   describe.each(Object.entries(MODELS))("a decode step of %s", (_, folder) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
     const steps: DecodeStep[] = [];
     beforeAll(async () => {
       model = await loadModel(folder, { engine });

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GGUFTensorInfo, gguf } from "@huggingface/gguf";
-import { type CausalLM, loadModel } from "@mixtape/mixtape";
+import { type ForCausalLM, loadModel } from "@mixtape/mixtape";
 import { openCheckpoint, type TensorSource } from "@mixtape/safetensors";
 import { onEachEngine } from "@mixtape/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -77,7 +77,7 @@ describe.each(Object.entries(MODELS))("%s", (_, random) => {
   });
 
   onEachEngine((engine) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
     beforeAll(async () => {
       model = await loadModel(folder, { engine });
     });

@@ -112,7 +112,7 @@ ${example}
 ## API
 
 - \`${to.pascal}ForCausalLM\`: \`fromPretrained(folder)\`, \`forward\`, \`createCache\`, \`initialize\`, \`savePretrained\`, \`dispose\`, as
-  [@mixtape/decoder](../decoder/README.md) says of every \`CausalLM\`.
+  [@mixtape/decoder](../decoder/README.md) says of every \`ForCausalLM\`.
 - \`${to.camel}Config\`: reads and writes \`config.json\`, \`${to.camel}Config.create({ … })\` makes a config; see
   [@mixtape/config](../config/README.md).
 

@@ -3,7 +3,14 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hubHint } from "@mixtape/errors";
-import { type CausalLM, type Engine, explainSource, loadModel, loadTokenizer, type Tokenizer } from "@mixtape/mixtape";
+import {
+  type Engine,
+  explainSource,
+  type ForCausalLM,
+  loadModel,
+  loadTokenizer,
+  type Tokenizer,
+} from "@mixtape/mixtape";
 import { type Adapter, loadAdapter } from "@mixtape/peft";
 import { BytesBar } from "./bytes-bar.js";
 import { note, warn } from "./colors.js";
@@ -28,7 +35,7 @@ export interface LoadFlags extends EngineFlags {
 /** What is ready to run. */
 export interface Loaded {
   readonly engine: Engine;
-  readonly model: CausalLM;
+  readonly model: ForCausalLM;
   /** What the model runs with; null without `--adapter`. */
   readonly adapter: Adapter | null;
   /** How long the engine, and the weights' way onto it, took. */

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type CausalLM, resizeTokenEmbeddings } from "@mixtape/mixtape";
+import { type ForCausalLM, resizeTokenEmbeddings } from "@mixtape/mixtape";
 import { openCheckpoint } from "@mixtape/safetensors";
 
 const FILE = "adapter_model.safetensors";
 
 /** Gives a model the rows of the embedding that an adapter brings along: one that was trained with new tokens has a copy of it. */
-export async function resizeForAdapter(model: CausalLM, adapter: string): Promise<void> {
+export async function resizeForAdapter(model: ForCausalLM, adapter: string): Promise<void> {
   if (!existsSync(join(adapter, FILE))) return;
   const file = await openCheckpoint(adapter, { file: FILE });
   try {

@@ -1,7 +1,7 @@
 /** The loop that writes, and how long it took. */
 
 import type { Interrupt } from "@mixtape/command-line";
-import { type CausalLM, type FinishReason, generateTokens, streamText, type TextOptions } from "@mixtape/mixtape";
+import { type FinishReason, type ForCausalLM, generateTokens, streamText, type TextOptions } from "@mixtape/mixtape";
 import type { Tokenizer } from "@mixtape/tokenizer";
 
 /** What was written. */
@@ -21,7 +21,7 @@ export interface Written {
  * @param show is given the text as it comes
  */
 export async function write(
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer | null,
   promptIds: readonly number[],
   options: TextOptions,

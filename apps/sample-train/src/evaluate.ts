@@ -1,6 +1,6 @@
 /** The loss of texts that are held out. */
 
-import type { CausalLM } from "@mixtape/mixtape";
+import type { ForCausalLM } from "@mixtape/mixtape";
 import { adaptersOf } from "@mixtape/peft";
 import { batchesOf, evaluate } from "@mixtape/training";
 import type { Texts } from "./plan.js";
@@ -9,7 +9,7 @@ import type { Settings } from "./settings.js";
 
 /** Nats per token, by learner; null where nothing is held out, or where the signal came. */
 export async function evaluateLearners(
-  model: CausalLM,
+  model: ForCausalLM,
   { learners, eval: path }: Settings,
   { byPath }: Texts,
   signal: AbortSignal | undefined,
@@ -25,7 +25,7 @@ export async function evaluateLearners(
   const losses: Record<string, number> = {};
   try {
     for (const { name, selection, data } of parts) {
-      const forward: CausalLM["forward"] = (inputs) => adapters.with(selection, () => model.forward(inputs));
+      const forward: ForCausalLM["forward"] = (inputs) => adapters.with(selection, () => model.forward(inputs));
       losses[name] = (await evaluate({ forward }, data, { signal, onBatch: () => progress.step() })).loss;
     }
     return losses;

@@ -2,7 +2,7 @@
 
 import { InputError, note, plural, whole } from "@mixtape/command-line";
 import { aboutAdapter } from "@mixtape/command-line/load";
-import { type CausalLM, contextLength, type Tokenizer } from "@mixtape/mixtape";
+import { contextLength, type ForCausalLM, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
 import {
   type AdamWOptions,
@@ -68,7 +68,7 @@ export async function textsOf(settings: Settings, tokenizer: Tokenizer): Promise
  * Puts the adapters on the model, or lets the model train.
  * @throws {AdapterError} where the targets of an adapter match nothing
  */
-export async function planOf(model: CausalLM, settings: Settings, texts: Texts): Promise<Plan> {
+export async function planOf(model: ForCausalLM, settings: Settings, texts: Texts): Promise<Plan> {
   const { learners, accumulate, seed } = settings;
   const adapters: Adapter[] = [];
   for (const { name, adapter } of learners)
@@ -126,7 +126,7 @@ function dataOf(
   { name, data, batchSize, maxLength }: Learner,
   { pack, seed }: Settings,
   { byPath }: Texts,
-  { config }: CausalLM,
+  { config }: ForCausalLM,
 ): ExamplesData {
   const context = contextLength(config);
   if (maxLength > context)

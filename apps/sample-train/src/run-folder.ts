@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { copyNamedTemplates, InputError, readInput, tokenizerFiles } from "@mixtape/command-line";
-import type { CausalLM } from "@mixtape/mixtape";
+import type { ForCausalLM } from "@mixtape/mixtape";
 import { adapterFiles, adaptersOf } from "@mixtape/peft";
 import { makeFolder } from "@mixtape/safetensors";
 import { parseMetrics, type TrainingStep, toMetricsLine, toReport } from "@mixtape/training";
@@ -102,7 +102,7 @@ export class RunFolder {
   }
 
   /** Saves what was learnt: the model, an adapter, or each adapter in a folder of its own. */
-  async saveLearnt(model: CausalLM, settings: Settings): Promise<string[]> {
+  async saveLearnt(model: ForCausalLM, settings: Settings): Promise<string[]> {
     const { learners, model: source, resizeEmbeddings, chatTemplate } = settings;
     const folders: string[] = [];
     // A model that learnt by another template than its tokenizer's is saved with that one alone, as trl does.

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { EXIT, InputError, Interrupt, InterruptedError, near, note, shellWord } from "@mixtape/command-line";
 import { load, loadTokenizerOf } from "@mixtape/command-line/load";
-import { type CausalLM, MixtapeError } from "@mixtape/mixtape";
+import { type ForCausalLM, MixtapeError } from "@mixtape/mixtape";
 import { lockFolder } from "@mixtape/safetensors";
 import { bestStep, type HeldOutOptions } from "@mixtape/training";
 import { evaluateLearners } from "./evaluate.js";
@@ -143,7 +143,7 @@ function checkFolder(folder: RunFolder, found: RunFile | null, { resume, restart
 
 /** The evaluation during the run. With several learners, the mean of their losses says which step is the best. */
 function evaluationOf(
-  model: CausalLM,
+  model: ForCausalLM,
   settings: Settings,
   texts: Texts,
   progress: Progress,

@@ -1,7 +1,7 @@
 /** Tokens of the tokenizer that the model has no embedding for. */
 
 import { InputError, note, plural } from "@mixtape/command-line";
-import { type CausalLM, resizeTokenEmbeddings, type Tokenizer } from "@mixtape/mixtape";
+import { type ForCausalLM, resizeTokenEmbeddings, type Tokenizer } from "@mixtape/mixtape";
 import type { Texts } from "./plan.js";
 import type { Settings } from "./settings.js";
 
@@ -11,7 +11,7 @@ import type { Settings } from "./settings.js";
  * @throws {InputError} where texts have tokens without a row, and it was not asked for
  */
 export async function fitVocabulary(
-  model: CausalLM,
+  model: ForCausalLM,
   { vocabSize }: Tokenizer,
   settings: Settings,
   texts: Texts,

@@ -1,6 +1,6 @@
 /** What one decode step asks of an engine: the kernels it runs and the tensors it reads back, by layer. */
 
-import type { CausalLM, DecoderLayer } from "@mixtape/decoder";
+import type { DecoderLayer, ForCausalLM } from "@mixtape/decoder";
 import type { Cache, Module } from "@mixtape/layers";
 import { MoeBlock } from "@mixtape/layers";
 import { backend, engine, profile } from "@tensorflow/tfjs-core";
@@ -31,7 +31,7 @@ export interface DecodeStep extends Stretch {
 }
 
 /** Puts tokens into a cache. The logits are not needed. */
-export function prefill(model: CausalLM, cache: Cache, ids: readonly number[]): void {
+export function prefill(model: ForCausalLM, cache: Cache, ids: readonly number[]): void {
   model.forward({ inputIds: [ids], cache, logitsToKeep: 1, outputRouterLogits: false }).logits.dispose();
 }
 
@@ -39,7 +39,12 @@ export function prefill(model: CausalLM, cache: Cache, ids: readonly number[]): 
  * One step: a token in, its logits read back. With a fixed model as `generateTokens` takes it, which engines may repeat without
  * JavaScript; else each kernel is run by it.
  */
-export async function decodeOne(model: CausalLM, cache: Cache, id: number, { fixedModel = false } = {}): Promise<void> {
+export async function decodeOne(
+  model: ForCausalLM,
+  cache: Cache,
+  id: number,
+  { fixedModel = false } = {},
+): Promise<void> {
   const { logits } = model.forward({ inputIds: [[id]], cache, logitsToKeep: 1, outputRouterLogits: false, fixedModel });
   await logits.data();
   logits.dispose();
@@ -55,7 +60,7 @@ export async function kernelsOf(f: () => Promise<void>): Promise<StepKernel[]> {
 }
 
 /** Runs {@link decodeOne} and says what it did in which layer. */
-export async function watchDecodeStep(model: CausalLM, cache: Cache, id: number): Promise<DecodeStep> {
+export async function watchDecodeStep(model: ForCausalLM, cache: Cache, id: number): Promise<DecodeStep> {
   const reads = countReads();
   const marks = new Map<Module, Mark>();
   const unmark = model.model.layers.flatMap((layer) => [layer, layer.mlp]).map((part) => mark(part, marks, reads));

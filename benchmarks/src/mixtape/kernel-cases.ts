@@ -1,6 +1,6 @@
 /** Kernels as a model calls them, with its own weights: which, with how much to read and to compute. */
 
-import { type CausalLM, summarize } from "@mixtape/decoder";
+import { type ForCausalLM, summarize } from "@mixtape/decoder";
 import { Attention, GatedMlp, KeyValueCache, type Linear, MoeBlock, type Param } from "@mixtape/layers";
 import { AttentionMask, attention, embedding, FloatStorage, rotary, storageOf, topKIndices } from "@mixtape/ops";
 import { bytesPerElement } from "@mixtape/safetensors";
@@ -33,7 +33,7 @@ const FLOAT_BYTES = 4;
 const CHOICES = 8;
 
 /** @param longest how many tokens attention looks back at, at most. Tensors of the cases stay until the process ends. */
-export async function kernelCases(model: CausalLM, longest: number): Promise<KernelCase[]> {
+export async function kernelCases(model: ForCausalLM, longest: number): Promise<KernelCase[]> {
   const cases: KernelCase[] = [];
   for (const tokens of [1, 512]) {
     cases.push(
@@ -48,7 +48,7 @@ export async function kernelCases(model: CausalLM, longest: number): Promise<Ker
   );
 }
 
-function linearCases({ model, lmHead, config }: CausalLM, tokens: number): KernelCase[] {
+function linearCases({ model, lmHead, config }: ForCausalLM, tokens: number): KernelCase[] {
   const one = (name: string, linears: readonly Linear[]): KernelCase => {
     const [out, inner] = linears[0]!.weight.shape as [number, number];
     const x: Tensor2D = randomNormal([tokens, inner]);
@@ -87,7 +87,7 @@ function gatedMlpOf(mlp: unknown): GatedMlp | null {
   return shared instanceof GatedMlp ? shared : null;
 }
 
-async function expertCases(causalLM: CausalLM, tokens: number): Promise<KernelCase[]> {
+async function expertCases(causalLM: ForCausalLM, tokens: number): Promise<KernelCase[]> {
   const blocks = causalLM.model.layers.flatMap(({ mlp }) => (mlp instanceof MoeBlock ? mlp : []));
   const [first] = blocks;
   if (!first) return [];
@@ -111,7 +111,7 @@ async function expertCases(causalLM: CausalLM, tokens: number): Promise<KernelCa
   ];
 }
 
-function attentionCase(model: CausalLM, tokens: number, keys: number): KernelCase {
+function attentionCase(model: ForCausalLM, tokens: number, keys: number): KernelCase {
   const { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim } = model.config;
   const cache = model.createCache();
   // Layers that see everything.
@@ -140,7 +140,7 @@ function attentionCase(model: CausalLM, tokens: number, keys: number): KernelCas
   };
 }
 
-function elementwiseCases({ model, config }: CausalLM, tokens: number): KernelCase[] {
+function elementwiseCases({ model, config }: ForCausalLM, tokens: number): KernelCase[] {
   const { hiddenSize, numAttentionHeads: heads, headDim, vocabSize } = config;
   const x: Tensor2D = randomNormal([tokens, hiddenSize]);
   const q: Tensor4D = randomNormal([1, heads, tokens, headDim]);

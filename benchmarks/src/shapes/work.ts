@@ -1,4 +1,4 @@
-import { type CausalLM, readConfig, summarize } from "@mixtape/decoder";
+import { type ForCausalLM, readConfig, summarize } from "@mixtape/decoder";
 import { familyOf } from "@mixtape/mixtape";
 import { bytesPerElement, openCheckpoint } from "@mixtape/safetensors";
 
@@ -22,7 +22,7 @@ export interface Work {
 export async function workOf(folder: string): Promise<Work> {
   const { json, where } = await readConfig(folder);
   const Family = familyOf(json.model_type, where);
-  const model: CausalLM = new Family(Family.family.config.parse(json, { file: where }));
+  const model: ForCausalLM = new Family(Family.family.config.parse(json, { file: where }));
   const { modelType, layers, experts, parameters } = summarize(model);
   const routedShare = experts.perToken / experts.total;
   let weights = 0;

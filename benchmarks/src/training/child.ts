@@ -1,7 +1,7 @@
 /** The process that measures how Mixtape trains: `child.js REQUEST`. Its last line is the answer. */
 
 import { argv } from "node:process";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
 import { loadModel } from "@mixtape/mixtape";
@@ -64,7 +64,7 @@ async function measureTraining({ task, files, pace }: TrainingRequest & { kind: 
   return { trainable, losses, stepMs };
 }
 
-async function paramsOf(model: CausalLM, folder: string | null): Promise<NamedParam[]> {
+async function paramsOf(model: ForCausalLM, folder: string | null): Promise<NamedParam[]> {
   if (folder === null) return unfreeze(model);
   const adapter = await loadAdapter(model, folder);
   adapter.unfreeze();

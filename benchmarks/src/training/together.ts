@@ -1,6 +1,6 @@
 /** Adapters that learn in one batch, against each in a run of its own. */
 
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { type Adapter, type AdapterBatch, adapterLosses, applyAdapter } from "@mixtape/peft";
 import { countLabels, countTokens, type TrainingTask, train } from "@mixtape/training";
 import { timed } from "../child/repeat.js";
@@ -12,7 +12,7 @@ type Batch = readonly AdapterBatch[];
 
 /** A step of all at once, and a step of each, in turns. */
 export async function measureTogether(
-  model: CausalLM,
+  model: ForCausalLM,
   { task, pace }: { task: TogetherTask; pace: Pace },
 ): Promise<TogetherAnswer> {
   const adapters = Object.entries(task.adapters);
@@ -38,7 +38,7 @@ export async function measureTogether(
 }
 
 /** A run of adapters that share a batch, each with rows of its own. */
-function stepsOf(model: CausalLM, adapters: readonly Adapter[], task: TogetherTask): AsyncIterator<unknown> {
+function stepsOf(model: ForCausalLM, adapters: readonly Adapter[], task: TogetherTask): AsyncIterator<unknown> {
   const adaptersTask: TrainingTask<Batch> = {
     params: adapters.flatMap((adapter) => adapter.trainableParams()),
     labels: (batch) => sum(batch.map((part) => countLabels(part))),

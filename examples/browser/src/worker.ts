@@ -4,13 +4,13 @@
  * One thing is done at a time. A new request ends the one before it.
  */
 
-import { type CausalLM, loadModel, loadTokenizer, streamText, type Tokenizer, useEngine } from "@mixtape/mixtape";
+import { type ForCausalLM, loadModel, loadTokenizer, streamText, type Tokenizer, useEngine } from "@mixtape/mixtape";
 import type { Progress, Reply, Request } from "./messages.js";
 
 type Load = Extract<Request, { kind: "load" }>;
 type Write = Extract<Request, { kind: "write" }>;
 
-let ready: { model: CausalLM; tokenizer: Tokenizer } | undefined;
+let ready: { model: ForCausalLM; tokenizer: Tokenizer } | undefined;
 let work: Promise<void> = Promise.resolve();
 let underWay = new AbortController();
 

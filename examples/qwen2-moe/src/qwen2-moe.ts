@@ -1,4 +1,4 @@
-import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Attention, Experts, type FeedForward, GatedSharedExpert, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
@@ -17,7 +17,7 @@ class Qwen2MoeDecoderLayer extends PreNormDecoderLayer<Qwen2MoeConfig> {
   }
 }
 
-export class Qwen2MoeForCausalLM extends CausalLM<Qwen2MoeConfig> {
+export class Qwen2MoeForCausalLM extends ForCausalLM<Qwen2MoeConfig> {
   static readonly family = defineFamily({
     name: "Qwen2Moe",
     config: qwen2MoeConfig,

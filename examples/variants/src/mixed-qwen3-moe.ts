@@ -1,5 +1,5 @@
 import { type ConfigOf, defineConfig, type LayerType, listOf, oneOf } from "@mixtape/config";
-import { CausalLM } from "@mixtape/decoder";
+import { ForCausalLM } from "@mixtape/decoder";
 import { GatedDeltaNet, LatentAttention, type TokenMixer } from "@mixtape/layers";
 import { Qwen3MoeDecoderLayer, qwen3Moe, qwen3MoeConfig } from "@mixtape/qwen3-moe";
 
@@ -24,6 +24,6 @@ class MixedQwen3MoeLayer extends Qwen3MoeDecoderLayer<MixedQwen3MoeConfig> {
 }
 
 /** Qwen3-MoE with full, sliding and latent attention and recurrent layers in one stack, each with its own cache. */
-export class MixedQwen3MoeForCausalLM extends CausalLM<MixedQwen3MoeConfig> {
+export class MixedQwen3MoeForCausalLM extends ForCausalLM<MixedQwen3MoeConfig> {
   static readonly family = { ...qwen3Moe, config, layer: MixedQwen3MoeLayer };
 }

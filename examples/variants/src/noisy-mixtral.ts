@@ -1,4 +1,4 @@
-import { CausalLM, extendFamily } from "@mixtape/decoder";
+import { extendFamily, ForCausalLM } from "@mixtape/decoder";
 import { type RoutingContext, SoftmaxRouter } from "@mixtape/layers";
 import { type MixtralConfig, MixtralDecoderLayer, mixtral } from "@mixtape/mixtral";
 import { currentRandomness } from "@mixtape/ops";
@@ -19,6 +19,6 @@ class NoisyMixtralLayer extends MixtralDecoderLayer {
 }
 
 /** Mixtral whose router explores: in training, its logits get normal noise (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538). */
-export class NoisyMixtralForCausalLM extends CausalLM<MixtralConfig> {
+export class NoisyMixtralForCausalLM extends ForCausalLM<MixtralConfig> {
   static readonly family = extendFamily(mixtral, { modelType: "noisy-mixtral", layer: NoisyMixtralLayer });
 }

@@ -1,5 +1,5 @@
 import { type ConfigOf, count, defineConfig } from "@mixtape/config";
-import { CausalLM } from "@mixtape/decoder";
+import { ForCausalLM } from "@mixtape/decoder";
 import { Experts, type FeedForward, GatedMlp, MoeBlock } from "@mixtape/layers";
 import { MixtralDecoderLayer, mixtral, mixtralConfig } from "@mixtape/mixtral";
 
@@ -15,6 +15,6 @@ class SharedMixtralLayer extends MixtralDecoderLayer<SharedMixtralConfig> {
 }
 
 /** Mixtral with experts that every token goes to, beside those that it is routed to. */
-export class SharedMixtralForCausalLM extends CausalLM<SharedMixtralConfig> {
+export class SharedMixtralForCausalLM extends ForCausalLM<SharedMixtralConfig> {
   static readonly family = { ...mixtral, config, layer: SharedMixtralLayer };
 }

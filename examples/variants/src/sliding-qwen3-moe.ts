@@ -1,5 +1,5 @@
 import { type ConfigOf, defineConfig, layerTypeList, number } from "@mixtape/config";
-import { CausalLM } from "@mixtape/decoder";
+import { ForCausalLM } from "@mixtape/decoder";
 import { SigmoidBiasRouter, type TokenRouter } from "@mixtape/layers";
 import { Qwen3MoeDecoderLayer, qwen3Moe, qwen3MoeConfig } from "@mixtape/qwen3-moe";
 
@@ -14,6 +14,6 @@ class SlidingQwen3MoeLayer extends Qwen3MoeDecoderLayer<SlidingQwen3MoeConfig> {
 }
 
 /** Qwen3-MoE whose layers slide where its config says so, and whose router scores by sigmoid and balances by a bias. */
-export class SlidingQwen3MoeForCausalLM extends CausalLM<SlidingQwen3MoeConfig> {
+export class SlidingQwen3MoeForCausalLM extends ForCausalLM<SlidingQwen3MoeConfig> {
   static readonly family = { ...qwen3Moe, config, layer: SlidingQwen3MoeLayer };
 }

@@ -1,5 +1,5 @@
 import { type AfmoeConfig, AfmoeDecoderLayer, afmoe } from "@mixtape/afmoe";
-import { CausalLM, extendFamily } from "@mixtape/decoder";
+import { extendFamily, ForCausalLM } from "@mixtape/decoder";
 import { SoftmaxRouter } from "@mixtape/layers";
 
 class SoftmaxAfmoeLayer extends AfmoeDecoderLayer {
@@ -9,6 +9,6 @@ class SoftmaxAfmoeLayer extends AfmoeDecoderLayer {
 }
 
 /** AFMoE's attention and shared experts, its routed experts chosen by softmax probabilities. */
-export class SoftmaxAfmoeForCausalLM extends CausalLM<AfmoeConfig> {
+export class SoftmaxAfmoeForCausalLM extends ForCausalLM<AfmoeConfig> {
   static readonly family = extendFamily(afmoe, { modelType: "softmax-afmoe", layer: SoftmaxAfmoeLayer });
 }

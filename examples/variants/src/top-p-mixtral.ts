@@ -1,5 +1,5 @@
 import { type ConfigOf, defineConfig, number } from "@mixtape/config";
-import { CausalLM } from "@mixtape/decoder";
+import { ForCausalLM } from "@mixtape/decoder";
 import { TopPRouter } from "@mixtape/layers";
 import { MixtralDecoderLayer, mixtral, mixtralConfig } from "@mixtape/mixtral";
 
@@ -14,6 +14,6 @@ class TopPMixtralLayer extends MixtralDecoderLayer<TopPMixtralConfig> {
 }
 
 /** Mixtral whose tokens go to as many experts as it takes to be sure (Huang et al. 2024, https://arxiv.org/abs/2403.07652). */
-export class TopPMixtralForCausalLM extends CausalLM<TopPMixtralConfig> {
+export class TopPMixtralForCausalLM extends ForCausalLM<TopPMixtralConfig> {
   static readonly family = { ...mixtral, config, layer: TopPMixtralLayer };
 }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CausalLM, generateTokens, loadModel, registerFamily, useEngine } from "@mixtape/mixtape";
+import { type ForCausalLM, generateTokens, loadModel, registerFamily, useEngine } from "@mixtape/mixtape";
 import { expect, test } from "vitest";
 import { MixedQwen3MoeForCausalLM } from "../src/mixed-qwen3-moe.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
@@ -61,7 +61,7 @@ test("each is one file of at most 40 lines", () => {
   expect(Math.max(...lines)).toBeLessThanOrEqual(40);
 });
 
-async function write(model: CausalLM): Promise<number[]> {
+async function write(model: ForCausalLM): Promise<number[]> {
   const ids: number[] = [];
   for await (const { id } of generateTokens(model, [[5, 6, 7]], { maxNewTokens: 12 })) ids.push(id);
   return ids;

@@ -1,8 +1,8 @@
 import {
-  CausalLM,
   DecoderModel,
   defineFamily,
   expertWeights,
+  ForCausalLM,
   rename,
   SandwichNormDecoderLayer,
 } from "@mixtape/decoder";
@@ -64,6 +64,6 @@ export const afmoe = defineFamily({
  * const model = await AfmoeForCausalLM.fromPretrained("./Trinity-Nano-Preview");
  * ```
  */
-export class AfmoeForCausalLM<C extends AfmoeConfig = AfmoeConfig> extends CausalLM<C> {
+export class AfmoeForCausalLM<C extends AfmoeConfig = AfmoeConfig> extends ForCausalLM<C> {
   static readonly family = afmoe;
 }

@@ -25,7 +25,7 @@ export interface Family<C extends DecoderConfig = DecoderConfig, Input extends o
  *
  * ```ts
  * const mixtral = defineFamily({ name: "Mixtral", config: mixtralConfig, layer: MixtralDecoderLayer, names });
- * class MixtralForCausalLM extends CausalLM<MixtralConfig> {
+ * class MixtralForCausalLM extends ForCausalLM<MixtralConfig> {
  *   static readonly family = mixtral;
  * }
  * ```

@@ -5,7 +5,7 @@ export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
 export { defineFamily, extendFamily, type Family, type FamilyChanges } from "./family.js";
 export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
-export { CausalLM } from "./heads/causal-lm.js";
+export { ForCausalLM } from "./heads/causal-lm.js";
 export { type InitOptions, initialize } from "./initialize.js";
 export { activeParameters, type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export {

@@ -2,7 +2,7 @@ import type { DecoderConfig } from "@mixtape/config";
 import { type CapturedRouting, namedRouters, routerOf, tokenMaskOf } from "@mixtape/layers";
 import { storageOf } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
-import type { CausalLM } from "./heads/causal-lm.js";
+import type { ForCausalLM } from "./heads/causal-lm.js";
 
 /** What a model is, before a byte of it is loaded. */
 export interface ModelSummary {
@@ -22,7 +22,7 @@ export interface ModelSummary {
  * Active parameters are all but the experts that a token is not routed to. Where tokens go to different numbers of experts, it is
  * the most that a token may use: {@link activeParameters} measures how many it does.
  */
-export function summarize(model: CausalLM<DecoderConfig & Partial<ExpertCounts>>): ModelSummary {
+export function summarize(model: ForCausalLM<DecoderConfig & Partial<ExpertCounts>>): ModelSummary {
   const { config } = model;
   const { numExperts = 0, numExpertsPerTok = 0, numSharedExperts = 0 } = config;
   let total = 0;
@@ -49,7 +49,7 @@ export function summarize(model: CausalLM<DecoderConfig & Partial<ExpertCounts>>
  * goes to fewer experts than another one uses fewer parameters.
  * @param routings of the forward pass, as `outputRoutings` returns them
  */
-export async function activeParameters(model: CausalLM, routings: readonly CapturedRouting[]): Promise<number> {
+export async function activeParameters(model: ForCausalLM, routings: readonly CapturedRouting[]): Promise<number> {
   const shares = new Map<string, number>();
   const names = new Map(namedRouters(model).map(([name, router]) => [router, name]));
   for (const routing of routings) {
@@ -79,7 +79,7 @@ interface ExpertCounts {
  * How many bytes the weights of a model take on a tfjs backend, caches and activations not counted.
  * @param dtype the dtype of the checkpoint, for engines that keep it
  */
-export function weightBytes(model: CausalLM, backend: string, dtype: Dtype = "F32"): number {
+export function weightBytes(model: ForCausalLM, backend: string, dtype: Dtype = "F32"): number {
   const storage = storageOf(backend);
   let bytes = 0;
   for (const [, param] of model.namedParameters()) bytes += storage.bytes(param.shape, param.role, dtype);

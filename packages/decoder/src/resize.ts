@@ -4,7 +4,7 @@ import { encodeWeight } from "@mixtape/ops";
 import { fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { add, matMul, mul, randomNormal, sub, tensor1d, tensor2d, tidy } from "@tensorflow/tfjs-core";
 import { DecoderError } from "./errors.js";
-import type { CausalLM } from "./heads/causal-lm.js";
+import type { ForCausalLM } from "./heads/causal-lm.js";
 
 /** Options of {@link resizeTokenEmbeddings}. */
 export interface ResizeOptions {
@@ -37,7 +37,7 @@ const SPREAD = 1e-9;
  * @throws {DecoderError} for sizes that are no whole numbers of at least 1; then nothing is changed
  */
 export async function resizeTokenEmbeddings(
-  model: CausalLM,
+  model: ForCausalLM,
   vocabSize: number | null,
   options: ResizeOptions = {},
 ): Promise<number> {

@@ -1,7 +1,7 @@
 import {
-  CausalLM,
   defineFamily,
   expertWeights,
+  ForCausalLM,
   ignore,
   PreNormDecoderLayer,
   rename,
@@ -57,6 +57,6 @@ export const deepseekV3 = defineFamily({
  * const model = await DeepseekV3ForCausalLM.fromPretrained("./Moonlight-16B-A3B");
  * ```
  */
-export class DeepseekV3ForCausalLM<C extends DeepseekV3Config = DeepseekV3Config> extends CausalLM<C> {
+export class DeepseekV3ForCausalLM<C extends DeepseekV3Config = DeepseekV3Config> extends ForCausalLM<C> {
   static readonly family = deepseekV3;
 }

@@ -1,5 +1,5 @@
 import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Tokenizer } from "@mixtape/tokenizer";
 import { wayOut } from "./check-options.js";
@@ -61,7 +61,7 @@ export interface GeneratedText {
  * @throws {GenerationError} for empty or too long prompts, options out of range, and tokens that the model does not have
  */
 export async function* streamText(
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer,
   prompts: Prompt | readonly Prompt[],
   options: TextOptions = {},
@@ -71,7 +71,7 @@ export async function* streamText(
 }
 
 async function* streamRows(
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer,
   promptIds: readonly (readonly number[])[],
   { stop, ...options }: TextOptions,
@@ -113,7 +113,7 @@ function stopsOf(stop: TextOptions["stop"], defaults: GenerationConfig): readonl
  * @throws as {@link streamText}
  */
 export async function generateText(
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer,
   prompt: Prompt,
   options: TextOptions = {},
@@ -125,7 +125,7 @@ export async function generateText(
 
 /** Continues several prompts as one batch. @throws as {@link streamText} */
 export async function generateTexts(
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer,
   prompts: readonly Prompt[],
   options: TextOptions = {},
@@ -135,7 +135,7 @@ export async function generateTexts(
 }
 
 async function writeTexts(
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer,
   prompts: readonly Prompt[],
   options: TextOptions,
@@ -188,7 +188,7 @@ function isPrompt(prompts: Prompt | readonly Prompt[]): prompts is Prompt {
  * A tokenizer may know more tokens than the model, such as a padding token that was added later: what counts is that no prompt has one.
  * @throws {GenerationError} naming the token that the model does not have
  */
-function checkIds({ config }: CausalLM, tokenizer: Tokenizer, ids: readonly number[], where: string): void {
+function checkIds({ config }: ForCausalLM, tokenizer: Tokenizer, ids: readonly number[], where: string): void {
   const { vocabSize } = config;
   if (tokenizer.vocabSize <= vocabSize) return;
   const odd = ids.find((id) => id >= vocabSize);

@@ -1,5 +1,5 @@
 import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
-import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
+import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, checkOptionTypes } from "@mixtape/errors";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
@@ -52,7 +52,7 @@ interface Row {
  * @throws {DecoderError} for ids outside the vocabulary
  */
 export async function* generateTokens(
-  model: CausalLM,
+  model: ForCausalLM,
   prompts: readonly (readonly number[])[],
   options: GenerationOptions = {},
 ): AsyncGenerator<GeneratedToken, void, undefined> {
@@ -125,7 +125,7 @@ function checkRoom(
 }
 
 /** The logits of the last position of each row, `[B · V]`. Some engines hand out their own memory: to be read, not written. */
-async function nextLogits(model: CausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
+async function nextLogits(model: ForCausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
   const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false, fixedModel: true });
   try {
     return (await outputs.logits.data()) as Float32Array;

@@ -1,5 +1,5 @@
 import { type DecoderConfig, type GenerationConfig, generationConfigFaults } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { checkResolved } from "./check-options.js";
 import { GenerationError } from "./generation-error.js";
@@ -7,7 +7,7 @@ import { GENERATION_OPTIONS, type GenerationOptions, type ResolvedOptions } from
 import { contextLimit, kindOf } from "./prompts.js";
 
 /** The parts of a model that options are resolved against. */
-export type GenerationDefaults = Pick<CausalLM, "config" | "generationConfig">;
+export type GenerationDefaults = Pick<ForCausalLM, "config" | "generationConfig">;
 
 /**
  * Fills in the defaults: what is given, else what the generation config says (`defaults`, or the model's), else the default.

@@ -1,5 +1,5 @@
 import type { DecoderConfig, GenerationConfig } from "@mixtape/config";
-import type { CausalLM, CausalLMInputs, CausalLMOutput } from "@mixtape/decoder";
+import type { CausalLMInputs, CausalLMOutput, ForCausalLM } from "@mixtape/decoder";
 import { Tokenizer } from "@mixtape/tokenizer";
 import { type Tensor2D, tensor, tensor2d } from "@tensorflow/tfjs-core";
 
@@ -53,8 +53,8 @@ export class ScriptedModel {
   }
 
   /** As what `generateTokens` takes. */
-  get model(): CausalLM {
-    return this as unknown as CausalLM;
+  get model(): ForCausalLM {
+    return this as unknown as ForCausalLM;
   }
 
   createCache(): ScriptedCache {

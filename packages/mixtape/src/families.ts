@@ -1,6 +1,6 @@
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM, ModelClass } from "@mixtape/decoder";
+import type { ForCausalLM, ModelClass } from "@mixtape/decoder";
 import { DeepseekV3ForCausalLM } from "@mixtape/deepseek-v3";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { OlmoeForCausalLM } from "@mixtape/olmoe";
@@ -10,7 +10,7 @@ import { Qwen3NextForCausalLM } from "@mixtape/qwen3-next";
 import { UnknownFamilyError } from "./mixtape-error.js";
 
 /** A family as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
-type Family = ModelClass<CausalLM>;
+type Family = ModelClass<ForCausalLM>;
 
 const BUILT_IN = [
   MixtralForCausalLM,
@@ -33,7 +33,7 @@ const families = new Map(BUILT_IN.map((family) => [family.family.config.modelTyp
  *
  * @throws {UnknownFamilyError} for what is no class of models, and where the config has no model type.
  */
-export function registerFamily<M extends CausalLM<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
+export function registerFamily<M extends ForCausalLM<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
   if (typeof family !== "function" || !family.family)
     throw new UnknownFamilyError({
       where: "registerFamily",

@@ -7,11 +7,11 @@ export {
   generationConfigFaults,
 } from "@mixtape/config";
 export {
-  CausalLM,
   type CausalLMInputs,
   type CausalLMOutput,
   CheckpointError,
   DecoderError,
+  ForCausalLM,
   type LoadWarning,
   type ResizeOptions,
   resizeTokenEmbeddings,

@@ -1,5 +1,5 @@
 import {
-  type CausalLM,
+  type ForCausalLM,
   fetchingOf,
   type LoadOptions,
   type LoadWarning,
@@ -91,7 +91,12 @@ export async function inspectModel(
   };
 }
 
-function needsOf(model: CausalLM, { experts, layers }: ModelSummary, backend: EngineName, dtype: Dtype): EngineNeeds {
+function needsOf(
+  model: ForCausalLM,
+  { experts, layers }: ModelSummary,
+  backend: EngineName,
+  dtype: Dtype,
+): EngineNeeds {
   const routed = { tokens: 1, k: experts.perToken, experts: experts.total };
   const storage = storageOf(backend);
   return {

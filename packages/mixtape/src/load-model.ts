@@ -1,7 +1,7 @@
 import type { DecoderConfig } from "@mixtape/config";
 import {
-  type CausalLM,
   checkLoadOptions,
+  type ForCausalLM,
   fetchingOf,
   LOAD_OPTIONS,
   type LoadOptions,
@@ -49,7 +49,7 @@ const OPTIONS: OptionNames<LoadModelOptions> = { ...LOAD_OPTIONS, engine: true, 
  * @throws {CheckpointError} listing all missing and wrongly shaped tensors
  * @throws {EngineError} where the engine does not work here
  */
-export async function loadModel(source: CheckpointSource, loadOptions: LoadModelOptions = {}): Promise<CausalLM> {
+export async function loadModel(source: CheckpointSource, loadOptions: LoadModelOptions = {}): Promise<ForCausalLM> {
   checkOptions("loadModel", loadOptions, OPTIONS);
   checkOptionTypes("loadModel", loadOptions, { checkMemory: "boolean" });
   const { engine, checkMemory = true, ...options } = loadOptions;
@@ -103,7 +103,7 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
 }
 
 async function checkFit(
-  Family: ModelClass<CausalLM>,
+  Family: ModelClass<ForCausalLM>,
   config: DecoderConfig,
   { name, backend, memoryLimit }: Engine,
   { source, fetching, where }: { source: CheckpointSource; fetching: FetchOptions; where: string },

@@ -16,7 +16,7 @@ import {
 import { fixture } from "@mixtape/testing";
 import { tidy } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
-import { type CausalLM, type LoadWarning, loadModel, MixtapeError } from "../src/index.js";
+import { type ForCausalLM, type LoadWarning, loadModel, MixtapeError } from "../src/index.js";
 import { filesOf, golden } from "./files.js";
 
 type Edit =
@@ -91,7 +91,7 @@ async function load(
   }
 }
 
-function run(model: CausalLM): Outcome {
+function run(model: ForCausalLM): Outcome {
   const logits = tidy(() => model.forward({ inputIds: [file.prompt], logitsToKeep: 1 }).logits.dataSync());
   return { logits: [...logits], tied: model.lmHead === null };
 }

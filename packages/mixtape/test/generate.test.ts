@@ -1,13 +1,13 @@
 import { onEachEngine, readGolden, testEngines, withoutLeak } from "@mixtape/testing";
 import { memory } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CausalLM, generateText, generateTokens, loadModel, loadTokenizer, useEngine } from "../src/index.js";
+import { type ForCausalLM, generateText, generateTokens, loadModel, loadTokenizer, useEngine } from "../src/index.js";
 import { golden, SAMPLE } from "./files.js";
 
 /** What generation makes of the golden checkpoints and of the sample model; its parts are tested where they are. */
 
 async function write(
-  model: CausalLM,
+  model: ForCausalLM,
   prompts: readonly (readonly number[])[],
   maxNewTokens: number,
 ): Promise<number[][]> {
@@ -57,7 +57,7 @@ describe("the sample model", () => {
 });
 
 describe("memory", () => {
-  let model: CausalLM;
+  let model: ForCausalLM;
   beforeAll(async () => {
     await useEngine("wasm");
     model = await loadModel(golden("afmoe/window"));

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import {
-  type CausalLM,
+  type ForCausalLM,
   generateText,
   generateTexts,
   generateTokens,
@@ -14,7 +14,7 @@ import {
 } from "../src/index.js";
 import { SAMPLE } from "./files.js";
 
-let model: CausalLM;
+let model: ForCausalLM;
 let tokenizer: Tokenizer;
 beforeAll(async () => {
   model = await loadModel(SAMPLE, { engine: "cpu" });

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CausalLM, DecoderError, resizeTokenEmbeddings } from "@mixtape/decoder";
+import { DecoderError, type ForCausalLM, resizeTokenEmbeddings } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { encodeWeight } from "@mixtape/ops";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
@@ -23,13 +23,13 @@ interface Golden {
 
 const { cases } = JSON.parse(readFileSync(fixture("resize/embeddings.json"), "utf8")) as { cases: readonly Golden[] };
 
-const load = (checkpoint: string, source = fixture(`models/${checkpoint}`)): Promise<CausalLM> =>
+const load = (checkpoint: string, source = fixture(`models/${checkpoint}`)): Promise<ForCausalLM> =>
   checkpoint.startsWith("mixtral/")
     ? MixtralForCausalLM.fromPretrained(source)
     : Qwen3MoeForCausalLM.fromPretrained(source);
 
-async function rowsOf(model: CausalLM): Promise<{ embedding: number[][]; head: number[][] }> {
-  const read = async ({ weight, shape }: CausalLM["model"]["embedTokens"]["weight"]): Promise<number[][]> => {
+async function rowsOf(model: ForCausalLM): Promise<{ embedding: number[][]; head: number[][] }> {
+  const read = async ({ weight, shape }: ForCausalLM["model"]["embedTokens"]["weight"]): Promise<number[][]> => {
     const values = toFloat32(await encodeWeight(weight, "F32"), "F32");
     return Array.from({ length: shape[0]! }, (_, i) => [...values.subarray(i * shape[1]!, (i + 1) * shape[1]!)]);
   };

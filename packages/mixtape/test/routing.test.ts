@@ -3,8 +3,8 @@ import { dispose } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import {
   banExperts,
-  type CausalLM,
   combineObservers,
+  type ForCausalLM,
   forceExperts,
   generateTokens,
   loadModel,
@@ -16,14 +16,17 @@ import {
 
 const PROMPTS = [[5, 6, 7], [1, 2, 3, 4, 5], [9]];
 
-async function write(model: CausalLM, routing?: RoutingObserver, maxNewTokens = 8): Promise<number[][]> {
+async function write(model: ForCausalLM, routing?: RoutingObserver, maxNewTokens = 8): Promise<number[][]> {
   const ids: number[][] = PROMPTS.map(() => []);
   const options = { maxNewTokens, eosTokenId: null, padTokenId: 0, routing };
   for await (const { row, id } of generateTokens(model, PROMPTS, options)) ids[row]!.push(id);
   return ids;
 }
 
-async function recorded(model: CausalLM, run: (recorder: RoutingRecorder) => Promise<void>): Promise<RoutingTrace[]> {
+async function recorded(
+  model: ForCausalLM,
+  run: (recorder: RoutingRecorder) => Promise<void>,
+): Promise<RoutingTrace[]> {
   const recorder = new RoutingRecorder();
   try {
     await run(recorder);

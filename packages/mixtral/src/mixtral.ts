@@ -1,4 +1,4 @@
-import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
@@ -33,6 +33,6 @@ export const mixtral = defineFamily({
  * const model = await MixtralForCausalLM.fromPretrained("./Mixtral-8x7B-v0.1");
  * ```
  */
-export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends CausalLM<C> {
+export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends ForCausalLM<C> {
   static readonly family = mixtral;
 }

@@ -1,4 +1,4 @@
-import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenMixer, type TokenRouter } from "@mixtape/layers";
 import { OlmoeAttention } from "./attention.js";
 import { type OlmoeConfig, olmoeConfig } from "./config.js";
@@ -36,6 +36,6 @@ export const olmoe = defineFamily({
  * const model = await OlmoeForCausalLM.fromPretrained("./OLMoE-1B-7B-0924");
  * ```
  */
-export class OlmoeForCausalLM<C extends OlmoeConfig = OlmoeConfig> extends CausalLM<C> {
+export class OlmoeForCausalLM<C extends OlmoeConfig = OlmoeConfig> extends ForCausalLM<C> {
   static readonly family = olmoe;
 }

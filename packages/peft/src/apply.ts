@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter.js";
 import { Adapters } from "./adapters.js";
@@ -10,10 +10,10 @@ import { start } from "./start.js";
 import { targetsOf } from "./targets/index.js";
 import { trainedCopies } from "./targets/trained-copies.js";
 
-const ofModels = new WeakMap<CausalLM, Adapters>();
+const ofModels = new WeakMap<ForCausalLM, Adapters>();
 
 /** The adapters of a model. */
-export function adaptersOf(model: CausalLM): Adapters {
+export function adaptersOf(model: ForCausalLM): Adapters {
   const known = ofModels.get(model);
   if (known) return known;
   const adapters = new Adapters(model);
@@ -39,7 +39,7 @@ export interface ApplyOptions {
  * @throws {ConfigError} where a field is out of its range, such as a rank of 0
  */
 export async function applyAdapter(
-  model: CausalLM,
+  model: ForCausalLM,
   input: AdapterConfigInput,
   options: ApplyOptions = {},
 ): Promise<Adapter> {

@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { AdapterError } from "./errors.js";
 
 /** Refuses arguments of the wrong type, which JavaScript lets through. @param where the function, for errors */
@@ -10,7 +10,7 @@ export function checkArguments(
     seed,
     ignore,
     onWarning,
-  }: { model?: CausalLM; name?: unknown; seed?: unknown; ignore?: unknown; onWarning?: unknown },
+  }: { model?: ForCausalLM; name?: unknown; seed?: unknown; ignore?: unknown; onWarning?: unknown },
 ): void {
   const refuse = (what: string, expected: string, value: unknown): void => {
     const got = typeof value === "string" ? JSON.stringify(value) : String(value);

@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { type CheckpointSource, type FetchOptions, readJsonFile, toFloat32 } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter.js";
@@ -57,7 +57,7 @@ const OPTIONS: OptionNames<LoadAdapterOptions> = {
  * @throws {ConfigError} for a key of the config that has no such value
  */
 export async function loadAdapter(
-  model: CausalLM,
+  model: ForCausalLM,
   source: CheckpointSource,
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
@@ -122,7 +122,7 @@ function leafOf(name: string): string {
 
 /** The adapter's own copies of parameters of the model. */
 async function copiesIn(
-  model: CausalLM,
+  model: ForCausalLM,
   sites: readonly Site[],
   config: AdapterConfig,
   file: AdapterFile,

@@ -1,4 +1,4 @@
-import { type CausalLM, type CausalLMInputs, causalLoss, readBatch } from "@mixtape/decoder";
+import { type CausalLMInputs, causalLoss, type ForCausalLM, readBatch } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import {
   type CapturedRouting,
@@ -63,7 +63,7 @@ export type AdapterLossOptions = Pick<CausalLMInputs, "gradientCheckpointing"> &
  * @throws {DecoderError} where none of an adapter's labels counts
  */
 export function adapterLosses(
-  model: CausalLM,
+  model: ForCausalLM,
   batches: readonly AdapterBatch[],
   options: AdapterLossOptions = {},
 ): { loss: Scalar; losses: AdapterLoss[] } {
@@ -146,7 +146,7 @@ function seenOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (Routi
 }
 
 /** What the model's own routers add. @param routings of an adapter's rows */
-function balanceOf({ auxLossCoef }: CausalLM, routings: readonly CapturedRouting[]): Scalar | null {
+function balanceOf({ auxLossCoef }: ForCausalLM, routings: readonly CapturedRouting[]): Scalar | null {
   if (auxLossCoef === undefined || routings.length === 0) return null;
   return mul(loadBalancingLoss(routings), auxLossCoef) as Scalar;
 }

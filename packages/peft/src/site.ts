@@ -1,4 +1,4 @@
-import { type CausalLM, sourcesOf } from "@mixtape/decoder";
+import { type ForCausalLM, sourcesOf } from "@mixtape/decoder";
 import { type Around, Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
@@ -47,7 +47,7 @@ export interface Site {
 }
 
 /** All modules of a model that an adapter may stand at. */
-export function sitesOf(model: CausalLM): Site[] {
+export function sitesOf(model: ForCausalLM): Site[] {
   const sites: Site[] = [];
   const parts = new Map<Linear, GatedMlp>();
   for (const [name, module] of model.namedModules()) {
@@ -60,7 +60,7 @@ export function sitesOf(model: CausalLM): Site[] {
   return [...sites, embeddingSite(model), headSite(model)];
 }
 
-function embeddingSite(model: CausalLM): Site {
+function embeddingSite(model: ForCausalLM): Site {
   const { embedTokens } = model.model;
   const name = "model.embed_tokens";
   return {
@@ -72,14 +72,14 @@ function embeddingSite(model: CausalLM): Site {
 }
 
 /** The head, whose weights are the embedding's in models that tie the two. */
-function headSite(model: CausalLM): Site {
+function headSite(model: ForCausalLM): Site {
   const { weight } = model.lmHead ?? model.model.embedTokens;
   const hook: Hook = {
     get around() {
       return model.aroundHead as Hook["around"];
     },
     set around(around) {
-      model.aroundHead = around as CausalLM["aroundHead"];
+      model.aroundHead = around as ForCausalLM["aroundHead"];
     },
   };
   return { ...plainSite("lm_head", weight), kind: "head", hook };
@@ -107,7 +107,7 @@ function plainSite(name: string, weight: Param): Omit<Site, "kind" | "hook"> {
   };
 }
 
-function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: GatedMlp | null): Site {
+function linearSite(model: ForCausalLM, name: string, linear: Linear, feedForward: GatedMlp | null): Site {
   const [outFeatures, inFeatures] = linear.weight.shape as [number, number];
   const params = diskNames(model, `${name}.weight`);
   const modules = params.map((param) => param.replace(/\.weight$/, ""));
@@ -132,7 +132,7 @@ function linearSite(model: CausalLM, name: string, linear: Linear, feedForward: 
   };
 }
 
-function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
+function expertSites(model: ForCausalLM, name: string, experts: Experts): Site[] {
   const site = (part: string, ...weights: Param[]): Site => {
     const [matrices, rows, inFeatures] = weights[0]!.shape as [number, number, number];
     const own = `${name}.${part}`;
@@ -167,7 +167,7 @@ function expertSites(model: CausalLM, name: string, experts: Experts): Site[] {
 }
 
 /** What a parameter is called in transformers' memory; null where it is no tensor of its own there. */
-export function memoryNameOf(model: CausalLM, param: string): string | null {
+export function memoryNameOf(model: ForCausalLM, param: string): string | null {
   const { sources } = sourcesOf(param, model.weightMappings);
   if (sources.some(({ operations }) => operations.length > 0)) return null;
   const names = sources.flatMap(({ tensors }) => tensors);
@@ -176,7 +176,7 @@ export function memoryNameOf(model: CausalLM, param: string): string | null {
 }
 
 /** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
-function diskNames(model: CausalLM, param: string): string[] {
+function diskNames(model: ForCausalLM, param: string): string[] {
   const { names, sources } = sourcesOf(param, model.weightMappings);
   const ofItsOwn = sources.filter(({ tensors }) => tensors.length === names.length);
   return ofItsOwn.map(({ tensors }) => tensors[names.indexOf(param)]!);

@@ -1,7 +1,7 @@
 /** What is done with adapters: they are put on, chosen, switched off, frozen and taken off, and bad wishes are refused. */
 
 import { ConfigError } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { Linear } from "@mixtape/layers";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
@@ -23,7 +23,7 @@ const IDS = [
 ];
 
 onEachEngine(() => {
-  let model: CausalLM;
+  let model: ForCausalLM;
   let alone: Tensor;
   beforeAll(async () => {
     ({ model } = await loadGoldenModel("afmoe/basic"));
@@ -172,7 +172,7 @@ onEachEngine(() => {
 });
 
 describe("what cannot be is refused", () => {
-  let model: CausalLM;
+  let model: ForCausalLM;
   beforeAll(async () => {
     ({ model } = await loadGoldenModel("mixtral/basic"));
   });

@@ -1,6 +1,6 @@
 /** Adapters of all kinds in one batch do what each does alone. */
 
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { Randomness, withRandomness } from "@mixtape/ops";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
@@ -48,7 +48,7 @@ onEachEngine((engine) => {
   // TensorFlow.js's own backend takes seconds for a way back.
   const isSlow = engine === "cpu";
   describe.each(isSlow ? ["afmoe/basic"] : ["mixtral/basic", "afmoe/basic"])("%s", (name) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
 
     beforeAll(async () => {
       ({ model } = await loadGoldenModel(name));

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { useEngine } from "@mixtape/engine";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Randomness, withRandomness } from "@mixtape/ops";
@@ -19,7 +19,7 @@ const IDS = [[3, 14, 15, 92, 65, 35]];
 const TARGETS = ["q_proj", "router.gate", "gate_up_proj", "experts.down_proj"];
 
 onEachEngine((engine) => {
-  let model: CausalLM;
+  let model: ForCausalLM;
   beforeAll(async () => {
     // Where activations are rounded to bfloat16, a model in bfloat16 is not the same in float32.
     await useEngine(engine, engine === "native" ? { precision: "float32" } : {});
@@ -33,7 +33,7 @@ onEachEngine((engine) => {
   test("its weights stay as they are, and the adapter has the losses and gradients that it has on the same weights in float32", async () => {
     const folder = mkdtempSync(join(tmpdir(), "wide-"));
     await model.savePretrained(folder, { dtype: "F32" });
-    const wide: CausalLM = await MixtralForCausalLM.fromPretrained(folder);
+    const wide: ForCausalLM = await MixtralForCausalLM.fromPretrained(folder);
     const [compact, plain] = [await resultsOf(model), await resultsOf(wide)];
     expect(compact.loss).toBeCloseTo(plain.loss, 5);
     for (const [i, gradient] of plain.gradients.entries())
@@ -59,7 +59,7 @@ onEachEngine((engine) => {
 });
 
 /** The loss of an adapter with dropout and its gradients; the same values on any model of that shape. */
-async function resultsOf(model: CausalLM): Promise<{ loss: number; gradients: Float32Array[] }> {
+async function resultsOf(model: ForCausalLM): Promise<{ loss: number; gradients: Float32Array[] }> {
   const adapter = await applyAdapter(model, { method: "lora", r: 2, loraDropout: 0.1, targetModules: TARGETS });
   fillWithNoise(adapter, 3);
   const params = adapter.trainableParams().map(([, param]) => param);

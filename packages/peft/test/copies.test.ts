@@ -1,6 +1,6 @@
 /** Parameters of the model that an adapter has copies of: modules that train in full, the embedding and the head. */
 
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { valueAndGradientsOf } from "@mixtape/ops";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose, slice, type Tensor } from "@tensorflow/tfjs-core";
@@ -23,7 +23,7 @@ const EVERYTHING: AdapterConfigInput = {
 
 onEachEngine(() => {
   describe.each(["mixtral/basic", "mixtral/rope-linear"])("%s", (name) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
     let alone: Tensor;
     beforeAll(async () => {
       ({ model } = await loadGoldenModel(name));

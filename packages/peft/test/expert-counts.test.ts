@@ -1,6 +1,6 @@
 /** How many tokens experts were given, of the model's routers and of those of mixtures. */
 
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -29,7 +29,7 @@ const TOKENS = 8;
 const K = 2;
 
 onEachEngine(() => {
-  let model: CausalLM;
+  let model: ForCausalLM;
   beforeAll(async () => {
     ({ model } = await loadGoldenModel("mixtral/basic"));
     for (const [i, [name, config]] of Object.entries(KINDS).entries())

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { encodeSafetensors, fromFloat32 } from "@mixtape/safetensors";
 import { expectAllClose, type Golden, type Values } from "@mixtape/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { adaptersOf, loadAdapter } from "../src/index.js";
 import { adaptersOfTransformers4, goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
 
 const { folder, about } = goldenAdapters.find(({ name }) => name === "mixtral/lora-attention")!;
-let model: CausalLM;
+let model: ForCausalLM;
 let golden: Golden;
 let expected: Values;
 let tensors: Map<string, Values>;

@@ -2,14 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { adaptersOf, loadAdapter } from "../src/index.js";
 import { goldenAdapters, loadGoldenModel } from "./support/golden-adapters.js";
 
 const { folder, about } = goldenAdapters.find(({ name }) => name === "mixtral/lora-attention")!;
 const ADDRESS = "https://example.org/private/adapter";
-let model: CausalLM;
+let model: ForCausalLM;
 
 beforeAll(async () => {
   ({ model } = await loadGoldenModel(about.model));

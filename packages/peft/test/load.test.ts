@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { Linear } from "@mixtape/layers";
 import { expectAllClose, type Golden, onEachEngine, type Values, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
@@ -16,7 +16,7 @@ const GRADIENTS = { atol: 1e-5, rtol: 1e-4 };
 
 onEachEngine(() => {
   describe.each(goldenAdapters)("$name", ({ folder, about, isMixture }) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
     let golden: Golden;
     let expected: Map<string, Values>;
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { type Dtype, encodeSafetensors, openSafetensors, toFloat32 } from "@mixtape/safetensors";
@@ -11,7 +11,7 @@ import { add } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { adaptersOf, applyAdapter, loadAdapter } from "../src/index.js";
 
-const load = async (checkpoint: string): Promise<CausalLM> => {
+const load = async (checkpoint: string): Promise<ForCausalLM> => {
   const [name, inBfloat16] = checkpoint.split(" in ");
   const folder = fixture(`models/${name}`);
   if (inBfloat16) {
@@ -91,7 +91,7 @@ onEachEngine(() => {
   });
 });
 
-async function tensorsOf(model: CausalLM, dtype?: Dtype): Promise<Map<string, Float32Array>> {
+async function tensorsOf(model: ForCausalLM, dtype?: Dtype): Promise<Map<string, Float32Array>> {
   const tensors = new Map<string, Float32Array>();
   for (const { name, bytes, dtype: own } of model.tensorsToWrite(dtype))
     tensors.set(name, toFloat32(typeof bytes === "function" ? await bytes() : bytes, own).slice());

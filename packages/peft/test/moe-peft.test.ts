@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
@@ -27,7 +27,7 @@ const GOLDENS = fileURLToPath(new URL("./__fixtures__/moe-peft/", import.meta.ur
 const TOLERANCE = { atol: 1e-5 };
 
 /** Dense feed-forwards of Qwen3-MoE, and Mixtral with one expert in each layer. */
-const FAMILIES: Record<string, (folder: string) => Promise<CausalLM>> = {
+const FAMILIES: Record<string, (folder: string) => Promise<ForCausalLM>> = {
   "qwen3-moe": (folder) => Qwen3MoeForCausalLM.fromPretrained(folder),
   mixtral: (folder) => MixtralForCausalLM.fromPretrained(folder),
 };
@@ -88,7 +88,7 @@ class Golden {
 
 onEachEngine(() => {
   describe.each(Object.entries(FAMILIES))("%s", (family, load) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
     let embedding: Param;
 
     beforeAll(async () => {
@@ -184,7 +184,7 @@ describe("keys of MoE-PEFT's config", () => {
       ["adapter_model.safetensors", readFileSync(`${folder}/adapter_model.safetensors`)],
     ]);
   };
-  let model: CausalLM;
+  let model: ForCausalLM;
   beforeAll(async () => {
     model = await Qwen3MoeForCausalLM.fromPretrained(`${GOLDENS}qwen3-moe`);
   });
@@ -227,7 +227,7 @@ describe("first values spread as MoE-PEFT's", () => {
     readonly values: Readonly<Record<string, Spread>>;
   }
   const { adapters } = JSON.parse(readFileSync(`${GOLDENS}first-values.json`, "utf8")) as { adapters: Fresh[] };
-  let model: CausalLM;
+  let model: ForCausalLM;
   beforeAll(async () => {
     model = await Qwen3MoeForCausalLM.fromPretrained(`${GOLDENS}qwen3-moe`);
   });

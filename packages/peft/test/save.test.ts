@@ -4,7 +4,7 @@ import fs from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { OptionError } from "@mixtape/errors";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
@@ -79,7 +79,7 @@ onEachEngine(() => {
       { method: "mixlora-switch", r: 2, numExperts: 3, expertCapacity: 2, targetModules: FEED_FORWARD },
     ],
   ])("%s", (_, config) => {
-    let model: CausalLM;
+    let model: ForCausalLM;
     beforeAll(async () => {
       ({ model } = await loadGoldenModel("afmoe/basic"));
     });

@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose, slice, type Tensor3D } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,10 +12,10 @@ const PAD = LONG.length - SHORT.length;
 const TOLERANCE = { atol: 2e-5 };
 
 onEachEngine(() => {
-  let model: CausalLM;
+  let model: ForCausalLM;
   let alone: Tensor3D[];
 
-  const logitsOf = (inputs: Parameters<CausalLM["forward"]>[0]): Tensor3D => model.forward(inputs).logits;
+  const logitsOf = (inputs: Parameters<ForCausalLM["forward"]>[0]): Tensor3D => model.forward(inputs).logits;
   const expectRows = async (logits: Tensor3D, row: number, from: number, expected: Tensor3D): Promise<void> => {
     const own = slice(logits, [row, from, 0], [1, expected.shape[1], -1]);
     try {

@@ -1,4 +1,4 @@
-import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import {
   Attention,
   Experts,
@@ -50,6 +50,6 @@ export const qwen2Moe = defineFamily({
  * const model = await Qwen2MoeForCausalLM.fromPretrained("./Qwen1.5-MoE-A2.7B");
  * ```
  */
-export class Qwen2MoeForCausalLM<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends CausalLM<C> {
+export class Qwen2MoeForCausalLM<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends ForCausalLM<C> {
   static readonly family = qwen2Moe;
 }

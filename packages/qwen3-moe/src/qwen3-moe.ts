@@ -1,4 +1,4 @@
-import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import {
   Experts,
   type FeedForward,
@@ -43,6 +43,6 @@ export const qwen3Moe = defineFamily({
  * const model = await Qwen3MoeForCausalLM.fromPretrained("./Qwen3-30B-A3B");
  * ```
  */
-export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends CausalLM<C> {
+export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends ForCausalLM<C> {
   static readonly family = qwen3Moe;
 }

@@ -1,10 +1,10 @@
 import {
   add,
-  CausalLM,
   convert,
   defineFamily,
   deinterleave,
   expertWeights,
+  ForCausalLM,
   from,
   ignore,
   PreNormDecoderLayer,
@@ -96,6 +96,6 @@ export const qwen3Next = defineFamily({
  * const model = await Qwen3NextForCausalLM.fromPretrained("./Qwen3-Next-80B-A3B-Instruct");
  * ```
  */
-export class Qwen3NextForCausalLM<C extends Qwen3NextConfig = Qwen3NextConfig> extends CausalLM<C> {
+export class Qwen3NextForCausalLM<C extends Qwen3NextConfig = Qwen3NextConfig> extends ForCausalLM<C> {
   static readonly family = qwen3Next;
 }

@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { argMax, tidy } from "@tensorflow/tfjs-core";
 
 /**
@@ -9,7 +9,7 @@ import { argMax, tidy } from "@tensorflow/tfjs-core";
  * @returns the new tokens of each row
  */
 export async function greedy(
-  model: CausalLM,
+  model: ForCausalLM,
   promptIds: readonly (readonly number[])[],
   count: number,
   attentionMask?: readonly (readonly number[])[],

@@ -1,4 +1,4 @@
-import { CausalLM } from "@mixtape/decoder";
+import { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { type Adapter, type AdapterBatch, type AdapterLoss, adapterLosses } from "@mixtape/peft";
 import { add, addN, mul, type Scalar, type Tensor1D } from "@tensorflow/tfjs-core";
@@ -22,16 +22,16 @@ export interface AdaptersTaskOptions {
  */
 export class AdaptersTask implements TrainingTask<AdaptersBatch> {
   readonly params: readonly NamedParam[];
-  readonly #model: CausalLM;
+  readonly #model: ForCausalLM;
   readonly #gradientCheckpointing: boolean;
 
   /**
    * @throws {OptionError} for an unknown option
    * @throws {TrainingError} for what is no model, and unless there is at least one adapter
    */
-  constructor(model: CausalLM, adapters: readonly Adapter[], options: AdaptersTaskOptions = {}) {
+  constructor(model: ForCausalLM, adapters: readonly Adapter[], options: AdaptersTaskOptions = {}) {
     checkOptions("AdaptersTask", options, { gradientCheckpointing: true });
-    expectThat(model instanceof CausalLM, "AdaptersTask", "a causal language model, loaded and awaited", model);
+    expectThat(model instanceof ForCausalLM, "AdaptersTask", "a causal language model, loaded and awaited", model);
     const isAdapter = (item: unknown): boolean =>
       typeof (item as Partial<Adapter> | null | undefined)?.trainableParams === "function";
     checkList("AdaptersTask: adapters", "adapters on the model, awaited", adapters, isAdapter);

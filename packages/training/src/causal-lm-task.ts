@@ -1,4 +1,4 @@
-import { CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
+import { causalLoss, ForCausalLM, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import {
   expertCounts,
@@ -46,7 +46,7 @@ const OPTIONS: OptionNames<CausalLMTaskOptions> = {
 
 /** Trains a causal language model, or adapters on one, to predict the next token. */
 export class CausalLMTask implements TrainingTask<TrainingBatch> {
-  readonly model: CausalLM;
+  readonly model: ForCausalLM;
   readonly params: readonly NamedParam[];
   readonly #routers: ReadonlyMap<string, TokenRouter>;
   readonly #auxLossCoef: number;
@@ -59,9 +59,9 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
    * @throws {OptionError} for an option that it does not know
    * @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias
    */
-  constructor(model: CausalLM, options: CausalLMTaskOptions = {}) {
+  constructor(model: ForCausalLM, options: CausalLMTaskOptions = {}) {
     checkOptions("CausalLMTask", options, OPTIONS);
-    expectThat(model instanceof CausalLM, "CausalLMTask", "a causal language model, loaded and awaited", model);
+    expectThat(model instanceof ForCausalLM, "CausalLMTask", "a causal language model, loaded and awaited", model);
     const config = model.config as { readonly routerAuxLossCoef?: number };
     const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0, zLossCoef = 0 } = options;
     const { expertBiasRate = 0, gradientCheckpointing = false, routing = () => undefined } = options;

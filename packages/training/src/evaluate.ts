@@ -1,4 +1,4 @@
-import { type CausalLM, causalLoss, readBatch } from "@mixtape/decoder";
+import { causalLoss, type ForCausalLM, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { tidy } from "@tensorflow/tfjs-core";
 import { countLabels, type TrainingBatch } from "./batch.js";
@@ -36,7 +36,7 @@ const OPTIONS: OptionNames<EvaluateOptions> = { signal: true, onBatch: true };
  * @throws {TrainingError} where no label counts
  */
 export async function evaluate(
-  model: Pick<CausalLM, "forward">,
+  model: Pick<ForCausalLM, "forward">,
   data: Pick<ExamplesData, "batch" | "batchesPerEpoch">,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
@@ -61,7 +61,7 @@ export async function evaluate(
   return { loss: sum / tokens, perplexity: Math.exp(sum / tokens), tokens };
 }
 
-async function summedLoss(model: Pick<CausalLM, "forward">, { labels, ...inputs }: TrainingBatch): Promise<number> {
+async function summedLoss(model: Pick<ForCausalLM, "forward">, { labels, ...inputs }: TrainingBatch): Promise<number> {
   const loss = tidy(() => {
     const { logits } = model.forward({ ...inputs, outputRouterLogits: false });
     return causalLoss(logits, readBatch(labels, "labels"), 1);

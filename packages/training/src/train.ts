@@ -1,4 +1,4 @@
-import { CausalLM } from "@mixtape/decoder";
+import { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { Randomness, withRandomness } from "@mixtape/ops";
 import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
@@ -83,15 +83,15 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
  *   model or with other settings was saved in the folder. The parameters are as the step before left them, and what was saved
  *   stays. A run that goes on may have more steps than it began with; then its schedule is that of the new options.
  */
-export function train(what: CausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
+export function train(what: ForCausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
 export function train<B>(what: TrainingTask<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
-export function train(what: CausalLM | TrainingTask, data: TrainingData, options: TrainOptions): TrainingSteps {
+export function train(what: ForCausalLM | TrainingTask, data: TrainingData, options: TrainOptions): TrainingSteps {
   return stepsOf(what, data, options);
 }
 
-async function* stepsOf(what: CausalLM | TrainingTask, data: TrainingData, options: TrainOptions): TrainingSteps {
+async function* stepsOf(what: ForCausalLM | TrainingTask, data: TrainingData, options: TrainOptions): TrainingSteps {
   checkTrainOptions(options);
-  const task = what instanceof CausalLM ? new CausalLMTask(what) : what;
+  const task = what instanceof ForCausalLM ? new CausalLMTask(what) : what;
   expectThat(typeof task?.loss === "function", "train", "a causal language model or a TrainingTask, awaited", task);
   checkIterable("train: params", "[name, Param] pairs of what trains", task.params);
   expectThat(typeof data?.batch === "function", "train: data", "an object with batch(index)", data);

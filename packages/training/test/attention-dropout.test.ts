@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Randomness, withRandomness } from "@mixtape/ops";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
@@ -27,7 +27,7 @@ interface Golden {
 const golden = JSON.parse(readFileSync(fixture("dropout/attention.json"), "utf8")) as Golden;
 
 /** A golden checkpoint whose config says that attention drops. */
-function withDropout(checkpoint: string): Promise<CausalLM> {
+function withDropout(checkpoint: string): Promise<ForCausalLM> {
   const read = (file: string): Uint8Array => readFileSync(fixture(`models/${checkpoint}/${file}`));
   const config = JSON.parse(new TextDecoder().decode(read("config.json"))) as object;
   const files = new Map([
@@ -41,7 +41,12 @@ function withDropout(checkpoint: string): Promise<CausalLM> {
 }
 
 /** The loss, and the gradients of some parameters, rows as the reference has them. */
-async function trained(model: CausalLM, batch: TrainingBatch, names: readonly string[], gradientCheckpointing = false) {
+async function trained(
+  model: ForCausalLM,
+  batch: TrainingBatch,
+  names: readonly string[],
+  gradientCheckpointing = false,
+) {
   const params = unfreeze(model, (name) => names.includes(name.replace(/^model\./, "")));
   const task = new CausalLMTask(model, { params, auxLossCoef: 0, gradientCheckpointing });
   const share = { numItems: task.labels(batch), batches: 1 };

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
@@ -16,7 +16,7 @@ interface Curve {
   readonly gradNorms: readonly number[];
 }
 
-const FAMILIES: readonly [string, (folder: string) => Promise<CausalLM>][] = [
+const FAMILIES: readonly [string, (folder: string) => Promise<ForCausalLM>][] = [
   ["mixtral", (folder) => MixtralForCausalLM.fromPretrained(folder)],
   ["qwen3-moe", (folder) => Qwen3MoeForCausalLM.fromPretrained(folder)],
   ["afmoe", (folder) => AfmoeForCausalLM.fromPretrained(folder)],

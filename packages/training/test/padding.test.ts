@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
-import type { CausalLM, ModelClass } from "@mixtape/decoder";
+import type { ForCausalLM, ModelClass } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { encodeWeight } from "@mixtape/ops";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
@@ -102,7 +102,7 @@ test("a pad_token_id below 0 counts from the end, as torch's padding_idx does", 
 });
 
 /** A model of the fixtures with another `pad_token_id`. */
-async function load(family: keyof typeof FAMILIES, name: string, padTokenId: number): Promise<CausalLM> {
+async function load(family: keyof typeof FAMILIES, name: string, padTokenId: number): Promise<ForCausalLM> {
   const folder = fixture(`models/${family}/${name}`);
   const read = (file: string): Uint8Array => new Uint8Array(readFileSync(join(folder, file)));
   const config = { ...JSON.parse(readFileSync(join(folder, "config.json"), "utf8")), pad_token_id: padTokenId };
@@ -110,7 +110,7 @@ async function load(family: keyof typeof FAMILIES, name: string, padTokenId: num
     ["config.json", new TextEncoder().encode(JSON.stringify(config))],
     ["model.safetensors", read("model.safetensors")],
   ]);
-  return (FAMILIES[family] as unknown as ModelClass<CausalLM>).fromPretrained(files);
+  return (FAMILIES[family] as unknown as ModelClass<ForCausalLM>).fromPretrained(files);
 }
 
 function goldenOf(family: string): Golden {

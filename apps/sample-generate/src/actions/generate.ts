@@ -14,7 +14,7 @@ import {
   UsageError,
 } from "@mixtape/command-line";
 import { aboutAdapter, type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
-import { type CausalLM, type EngineName, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
+import { type EngineName, type ForCausalLM, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
 import { promptOf } from "../prompt.js";
@@ -87,7 +87,7 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   return interrupt.came ? EXIT.interrupted : 0;
 }
 
-function optionsOf(flags: GenerateFlags, { generationConfig }: CausalLM): TextOptions {
+function optionsOf(flags: GenerateFlags, { generationConfig }: ForCausalLM): TextOptions {
   const faults = generationConfigFaults(generationConfig)?.faults ?? [];
   // A length that cannot be used is refused like any other value of the file, rather than replaced by the default.
   const hasLength = generationConfig.maxNewTokens ?? faults.some(({ field }) => field === "maxNewTokens");

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { colorsFor, EXIT, InputError, Interrupt, note, outputTaken, plural } from "@mixtape/command-line";
 import { checkFolder, type LoadFlags, load, loadTokenizerOf } from "@mixtape/command-line/load";
-import { type CausalLM, namedRouters, RoutingRecorder, type RoutingTrace } from "@mixtape/mixtape";
+import { type ForCausalLM, namedRouters, RoutingRecorder, type RoutingTrace } from "@mixtape/mixtape";
 import { type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
 import type { Tokenizer } from "@mixtape/tokenizer";
 import { expertLoads } from "../expert-loads.js";
@@ -70,7 +70,7 @@ export async function trace(flags: TraceFlags): Promise<number> {
 
 async function record(
   { maxNewTokens = DEFAULT_LENGTH }: TraceFlags,
-  model: CausalLM,
+  model: ForCausalLM,
   tokenizer: Tokenizer | null,
   promptIds: readonly number[],
   interrupt: Interrupt,
@@ -87,7 +87,7 @@ async function record(
 }
 
 /** Number of experts of each layer that has some. */
-function expertsOf(model: CausalLM): Map<number, number> {
+function expertsOf(model: ForCausalLM): Map<number, number> {
   return new Map(
     model.model.layers.flatMap((layer, index) =>
       namedRouters(layer).map(([, router]) => [index, router.numExperts] as const),

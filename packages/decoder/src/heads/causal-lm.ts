@@ -13,7 +13,7 @@ import { settleHead, TIED_NAMES } from "../tied-head.js";
 import type { WeightMapping } from "../weights/weight-mapping.js";
 
 /** A decoder with a head over the vocabulary. A family derives from it with `static family`. */
-export abstract class CausalLM<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
+export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
   static readonly head: string = "ForCausalLM";
   /** `[V, M]`, or null where the head shares the weights of the embedding. */
   readonly lmHead: Linear | null;

@@ -3,7 +3,7 @@ import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, 
 import { Experts, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { env, memory, setBackend } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
-import { CausalLM, defineFamily, expertWeights, PreNormDecoderLayer } from "../../src/index.js";
+import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer } from "../../src/index.js";
 
 /** Makes tfjs's JavaScript backend the one in use. What differs between engines is tested with the families. */
 export async function useCpu(): Promise<void> {
@@ -38,7 +38,7 @@ export const tinyFamily = defineFamily({
   names: expertWeights({ gate: "w1", up: "w3", down: "w2" }),
 });
 
-export class TinyForCausalLM extends CausalLM<TinyConfig> {
+export class TinyForCausalLM extends ForCausalLM<TinyConfig> {
   static readonly family = tinyFamily;
 }
 

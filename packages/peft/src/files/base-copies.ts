@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { toFloat32 } from "@mixtape/safetensors";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
 import { PREFIX } from "../peft-names.js";
@@ -14,7 +14,7 @@ import type { AdapterFile } from "./adapter-file.js";
  * @param pieces the target modules, whose parameters peft calls `base_layer`
  */
 export async function baseCopies(
-  model: CausalLM,
+  model: ForCausalLM,
   sites: readonly Site[],
   file: AdapterFile,
   { pieces, trained }: { readonly pieces: readonly Site[]; readonly trained: readonly CopiedParam[] },

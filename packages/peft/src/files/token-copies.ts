@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { LoraConfig } from "../config/index.js";
 import { AdapterError } from "../errors.js";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
@@ -12,7 +12,7 @@ const WHERE = "trainable_token_indices";
  * Hugging Face peft. In a model that ties the two, the head has the rows of the embedding unless it has other ones.
  * @throws {AdapterError} where they are rows of something else, or not in the table
  */
-export function tokenCopies(model: CausalLM, sites: readonly Site[], config: LoraConfig): CopiedParam[] {
+export function tokenCopies(model: ForCausalLM, sites: readonly Site[], config: LoraConfig): CopiedParam[] {
   const { trainableTokenIndices: given, ensureWeightTying } = config;
   if (given === undefined) return [];
   const isList = (tokens: typeof given): tokens is readonly number[] => Array.isArray(tokens);

@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { AdapterError } from "../errors.js";
 import { memoryNameOf, type Site } from "../site.js";
@@ -13,7 +13,7 @@ export interface ModelParam {
 }
 
 /** All parameters of a model, but for those of routed experts, which transformers holds in other tensors. */
-export function modelParams(model: CausalLM, sites: readonly Site[]): ModelParam[] {
+export function modelParams(model: ForCausalLM, sites: readonly Site[]): ModelParam[] {
   const params = [...model.namedParameters()].flatMap(([own, param]) => {
     const name = memoryNameOf(model, own);
     const site = sites.find(({ linear, kind, weights }) =>
@@ -31,7 +31,7 @@ export function modelParams(model: CausalLM, sites: readonly Site[]): ModelParam
  * @throws {AdapterError} where a name matches nothing, or routed experts
  */
 export function paramsOfModules(
-  model: CausalLM,
+  model: ForCausalLM,
   all: readonly ModelParam[],
   modules: readonly string[],
   strict: boolean,

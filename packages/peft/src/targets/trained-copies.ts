@@ -1,4 +1,4 @@
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { AdapterConfig } from "../config/index.js";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
 import type { Site } from "../site.js";
@@ -11,7 +11,7 @@ import { isTable, modelParams, paramsOfModules } from "./model-params.js";
  * @throws {AdapterError} where a name matches nothing, or routed experts
  */
 export function trainedCopies(
-  model: CausalLM,
+  model: ForCausalLM,
   sites: readonly Site[],
   config: AdapterConfig,
   { strict = true } = {},

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { openSafetensors, toFloat32 } from "@mixtape/safetensors";
@@ -65,14 +65,14 @@ export async function readTensors(path: string): Promise<Map<string, Values>> {
   }
 }
 
-const LOADERS: Record<string, (folder: string) => Promise<CausalLM>> = {
+const LOADERS: Record<string, (folder: string) => Promise<ForCausalLM>> = {
   mixtral: (folder) => MixtralForCausalLM.fromPretrained(folder),
   "qwen3-moe": (folder) => Qwen3MoeForCausalLM.fromPretrained(folder),
   afmoe: (folder) => AfmoeForCausalLM.fromPretrained(folder),
 };
 
 /** A golden checkpoint, such as `mixtral/basic`, and what goes into it. */
-export async function loadGoldenModel(name: string): Promise<{ model: CausalLM; golden: Golden }> {
+export async function loadGoldenModel(name: string): Promise<{ model: ForCausalLM; golden: Golden }> {
   const folder = fixture(`models/${name}`);
   return { model: await LOADERS[name.split("/")[0]!]!(folder), golden: await readGolden(folder) };
 }

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { dispose, tidy } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { expectAllClose, type Values } from "../all-close.js";
@@ -7,7 +7,7 @@ import { positionsOf } from "../greedy.js";
 import { logitsOf, longLength, positions, SAME, sampleText } from "./subject.js";
 
 /** What a cache and padding must not change. */
-export function cachesAndPads<C extends DecoderConfig>(model: () => CausalLM<C>): void {
+export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<C>): void {
   test.each([
     ["token by token", [1]],
     ["in chunks", [5, 1, 7, 3, 2]],

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { encodeSafetensors, type TensorToWrite } from "@mixtape/safetensors";
 
 /** A change to a checkpoint. */
@@ -12,7 +12,7 @@ export interface Change {
 
 /** A model's checkpoint in memory, with a change: what a browser would hand to `fromPretrained`. */
 export async function checkpointFiles<C extends DecoderConfig>(
-  model: CausalLM<C>,
+  model: ForCausalLM<C>,
   { tensors = (all) => all, config = (json) => json }: Change = {},
 ): Promise<Map<string, Uint8Array>> {
   const json = config({ ...model.family.config.toJSON(model.config) });

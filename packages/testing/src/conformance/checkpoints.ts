@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { bytesPerElement, type Dtype, openCheckpoint } from "@mixtape/safetensors";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { expectAllClose } from "../all-close.js";
@@ -14,7 +14,7 @@ type Contents = Map<string, { readonly type: string; readonly byteLength: number
 
 /** What is saved is what is loaded, to the byte. */
 export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { create, folder: origin }: Subject<C>): void {
-  let model: CausalLM<C>;
+  let model: ForCausalLM<C>;
   let folder: string;
   beforeAll(async () => {
     model = await create();
@@ -85,7 +85,7 @@ async function configIn(folder: string): Promise<unknown> {
   return JSON.parse(await readFile(join(folder, "config.json"), "utf8"));
 }
 
-async function expectSameLogits(actual: CausalLM, expected: CausalLM): Promise<void> {
+async function expectSameLogits(actual: ForCausalLM, expected: ForCausalLM): Promise<void> {
   const inputIds = sampleText(2, 7, expected.config);
   await expectAllClose(await logitsOf(actual, { inputIds }), await logitsOf(expected, { inputIds }), { atol: 0 });
 }

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { afterAll, beforeAll, describe } from "vitest";
 import { onEachEngine } from "../engines.js";
 import { fixture } from "../fixtures.js";
@@ -44,7 +44,7 @@ export function conformance<C extends DecoderConfig>(Model: Family<C>, options: 
       describe("has the gradients of the reference", () => matchesGoldenGradients(Model, folder));
 
     describe.each(subjects)("agrees with itself: $name", ({ create }) => {
-      let model: CausalLM<C>;
+      let model: ForCausalLM<C>;
       beforeAll(async () => {
         model = await create();
       });

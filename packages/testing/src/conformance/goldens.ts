@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM, CausalLMOutput } from "@mixtape/decoder";
+import type { CausalLMOutput, ForCausalLM } from "@mixtape/decoder";
 import type { EngineName } from "@mixtape/engine";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -48,7 +48,7 @@ export function matchesGoldens<C extends DecoderConfig>(
 
   describe.each(cases)("$title", ({ name, precision }) => {
     let golden: Golden;
-    let model: CausalLM<C>;
+    let model: ForCausalLM<C>;
     beforeAll(async () => {
       if (precision) await useTestEngine(engine, { precision });
       golden = await readGolden(join(folder, name));

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
+import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import { Experts, type Param } from "@mixtape/layers";
 import { encodeWeight, gradientsOf, topKIndices } from "@mixtape/ops";
 import { fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
@@ -59,7 +59,7 @@ function trainingInputs(config: DecoderConfig): CausalLMInputs {
 }
 
 /** The gradient of the loss by each parameter, in its logical shape. */
-async function gradientsByParam(model: CausalLM, inputs: CausalLMInputs): Promise<Map<string, Float32Array>> {
+async function gradientsByParam(model: ForCausalLM, inputs: CausalLMInputs): Promise<Map<string, Float32Array>> {
   const params = [...model.namedParameters()];
   const parts = params.flatMap(([, param]) => [...param.weight.parts]);
   const tensors = tidy(() => gradientsOf(() => model.forward(inputs).loss!, parts, scalar(1)));
@@ -75,7 +75,7 @@ async function gradientsByParam(model: CausalLM, inputs: CausalLMInputs): Promis
 
 /** Moves a parameter to both sides, and puts it back. @returns by how much the loss moves between the two */
 async function move(
-  model: CausalLM,
+  model: ForCausalLM,
   inputs: CausalLMInputs,
   param: Param,
   gradient: Float32Array,
@@ -121,7 +121,7 @@ function randomly(slope: number, i: number): number {
 }
 
 /** The loss, and the experts of each token: those that it was sent to, and those that an auxiliary loss counts. */
-async function lossAndRouting(model: CausalLM, inputs: CausalLMInputs): Promise<{ loss: number; routing: string }> {
+async function lossAndRouting(model: ForCausalLM, inputs: CausalLMInputs): Promise<{ loss: number; routing: string }> {
   const sent: Tensor2D[] = [];
   const spies = [...model.namedModules()].flatMap(([, module]) => {
     if (!(module instanceof Experts)) return [];

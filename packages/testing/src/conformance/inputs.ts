@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import { Experts } from "@mixtape/layers";
 import { expertsRuns } from "@mixtape/ops";
 import { dispose, type Rank, reshape, tensor1d, tidy } from "@tensorflow/tfjs-core";
@@ -8,7 +8,7 @@ import { expectAllClose } from "../all-close.js";
 import { logitsOf, positions, SAME, sampleText } from "./subject.js";
 
 /** What may be asked of a forward pass in several ways. */
-export function takesAndGives<C extends DecoderConfig>(model: () => CausalLM<C>): void {
+export function takesAndGives<C extends DecoderConfig>(model: () => ForCausalLM<C>): void {
   const rows = 2;
   const length = 9;
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, stat, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM } from "@mixtape/decoder";
+import type { ForCausalLM } from "@mixtape/decoder";
 import type { TensorToWrite } from "@mixtape/safetensors";
 import { memory } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import type { Family, Subject } from "./subject.js";
 
 /** Bad checkpoints and bad inputs are refused, with a message that names what is wrong. */
 export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: Subject<C>): void {
-  let model: CausalLM<C>;
+  let model: ForCausalLM<C>;
   beforeAll(async () => {
     model = await create();
   });
@@ -106,7 +106,7 @@ export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: S
 }
 
 /** The tensors of a model's experts on disk. */
-function expertTensors(model: CausalLM): TensorToWrite[] {
+function expertTensors(model: ForCausalLM): TensorToWrite[] {
   return [...model.tensorsToWrite("F32")].filter(({ name }) => name.includes(".experts."));
 }
 

@@ -1,13 +1,13 @@
 import { join } from "node:path";
 import { type DecoderConfig, ropeFrequencies } from "@mixtape/config";
-import type { CausalLM, CausalLMInputs, ModelClass } from "@mixtape/decoder";
+import type { CausalLMInputs, ForCausalLM, ModelClass } from "@mixtape/decoder";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { dispose, randomNormal, type Tensor } from "@tensorflow/tfjs-core";
 import type { Values } from "../all-close.js";
 import { goldenNames, ownerOf, readCase } from "../golden.js";
 
 /** A class of models under test. */
-export type Family<C extends DecoderConfig> = ModelClass<CausalLM<C>, C>;
+export type Family<C extends DecoderConfig> = ModelClass<ForCausalLM<C>, C>;
 
 /** A model that has no reference of its own, and must agree with itself. */
 export interface Subject<C extends DecoderConfig> {
@@ -15,7 +15,7 @@ export interface Subject<C extends DecoderConfig> {
   /** Where its checkpoint lies, if it has one. */
   readonly folder?: string;
   /** A new model on the engine in use. */
-  create(): Promise<CausalLM<C>>;
+  create(): Promise<ForCausalLM<C>>;
 }
 
 /** Numbers that a model computed in two ways may differ by so much. */
@@ -75,7 +75,7 @@ export function longLength(config: DecoderConfig): number {
 }
 
 /** The logits of a forward pass. */
-export async function logitsOf(model: CausalLM, inputs: CausalLMInputs): Promise<Values> {
+export async function logitsOf(model: ForCausalLM, inputs: CausalLMInputs): Promise<Values> {
   const output = model.forward(inputs);
   const { logits } = output;
   const values = { shape: logits.shape, values: (await logits.data()) as Float32Array };

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
-import type { CausalLM, CausalLMInputs } from "@mixtape/decoder";
+import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import { type Param, RMSNorm } from "@mixtape/layers";
 import { valueAndGradientsOf } from "@mixtape/ops";
 import { openSafetensors, toFloat32 } from "@mixtape/safetensors";
@@ -120,7 +120,7 @@ export function trains<C extends DecoderConfig>({ create }: Subject<C>): void {
 
 /** The loss, and its gradients under the names of checkpoints. The weights of the model are as they were. */
 async function lossAndGradients(
-  model: CausalLM,
+  model: ForCausalLM,
   inputs: CausalLMInputs,
   by: readonly Param[] = [...model.namedParameters()].map(([, param]) => param).filter((param) => param.hasGradient),
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
@@ -156,7 +156,7 @@ async function lossAndGradients(
 }
 
 /** The tensors as a file would have them. */
-async function written(model: CausalLM): Promise<Map<string, Float32Array>> {
+async function written(model: ForCausalLM): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   for (const { name, bytes } of model.tensorsToWrite("F32"))
     found.set(name, toFloat32(typeof bytes === "function" ? await bytes() : bytes, "F32").slice());

@@ -1,5 +1,5 @@
 import { useEngine } from "@mixtape/engine";
-import { type CausalLM, loadModel } from "@mixtape/mixtape";
+import { type ForCausalLM, loadModel } from "@mixtape/mixtape";
 import { loadAdapter } from "@mixtape/peft";
 import { tidy } from "@tensorflow/tfjs-core";
 import { adapter } from "../grammar-adapter.js";
@@ -25,7 +25,7 @@ export const adapters: Target = {
         tensors: bytesOf(`${folder}/adapter_model.safetensors`),
       };
     });
-    let model: CausalLM | undefined;
+    let model: ForCausalLM | undefined;
     let loaded = 0;
     return {
       make(random): Files {
@@ -62,7 +62,7 @@ function filesOf(config: string, tensors: Uint8Array): Files {
 }
 
 /** Runs a model on a few tokens. */
-export function forward(model: CausalLM): void {
+export function forward(model: ForCausalLM): void {
   tidy(() => {
     model.forward({ inputIds: [[1, 2, 3]] });
   });

@@ -3,7 +3,7 @@ import { generationConfig } from "@mixtape/config";
 import { initialize, parseConfig } from "@mixtape/decoder";
 import { useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
-import { type CausalLM, familyOf, generateTokens, inspectModel } from "@mixtape/mixtape";
+import { type ForCausalLM, familyOf, generateTokens, inspectModel } from "@mixtape/mixtape";
 import { readJsonFile } from "@mixtape/safetensors";
 import { mutateJson } from "../mutate-json.js";
 import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
@@ -53,7 +53,7 @@ export const config: Target = {
   },
 };
 
-function modelOf(file: { readonly json: Readonly<Record<string, unknown>>; readonly where: string }): CausalLM {
+function modelOf(file: { readonly json: Readonly<Record<string, unknown>>; readonly where: string }): ForCausalLM {
   const Family = familyOf(file.json.model_type);
   return new Family(parseConfig(Family.family.config, file, { onWarning: () => {} }));
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { useEngine } from "@mixtape/engine";
-import { type CausalLM, loadModel } from "@mixtape/mixtape";
+import { type ForCausalLM, loadModel } from "@mixtape/mixtape";
 import { freeze, type TrainingData, train, trainableParams, unfreeze } from "@mixtape/training";
 import { mutateBytes } from "../mutate-bytes.js";
 import { mutateJson } from "../mutate-json.js";
@@ -55,13 +55,13 @@ export const trainingFolders: Target = {
   },
 };
 
-async function run(model: CausalLM, folder: string): Promise<void> {
+async function run(model: ForCausalLM, folder: string): Promise<void> {
   const data: TrainingData = { batch: () => ({ inputIds: [[1, 2, 3, 4]], labels: [[1, 2, 3, 4]] }) };
   const checkpoints = { folder, every: STEPS };
   for await (const _ of train(model, data, { maxSteps: STEPS, optimizer: { learningRate: 1e-3 }, checkpoints }));
 }
 
-async function valuesOf(model: CausalLM): Promise<string> {
+async function valuesOf(model: ForCausalLM): Promise<string> {
   const values = await Promise.all(trainableParams(model).map(([, param]) => param.vector.data()));
   return values.map((value) => [...value].join()).join(";");
 }
