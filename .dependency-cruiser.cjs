@@ -21,6 +21,23 @@ const FLOORS = [
   ["testing"],
 ];
 
+/**
+ * The folders of a package's `src`, lowest first: a folder imports only from lower ones, and of the files beside the folders
+ * `errors.ts` alone. Files beside the folders may import any.
+ */
+const FOLDERS = {
+  ops: [
+    ["random"],
+    ["autodiff"],
+    ["math"],
+    ["activations", "storage"],
+    ["engines"],
+    ["cache", "capture", "kernels", "linear"],
+    ["attention", "feed-forward", "recurrence"],
+    ["experts"],
+  ],
+};
+
 /** Packages that know no family, whatever their floor, and are tested on all of them. */
 const TESTED_ON_FAMILIES = ["training", "peft"];
 const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "qwen3-next"];
@@ -77,6 +94,35 @@ const floorRules = FLOORS.flatMap((floor, height) =>
   }),
 );
 
+const folderRules = Object.entries(FOLDERS).flatMap(([name, ladder]) => {
+  const source = join(__dirname, "packages", name, "src");
+  const folders = existsSync(source)
+    ? readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+    : [];
+  const strangers = folders.map((entry) => entry.name).filter((folder) => !ladder.flat().includes(folder));
+  if (strangers.length > 0) {
+    throw new Error(
+      `.dependency-cruiser.cjs: expected a rung for every folder of packages/${name}/src, got none for ${strangers.join(", ")}.`,
+    );
+  }
+  return ladder.flatMap((rung, height) =>
+    rung.map((folder) => {
+      const forbidden = ladder
+        .slice(height)
+        .flat()
+        .filter((other) => other !== folder);
+      const beside = "(?!errors\\.ts$)[^/]+\\.ts$";
+      return {
+        name: `folder-${name}-${folder}`,
+        comment: `\`${name}/src/${folder}\` may import only from ${["errors.ts", ...ladder.slice(0, height).flat()].join(", ")}.`,
+        severity: "error",
+        from: { path: `^packages/${name}/src/${folder}/` },
+        to: { path: `^packages/${name}/src/(?:${[...forbidden.map((other) => `${other}/`), beside].join("|")})` },
+      };
+    }),
+  );
+});
+
 /** The cruiser looks up declared dependencies by their place in node_modules; linked workspaces it cannot judge. */
 const workspaceRules = present.map((name) => {
   const { dependencies, devDependencies, peerDependencies, optionalDependencies } = manifestOf("packages", name);
@@ -95,6 +141,7 @@ const workspaceRules = present.map((name) => {
 module.exports = {
   forbidden: [
     ...floorRules,
+    ...folderRules,
     ...workspaceRules,
     {
       name: "no-family-by-name",

@@ -1,5 +1,5 @@
 import "#tfjs-gradients";
-import { type FusedKernelName, listedKernels } from "./fused-kernels.js";
+import { type FusedKernelName, listedKernels } from "./autodiff/fused-kernels.js";
 
 export {
   type Activation,
@@ -17,43 +17,19 @@ export { relu } from "./activations/relu.js";
 export { relu2 } from "./activations/relu2.js";
 export { sigmoid } from "./activations/sigmoid.js";
 export { silu } from "./activations/silu.js";
-export { type AdamWAttributes, type AdamWInputs, type AdamWStep, adamW } from "./adam-w.js";
 export {
   type AttentionAttributes,
   type AttentionOptions,
   attention,
   attentionWithProbabilities,
-} from "./attention.js";
-export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention-mask.js";
-export { assign, canAssign } from "./cache/assign.js";
-export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
-export {
-  type AppendedKeyValues,
-  checkAppended,
-  type KeyValueStore,
-  type KeyValueStoreOptions,
-  type KeyValues,
-} from "./cache/key-value-store.js";
-export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
-export { checkpoint } from "./checkpoint.js";
-export { chooseExperts, type RoutingSpec } from "./choose-experts.js";
-export { crossEntropy } from "./cross-entropy.js";
-export { dropout, jitter } from "./dropout.js";
-export { embedding } from "./embedding.js";
-export { type EngineTraits, engineTraits, registerEngine, storageOf } from "./engines.js";
-export { OpsError } from "./errors.js";
-export { experts } from "./experts/experts.js";
-export { groupedLinear, groupRows, type RowGroups } from "./experts/grouped-linear.js";
-export { groupedMatMul, groupedOuter, type Offsets } from "./experts/grouped-products.js";
-export type { ExpertStacks, Routed } from "./experts/routed.js";
-export type { SortedRows } from "./experts/sorted-rows.js";
-export { chooseStrategy, type ExpertsStrategy, type ExpertsWork, expertsRuns } from "./experts/strategy.js";
-export type { FusedKernel, FusedKernelName, FusedKernels } from "./fused-kernels.js";
-export { gate } from "./gate.js";
-export { type GatedMlpWeights, gatedMlp, type MlpBiases, type MlpMatrices } from "./gated-mlp.js";
-export { registerHostKernels } from "./kernels/register.js";
-export { linear } from "./linear.js";
-export { oneHot } from "./one-hot.js";
+} from "./attention/attention.js";
+export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention/attention-mask.js";
+export { perHeadLinear, perHeadTransposedLinear } from "./attention/per-head-linear.js";
+export { type HeadProjection, projectHeads, splitHeads } from "./attention/project-heads.js";
+export { type RotaryOptions, type RotaryTables, rotary } from "./attention/rotary.js";
+export type { FusedKernel, FusedKernelName, FusedKernels } from "./autodiff/fused-kernels.js";
+export { checkpoint } from "./autodiff/gradient-checkpoint.js";
+export { collectSideOutputs, type SideOutput, sideOutput } from "./autodiff/intermediates.js";
 export {
   type BackAttributes,
   defineOp,
@@ -62,29 +38,51 @@ export {
   type OpContract,
   type OpGradient,
   type OpInputs,
-} from "./op.js";
-export { perHeadLinear, perHeadTransposedLinear } from "./per-head-linear.js";
-export { type HeadProjection, projectHeads, splitHeads } from "./project-heads.js";
-export { currentRandomness, Randomness, withRandomness } from "./randomness.js";
+} from "./autodiff/op.js";
+export { gradientsOf, untaped, valueAndGradientsOf } from "./autodiff/tape.js";
+export { assign, canAssign } from "./cache/assign.js";
+export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
+export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
+export { RepeatedStep } from "./capture/graphed-function.js";
+export { effect, notingEffects } from "./capture/host-callback.js";
+export { type EngineTraits, engineTraits, registerEngine, storageOf } from "./engines/engines.js";
+export type { Recorded, RecordedStep, Step, StepRecorder } from "./engines/graph-capture.js";
+export { OpsError } from "./errors.js";
+export { chooseExperts, type RoutingSpec } from "./experts/choose-experts.js";
+export { experts } from "./experts/experts.js";
+export { groupedLinear, groupRows, type RowGroups } from "./experts/grouped-linear.js";
+export { groupedMatMul, groupedOuter, type Offsets } from "./experts/grouped-products.js";
+export type { ExpertStacks, Routed } from "./experts/routed.js";
+export type { SortedRows } from "./experts/sorted-rows.js";
+export { chooseStrategy, type ExpertsStrategy, type ExpertsWork, expertsRuns } from "./experts/strategy.js";
+export { gate } from "./feed-forward/gate.js";
+export { type GatedMlpWeights, gatedMlp, type MlpBiases, type MlpMatrices } from "./feed-forward/gated-mlp.js";
+export { registerHostKernels } from "./kernels/register.js";
+export { embedding } from "./linear/embedding.js";
+export { linear } from "./linear/linear.js";
+export { type AdamWAttributes, type AdamWInputs, type AdamWStep, adamW } from "./math/adam-w.js";
+export { crossEntropy } from "./math/cross-entropy.js";
+export { dropout, jitter } from "./math/dropout.js";
+export { oneHot } from "./math/one-hot.js";
+export { reshape } from "./math/reshape.js";
+export { rmsNorm } from "./math/rms-norm.js";
+export { sumOfSquares } from "./math/sum-of-squares.js";
+export { scatterAlong, takeAlong } from "./math/take-along-axis.js";
+export { topKIndices } from "./math/top-k-indices.js";
+export { currentRandomness, Randomness, withRandomness } from "./random/rng.js";
 export { type CausalConvolutionInputs, causalConvolution } from "./recurrence/causal-convolution.js";
 export {
   type GatedDeltaRuleAttributes,
   type GatedDeltaRuleInputs,
   gatedDeltaRule,
 } from "./recurrence/gated-delta-rule.js";
-export { reshape } from "./reshape.js";
-export { rmsNorm } from "./rms-norm.js";
-export { type RotaryOptions, type RotaryTables, rotary } from "./rotary.js";
-export { collectSideOutputs, type SideOutput, sideOutput } from "./side-outputs.js";
 export {
-  effect,
-  notingEffects,
-  type Recorded,
-  type RecordedStep,
-  type Step,
-  type StepRecorder,
-} from "./steps/recorder.js";
-export { RepeatedStep } from "./steps/repeated-step.js";
+  type AppendedKeyValues,
+  checkAppended,
+  type KeyValueStore,
+  type KeyValueStoreOptions,
+  type KeyValues,
+} from "./storage/key-value-store.js";
 export {
   encodeWeight,
   FloatStorage,
@@ -92,11 +90,7 @@ export {
   readFloats,
   type Storage,
   WEIGHT_RANKS,
-} from "./storage.js";
-export { sumOfSquares } from "./sum-of-squares.js";
-export { scatterAlong, takeAlong } from "./take-along.js";
-export { gradientsOf, untaped, valueAndGradientsOf } from "./tape.js";
-export { topKIndices } from "./top-k-indices.js";
+} from "./storage/storage.js";
 export {
   disposeWeight,
   logicalTensor,
@@ -105,7 +99,7 @@ export {
   type Weight,
   type WeightRole,
   type WeightView,
-} from "./weight.js";
+} from "./storage/weight.js";
 
 /** The names of the fused kernels that the ops of this package ask for: what an engine can offer. */
 export const FUSED_KERNELS: readonly FusedKernelName[] = listedKernels() as FusedKernelName[];

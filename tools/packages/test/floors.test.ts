@@ -86,6 +86,13 @@ test.each([true, false])("each rule finds what breaks it, and nothing else (pack
     "src/tests.ts": 'import "@mixtape/testing";',
     "src/app.ts": 'import "../../../apps/cli/src/main.js";',
     "src/path.ts": 'import "../../config/src/good.js";',
+    "src/math/good.ts": 'import "../random/good.js"; import "../errors.js";',
+    "src/random/good.ts": "export {};",
+    "src/random/upward.ts": 'import "../math/good.js";',
+    "src/random/outward.ts": 'import "../path.js";',
+    "src/cache/sideways.ts": 'import "../linear/good.js";',
+    "src/linear/good.ts": 'import "../math/good.js";',
+    "src/errors.ts": "export {};",
     "test/good.test.ts": 'import "@mixtape/testing"; import "vitest"; import "../src/index.js";',
     "test/upward.test.ts": 'import "@mixtape/layers";',
   });
@@ -115,6 +122,9 @@ test.each([true, false])("each rule finds what breaks it, and nothing else (pack
       "no-path-into-another-package packages/ops/src/app.ts",
       "no-path-into-another-package packages/ops/src/path.ts",
       "floor-ops-test packages/ops/test/upward.test.ts",
+      "folder-ops-random packages/ops/src/random/upward.ts",
+      "folder-ops-random packages/ops/src/random/outward.ts",
+      "folder-ops-cache packages/ops/src/cache/sideways.ts",
       "no-unknown-import packages/layers/src/deep.ts",
       "undeclared-in-layers packages/layers/src/undeclared.ts",
       "no-dev-dependency-in-src packages/layers/src/development.ts",
@@ -127,6 +137,13 @@ test("a package without a floor is refused by name", async () => {
   await expect(
     run(process.execPath, [cruiser, "packages", "--config", ".dependency-cruiser.cjs"], tree),
   ).rejects.toThrow("expected every package on a floor, got none for attic");
+});
+
+test("a folder without a rung is refused by name", async () => {
+  addPackage("ops", { "src/attic/good.ts": "export {};" }, [], false);
+  await expect(
+    run(process.execPath, [cruiser, "packages", "--config", ".dependency-cruiser.cjs"], tree),
+  ).rejects.toThrow("expected a rung for every folder of packages/ops/src, got none for attic");
 });
 
 test("biome finds a circle too", async () => {

@@ -1,8 +1,8 @@
 import { getBackend, type Tensor } from "@tensorflow/tfjs-core";
-import { storageOf } from "../engines.js";
+import { isRecording } from "../autodiff/tape.js";
+import { storageOf } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
-import { sameShape } from "../shapes.js";
-import { isRecording } from "../tape.js";
+import { sameShape } from "../math/shapes.js";
 
 /**
  * Whether {@link assign} can write a value into a tensor: the engine in use offers it, both are float32 of one shape, and no gradient

@@ -1,7 +1,7 @@
 import { mul, tidy } from "@tensorflow/tfjs-core";
-import { storageOf } from "../engines.js";
-import { isRecording } from "../tape.js";
-import type { KeyValueStore, KeyValueStoreOptions } from "./key-value-store.js";
+import { isRecording } from "../autodiff/tape.js";
+import { storageOf } from "../engines/engines.js";
+import type { KeyValueStore, KeyValueStoreOptions } from "../storage/key-value-store.js";
 import { TensorKeyValueStore } from "./tensor-key-value-store.js";
 
 /**

@@ -5,7 +5,7 @@ import {
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
-} from "./key-value-store.js";
+} from "../storage/key-value-store.js";
 
 /** Keeps keys and values as tensors that are joined anew with each addition: for every engine, and differentiable. */
 export class TensorKeyValueStore implements KeyValueStore {

@@ -1,8 +1,8 @@
 import { add, expandDims, matMul, reshape, type Tensor2D, type Tensor3D, tile, transpose } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
-import { gate } from "../gate.js";
-import { oneHot } from "../one-hot.js";
-import { stackedTensor, type Weight } from "../weight.js";
+import { gate } from "../feed-forward/gate.js";
+import { oneHot } from "../math/one-hot.js";
+import { stackedTensor, type Weight } from "../storage/weight.js";
 import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 
 /** Runs every expert on every token, and counts those that were not chosen as zero. */

@@ -1,13 +1,13 @@
 import { type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
-import { engineTraits } from "../engines.js";
+import { defineOp, hasKernel } from "../autodiff/op.js";
+import { gradientsOfAll } from "../autodiff/tape.js";
+import { engineTraits } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
-import { canFuse } from "../gate.js";
-import { biasText, checkLayouts, hasBiases, shapesOf } from "../gated-mlp.js";
-import { defineOp, hasKernel } from "../op.js";
-import { sameShape } from "../shapes.js";
-import { gradientsOfAll } from "../tape.js";
-import { stackedTensor, type Weight } from "../weight.js";
+import { canFuse } from "../feed-forward/gate.js";
+import { biasText, checkLayouts, hasBiases, shapesOf } from "../feed-forward/gated-mlp.js";
+import { sameShape } from "../math/shapes.js";
+import { stackedTensor, type Weight } from "../storage/weight.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
 import { dense } from "./dense.js";
 import { gradientByGroups } from "./fused-gradient.js";
@@ -123,7 +123,7 @@ function checkShapes({ x, indices, weights }: Routed, stacks: ExpertStacks): voi
     });
 }
 
-declare module "../fused-kernels.js" {
+declare module "../autodiff/fused-kernels.js" {
   interface FusedKernels {
     readonly MixtapeExperts: FusedKernel<ExpertsInputs, ExpertsAttributes>;
   }

@@ -9,9 +9,9 @@ import {
   type Tensor3D,
   unsortedSegmentSum,
 } from "@tensorflow/tfjs-core";
-import { gate } from "../gate.js";
-import type { OpGradient } from "../op.js";
-import { gradientsOf } from "../tape.js";
+import type { OpGradient } from "../autodiff/op.js";
+import { gradientsOf } from "../autodiff/tape.js";
+import { gate } from "../feed-forward/gate.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
 import { groupedMatMul, groupedOuter } from "./grouped-products.js";
 import { int32, sortRows, unsortRows } from "./sorted-rows.js";

@@ -14,8 +14,8 @@ import {
   zerosLike,
 } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
-import { gate } from "../gate.js";
-import { stackedTensor, type Weight } from "../weight.js";
+import { gate } from "../feed-forward/gate.js";
+import { stackedTensor, type Weight } from "../storage/weight.js";
 import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 
 /** Gathers the matrices of each choice and multiplies them as one batch. */

@@ -16,10 +16,10 @@ import {
   tidy,
   zeros,
 } from "@tensorflow/tfjs-core";
-import { engineTraits } from "../engines.js";
+import { engineTraits } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
-import { runLinear } from "../linear.js";
-import { stackedTensor, type Weight } from "../weight.js";
+import { runLinear } from "../linear/linear.js";
+import { stackedTensor, type Weight } from "../storage/weight.js";
 import { groupedMatMul } from "./grouped-products.js";
 import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";
 

@@ -9,7 +9,7 @@ import {
   type Tensor3D,
   transpose,
 } from "@tensorflow/tfjs-core";
-import { defineOp } from "../op.js";
+import { defineOp } from "../autodiff/op.js";
 
 /** Where the rows of each matrix begin, and where the last end: rows `offsets[e]` to below `offsets[e + 1]` belong to matrix e. */
 export type Offsets = readonly number[];
@@ -79,7 +79,7 @@ function groupsOf(offsets: Offsets): { group: number; start: number; size: numbe
   });
 }
 
-declare module "../fused-kernels.js" {
+declare module "../autodiff/fused-kernels.js" {
   interface FusedKernels {
     readonly MixtapeGroupedMatMul: FusedKernel<GroupedMatMulInputs, GroupedMatMulAttributes>;
     readonly MixtapeGroupedOuter: FusedKernel<GroupedOuterInputs, GroupedOuterAttributes>;

@@ -1,5 +1,5 @@
 import { matMul, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
-import type { MlpBiases, MlpMatrices } from "../gated-mlp.js";
+import type { MlpBiases, MlpMatrices } from "../feed-forward/gated-mlp.js";
 
 /** Tokens with the experts that they were routed to. */
 export interface Routed {

@@ -1,8 +1,8 @@
 import { concat, gather, reshape, slice, type Tensor1D, type Tensor2D, zeros } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
-import { gate } from "../gate.js";
-import { BIASES, type GatedMlpWeights, gatedMlp } from "../gated-mlp.js";
-import { isApart, matrixAt } from "../weight.js";
+import { gate } from "../feed-forward/gate.js";
+import { BIASES, type GatedMlpWeights, gatedMlp } from "../feed-forward/gated-mlp.js";
+import { isApart, matrixAt } from "../storage/weight.js";
 import { sortedLinear } from "./grouped-linear.js";
 import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";

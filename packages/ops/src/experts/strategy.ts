@@ -1,7 +1,7 @@
 import { getBackend, getKernel } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
-import { engineTraits } from "../engines.js";
-import { canFuse } from "../gate.js";
+import { engineTraits } from "../engines/engines.js";
+import { canFuse } from "../feed-forward/gate.js";
 
 /**
  * How routed experts are run.

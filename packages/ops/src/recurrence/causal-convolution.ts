@@ -1,7 +1,7 @@
 import { add, concat, mul, slice, type Tensor2D, type Tensor3D, transpose, zeros } from "@tensorflow/tfjs-core";
+import { defineOpWithOutputs } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
-import { defineOpWithOutputs } from "../op.js";
-import { sameShape } from "../shapes.js";
+import { sameShape } from "../math/shapes.js";
 
 /** Inputs of {@link causalConvolution}. */
 export type CausalConvolutionInputs = { x: Tensor3D; weight: Tensor2D; past?: Tensor3D | undefined };
@@ -44,7 +44,7 @@ export function causalConvolution(inputs: CausalConvolutionInputs): { y: Tensor3
   return { y, past: next };
 }
 
-declare module "../fused-kernels.js" {
+declare module "../autodiff/fused-kernels.js" {
   interface FusedKernels {
     readonly MixtapeCausalConvolution: FusedKernel<CausalConvolutionInputs, NoAttributes>;
   }

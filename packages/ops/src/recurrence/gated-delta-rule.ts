@@ -22,9 +22,9 @@ import {
   transpose,
   zeros,
 } from "@tensorflow/tfjs-core";
+import { defineOpWithOutputs } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
-import { defineOpWithOutputs } from "../op.js";
-import { sameShape } from "../shapes.js";
+import { sameShape } from "../math/shapes.js";
 
 /** Inputs of {@link gatedDeltaRule}. */
 export type GatedDeltaRuleInputs = {
@@ -197,7 +197,7 @@ function matrixOf(size: number, isOne: (row: number, column: number) => boolean)
   return tensor2d(values, [size, size]);
 }
 
-declare module "../fused-kernels.js" {
+declare module "../autodiff/fused-kernels.js" {
   interface FusedKernels {
     readonly MixtapeGatedDeltaRule: FusedKernel<GatedDeltaRuleInputs, GatedDeltaRuleAttributes>;
   }

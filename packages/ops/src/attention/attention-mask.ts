@@ -1,0 +1,186 @@
+import { keep, type Tensor2D, type Tensor4D, tensor2d, tensor4d } from "@tensorflow/tfjs-core";
+import { OpsError } from "../errors.js";
+
+/**
+ * What is added to a score that must not count. The reference adds the lowest float32, and this swallows any score just as
+ * well. tfjs's WebGPU softmax starts its maximum at −3.402823e38: a row of nothing but lower numbers would come out as NaN.
+ */
+const MASKED = -3.4e38;
+
+/** Which slots hold tokens, row by row: `values[row * slots + slot]` is 1 for a token and 0 for padding. */
+export interface KeyPadding {
+  readonly rows: number;
+  readonly values: Uint8Array;
+}
+
+/** Which text of its row a slot belongs to, row by row: `values[row * slots + slot]` is any number of its own for each text. */
+export interface Segments {
+  readonly rows: number;
+  readonly values: Int32Array;
+}
+
+/** The parts of an {@link AttentionMask}. */
+export interface AttentionMaskShape {
+  /** L */
+  readonly queries: number;
+  /** S, at least L */
+  readonly keys: number;
+  /** How many slots a query sees at most, its own included, so at least 1; null or absent for all. */
+  readonly window?: number | null;
+  /** Padding of the `keys` slots; null or absent where all are tokens. */
+  readonly keyPadding?: KeyPadding | null;
+  /** The texts of rows that have several, where L is S; null or absent where each row is one. */
+  readonly segments?: Segments | null;
+}
+
+/**
+ * Which keys a query may see, described rather than written out.
+ *
+ * The queries are the last L of the S slots: query `i` lies in slot `S − L + i`. It sees slot `j` iff `j` is not after it, lies
+ * within the window, holds a token and belongs to the same segment. A query that sees nothing (it is padding itself) attends to all S slots evenly, as
+ * the reference's eager attention does.
+ *
+ * It owns the tensors that it makes on demand: dispose it.
+ */
+export class AttentionMask {
+  readonly queries: number;
+  readonly keys: number;
+  /** KeyValueStore that a query sees at most, or null where no query is that far from the first slot. */
+  readonly window: number | null;
+  /** Null where nothing is padding. */
+  readonly keyPadding: KeyPadding | null;
+  /** Null where each row is one text. */
+  readonly segments: Segments | null;
+  #additive: Tensor4D | undefined;
+  #padding: Tensor2D | undefined;
+  #starts: Tensor2D | undefined;
+  #disposed = false;
+
+  /**
+   * @throws {OpsError} where there are fewer slots than queries, the window is empty, padding or segments have another size, or
+   *   there are segments and past slots.
+   */
+  constructor({ queries, keys, window = null, keyPadding = null, segments = null }: AttentionMaskShape) {
+    if (keys < queries)
+      throw new OpsError({ where: "AttentionMask", expected: `at least ${queries} keys`, got: `${keys}` });
+    if (window !== null && !(Number.isInteger(window) && window >= 1))
+      throw new OpsError({ where: "AttentionMask", expected: "a window of at least 1 slot", got: `${window}` });
+    if (keyPadding && keyPadding.values.length !== keyPadding.rows * keys)
+      throw new OpsError({
+        where: "AttentionMask",
+        expected: `padding of ${keyPadding.rows} × ${keys} slots`,
+        got: `${keyPadding.values.length} values`,
+      });
+    if (segments && (queries !== keys || segments.values.length !== segments.rows * keys))
+      throw new OpsError({
+        where: "AttentionMask",
+        expected: `segments of ${segments.rows} × ${keys} slots, and as many queries`,
+        got: `${segments.values.length} values for ${queries} queries`,
+      });
+    if (segments && keyPadding && segments.rows !== keyPadding.rows)
+      throw new OpsError({
+        where: "AttentionMask",
+        expected: `segments of ${keyPadding.rows} rows, as the padding`,
+        got: `${segments.rows}`,
+      });
+    this.queries = queries;
+    this.keys = keys;
+    this.segments = segments?.values.some((value, i) => value !== segments.values[i - (i % keys)]) ? segments : null;
+    this.window = window !== null && window < keys ? window : null;
+    this.keyPadding = keyPadding?.values.includes(0) ? keyPadding : null;
+  }
+
+  /** Whether every query sees every key, so that there is nothing to mask. */
+  get isOpen(): boolean {
+    return this.queries === 1 && this.window === null && this.keyPadding === null && this.segments === null;
+  }
+
+  /** Whether query `query` of row `row` sees slot `key`. */
+  sees(row: number, query: number, key: number): boolean {
+    const slot = this.keys - this.queries + query;
+    const inReach = key <= slot && (this.window === null || key > slot - this.window);
+    const isToken = this.keyPadding === null || this.keyPadding.values[row * this.keys + key] !== 0;
+    return inReach && isToken && (this.segments === null || this.#segmentOf(row, key) === this.#segmentOf(row, slot));
+  }
+
+  /** `[B | 1, 1, L, S]`: 0 where a key is seen, −3.4e38 where not. Made once; belongs to the mask. */
+  additive(): Tensor4D {
+    // A gradient may ask after that; then the tensor belongs to its tidy.
+    if (this.#disposed) return this.#writeOut();
+    this.#additive ??= keep(this.#writeOut());
+    return this.#additive;
+  }
+
+  /**
+   * `[B, S]` int32, 1 for a token and 0 for padding, or undefined where nothing is padding. Made once; belongs to the mask.
+   * @throws {OpsError} after the mask was disposed.
+   */
+  padding(): Tensor2D | undefined {
+    if (this.keyPadding === null) return undefined;
+    this.#checkInUse();
+    const { rows, values } = this.keyPadding;
+    this.#padding ??= keep(tensor2d(Int32Array.from(values), [rows, this.keys], "int32"));
+    return this.#padding;
+  }
+
+  /** Whether the slots of each segment follow one another: a segment that goes on after another one is nobody's {@link starts}. */
+  get hasRuns(): boolean {
+    if (this.segments === null) return false;
+    const { rows, values } = this.segments;
+    for (let row = 0; row < rows; row++) {
+      const met = new Set<number>();
+      for (let at = row * this.keys; at < (row + 1) * this.keys; at++) {
+        if (at > row * this.keys && values[at] === values[at - 1]) continue;
+        if (met.has(values[at]!)) return false;
+        met.add(values[at]!);
+      }
+    }
+    return true;
+  }
+
+  /**
+   * `[B, S]` int32: the first slot of the segment that each slot belongs to, or undefined where each row is one. Where the mask
+   * {@link hasRuns}, a query sees what is not before it. Made once; belongs to the mask.
+   * @throws {OpsError} after the mask was disposed.
+   */
+  starts(): Tensor2D | undefined {
+    if (this.segments === null) return undefined;
+    this.#checkInUse();
+    const { rows, values } = this.segments;
+    const starts = new Int32Array(values.length);
+    for (let at = 0; at < values.length; at++) {
+      const slot = at % this.keys;
+      starts[at] = slot > 0 && values[at] === values[at - 1] ? starts[at - 1]! : slot;
+    }
+    this.#starts ??= keep(tensor2d(starts, [rows, this.keys], "int32"));
+    return this.#starts;
+  }
+
+  /** Frees the tensors. A gradient of what was computed before can still be taken. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#additive?.dispose();
+    this.#padding?.dispose();
+    this.#starts?.dispose();
+    this.#additive = this.#padding = this.#starts = undefined;
+  }
+
+  #checkInUse(): void {
+    if (this.#disposed)
+      throw new OpsError({ where: "AttentionMask", expected: "a mask in use", got: "one that was disposed" });
+  }
+
+  #segmentOf(row: number, slot: number): number {
+    return this.segments!.values[row * this.keys + slot]!;
+  }
+
+  #writeOut(): Tensor4D {
+    const rows = this.keyPadding?.rows ?? this.segments?.rows ?? 1;
+    const values = new Float32Array(rows * this.queries * this.keys);
+    let at = 0;
+    for (let row = 0; row < rows; row++)
+      for (let query = 0; query < this.queries; query++)
+        for (let key = 0; key < this.keys; key++) values[at++] = this.sees(row, query, key) ? 0 : MASKED;
+    return tensor4d(values, [rows, 1, this.queries, this.keys]);
+  }
+}

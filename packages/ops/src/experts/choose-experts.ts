@@ -1,0 +1,66 @@
+import { add, div, mul, sigmoid, softmax, sum, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
+import { defineOpWithOutputs } from "../autodiff/op.js";
+import { OpsError } from "../errors.js";
+import { takeAlong } from "../math/take-along-axis.js";
+import { topKIndices } from "../math/top-k-indices.js";
+
+export type ChooseExpertsInputs = { logits: Tensor2D; bias?: Tensor1D };
+export type ChooseExpertsAttributes = {
+  /** How many experts a token is sent to. */
+  k: number;
+  /** What turns the logits of a token into scores. */
+  score: "softmax" | "sigmoid";
+  /** Whether the weights of a token's experts are made to sum to 1. */
+  normalize: boolean;
+  /** What weights are multiplied by, then. */
+  scale: number;
+};
+
+const run = defineOpWithOutputs({
+  kernel: "MixtapeChooseExperts",
+  compose: ({ logits, bias }: ChooseExpertsInputs, { k, score, normalize, scale }: ChooseExpertsAttributes) => {
+    const scores = score === "softmax" ? softmax(logits) : sigmoid(logits);
+    const indices = topKIndices(bias ? add(scores, bias) : scores, k);
+    const chosen = takeAlong(scores, indices);
+    // As in the reference of DeepSeek-V3: scores that are all 0 give the weights 0. No other sum changes by it.
+    const weights: Tensor2D = normalize ? div(chosen, add(sum(chosen, 1, true), 1e-20)) : chosen;
+    return [indices, scale === 1 ? weights : mul<Tensor2D>(weights, scale)] as const;
+  },
+});
+
+/** Top-k routing as one op: scores, selection and weights. */
+export interface RoutingSpec extends ChooseExpertsAttributes {
+  /** `[E]`, added to the scores by which experts are chosen, never to those that become weights. */
+  readonly bias?: Tensor1D | undefined;
+}
+
+/**
+ * The experts of each token and how much each counts, from what a router's gate says: top-k of the scores plus a bias per
+ * expert, weighed by the scores themselves (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538; with sigmoid and bias Wang et
+ * al. 2024, https://arxiv.org/abs/2408.15664). Of equal scores the lower expert comes first.
+ *
+ * Fused kernel: `MixtapeChooseExperts`, inputs `logits`, `bias?`, attributes `k`, `score`, `normalize`, `scale`. It gives
+ * indices and weights.
+ *
+ * @param logits `[T, E]`
+ * @returns `indices` int32 `[T, K]`, largest first, and `weights` `[T, K]`
+ * @throws {OpsError} where `k` is not between 1 and E, or the bias is not `[E]`.
+ */
+export function chooseExperts(
+  logits: Tensor2D,
+  { bias, k, score, normalize, scale }: RoutingSpec,
+): { indices: Tensor2D; weights: Tensor2D } {
+  const [, e] = logits.shape;
+  if (!(Number.isInteger(k) && k >= 1 && k <= e))
+    throw new OpsError({ where: "chooseExperts", expected: `k between 1 and ${e}`, got: `${k}` });
+  if (bias && !(bias.shape.length === 1 && bias.shape[0] === e))
+    throw new OpsError({ where: "chooseExperts", expected: `a bias [${e}]`, got: `[${bias.shape}]` });
+  const [indices, weights] = run({ logits, bias }, { k, score, normalize, scale });
+  return { indices, weights };
+}
+
+declare module "../autodiff/fused-kernels.js" {
+  interface FusedKernels {
+    readonly MixtapeChooseExperts: FusedKernel<ChooseExpertsInputs, ChooseExpertsAttributes>;
+  }
+}

@@ -1,0 +1,90 @@
+import { type Tensor, tensor } from "@tensorflow/tfjs-core";
+import { OpsError } from "../errors.js";
+
+/**
+ * Where the random numbers of a forward pass in training come from: draw after draw, each a tensor, all decided by the seed,
+ * the same on every engine.
+ */
+export class Randomness {
+  readonly #seed: number;
+  #draws: number;
+
+  /** @param seed a whole number; all of its lower 53 bits count */
+  constructor(seed: number, draws = 0) {
+    if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(draws))
+      throw new OpsError({ where: "Randomness", expected: "whole numbers", got: `${seed} and ${draws}` });
+    this.#seed = seed;
+    this.#draws = draws;
+  }
+
+  /** The same draws from here on. */
+  copy(): Randomness {
+    return new Randomness(this.#seed, this.#draws);
+  }
+
+  /**
+   * Another source, decided by the seed and a label alone: not by what was drawn here. For a part of a pass whose numbers must
+   * not depend on what else runs in it.
+   */
+  fork(label: string): Randomness {
+    let seed = mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0);
+    for (const letter of label) seed = mix(seed, letter.codePointAt(0)!);
+    return new Randomness(seed >>> 0);
+  }
+
+  /** Even numbers from 0 to below 1. */
+  uniform(shape: readonly number[]): Tensor {
+    return tensor(this.#samples(shape.reduce((product, n) => product * n, 1)), [...shape]);
+  }
+
+  /** Samples from the standard normal distribution, by the transform of Box and Muller (1958). */
+  normal(shape: readonly number[]): Tensor {
+    const size = shape.reduce((product, n) => product * n, 1);
+    const samples = this.#samples(2 * size);
+    const values = Float32Array.from(
+      { length: size },
+      (_, i) => Math.sqrt(-2 * Math.log(1 - samples[2 * i]!)) * Math.cos(2 * Math.PI * samples[2 * i + 1]!),
+    );
+    return tensor(values, [...shape]);
+  }
+
+  #samples(size: number): Float32Array {
+    const key = mix(mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0), this.#draws++);
+    const values = new Float32Array(size);
+    for (let i = 0; i < size; i++) values[i] = (mix(key, i) >>> 8) * 2 ** -24;
+    return values;
+  }
+}
+
+let current: Randomness | undefined;
+
+/**
+ * Runs a forward pass in which dropout and jitter are on, and draw from `randomness`; without one, in which they are off.
+ * Gradients that are taken inside draw the same numbers again where they recompute.
+ */
+export function withRandomness<T>(randomness: Randomness | undefined, f: () => T): T {
+  const outer = current;
+  current = randomness;
+  try {
+    return f();
+  } finally {
+    current = outer;
+  }
+}
+
+/** What dropout and jitter draw from; undefined outside of {@link withRandomness}, as in inference. */
+export function currentRandomness(): Randomness | undefined {
+  return current;
+}
+
+/** A number of 32 bits that looks random, of two: counter `i` under a key, by twice murmur3's finaliser. */
+function mix(key: number, i: number): number {
+  return finalize((finalize((i + 0x9e3779b9) | 0) ^ key) | 0);
+}
+
+function finalize(bits: number): number {
+  let h = bits;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
