@@ -36,6 +36,7 @@ const FOLDERS = {
     ["attention", "feed-forward", "recurrence"],
     ["experts"],
   ],
+  peft: [["config"], ["targets"], ["layers"], ["routing"], ["batch"], ["adapter"], ["files"]],
 };
 
 /** Packages that know no family, whatever their floor, and are tested on all of them. */

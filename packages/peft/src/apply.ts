@@ -1,14 +1,14 @@
 import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
-import type { Adapter } from "./adapter.js";
-import { Adapters } from "./adapters.js";
-import { checkArguments } from "./check-arguments.js";
-import { type AdapterConfig, type AdapterConfigInput, adapterConfig } from "./config/index.js";
+import type { Adapter } from "./adapter/adapter.js";
+import { Adapters } from "./adapter/adapters.js";
+import { makeAdapter } from "./adapter/build-adapter.js";
+import { start } from "./adapter/initialize-adapter.js";
+import { type AdapterConfig, type AdapterConfigInput, adapterConfig } from "./config/adapter-config.js";
+import { checkArguments } from "./config/check-arguments.js";
 import { AdapterError } from "./errors.js";
-import { makeAdapter } from "./make.js";
-import { start } from "./start.js";
-import { targetsOf } from "./targets/index.js";
-import { trainedCopies } from "./targets/trained-copies.js";
+import { trainedCopies } from "./layers/trained-copies.js";
+import { targetsOf } from "./targets/match-target-modules.js";
 
 const ofModels = new WeakMap<ForCausalLM, Adapters>();
 

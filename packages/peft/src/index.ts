@@ -1,5 +1,6 @@
-export { Adapter, type TableRow } from "./adapter.js";
-export { Adapters, type Selection } from "./adapters.js";
+export { Adapter, type TableRow } from "./adapter/adapter.js";
+export { Adapters, type Selection } from "./adapter/adapters.js";
+export type { ExpertCounts } from "./adapter/mixture-losses.js";
 export { type ApplyOptions, adaptersOf, applyAdapter } from "./apply.js";
 export {
   type AdapterConfig,
@@ -13,9 +14,8 @@ export {
   type MixtureConfigInput,
   type ReadAdapterConfigOptions,
   readAdapterConfig,
-} from "./config/index.js";
+} from "./config/adapter-config.js";
 export { AdapterError } from "./errors.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
 export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";
-export type { ExpertCounts } from "./mixture-losses.js";
 export { adapterFiles, peftRefusal, type SaveAdapterOptions, saveAdapter } from "./save.js";

@@ -1,22 +1,22 @@
 import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { type CheckpointSource, type FetchOptions, readJsonFile, toFloat32 } from "@mixtape/safetensors";
-import type { Adapter } from "./adapter.js";
+import type { Adapter } from "./adapter/adapter.js";
+import { makeAdapter } from "./adapter/build-adapter.js";
 import { adaptersOf } from "./apply.js";
-import { checkArguments } from "./check-arguments.js";
-import { type AdapterConfig, readAdapterConfig } from "./config/index.js";
+import { type AdapterConfig, readAdapterConfig } from "./config/adapter-config.js";
+import { checkArguments } from "./config/check-arguments.js";
 import { AdapterError } from "./errors.js";
 import { AdapterFile, CONFIG_FILE, noConfig, TENSORS_FILE } from "./files/adapter-file.js";
+import { layoutOf, storedTensors } from "./files/adapter-keys.js";
+import { loadValues, type Stored, type StoredParam, valuesOf } from "./files/adapter-tensors.js";
 import { baseCopies } from "./files/base-copies.js";
+import { modulesOf } from "./files/peft-keys.js";
 import { tokenCopies } from "./files/token-copies.js";
 import type { CopiedParam } from "./layers/copied-param.js";
-import { makeAdapter } from "./make.js";
-import { layoutOf, storedTensors } from "./names.js";
-import { modulesOf } from "./peft-names.js";
-import type { Site } from "./site.js";
-import { loadValues, type Stored, type StoredParam, valuesOf } from "./stored.js";
-import { targetsInFile, targetsOf } from "./targets/index.js";
-import { trainedCopies } from "./targets/trained-copies.js";
+import { trainedCopies } from "./layers/trained-copies.js";
+import { targetsInFile, targetsOf } from "./targets/match-target-modules.js";
+import type { Site } from "./targets/target-module.js";
 
 /** Options of {@link loadAdapter}. */
 export interface LoadAdapterOptions {

@@ -9,10 +9,10 @@ import {
 } from "@mixtape/layers";
 import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
 import { addN, dispose, mul, type Scalar, split, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
-import type { RoutingOf } from "./adapter.js";
+import type { RoutingOf } from "./adapter/adapter.js";
+import { type ExpertCounts, type MixtureRouting, mixtureLoss, mixtureRoutings } from "./adapter/mixture-losses.js";
 import { adaptersOf } from "./apply.js";
 import { AdapterError } from "./errors.js";
-import { type ExpertCounts, type MixtureRouting, mixtureLoss, mixtureRoutings } from "./mixture-losses.js";
 
 /** Rows of one adapter in a batch. All rows of a batch are padded to one length. */
 export interface AdapterBatch {

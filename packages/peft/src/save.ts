@@ -1,12 +1,12 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeCheckpoint } from "@mixtape/safetensors";
-import type { Adapter } from "./adapter.js";
-import { writeMixtureConfig } from "./config/index.js";
+import type { Adapter } from "./adapter/adapter.js";
+import { writeMixtureConfig } from "./config/adapter-config.js";
 import { AdapterError } from "./errors.js";
 import { CONFIG_FILE, TENSORS_FILE } from "./files/adapter-file.js";
-import { storedTensors } from "./names.js";
-import { layoutFor, peftConfig, peftRefuses } from "./peft-config.js";
-import { take, valuesOf } from "./stored.js";
+import { storedTensors } from "./files/adapter-keys.js";
+import { take, valuesOf } from "./files/adapter-tensors.js";
+import { layoutFor, peftConfig, peftRefuses } from "./files/peft-config.js";
 
 /** How an adapter is saved. */
 export interface SaveAdapterOptions {

@@ -4,9 +4,9 @@ import type { Linear } from "@mixtape/layers";
 import { expectAllClose, type Golden, onEachEngine, type Values, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { storedTensors } from "../src/files/adapter-keys.js";
+import { take } from "../src/files/adapter-tensors.js";
 import { adapterLosses, adaptersOf, loadAdapter } from "../src/index.js";
-import { storedTensors } from "../src/names.js";
-import { take } from "../src/stored.js";
 import { goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
 import { lossAndGradients } from "./support/gradients.js";
 

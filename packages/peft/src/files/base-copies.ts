@@ -1,11 +1,11 @@
 import type { ForCausalLM } from "@mixtape/decoder";
 import { toFloat32 } from "@mixtape/safetensors";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
-import { PREFIX } from "../peft-names.js";
-import type { Site } from "../site.js";
-import { valuesOf } from "../stored.js";
 import { type ModelParam, modelParams } from "../targets/model-params.js";
+import type { Site } from "../targets/target-module.js";
 import type { AdapterFile } from "./adapter-file.js";
+import { valuesOf } from "./adapter-tensors.js";
+import { PREFIX } from "./peft-keys.js";
 
 /**
  * Copies of parameters of the model that the adapter's file has values of its own for, as Hugging Face peft loads them into the model:

@@ -1,9 +1,9 @@
 import type { ForCausalLM } from "@mixtape/decoder";
-import type { LoraConfig } from "../config/index.js";
+import type { LoraConfig } from "../config/adapter-config.js";
 import { AdapterError } from "../errors.js";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
-import type { Site } from "../site.js";
 import { isTable, type ModelParam, modelParams } from "../targets/model-params.js";
+import type { Site } from "../targets/target-module.js";
 
 const WHERE = "trainable_token_indices";
 

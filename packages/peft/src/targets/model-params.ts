@@ -1,7 +1,7 @@
 import type { ForCausalLM } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { AdapterError } from "../errors.js";
-import { memoryNameOf, type Site } from "../site.js";
+import { memoryNameOf, type Site } from "./target-module.js";
 
 /** A parameter of the model as transformers knows it. */
 export interface ModelParam {

@@ -1,6 +1,6 @@
-import type { AdapterConfig, Targets } from "../config/index.js";
-import type { Site } from "../site.js";
+import type { AdapterConfig, Targets } from "../config/adapter-config.js";
 import { compilePattern, type Pattern } from "./patterns.js";
+import type { Site } from "./target-module.js";
 
 /** Says whether a target module matches a list of names, a regular expression or `"all-linear"`. */
 export function moduleFilter(targets: Targets, where: string): (site: Site) => boolean {

@@ -1,0 +1,133 @@
+import type { Param } from "@mixtape/layers";
+import { sideOutput } from "@mixtape/ops";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
+import type { Pieces } from "../batch/batch-slice.js";
+import type { AdapterConfig } from "../config/adapter-config.js";
+import type { Piece } from "../layers/adapter-layer.js";
+import type { CopiedParam } from "../layers/copied-param.js";
+import type { NamedMixture } from "../routing/mixlora-router.js";
+import type { FeedForward, Site } from "../targets/target-module.js";
+
+/** What trains in one module of the model. */
+export interface TableRow {
+  /** The module's name: `model.layers.0.self_attn.q_proj` */
+  readonly module: string;
+  readonly parameters: readonly { readonly name: string; readonly shape: readonly number[]; readonly size: number }[];
+}
+
+/** An adapter of a model: low-rank updates at some of its sites, and routers where it is a mixture. */
+export class Adapter implements Pieces {
+  readonly name: string;
+  readonly config: AdapterConfig;
+  /** All sites of its model. */
+  readonly sites: readonly Site[];
+  readonly pieces: ReadonlyMap<Site, Piece>;
+  readonly mixtures: ReadonlyMap<FeedForward, NamedMixture>;
+  /** Its own copies of parameters of the model. */
+  readonly copies: readonly CopiedParam[];
+
+  constructor(
+    name: string,
+    config: AdapterConfig,
+    { sites, pieces, mixtures, copies }: Pick<Adapter, "sites" | "pieces" | "mixtures" | "copies">,
+  ) {
+    this.name = name;
+    this.config = config;
+    this.sites = sites;
+    this.pieces = pieces;
+    this.mixtures = mixtures;
+    this.copies = copies;
+  }
+
+  /** Its parameters by module: what trains, unless it is frozen. */
+  get table(): readonly TableRow[] {
+    const rows = new Map<string, { name: string; shape: readonly number[]; size: number }[]>();
+    for (const [module, name, { shape, size }] of this.#parameters())
+      rows.set(module, [...(rows.get(module) ?? []), { name, shape, size }]);
+    return [...rows].map(([module, parameters]) => ({ module, parameters }));
+  }
+
+  /** How many numbers it has. */
+  get size(): number {
+    return [...this.namedParameters()].reduce((sum, [, param]) => sum + param.size, 0);
+  }
+
+  /** Its parameters, named by adapter, module and parameter: `default.model.layers.0.self_attn.q_proj.lora_a`. */
+  *namedParameters(): IterableIterator<[name: string, param: Param]> {
+    for (const [module, name, param] of this.#parameters()) yield [`${this.name}.${module}.${name}`, param];
+  }
+
+  /** Those of its parameters that train: all, or none where it is frozen. */
+  trainableParams(): [name: string, param: Param][] {
+    return [...this.namedParameters()].filter(([, { isTrainable }]) => isTrainable);
+  }
+
+  /** Keeps it from being trained. */
+  freeze(): void {
+    for (const [, param] of this.namedParameters()) param.freeze();
+  }
+
+  /** Lets it train, but for copies that are as its file has them. */
+  unfreeze(): void {
+    const fixed = new Set(this.copies.filter(({ isTrained }) => !isTrained).map(({ copy }) => copy));
+    for (const [, param] of this.namedParameters()) if (!fixed.has(param) && param.hasGradient) param.unfreeze();
+  }
+
+  /** Frees its values. */
+  dispose(): void {
+    for (const part of [...this.pieces.values(), ...[...this.mixtures.values()].map(({ mixture }) => mixture)])
+      part.dispose();
+    for (const { copy } of this.copies) copy.dispose();
+  }
+
+  pieceAt(site: Site): Piece | undefined {
+    return this.pieces.get(site);
+  }
+
+  mixtureAt(feedForward: FeedForward): NamedMixture | undefined {
+    return this.mixtures.get(feedForward);
+  }
+
+  onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void {
+    const from: RoutingOf = { adapter: this, module, rowsPerToken, used };
+    sideOutput(from, logits);
+  }
+
+  /** The table as text, with sums. */
+  toString(): string {
+    const rows = this.table.map(({ module, parameters }) => [
+      module,
+      parameters.map(({ name, shape }) => `${name} [${shape.join(", ")}]`).join(", "),
+      parameters.reduce((sum, { size }) => sum + size, 0).toLocaleString("en"),
+    ]);
+    const widths = [0, 1].map((i) => Math.max(0, ...rows.map((row) => row[i]!.length)));
+    const lines = rows.map(([a, b, c]) => `${a!.padEnd(widths[0]!)}  ${b!.padEnd(widths[1]!)}  ${c}`);
+    return [...lines, `${this.name}: ${this.config.method}, ${this.size.toLocaleString("en")} parameters`].join("\n");
+  }
+
+  /** Each once: copies of tied parameters are one. */
+  *#parameters(): IterableIterator<[module: string, name: string, param: Param]> {
+    for (const [site, piece] of this.pieces)
+      for (const [name, param] of piece.namedParameters()) yield [site.name, name, param];
+    for (const { name: module, mixture } of this.mixtures.values())
+      for (const [name, param] of mixture.namedParameters()) yield [module, name, param];
+    const seen = new Set<Param>();
+    for (const { name, copy } of this.copies) {
+      if (seen.has(copy)) continue;
+      seen.add(copy);
+      const end = name.lastIndexOf(".");
+      yield [name.slice(0, end), name.slice(end + 1), copy];
+    }
+  }
+}
+
+/** What the logits of an adapter's routers are handed out with: see {@link sideOutput}. */
+export interface RoutingOf {
+  readonly adapter: Adapter;
+  /** The name of the module that the router stands at. */
+  readonly module: string;
+  /** How many rows there are for one token: the routers of routed experts see each token once for each of its experts. */
+  readonly rowsPerToken: number;
+  /** 0 for each row that no routed expert sees, as its token has fewer than others; null if there is no such row. */
+  readonly used: Uint8Array | null;
+}

@@ -1,0 +1,110 @@
+import { Experts } from "@mixtape/layers";
+import type { AdapterConfig, LoraConfig, MixtureConfig } from "../config/adapter-config.js";
+import { AdapterError } from "../errors.js";
+import type { Piece, UpdateOptions } from "../layers/adapter-layer.js";
+import type { CopiedParam } from "../layers/copied-param.js";
+import { Dora } from "../layers/dora.js";
+import { Lora } from "../layers/lora.js";
+import { LoraMoe } from "../layers/lora-moe.js";
+import { mixtureRouter } from "../routing/build-router.js";
+import { Mixture, type NamedMixture } from "../routing/mixlora-router.js";
+import { PatternTable } from "../targets/match-target-modules.js";
+import type { FeedForward, Site } from "../targets/target-module.js";
+import { Adapter } from "./adapter.js";
+
+/** Makes an adapter of a config at some of a model's sites. Its parameters have shapes and no values. */
+export function makeAdapter(
+  name: string,
+  config: AdapterConfig,
+  sites: readonly Site[],
+  chosen: readonly Site[],
+  copies: readonly CopiedParam[] = [],
+): Adapter {
+  const isLora = config.method === "lora";
+  const pieceAt = isLora ? loraBuilder(config, copies) : (site: Site) => mixedAt(site, config);
+  const pieces = new Map(chosen.map((site) => [site, pieceAt(site)]));
+  const mixtures = new Map<FeedForward, NamedMixture>();
+  if (!isLora && config.method.startsWith("mixlora"))
+    for (const { name: site, feedForward } of chosen) {
+      if (!feedForward || mixtures.has(feedForward)) continue;
+      mixtures.set(feedForward, {
+        name: site.slice(0, site.lastIndexOf(".")),
+        mixture: mixtureOf(feedForward, config),
+      });
+    }
+  const adapter = new Adapter(name, config, { sites, pieces, mixtures, copies });
+  checkSizes(adapter);
+  return adapter;
+}
+
+/** How many numbers a tensor may have: more than any engine takes. */
+const MAX_SIZE = 2 ** 31 - 1;
+
+/** Nothing is allocated yet: a config may ask for anything. */
+function checkSizes(adapter: Adapter): void {
+  for (const [name, { shape, size }] of adapter.namedParameters())
+    if (size > MAX_SIZE)
+      throw new AdapterError({
+        where: name,
+        expected: `a parameter of at most ${MAX_SIZE} numbers`,
+        got: `[${shape}]`,
+        fix: "Choose a lower rank, or fewer experts",
+      });
+}
+
+function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (site: Site) => Piece {
+  const ranks = new PatternTable(config.rankPattern, "rankPattern");
+  const alphas = new PatternTable(config.alphaPattern, "alphaPattern");
+  return (site) => {
+    const rank = ranks.get(site.names) ?? config.r;
+    const alpha = alphas.get(site.names) ?? config.loraAlpha;
+    const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
+    if (config.loraBias && (config.useDora || site.kind === "embedding" || site.kind === "experts"))
+      throw new AdapterError({
+        where: "loraBias",
+        expected: "LoRA at linear maps",
+        got: `${config.useDora ? "DoRA" : "LoRA"} at ${site.name}`,
+        fix: "Hugging Face peft has no bias there either: leave it out",
+      });
+    if (!config.useDora) return new Lora(site, { ...options, bias: config.loraBias });
+    // Norms are those of what the adapter's update is added to.
+    const weights = site.weights.map(
+      (weight) => copies.find((found) => found.site === site && found.param === weight)?.copy ?? weight,
+    );
+    return new Dora({ ...site, weights }, options);
+  };
+}
+
+/** LoRAMoE mixes in feed-forwards and MoLA anywhere; what a mixture does not mix is adapted by plain LoRA. */
+function mixedAt(site: Site, config: MixtureConfig): Piece {
+  const { r: rank, loraAlpha, useRslora, loraDropout: dropout, numExperts: experts, routingStrategy } = config;
+  const options: UpdateOptions = { rank, scale: scaleOf(loraAlpha, rank, useRslora), dropout };
+  const mixed = (): Piece => new LoraMoe(site, { ...options, experts }, mixtureRouter(config, site.inFeatures));
+  if (routingStrategy === "mola") return mixed();
+  if (!site.feedForward) return new Lora(site, options);
+  if (routingStrategy === "loramoe") return mixed();
+  return new Lora(site, { ...options, experts });
+}
+
+function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
+  checkActivation(feedForward, config);
+  const { jitterNoise: jitter, ffnDropout, routingStrategy } = config;
+  const { shape } = feedForward instanceof Experts ? feedForward.gateProj : feedForward.gateProj.weight;
+  const dropout = routingStrategy === "mixlora-switch" ? ffnDropout : 0;
+  return new Mixture(mixtureRouter(config, shape.at(-1)!), { jitter, dropout });
+}
+
+/** MoE-PEFT writes the model's activation into the file of every MixLoRA, and may be asked for another. */
+function checkActivation({ gating }: FeedForward, { actFn }: MixtureConfig): void {
+  if (actFn === undefined || actFn === gating.name) return;
+  throw new AdapterError({
+    where: "act_fn",
+    expected: `${gating.name}, the activation of the model's feed-forwards`,
+    got: actFn,
+    fix: "The adapter belongs to another model, or runs the feed-forwards with another activation, which is not done here",
+  });
+}
+
+function scaleOf(alpha: number, rank: number, isRankStabilized: boolean): number {
+  return alpha / (isRankStabilized ? Math.sqrt(rank) : rank);
+}

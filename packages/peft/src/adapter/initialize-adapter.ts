@@ -1,0 +1,60 @@
+import type { Param } from "@mixtape/layers";
+import { logicalTensor } from "@mixtape/ops";
+import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
+import { randomNormal, randomUniform, type Tensor, zeros } from "@tensorflow/tfjs-core";
+import type { AdapterConfig } from "../config/adapter-config.js";
+import { Dora } from "../layers/dora.js";
+import type { Adapter } from "./adapter.js";
+
+/**
+ * Gives a new adapter its first values: A and routers random, B zero, so that it changes nothing yet, and DoRA's magnitudes
+ * the lengths of the base's rows. At the embedding it is A that is zero and B that is random, as in peft. Copies of the model's
+ * parameters start as these are. Same seed, same values, on any engine.
+ */
+export async function start(adapter: Adapter, seed: number): Promise<void> {
+  const copies = new Map(adapter.copies.map(({ copy, param }) => [copy, param]));
+  const atEmbedding = [...adapter.pieces.values()].filter(({ isEmbedding }) => isEmbedding);
+  // From 1: tfjs takes a seed of 0 for none.
+  let index = 1;
+  for (const [name, param] of adapter.namedParameters()) {
+    const end = name.slice(name.lastIndexOf(".") + 1);
+    const copied = copies.get(param);
+    if (copied) await fill(name, param, logicalTensor(copied.ownWeight));
+    else if (atEmbedding.some(({ loraA }) => loraA === param)) await fill(name, param, zeros([...param.shape]));
+    else if (atEmbedding.some(({ loraB }) => loraB === param))
+      await fill(name, param, randomNormal([...param.shape], 0, 1, "float32", seed * 65_537 + index++));
+    else if (end !== "magnitude") await fill(name, param, fresh(end, param, adapter.config, seed * 65_537 + index++));
+  }
+  for (const [site, piece] of adapter.pieces)
+    if (piece instanceof Dora) await fill(`${site.name}.magnitude`, piece.magnitude, piece.norms());
+}
+
+async function fill(name: string, param: Param, values: Tensor): Promise<void> {
+  try {
+    const bytes = fromFloat32((await values.data()) as Float32Array, "F32");
+    await param.load(viewOfBytes(name, "F32", param.shape, bytes));
+  } finally {
+    values.dispose();
+  }
+}
+
+function fresh(end: string, { shape }: Param, config: AdapterConfig, seed: number): Tensor {
+  const dims = [...shape];
+  const fanIn = shape.at(-1)!;
+  if (end === "lora_b" || end === "lora_bias") return zeros(dims);
+  if (end === "lora_a") {
+    const isGaussian =
+      config.method === "lora" ? config.initLoraWeights === "gaussian" : config.loraInit === "gaussian";
+    return isGaussian ? randomNormal(dims, 0, 1 / config.r, "float32", seed) : kaiming(dims, fanIn, 5, seed);
+  }
+  if (config.method === "lora") throw new TypeError(`${end} belongs to no LoRA`);
+  return config.method.startsWith("mixlora")
+    ? randomNormal(dims, 0, config.routerInitRange, "float32", seed)
+    : kaiming(dims, fanIn, config.routerInitRange, seed);
+}
+
+/** Uniform in ±√(6 / ((1 + a²)·in)), as torch's `kaiming_uniform_` (He et al. 2015, https://arxiv.org/abs/1502.01852). */
+function kaiming(shape: number[], fanIn: number, aSquared: number, seed: number): Tensor {
+  const bound = Math.sqrt(6 / ((1 + aSquared) * fanIn));
+  return randomUniform(shape, -bound, bound, "float32", seed);
+}

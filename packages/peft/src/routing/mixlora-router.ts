@@ -1,0 +1,64 @@
+import { Module, type Param, type Router } from "@mixtape/layers";
+import { jitter, oneHot, reshape } from "@mixtape/ops";
+import type { Tensor2D } from "@tensorflow/tfjs-core";
+import { withOwnRandomness } from "../layers/adapter-layer.js";
+import type { MixtureContext } from "./build-router.js";
+
+/** Top-k expert assignment of each row of a feed-forward, k slots a row. */
+export interface Ways {
+  readonly k: number;
+  /** `[N·k, E]`, row by row: 1 at the expert of each slot */
+  readonly choice: Tensor2D;
+  /** `[N, k]`: weight of each slot; 0 for one that is not used */
+  readonly weights: Tensor2D;
+}
+
+/** Training options of a mixture. */
+export interface MixtureOptions {
+  /** ε: in training, the router's input is multiplied by uniform samples from `1 − ε` to `1 + ε`. */
+  readonly jitter: number;
+  /** Dropout probability of the output. */
+  readonly dropout: number;
+}
+
+/** What is known of the rows that a mixture routes. */
+export interface RoutedRows extends Required<Pick<MixtureContext, "texts">> {
+  /** Seed salt. */
+  readonly label: string;
+  /** Called with the logits `[N, E]`. */
+  readonly onRouting: (logits: Tensor2D) => void;
+}
+
+/**
+ * A feed-forward whose experts are the frozen feed-forward itself, each with updates of its own on gate, up and down (Li et al.
+ * 2024, https://arxiv.org/abs/2404.15159).
+ */
+export class Mixture extends Module {
+  /** Weight of the router's gate, `[E, M]`. */
+  readonly gate: Param;
+  readonly options: MixtureOptions;
+  readonly #router: Router;
+
+  constructor(router: Router, options: MixtureOptions) {
+    super();
+    this.#router = router;
+    this.gate = router.gate.weight;
+    this.options = options;
+  }
+
+  /** @param x `[N, M]` */
+  route(x: Tensor2D, { texts, label, onRouting }: RoutedRows): Ways {
+    const moved = withOwnRandomness(label, () => jitter(x, this.options.jitter));
+    const context: MixtureContext = { texts };
+    const { logits, indices, weights } = this.#router.route(moved, context);
+    onRouting(logits);
+    const choice = oneHot(reshape(indices, [indices.size]), this.#router.numExperts) as Tensor2D;
+    return { k: indices.shape[1], choice, weights };
+  }
+}
+
+/** A mixture with the name of its feed-forward. */
+export interface NamedMixture {
+  readonly name: string;
+  readonly mixture: Mixture;
+}

@@ -1,0 +1,190 @@
+import { type ForCausalLM, sourcesOf } from "@mixtape/decoder";
+import { type Around, Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
+import type { Tensor } from "@tensorflow/tfjs-core";
+
+/** What a feed-forward is made of: a gated MLP, or routed experts. */
+export type FeedForward = GatedMlp | Experts;
+
+/** What wraps the forward pass of a target module goes here. */
+export interface Hook {
+  around: Around<Tensor, Tensor> | null;
+}
+
+/**
+ * A target module: a linear map, the matrices of one kind of all routed experts of a layer, the embedding, or the head over the
+ * vocabulary.
+ */
+export interface Site {
+  readonly kind: "linear" | "experts" | "embedding" | "head";
+  /** Its name in memory: `model.layers.0.self_attn.q_proj`, `model.layers.0.mlp.experts.down_proj`. */
+  readonly name: string;
+  /** All names that it goes by, its own first: those in transformers' memory and those in checkpoints. */
+  readonly names: readonly string[];
+  /** The names of its parameter in transformers' memory and in checkpoints. */
+  readonly parameters: readonly string[];
+  /** The module in transformers' memory. */
+  readonly peftModule: string;
+  /** What else the module is called in files: transformers 4 has other names than 5. */
+  readonly peftAliases: readonly string[];
+  /** Its matrices in checkpoints that have one tensor for each, `*` in place of the index; null where there is one. */
+  readonly perExpert: string | null;
+  /** What else they are called. */
+  readonly perExpertAliases: readonly string[];
+  /** How many matrices: 1, or the number of routed experts. */
+  readonly matrices: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** At the embedding, the row of the padding token, which looking up gives no gradient; null for none. */
+  readonly paddingIdx: number | null;
+  /** The base's values: `[out, in]`, of the embedding `[in, out]`, a stack `[E, out, in]`, or for `gate_up_proj` two of them that share the outputs. */
+  readonly weights: readonly Param[];
+  /** Where it is a linear map of its own. */
+  readonly linear: Linear | null;
+  /** Where its forward pass is wrapped; null for routed experts, whose feed-forward is. */
+  readonly hook: Hook | null;
+  /** The feed-forward that it is part of. */
+  readonly feedForward: FeedForward | null;
+}
+
+/** Whether files hold routed experts fused, as transformers 5 does, or apart, a tensor for each, as before. */
+export type ExpertLayout = "fused" | "apart";
+
+/** All modules of a model that an adapter may stand at. */
+export function sitesOf(model: ForCausalLM): Site[] {
+  const sites: Site[] = [];
+  const parts = new Map<Linear, GatedMlp>();
+  for (const [name, module] of model.namedModules()) {
+    if (module instanceof GatedMlp)
+      for (const part of [module.gateProj, module.upProj, module.downProj]) parts.set(part, module);
+    if (module instanceof Linear && module !== model.lmHead)
+      sites.push(linearSite(model, name, module, parts.get(module) ?? null));
+    if (module instanceof Experts) sites.push(...expertSites(model, name, module));
+  }
+  return [...sites, embeddingSite(model), headSite(model)];
+}
+
+function embeddingSite(model: ForCausalLM): Site {
+  const { embedTokens } = model.model;
+  const name = "model.embed_tokens";
+  return {
+    ...plainSite(name, embedTokens.weight),
+    kind: "embedding",
+    paddingIdx: embedTokens.paddingIdx,
+    hook: embedTokens as unknown as Hook,
+  };
+}
+
+/** The head, whose weights are the embedding's in models that tie the two. */
+function headSite(model: ForCausalLM): Site {
+  const { weight } = model.lmHead ?? model.model.embedTokens;
+  const hook: Hook = {
+    get around() {
+      return model.aroundHead as Hook["around"];
+    },
+    set around(around) {
+      model.aroundHead = around as ForCausalLM["aroundHead"];
+    },
+  };
+  return { ...plainSite("lm_head", weight), kind: "head", hook };
+}
+
+/** A module that is called the same everywhere. */
+function plainSite(name: string, weight: Param): Omit<Site, "kind" | "hook"> {
+  const isTable = name.endsWith("embed_tokens");
+  const [rows, columns] = weight.shape as [number, number];
+  return {
+    name,
+    names: [name, `${name}.weight`],
+    parameters: [`${name}.weight`],
+    peftModule: name,
+    peftAliases: [],
+    perExpert: null,
+    perExpertAliases: [],
+    matrices: 1,
+    inFeatures: isTable ? rows : columns,
+    outFeatures: isTable ? columns : rows,
+    paddingIdx: null,
+    weights: [weight],
+    linear: null,
+    feedForward: null,
+  };
+}
+
+function linearSite(model: ForCausalLM, name: string, linear: Linear, feedForward: GatedMlp | null): Site {
+  const [outFeatures, inFeatures] = linear.weight.shape as [number, number];
+  const params = diskNames(model, `${name}.weight`);
+  const modules = params.map((param) => param.replace(/\.weight$/, ""));
+  return {
+    kind: "linear",
+    name,
+    names: unique([name, ...modules, ...params]),
+    parameters: params,
+    // The place that is not on disk, where there are two.
+    peftModule: modules.at(-1)!,
+    peftAliases: modules.slice(0, -1),
+    perExpert: null,
+    perExpertAliases: [],
+    matrices: 1,
+    inFeatures,
+    outFeatures,
+    paddingIdx: null,
+    weights: [linear.weight],
+    linear,
+    hook: linear,
+    feedForward,
+  };
+}
+
+function expertSites(model: ForCausalLM, name: string, experts: Experts): Site[] {
+  const site = (part: string, ...weights: Param[]): Site => {
+    const [matrices, rows, inFeatures] = weights[0]!.shape as [number, number, number];
+    const own = `${name}.${part}`;
+    const disk = weights.length === 1 ? diskNames(model, own) : [];
+    const perExpert = disk.find((n) => n.includes("*"))?.replace(/\.weight$/, "") ?? null;
+    return {
+      kind: "experts",
+      name: own,
+      parameters: [own],
+      names: unique([own, ...disk.map((n) => n.replace(/\.\*|\.weight$/g, ""))]),
+      peftModule: name,
+      peftAliases: [],
+      perExpert,
+      // transformers renames the block on disk before it looks at the experts in it.
+      perExpertAliases: perExpert ? [`${name}.*.${perExpert.slice(perExpert.lastIndexOf(".") + 1)}`] : [],
+      matrices,
+      inFeatures,
+      outFeatures: rows * weights.length,
+      paddingIdx: null,
+      weights,
+      linear: null,
+      hook: null,
+      feedForward: experts,
+    };
+  };
+  return [
+    site("gate_proj", experts.gateProj),
+    site("up_proj", experts.upProj),
+    site("gate_up_proj", experts.gateProj, experts.upProj),
+    site("down_proj", experts.downProj),
+  ];
+}
+
+/** What a parameter is called in transformers' memory; null where it is no tensor of its own there. */
+export function memoryNameOf(model: ForCausalLM, param: string): string | null {
+  const { sources } = sourcesOf(param, model.weightMappings);
+  if (sources.some(({ operations }) => operations.length > 0)) return null;
+  const names = sources.flatMap(({ tensors }) => tensors);
+  // A tied embedding is found under the head's name too.
+  return names.includes(param) ? param : names.at(-1)!;
+}
+
+/** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
+function diskNames(model: ForCausalLM, param: string): string[] {
+  const { names, sources } = sourcesOf(param, model.weightMappings);
+  const ofItsOwn = sources.filter(({ tensors }) => tensors.length === names.length);
+  return ofItsOwn.map(({ tensors }) => tensors[names.indexOf(param)]!);
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names)];
+}
