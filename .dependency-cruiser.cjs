@@ -15,7 +15,7 @@ const FLOORS = [
   ["ops"],
   ["native", "layers"],
   ["engine", "decoder"],
-  ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "qwen3-next", "generation", "peft"],
+  ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "gpt-oss", "qwen3-next", "generation", "peft"],
   ["training"],
   ["mixtape"],
   ["testing"],
@@ -41,7 +41,7 @@ const FOLDERS = {
 
 /** Packages that know no family, whatever their floor, and are tested on all of them. */
 const TESTED_ON_FAMILIES = ["training", "peft"];
-const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "qwen3-next"];
+const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "gpt-oss", "qwen3-next"];
 
 /** Packages that run in Node alone. In every other one, only a file named `*-node.ts` or `node.ts` touches Node's own modules. */
 const NODE_ONLY = ["native", "testing"];

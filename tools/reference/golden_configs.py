@@ -1,7 +1,7 @@
 """configs/: the published configurations, and configs/v5/: the same as transformers 5 writes them.
 
 The published files are reconstructed from the facts that are known about them; the keys are spelled as in the releases.
-DeepSeek-V3 and gpt-oss-20b are released in FP8 and MXFP4: here they are without `quantization_config`, as of bfloat16 weights.
+DeepSeek-V3 and gpt-oss are released in FP8 and MXFP4: here they are without `quantization_config`, as of bfloat16 weights.
 """
 
 import json
@@ -326,6 +326,12 @@ GPT_OSS_20B = {
     "use_cache": True,
     "vocab_size": 201088,
 }
+GPT_OSS_120B = {
+    **GPT_OSS_20B,
+    "layer_types": ["full_attention" if i % 2 else "sliding_attention" for i in range(36)],
+    "num_hidden_layers": 36,
+    "num_local_experts": 128,
+}
 QWEN3_NEXT_80B = {
     "architectures": ["Qwen3NextForCausalLM"],
     "attention_dropout": 0.0,
@@ -380,6 +386,7 @@ CONFIGS = {
     "Qwen1.5-MoE-A2.7B-Chat": (Qwen2MoeConfig, QWEN15_MOE_CHAT),
     "DeepSeek-V3": (DeepseekV3Config, DEEPSEEK_V3),
     "gpt-oss-20b": (GptOssConfig, GPT_OSS_20B),
+    "gpt-oss-120b": (GptOssConfig, GPT_OSS_120B),
     "Qwen3-Next-80B-A3B-Instruct": (Qwen3NextConfig, QWEN3_NEXT_80B),
 }
 # Keys that version 5 spells or places otherwise; every other key keeps its name and its value.

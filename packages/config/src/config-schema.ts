@@ -1,6 +1,7 @@
 import { checkOptions } from "@mixtape/errors";
 import type { KeyRole, Layer, ParseOptions } from "./config-definition.js";
 import { ConfigError, type Fault, show } from "./config-error.js";
+import { type Refusal, refusals } from "./inherited-keys.js";
 import { copyJson, isObject, type JsonObject, own, sameJson } from "./json.js";
 import { KeyTable } from "./key-table.js";
 
@@ -182,9 +183,15 @@ export class ConfigSchema {
     if (!Object.hasOwn(json, key) || ignore.includes(key) || allowed.some((value) => sameJson(value, json[key])))
       return;
     const isInert = this.#keys.isInert(key);
+    const {
+      reason = "other values mean maths that is not done here",
+      fix,
+      got,
+    }: Partial<Refusal> = refusals[key] ?? {};
     report(key, {
-      expected: `${allowed.map(show).join(" or ")}${isInert ? "" : ", since other values mean maths that is not done here"}`,
-      got: show(json[key]),
+      expected: `${allowed.map(show).join(" or ")}${isInert ? "" : `, since ${reason}`}`,
+      got: got?.(json[key]) ?? show(json[key]),
+      ...(fix && { fix }),
       ...(isInert && { tolerated: true }),
     });
   }

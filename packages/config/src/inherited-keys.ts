@@ -1,4 +1,6 @@
 /** The keys that transformers' `PreTrainedConfig` gives to every config.json, and that no decoder here reads. */
+import { show } from "./config-error.js";
+import { isObject, own } from "./json.js";
 
 const GENERATION = "a generation setting, which counts for generation where there is no generation_config.json";
 const OUTPUT = "what forward returns is asked for at each call";
@@ -103,6 +105,31 @@ export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   // A token classifier's dropout, which is 0.1 here as in transformers where the file says nothing.
   classifier_dropout: [null, 0.1],
   hidden_dropout: [null, 0.1],
+};
+
+/** Why a value is refused, and the way out. */
+export interface Refusal {
+  readonly reason: string;
+  /** A sentence without its full stop. */
+  readonly fix: string;
+  /** What came, where a part of the value says more than its beginning. */
+  readonly got?: (value: unknown) => string | undefined;
+}
+
+const QUANTISED: Refusal = {
+  reason: "quantised weights are not read yet",
+  fix: "Load a version of the checkpoint in bfloat16, float16 or float32",
+  got: (value) => {
+    const method = isObject(value) ? own(value, "quant_method") : undefined;
+    return method === undefined ? undefined : `quant_method ${show(method)}`;
+  },
+};
+
+/** Why other values of some fixed keys are refused, and the way out, where that is more than other maths. */
+export const refusals: Readonly<Record<string, Refusal>> = {
+  quantization_config: QUANTISED,
+  quantization: QUANTISED,
+  compression_config: QUANTISED,
 };
 
 /** Those of them that no decoder in transformers reads either, whatever they say. */

@@ -2,6 +2,7 @@ import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { DecoderConfig } from "@mixtape/config";
 import type { ForCausalLM, ModelClass } from "@mixtape/decoder";
 import { DeepseekV3ForCausalLM } from "@mixtape/deepseek-v3";
+import { GptOssForCausalLM } from "@mixtape/gpt-oss";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { OlmoeForCausalLM } from "@mixtape/olmoe";
 import { Qwen2MoeForCausalLM } from "@mixtape/qwen2-moe";
@@ -20,6 +21,7 @@ const BUILT_IN = [
   DeepseekV3ForCausalLM,
   OlmoeForCausalLM,
   Qwen3NextForCausalLM,
+  GptOssForCausalLM,
 ] as unknown as readonly Family[];
 const families = new Map(BUILT_IN.map((family) => [family.family.config.modelType!, family]));
 

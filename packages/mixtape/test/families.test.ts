@@ -19,7 +19,16 @@ class OtherForCausalLM extends MixtralForCausalLM {
 
 test("the families are there", () => {
   expect(registeredFamilies()).toEqual(
-    expect.arrayContaining(["mixtral", "qwen3_moe", "afmoe", "olmoe", "qwen2_moe", "qwen3_next", "deepseek_v3"]),
+    expect.arrayContaining([
+      "mixtral",
+      "qwen3_moe",
+      "afmoe",
+      "olmoe",
+      "qwen2_moe",
+      "qwen3_next",
+      "deepseek_v3",
+      "gpt_oss",
+    ]),
   );
   expect(familyOf("mixtral")).toBe(MixtralForCausalLM);
 });

@@ -25,6 +25,8 @@ export interface RopeFieldOptions {
   readonly defaultPartialRotaryFactor?: number;
   /** Whether the model can rotate a part of each head. Default: true. */
   readonly partial?: boolean;
+  /** Parameters where the file gives none at all. Default: the type "default". */
+  readonly defaults?: RopeParametersInput;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface RopeFieldOptions {
  * the top level goes first.
  */
 export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParameters, RopeParametersInput> {
-  const { defaultTheta = 10_000 } = options;
+  const { defaultTheta = 10_000, defaults = {} } = options;
   return {
     keys: KEYS,
     read(json, config, report) {
@@ -43,7 +45,8 @@ export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParamete
         report(key, { expected: "an object or null", got: show(given) });
         return plainRope(defaultTheta);
       }
-      const { type, ...params } = camelParams(given ?? {}, reportPart);
+      const { type, ...params }: Record<string, unknown> =
+        given === null ? { ...defaults } : camelParams(given, reportPart);
       params.ropeType ??= type;
       for (const name of ["ropeTheta", "partialRotaryFactor"]) params[name] ??= own(json, snakeCase(name));
       const original = own(json, "original_max_position_embeddings");
@@ -163,7 +166,7 @@ function reportUnknown(params: JsonObject, type: string, names: readonly string[
 function write(
   value: RopeParameters,
   json: JsonObject,
-  { defaultPartialRotaryFactor = 1 }: RopeFieldOptions,
+  { defaultPartialRotaryFactor = 1, defaults }: RopeFieldOptions,
 ): JsonObject {
   const { ropeTheta, ropeType, ...rest } = value;
   const [key, given] = chosen(json);
@@ -187,7 +190,8 @@ function write(
   if (!isLegacy) return { ...edits, rope_parameters: { ...params, rope_theta: ropeTheta } };
   const thetaInside = isObject(given) && Object.hasOwn(given, "rope_theta");
   if (thetaInside || !Object.hasOwn(json, "rope_theta")) params.rope_theta = ropeTheta;
-  const isPlain = ropeType === DEFAULT_ROPE_TYPE && Object.keys(params).length === 1;
+  // Where nothing stands for another type, that one has to be written down.
+  const isPlain = ropeType === DEFAULT_ROPE_TYPE && Object.keys(params).length === 1 && !defaults;
   if (isPlain && !Object.hasOwn(json, "rope_scaling")) return edits;
   return { ...edits, rope_scaling: isPlain ? null : params };
 }

@@ -11,7 +11,7 @@ import { forward } from "./adapters.js";
 
 const FIXTURES = "packages/testing/__fixtures__";
 
-const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "qwen3-next"];
+const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "gpt-oss", "qwen3-next"];
 /** Models of at most so many numbers are built, and run. */
 const SMALL = 60_000;
 

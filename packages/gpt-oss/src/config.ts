@@ -1,0 +1,84 @@
+import {
+  type ConfigDefinition,
+  type ConfigInput,
+  checkExperts,
+  count,
+  type DecoderConfig,
+  decoderConfig,
+  defineConfig,
+  flag,
+  type LayerType,
+  layerCount,
+  layerTypeList,
+  mlpLayerTypesWhere,
+  number,
+  rope,
+} from "@mixtape/config";
+
+/** A config as {@link gptOssConfig} reads it, with every default filled in. */
+export interface GptOssConfig extends DecoderConfig {
+  /** Width of one expert. */
+  readonly intermediateSize: number;
+  /** Width of one expert: GPT-OSS's `intermediateSize`. */
+  readonly moeIntermediateSize: number;
+  /** Number of experts in a layer. */
+  readonly numExperts: number;
+  /** Number of experts that a token is sent to. */
+  readonly numExpertsPerTok: number;
+  /** Load balancing loss coefficient. */
+  readonly routerAuxLossCoef: number;
+}
+
+/**
+ * GPT-OSS's config: every layer has experts, `intermediateSize` wide each; where the file has no `layer_types`, the first layer
+ * slides and then every other. The defaults are transformers' `GptOssConfig`.
+ */
+export const gptOssConfig: ConfigDefinition<GptOssConfig, ConfigInput<GptOssConfig>> = defineConfig({
+  modelType: "gpt_oss",
+  extends: decoderConfig,
+  fields: {
+    vocabSize: count().default(201_088),
+    hiddenSize: count().default(2880),
+    intermediateSize: count().default(2880),
+    numHiddenLayers: layerCount().default(36),
+    numAttentionHeads: count().default(64),
+    numKeyValueHeads: count().nullable().default(8),
+    headDim: count().nullable().default(64),
+    maxPositionEmbeddings: count().default(131_072),
+    rmsNormEps: number({ min: 0 }).default(1e-5),
+    attentionBias: flag().default(true),
+    slidingWindow: count().nullable().default(128),
+    layerTypes: layerTypeList().nullish(),
+    ropeParameters: rope({
+      defaultTheta: 150_000,
+      partial: false,
+      defaults: {
+        ropeType: "yarn",
+        factor: 32,
+        betaFast: 32,
+        betaSlow: 1,
+        truncate: false,
+        originalMaxPositionEmbeddings: 4096,
+      },
+    }),
+    numExperts: count().default(128),
+    numExpertsPerTok: count().default(4),
+    routerAuxLossCoef: number({ min: 0 }).default(0.001),
+  },
+  keys: { numExperts: ["num_local_experts", "num_experts"] },
+  derive: (c, given) => {
+    const typeOf = (layer: number): LayerType => (layer % 2 === 0 ? "sliding_attention" : "full_attention");
+    return {
+      moeIntermediateSize: c.intermediateSize,
+      layerTypes: given.layerTypes ?? Array.from({ length: c.numHiddenLayers }, (_, layer) => typeOf(layer)),
+      mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, () => true),
+    };
+  },
+  // Keys of the released config, which say again what others say or what the activation has anyway.
+  fixed: {
+    experts_per_token: (c) => [c.numExpertsPerTok],
+    swiglu_limit: [7],
+  },
+  ignored: { initial_context_length: "the context of YaRN, which original_max_position_embeddings gives" },
+  check: checkExperts,
+});
