@@ -1,8 +1,12 @@
 import {
+  BaseModel,
   DecoderModel,
   defineFamily,
   expertWeights,
   ForCausalLM,
+  ForQuestionAnswering,
+  ForSequenceClassification,
+  ForTokenClassification,
   rename,
   SandwichNormDecoderLayer,
 } from "@mixtape/decoder";
@@ -65,5 +69,25 @@ export const afmoe = defineFamily({
  * ```
  */
 export class AfmoeForCausalLM<C extends AfmoeConfig = AfmoeConfig> extends ForCausalLM<C> {
+  static readonly family = afmoe;
+}
+
+/** AFMoE without a head: hidden states and embeddings. */
+export class AfmoeModel<C extends AfmoeConfig = AfmoeConfig> extends BaseModel<C> {
+  static readonly family = afmoe;
+}
+
+/** AFMoE that classifies texts. */
+export class AfmoeForSequenceClassification<C extends AfmoeConfig = AfmoeConfig> extends ForSequenceClassification<C> {
+  static readonly family = afmoe;
+}
+
+/** AFMoE that classifies tokens. */
+export class AfmoeForTokenClassification<C extends AfmoeConfig = AfmoeConfig> extends ForTokenClassification<C> {
+  static readonly family = afmoe;
+}
+
+/** AFMoE that finds answers in a text. */
+export class AfmoeForQuestionAnswering<C extends AfmoeConfig = AfmoeConfig> extends ForQuestionAnswering<C> {
   static readonly family = afmoe;
 }

@@ -1,3 +1,12 @@
-export { AfmoeDecoder, AfmoeDecoderLayer, AfmoeForCausalLM, afmoe } from "./afmoe.js";
+export {
+  AfmoeDecoder,
+  AfmoeDecoderLayer,
+  AfmoeForCausalLM,
+  AfmoeForQuestionAnswering,
+  AfmoeForSequenceClassification,
+  AfmoeForTokenClassification,
+  AfmoeModel,
+  afmoe,
+} from "./afmoe.js";
 export { AfmoeAttention } from "./attention.js";
 export { type AfmoeConfig, afmoeConfig } from "./config.js";

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { classifierDropout } from "./classifier-dropout.js";
 import type { ConfigDefinition } from "./config-definition.js";
 import type { ConfigInput } from "./config-input.js";
 import { defineConfig } from "./define-config.js";
@@ -72,6 +73,8 @@ export interface DecoderConfig {
   readonly id2label: Labels;
   /** Loss of a sequence classifier; null lets the labels' type decide. */
   readonly problemType: "regression" | "single_label_classification" | "multi_label_classification" | null;
+  /** Probability with which a token classifier drops hidden states in training. */
+  readonly classifierDropout: number;
   /** Which layers slide, and which see all keys. Follows from the other fields unless a family reads it. */
   readonly layerTypes: readonly LayerType[];
   /** Which layers have experts, and which a dense MLP. Follows from the other fields. */
@@ -115,6 +118,7 @@ export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderC
     architectures: listOf(text(), "class names").nullable().default(null),
     numLabels: count({ max: MAX_LABELS }).nullish(),
     id2label: labels(),
+    classifierDropout: classifierDropout(),
     problemType: oneOf("regression", "single_label_classification", "multi_label_classification")
       .nullable()
       .default(null),

@@ -37,7 +37,7 @@ export {
   unreadableGenerationConfig,
 } from "./generation-config.js";
 export { HIDDEN_ACTS, type HiddenAct, type HiddenActs, hiddenAct, registerHiddenAct } from "./hidden-act.js";
-export type { Labels } from "./labels.js";
+export { defaultLabels, type Labels } from "./labels.js";
 export {
   type LayerType,
   layerCount,

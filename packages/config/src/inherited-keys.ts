@@ -102,9 +102,8 @@ export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   mlp_bias: [false],
   // Embedding models made of decoders turn it off: each token then sees those after it.
   is_causal: [true, null],
-  // A token classifier's dropout, which is 0.1 here as in transformers where the file says nothing.
-  classifier_dropout: [null, 0.1],
-  hidden_dropout: [null, 0.1],
+  // Whether a token classifier has a bias.
+  token_classification_bias: [true],
 };
 
 /** Why a value is refused, and the way out. */
@@ -138,6 +137,4 @@ export const inertKeys: readonly string[] = [
   "add_cross_attention",
   "cross_attention_hidden_size",
   "tie_encoder_decoder",
-  "classifier_dropout",
-  "hidden_dropout",
 ];

@@ -1,10 +1,11 @@
 import type { TensorSource, TensorView } from "@mixtape/safetensors";
 
 /**
- * What a checkpoint calls the decoder within the model with its head. As in transformers (`rename_source_key`), a name that
- * nothing asks for is tried without this prefix, and then with it: a decoder that was saved by itself has names without.
+ * What checkpoints call the decoder within the model with its head. As in transformers (`rename_source_key`), a name that
+ * nothing asks for is tried without such a prefix, and then with one: a decoder that was saved by itself has names without.
+ * Question answerers of some families have the other one, where transformers would not find the decoder of another head.
  */
-const PREFIX = "model.";
+const PREFIXES = ["model.", "transformer."];
 
 /** The tensors of a checkpoint under the names that a model asks for. */
 export class CheckpointNames {
@@ -20,8 +21,10 @@ export class CheckpointNames {
   ) {
     const asked = (name: string): string | undefined => {
       if (expected.has(name)) return name;
-      const shorter = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
-      return [shorter, PREFIX + name].find((one) => one !== undefined && expected.has(one));
+      const shorter = PREFIXES.filter((prefix) => name.startsWith(prefix)).map((prefix) => name.slice(prefix.length));
+      const bases = [...shorter, name];
+      const others = bases.flatMap((base) => PREFIXES.map((prefix) => prefix + base));
+      return [...shorter, ...others].find((one) => expected.has(one));
     };
     const renamed: string[] = [];
     const others: string[] = [];

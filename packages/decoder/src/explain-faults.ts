@@ -28,6 +28,7 @@ function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): str
     explainForeignNames(unused) ??
     explainPrefix(faults, unused) ??
     explainHead(faults, unused) ??
+    explainLabels(faults) ??
     explainLayers(faults) ??
     explainVocabulary(faults) ??
     explainExperts(faults) ??
@@ -79,6 +80,14 @@ function explainHead({ missing }: TensorFaults, unused: readonly string[]): stri
   const other = unused.find((name) => /^(score|classifier|qa_outputs)\./.test(name));
   if (other) return `The checkpoint is one of another head, ${other}: it does not write text`;
   return "The checkpoint has no head: if it shares the weights of the embedding, set tie_word_embeddings to true in config.json; otherwise it is a model without a head, which does not write text";
+}
+
+/** A head that was trained for other classes. */
+function explainLabels({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
+  const head = misshaped.find(({ name }) => /^score\.(weight|bias)$/.test(name));
+  if (!head || missing.length + unexpected.length > 0 || misshaped.some(({ name }) => !name.startsWith("score.")))
+    return undefined;
+  return `The checkpoint is that of a trained classifier: its head has ${head.shape[0]} classes. Take numLabels and id2label from its own config.json, or start from a checkpoint without such a head`;
 }
 
 /** Whole layers that lack: the config counts more than the file holds, or a shard was left out. */

@@ -13,6 +13,10 @@ export interface Family<C extends DecoderConfig = DecoderConfig, Input extends o
   readonly layer: LayerClass<C>;
   /** How names and layouts of parameters on disk differ from those in memory. May depend on the config. */
   readonly names: WeightMappings<C>;
+  /**
+   * What names of the decoder begin with on disk below a head, where it is not `model`: `{ ForQuestionAnswering: "transformer" }`.
+   */
+  readonly headPrefixes?: Readonly<Record<string, string>>;
   /** The stack, where it differs from {@link DecoderModel}. It makes layers of the class that it is given. */
   readonly decoder?: new (
     config: C,

@@ -57,6 +57,9 @@ export type ModelOutput = {
   readonly routings?: CapturedRouting[];
 };
 
+/** What every head returns besides its own. */
+export type HiddenOutput = Omit<ModelOutput, "lastHiddenState">;
+
 /** What `forward` of a causal language model takes. */
 export type CausalLMInputs = ModelInputs & {
   /** `[B, L]` token ids, −100 where no loss is taken; the model shifts them. With labels the output has a loss. */
@@ -68,7 +71,7 @@ export type CausalLMInputs = ModelInputs & {
 };
 
 /** What `forward` of a causal language model returns. */
-export type CausalLMOutput = Omit<ModelOutput, "lastHiddenState"> & {
+export type CausalLMOutput = HiddenOutput & {
   /** `[B, kept, V]` */
   readonly logits: Tensor3D;
   /** Cross-entropy of the next token in nats, plus the auxiliary loss times its coefficient; with labels alone. */

@@ -4,8 +4,33 @@ export { type AroundLayer, DecoderLayer, type LayerClass, type LayerContext } fr
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
 export { defineFamily, extendFamily, type Family, type FamilyChanges } from "./family.js";
-export type { CausalLMInputs, CausalLMOutput, ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
+export type {
+  CausalLMInputs,
+  CausalLMOutput,
+  HiddenOutput,
+  ModelInputs,
+  ModelOutput,
+  TokenInputs,
+} from "./forward.js";
+export { BaseModel } from "./heads/base-model.js";
 export { ForCausalLM } from "./heads/causal-lm.js";
+export { type ProblemType, sequenceLoss, spanLoss, tokenLoss } from "./heads/head-losses.js";
+export { type Labels, type LabelsInput, readLabels } from "./heads/labels.js";
+export {
+  ForQuestionAnswering,
+  type QuestionAnsweringInputs,
+  type QuestionAnsweringOutput,
+} from "./heads/question-answering.js";
+export {
+  ForSequenceClassification,
+  type SequenceClassifierInputs,
+  type SequenceClassifierOutput,
+} from "./heads/sequence-classification.js";
+export {
+  ForTokenClassification,
+  type TokenClassifierInputs,
+  type TokenClassifierOutput,
+} from "./heads/token-classification.js";
 export { type InitOptions, initialize } from "./initialize.js";
 export { activeParameters, type ModelSummary, summarize, weightBytes } from "./inspect.js";
 export {
@@ -21,12 +46,14 @@ export {
 export { type LoadWarning, type OnWarning, warnOnConsole } from "./load-warning.js";
 export { causalLoss } from "./losses.js";
 export {
+  type FreshParam,
   type LoadJob,
   type MisshapedTensor,
   matchTensors,
   type TensorFaults,
   type TensorMatch,
 } from "./match-tensors.js";
+export { type PoolingOptions, pool } from "./pooling.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { type ModelClass, type ModelConstructor, PreTrainedModel, type SettleContext } from "./pre-trained-model.js";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
@@ -54,6 +81,8 @@ export {
   from,
   type IgnoreMapping,
   ignore,
+  type PrefixMapping,
+  prefix,
   type RenameMapping,
   rename,
   type WeightMapping,

@@ -22,10 +22,17 @@ export interface InitOptions {
  */
 export async function initialize(module: Module, options: InitOptions = {}): Promise<void> {
   checkOptions("initialize", options, { seed: true, std: true, dtype: true });
-  const { seed = 0, std = 0.02, dtype = "F32" } = options;
+  await initializeParams(module.namedParameters(), options);
+}
+
+/** Gives parameters fresh values, as {@link initialize} does. */
+export async function initializeParams(
+  params: Iterable<readonly [string, Param]>,
+  { seed = 0, std = 0.02, dtype = "F32" }: InitOptions,
+): Promise<void> {
   // From 1: tfjs takes a seed of 0 for none.
   let index = 1;
-  for (const [name, param] of module.namedParameters()) {
+  for (const [name, param] of params) {
     const fresh = freshTensor(param, std, seed * 65_537 + index++);
     try {
       const values = (await fresh.data()) as Float32Array;

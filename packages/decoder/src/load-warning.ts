@@ -8,9 +8,17 @@ export interface LoadWarning {
    * - `unused-tensors`: tensors that no parameter is loaded from
    * - `renamed-tensors`: names without the prefix `model.`, or with one too many
    * - `whole-file`: a server does not answer range requests, and a file is downloaded whole and held in memory
+   * - `newly-initialized`: parameters of a head that the checkpoint lacks
    * - `untied-head`: `tie_word_embeddings` is true, and the file holds a head of its own
    */
-  readonly kind: "unused-keys" | "odd-values" | "unused-tensors" | "renamed-tensors" | "whole-file" | "untied-head";
+  readonly kind:
+    | "unused-keys"
+    | "odd-values"
+    | "unused-tensors"
+    | "renamed-tensors"
+    | "newly-initialized"
+    | "whole-file"
+    | "untied-head";
   /** One sentence that names the checkpoint. */
   readonly message: string;
   /** The keys, or the names on disk of the tensors. */

@@ -1,8 +1,10 @@
+import type { DecoderConfig } from "@mixtape/config";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Module } from "@mixtape/layers";
 import { type FetchOptions, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 import { refuseFaults } from "./explain-faults.js";
+import { initializeParams } from "./initialize.js";
 import { type OnWarning, summarizeNames, warnOnConsole } from "./load-warning.js";
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
@@ -22,6 +24,13 @@ export interface LoadOptions {
   readonly ignore?: readonly string[];
   /** Called for what loading leaves out or decides against the config. Default: `console.warn`. */
   readonly onWarning?: OnWarning;
+  /**
+   * Values that take the place of the config's, such as the classes of a new head: `{ numLabels: 3 }`. Names of classes are made
+   * for another number of them, `LABEL_0` and so on, unless `id2label` has them.
+   */
+  readonly config?: Partial<DecoderConfig>;
+  /** Seed of the parameters of a head that the checkpoint lacks. Default 0. */
+  readonly seed?: number;
   /** How files are fetched where the source is a URL: headers, retries, and what to do where a server answers no ranges. */
   readonly fetchOptions?: Omit<FetchOptions, "signal" | "onWarning">;
 }
@@ -33,6 +42,8 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   checkFinite: true,
   ignore: true,
   onWarning: true,
+  config: true,
+  seed: true,
   fetchOptions: true,
 };
 
@@ -48,6 +59,8 @@ export function checkLoadOptions(where: string, options: LoadOptions): void {
     signal: "signal",
     checkFinite: "boolean",
     ignore: "strings",
+    config: "object",
+    seed: "integer",
   });
 }
 
@@ -79,13 +92,14 @@ export async function loadParameters(
   mappings: readonly WeightMapping[],
   options: LoadOptions & LoadContext = {},
 ): Promise<void> {
-  checkOptions("loadParameters", options, { ...LOAD_OPTIONS, where: true });
+  const context = { where: true, architecture: true, mayLack: true, std: true } as const;
+  checkOptions("loadParameters", options, { ...LOAD_OPTIONS, ...context });
   const { onProgress, signal, checkFinite = false, where = "checkpoint" } = options;
   const { onWarning = warnOnConsole } = options;
-  const match = matchTensors(module, source, mappings);
+  const match = matchTensors(module, source, mappings, options.mayLack);
   refuseFaults(match, where);
-  warnOfTensors(match, where, onWarning);
-  const { jobs } = match;
+  warnOfTensors(match, where, onWarning, options.architecture);
+  const { jobs, fresh } = match;
   const totalBytes = jobs.reduce((sum, { view }) => sum + view.byteLength, 0);
   let loadedBytes = 0;
   try {
@@ -95,6 +109,10 @@ export async function loadParameters(
       loadedBytes += view.byteLength;
       onProgress?.({ loadedBytes, totalBytes });
     }
+    await initializeParams(
+      fresh.map(({ name, param }) => [name, param]),
+      { seed: options.seed, std: options.std },
+    );
   } catch (error) {
     module.dispose();
     throw error;
@@ -105,13 +123,20 @@ export async function loadParameters(
 export interface LoadContext {
   /** What the checkpoint is called in errors. */
   readonly where?: string;
+  /** What the model is called in warnings. Default: the model. */
+  readonly architecture?: string;
+  /** Whether the checkpoint may lack a parameter, which is then initialized. Default: none. */
+  readonly mayLack?: (name: string) => boolean;
+  /** Standard deviation of matrices that are initialized. Default 0.02. */
+  readonly std?: number;
 }
 
-/** Says which tensors are left out, and which are read under another name. */
+/** Says which tensors are left out, which are read under another name, and which parameters are initialized. */
 export function warnOfTensors(
-  { unused, renamed }: Pick<TensorMatch, "unused" | "renamed">,
+  { unused, renamed, fresh }: Pick<TensorMatch, "unused" | "renamed" | "fresh">,
   where: string,
   onWarning: OnWarning,
+  architecture = "the model",
 ): void {
   const say = (kind: "unused-tensors" | "renamed-tensors", names: readonly string[], what: string): void => {
     if (names.length === 0) return;
@@ -120,6 +145,13 @@ export function warnOfTensors(
   };
   say("unused-tensors", unused, "that the model does not have, left out");
   say("renamed-tensors", renamed, 'whose names lack the prefix "model." or have one too many, found all the same');
+  if (fresh.length === 0) return;
+  const names = fresh.map(({ name }) => name);
+  onWarning({
+    kind: "newly-initialized",
+    names,
+    message: `Some weights of ${architecture} are not in ${where} and are newly initialized: ${names.join(", ")}. Train the model before you use what they compute`,
+  });
 }
 
 /** The view, but reading it throws where a value is not finite. */

@@ -14,7 +14,7 @@ import type { Batch } from "./batch.js";
 import { DecoderError } from "./errors.js";
 
 /** The label of a position that has no part in the loss. */
-const IGNORED = -100;
+export const IGNORED = -100;
 
 /**
  * Mean cross-entropy of the next token, in nats: the logits of position i against label i + 1.

@@ -32,8 +32,16 @@ export interface TensorMatch {
   readonly unused: readonly string[];
   /** Names on disk that are read with the prefix `model.` put before them, or taken off. */
   readonly renamed: readonly string[];
+  /** Parameters that the checkpoint lacks and may lack, with their names on disk: they are initialized. */
+  readonly fresh: readonly FreshParam[];
   /** The parameters that are there as they should be, with where their values lie. */
   readonly jobs: readonly LoadJob[];
+}
+
+/** A parameter that is initialized. */
+export interface FreshParam {
+  readonly name: string;
+  readonly param: Param;
 }
 
 /** A parameter and its values on disk. */
@@ -46,9 +54,17 @@ export interface LoadJob {
 
 /**
  * Compares names and shapes of a checkpoint with those that the parameters of a module ask for. No tensor is read.
+ * @param mayLack says by its name in memory whether the checkpoint may lack a parameter. Default: none.
  * @throws {DecoderError} where the mappings contradict each other or do not fit the module
  */
-export function matchTensors(module: Module, source: TensorSource, mappings: readonly WeightMapping[]): TensorMatch {
+export function matchTensors(
+  module: Module,
+  source: TensorSource,
+  mappings: readonly WeightMapping[],
+  mayLack: (name: string) => boolean = () => false,
+): TensorMatch {
+  const named = [...module.namedParameters()];
+  const optional = new Set(named.flatMap(([name, param]) => (mayLack(name) ? [param] : [])));
   const wanted = bindMappings(module, mappings);
   const all = wanted.flatMap(({ sources }) => sources.flatMap(namesOf));
   const tensors = new CheckpointNames(source, new Set(all));
@@ -57,7 +73,13 @@ export function matchTensors(module: Module, source: TensorSource, mappings: rea
   const misshaped = new Map<string, MisshapedTensor>();
   const used = new Set<string>();
   const jobs: LoadJob[] = [];
+  const fresh: FreshParam[] = [];
   for (const { params, sources } of wanted) {
+    const isThere = sources.some((one) => namesOf(one).some((name) => tensors.has(name)));
+    if (!isThere && params.every((param) => optional.has(param))) {
+      fresh.push(...params.map((param, i) => ({ name: namesOf(sources[0])[i]!, param })));
+      continue;
+    }
     const found = sources.find((one) => namesOf(one).some((name) => tensors.has(name))) ?? sources[0];
     let fits = true;
     for (const { name, shape: expected } of found.files.flat()) {
@@ -80,7 +102,9 @@ export function matchTensors(module: Module, source: TensorSource, mappings: rea
       misshaped: [...misshaped.values()],
     },
     unused: others.filter((name) => !isFault(name)),
-    renamed: tensors.renamed,
+    // Without a prefix of its own, a model has that of a checkpoint with a head taken off as a matter of course.
+    renamed: mappings.some(({ kind }) => kind === "prefix") ? [] : tensors.renamed,
+    fresh,
     jobs,
   };
 }

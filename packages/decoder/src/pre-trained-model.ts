@@ -8,16 +8,20 @@ import {
   type TensorToWrite,
   writeCheckpoint,
 } from "@mixtape/safetensors";
+import { type Tensor3D, tidy } from "@tensorflow/tfjs-core";
+import { changeConfig } from "./config-changes.js";
 import { parseConfig, readConfig, readGenerationConfig } from "./config-file.js";
 import { DecoderModel } from "./decoder-model.js";
+import { DecoderError } from "./errors.js";
 import type { Family } from "./family.js";
+import type { HiddenOutput, ModelInputs } from "./forward.js";
 import { type InitOptions, initialize } from "./initialize.js";
 import { checkLoadOptions, fetchingOf, type LoadOptions, loadParameters } from "./load.js";
 import { type OnWarning, warnOnConsole } from "./load-warning.js";
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
 import { tensorsToWrite, watched } from "./save.js";
 import { checkSaveOptions, configDtype, type SaveOptions } from "./save-options.js";
-import type { WeightMapping } from "./weights/weight-mapping.js";
+import { prefix, type WeightMapping } from "./weights/weight-mapping.js";
 
 /** A class of models, as what it says of itself: a head on a family. */
 export interface ModelConstructor<M extends PreTrainedModel<C>, C extends DecoderConfig = DecoderConfig> {
@@ -81,9 +85,17 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     const generation = await readGenerationConfig(source, file, { ignore, fetching });
     const tensors = await openCheckpoint(source, fetching);
     try {
-      const model = new this(await this.settleConfig(parsed, tensors, { where, onWarning }));
+      const changed = changeConfig(this.family.config, parsed, options.config);
+      const model = new this(await this.settleConfig(changed, tensors, { where, onWarning }));
       model.generationConfig = generation;
-      await loadParameters(model, tensors, model.weightMappings, { ...options, onWarning, where });
+      await loadParameters(model, tensors, model.weightMappings, {
+        ...options,
+        onWarning,
+        where,
+        architecture: model.architecture,
+        mayLack: (name) => model.mayLack(name),
+        std: model.config.initializerRange,
+      });
       return model;
     } finally {
       await tensors.close();
@@ -114,15 +126,48 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     return classOf(this.constructor).family;
   }
 
+  /** What the head is called in transformers' class names, such as `ForCausalLM`; `Model` for none. */
+  get head(): string {
+    return classOf(this.constructor).head;
+  }
+
+  /** Name of the class in transformers, as `architectures` in `config.json` has it: `MixtralForSequenceClassification`. */
+  get architecture(): string {
+    return this.family.name + this.head;
+  }
+
   /** How names and layouts of parameters on disk differ from those in memory. */
   get weightMappings(): readonly WeightMapping[] {
-    const { names } = this.family;
-    return typeof names === "function" ? names(this.config) : names;
+    const { names, headPrefixes = {} } = this.family;
+    const own = typeof names === "function" ? names(this.config) : names;
+    const onDisk = this.head === "Model" ? "" : headPrefixes[this.head];
+    return onDisk === undefined ? own : [...own, prefix("model", onDisk)];
   }
 
   /** Compares a checkpoint with what this model asks for. No tensor is read, and the model need not be loaded. */
   matchTensors(source: TensorSource): TensorMatch {
-    return matchTensors(this, source, this.weightMappings);
+    return matchTensors(this, source, this.weightMappings, (name) => this.mayLack(name));
+  }
+
+  /**
+   * Whether a checkpoint may lack a parameter, which is then initialized with a warning: those of a head that is to be trained.
+   * Default: none may be lacking.
+   */
+  mayLack(_name: string): boolean {
+    return false;
+  }
+
+  /**
+   * Runs the decoder, and a head on its last hidden states. Of the tensors made, those that are returned remain.
+   * @param head from `[B, L, M]` to the outputs of the head
+   */
+  protected withHead<O extends object>(inputs: ModelInputs, head: (lastHiddenState: Tensor3D) => O): O & HiddenOutput {
+    if (typeof inputs !== "object" || inputs === null)
+      throw new DecoderError({ where: "forward", expected: "an object with inputIds", got: `${inputs}` });
+    return tidy(() => {
+      const { lastHiddenState, ...outputs } = this.model.forward(inputs);
+      return { ...outputs, ...head(lastHiddenState) };
+    });
   }
 
   /** Yields the tensors that a checkpoint of this model has, under their names on disk. */
@@ -140,7 +185,12 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
   async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
     checkSaveOptions(folder, saveOptions);
     const { dtype, files, onProgress, signal, ...options } = saveOptions;
-    const config = { ...this.config, dtype: (dtype && configDtype(dtype)) ?? this.config.dtype };
+    const { architectures } = this.config;
+    const config = {
+      ...this.config,
+      dtype: (dtype && configDtype(dtype)) ?? this.config.dtype,
+      architectures: architectures?.includes(this.architecture) ? architectures : [this.architecture],
+    };
     await writeCheckpoint(folder, watched([...this.tensorsToWrite(dtype)], { onProgress, signal }), {
       ...options,
       files: {

@@ -35,10 +35,11 @@ export function checkOptions<O extends object>(where: string, options: O, names:
 }
 
 /** The type that an option must have: of those that a wrong value would otherwise break somewhere else. */
-export type OptionType = "function" | "boolean" | "signal" | "strings" | "object";
+export type OptionType = "function" | "boolean" | "integer" | "signal" | "strings" | "object";
 
 const OPTION_TYPES: Readonly<Record<OptionType, readonly [fits: (value: unknown) => boolean, expected: string]>> = {
   function: [(value) => typeof value === "function", "a function"],
+  integer: [Number.isSafeInteger, "a whole number"],
   boolean: [(value) => typeof value === "boolean", "true or false"],
   signal: [(value) => isObject(value) && "aborted" in value && "throwIfAborted" in value, "an AbortSignal"],
   strings: [(value) => Array.isArray(value) && value.every((one) => typeof one === "string"), "a list of strings"],

@@ -1,2 +1,10 @@
 export { type MixtralConfig, mixtralConfig } from "./config.js";
-export { MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "./mixtral.js";
+export {
+  MixtralDecoderLayer,
+  MixtralForCausalLM,
+  MixtralForQuestionAnswering,
+  MixtralForSequenceClassification,
+  MixtralForTokenClassification,
+  MixtralModel,
+  mixtral,
+} from "./mixtral.js";

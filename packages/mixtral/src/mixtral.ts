@@ -1,4 +1,14 @@
-import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import {
+  BaseModel,
+  defineFamily,
+  expertWeights,
+  ForCausalLM,
+  ForQuestionAnswering,
+  ForSequenceClassification,
+  ForTokenClassification,
+  PreNormDecoderLayer,
+  rename,
+} from "@mixtape/decoder";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
@@ -34,5 +44,27 @@ export const mixtral = defineFamily({
  * ```
  */
 export class MixtralForCausalLM<C extends MixtralConfig = MixtralConfig> extends ForCausalLM<C> {
+  static readonly family = mixtral;
+}
+
+/** Mixtral without a head: hidden states and embeddings. */
+export class MixtralModel<C extends MixtralConfig = MixtralConfig> extends BaseModel<C> {
+  static readonly family = mixtral;
+}
+
+/** Mixtral that classifies texts. */
+export class MixtralForSequenceClassification<
+  C extends MixtralConfig = MixtralConfig,
+> extends ForSequenceClassification<C> {
+  static readonly family = mixtral;
+}
+
+/** Mixtral that classifies tokens. */
+export class MixtralForTokenClassification<C extends MixtralConfig = MixtralConfig> extends ForTokenClassification<C> {
+  static readonly family = mixtral;
+}
+
+/** Mixtral that finds answers in a text. */
+export class MixtralForQuestionAnswering<C extends MixtralConfig = MixtralConfig> extends ForQuestionAnswering<C> {
   static readonly family = mixtral;
 }

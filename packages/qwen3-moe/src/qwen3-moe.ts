@@ -1,4 +1,14 @@
-import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
+import {
+  BaseModel,
+  defineFamily,
+  expertWeights,
+  ForCausalLM,
+  ForQuestionAnswering,
+  ForSequenceClassification,
+  ForTokenClassification,
+  PreNormDecoderLayer,
+  rename,
+} from "@mixtape/decoder";
 import {
   Experts,
   type FeedForward,
@@ -34,6 +44,8 @@ export const qwen3Moe = defineFamily({
     rename("mlp.router.gate.weight", "mlp.gate.weight"),
     ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ],
+  // transformers keeps the name that it once had there.
+  headPrefixes: { ForQuestionAnswering: "transformer" },
 });
 
 /**
@@ -44,5 +56,29 @@ export const qwen3Moe = defineFamily({
  * ```
  */
 export class Qwen3MoeForCausalLM<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends ForCausalLM<C> {
+  static readonly family = qwen3Moe;
+}
+
+/** Qwen3-MoE without a head: hidden states and embeddings. */
+export class Qwen3MoeModel<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends BaseModel<C> {
+  static readonly family = qwen3Moe;
+}
+
+/** Qwen3-MoE that classifies texts. */
+export class Qwen3MoeForSequenceClassification<
+  C extends Qwen3MoeConfig = Qwen3MoeConfig,
+> extends ForSequenceClassification<C> {
+  static readonly family = qwen3Moe;
+}
+
+/** Qwen3-MoE that classifies tokens. */
+export class Qwen3MoeForTokenClassification<
+  C extends Qwen3MoeConfig = Qwen3MoeConfig,
+> extends ForTokenClassification<C> {
+  static readonly family = qwen3Moe;
+}
+
+/** Qwen3-MoE that finds answers in a text. */
+export class Qwen3MoeForQuestionAnswering<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends ForQuestionAnswering<C> {
   static readonly family = qwen3Moe;
 }

@@ -87,6 +87,7 @@ export const qwen3Next = defineFamily({
   config: qwen3NextConfig,
   layer: Qwen3NextDecoderLayer,
   names,
+  headPrefixes: { ForQuestionAnswering: "transformer" },
 });
 
 /**

@@ -1,5 +1,6 @@
 export { expectAllClose, type Tolerance, type Values } from "./all-close.js";
 export { type ConformanceOptions, conformance } from "./conformance/conformance.js";
+export { type HeadClasses, headConformance } from "./conformance/heads.js";
 export { onEachEngine, testEngines } from "./engines.js";
 export { fixture } from "./fixtures.js";
 export {

@@ -113,7 +113,17 @@ function renamed(name: string, mappings: readonly WeightMapping[]): readonly str
     name,
     found.map(({ part }) => `rename(${part}.*)`),
   );
-  return found[0]?.names ?? [name];
+  return (found[0]?.names ?? [name]).map((one) => prefixed(one, mappings));
+}
+
+/** The name with the beginning that it has on disk. */
+function prefixed(name: string, mappings: readonly WeightMapping[]): string {
+  for (const mapping of mappings) {
+    if (mapping.kind !== "prefix" || !name.startsWith(`${mapping.memory}.`)) continue;
+    const rest = name.slice(mapping.memory.length + 1);
+    return mapping.disk === "" ? rest : `${mapping.disk}.${rest}`;
+  }
+  return name;
 }
 
 function onlyOne(name: string, found: readonly string[]): void {

@@ -35,8 +35,16 @@ export interface IgnoreMapping {
   readonly pattern: string;
 }
 
-/** How names or layouts on disk differ from those in memory: made by `rename`, `convert` and `ignore`. */
-export type WeightMapping = ConvertMapping | RenameMapping | IgnoreMapping;
+/** What all names begin with, in memory and on disk. */
+export interface PrefixMapping {
+  readonly kind: "prefix";
+  readonly memory: string;
+  /** Empty for none. */
+  readonly disk: string;
+}
+
+/** How names or layouts on disk differ from those in memory: made by `rename`, `convert`, `ignore` and `prefix`. */
+export type WeightMapping = ConvertMapping | RenameMapping | IgnoreMapping | PrefixMapping;
 
 /** The mappings of a family, or how they follow from a config: `(config) => [ignore(`model.layers.${config.numHiddenLayers}.*`)]`. */
 export type WeightMappings<C> =
@@ -92,6 +100,14 @@ export function from(tensors: string | readonly string[], ...operations: WeightO
 /** Passes over tensors whose whole name is like the pattern, in which `*` stands for anything: the layers of another head, say. */
 export function ignore(pattern: string): IgnoreMapping {
   return { kind: "ignore", pattern };
+}
+
+/**
+ * Gives the part of the tree below a field of the model another beginning on disk, after all other mappings:
+ * `prefix("model", "transformer")`, or `prefix("model", "")` for none.
+ */
+export function prefix(memory: string, disk: string): PrefixMapping {
+  return { kind: "prefix", memory, disk };
 }
 
 /** What the matrices of experts are called on disk. */

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
 import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import { type Param, RMSNorm } from "@mixtape/layers";
-import { valueAndGradientsOf } from "@mixtape/ops";
 import { openSafetensors, toFloat32 } from "@mixtape/safetensors";
-import { dispose, mul, type Scalar, tidy, zerosLike } from "@tensorflow/tfjs-core";
+import type { Scalar } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { goldenNames, ownerOf, readGolden } from "../golden.js";
 import { withoutLeak } from "../leak.js";
+import { distance, gradientsOfLoss } from "./loss-gradients.js";
 import { type Family, type Subject, sampleText } from "./subject.js";
 
 /** How far a gradient may be from the reference's, relative to its length. */
@@ -16,9 +16,6 @@ const GOLDEN = 1e-4;
 
 /** Names on disk of what moves the choice of experts alone, and has no gradient. */
 const MOVES_THE_CHOICE = /(expert_bias|e_score_correction_bias)$/;
-
-/** Gradients are written so much larger that a constant beside them takes no digits; a power of two, which rounds nothing. */
-const MAGNIFIED = 2 ** 12;
 
 /** How far two ways to one gradient may be apart, relative to its length. */
 const SAME = 1e-6;
@@ -118,59 +115,6 @@ export function trains<C extends DecoderConfig>({ create }: Subject<C>): void {
   });
 }
 
-/** The loss, and its gradients under the names of checkpoints. The weights of the model are as they were. */
-async function lossAndGradients(
-  model: ForCausalLM,
-  inputs: CausalLMInputs,
-  by: readonly Param[] = [...model.namedParameters()].map(([, param]) => param).filter((param) => param.hasGradient),
-): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  for (const param of by) param.unfreeze();
-  const xs = by.flatMap(({ weight }) => [...weight.parts]);
-  const { value, gradients } = valueAndGradientsOf(() => model.forward(inputs).loss as Scalar, xs);
-  const [loss] = await value.data();
-  const left = [...gradients];
-  const before = by.map((param) => param.weight.parts.map((part) => part.clone()));
-  // The names on disk, and how weights lie there, is what the model knows of itself.
-  tidy(() => {
-    for (const param of by)
-      param.assign(
-        param.weight.parts.map((part) => {
-          const gradient = left.shift();
-          return gradient ? mul(gradient, MAGNIFIED) : zerosLike(part);
-        }),
-      );
-  });
-  dispose([value, ...gradients.filter((gradient) => gradient !== undefined)]);
-  const found = await written(model);
-  // What a mapping adds to a parameter is no part of its gradient.
-  tidy(() => {
-    for (const param of by) param.assign(param.weight.parts.map((part) => zerosLike(part)));
-  });
-  for (const [name, constants] of await written(model))
-    found.set(
-      name,
-      found.get(name)!.map((value, i) => (value - constants[i]!) / MAGNIFIED),
-    );
-  for (const [i, param] of by.entries()) param.assign(before[i]!);
-  return { loss: loss!, gradients: found };
-}
-
-/** The tensors as a file would have them. */
-async function written(model: ForCausalLM): Promise<Map<string, Float32Array>> {
-  const found = new Map<string, Float32Array>();
-  for (const { name, bytes } of model.tensorsToWrite("F32"))
-    found.set(name, toFloat32(typeof bytes === "function" ? await bytes() : bytes, "F32").slice());
-  return found;
-}
-
-/** The length of a difference, relative to the length of what was expected. */
-function distance(actual: Float32Array, expected: Float32Array): number {
-  let error = 0;
-  let size = 0;
-  for (let i = 0; i < expected.length; i++) {
-    error += (actual[i]! - expected[i]!) ** 2;
-    size += expected[i]! ** 2;
-  }
-  expect(actual.length).toBe(expected.length);
-  return size === 0 ? Math.sqrt(error) : Math.sqrt(error / size);
+function lossAndGradients(model: ForCausalLM, inputs: CausalLMInputs, by?: readonly Param[]) {
+  return gradientsOfLoss(model, () => model.forward(inputs).loss as Scalar, by);
 }

@@ -1,0 +1,50 @@
+import type { DecoderConfig } from "@mixtape/config";
+import { Linear } from "@mixtape/layers";
+import { dropout } from "@mixtape/ops";
+import type { Scalar, Tensor3D } from "@tensorflow/tfjs-core";
+import { type BatchInput, readBatch } from "../batch.js";
+import type { HiddenOutput, ModelInputs } from "../forward.js";
+import { PreTrainedModel } from "../pre-trained-model.js";
+import { tokenLoss } from "./head-losses.js";
+
+/** What `forward` of a token classifier takes. */
+export type TokenClassifierInputs = ModelInputs & {
+  /** `[B, L]` the class of each token, −100 where no loss is taken. With labels the output has a loss. */
+  readonly labels?: BatchInput;
+};
+
+/** What `forward` of a token classifier returns. C classes. */
+export type TokenClassifierOutput = HiddenOutput & {
+  /** `[B, L, C]` */
+  readonly logits: Tensor3D;
+  /** Present only when labels are given. */
+  readonly loss?: Scalar;
+};
+
+/** A decoder that says what each token is, from the tokens up to it. As transformers' `GenericForTokenClassification`. */
+export abstract class ForTokenClassification<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
+  static readonly head: string = "ForTokenClassification";
+  /** `[C, M]`, with a bias. */
+  readonly score: Linear;
+
+  constructor(config: C) {
+    super(config);
+    this.score = new Linear(config.hiddenSize, config.numLabels, { bias: true });
+  }
+
+  /**
+   * Returns the logits of each token, and with labels the loss. In training, hidden states are dropped before the head with the
+   * probability `classifierDropout` of the config.
+   * @throws {DecoderError} for inputs that do not fit the model or each other
+   */
+  forward(inputs: TokenClassifierInputs): TokenClassifierOutput {
+    return this.withHead(inputs, (hidden) => {
+      const logits = this.score.forward(dropout(hidden, this.config.classifierDropout));
+      return { logits, ...(inputs.labels && { loss: tokenLoss(logits, readBatch(inputs.labels, "labels")) }) };
+    });
+  }
+
+  override mayLack(name: string): boolean {
+    return name.startsWith("score.");
+  }
+}
