@@ -2,11 +2,12 @@ import type { DecoderConfig } from "@mixtape/config";
 import { Cache, Embedding, Module, type Norm, RotaryEmbedding, type RoutingObserver } from "@mixtape/layers";
 import { RepeatedStep, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
-import { type Batch, type BatchInput, readBatch } from "./batch.js";
+import type { Batch } from "./batch.js";
 import type { DecoderLayer, LayerClass } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
-import type { ModelInputs, ModelOutput, TokenInputs } from "./forward.js";
-import { LayerMasks, readPadding, readSegments, tokenMaskOf, type Visible } from "./layer-masks.js";
+import type { ModelInputs, ModelOutput } from "./forward.js";
+import { LayerMasks, tokenMaskOf, type Visible } from "./layer-masks.js";
+import { readInputs } from "./read-inputs.js";
 import { type LayerOutput, NOTHING, runLayer, runLayerCheckpointed, type Wanted } from "./run-layer.js";
 
 /** Embeddings, a stack of layers of one class, a final norm. */
@@ -38,7 +39,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     const { cache } = inputs;
     if (cache) this.#checkCache(cache);
     try {
-      return tidy(() => this.#run(inputs, cache?.length ?? 0));
+      return tidy(() => this.#run(inputs));
     } catch (error) {
       // Some layers have the new tokens and some do not.
       cache?.rollback();
@@ -57,7 +58,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     return embeds;
   }
 
-  #run(inputs: ModelInputs, past: number): ModelOutput {
+  #run(inputs: ModelInputs): ModelOutput {
     const { cache, fixedModel = false, gradientCheckpointing = false, routing } = inputs;
     const wanted: Wanted = {
       hiddenStates: inputs.outputHiddenStates ?? false,
@@ -71,15 +72,16 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
         expected: "no cache and no outputAttentions beside it",
         got: cache ? "a cache" : "outputAttentions",
       });
-    const x = this.scaleEmbeddings(this.#embed(inputs));
-    const [b, l] = x.shape;
-    const rope = this.#rotary.tables(this.#positions(inputs.positionIds, b, l, past));
-    const padding = readPadding(inputs.attentionMask, b, past + l);
-    const segments = readSegments(inputs.segmentIds, b, l, past);
+    const { ids, rows, length, positions, padding, segments, ...read } = readInputs(inputs, this.config);
+    const x = this.scaleEmbeddings(read.embeds ?? this.#embed(ids!));
+    const rope = this.#rotary.tables(positions);
     cache?.evict();
-    const isStep = fixedModel && cache && l === 1 && !padding && !routing && !Object.values(wanted).includes(true);
-    if (isStep) return { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D };
-    return this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing, routing }, wanted);
+    const isStep = fixedModel && cache && length === 1 && !padding && !routing && !Object.values(wanted).includes(true);
+    const output = isStep
+      ? { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D }
+      : this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing, routing }, wanted);
+    cache?.addTokens({ rows, length, ids: ids?.values ?? null, positions: positions.values, padding });
+    return output;
   }
 
   /** The step of one token with that cache, which is the same as long as the cache only grows. */
@@ -133,40 +135,9 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     };
   }
 
-  #embed({ inputIds, inputsEmbeds }: TokenInputs): Tensor3D {
-    const { vocabSize, hiddenSize } = this.config;
-    if (inputsEmbeds) {
-      if (inputIds || inputsEmbeds.shape[2] !== hiddenSize)
-        throw new DecoderError({
-          where: "inputsEmbeds",
-          expected: `[B, L, ${hiddenSize}], and no inputIds beside them`,
-          got: `[${inputsEmbeds.shape}]${inputIds ? " and inputIds" : ""}`,
-        });
-      return inputsEmbeds;
-    }
-    if (!inputIds) throw new DecoderError({ where: "forward", expected: "inputIds or inputsEmbeds", got: "neither" });
-    const { rows, length, values } = readBatch(inputIds, "inputIds");
-    const outside = values.findIndex((id) => id < 0 || id >= vocabSize);
-    if (outside >= 0)
-      throw new DecoderError({
-        where: `inputIds[${Math.floor(outside / length)}][${outside % length}]`,
-        expected: `a token id from 0 to ${vocabSize - 1}`,
-        got: `${values[outside]}`,
-        fix: "The tokenizer may belong to another model",
-      });
-    return reshape(this.embedTokens.forward(tensor1d(values, "int32")), [rows, length, hiddenSize]);
-  }
-
-  #positions(input: BatchInput | undefined, b: number, l: number, past: number): Batch {
-    if (!input) return { rows: 1, length: l, values: Int32Array.from({ length: l }, (_, i) => past + i) };
-    const batch = readBatch(input, "positionIds");
-    if (batch.length !== l || (batch.rows !== 1 && batch.rows !== b))
-      throw new DecoderError({
-        where: "positionIds",
-        expected: `${b} × ${l}, or 1 × ${l}`,
-        got: `${batch.rows} × ${batch.length}`,
-      });
-    return batch;
+  /** @returns `[B, L, M]` */
+  #embed({ rows, length, values }: Batch): Tensor3D {
+    return reshape(this.embedTokens.forward(tensor1d(values, "int32")), [rows, length, this.config.hiddenSize]);
   }
 
   #checkCache(cache: Cache): void {

@@ -9,9 +9,12 @@ export type TokenInputs =
 
 /** What `forward` of a model takes. B batch, L new tokens, P tokens in the cache. */
 export type ModelInputs = TokenInputs & {
-  /** `[B, P + L]`, 1 for a token and 0 for padding. All tokens where absent. */
+  /** `[B, P + L]`, 1 for a token and 0 for padding. Default: padding as in the cache, and all new positions are tokens. */
   readonly attentionMask?: BatchInput;
-  /** `[B, L]` or `[1, L]`. `P, P + 1, …` where absent, padding counted: pass them for a left-padded batch. */
+  /**
+   * `[B, L]` or `[1, L]`. Default: those that follow in the cache, and from 0 without one, padding counted: pass them for a
+   * left-padded batch.
+   */
   readonly positionIds?: BatchInput;
   /**
    * `[B, L]`: attention stays among the positions of a row that have one number, so that a row may hold several texts. Pass

@@ -1,4 +1,6 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
+export { loadCache } from "./caches/load-cache.js";
+export { encodeCache, saveCache } from "./caches/save-cache.js";
 export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
 export { type AroundLayer, DecoderLayer, type LayerClass, type LayerContext } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";

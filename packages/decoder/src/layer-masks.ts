@@ -1,7 +1,5 @@
 import { type Masks, TokenMask } from "@mixtape/layers";
 import { AttentionMask, type KeyPadding, type Segments } from "@mixtape/ops";
-import { type BatchInput, readBatch } from "./batch.js";
-import { DecoderError } from "./errors.js";
 
 /** What all layers see of the slots of a forward pass, before windows. */
 export interface Visible {
@@ -38,32 +36,6 @@ export class LayerMasks implements Masks {
   dispose(): void {
     for (const mask of this.#masks.values()) mask.dispose();
   }
-}
-
-/** @throws {DecoderError} where the mask is not as large as the slots. */
-export function readPadding(input: BatchInput | undefined, b: number, slots: number): KeyPadding | null {
-  if (!input) return null;
-  const { rows, length, values } = readBatch(input, "attentionMask");
-  if (rows !== b || length !== slots)
-    throw new DecoderError({
-      where: "attentionMask",
-      expected: `${b} × ${slots}, tokens in the cache included`,
-      got: `${rows} × ${length}`,
-    });
-  return { rows, values: Uint8Array.from(values, (value) => (value === 0 ? 0 : 1)) };
-}
-
-/** @throws {DecoderError} where there are not as many as tokens, or there are tokens in the cache. */
-export function readSegments(input: BatchInput | undefined, b: number, l: number, past: number): Segments | null {
-  if (!input) return null;
-  const { rows, length, values } = readBatch(input, "segmentIds");
-  if (rows !== b || length !== l || past > 0)
-    throw new DecoderError({
-      where: "segmentIds",
-      expected: `${b} × ${l}, and no tokens in a cache`,
-      got: `${rows} × ${length}, and ${past} tokens in the cache`,
-    });
-  return { rows, values };
 }
 
 /** The padding of the new tokens, the last `l` positions; null if there is none. */

@@ -188,7 +188,7 @@ describe("inputs that do not fit are refused", () => {
     const cache = model.createCache();
     tidy(() => model.forward({ inputIds: [[1], [2]], cache }));
     expect(await refusal({ inputIds: [[1]], cache })).toContain(
-      "KeyValueCache: expected 2 rows, as in the cache, got 1",
+      "cache: expected one of 1 rows, as there are in the inputs, got 2",
     );
     cache.dispose();
   });

@@ -8,7 +8,8 @@ export {
   type Heads,
   type ProjectedHeads,
 } from "./attention.js";
-export { Cache } from "./caches/cache.js";
+export { Cache, type CacheState } from "./caches/cache.js";
+export type { AddedTokens, CachedRow } from "./caches/cached-tokens.js";
 export { KeyValueCache, type KeyValueCacheOptions } from "./caches/key-value-cache.js";
 export type { LayerCache, LayerCacheOptions, LayerCacheState, Snapshot } from "./caches/layer-cache.js";
 export { StateCache, type StateShapes } from "./caches/state-cache.js";

@@ -27,8 +27,8 @@ function add(cache: Cache, layer: number, from: number, to: number, rows = 1): n
   return tidy(() => {
     const keys = slots(from, to, rows);
     const all = appendTo(cache, layer, keys);
-    expect(neg(all.values).dataSync()).toEqual(all.keys.dataSync());
     const flat = Array.from(all.keys.dataSync());
+    expect(Array.from(all.values.dataSync(), (value) => 0 - value)).toEqual(flat);
     const held = all.keys.shape[2];
     return Array.from({ length: rows }, (_, row) => flat.slice(row * held, (row + 1) * held));
   });
@@ -385,23 +385,132 @@ test("exported contents are taken by a cache of the same layout, and by no other
   await withTensors(() => {
     const cache = cacheOf([null, 3]);
     for (const layer of [0, 1]) add(cache, layer, 0, 6);
-    const states = cache.exportState();
+    const state = cache.exportState();
+    const { layers: states } = state;
     expect(states.map(({ length, tensors }) => [length, tensors.keys?.shape[2]])).toEqual([
       [6, 6],
       [6, 2],
     ]);
     const other = cacheOf([null, 3]);
-    other.importState(states);
+    other.importState(state);
     expect(other.length).toBe(6);
     expect(add(other, 1, 6, 7)).toEqual([[4, 5, 6]]);
     // The second layer holds too little for a cache without a window.
     const whole = cacheOf([null, null]);
-    expect(() => whole.importState(states)).toThrow(
+    expect(() => whole.importState(state)).toThrow(
       "KeyValueCache.importState: expected from 6 to 6 positions, as in keys and values, got 2",
     );
-    expect(() => whole.importState(states.slice(1))).toThrow("Cache.importState: expected 2 layers, got 1");
+    expect(() => whole.importState({ ...state, layers: states.slice(1) })).toThrow(
+      "Cache.importState: expected 2 layers, got 1",
+    );
     expect(whole.length).toBe(0);
     for (const { tensors } of states) for (const tensor of Object.values(tensors)) tensor.dispose();
     for (const one of [cache, other]) one.dispose();
+  });
+});
+
+describe("rows of different lengths", () => {
+  /** Adds tokens 0, 1, … of each row to all layers, as a model does. */
+  function pass(cache: Cache, from: number, to: number, rows: number): number[][][] {
+    const seen = cache.layers.map((_, layer) => add(cache, layer, from, to, rows));
+    cache.commit();
+    const positions = range(from, to);
+    const ids = Array.from({ length: rows }, (_, row) => positions.map((at) => 10 * row + at)).flat();
+    cache.addTokens({
+      rows,
+      length: to - from,
+      ids,
+      positions,
+      padding: cache.padding && grown(cache.padding, to - from),
+    });
+    return seen;
+  }
+  const grown = ({ rows, values }: { rows: number; values: Uint8Array }, count: number) => {
+    const past = values.length / rows;
+    const all = Array.from({ length: rows }, (_, row) => [
+      ...values.subarray(row * past, (row + 1) * past),
+      ...new Array<number>(count).fill(1),
+    ]);
+    return { rows, values: Uint8Array.from(all.flat()) };
+  };
+
+  test("end together once they are cut, with padding before the shorter", async () => {
+    await withTensors(() => {
+      const cache = cacheOf([null]);
+      pass(cache, 0, 5, 2);
+      const { generation } = cache;
+      cache.truncate([4, 2]);
+      expect([cache.length, cache.lengths, cache.nextPositions]).toEqual([4, [4, 2], [4, 2]]);
+      expect([cache.tokens(0), cache.tokens(1)]).toEqual([
+        [0, 1, 2, 3],
+        [10, 11],
+      ]);
+      expect(cache.padding).toEqual({ rows: 2, values: Uint8Array.from([1, 1, 1, 1, 0, 0, 1, 1]) });
+      expect(cache.generation).not.toBe(generation);
+      // Zeros are where padding is.
+      expect(add(cache, 0, 7, 8, 2)).toEqual([
+        [0, 1, 2, 3, 7],
+        [0, 0, 100, 101, 107],
+      ]);
+      cache.dispose();
+      expect([cache.rows, cache.lengths, cache.padding]).toEqual([0, [], null]);
+    });
+  });
+
+  test("within a window that has slid, as far as it still has what the next token sees", () => {
+    const cache = cacheOf([null, 3]);
+    pass(cache, 0, 4, 2);
+    pass(cache, 4, 8, 2);
+    // The last addition and two positions before it are held: 2 to 7.
+    expect(cache.canTruncate([8, 4])).toBe(true);
+    expect(cache.canTruncate([8, 3])).toBe(false);
+    expect(cache.canTruncate([4, 4])).toBe(true);
+    expect(cache.canTruncate([8, 0])).toBe(true);
+    expect(() => cache.truncate([8, 3])).toThrow(
+      "Cache.truncate: expected rows that the layers can be cut to, got [8,3] of [8,8] tokens",
+    );
+    expect(cache.lengths).toEqual([8, 8]);
+    cache.truncate([7, 4]);
+    expect(add(cache, 1, 7, 8, 2)).toEqual([
+      [5, 6, 7],
+      [102, 103, 107],
+    ]);
+    cache.dispose();
+  });
+
+  test("of no tokens are all padding, and of none at all an empty cache", () => {
+    const cache = cacheOf([null, 2]);
+    pass(cache, 0, 6, 2);
+    cache.truncate([6, 0]);
+    expect([cache.lengths, cache.nextPositions, cache.tokens(1)]).toEqual([[6, 0], [6, 0], []]);
+    cache.truncate([0, 0]);
+    expect([cache.length, cache.rows]).toEqual([0, 0]);
+    cache.dispose();
+  });
+
+  test("are known to copies, snapshots and reordered rows", () => {
+    const cache = cacheOf([null]);
+    pass(cache, 0, 3, 2);
+    cache.truncate([3, 1]);
+    const [copy, snapshot] = [cache.copy(), cache.snapshot()];
+    pass(cache, 3, 4, 2);
+    expect(cache.tokens(1)).toEqual([10, 13]);
+    expect(copy.lengths).toEqual([3, 1]);
+    snapshot.restore();
+    expect([cache.tokens(0), cache.tokens(1)]).toEqual([[0, 1, 2], [10]]);
+    cache.reorder([1, 1, 0]);
+    expect(cache.lengths).toEqual([1, 1, 3]);
+    cache.dispose();
+    copy.dispose();
+  });
+
+  test("are refused where there are not so many", () => {
+    const cache = cacheOf([null]);
+    pass(cache, 0, 3, 2);
+    for (const lengths of [[3], [4, 0], [-1, 2], [1.5, 2]])
+      expect(() => cache.truncate(lengths)).toThrow(
+        `Cache.truncate: expected a number of tokens for each row, at most [3,3], got [${lengths}]`,
+      );
+    cache.dispose();
   });
 });

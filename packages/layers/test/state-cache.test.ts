@@ -298,3 +298,20 @@ test("its generation changes with anything but steps that are written in place",
   expect(changes(() => cache.reorder([0]))).toBe(true);
   expect(changes(() => cache.dispose())).toBe(true);
 });
+
+test("a row stays as it is, or begins anew: nothing else can be taken back", () => {
+  leaving(() => {
+    const cache = new StateCache(SHAPES);
+    step(cache, 1, 3, 2);
+    cache.commit();
+    expect([cache.canShiftRight([0, 3]), cache.canShiftRight([0, 1])]).toEqual([true, false]);
+    expect(() => cache.shiftRight([0, 1])).toThrow("StateCache.shiftRight: expected 0 or 3 positions for each row");
+    cache.shiftRight([0, 3]);
+    expect(numbers(cache, 2)).toEqual([
+      [1, 2, 0, 0],
+      [-1, -2, 0, 0],
+    ]);
+    expect(cache.length).toBe(3);
+    cache.dispose();
+  });
+});

@@ -1,14 +1,23 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import type { KeyPadding } from "@mixtape/ops";
 import { LayersError } from "../errors.js";
+import { type AddedTokens, type CachedRow, CachedTokens } from "./cached-tokens.js";
 import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
+/** The contents of a cache. Its tensors belong to whoever asked for them. */
+export interface CacheState {
+  readonly layers: readonly LayerCacheState[];
+  readonly rows: readonly CachedRow[];
+}
+
 /**
- * What a model remembers of the tokens that it has seen: the caches of its layers. It owns their memory: dispose it.
+ * The past tokens of a model: the caches of its layers, and which tokens they are. It owns their memory: dispose it.
  *
  * It may be kept between the turns of a chat, copied to serve several continuations of one prefix, and saved.
  */
 export class Cache {
   readonly layers: readonly LayerCache[];
+  #tokens = new CachedTokens();
   #generations: readonly object[] = [];
   #generation: object = {};
 
@@ -19,6 +28,31 @@ export class Cache {
   /** Positions of each row that the model has seen, those that layers no longer hold included. */
   get length(): number {
     return this.layers.length === 0 ? 0 : Math.min(...this.layers.map(({ length }) => length));
+  }
+
+  /** B; 0 while the cache is empty. */
+  get rows(): number {
+    return this.#tokens.count;
+  }
+
+  /** Tokens of each row, padding not counted. */
+  get lengths(): readonly number[] {
+    return this.#tokens.lengths;
+  }
+
+  /** Ids of a row's tokens, padding left out; null for what came as an embedding. */
+  tokens(row: number): readonly (number | null)[] {
+    return this.#tokens.tokens(row);
+  }
+
+  /** `[B, length]`, 0 for padding; null where there is none. */
+  get padding(): KeyPadding | null {
+    return this.#tokens.padding;
+  }
+
+  /** Position id that follows in each row. */
+  get nextPositions(): readonly number[] {
+    return this.#tokens.nextPositions;
   }
 
   /** The layout of each layer's cache: caches of the same layouts can stand for each other. */
@@ -33,6 +67,11 @@ export class Cache {
       this.#generation = {};
     }
     return this.#generation;
+  }
+
+  /** Notes which tokens a forward pass has added. A model calls it when the pass is through. */
+  addTokens(added: AddedTokens): void {
+    this.#tokens.add(added);
   }
 
   /** Keeps what the layers have added since the last call. A model's forward pass calls it. */
@@ -50,34 +89,80 @@ export class Cache {
     for (const layer of this.layers) layer.evict();
   }
 
-  /** Whether all layers still have what the positions before `length` need. */
-  canTruncate(length: number): boolean {
-    return this.layers.every((layer) => layer.canTruncate(length));
+  /** Whether {@link truncate} can. */
+  canTruncate(length: number | readonly number[]): boolean {
+    if (typeof length === "number") return this.layers.every((layer) => layer.canTruncate(length));
+    const { longest, shifts } = this.#cut(length);
+    // The layers are asked before they are truncated to the longest row.
+    const fromHere = shifts.map((shift) => (shift === 0 ? 0 : shift + this.length - longest));
+    return this.layers.every((layer) => layer.canTruncate(longest) && layer.canShiftRight(fromHere));
   }
 
   /**
-   * Forgets all positions from `length` on.
+   * Forgets all positions from `length` on, or with a list all tokens of row `i` from `length[i]` on. Rows still end together then:
+   * a shorter one gets padding on its left.
+   * @param length of all rows, padding included; or tokens of each row, padding not counted
    * @throws {LayersError} where a layer no longer has what the positions before would need; nothing has changed then.
    */
-  truncate(length: number): void {
+  truncate(length: number | readonly number[]): void {
+    if (typeof length === "number") this.#truncateAll(length);
+    else this.#truncateRows(length);
+  }
+
+  #truncateAll(length: number): void {
     if (!Number.isInteger(length) || length < 0)
       throw new LayersError({ where: "Cache.truncate", expected: "a number of positions", got: `${length}` });
     // One that cannot says so before any has changed.
     this.layers.find((layer) => !layer.canTruncate(length))?.truncate(length);
     for (const layer of this.layers) layer.truncate(length);
+    this.#tokens.truncate(length);
+  }
+
+  #truncateRows(lengths: readonly number[]): void {
+    const { longest, shifts } = this.#cut(lengths);
+    if (!this.canTruncate(lengths))
+      throw new LayersError({
+        where: "Cache.truncate",
+        expected: "rows that the layers can be cut to",
+        got: `[${lengths}] of [${this.lengths}] tokens`,
+        fix: "A sliding window or a recurrence has moved past them: start a new cache, or take a snapshot first",
+      });
+    this.#truncateAll(longest);
+    if (longest === 0) return;
+    for (const layer of this.layers) layer.shiftRight(shifts);
+    this.#tokens.shiftRight(shifts);
+  }
+
+  /** Where the row that loses least ends, and how far the others are moved to end there too. */
+  #cut(lengths: readonly number[]): { readonly longest: number; readonly shifts: readonly number[] } {
+    const held = this.lengths;
+    if (lengths.length !== held.length || !lengths.every((n, row) => Number.isInteger(n) && n >= 0 && n <= held[row]!))
+      throw new LayersError({
+        where: "Cache.truncate",
+        expected: `a number of tokens for each row, at most [${held}]`,
+        got: `[${lengths}]`,
+      });
+    const removed = lengths.map((n, row) => held[row]! - n);
+    const least = Math.min(...removed);
+    // A row of no tokens is all padding.
+    const longest = lengths.every((n) => n === 0) ? 0 : this.length - least;
+    return { longest, shifts: removed.map((n, row) => (lengths[row] === 0 ? longest : n - least)) };
   }
 
   /** Makes row `i` of the cache what row `rows[i]` was, as beam search does. */
   reorder(rows: readonly number[]): void {
     for (const layer of this.layers) layer.reorder(rows);
+    this.#tokens.reorder(rows);
   }
 
   /** Returns a state to go back to, as speculative decoding does. */
   snapshot(): Snapshot {
     const snapshots = this.layers.map((layer) => layer.snapshot());
+    const rows = this.#tokens.export();
     return {
       restore: () => {
         for (const snapshot of snapshots) snapshot.restore();
+        this.#tokens = new CachedTokens(rows);
       },
       release: () => {
         for (const snapshot of snapshots) snapshot.release();
@@ -87,36 +172,40 @@ export class Cache {
 
   /** Returns a cache with the same contents and memory of its own, to continue one prefix in several ways. */
   copy(): Cache {
-    return new Cache(this.layers.map((layer) => layer.copy()));
+    const copy = new Cache(this.layers.map((layer) => layer.copy()));
+    copy.#tokens = new CachedTokens(this.#tokens.export());
+    return copy;
   }
 
-  /** Returns copies of the contents of each layer, whose tensors are the caller's. */
-  exportState(): readonly LayerCacheState[] {
-    return this.layers.map((layer) => layer.exportState());
+  /** Returns a copy of the contents, whose tensors are the caller's. */
+  exportState(): CacheState {
+    return { layers: this.layers.map((layer) => layer.exportState()), rows: this.#tokens.export() };
   }
 
   /**
    * Takes contents in place of its own. The tensors stay the caller's.
    * @throws {LayersError} where they are not those of a cache of these layouts; the cache is empty then.
    */
-  importState(states: readonly LayerCacheState[]): void {
-    if (states.length !== this.layers.length)
+  importState({ layers, rows }: CacheState): void {
+    if (layers.length !== this.layers.length)
       throw new LayersError({
         where: "Cache.importState",
         expected: `${this.layers.length} layers`,
-        got: `${states.length}`,
+        got: `${layers.length}`,
       });
     try {
-      for (const [i, layer] of this.layers.entries()) layer.importState(states[i]!);
+      for (const [i, layer] of this.layers.entries()) layer.importState(layers[i]!);
     } catch (error) {
       this.dispose();
       throw error;
     }
+    this.#tokens = new CachedTokens(rows);
   }
 
   /** Frees all memory; the cache is empty and can be used again. */
   dispose(): void {
     for (const layer of this.layers) layer.dispose();
+    this.#tokens.clear();
   }
 
   [Symbol.dispose](): void {

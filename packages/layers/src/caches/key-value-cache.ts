@@ -6,7 +6,7 @@ import {
   type KeyValues,
   storeToAppendTo,
 } from "@mixtape/ops";
-import { mul, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
+import { concat, dispose, mul, pad, slice, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
 import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
@@ -123,6 +123,35 @@ export class KeyValueCache implements LayerCache {
     this.#committed = Math.min(this.#committed, this.#length);
   }
 
+  canShiftRight(shifts: readonly number[]): boolean {
+    if (this.#length === this.#held) return true;
+    const needed = (this.window ?? Infinity) - 1;
+    return shifts.every((shift) => shift === 0 || shift >= this.#length || this.#held - shift >= needed);
+  }
+
+  shiftRight(shifts: readonly number[]): void {
+    const store = this.#store;
+    if (!shifts.some((shift) => shift > 0) || !store || store.length === 0) return;
+    if (!this.canShiftRight(shifts))
+      throw new LayersError({
+        where: "KeyValueCache.shiftRight",
+        expected: `shifts that leave the ${this.window! - 1} positions that the next token attends to`,
+        got: `[${shifts}] of the ${this.#held} that are held`,
+        fix: "The sliding window has moved past what the rows would need: start a new cache",
+      });
+    this.#generation = {};
+    this.#pinned.clear();
+    const { keys, values } = store.view();
+    const shared = this.#options.sharedWidth !== undefined;
+    const shifted = tidy(() => ({
+      keys: shiftRows(keys, shifts),
+      ...(!shared && { values: shiftRows(values, shifts) }),
+    }));
+    store.truncate(0);
+    store.append(shifted);
+    dispose(Object.values(shifted));
+  }
+
   reorder(rows: readonly number[]): void {
     this.#generation = {};
     this.#pinned.clear();
@@ -210,4 +239,17 @@ export class KeyValueCache implements LayerCache {
     const evicted = this.#length - this.#held;
     return evicted === 0 ? 0 : evicted + (this.window ?? Infinity) - 1;
   }
+}
+
+/** @param tensor `[B, G, S, D]` */
+function shiftRows(tensor: Tensor4D, shifts: readonly number[]): Tensor4D {
+  const length = tensor.shape[2];
+  return concat(
+    shifts.map((shift, row) => {
+      const kept = Math.max(0, length - shift);
+      const rest = slice(tensor, [row, 0, 0, 0], [1, -1, kept, -1]);
+      return pad(rest, [[0, 0], [0, 0], [length - kept, 0], [0, 0]]); // biome-ignore format: one pair an axis
+    }),
+    0,
+  );
 }

@@ -44,6 +44,14 @@ export interface LayerCache {
    * @throws {LayersError} where it cannot.
    */
   truncate(length: number): void;
+  /** Whether {@link shiftRight} can, and every row still has what its next token needs. */
+  canShiftRight(shifts: readonly number[]): boolean;
+  /**
+   * Moves row `i` to the right by `shifts[i]` positions, so that rows that are cut to different lengths end together: its last
+   * positions are forgotten, and what comes in at the left is padding, which masks hide.
+   * @throws {LayersError} where it cannot.
+   */
+  shiftRight(shifts: readonly number[]): void;
   /** Makes row `i` what row `rows[i]` was, as beam search does. There may be more or fewer rows than before. */
   reorder(rows: readonly number[]): void;
   snapshot(): Snapshot;

@@ -1,5 +1,16 @@
 import { assign, canAssign, effect } from "@mixtape/ops";
-import { dispose, gather, keep, mul, type Tensor, tensor1d, tidy } from "@tensorflow/tfjs-core";
+import {
+  concat,
+  dispose,
+  gather,
+  keep,
+  mul,
+  split,
+  type Tensor,
+  tensor1d,
+  tidy,
+  zerosLike,
+} from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
 import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
@@ -109,6 +120,31 @@ export class StateCache implements LayerCache {
       got: `${length}`,
       fix: "A recurrence cannot be taken back: take a snapshot before, and restore it",
     });
+  }
+
+  /** A row can only stay as it is, or begin anew. */
+  canShiftRight(shifts: readonly number[]): boolean {
+    return shifts.every((shift) => shift === 0 || shift >= this.length);
+  }
+
+  shiftRight(shifts: readonly number[]): void {
+    if (!this.canShiftRight(shifts))
+      throw new LayersError({
+        where: "StateCache.shiftRight",
+        expected: `0 or ${this.length} positions for each row`,
+        got: `[${shifts}]`,
+        fix: "A recurrence cannot be taken back: take a snapshot before, and restore it",
+      });
+    if (!shifts.some((shift) => shift > 0)) return;
+    this.#order = {};
+    this.#replace(
+      tidy(() =>
+        mapOf(this.#states, (state) => {
+          const rows = split(state, shifts.length);
+          return keep(concat(rows.map((own, row) => (shifts[row] === 0 ? own : zerosLike(own)))));
+        }),
+      ),
+    );
   }
 
   reorder(rows: readonly number[]): void {

@@ -1,5 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
-import type { ForCausalLM } from "@mixtape/decoder";
+import { encodeCache, type ForCausalLM, loadCache } from "@mixtape/decoder";
+import type { Cache } from "@mixtape/layers";
 import { dispose, tidy } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { expectAllClose, type Values } from "../all-close.js";
@@ -132,6 +133,65 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<
           );
       }
     } finally {
+      cache.dispose();
+    }
+  });
+
+  test("rows that are cut to different lengths, and go on by what the cache knows of them, are their texts alone", async () => {
+    const { config } = model();
+    const length = longLength(config);
+    const texts = sampleText(3, length, config);
+    const cache = model().createCache();
+    try {
+      const half = Math.ceil(length / 2);
+      await logitsOf(model(), { inputIds: texts.map((text) => text.slice(0, half)), cache });
+      const lengths = [half, half - 2, 0];
+      // A recurrence, and a window that has slid, cannot be cut so: they say it, and nothing has changed.
+      if (!cache.canTruncate(lengths)) {
+        expect(() => cache.truncate(lengths)).toThrow("Cache.truncate: expected rows that the layers can be cut to");
+        lengths.fill(half);
+      } else cache.truncate(lengths);
+      expect([cache.lengths, cache.rows]).toEqual([lengths, 3]);
+      const logits = await logitsOf(model(), {
+        inputIds: texts.map((text, row) => text.slice(lengths[row]!, lengths[row]! + 2)),
+        cache,
+      });
+      for (const [row, n] of lengths.entries()) {
+        const text = texts[row]!.slice(0, n + 2);
+        const alone = await logitsOf(model(), { inputIds: [text] });
+        await expectAllClose(positions(logits, row, 0, 2), positions(alone, 0, n, n + 2), SAME, `row ${row}`);
+        expect(cache.tokens(row)).toEqual(text);
+      }
+    } finally {
+      cache.dispose();
+    }
+  });
+
+  test("a cache that was saved and loaded goes on to the bit", async () => {
+    const { config } = model();
+    const length = longLength(config);
+    const ids = sampleText(2, length, config);
+    const cache = model().createCache();
+    let loaded: Cache | undefined;
+    try {
+      const prompt = ids.map((row) => row.slice(0, -3));
+      await logitsOf(model(), {
+        inputIds: prompt,
+        attentionMask: prompt.map((row, i) => row.map((_, at) => (at < i ? 0 : 1))),
+        cache,
+      });
+      loaded = await loadCache(model(), await encodeCache(model(), cache));
+      expect([loaded.length, loaded.lengths, loaded.tokens(1)]).toEqual([cache.length, cache.lengths, cache.tokens(1)]);
+      for (let at = length - 3; at < length; at++) {
+        const inputIds = ids.map((row) => [row[at]!]);
+        const [own, other] = [
+          await logitsOf(model(), { inputIds, cache }),
+          await logitsOf(model(), { inputIds, cache: loaded }),
+        ];
+        expect(other.values).toEqual(own.values);
+      }
+    } finally {
+      loaded?.dispose();
       cache.dispose();
     }
   });

@@ -1,0 +1,81 @@
+import type { Cache } from "@mixtape/layers";
+import { type Dtype, encodeSafetensors, fromFloat32, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
+import { dispose, type Tensor } from "@tensorflow/tfjs-core";
+import { DecoderError } from "../errors.js";
+import type { PreTrainedModel } from "../pre-trained-model.js";
+import { probe } from "./probe.js";
+
+/** Format of a saved cache, in the file's metadata. */
+export const FORMAT = "mixtape-cache-1";
+
+/**
+ * Saves the cache of a text as a safetensors file (Node), for `loadCache`. A process that is killed meanwhile leaves the old file or
+ * the new. Values that bfloat16 holds exactly are saved in it.
+ *
+ * ```ts
+ * await saveCache(model, cache, "manual.safetensors");
+ * ```
+ *
+ * @param model the model that filled the cache, with the adapters that it had then
+ * @throws {DecoderError} where the cache is empty, or a layer keeps something else than float32 and int32 tensors
+ * @throws {SafetensorsWriteError} when the system refuses
+ */
+export async function saveCache(model: PreTrainedModel, cache: Cache, file: string | URL): Promise<void> {
+  await withTensors(model, cache, (tensors, metadata) => writeSafetensors(file, tensors, { metadata }));
+}
+
+/** Returns what {@link saveCache} writes, in memory. @throws as {@link saveCache} */
+export async function encodeCache(model: PreTrainedModel, cache: Cache): Promise<Uint8Array> {
+  return withTensors(model, cache, encodeSafetensors);
+}
+
+async function withTensors<T>(
+  model: PreTrainedModel,
+  cache: Cache,
+  write: (tensors: readonly TensorToWrite[], metadata: Record<string, string>) => Promise<T>,
+): Promise<T> {
+  if (cache.length === 0)
+    throw new DecoderError({ where: "saveCache", expected: "a cache with tokens in it", got: "an empty one" });
+  const { rows, layers } = cache.exportState();
+  try {
+    const ids = Int32Array.from(rows.flatMap((row) => row.ids));
+    const first = await probe(model, rows[0]!.ids);
+    const tensors: TensorToWrite[] = [
+      { name: "tokens", dtype: "I32", shape: [rows.length, ids.length / rows.length], bytes: bytesOf(ids) },
+      { name: "probe", dtype: "F32", shape: [first.length], bytes: bytesOf(first) },
+    ];
+    for (const [i, layer] of layers.entries())
+      for (const [name, tensor] of Object.entries(layer.tensors))
+        tensors.push(await toWrite(`layers.${i}.${name}`, tensor));
+    return await write(tensors, {
+      format: FORMAT,
+      layouts: JSON.stringify(cache.layouts),
+      lengths: JSON.stringify(layers.map(({ length }) => length)),
+      next_positions: JSON.stringify(rows.map(({ nextPosition }) => nextPosition)),
+    });
+  } finally {
+    for (const { tensors } of layers) dispose(Object.values(tensors));
+  }
+}
+
+async function toWrite(name: string, tensor: Tensor): Promise<TensorToWrite> {
+  const { shape } = tensor;
+  const values = await tensor.data();
+  if (values instanceof Int32Array && tensor.dtype === "int32")
+    return { name, dtype: "I32", shape, bytes: bytesOf(values) };
+  if (!(values instanceof Float32Array))
+    throw new DecoderError({ where: `saveCache: ${name}`, expected: "float32 or int32", got: tensor.dtype });
+  const dtype: Dtype = fitsBfloat16(values) ? "BF16" : "F32";
+  return { name, dtype, shape, bytes: fromFloat32(values, dtype) };
+}
+
+/** Engines that keep keys and values in the dtype of a bfloat16 checkpoint hand out such numbers. */
+function fitsBfloat16(values: Float32Array): boolean {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return words.every((word) => (word & 0xffff) === 0);
+}
+
+/** @returns a copy: some engines hand out their own memory. */
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength).slice();
+}
