@@ -1,13 +1,13 @@
 import { extendFamily, ForCausalLM } from "@mixtape/decoder";
 import { type RoutingContext, SoftmaxRouter } from "@mixtape/layers";
 import { type MixtralConfig, MixtralDecoderLayer, mixtral } from "@mixtape/mixtral";
-import { currentRandomness } from "@mixtape/ops";
+import { currentRng } from "@mixtape/ops";
 import { add, type Tensor2D } from "@tensorflow/tfjs-core";
 
 class NoisyRouter extends SoftmaxRouter<MixtralConfig> {
   protected override gateLogits(x: Tensor2D, context: RoutingContext): Tensor2D {
     const logits = super.gateLogits(x, context);
-    const noise = currentRandomness()?.normal(logits.shape) as Tensor2D | undefined;
+    const noise = currentRng()?.normal(logits.shape) as Tensor2D | undefined;
     return noise ? add(logits, noise) : logits;
   }
 }

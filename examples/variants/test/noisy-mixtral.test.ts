@@ -1,4 +1,4 @@
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
@@ -11,7 +11,7 @@ onEachEngine(() => {
       const model = new NoisyMixtralForCausalLM(noisyMixtral);
       await model.initialize({ seed: 3, std: 0.3 });
       const logitsOf = async (seed?: number): Promise<number[]> => {
-        const output = withRandomness(seed === undefined ? undefined : new Randomness(seed), () =>
+        const output = withRng(seed === undefined ? undefined : new Rng(seed), () =>
           model.forward({ inputIds: [[5, 6, 7, 8]], outputRouterLogits: true }),
         );
         const values = [...(await output.routerLogits![0]!.data())];

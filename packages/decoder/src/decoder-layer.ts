@@ -16,7 +16,7 @@ import type { Tensor3D } from "@tensorflow/tfjs-core";
 export type LayerContext = MixerContext & FeedForwardContext;
 
 /** What stands around the forward pass of a layer: see {@link Around}. It sees what the layer is given. */
-export type AroundLayer = (x: Tensor3D, context: LayerContext, forward: (x: Tensor3D) => Tensor3D) => Tensor3D;
+export type LayerForwardHook = (x: Tensor3D, context: LayerContext, forward: (x: Tensor3D) => Tensor3D) => Tensor3D;
 
 /**
  * A layer of the stack: a token mixer, then a feed-forward, each added to the residual stream. Subclasses say where the norms
@@ -29,7 +29,7 @@ export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> exte
   readonly selfAttn: TokenMixer;
   readonly mlp: FeedForward;
   /** What stands around `forward` where a model runs the layer; nothing where null. */
-  around: AroundLayer | null = null;
+  wrapForward: LayerForwardHook | null = null;
 
   constructor(config: C, layer: number) {
     super();

@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
 import { Cache, Embedding, Module, type Norm, RotaryEmbedding, type RoutingObserver } from "@mixtape/layers";
-import { RepeatedStep, type RotaryTables } from "@mixtape/ops";
+import { GraphedFunction, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import type { Batch } from "./batch.js";
 import type { DecoderLayer, LayerClass } from "./decoder-layer.js";
@@ -17,7 +17,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
   readonly layers: readonly DecoderLayer[];
   readonly norm: Norm;
   readonly #rotary: RotaryEmbedding;
-  readonly #steps = new WeakMap<object, RepeatedStep>();
+  readonly #steps = new WeakMap<object, GraphedFunction>();
   readonly #checkedCaches = new WeakSet<Cache>();
 
   /** @param Layer the class of the layers, of this config */
@@ -85,10 +85,10 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
   }
 
   /** The step of one token with that cache, which is the same as long as the cache only grows. */
-  #stepOf(cache: Cache): RepeatedStep {
+  #stepOf(cache: Cache): GraphedFunction {
     const known = this.#steps.get(cache.generation);
     if (known) return known;
-    const step = new RepeatedStep(([x, cos, sin]) => {
+    const step = new GraphedFunction(([x, cos, sin]) => {
       const rope = { cos, sin } as RotaryTables;
       const shared = { rope, cache, padding: null, segments: null, gradientCheckpointing: false, routing: undefined };
       return this.#runLayers(x as Tensor3D, shared, NOTHING).lastHiddenState;

@@ -25,7 +25,7 @@ export type ModelInputs = TokenInputs & {
   readonly cache?: Cache;
   /**
    * Says that the model stays as it is, weights and all, while the cache is in use. Steps of one token may then be repeated by
-   * the engine without JavaScript (see `RepeatedStep` of `@mixtape/ops`). Default false.
+   * the engine without JavaScript (see `GraphedFunction` of `@mixtape/ops`). Default false.
    */
   readonly fixedModel?: boolean;
   readonly outputHiddenStates?: boolean;

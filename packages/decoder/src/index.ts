@@ -2,7 +2,7 @@ export { type Batch, type BatchInput, readBatch } from "./batch.js";
 export { loadCache } from "./caches/load-cache.js";
 export { encodeCache, saveCache } from "./caches/save-cache.js";
 export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
-export { type AroundLayer, DecoderLayer, type LayerClass, type LayerContext } from "./decoder-layer.js";
+export { DecoderLayer, type LayerClass, type LayerContext, type LayerForwardHook } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
 export { defineFamily, extendFamily, type Family, type FamilyChanges } from "./family.js";

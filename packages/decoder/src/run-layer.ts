@@ -6,7 +6,7 @@ import {
   type RoutingSite,
   type TokenMask,
 } from "@mixtape/layers";
-import { checkpoint, type RotaryTables } from "@mixtape/ops";
+import { gradientCheckpoint, type RotaryTables } from "@mixtape/ops";
 import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import type { DecoderLayer } from "./decoder-layer.js";
 import { LayerMasks, type Visible } from "./layer-masks.js";
@@ -57,7 +57,7 @@ export function runLayer(
     const context = { rope, masks, cache, onProbabilities, layer: index, tokenMask, usesCache, routing, ...capture };
     const forward = (input: Tensor3D): Tensor3D => layer.forward(input, context);
     try {
-      const output = layer.around ? layer.around(x, context, forward) : forward(x);
+      const output = layer.wrapForward ? layer.wrapForward(x, context, forward) : forward(x);
       return { x: output, attentions, routings: kept.map((one) => mapRouting(one, (tensor) => tensor.clone())) };
     } finally {
       dispose(kept);
@@ -97,7 +97,7 @@ export function runLayerCheckpointed(
       masks.dispose();
     }
   };
-  const [output, ...tensors] = checkpoint(run, [x, rope.cos, rope.sin]) as [Tensor3D, ...Tensor2D[]];
+  const [output, ...tensors] = gradientCheckpoint(run, [x, rope.cos, rope.sin]) as [Tensor3D, ...Tensor2D[]];
   const routings = captured.map((routing, i) => {
     const own = tensors.slice(3 * i);
     return mapRouting(routing, () => own.shift()!);

@@ -105,7 +105,7 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
   protected project(x: Tensor3D): ProjectedHeads {
     const { headDim } = this.config;
     const [q, k, v] = [this.qProj, this.kProj, this.vProj];
-    if (q.isPlain && k.isPlain && v.isPlain)
+    if (q.canFuse && k.canFuse && v.canFuse)
       return projectHeads(x, { q: projectionOf(q), k: projectionOf(k), v: projectionOf(v) }, headDim);
     const project = (projection: Linear): Tensor4D => splitHeads(projection.forward(x), headDim);
     return [project(q), project(k), project(v)];

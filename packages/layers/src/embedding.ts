@@ -1,7 +1,7 @@
 import { embedding } from "@mixtape/ops";
 import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs-core";
-import type { Around } from "./around.js";
 import { LayersError } from "./errors.js";
+import type { ForwardHook } from "./forward-hook.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
 
@@ -22,7 +22,7 @@ export class Embedding extends Module {
   /** The row that looking up gives no gradient, counted from 0; null for none. */
   readonly paddingIdx: number | null;
   /** Wraps `forward`; null for nothing. */
-  around: Around<Tensor1D, Tensor2D> | null = null;
+  wrapForward: ForwardHook<Tensor1D, Tensor2D> | null = null;
 
   /** @throws {LayersError} for a `paddingIdx` that is no row */
   constructor(rows: number, width: number, { tied = false, paddingIdx = null }: EmbeddingOptions = {}) {
@@ -41,6 +41,6 @@ export class Embedding extends Module {
   forward(ids: Tensor1D): Tensor2D {
     const { paddingIdx } = this;
     const lookUp = (rows: Tensor1D): Tensor2D => embedding(rows, this.weight.weight, { paddingIdx });
-    return this.around ? this.around(ids, lookUp) : lookUp(ids);
+    return this.wrapForward ? this.wrapForward(ids, lookUp) : lookUp(ids);
   }
 }

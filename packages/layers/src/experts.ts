@@ -1,7 +1,7 @@
 import { type ExpertsStrategy, experts, type Gating, type Routed } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import { gatingOf } from "./activations.js";
-import type { Around } from "./around.js";
+import type { ForwardHook } from "./forward-hook.js";
 import type { GatedMlpOptions, MlpConfig } from "./gated-mlp.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
@@ -22,7 +22,7 @@ export class Experts extends Module {
   readonly downProjBias: Param | null;
   readonly gating: Gating;
   /** What stands around `forward`; nothing where null. */
-  around: Around<Routed, Tensor2D> | null = null;
+  wrapForward: ForwardHook<Routed, Tensor2D> | null = null;
 
   constructor(
     { numExperts, hiddenSize, moeIntermediateSize, hiddenAct }: ExpertsConfig,
@@ -44,8 +44,8 @@ export class Experts extends Module {
    * @returns `[T, M]`, each token's experts weighted and summed
    */
   forward(routed: Routed, strategy?: ExpertsStrategy): Tensor2D {
-    const { around } = this;
-    return around ? around(routed, (input) => this.#run(input, strategy)) : this.#run(routed, strategy);
+    const { wrapForward } = this;
+    return wrapForward ? wrapForward(routed, (input) => this.#run(input, strategy)) : this.#run(routed, strategy);
   }
 
   #run(routed: Routed, strategy: ExpertsStrategy | undefined): Tensor2D {

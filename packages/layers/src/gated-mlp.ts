@@ -2,7 +2,7 @@ import type { DecoderConfig } from "@mixtape/config";
 import { type Gating, gate, gatedMlp } from "@mixtape/ops";
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { gatingOf } from "./activations.js";
-import type { Around } from "./around.js";
+import type { ForwardHook } from "./forward-hook.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 
@@ -24,7 +24,7 @@ export class GatedMlp extends Module {
   readonly downProj: Linear;
   readonly gating: Gating;
   /** What stands around `forward`; nothing where null. */
-  around: Around<Tensor, Tensor> | null = null;
+  wrapForward: ForwardHook<Tensor, Tensor> | null = null;
 
   constructor(
     { hiddenSize, hiddenAct }: MlpConfig,
@@ -40,13 +40,13 @@ export class GatedMlp extends Module {
 
   /** @param x `[…, M]` @returns the same shape */
   forward<T extends Tensor>(x: T): T {
-    const { around } = this;
-    return (around ? around(x, (input) => this.#run(input)) : this.#run(x)) as T;
+    const { wrapForward } = this;
+    return (wrapForward ? wrapForward(x, (input) => this.#run(input)) : this.#run(x)) as T;
   }
 
   #run(x: Tensor): Tensor {
     const { gateProj, upProj, downProj } = this;
-    if (!(gateProj.isPlain && upProj.isPlain && downProj.isPlain))
+    if (!(gateProj.canFuse && upProj.canFuse && downProj.canFuse))
       return downProj.forward(gate(gateProj.forward(x), upProj.forward(x), this.gating));
     const weights = {
       gate: gateProj.weight.weight,

@@ -1,5 +1,4 @@
 export { activationOf, gatingOf, registerActivation } from "./activations.js";
-export type { Around } from "./around.js";
 export {
   type AttendInputs,
   Attention,
@@ -17,6 +16,7 @@ export { CausalConv } from "./causal-conv.js";
 export { Embedding } from "./embedding.js";
 export { LayersError } from "./errors.js";
 export { Experts, type ExpertsConfig } from "./experts.js";
+export type { ForwardHook } from "./forward-hook.js";
 export { GatedDeltaNet, type GatedDeltaNetConfig } from "./gated-delta-net.js";
 export { GatedMlp, type GatedMlpOptions, type MlpConfig } from "./gated-mlp.js";
 export { LatentAttention, type LatentAttentionConfig, type SplitHeads } from "./latent-attention.js";

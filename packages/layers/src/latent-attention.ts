@@ -99,7 +99,7 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     const kept = cache?.append(added);
     const seen = hasPast && kept ? kept : { keys: added, values: latents };
     const attended =
-      hasPast && this.kvBProj.isPlain
+      hasPast && this.kvBProj.canFuse
         ? this.#attendToLatents([nope, rope], seen, context)
         : this.#attendExpanded([nope, rope], seen, context);
     return this.oProj.forward(attended);

@@ -1,6 +1,6 @@
 import { linear } from "@mixtape/ops";
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Around } from "./around.js";
+import type { ForwardHook } from "./forward-hook.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
 
@@ -9,7 +9,7 @@ export class Linear extends Module {
   readonly weight: Param;
   readonly bias: Param | null;
   /** What stands around `forward`; nothing where null. */
-  around: Around<Tensor, Tensor> | null = null;
+  wrapForward: ForwardHook<Tensor, Tensor> | null = null;
 
   constructor(inFeatures: number, outFeatures: number, { bias = false } = {}) {
     super();
@@ -21,14 +21,14 @@ export class Linear extends Module {
    * Whether its weight and bias are all that it does, so that an op may take them in its place: a subclass may do more in
    * `forward`, and something may stand around it.
    */
-  get isPlain(): boolean {
-    return this.forward === Linear.prototype.forward && !this.around;
+  get canFuse(): boolean {
+    return this.forward === Linear.prototype.forward && !this.wrapForward;
   }
 
   /** @param x `[…, in]` @returns `[…, out]` */
   forward<T extends Tensor>(x: T): T {
-    const { around } = this;
-    return (around ? around(x, (input) => this.map(input)) : this.map(x)) as T;
+    const { wrapForward } = this;
+    return (wrapForward ? wrapForward(x, (input) => this.map(input)) : this.map(x)) as T;
   }
 
   /** The map alone, without what stands around it. @param x `[…, in]` @returns `[…, out]` */

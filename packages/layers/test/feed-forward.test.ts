@@ -105,7 +105,7 @@ class Doubled extends Linear {
 }
 
 test("a linear map that does more than multiply is not plain", () => {
-  expect([new Linear(2, 3).isPlain, new Doubled(2, 3).isPlain]).toEqual([true, false]);
+  expect([new Linear(2, 3).canFuse, new Doubled(2, 3).canFuse]).toEqual([true, false]);
 });
 
 test.each(["gateProj", "upProj", "downProj"] as const)(

@@ -1,7 +1,7 @@
 import {
   type AppendedKeyValues,
   checkAppended,
-  effect,
+  hostCallback,
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
@@ -71,7 +71,7 @@ export class NativeKeyValueStore implements KeyValueStore {
     this.#native ??= addon().createSlots(DTYPES[dtype]);
     const [k, v] = [this.#backend.floats(keys), values ? this.#backend.floats(values) : null];
     addon().appendSlots(this.#native, k, v, rows, heads, count, width, valueWidth);
-    effect(() => {
+    hostCallback(() => {
       this.#forgetView();
       this.#layout = { rows, heads, width, valueWidth };
       this.#length += count;

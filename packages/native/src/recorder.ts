@@ -1,4 +1,10 @@
-import { notingEffects, type Recorded, type RecordedStep, type Step, type StepRecorder } from "@mixtape/ops";
+import {
+  type CapturedGraph,
+  type CaptureResult,
+  type GraphCapture,
+  observeHostCallbacks,
+  type TensorFunction,
+} from "@mixtape/ops";
 import { engine, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
 import { type Addon, addon, type NativeSequence, type Words, withAddon } from "./addon.js";
 import { Arrays, type Numbers, type NumbersOf } from "./arrays.js";
@@ -51,20 +57,20 @@ interface Call {
 }
 
 /** Records the calls of the addon that a step makes. */
-export class NativeRecorder implements StepRecorder {
+export class NativeRecorder implements GraphCapture {
   readonly #backend: () => NativeBackend;
 
   constructor(backend: () => NativeBackend) {
     this.#backend = backend;
   }
 
-  record(step: Step, inputs: readonly Tensor[]): Recorded {
+  capture(step: TensorFunction, inputs: readonly Tensor[]): CaptureResult {
     if (!inputs.every(hasWords))
-      return { output: tidy(() => step(inputs)), step: "inputs that are neither float32 nor int32" };
+      return { output: tidy(() => step(inputs)), graph: "inputs that are neither float32 nor int32" };
     const backend = this.#backend();
     const arrays = new NumberedArrays();
     const calls: Call[] = [];
-    let recorded: RecordedStep | string = "";
+    let recorded: CapturedGraph | string = "";
     const output = tidy(() => {
       const made = backend.withArrays(arrays, () => {
         const own = inputs.map((input) => copyOf(backend, input));
@@ -87,7 +93,7 @@ export class NativeRecorder implements StepRecorder {
       // The recording writes its own array again.
       return typeof recorded === "string" ? made.clone() : copyOf(backend, made);
     });
-    return { output, step: recorded };
+    return { output, graph: recorded };
   }
 }
 
@@ -102,7 +108,7 @@ interface Recording {
 }
 
 /** Calls, with the arrays that they read and write. */
-class NativeStep implements RecordedStep {
+class NativeStep implements CapturedGraph {
   readonly #backend: NativeBackend;
   readonly #recording: Recording;
   /** The calls, once they are to be repeated. */
@@ -116,7 +122,7 @@ class NativeStep implements RecordedStep {
     this.#recording = { ...recording, output: { shape, dtype } };
   }
 
-  equals(other: RecordedStep): boolean {
+  equals(other: CapturedGraph): boolean {
     if (!(other instanceof NativeStep)) return false;
     const [a, b] = [this.#recording, other.#recording];
     const isSame = (x: unknown, y: unknown): boolean => areSame(x, a.arrays, y, b.arrays);
@@ -128,7 +134,7 @@ class NativeStep implements RecordedStep {
     );
   }
 
-  repeat(inputs: readonly Tensor[]): Tensor {
+  replay(inputs: readonly Tensor[]): Tensor {
     const backend = this.#backend;
     const { inputArrays, outputArray, output } = this.#recording;
     for (const [i, input] of inputs.entries()) inputArrays[i]!.set(backend.words(input));
@@ -198,7 +204,7 @@ function listen<T>(calls: Call[], f: () => T): T {
       return work(...args);
     };
   const noteEffect = (change: () => void): unknown => calls.push({ name: EFFECT, work: change, args: [] });
-  return withAddon(listening as unknown as Addon, () => notingEffects(noteEffect, f));
+  return withAddon(listening as unknown as Addon, () => observeHostCallbacks(noteEffect, f));
 }
 
 function isSameCall(a: Call, b: Call, isSame: (x: unknown, y: unknown) => boolean): boolean {

@@ -60,7 +60,7 @@ export function registerNative({ threads, precision = "bfloat16", mmap = true }:
     } else if ("native" in engine().registry) (findBackend("native") as NativeBackend).setPrecision(precision);
     const storage = new NativeStorage(backend, { mmap });
     // A new recorder, so that nothing is repeated that was recorded with another precision.
-    registerEngine("native", { readsBack: true, storage, recorder: new NativeRecorder(backend), fusesGating });
+    registerEngine("native", { readsBack: true, storage, graphCapture: new NativeRecorder(backend), fusesGating });
     current = { precision, mmap, storage };
   }
   return nativeInfo();

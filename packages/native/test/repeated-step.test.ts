@@ -1,16 +1,16 @@
 /** Steps that are repeated by the addon against the same steps run. */
 
 import {
-  collectSideOutputs,
+  captureIntermediates,
   createKeyValueStore,
-  effect,
+  GraphedFunction,
+  hostCallback,
   linear,
-  RepeatedStep,
   rmsNorm,
   rotary,
-  type Step,
-  sideOutput,
+  sowIntermediate,
   storageOf,
+  type TensorFunction,
 } from "@mixtape/ops";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import {
@@ -38,7 +38,7 @@ import { NativeError, registerNative } from "../src/index.js";
 import { nativeOrNothing } from "./support/native.js";
 
 /** Takes a step with each of some numbers. @returns what it gave */
-function run(step: RepeatedStep, numbers: readonly number[]): number[] {
+function run(step: GraphedFunction, numbers: readonly number[]): number[] {
   return numbers.map((number) => {
     const x = tensor2d([number, 2], [1, 2]);
     const y = step.run([x]);
@@ -57,26 +57,27 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   });
   afterAll(() => weight.dispose());
 
-  const double: Step = ([x]) => add(mul(x!, weight), x!);
+  const double: TensorFunction = ([x]) => add(mul(x!, weight), x!);
 
   test("gives what the step gives, and leaves the step alone once two recordings are the same", () => {
     let runs = 0;
-    const step = new RepeatedStep((inputs) => {
+    const step = new GraphedFunction((inputs) => {
       runs++;
       return double(inputs);
     });
     const before = memory().numTensors;
     expect(run(step, [1, 2, 3, 4, 5])).toEqual([4, 8, 12, 16, 20]);
     expect(runs).toBe(2);
-    expect(step.isSettled).toBe(true);
-    expect(step.obstacle).toBe(null);
+    expect(step.isCaptured).toBe(true);
+    expect(step.graphBreak).toBe(null);
     expect(memory().numTensors).toBe(before);
   });
 
   test.each([false, true])("rotates by the tables of each step, interleaved: %s", (interleaved) => {
     const x = keep(tensor4d([1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 1, 4]));
-    const rotate: Step = ([cos, sin]) => rotary(x, { cos: cos as Tensor3D, sin: sin as Tensor3D }, { interleaved });
-    const step = new RepeatedStep(rotate);
+    const rotate: TensorFunction = ([cos, sin]) =>
+      rotary(x, { cos: cos as Tensor3D, sin: sin as Tensor3D }, { interleaved });
+    const step = new GraphedFunction(rotate);
     for (let position = 0; position < 5; position++) {
       const [cos, sin] = [Math.cos, Math.sin].map((f) =>
         tensor3d(
@@ -88,13 +89,13 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
       expect([...repeated.dataSync()]).toEqual([...direct.dataSync()]);
       dispose([cos!, sin!, repeated, direct]);
     }
-    expect(step.isSettled).toBe(true);
-    expect(step.obstacle).toBe(null);
+    expect(step.isCaptured).toBe(true);
+    expect(step.graphBreak).toBe(null);
     x.dispose();
   });
 
   test("what it gave is not written again, and what goes in may be disposed", () => {
-    const step = new RepeatedStep(double);
+    const step = new GraphedFunction(double);
     const outputs = [1, 2, 3, 4].map((number) => {
       const x = tensor2d([number, 2], [1, 2]);
       const y = step.run([x]);
@@ -107,54 +108,54 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
 
   test("effects happen each time", () => {
     let length = 0;
-    const step = new RepeatedStep((inputs) => {
-      effect(() => {
+    const step = new GraphedFunction((inputs) => {
+      hostCallback(() => {
         length += 2;
       });
       return double(inputs);
     });
     run(step, [1, 2, 3, 4]);
-    expect([step.isSettled, length]).toEqual([true, 8]);
+    expect([step.isCaptured, length]).toEqual([true, 8]);
   });
 
   test("a constant that it fills is a part of it", () => {
-    const step = new RepeatedStep(([x]) => add(mul(x!, x!), fill([1, 2], 3)));
+    const step = new GraphedFunction(([x]) => add(mul(x!, x!), fill([1, 2], 3)));
     expect(run(step, [1, 2, 3, 4, 5, 6])).toEqual([4, 7, 12, 19, 28, 39]);
-    expect(step.isSettled).toBe(true);
+    expect(step.isCaptured).toBe(true);
   });
 
   test("another shape is another step", () => {
-    const step = new RepeatedStep(double);
+    const step = new GraphedFunction(double);
     run(step, [1, 2, 3]);
     const x = tensor2d([1, 2, 3, 4], [2, 2]);
     const y = step.run([x]);
     expect([...y.dataSync()]).toEqual([4, 12, 12, 24]);
-    expect(step.isSettled).toBe(false);
+    expect(step.isCaptured).toBe(false);
     dispose([x, y]);
     expect(run(step, [1, 2, 3])).toEqual([4, 8, 12]);
   });
 
   test("with a constant that changes, it is run each time, and says so", () => {
     let runs = 0;
-    const step = new RepeatedStep(([x]) => mul(x!, scalar(runs++)));
+    const step = new GraphedFunction(([x]) => mul(x!, scalar(runs++)));
     expect(run(step, [1, 1, 1, 1, 1, 1])).toEqual([0, 1, 2, 3, 4, 5]);
-    expect(step.isSettled).toBe(false);
-    expect(step.obstacle).toBe("it did not do the same twice");
+    expect(step.isCaptured).toBe(false);
+    expect(step.graphBreak).toBe("it did not do the same twice");
   });
 
-  test.each<[string, Step]>([
+  test.each<[string, TensorFunction]>([
     ["looks at numbers", ([x]) => mul(x!, scalar(x!.dataSync()[0]!))],
     ["has a kernel in JavaScript", ([x]) => mul(x!, ceil(x!))],
   ])("where it %s, it is run each time, and says so", (_, f) => {
-    const step = new RepeatedStep(f);
+    const step = new GraphedFunction(f);
     expect(run(step, [1, 2, 3, 4, 5, 6])).toEqual([1, 4, 9, 16, 25, 36]);
-    expect(step.isSettled).toBe(false);
-    expect(step.obstacle).toBe("numbers that JavaScript reads or writes");
+    expect(step.isCaptured).toBe(false);
+    expect(step.graphBreak).toBe("numbers that JavaScript reads or writes");
   });
 
   test("what outlives it is never written", () => {
     const kept: Tensor[] = [];
-    const step = new RepeatedStep(([x]) => {
+    const step = new GraphedFunction(([x]) => {
       const y = add(x!, weight);
       if (kept.length < 3) kept.push(keep(mul(y, 2)));
       return y;
@@ -167,9 +168,9 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   test("a weight whose memory is gone is an error, not a crash", () => {
     const numbers = Float32Array.of(2, 2);
     const scale = tensor1d(numbers);
-    const step = new RepeatedStep(([x]) => rmsNorm(x!, scale, 0));
+    const step = new GraphedFunction(([x]) => rmsNorm(x!, scale, 0));
     run(step, [1, 2, 3]);
-    expect(step.isSettled).toBe(true);
+    expect(step.isCaptured).toBe(true);
     structuredClone(numbers, { transfer: [numbers.buffer] });
     expect(() => run(step, [4])).toThrow(NativeError);
     scale.dispose();
@@ -178,9 +179,9 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   test("a weight that was disposed is an error, not a number: what was recorded does not keep it", async () => {
     const values = fromFloat32(Float32Array.of(1, 2, 3, 4), "BF16");
     const matrix = await storageOf().place(viewOfBytes("matrix", "BF16", [2, 2], values), "matrix");
-    const step = new RepeatedStep(([x]) => linear(x!, matrix));
+    const step = new GraphedFunction(([x]) => linear(x!, matrix));
     expect(run(step, [1, 2, 3])).toEqual([5, 6, 7]);
-    expect(step.isSettled).toBe(true);
+    expect(step.isCaptured).toBe(true);
     for (const part of matrix.parts) part.dispose();
     expect(() => run(step, [4])).toThrow("got what was released");
   });
@@ -188,10 +189,10 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   test("a step that fails half-way has done what it did: effects are those of the calls that were made", () => {
     const slots = createKeyValueStore();
     const table = tensor2d([1, 2, 3], [3, 1]);
-    const step = new RepeatedStep(([added, ids]) => {
+    const step = new GraphedFunction(([added, ids]) => {
       slots.append({ keys: added as Tensor4D, values: added as Tensor4D });
       const rows = gather(table, ids!);
-      effect(() => seen++);
+      hostCallback(() => seen++);
       return rows;
     });
     let seen = 0;
@@ -207,7 +208,7 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
       }
     };
     expect([take(0), take(1), take(2), take(1)]).toEqual([1, 2, 3, 2]);
-    expect([step.isSettled, slots.length, seen]).toEqual([true, 4, 4]);
+    expect([step.isCaptured, slots.length, seen]).toEqual([true, 4, 4]);
     expect(() => take(3)).toThrow(NativeError);
     expect([slots.length, seen]).toEqual([5, 4]);
     slots.truncate(4);
@@ -221,7 +222,7 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
     const values = fromFloat32(Float32Array.of(1, 0, 0, 1), "BF16");
     const matrix = await storageOf().place(viewOfBytes("matrix", "BF16", [2, 2], values), "matrix");
     let runs = 0;
-    const step = new RepeatedStep(([x]) => {
+    const step = new GraphedFunction(([x]) => {
       runs++;
       return linear(x!, matrix);
     });
@@ -229,7 +230,7 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
     run(step, [fine, fine, fine]);
     expect(runs).toBe(2);
     registerNative({ precision: "float32" });
-    expect(step.isSettled && runs).toBe(2);
+    expect(step.isCaptured && runs).toBe(2);
     expect(run(step, [fine, fine, fine])).toEqual([fine, fine, fine]);
     expect(runs).toBe(4);
     registerNative();
@@ -237,26 +238,26 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   });
 
   test("those who collect side outputs get them at each step", () => {
-    const step = new RepeatedStep(([x]) => {
+    const step = new GraphedFunction(([x]) => {
       const y = add(x!, weight);
-      sideOutput("y", y);
+      sowIntermediate("y", y);
       return mul(y, y);
     });
     expect(run(step, [1, 2, 3])).toEqual([16, 25, 36]);
-    expect(step.isSettled).toBe(true);
-    const { result, outputs } = collectSideOutputs(() => run(step, [4]));
+    expect(step.isCaptured).toBe(true);
+    const { result, intermediates } = captureIntermediates(() => run(step, [4]));
     expect(result).toEqual([49]);
-    expect(outputs.map(({ tensor }) => tensor.dataSync()[0])).toEqual([7]);
-    dispose(outputs.map(({ tensor }) => tensor));
+    expect(intermediates.map(({ tensor }) => tensor.dataSync()[0])).toEqual([7]);
+    dispose(intermediates.map(({ tensor }) => tensor));
     expect(run(step, [5])).toEqual([64]);
   });
 
   test("numbers that are no words go in and come out, but are not repeated", () => {
-    const toBool = new RepeatedStep(([x]) => cast(x!, "bool"));
+    const toBool = new GraphedFunction(([x]) => cast(x!, "bool"));
     expect(run(toBool, [1, 0, 2, 0, 3])).toEqual([1, 0, 1, 0, 1]);
-    expect(toBool.isSettled).toBe(false);
-    expect(toBool.obstacle).toBe("numbers that JavaScript reads or writes");
-    const ofBool = new RepeatedStep(([x]) => cast(x!, "float32"));
+    expect(toBool.isCaptured).toBe(false);
+    expect(toBool.graphBreak).toBe("numbers that JavaScript reads or writes");
+    const ofBool = new GraphedFunction(([x]) => cast(x!, "float32"));
     const flags = tensor1d([true, false], "bool");
     const { numTensors } = memory();
     for (let i = 0; i < 6; i++) {
@@ -265,7 +266,7 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
       y.dispose();
     }
     expect(memory().numTensors).toBe(numTensors);
-    expect(ofBool.obstacle).toBe("inputs that are neither float32 nor int32");
+    expect(ofBool.graphBreak).toBe("inputs that are neither float32 nor int32");
     flags.dispose();
   });
 });

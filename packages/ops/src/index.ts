@@ -28,8 +28,8 @@ export { perHeadLinear, perHeadTransposedLinear } from "./attention/per-head-lin
 export { type HeadProjection, projectHeads, splitHeads } from "./attention/project-heads.js";
 export { type RotaryOptions, type RotaryTables, rotary } from "./attention/rotary.js";
 export type { FusedKernel, FusedKernelName, FusedKernels } from "./autodiff/fused-kernels.js";
-export { checkpoint } from "./autodiff/gradient-checkpoint.js";
-export { collectSideOutputs, type SideOutput, sideOutput } from "./autodiff/intermediates.js";
+export { gradientCheckpoint } from "./autodiff/gradient-checkpoint.js";
+export { captureIntermediates, type Intermediate, sowIntermediate } from "./autodiff/intermediates.js";
 export {
   type BackAttributes,
   defineOp,
@@ -39,19 +39,19 @@ export {
   type OpGradient,
   type OpInputs,
 } from "./autodiff/op.js";
-export { gradientsOf, untaped, valueAndGradientsOf } from "./autodiff/tape.js";
+export { gradientsOf, noGrad, valueAndGradientsOf } from "./autodiff/tape.js";
 export { assign, canAssign } from "./cache/assign.js";
 export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
 export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
-export { RepeatedStep } from "./capture/graphed-function.js";
-export { effect, notingEffects } from "./capture/host-callback.js";
+export { GraphedFunction } from "./capture/graphed-function.js";
+export { hostCallback, observeHostCallbacks } from "./capture/host-callback.js";
 export { type EngineTraits, engineTraits, registerEngine, storageOf } from "./engines/engines.js";
-export type { Recorded, RecordedStep, Step, StepRecorder } from "./engines/graph-capture.js";
+export type { CapturedGraph, CaptureResult, GraphCapture, TensorFunction } from "./engines/graph-capture.js";
 export { OpsError } from "./errors.js";
 export { chooseExperts, type RoutingSpec } from "./experts/choose-experts.js";
 export { experts } from "./experts/experts.js";
 export { groupedLinear, groupRows, type RowGroups } from "./experts/grouped-linear.js";
-export { groupedMatMul, groupedOuter, type Offsets } from "./experts/grouped-products.js";
+export { groupedGradWeight, groupedMatMul, type Offsets } from "./experts/grouped-matmul.js";
 export type { ExpertStacks, Routed } from "./experts/routed.js";
 export type { SortedRows } from "./experts/sorted-rows.js";
 export { chooseStrategy, type ExpertsStrategy, type ExpertsWork, expertsRuns } from "./experts/strategy.js";
@@ -67,9 +67,9 @@ export { oneHot } from "./math/one-hot.js";
 export { reshape } from "./math/reshape.js";
 export { rmsNorm } from "./math/rms-norm.js";
 export { sumOfSquares } from "./math/sum-of-squares.js";
-export { scatterAlong, takeAlong } from "./math/take-along-axis.js";
+export { scatterAlongAxis, takeAlongAxis } from "./math/take-along-axis.js";
 export { topKIndices } from "./math/top-k-indices.js";
-export { currentRandomness, Randomness, withRandomness } from "./random/rng.js";
+export { currentRng, Rng, withRng } from "./random/rng.js";
 export { type CausalConvolutionInputs, causalConvolution } from "./recurrence/causal-convolution.js";
 export {
   type GatedDeltaRuleAttributes,

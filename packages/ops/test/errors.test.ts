@@ -31,7 +31,7 @@ import {
   silu,
   splitHeads,
   stackViews,
-  takeAlong,
+  takeAlongAxis,
   topKIndices,
   type Weight,
   type WeightRole,
@@ -256,14 +256,14 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
     () => topKIndices(floats<Tensor2D>(2, 4), k),
     `topKIndices: expected k between 1 and 4, got ${k}.`,
   ]),
-  takeAlong: [
+  takeAlongAxis: [
     [
-      () => takeAlong(floats<Tensor2D>(2, 4), ints<Tensor2D>(3, 1)),
-      "takeAlong: expected int32 indices [2, K] for [2,4], got int32 [3,1].",
+      () => takeAlongAxis(floats<Tensor2D>(2, 4), ints<Tensor2D>(3, 1)),
+      "takeAlongAxis: expected int32 indices [2, K] for [2,4], got int32 [3,1].",
     ],
     [
-      () => takeAlong(floats<Tensor2D>(2, 4), floats<Tensor2D>(2, 1)),
-      "takeAlong: expected int32 indices [2, K] for [2,4], got float32 [2,1].",
+      () => takeAlongAxis(floats<Tensor2D>(2, 4), floats<Tensor2D>(2, 1)),
+      "takeAlongAxis: expected int32 indices [2, K] for [2,4], got float32 [2,1].",
     ],
   ],
   stackViews: [

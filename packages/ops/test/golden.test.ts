@@ -32,7 +32,7 @@ import {
   linear,
   rmsNorm,
   rotary,
-  takeAlong,
+  takeAlongAxis,
   topKIndices,
 } from "../src/index.js";
 import { expectTensor } from "./support/close.js";
@@ -98,7 +98,7 @@ const OURS: Readonly<Record<string, Readonly<Record<string, Ours>>>> = {
   ),
   router: Object.fromEntries(
     LAYOUTS.map(({ layout }): [string, Ours] => [
-      `linear, topKIndices and takeAlong, ${layout}`,
+      `linear, topKIndices and takeAlongAxis, ${layout}`,
       (inputs, attributes, name) => route(inputs, attributes, layout, name !== "router.qwen3-moe"),
     ]),
   ),
@@ -115,7 +115,7 @@ function route(
   const logits = linear(x as Tensor2D, weightOf(w!, "matrix", { layout }));
   const scores = bias ? sigmoid(logits) : softmax(logits);
   const indices = topKIndices(bias ? add<Tensor2D>(scores, bias) : scores, topK!);
-  const chosen = takeAlong(scores, indices);
+  const chosen = takeAlongAxis(scores, indices);
   return { logits, indices, weights: mul(normalize ? div(chosen, sum(chosen, -1, true)) : chosen, routeScale) };
 }
 

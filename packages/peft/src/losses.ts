@@ -7,7 +7,7 @@ import {
   routerOf,
   sliceRouting,
 } from "@mixtape/layers";
-import { collectSideOutputs, type SideOutput } from "@mixtape/ops";
+import { captureIntermediates, type Intermediate } from "@mixtape/ops";
 import { addN, dispose, mul, type Scalar, split, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { RoutingOf } from "./adapter/adapter.js";
 import { type ExpertCounts, type MixtureRouting, mixtureLoss, mixtureRoutings } from "./adapter/mixture-losses.js";
@@ -77,7 +77,7 @@ export function adapterLosses(
   adaptersOf(model).select(batches.flatMap(({ adapter, inputIds }) => inputIds.map(() => adapter)));
   const inputIds = batches.flatMap((batch) => batch.inputIds.map((row) => [...row]));
   const masks = batches.flatMap((batch) => maskOf(batch));
-  const { result: outputs, outputs: sides } = collectSideOutputs(() =>
+  const { result: outputs, intermediates: sides } = captureIntermediates(() =>
     tidy(() =>
       model.forward({
         inputIds,
@@ -139,7 +139,7 @@ function mixtureCounts(adapter: string, routings: readonly MixtureRouting[]): Ex
 }
 
 /** The logits of the adapter's routers. */
-function seenOf({ adapter }: AdapterBatch, sides: readonly SideOutput[]): (RoutingOf & { logits: Tensor2D })[] {
+function seenOf({ adapter }: AdapterBatch, sides: readonly Intermediate[]): (RoutingOf & { logits: Tensor2D })[] {
   return sides
     .map(({ from, tensor }) => ({ ...(from as RoutingOf), logits: tensor as Tensor2D }))
     .filter((routing) => routing.adapter.name === adapter);

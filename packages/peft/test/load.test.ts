@@ -60,7 +60,7 @@ onEachEngine(() => {
           await loadAdapter(model, folder);
           const adapters = adaptersOf(model);
           await adapters.merge("default");
-          expect([...model.namedModules()].filter(([, module]) => (module as Partial<Linear>).around)).toEqual([]);
+          expect([...model.namedModules()].filter(([, module]) => (module as Partial<Linear>).wrapForward)).toEqual([]);
           const merged = model.forward(inputs());
           await expectAllClose(merged.logits, expected.get("logits")!, LOGITS, "merged");
           merged.logits.dispose();

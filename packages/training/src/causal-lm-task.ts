@@ -8,7 +8,7 @@ import {
   routerZLoss,
   type TokenRouter,
 } from "@mixtape/layers";
-import { untaped } from "@mixtape/ops";
+import { noGrad } from "@mixtape/ops";
 import { add, mul, type Scalar } from "@tensorflow/tfjs-core";
 import { countLabels, countTokens, type TrainingBatch } from "./batch.js";
 import { expectThat } from "./checks.js";
@@ -107,7 +107,7 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
     });
     const lmLoss = causalLoss(logits, readBatch(labels, "labels"), numItems);
     if (routings.length === 0) return { loss: lmLoss, metrics: { lmLoss } };
-    const share = (coef: number, f: () => Scalar): Scalar => mul(coef > 0 ? f() : untaped(f), 1 / batches);
+    const share = (coef: number, f: () => Scalar): Scalar => mul(coef > 0 ? f() : noGrad(f), 1 / batches);
     const auxLoss = share(this.#auxLossCoef, () => loadBalancingLoss(routings));
     const zLoss = share(this.#zLossCoef, () => routerZLoss(routings));
     let loss = lmLoss;

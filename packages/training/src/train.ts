@@ -1,6 +1,6 @@
 import { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { dispose, keep, type Tensor } from "@tensorflow/tfjs-core";
 import { AdamW, type AdamWOptions } from "./adam-w.js";
 import type { TrainingData } from "./batch.js";
@@ -204,8 +204,8 @@ async function oneStep<B>(
     for (const [i, batch] of batches.entries()) {
       await nextTurn();
       signal?.throwIfAborted();
-      const randomness = new Randomness(seed * 2 ** 33 + first + i);
-      const { gradients, numbers } = withRandomness(randomness, () => backward(task, batch, scale, params));
+      const randomness = new Rng(seed * 2 ** 33 + first + i);
+      const { gradients, numbers } = withRng(randomness, () => backward(task, batch, scale, params));
       if (total) total.add(gradients);
       else total = gradients;
       await sums.add(numbers);

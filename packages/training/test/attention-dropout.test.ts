@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { type Tensor, transpose } from "@tensorflow/tfjs-core";
@@ -50,7 +50,7 @@ async function trained(
   const params = unfreeze(model, (name) => names.includes(name.replace(/^model\./, "")));
   const task = new CausalLMTask(model, { params, auxLossCoef: 0, gradientCheckpointing });
   const share = { numItems: task.labels(batch), batches: 1 };
-  const { loss, gradients } = withRandomness(new Randomness(golden.seed), () =>
+  const { loss, gradients } = withRng(new Rng(golden.seed), () =>
     lossAndGradients(() => task.loss(batch, share).loss, params),
   );
   const rows = new Map<string, number[][]>();

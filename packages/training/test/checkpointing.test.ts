@@ -1,7 +1,7 @@
 /** Gradient checkpointing of a deep model: what it costs in memory, and that it changes nothing. */
 
 import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { onEachEngine } from "@mixtape/testing";
 import { engine, memory } from "@tensorflow/tfjs-core";
 import { expect, test, vi } from "vitest";
@@ -31,7 +31,7 @@ onEachEngine(() => {
       const task = new CausalLMTask(model, { gradientCheckpointing, auxLossCoef: 0.1 });
       const batch = { inputIds, labels: inputIds };
       const peak = peakBytes();
-      const { loss, gradients } = withRandomness(new Randomness(1), () =>
+      const { loss, gradients } = withRng(new Rng(1), () =>
         lossAndGradients(() => task.loss(batch, { numItems: task.labels(batch), batches: 1 }).loss, task.params),
       );
       const bytes = peak.stop();

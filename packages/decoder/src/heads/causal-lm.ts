@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { type Around, type CapturedRouting, Linear, loadBalancingLoss } from "@mixtape/layers";
+import { type CapturedRouting, type ForwardHook, Linear, loadBalancingLoss } from "@mixtape/layers";
 import { linear } from "@mixtape/ops";
 import type { TensorSource } from "@mixtape/safetensors";
 import { add, gather, mul, type Scalar, slice, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
@@ -18,7 +18,7 @@ export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> exten
   /** `[V, M]`, or null where the head shares the weights of the embedding. */
   readonly lmHead: Linear | null;
   /** Wraps the head over the vocabulary, from hidden states to logits; null for nothing. */
-  aroundHead: Around<Tensor3D, Tensor3D> | null = null;
+  wrapHead: ForwardHook<Tensor3D, Tensor3D> | null = null;
 
   constructor(config: C) {
     super(config);
@@ -76,7 +76,7 @@ export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> exten
 
   #head(hidden: Tensor3D): Tensor3D {
     const map = (x: Tensor3D): Tensor3D => linear(x, (this.lmHead ?? this.model.embedTokens).weight.weight);
-    return this.aroundHead ? this.aroundHead(hidden, map) : map(hidden);
+    return this.wrapHead ? this.wrapHead(hidden, map) : map(hidden);
   }
 
   #loss(logits: Tensor3D, { labels, numItemsInBatch, logitsToKeep }: CausalLMInputs, auxLoss?: Scalar): Scalar {

@@ -1,6 +1,6 @@
 import {
   createKeyValueStore,
-  effect,
+  hostCallback,
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
@@ -80,14 +80,14 @@ export class KeyValueCache implements LayerCache {
     this.evict();
     store.append({ keys, values });
     const count = keys.shape[2];
-    effect(() => {
+    hostCallback(() => {
       this.#length += count;
     });
     return store.view();
   }
 
   commit(): void {
-    effect(() => {
+    hostCallback(() => {
       this.#committed = this.#length;
     });
   }

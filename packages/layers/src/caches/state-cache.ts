@@ -1,4 +1,4 @@
-import { assign, canAssign, effect } from "@mixtape/ops";
+import { assign, canAssign, hostCallback } from "@mixtape/ops";
 import {
   concat,
   dispose,
@@ -77,7 +77,7 @@ export class StateCache implements LayerCache {
     this.#check("StateCache.set", states);
     this.#dropPending();
     this.#pending = mapOf(states, (state) => keep(state.clone()));
-    effect(() => {
+    hostCallback(() => {
       this.#added += count;
     });
   }
@@ -91,7 +91,7 @@ export class StateCache implements LayerCache {
       else this.#replace(mapOf(pending, (state) => keep(copyOf(state))));
       this.#dropPending();
     }
-    effect(() => {
+    hostCallback(() => {
       this.#length += this.#added;
       this.#added = 0;
     });

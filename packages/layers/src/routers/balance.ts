@@ -1,5 +1,5 @@
 /** Formulas that routers balance their load by. */
-import { untaped } from "@mixtape/ops";
+import { noGrad } from "@mixtape/ops";
 import {
   addN,
   bincount,
@@ -53,7 +53,7 @@ export function meanSquareLogSumExp(routings: readonly CapturedRouting[]): Scala
 /** Number of used slots of tokens that name each expert. @param indices int32 `[T, K]` @returns `[E]` */
 export function countExperts(indices: Tensor2D, experts: number, tokenMask: TokenMask | null): Tensor1D {
   const [t, k] = indices.shape;
-  return untaped(() =>
+  return noGrad(() =>
     tidy(() => {
       const used = cast(greaterEqual(indices, 0), "float32") as Tensor2D;
       const counted = tokenMask ? mul(used, reshape(tokenMask.toTensor(), [t, 1])) : used;

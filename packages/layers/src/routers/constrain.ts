@@ -1,4 +1,4 @@
-import { takeAlong, untaped } from "@mixtape/ops";
+import { noGrad, takeAlongAxis } from "@mixtape/ops";
 import {
   concat,
   fill,
@@ -37,7 +37,7 @@ export function selectWithin(
   for (const expert of blocked) checkExpert(expert, e);
   const both = force.find((expert) => ban.includes(expert));
   if (both !== undefined) throw fault("experts that are banned or forced", `expert ${both}, which is both`);
-  return untaped(() => {
+  return noGrad(() => {
     const open = tensor2d(
       Uint8Array.from({ length: e }, (_, expert) => (blocked.has(expert) ? 0 : 1)),
       [1, e],
@@ -45,7 +45,7 @@ export function selectWithin(
     );
     const allowed = where(tile(open, [t, 1]), scores, fill([t, e], NOT_SELECTABLE)) as Tensor2D;
     const own = select(allowed);
-    const found = takeAlong(allowed, maximum(own, scalar(0, "int32")));
+    const found = takeAlongAxis(allowed, maximum(own, scalar(0, "int32")));
     const isUsed = logicalAnd(greaterEqual(own, 0), greater(found, NOT_SELECTABLE / 2));
     const rest = where(isUsed, own, fill(own.shape, -1, "int32")) as Tensor2D;
     if (force.length === 0) return rest;

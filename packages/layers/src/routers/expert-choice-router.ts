@@ -1,4 +1,4 @@
-import { scatterAlong, takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { noGrad, scatterAlongAxis, takeAlongAxis, topKIndices } from "@mixtape/ops";
 import {
   cast,
   fill,
@@ -49,10 +49,10 @@ export class ExpertChoiceRouter<
         got: "tokens with a cache",
         fix: "Experts choose among all tokens of a sequence: run it without a cache, or generate with another router",
       });
-    return untaped(() => {
+    return noGrad(() => {
       const chosen = tokensOfExperts(scores, this.config.numExpertsPerTok, context);
       const first = topKIndices(where(chosen, scores, fill(scores.shape, -1)) as Tensor2D, this.numExperts);
-      const used = cast(takeAlong(cast(chosen, "float32"), first), "bool");
+      const used = cast(takeAlongAxis(cast(chosen, "float32"), first), "bool");
       return trimSlots(where(used, first, fill(first.shape, -1, "int32")) as Tensor2D);
     });
   }
@@ -78,7 +78,7 @@ function tokensOfExperts(scores: Tensor2D, perToken: number, { rows = 1, tokenMa
   const taken = Float32Array.from({ length: rows * e * largest }, (_, i) =>
     i % largest < capacities[Math.floor(i / (e * largest))]! ? 1 : 0,
   );
-  const chosen = scatterAlong(tensor2d(taken, [rows * e, largest]), best, length);
+  const chosen = scatterAlongAxis(tensor2d(taken, [rows * e, largest]), best, length);
   const byToken = transpose(reshape(chosen, [rows, e, length]) as Tensor3D, [0, 2, 1]);
   return cast(reshape(byToken, [t, e]), "bool");
 }

@@ -1,4 +1,4 @@
-import { takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { noGrad, takeAlongAxis, topKIndices } from "@mixtape/ops";
 import {
   add,
   fill,
@@ -57,9 +57,9 @@ export interface GroupLimit {
 export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupLimit): Tensor2D {
   const [t, e] = scores.shape;
   const size = e / groups;
-  return untaped(() => {
+  return noGrad(() => {
     const members: Tensor2D = reshape(scores, [t * groups, size]);
-    const best = takeAlong(members, topKIndices(members, Math.min(summed, size)));
+    const best = takeAlongAxis(members, topKIndices(members, Math.min(summed, size)));
     const open = expertsOfGroups(topKIndices(reshape(sum(best, 1), [t, groups]), kept), groups, size);
     // Products in place of a choice, whose operations engines can repeat without JavaScript.
     return add<Tensor2D>(mul(scores, open), mul(sub(1, open), NOT_SELECTABLE));

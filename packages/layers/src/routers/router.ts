@@ -1,4 +1,4 @@
-import { chooseExperts, type RoutingSpec, takeAlong, topKIndices } from "@mixtape/ops";
+import { chooseExperts, type RoutingSpec, takeAlongAxis, topKIndices } from "@mixtape/ops";
 import {
   add,
   cast,
@@ -70,7 +70,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
     const selection = this.selectionScores(scores);
     const indices = constraint ? selectWithin(constraint, selection, select) : select(selection);
     const mayLeaveSlots = constraint || this.selectExperts !== Router.prototype.selectExperts;
-    const chosen = mayLeaveSlots ? takeUsed(scores, indices) : takeAlong(scores, indices);
+    const chosen = mayLeaveSlots ? takeUsed(scores, indices) : takeAlongAxis(scores, indices);
     return { logits, indices, weights: this.normalizeWeights(chosen) };
   }
 
@@ -132,7 +132,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 
   /**
-   * Logits of the gate. A router with noise adds it here, from `currentRandomness()` of `@mixtape/ops`, which is undefined outside
+   * Logits of the gate. A router with noise adds it here, from `currentRng()` of `@mixtape/ops`, which is undefined outside
    * of training.
    * @param x `[T, M]` @returns `[T, E]`
    */
@@ -165,7 +165,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 }
 
-/** `takeAlong` that gives 0 at index −1. */
+/** `takeAlongAxis` that gives 0 at index −1. */
 function takeUsed(scores: Tensor2D, indices: Tensor2D): Tensor2D {
-  return mul(takeAlong(scores, maximum(indices, scalar(0, "int32"))), cast(greaterEqual(indices, 0), "float32"));
+  return mul(takeAlongAxis(scores, maximum(indices, scalar(0, "int32"))), cast(greaterEqual(indices, 0), "float32"));
 }

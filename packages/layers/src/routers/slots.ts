@@ -1,4 +1,4 @@
-import { chooseStrategy, oneHot, untaped } from "@mixtape/ops";
+import { chooseStrategy, noGrad, oneHot } from "@mixtape/ops";
 import {
   cast,
   greaterEqual,
@@ -20,7 +20,7 @@ export function trimSlots(indices: Tensor2D): Tensor2D {
   const [tokens, k] = indices.shape;
   const strategy = chooseStrategy({ tokens, k: 1, experts: k });
   if (strategy !== "fused" && strategy !== "sparse") return indices;
-  return untaped(() => {
+  return noGrad(() => {
     const most = max(sum(cast(greaterEqual(indices, 0), "float32"), 1)).dataSync()[0]!;
     return slice(indices, [0, 0], [-1, Math.max(1, most)]);
   });

@@ -1,4 +1,4 @@
-import { takeAlong, topKIndices, untaped } from "@mixtape/ops";
+import { noGrad, takeAlongAxis, topKIndices } from "@mixtape/ops";
 import { cumsum, fill, lessEqual, sub, type Tensor2D, where } from "@tensorflow/tfjs-core";
 import type { RouterConfig } from "./router.js";
 import { SoftmaxRouter } from "./softmax-router.js";
@@ -24,9 +24,9 @@ export class TopPRouter<C extends TopPRouterConfig = TopPRouterConfig> extends S
 
   protected override selectExperts(scores: Tensor2D): Tensor2D {
     const { numExpertsPerTok, topP } = this.config;
-    return untaped(() => {
+    return noGrad(() => {
       const indices = topKIndices(scores, numExpertsPerTok);
-      const sorted = takeAlong(scores, indices);
+      const sorted = takeAlongAxis(scores, indices);
       const before = sub(cumsum(sorted, 1), sorted);
       return where(lessEqual(before, topP), indices, fill(indices.shape, -1, "int32")) as Tensor2D;
     });

@@ -4,7 +4,7 @@ import { matrices } from "./batch-mat-mul.js";
 import type { NativeKernel } from "./kernel.js";
 
 type MatMul = FusedKernels["MixtapeGroupedMatMul"];
-type Outer = FusedKernels["MixtapeGroupedOuter"];
+type Outer = FusedKernels["MixtapeGroupedGradWeight"];
 
 const FIRST = Int32Array.of(0);
 
@@ -33,9 +33,9 @@ export const groupedMatMulKernel: NativeKernel = {
   },
 };
 
-/** `groupedOuter` of `ops` */
+/** `groupedGradWeight` of `ops` */
 export const groupedOuterKernel: NativeKernel = {
-  name: "MixtapeGroupedOuter",
+  name: "MixtapeGroupedGradWeight",
   run(backend, { a, b }: Outer["inputs"], { offsets }: Outer["attrs"]) {
     const [rows = 0, columns = 0] = [a.shape[1], b.shape[1]];
     const size = rows * columns;

@@ -3,11 +3,11 @@ import { addon } from "../addon.js";
 import type { NativeKernel } from "./kernel.js";
 
 /**
- * `takeAlong` of `ops` as a plain look-up.
+ * `takeAlongAxis` of `ops` as a plain look-up.
  * @throws {NativeError} for an index that is no column of `x`.
  */
 export const takeAlongKernel: NativeKernel = {
-  name: "MixtapeTakeAlong",
+  name: "MixtapeTakeAlongAxis",
   run(backend, { x, indices }: { x: TensorInfo; indices: TensorInfo }) {
     const out = backend.output(indices.shape);
     addon().takeAlong(backend.floats(out), backend.floats(x), backend.ints(indices), x.shape[1]!, indices.shape[1]!);

@@ -8,8 +8,8 @@ import {
   createKeyValueStore,
   embedding,
   experts,
+  GraphedFunction,
   linear,
-  RepeatedStep,
   rmsNorm,
   rotary,
   silu,
@@ -79,7 +79,7 @@ export class TinyModel {
   #caches = LAYERS.map(() => createKeyValueStore({ dtype: "BF16" }));
   #position = 0;
   /** From the embedding of a token on, as decoders do it: recorded, and then repeated. */
-  #logits = new RepeatedStep((inputs) => {
+  #logits = new GraphedFunction((inputs) => {
     let [x, cos, sin] = /** @type {[Tensor2D, Tensor3D, Tensor3D]} */ (inputs);
     for (const layer of LAYERS) x = this.#layer(x, layer, { cos, sin });
     return linear(rmsNorm(x, this.#vector("norm"), 1e-5), this.#weight("head"));

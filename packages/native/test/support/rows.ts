@@ -11,7 +11,7 @@ import {
   rotary,
   silu,
   storageOf,
-  takeAlong,
+  takeAlongAxis,
   topKIndices,
   type Weight,
 } from "@mixtape/ops";
@@ -282,7 +282,7 @@ export function rowsTests(isa: Isa): void {
     test("takeAlong takes what the indices say, and refuses others", () => {
       const x = odd(40 * 9, 3);
       const indices = Int32Array.from({ length: 40 * 5 }, (_, i) => (i * 11) % 9);
-      const y = numbersOf(() => takeAlong(tensor2d(x, [40, 9]), tensor2d(indices, [40, 5], "int32")));
+      const y = numbersOf(() => takeAlongAxis(tensor2d(x, [40, 9]), tensor2d(indices, [40, 5], "int32")));
       expectSame(
         y,
         Float32Array.from(indices, (index, i) => x[Math.floor(i / 5) * 9 + index]!),
@@ -290,7 +290,7 @@ export function rowsTests(isa: Isa): void {
       for (const wrong of [-1, 9])
         tidy(() => {
           const indices = tensor2d([[0, wrong]], [1, 2], "int32");
-          expect(() => takeAlong(tensor2d(x.subarray(0, 9), [1, 9]), indices)).toThrow(NativeError);
+          expect(() => takeAlongAxis(tensor2d(x.subarray(0, 9), [1, 9]), indices)).toThrow(NativeError);
         });
     });
 

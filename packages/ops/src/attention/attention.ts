@@ -18,7 +18,7 @@ import { defineOp } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
 import { dropout } from "../math/dropout.js";
 import { sameShape } from "../math/shapes.js";
-import { currentRandomness } from "../random/rng.js";
+import { currentRng } from "../random/rng.js";
 import type { AttentionMask } from "./attention-mask.js";
 
 /** Attributes of a fused attention kernel. */
@@ -64,7 +64,7 @@ const run = defineOp({ kernel: "MixtapeAttention", compose });
  * A sink (Xiao et al. 2023, https://arxiv.org/abs/2309.17453, as GPT-OSS learns them) takes a share of the softmax: the
  * probabilities of a query sum to less than 1, and to 0 where it sees no key.
  *
- * With `dropout` above 0, inside of `withRandomness`, probabilities are dropped as the reference's eager attention drops them:
+ * With `dropout` above 0, inside of `withRng`, probabilities are dropped as the reference's eager attention drops them:
  * after the softmax, so that a row no longer sums to 1. That too is the composition on every engine.
  *
  * @param q `[B, H, L, D]`
@@ -82,7 +82,7 @@ export function attention(
   scale: number,
   options: AttentionOptions = {},
 ): Tensor3D {
-  if (options.dropout && currentRandomness()) return attentionWithProbabilities(q, k, v, mask, scale, options).output;
+  if (options.dropout && currentRng()) return attentionWithProbabilities(q, k, v, mask, scale, options).output;
   checkShapes(q, k, v, mask, options.sinks);
   const { sinks } = options;
   const attributes = { scale, window: mask.window, mask };

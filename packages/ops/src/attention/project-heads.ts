@@ -10,7 +10,7 @@ import {
 import { defineOpWithOutputs } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
 import { runLinear } from "../linear/linear.js";
-import { gradientByBias, gradientByMatrix, gradientByRows, rowsOf } from "../linear/products.js";
+import { gradBias, gradInput, gradWeight, rowsOf } from "../linear/matmul.js";
 import { reshape } from "../math/reshape.js";
 import { type Weight, wholeTensor } from "../storage/weight.js";
 
@@ -41,10 +41,10 @@ const run = defineOpWithOutputs({
     for (const [i, name] of (["q", "k", "v"] as const).entries()) {
       if (!dys[i]) continue;
       const above = mergedRows(dys[i] as Tensor4D);
-      if (wanted.has(name)) gradients[name] = gradientByMatrix(above, rows, transposed);
-      if (wanted.has(`${name}Bias`)) gradients[`${name}Bias`] = gradientByBias(above);
+      if (wanted.has(name)) gradients[name] = gradWeight(above, rows, transposed);
+      if (wanted.has(`${name}Bias`)) gradients[`${name}Bias`] = gradBias(above);
       if (!wanted.has("x")) continue;
-      const dx = gradientByRows(above, inputs[name], transposed);
+      const dx = gradInput(above, inputs[name], transposed);
       gradients.x = gradients.x ? add(gradients.x, dx) : dx;
     }
     return { ...gradients, ...(gradients.x && { x: reshape(gradients.x, inputs.x.shape) }) };

@@ -1,7 +1,7 @@
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { currentRandomness, withRandomness } from "../random/rng.js";
-import { collectSideOutputs, type SideOutput, sideOutput, wantsSideOutputs } from "./intermediates.js";
-import { gradientsOfAll, isDifferentiated, record, untaped, variablesOfRecording } from "./tape.js";
+import { currentRng, withRng } from "../random/rng.js";
+import { captureIntermediates, type Intermediate, isCapturingIntermediates, sowIntermediate } from "./intermediates.js";
+import { customVjp, gradientsOfAll, isDifferentiated, noGrad, variablesOfRecording } from "./tape.js";
 
 /**
  * Runs `f`, and keeps nothing of it for the way back but what goes in: there it is run again (gradient checkpointing, Chen et
@@ -12,23 +12,26 @@ import { gradientsOfAll, isDifferentiated, record, untaped, variablesOfRecording
  *   alone. Other tensors that it closes over must live until the way back, and are constants to the gradient.
  * @param inputs what `f` is called with
  */
-export function checkpoint(f: (inputs: readonly Tensor[]) => readonly Tensor[], inputs: readonly Tensor[]): Tensor[] {
+export function gradientCheckpoint(
+  f: (inputs: readonly Tensor[]) => readonly Tensor[],
+  inputs: readonly Tensor[],
+): Tensor[] {
   const variables = variablesOfRecording();
   if (!variables) return tidy(() => [...f(inputs)]);
-  const before = currentRandomness()?.copy();
-  const sides: SideOutput[] = [];
-  const run = wantsSideOutputs() ? (tensors: readonly Tensor[]) => withSides(f, tensors, sides) : f;
-  const outputs = untaped(() => tidy(() => [...run(inputs)]));
+  const before = currentRng()?.copy();
+  const sides: Intermediate[] = [];
+  const run = isCapturingIntermediates() ? (tensors: readonly Tensor[]) => withSides(f, tensors, sides) : f;
+  const outputs = noGrad(() => tidy(() => [...run(inputs)]));
   const wanted = [...inputs.keys()].filter((i) => isDifferentiated(inputs[i]!));
   const differentiated = [...wanted.map((i) => inputs[i]!), ...variables];
   const named = Object.fromEntries(differentiated.map((tensor, i) => [`${i}`, tensor]));
-  record("MixtapeCheckpoint", named, outputs, inputs, (dys, saved) => {
+  customVjp("MixtapeGradientCheckpoint", named, outputs, inputs, (dys, saved) => {
     const xs = [...wanted.map((i) => saved[i]!), ...variables];
-    const gradients = gradientsOfAll(() => withRandomness(before?.copy(), () => run(saved)), xs, dys);
+    const gradients = gradientsOfAll(() => withRng(before?.copy(), () => run(saved)), xs, dys);
     return Object.fromEntries(gradients.map((gradient, i) => [`${i}`, gradient]));
   });
   const results = outputs.slice(0, outputs.length - sides.length);
-  for (const [i, { from }] of sides.entries()) sideOutput(from, outputs[results.length + i]!);
+  for (const [i, { from }] of sides.entries()) sowIntermediate(from, outputs[results.length + i]!);
   return results;
 }
 
@@ -36,13 +39,13 @@ export function checkpoint(f: (inputs: readonly Tensor[]) => readonly Tensor[], 
 function withSides(
   f: (inputs: readonly Tensor[]) => readonly Tensor[],
   inputs: readonly Tensor[],
-  sides: SideOutput[],
+  sides: Intermediate[],
 ): Tensor[] {
-  const { result, outputs } = collectSideOutputs(() => f(inputs));
-  sides.splice(0, sides.length, ...outputs);
+  const { result, intermediates } = captureIntermediates(() => f(inputs));
+  sides.splice(0, sides.length, ...intermediates);
   return [
     ...result,
-    ...outputs.map(({ tensor }) => {
+    ...intermediates.map(({ tensor }) => {
       const output = tensor.clone();
       tensor.dispose();
       return output;

@@ -1,15 +1,15 @@
 import { keep, type Tensor } from "@tensorflow/tfjs-core";
 
 /** A tensor that was made deep inside of a forward pass and is wanted outside, with who made it. */
-export interface SideOutput {
+export interface Intermediate {
   readonly from: unknown;
   readonly tensor: Tensor;
 }
 
-let listener: ((output: SideOutput) => void) | undefined;
+let listener: ((output: Intermediate) => void) | undefined;
 
 /** Whether anybody wants side outputs. */
-export function wantsSideOutputs(): boolean {
+export function isCapturingIntermediates(): boolean {
   return listener !== undefined;
 }
 
@@ -18,19 +18,19 @@ export function wantsSideOutputs(): boolean {
  * logits of a router that a loss is made of. Nothing happens where nobody collects them.
  * @param from who made it; nothing is done with it but passing it on
  */
-export function sideOutput(from: unknown, tensor: Tensor): void {
+export function sowIntermediate(from: unknown, tensor: Tensor): void {
   listener?.({ from, tensor: keep(tensor.clone()) });
 }
 
-/** Runs `f` and collects what it hands out, in order. The caller disposes these tensors. */
-export function collectSideOutputs<T>(f: () => T): { result: T; outputs: SideOutput[] } {
+/** Runs `f` and returns the intermediates that it sows, in order. The caller disposes them. */
+export function captureIntermediates<T>(f: () => T): { result: T; intermediates: Intermediate[] } {
   const outer = listener;
-  const outputs: SideOutput[] = [];
-  listener = (output) => outputs.push(output);
+  const intermediates: Intermediate[] = [];
+  listener = (intermediate) => intermediates.push(intermediate);
   try {
-    return { result: f(), outputs };
+    return { result: f(), intermediates };
   } catch (error) {
-    for (const { tensor } of outputs) tensor.dispose();
+    for (const { tensor } of intermediates) tensor.dispose();
     throw error;
   } finally {
     listener = outer;

@@ -10,7 +10,7 @@ import {
   tidy,
 } from "@tensorflow/tfjs-core";
 import { listKernel } from "./fused-kernels.js";
-import { gradientsOfAll, isDifferentiated, isRecording, record, untaped } from "./tape.js";
+import { customVjp, gradientsOfAll, isDifferentiated, isRecording, noGrad } from "./tape.js";
 
 export { isRecording } from "./tape.js";
 
@@ -85,7 +85,7 @@ export function defineOpWithOutputs<I extends OpInputs, A extends object, O exte
     const wanted = Object.keys(present).filter((name) => isDifferentiated(present[name]!));
     // tfjs records the operations of a composition itself.
     if (!kernel && !contract.gradient && wanted.length > 0) return run();
-    const outputs = untaped(run);
+    const outputs = noGrad(run);
     if (wanted.length > 0) recordOp(contract, present, attrs, outputs, wanted);
     return outputs;
   };
@@ -100,7 +100,7 @@ function recordOp<I extends OpInputs, A extends object, O extends readonly Tenso
 ): void {
   const names = Object.keys(present);
   const differentiated = Object.fromEntries(wanted.map((name) => [name, present[name]!]));
-  record(kernel, differentiated, outputs, Object.values(present), (dys, saved) => {
+  customVjp(kernel, differentiated, outputs, Object.values(present), (dys, saved) => {
     const again = Object.fromEntries(names.map((name, i) => [name, saved[i]!])) as unknown as I;
     const back = getKernel(`${kernel}${BACK}`, getBackend());
     // The gradient of a gradient is that of tfjs's operations.

@@ -45,7 +45,7 @@ export function isRecording(): boolean {
  * Runs `f` off the tape: what it returns is a constant to a gradient. For values that have none, such as indices, whose
  * kernels throw while tfjs records.
  */
-export function untaped<T>(f: () => T): T {
+export function noGrad<T>(f: () => T): T {
   const { state } = engine();
   // tfjs itself stops recording inside of kernels by this counter.
   state.kernelDepth++;
@@ -87,7 +87,7 @@ export type Backward = (
  * @param saved what the way back needs; it is held, whatever becomes of these tensors meanwhile
  * @param backward the gradients of `inputs` by the same names
  */
-export function record(
+export function customVjp(
   name: string,
   inputs: Record<string, Tensor>,
   outputs: readonly Tensor[],
@@ -320,5 +320,5 @@ function hold(tensor: Tensor): Tensor {
   const reshape = getKernel("Reshape", getBackend());
   // For a gradient of a gradient the copy has to be on the tape, as tfjs's clones always are.
   if (!reshape || engine().state.gradientDepth > 1) return keep(tensor.clone());
-  return keep(untaped(() => engine().runKernel<Tensor>("Reshape", { x: tensor }, { shape: tensor.shape })));
+  return keep(noGrad(() => engine().runKernel<Tensor>("Reshape", { x: tensor }, { shape: tensor.shape })));
 }

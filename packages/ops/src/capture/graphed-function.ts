@@ -1,84 +1,87 @@
 import { engine, env, type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { wantsSideOutputs } from "../autodiff/intermediates.js";
+import { isCapturingIntermediates } from "../autodiff/intermediates.js";
 import { isRecording } from "../autodiff/op.js";
 import { engineTraits } from "../engines/engines.js";
-import type { RecordedStep, Step, StepRecorder } from "../engines/graph-capture.js";
-import { isNoting } from "./host-callback.js";
+import type { CapturedGraph, GraphCapture, TensorFunction } from "../engines/graph-capture.js";
+import { isCapturingGraph } from "./host-callback.js";
 
-/** How often a step is recorded in vain before it is run as it is from then on. */
-const MOST_ATTEMPTS = 4;
+/** Number of captures without two equal ones in a row after which the function runs as it is. */
+const MAX_ATTEMPTS = 4;
 
 /**
- * A step that is taken again and again with inputs of the same shapes, as decoding does. Its JavaScript costs as much as a fifth
- * of a decode step, since between two kernels the weights have run through all caches.
+ * Captures a function that is called again and again with inputs of the same shapes, such as a decode step, and replays it. The
+ * JavaScript of a decode step costs up to a fifth of it, since between two kernels the weights have run through all caches.
  *
- * Where the engine in use can record, the step is recorded until two recordings in a row are the same, and from then on
- * repeated: JavaScript asks for the same kernels, but no longer runs what decided on them. So the step may depend on nothing
- * but its inputs and what kernels and {@link effect}s change; whatever else changes, make a new one. A step that looks at
- * numbers on the way is never repeated, and runs as it is.
+ * If the engine in use can capture graphs, each call is captured until two graphs in a row are equal; from then on calls replay that
+ * graph: the same kernels, without the JavaScript that decided on them. So the function may depend only on its inputs and on what
+ * kernels and {@link hostCallback}s change; make a new one when anything else changes. A function that reads the numbers of a tensor
+ * is never replayed, and runs as it is.
  */
-export class RepeatedStep {
-  readonly #step: Step;
-  #recorder: StepRecorder | undefined;
-  #recorded: RecordedStep | undefined;
+export class GraphedFunction {
+  readonly #function: TensorFunction;
+  #capture: GraphCapture | undefined;
+  #graph: CapturedGraph | undefined;
   #shapes = "";
-  #isSettled = false;
+  #isCaptured = false;
   #attempts = 0;
-  #obstacle: string | null = null;
+  #graphBreak: string | null = null;
 
-  constructor(step: Step) {
-    this.#step = step;
+  constructor(f: TensorFunction) {
+    this.#function = f;
   }
 
-  /** Whether the next step of the same shapes is a repetition. */
-  get isSettled(): boolean {
-    return this.#isSettled;
+  /** Whether the next call with the same shapes is a replay. */
+  get isCaptured(): boolean {
+    return this.#isCaptured;
   }
 
-  /** Why the last step could not be repeated; null where it can be, or where that is not known yet. */
-  get obstacle(): string | null {
-    return this.#obstacle;
+  /** Reason why the last call cannot be replayed; null if it can, or if that is not known yet. */
+  get graphBreak(): string | null {
+    return this.#graphBreak;
   }
 
-  /** Takes the step. @returns a new tensor, inside `tf.tidy` its */
+  /** Calls the function, or replays its graph. @returns a new tensor, which belongs to the `tf.tidy` around the call */
   run(inputs: readonly Tensor[]): Tensor {
-    const recorder = engineTraits().recorder;
+    const capture = engineTraits().graphCapture;
     const shapes = inputs.map(({ dtype, shape }) => `${dtype} ${shape}`).join();
-    if (recorder !== this.#recorder || shapes !== this.#shapes) this.#forget(recorder, shapes);
-    if (!recorder || isWatched()) return tidy(() => this.#step(inputs));
-    if (this.#isSettled) return this.#recorded!.repeat(inputs);
-    if (this.#attempts >= MOST_ATTEMPTS) return tidy(() => this.#step(inputs));
-    return this.#record(recorder, inputs);
+    if (capture !== this.#capture || shapes !== this.#shapes) this.#forget(capture, shapes);
+    if (!capture || isWatched()) return tidy(() => this.#function(inputs));
+    if (this.#isCaptured) return this.#graph!.replay(inputs);
+    if (this.#attempts >= MAX_ATTEMPTS) return tidy(() => this.#function(inputs));
+    return this.#runCaptured(capture, inputs);
   }
 
-  #record(recorder: StepRecorder, inputs: readonly Tensor[]): Tensor {
-    const { output, step } = recorder.record(this.#step, inputs);
+  #runCaptured(capture: GraphCapture, inputs: readonly Tensor[]): Tensor {
+    const { output, graph } = capture.capture(this.#function, inputs);
     this.#attempts++;
-    if (typeof step === "string") {
-      this.#obstacle = step;
-      this.#recorded = undefined;
+    if (typeof graph === "string") {
+      this.#graphBreak = graph;
+      this.#graph = undefined;
     } else {
-      this.#isSettled = this.#recorded !== undefined && step.equals(this.#recorded);
-      this.#obstacle = this.#recorded && !this.#isSettled ? "it did not do the same twice" : null;
-      this.#recorded = step;
+      this.#isCaptured = this.#graph !== undefined && graph.equals(this.#graph);
+      this.#graphBreak = this.#graph && !this.#isCaptured ? "it did not do the same twice" : null;
+      this.#graph = graph;
     }
     return output;
   }
 
-  #forget(recorder: StepRecorder | undefined, shapes: string): void {
-    this.#recorder = recorder;
+  #forget(capture: GraphCapture | undefined, shapes: string): void {
+    this.#capture = capture;
     this.#shapes = shapes;
-    this.#recorded = undefined;
-    this.#isSettled = false;
+    this.#graph = undefined;
+    this.#isCaptured = false;
     this.#attempts = 0;
-    this.#obstacle = null;
+    this.#graphBreak = null;
   }
 }
 
-/**
- * Whether somebody wants to see what happens on the way: a gradient, those who collect side outputs, a profile, tfjs's own
- * checks, or a recording around this one.
- */
+/** Returns whether something observes single operations: a gradient, captured intermediates, a profile, tfjs's checks, an outer capture. */
 function isWatched(): boolean {
-  return isRecording() || wantsSideOutputs() || isNoting() || engine().state.profiling || env().getBool("DEBUG");
+  return (
+    isRecording() ||
+    isCapturingIntermediates() ||
+    isCapturingGraph() ||
+    engine().state.profiling ||
+    env().getBool("DEBUG")
+  );
 }

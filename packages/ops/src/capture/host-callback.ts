@@ -1,23 +1,23 @@
-let note: ((effect: () => void) => void) | undefined;
+let listener: ((callback: () => void) => void) | undefined;
 
-/** Changes state of JavaScript's, such as a length. Where a step is recorded, each repetition of it does so too. */
-export function effect(change: () => void): void {
-  change();
-  note?.(change);
+/** Changes state that JavaScript holds, such as a length. A graph that captures the call runs it again at each replay. */
+export function hostCallback(callback: () => void): void {
+  callback();
+  listener?.(callback);
 }
 
-/** Runs `f`, and tells `listener` of each {@link effect} in it. For recorders. */
-export function notingEffects<T>(listener: (effect: () => void) => void, f: () => T): T {
-  const before = note;
-  note = listener;
+/** Runs `f` and passes each {@link hostCallback} in it to `observer`. For implementations of `GraphCapture`. */
+export function observeHostCallbacks<T>(observer: (callback: () => void) => void, f: () => T): T {
+  const before = listener;
+  listener = observer;
   try {
     return f();
   } finally {
-    note = before;
+    listener = before;
   }
 }
 
-/** Whether a step is recorded right now. */
-export function isNoting(): boolean {
-  return note !== undefined;
+/** Returns whether a graph is being captured. */
+export function isCapturingGraph(): boolean {
+  return listener !== undefined;
 }

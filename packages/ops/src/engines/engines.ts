@@ -1,7 +1,7 @@
 import { getBackend } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
 import { FloatStorage, type Storage } from "../storage/storage.js";
-import type { StepRecorder } from "./graph-capture.js";
+import type { GraphCapture } from "./graph-capture.js";
 
 /** Properties of a tfjs backend that the ops here go by. */
 export interface EngineTraits {
@@ -13,7 +13,7 @@ export interface EngineTraits {
   /** How it keeps weights. Default: float32, matrices transposed, experts in one tensor. */
   readonly storage?: Storage;
   /** Records steps, to repeat them without JavaScript. Default: none; every step runs as it is. */
-  readonly recorder?: StepRecorder;
+  readonly graphCapture?: GraphCapture;
   /**
    * Whether its fused kernels (`MixtapeGate`, `MixtapeGatedMlp`, `MixtapeExperts`) know a gating. Default: none; the ops compose it
    * of products and the gating's own operations.

@@ -1,29 +1,29 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-/** A function of tensors. What it makes besides its result it leaves to the `tf.tidy` around it. */
-export type Step = (inputs: readonly Tensor[]) => Tensor;
+/** A function of tensors. It leaves all tensors but its result to the `tf.tidy` around it. */
+export type TensorFunction = (inputs: readonly Tensor[]) => Tensor;
 
-/** What a step asked of an engine, to be asked again without the step. Its memory is garbage once nobody holds it. */
-export interface RecordedStep {
-  /** Whether the other asks for the same kernels, of the same weights and constants, one after the other. */
-  equals(other: RecordedStep): boolean;
+/** The kernels that a function asked an engine for, to run again without the function. Garbage collection frees its memory. */
+export interface CapturedGraph {
+  /** Returns whether the other graph runs the same kernels on the same weights and constants, in the same order. */
+  equals(other: CapturedGraph): boolean;
   /**
-   * Asks for all of it again.
-   * @param inputs of the shapes that were recorded
+   * Runs the kernels again.
+   * @param inputs of the shapes that were captured
    * @returns a new tensor
    */
-  repeat(inputs: readonly Tensor[]): Tensor;
+  replay(inputs: readonly Tensor[]): Tensor;
 }
 
-/** A step that was run, and what can be said of repeating it. */
-export interface Recorded {
+/** Result of a captured run. */
+export interface CaptureResult {
   readonly output: Tensor;
-  /** What it asked for, or in a few words why that is not all that it did. */
-  readonly step: RecordedStep | string;
+  /** The graph, or the reason of the graph break if a replay would not do all that the function did. */
+  readonly graph: CapturedGraph | string;
 }
 
-/** What an engine offers that can note what a step asks of it, as CUDA graphs do. */
-export interface StepRecorder {
-  /** Runs a step, and notes what it asks for. */
-  record(step: Step, inputs: readonly Tensor[]): Recorded;
+/** Captures the kernels that a function asks an engine for, as CUDA graphs do. */
+export interface GraphCapture {
+  /** Runs a function and captures it. */
+  capture(f: TensorFunction, inputs: readonly Tensor[]): CaptureResult;
 }

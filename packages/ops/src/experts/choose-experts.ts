@@ -1,7 +1,7 @@
 import { add, div, mul, sigmoid, softmax, sum, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { defineOpWithOutputs } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
-import { takeAlong } from "../math/take-along-axis.js";
+import { takeAlongAxis } from "../math/take-along-axis.js";
 import { topKIndices } from "../math/top-k-indices.js";
 
 export type ChooseExpertsInputs = { logits: Tensor2D; bias?: Tensor1D };
@@ -21,7 +21,7 @@ const run = defineOpWithOutputs({
   compose: ({ logits, bias }: ChooseExpertsInputs, { k, score, normalize, scale }: ChooseExpertsAttributes) => {
     const scores = score === "softmax" ? softmax(logits) : sigmoid(logits);
     const indices = topKIndices(bias ? add(scores, bias) : scores, k);
-    const chosen = takeAlong(scores, indices);
+    const chosen = takeAlongAxis(scores, indices);
     // As in the reference of DeepSeek-V3: scores that are all 0 give the weights 0. No other sum changes by it.
     const weights: Tensor2D = normalize ? div(chosen, add(sum(chosen, 1, true), 1e-20)) : chosen;
     return [indices, scale === 1 ? weights : mul<Tensor2D>(weights, scale)] as const;

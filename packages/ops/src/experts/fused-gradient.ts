@@ -13,7 +13,7 @@ import type { OpGradient } from "../autodiff/op.js";
 import { gradientsOf } from "../autodiff/tape.js";
 import { gate } from "../feed-forward/gate.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
-import { groupedMatMul, groupedOuter } from "./grouped-products.js";
+import { groupedGradWeight, groupedMatMul } from "./grouped-matmul.js";
 import { int32, sortRows, unsortRows } from "./sorted-rows.js";
 
 /**
@@ -43,7 +43,7 @@ export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
   const back = (a: Tensor2D, stack: Tensor3D): Tensor2D =>
     groupedMatMul({ x: a, stack }, { offsets, transposed: !transposed });
   const outer = (a: Tensor2D, b: Tensor2D): Tensor3D =>
-    groupedOuter(transposed ? { a: b, b: a } : { a, b }, { offsets });
+    groupedGradWeight(transposed ? { a: b, b: a } : { a, b }, { offsets });
   const byExpert = (a: Tensor2D): Tensor2D => unsortedSegmentSum(a, ids as Tensor1D, experts);
 
   const [a, b] = [times(rows, inputs.gate, inputs.gateBias), times(rows, inputs.up, inputs.upBias)];

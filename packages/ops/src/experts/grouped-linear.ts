@@ -20,7 +20,7 @@ import { engineTraits } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
 import { runLinear } from "../linear/linear.js";
 import { stackedTensor, type Weight } from "../storage/weight.js";
-import { groupedMatMul } from "./grouped-products.js";
+import { groupedMatMul } from "./grouped-matmul.js";
 import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";
 
 /** Which matrix of a stack each of N rows meets. */

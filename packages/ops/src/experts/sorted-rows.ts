@@ -1,6 +1,6 @@
 import { concat, gather, type Tensor1D, type Tensor2D, tensor1d, zeros } from "@tensorflow/tfjs-core";
 import { OpsError } from "../errors.js";
-import type { Offsets } from "./grouped-products.js";
+import type { Offsets } from "./grouped-matmul.js";
 
 /** Rows in the order of the matrices that they meet. Rows with the id −1 meet none, and are left out. */
 export interface SortedRows {

@@ -4,7 +4,7 @@ import { defineOp } from "../autodiff/op.js";
 import { gradientsOf } from "../autodiff/tape.js";
 import { OpsError } from "../errors.js";
 import { linear } from "../linear/linear.js";
-import { affine, gradientByBias, gradientByMatrix, gradientByRows, rowsOf } from "../linear/products.js";
+import { affine, gradBias, gradInput, gradWeight, rowsOf } from "../linear/matmul.js";
 import { sameShape } from "../math/shapes.js";
 import { type Weight, wholeTensor } from "../storage/weight.js";
 import { canFuse, gate } from "./gate.js";
@@ -50,17 +50,17 @@ const run = defineOp({
     const a = affine(rows, weights.gate, weights.gateBias, transposed);
     const b = affine(rows, weights.up, weights.upBias, transposed);
     const gated = () => gate(a, b, gating);
-    const dInner = gradientByRows(above, weights.down, transposed);
+    const dInner = gradInput(above, weights.down, transposed);
     const [da, db] = gradientsOf(gated, [a, b], dInner) as [Tensor2D, Tensor2D];
-    const dx = () => add(gradientByRows(da, weights.gate, transposed), gradientByRows(db, weights.up, transposed));
+    const dx = () => add(gradInput(da, weights.gate, transposed), gradInput(db, weights.up, transposed));
     return {
       ...(wanted.has("x") && { x: reshape(dx(), x.shape) }),
-      ...(wanted.has("gate") && { gate: gradientByMatrix(da, rows, transposed) }),
-      ...(wanted.has("up") && { up: gradientByMatrix(db, rows, transposed) }),
-      ...(wanted.has("down") && { down: gradientByMatrix(above, gated(), transposed) }),
-      ...(wanted.has("gateBias") && { gateBias: gradientByBias(da) }),
-      ...(wanted.has("upBias") && { upBias: gradientByBias(db) }),
-      ...(wanted.has("downBias") && { downBias: gradientByBias(above) }),
+      ...(wanted.has("gate") && { gate: gradWeight(da, rows, transposed) }),
+      ...(wanted.has("up") && { up: gradWeight(db, rows, transposed) }),
+      ...(wanted.has("down") && { down: gradWeight(above, gated(), transposed) }),
+      ...(wanted.has("gateBias") && { gateBias: gradBias(da) }),
+      ...(wanted.has("upBias") && { upBias: gradBias(db) }),
+      ...(wanted.has("downBias") && { downBias: gradBias(above) }),
     };
   },
 });

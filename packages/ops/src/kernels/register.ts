@@ -7,7 +7,7 @@ import { linearKernel } from "./linear.js";
 import { rmsNormKernel } from "./rms-norm.js";
 import { rotaryKernel } from "./rotary.js";
 import { replaceSliceOfCpu } from "./slice.js";
-import { takeAlongKernel } from "./take-along-axis.js";
+import { takeAlongAxisKernel } from "./take-along-axis.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
 import { unsortedSegmentSumKernel } from "./unsorted-segment-sum.js";
 
@@ -20,7 +20,7 @@ export const HOST_KERNELS: readonly HostKernel[] = [
   gateKernel,
   gatedMlpKernel,
   topKIndicesKernel,
-  takeAlongKernel,
+  takeAlongAxisKernel,
   unsortedSegmentSumKernel,
 ];
 

@@ -1,9 +1,9 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-/** `takeAlong` as a plain look-up. */
-export const takeAlongKernel: HostKernel = {
-  name: "MixtapeTakeAlong",
+/** `takeAlongAxis` as a plain look-up. */
+export const takeAlongAxisKernel: HostKernel = {
+  name: "MixtapeTakeAlongAxis",
   backends: ["cpu", "wasm"],
   run(host, inputs: { x: TensorInfo; indices: TensorInfo }) {
     const [t, e] = inputs.x.shape as [number, number];

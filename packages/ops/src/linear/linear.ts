@@ -2,7 +2,7 @@ import { reshape, type Tensor, type Tensor1D, type Tensor2D } from "@tensorflow/
 import { defineOp } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
 import { type Weight, wholeTensor } from "../storage/weight.js";
-import { affine, gradientByBias, gradientByMatrix, gradientByRows, rowsOf } from "./products.js";
+import { affine, gradBias, gradInput, gradWeight, rowsOf } from "./matmul.js";
 
 export type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
 export type LinearAttributes = { transposed: boolean };
@@ -18,9 +18,9 @@ export const runLinear = defineOp({
   gradient: ({ x, weight }, { transposed }, [dy], wanted) => {
     const above = rowsOf(dy!);
     return {
-      ...(wanted.has("x") && { x: reshape(gradientByRows(above, weight, transposed), x.shape) }),
-      ...(wanted.has("weight") && { weight: gradientByMatrix(above, rowsOf(x), transposed) }),
-      ...(wanted.has("bias") && { bias: gradientByBias(above) }),
+      ...(wanted.has("x") && { x: reshape(gradInput(above, weight, transposed), x.shape) }),
+      ...(wanted.has("weight") && { weight: gradWeight(above, rowsOf(x), transposed) }),
+      ...(wanted.has("bias") && { bias: gradBias(above) }),
     };
   },
 });

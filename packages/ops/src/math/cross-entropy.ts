@@ -1,17 +1,17 @@
 import { expandDims, logSumExp, mul, reshape, softmax, sub, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import { defineOp } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
-import { scatterAlong, takeAlong } from "./take-along-axis.js";
+import { scatterAlongAxis, takeAlongAxis } from "./take-along-axis.js";
 
 export type CrossEntropyInputs = { logits: Tensor2D; targets: Tensor1D };
 
 const run = defineOp({
   kernel: "MixtapeCrossEntropy",
   compose: ({ logits, targets }: CrossEntropyInputs) =>
-    sub(logSumExp(logits, 1), reshape(takeAlong(logits, expandDims(targets, 1)), [targets.size])) as Tensor1D,
+    sub(logSumExp(logits, 1), reshape(takeAlongAxis(logits, expandDims(targets, 1)), [targets.size])) as Tensor1D,
   gradient: ({ logits, targets }, _, [dy]) => {
     const above = expandDims(dy!, 1) as Tensor2D;
-    const chosen = scatterAlong(above, expandDims(targets, 1) as Tensor2D, logits.shape[1]);
+    const chosen = scatterAlongAxis(above, expandDims(targets, 1) as Tensor2D, logits.shape[1]);
     return { logits: sub(mul(softmax(logits), above), chosen) };
   },
 });

@@ -3,21 +3,21 @@ import { defineOp } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
 import { oneHot } from "./one-hot.js";
 
-export type TakeAlongInputs = { x: Tensor2D; indices: Tensor2D };
+export type TakeAlongAxisInputs = { x: Tensor2D; indices: Tensor2D };
 
 const run = defineOp({
-  kernel: "MixtapeTakeAlong",
-  compose: ({ x, indices }: TakeAlongInputs) => {
+  kernel: "MixtapeTakeAlongAxis",
+  compose: ({ x, indices }: TakeAlongAxisInputs) => {
     const [t, e] = x.shape;
     const [, k] = indices.shape;
     const choice = oneHot(indices, e) as Tensor3D;
     return reshape(matMul(choice, reshape(x, [t, e, 1])), [t, k]) as Tensor2D;
   },
-  gradient: ({ x, indices }, _, [dy]) => ({ x: scatterAlong(dy as Tensor2D, indices, x.shape[1]) }),
+  gradient: ({ x, indices }, _, [dy]) => ({ x: scatterAlongAxis(dy as Tensor2D, indices, x.shape[1]) }),
 });
 
-/** The way back of {@link takeAlong}: `out[t, indices[t, j]] += values[t, j]`, zero elsewhere. @returns `[T, E]` */
-export function scatterAlong(values: Tensor2D, indices: Tensor2D, width: number): Tensor2D {
+/** The way back of {@link takeAlongAxis}: `out[t, indices[t, j]] += values[t, j]`, zero elsewhere. @returns `[T, E]` */
+export function scatterAlongAxis(values: Tensor2D, indices: Tensor2D, width: number): Tensor2D {
   const [t, k] = indices.shape;
   const rows = Int32Array.from({ length: t * k }, (_, i) => Math.floor(i / k));
   const places = stack([tensor1d(rows, "int32"), reshape(indices, [t * k])], 1);
@@ -27,17 +27,17 @@ export function scatterAlong(values: Tensor2D, indices: Tensor2D, width: number)
 /**
  * `out[t, j] = x[t, indices[t, j]]`.
  *
- * Fused kernel: `MixtapeTakeAlong`, inputs `x`, `indices`.
+ * Fused kernel: `MixtapeTakeAlongAxis`, inputs `x`, `indices`.
  *
  * @param x `[T, E]`
  * @param indices int32 `[T, K]`, each below E: what lies outside is the engine's to answer
  * @returns `[T, K]`
  * @throws {OpsError} where `x` and `indices` have not the same rows, or `indices` is not int32.
  */
-export function takeAlong(x: Tensor2D, indices: Tensor2D): Tensor2D {
+export function takeAlongAxis(x: Tensor2D, indices: Tensor2D): Tensor2D {
   if (indices.shape[0] !== x.shape[0] || indices.dtype !== "int32")
     throw new OpsError({
-      where: "takeAlong",
+      where: "takeAlongAxis",
       expected: `int32 indices [${x.shape[0]}, K] for [${x.shape}]`,
       got: `${indices.dtype} [${indices.shape}]`,
     });
@@ -46,6 +46,6 @@ export function takeAlong(x: Tensor2D, indices: Tensor2D): Tensor2D {
 
 declare module "../autodiff/fused-kernels.js" {
   interface FusedKernels {
-    readonly MixtapeTakeAlong: FusedKernel<TakeAlongInputs, NoAttributes>;
+    readonly MixtapeTakeAlongAxis: FusedKernel<TakeAlongAxisInputs, NoAttributes>;
   }
 }

@@ -1,6 +1,6 @@
 import { type Tensor2D, topk } from "@tensorflow/tfjs-core";
 import { defineOp } from "../autodiff/op.js";
-import { untaped } from "../autodiff/tape.js";
+import { noGrad } from "../autodiff/tape.js";
 import { OpsError } from "../errors.js";
 
 export type TopKIndicesInputs = { scores: Tensor2D };
@@ -29,7 +29,7 @@ export function topKIndices(scores: Tensor2D, k: number): Tensor2D {
   const [, e] = scores.shape;
   if (!(Number.isInteger(k) && k >= 1 && k <= e))
     throw new OpsError({ where: "topKIndices", expected: `k between 1 and ${e}`, got: `${k}` });
-  return untaped(() => run({ scores }, { k }));
+  return noGrad(() => run({ scores }, { k }));
 }
 
 declare module "../autodiff/fused-kernels.js" {

@@ -5,31 +5,31 @@ import { OpsError } from "../errors.js";
  * Where the random numbers of a forward pass in training come from: draw after draw, each a tensor, all decided by the seed,
  * the same on every engine.
  */
-export class Randomness {
+export class Rng {
   readonly #seed: number;
   #draws: number;
 
   /** @param seed a whole number; all of its lower 53 bits count */
   constructor(seed: number, draws = 0) {
     if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(draws))
-      throw new OpsError({ where: "Randomness", expected: "whole numbers", got: `${seed} and ${draws}` });
+      throw new OpsError({ where: "Rng", expected: "whole numbers", got: `${seed} and ${draws}` });
     this.#seed = seed;
     this.#draws = draws;
   }
 
   /** The same draws from here on. */
-  copy(): Randomness {
-    return new Randomness(this.#seed, this.#draws);
+  copy(): Rng {
+    return new Rng(this.#seed, this.#draws);
   }
 
   /**
    * Another source, decided by the seed and a label alone: not by what was drawn here. For a part of a pass whose numbers must
    * not depend on what else runs in it.
    */
-  fork(label: string): Randomness {
+  split(label: string): Rng {
     let seed = mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0);
     for (const letter of label) seed = mix(seed, letter.codePointAt(0)!);
-    return new Randomness(seed >>> 0);
+    return new Rng(seed >>> 0);
   }
 
   /** Even numbers from 0 to below 1. */
@@ -56,13 +56,13 @@ export class Randomness {
   }
 }
 
-let current: Randomness | undefined;
+let current: Rng | undefined;
 
 /**
  * Runs a forward pass in which dropout and jitter are on, and draw from `randomness`; without one, in which they are off.
  * Gradients that are taken inside draw the same numbers again where they recompute.
  */
-export function withRandomness<T>(randomness: Randomness | undefined, f: () => T): T {
+export function withRng<T>(randomness: Rng | undefined, f: () => T): T {
   const outer = current;
   current = randomness;
   try {
@@ -72,8 +72,8 @@ export function withRandomness<T>(randomness: Randomness | undefined, f: () => T
   }
 }
 
-/** What dropout and jitter draw from; undefined outside of {@link withRandomness}, as in inference. */
-export function currentRandomness(): Randomness | undefined {
+/** What dropout and jitter draw from; undefined outside of {@link withRng}, as in inference. */
+export function currentRng(): Rng | undefined {
   return current;
 }
 

@@ -18,14 +18,14 @@ import {
 } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
-  checkpoint,
-  currentRandomness,
+  currentRng,
   dropout,
+  gradientCheckpoint,
   jitter,
-  Randomness,
+  Rng,
   rmsNorm,
   valueAndGradientsOf,
-  withRandomness,
+  withRng,
 } from "../../src/index.js";
 import { ENGINES, useBackend } from "../support/engines.js";
 import { normal, toTensor } from "../support/values.js";
@@ -43,12 +43,12 @@ describe.each(ENGINES)("on %s", (name) => {
     /** The loss of two blocks, and its gradients, as numbers. */
     function run(times: number): { values: number[][]; drawn: number } {
       const xs = [normal(1, [3, 4]), normal(2, [4, 4]), normal(3, [4])].map(toTensor);
-      const randomness = new Randomness(7);
-      const { value, gradients } = withRandomness(randomness, () =>
+      const randomness = new Rng(7);
+      const { value, gradients } = withRng(randomness, () =>
         valueAndGradientsOf(() => {
           const [x, w, scale] = xs as [Tensor2D, Tensor2D, Tensor1D];
           const wrapped = (level: number, input: Tensor): readonly Tensor[] =>
-            level === 0 ? block(input, w, scale) : checkpoint(([again]) => wrapped(level - 1, again!), [input]);
+            level === 0 ? block(input, w, scale) : gradientCheckpoint(([again]) => wrapped(level - 1, again!), [input]);
           const [first, inner] = wrapped(times, x) as [Tensor, Tensor];
           const [second] = wrapped(times, first) as [Tensor];
           return sum(add(mul(second, second), inner)) as Scalar;
@@ -87,14 +87,14 @@ describe.each(ENGINES)("on %s", (name) => {
       };
       const chain = (input: Tensor): Tensor => square(square(square(input)));
       // Its value and its input; else the inputs of every square, too.
-      expect(kept((input) => checkpoint(([again]) => [chain(again!)], [input])[0]!)).toBe(2 * 50 * 40 * 4);
+      expect(kept((input) => gradientCheckpoint(([again]) => [chain(again!)], [input])[0]!)).toBe(2 * 50 * 40 * 4);
       expect(kept(chain)).toBe(4 * 50 * 40 * 4);
     });
 
     test("what a variable has no part in gives it no gradient", () => {
       const [used, unused] = [tensor1d([1, 2]), tensor1d([3])];
       const { value, gradients } = valueAndGradientsOf(
-        () => sum(checkpoint(([x]) => [square(x!)], [used])[0]!) as Scalar,
+        () => sum(gradientCheckpoint(([x]) => [square(x!)], [used])[0]!) as Scalar,
         [used, unused],
       );
       expect([...gradients[0]!.dataSync()]).toEqual([2, 4]);
@@ -105,7 +105,7 @@ describe.each(ENGINES)("on %s", (name) => {
     test("for tf.grads, and where nothing is recorded, it is its function", () => {
       tidy(() => {
         const x = tensor1d([1, 2]);
-        const f = (input: Tensor): Tensor => checkpoint(([again]) => [square(again!)], [input])[0]!;
+        const f = (input: Tensor): Tensor => gradientCheckpoint(([again]) => [square(again!)], [input])[0]!;
         expect([...f(x).dataSync()]).toEqual([1, 4]);
         expect([...grads((y) => f(y!))([x])[0]!.dataSync()]).toEqual([2, 4]);
       });
@@ -115,7 +115,7 @@ describe.each(ENGINES)("on %s", (name) => {
   describe("randomness", () => {
     test("it is even, the seed decides it, and a copy goes on alike", () => {
       tidy(() => {
-        const [one, same, other] = [new Randomness(5), new Randomness(5), new Randomness(6)];
+        const [one, same, other] = [new Rng(5), new Rng(5), new Rng(6)];
         const values = one.uniform([4, 5000]).dataSync();
         expect(values).toEqual(same.uniform([20_000]).dataSync());
         expect(values).not.toEqual(other.uniform([20_000]).dataSync());
@@ -126,13 +126,13 @@ describe.each(ENGINES)("on %s", (name) => {
         const second = one.copy().uniform([100]).dataSync();
         expect(second).toEqual(one.uniform([100]).dataSync());
         expect(second).not.toEqual(values.slice(0, 100));
-        expect(() => new Randomness(0.5)).toThrow("Randomness: expected whole numbers");
+        expect(() => new Rng(0.5)).toThrow("Rng: expected whole numbers");
       });
     });
 
     test("normal samples have mean 0, variance 1, and the tails of a normal distribution", () => {
       tidy(() => {
-        const [one, same] = [new Randomness(7), new Randomness(7)];
+        const [one, same] = [new Rng(7), new Rng(7)];
         const values = [...one.normal([4, 5000]).dataSync()];
         expect(values).toEqual([...same.normal([20_000]).dataSync()]);
         const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -155,11 +155,11 @@ describe.each(ENGINES)("on %s", (name) => {
     test("dropout and jitter are off in inference, and where they are 0", () => {
       tidy(() => {
         const x = tensor1d([1, 2, 3]);
-        expect(currentRandomness()).toBeUndefined();
+        expect(currentRng()).toBeUndefined();
         expect([dropout(x, 0.5), jitter(x, 0.5)]).toEqual([x, x]);
-        withRandomness(new Randomness(1), () => {
+        withRng(new Rng(1), () => {
           expect([dropout(x, 0), jitter(x, 0)]).toEqual([x, x]);
-          withRandomness(undefined, () => expect(dropout(x, 0.5)).toBe(x));
+          withRng(undefined, () => expect(dropout(x, 0.5)).toBe(x));
           expect(dropout(x, 0.5)).not.toBe(x);
         });
         expect(() => dropout(x, 1)).toThrow("dropout: expected a p from 0 to below 1, got 1");
@@ -170,7 +170,7 @@ describe.each(ENGINES)("on %s", (name) => {
     test("dropout keeps 1 − p of the elements, larger, and its gradient is the mask", () => {
       tidy(() => {
         const x = toTensor({ shape: [10_000], dtype: "float32", values: new Float32Array(10_000).fill(3) });
-        const { value, gradients } = withRandomness(new Randomness(2), () =>
+        const { value, gradients } = withRng(new Rng(2), () =>
           valueAndGradientsOf(() => sum(dropout(x, 0.25)) as Scalar, [x]),
         );
         const factors = gradients[0]!.dataSync();
@@ -183,7 +183,7 @@ describe.each(ENGINES)("on %s", (name) => {
 
     test("jitter stays within its bounds", () => {
       tidy(() => {
-        const values = withRandomness(new Randomness(3), () =>
+        const values = withRng(new Rng(3), () =>
           jitter(toTensor({ shape: [1000], dtype: "float32", values: new Float32Array(1000).fill(1) }), 0.01),
         ).dataSync();
         expect(Math.min(...values)).toBeGreaterThanOrEqual(0.99 - 1e-6);

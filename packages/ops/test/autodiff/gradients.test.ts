@@ -33,11 +33,11 @@ import {
   attention,
   experts,
   gradientsOf,
+  noGrad,
   OpsError,
   rmsNorm,
   silu,
   topKIndices,
-  untaped,
   valueAndGradientsOf,
   type Weight,
 } from "../../src/index.js";
@@ -208,7 +208,7 @@ describe.each(ENGINES)("on %s", (name) => {
     });
   });
 
-  describe("untaped", () => {
+  describe("noGrad", () => {
     test("what it returns is a constant to a gradient", () => {
       const x = tensor1d([3, 4]);
       expectClose(
@@ -216,7 +216,7 @@ describe.each(ENGINES)("on %s", (name) => {
           grad((y) =>
             mul(
               y,
-              untaped(() => square(y)),
+              noGrad(() => square(y)),
             ),
           )(x, tensor1d([1, 1])),
         ),
@@ -228,7 +228,7 @@ describe.each(ENGINES)("on %s", (name) => {
       const x = tensor1d([3, 4]);
       const f = (y: Tensor) => {
         expect(() =>
-          untaped(() => {
+          noGrad(() => {
             throw new Error("no");
           }),
         ).toThrow("no");

@@ -2,7 +2,7 @@
 
 import { add, dispose, memory, mul, type Scalar, sum, type Tensor, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { checkpoint, collectSideOutputs, sideOutput, valueAndGradientsOf } from "../../src/index.js";
+import { captureIntermediates, gradientCheckpoint, sowIntermediate, valueAndGradientsOf } from "../../src/index.js";
 import { ENGINES, useBackend } from "../support/engines.js";
 
 describe.each(ENGINES)("on %s", (name) => {
@@ -12,24 +12,24 @@ describe.each(ENGINES)("on %s", (name) => {
   const cube = (x: Tensor): Tensor =>
     tidy(() => {
       const squared = mul(x, x);
-      sideOutput("square", squared);
+      sowIntermediate("square", squared);
       return mul(squared, x);
     });
 
   /** The sum of `x³`, and three times that of the `x²` that were handed out. */
   const loss = (run: (x: Tensor) => Tensor, x: Tensor): Scalar =>
     tidy(() => {
-      const { result, outputs } = collectSideOutputs(() => run(x));
-      expect(outputs.map(({ from }) => from)).toEqual(["square"]);
-      const total = add(sum(result), mul(sum(outputs[0]!.tensor), 3)) as Scalar;
-      dispose(outputs.map(({ tensor }) => tensor));
+      const { result, intermediates } = captureIntermediates(() => run(x));
+      expect(intermediates.map(({ from }) => from)).toEqual(["square"]);
+      const total = add(sum(result), mul(sum(intermediates[0]!.tensor), 3)) as Scalar;
+      dispose(intermediates.map(({ tensor }) => tensor));
       return total;
     });
 
   test.each<[string, (x: Tensor) => Tensor]>([
     ["as it is", cube],
-    ["checkpointed", (x) => checkpoint(([y]) => [cube(y!)], [x])[0]!],
-    ["in two checkpoints", (x) => checkpoint(([y]) => checkpoint(([z]) => [cube(z!)], [y!]), [x])[0]!],
+    ["checkpointed", (x) => gradientCheckpoint(([y]) => [cube(y!)], [x])[0]!],
+    ["in two checkpoints", (x) => gradientCheckpoint(([y]) => gradientCheckpoint(([z]) => [cube(z!)], [y!]), [x])[0]!],
   ])("a loss has its gradient by them: %s", async (_, run) => {
     const x = tensor1d([1, -2, 3]);
     const before = memory().numTensors;
@@ -46,10 +46,10 @@ describe.each(ENGINES)("on %s", (name) => {
     const before = memory().numTensors;
     cube(x).dispose();
     const failing = () => {
-      sideOutput(0, x);
+      sowIntermediate(0, x);
       throw new RangeError("later");
     };
-    expect(() => collectSideOutputs(failing)).toThrow(RangeError);
+    expect(() => captureIntermediates(failing)).toThrow(RangeError);
     expect(memory().numTensors).toBe(before);
     x.dispose();
   });

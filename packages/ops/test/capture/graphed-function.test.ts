@@ -1,23 +1,24 @@
-/** Steps where the engine does not record, and what is decided about those of one that does. */
+/** Functions on engines without graph capture, and the decisions about capture and replay on one that has it. */
 
 import { add, dispose, mul, scalar, sum, type Tensor, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import {
-  collectSideOutputs,
-  effect,
-  notingEffects,
-  type RecordedStep,
-  RepeatedStep,
+  type CapturedGraph,
+  type CaptureResult,
+  captureIntermediates,
+  type GraphCapture,
+  GraphedFunction,
+  hostCallback,
+  observeHostCallbacks,
   registerEngine,
-  type Step,
-  type StepRecorder,
-  sideOutput,
+  sowIntermediate,
+  type TensorFunction,
   valueAndGradientsOf,
 } from "../../src/index.js";
 import { ENGINES, useBackend } from "../support/engines.js";
 
 /** Takes a step with a number. @returns what it gave */
-function take(step: RepeatedStep, number: number): number {
+function take(step: GraphedFunction, number: number): number {
   const x = tensor1d([number]);
   const y = step.run([x]);
   const [result = NaN] = y.dataSync();
@@ -25,135 +26,135 @@ function take(step: RepeatedStep, number: number): number {
   return result;
 }
 
-const square: Step = ([x]) => mul(x!, x!);
+const square: TensorFunction = ([x]) => mul(x!, x!);
 
-describe.each(ENGINES)("without a recorder, on %s", (name) => {
+describe.each(ENGINES)("without a capture, on %s", (name) => {
   beforeAll(() => useBackend(name));
 
   test("a step is run each time, and its effects happen once each time", () => {
     let length = 0;
-    const f = vi.fn<Step>((inputs) => {
-      effect(() => length++);
+    const f = vi.fn<TensorFunction>((inputs) => {
+      hostCallback(() => length++);
       return square(inputs);
     });
-    const step = new RepeatedStep(f);
+    const step = new GraphedFunction(f);
     expect([1, 2, 3, 4, 5].map((x) => take(step, x))).toEqual([1, 4, 9, 16, 25]);
     expect([f.mock.calls.length, length]).toEqual([5, 5]);
-    expect([step.isSettled, step.obstacle]).toEqual([false, null]);
+    expect([step.isCaptured, step.graphBreak]).toEqual([false, null]);
   });
 });
 
-/** Runs a step in which steps are part of it. */
-function recorded(step: Step, inputs: readonly Tensor[]): Tensor {
-  return notingEffects(
+/** Runs a function as a capture does: functions within are part of it. */
+function recorded(step: TensorFunction, inputs: readonly Tensor[]): Tensor {
+  return observeHostCallbacks(
     () => {},
     () => tidy(() => step(inputs)),
   );
 }
 
-/** Records a step as its name: what it repeats is told apart from what is run. */
-class FakeRecorder implements StepRecorder {
-  /** What the next recordings are called; where a name begins with "!", that is the obstacle. */
+/** Captures a function as a name, and counts captures and replays. */
+class FakeCapture implements GraphCapture {
+  /** Names of the next captures. One that begins with "!" is a graph break. */
   names: string[] = [];
   recorded = 0;
   repeated = 0;
 
-  record(step: Step, inputs: readonly Tensor[]): { output: Tensor; step: RecordedStep | string } {
+  capture(step: TensorFunction, inputs: readonly Tensor[]): CaptureResult {
     this.recorded++;
     const output = recorded(step, inputs);
     const name = this.names.shift() ?? "same";
-    return { output, step: name.startsWith("!") ? name.slice(1) : new FakeStep(this, name, step) };
+    return { output, graph: name.startsWith("!") ? name.slice(1) : new FakeGraph(this, name, step) };
   }
 }
 
-class FakeStep implements RecordedStep {
-  readonly #recorder: FakeRecorder;
+class FakeGraph implements CapturedGraph {
+  readonly #capture: FakeCapture;
   readonly #name: string;
-  readonly #step: Step;
+  readonly #step: TensorFunction;
 
-  constructor(recorder: FakeRecorder, name: string, step: Step) {
-    this.#recorder = recorder;
+  constructor(capture: FakeCapture, name: string, step: TensorFunction) {
+    this.#capture = capture;
     this.#name = name;
     this.#step = step;
   }
 
-  equals(other: RecordedStep): boolean {
-    return other instanceof FakeStep && other.#name === this.#name;
+  equals(other: CapturedGraph): boolean {
+    return other instanceof FakeGraph && other.#name === this.#name;
   }
 
-  repeat(inputs: readonly Tensor[]): Tensor {
-    this.#recorder.repeated++;
+  replay(inputs: readonly Tensor[]): Tensor {
+    this.#capture.repeated++;
     return recorded(this.#step, inputs);
   }
 }
 
-describe("with a recorder", () => {
-  let recorder: FakeRecorder;
+describe("with a capture", () => {
+  let capture: FakeCapture;
   beforeAll(() => useBackend("cpu"));
   beforeEach(() => {
-    recorder = new FakeRecorder();
-    registerEngine("cpu", { recorder: recorder });
+    capture = new FakeCapture();
+    registerEngine("cpu", { graphCapture: capture });
   });
 
-  const counts = (): number[] => [recorder.recorded, recorder.repeated];
+  const counts = (): number[] => [capture.recorded, capture.repeated];
 
-  test("a step is repeated once two recordings in a row are the same", () => {
-    recorder.names = ["first"];
-    const step = new RepeatedStep(square);
+  test("a step is repeated once two captures in a row are the same", () => {
+    capture.names = ["first"];
+    const step = new GraphedFunction(square);
     take(step, 1);
-    expect([step.isSettled, step.obstacle]).toEqual([false, null]);
+    expect([step.isCaptured, step.graphBreak]).toEqual([false, null]);
     take(step, 2);
-    expect([step.isSettled, step.obstacle]).toEqual([false, "it did not do the same twice"]);
+    expect([step.isCaptured, step.graphBreak]).toEqual([false, "it did not do the same twice"]);
     take(step, 3);
-    expect([step.isSettled, step.obstacle]).toEqual([true, null]);
+    expect([step.isCaptured, step.graphBreak]).toEqual([true, null]);
     expect([take(step, 4), take(step, 5)]).toEqual([16, 25]);
     expect(counts()).toEqual([3, 2]);
   });
 
-  test("an obstacle between two recordings keeps them apart; after four attempts it is run as it is", () => {
-    recorder.names = ["same", "!it looked", "same", "other"];
-    const step = new RepeatedStep(square);
+  test("a graph break between two captures keeps them apart; after four attempts it is run as it is", () => {
+    capture.names = ["same", "!it looked", "same", "other"];
+    const step = new GraphedFunction(square);
     expect([1, 2, 3, 4, 5, 6].map((x) => take(step, x))).toEqual([1, 4, 9, 16, 25, 36]);
-    expect(step.isSettled).toBe(false);
+    expect(step.isCaptured).toBe(false);
     expect(counts()).toEqual([4, 0]);
   });
 
-  test("the last obstacle is told", () => {
-    recorder.names = ["!it looked"];
-    const step = new RepeatedStep(square);
+  test("the last graph break is reported", () => {
+    capture.names = ["!it looked"];
+    const step = new GraphedFunction(square);
     take(step, 1);
-    expect(step.obstacle).toBe("it looked");
+    expect(step.graphBreak).toBe("it looked");
   });
 
-  test("other shapes, dtypes and recorders are recorded anew", () => {
-    const step = new RepeatedStep(square);
+  test("other shapes, dtypes and captures are recorded anew", () => {
+    const step = new GraphedFunction(square);
     for (const x of [1, 2, 3]) take(step, x);
     expect(counts()).toEqual([2, 1]);
     const two = tensor1d([1, 2]);
     dispose([step.run([two]), two]);
-    expect([step.isSettled, ...counts()]).toEqual([false, 3, 1]);
+    expect([step.isCaptured, ...counts()]).toEqual([false, 3, 1]);
     for (const x of [1, 2, 3]) take(step, x);
     expect(counts()).toEqual([5, 2]);
-    const later = new FakeRecorder();
-    registerEngine("cpu", { recorder: later });
+    const later = new FakeCapture();
+    registerEngine("cpu", { graphCapture: later });
     take(step, 1);
-    expect([step.isSettled, later.recorded, ...counts()]).toEqual([false, 1, 5, 2]);
+    expect([step.isCaptured, later.recorded, ...counts()]).toEqual([false, 1, 5, 2]);
   });
 
   test("another engine in between makes it forget: what was recorded may be of storage that moved", async () => {
-    const step = new RepeatedStep(square);
+    const step = new GraphedFunction(square);
     for (const x of [1, 2, 3]) take(step, x);
     await useBackend("wasm");
     expect(take(step, 4)).toBe(16);
-    expect(step.isSettled).toBe(false);
+    expect(step.isCaptured).toBe(false);
     await useBackend("cpu");
     expect(take(step, 5)).toBe(25);
     expect(counts()).toEqual([3, 1]);
   });
 
   test("while a gradient is recorded it is run, and differentiated", () => {
-    const f = vi.fn<Step>(square);
-    const step = new RepeatedStep(f);
+    const f = vi.fn<TensorFunction>(square);
+    const step = new GraphedFunction(f);
     for (const x of [1, 2, 3]) take(step, x);
     expect(counts()).toEqual([2, 1]);
     const x = tensor1d([3]);
@@ -167,21 +168,21 @@ describe("with a recorder", () => {
     expect(counts()).toEqual([2, 2]);
   });
 
-  test("for those who collect side outputs it is run", () => {
-    const step = new RepeatedStep(([x]) => {
-      sideOutput("x", x!);
+  test("for those who capture intermediates it is run", () => {
+    const step = new GraphedFunction(([x]) => {
+      sowIntermediate("x", x!);
       return add(x!, scalar(1));
     });
     for (const x of [1, 2, 3]) take(step, x);
-    const { result, outputs } = collectSideOutputs(() => take(step, 4));
-    expect([result, outputs.length]).toEqual([5, 1]);
+    const { result, intermediates } = captureIntermediates(() => take(step, 4));
+    expect([result, intermediates.length]).toEqual([5, 1]);
     expect(counts()).toEqual([2, 1]);
-    dispose(outputs.map(({ tensor }) => tensor));
+    dispose(intermediates.map(({ tensor }) => tensor));
   });
 
   test("a step within a step is part of what is recorded", () => {
-    const inner = new RepeatedStep(square);
-    const outer = new RepeatedStep((inputs) => inner.run(inputs));
+    const inner = new GraphedFunction(square);
+    const outer = new GraphedFunction((inputs) => inner.run(inputs));
     for (const x of [1, 2, 3]) expect(take(outer, x)).toBe(x * x);
     expect(counts()).toEqual([2, 1]);
   });

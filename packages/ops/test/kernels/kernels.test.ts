@@ -25,7 +25,7 @@ import {
   registerHostKernels,
   rmsNorm,
   rotary,
-  takeAlong,
+  takeAlongAxis,
 } from "../../src/index.js";
 import { HOST_KERNELS } from "../../src/kernels/register.js";
 import { runCase } from "../support/cases.js";
@@ -215,12 +215,12 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
     );
   });
 
-  test("takeAlong", () => {
+  test("takeAlongAxis", () => {
     fc.assert(
       fc.property(size(5), size(9), fc.nat(), seed, (t, e, k, seed) => {
         same(() => {
           const x = toTensor(normal(seed, [t, e])) as Tensor2D;
-          return takeAlong(x, toTensor(choices(seed, t, 1 + (k % e), e)) as Tensor2D);
+          return takeAlongAxis(x, toTensor(choices(seed, t, 1 + (k % e), e)) as Tensor2D);
         });
       }),
       { numRuns: 60 },

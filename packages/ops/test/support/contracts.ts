@@ -29,10 +29,10 @@ export const CONTRACTS: readonly Contract[] = [
     "gating, transposed",
   ),
   contract("groupedMatMul", "MixtapeGroupedMatMul", "x, stack", "offsets, transposed"),
-  contract("groupedOuter", "MixtapeGroupedOuter", "a, b", "offsets"),
+  contract("groupedGradWeight", "MixtapeGroupedGradWeight", "a, b", "offsets"),
   contract("chooseExperts", "MixtapeChooseExperts", "logits, bias?", "k, score, normalize, scale", 2),
   contract("topKIndices", "MixtapeTopKIndices", "scores", "k"),
-  contract("takeAlong", "MixtapeTakeAlong", "x, indices", ""),
+  contract("takeAlongAxis", "MixtapeTakeAlongAxis", "x, indices", ""),
   contract("crossEntropy", "MixtapeCrossEntropy", "logits, targets", ""),
   contract(
     "adamW",

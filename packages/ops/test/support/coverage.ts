@@ -57,7 +57,7 @@ ${rows.join("\n")}
   a test puts a stand-in for each of the ${CONTRACTS.length} kernels in place, optional inputs present and absent, and looks at the gradients.
 - \`topKIndices\` has no gradient: indices are a constant.
 - Against torch: \`test/golden.test.ts\` compares rmsNorm, rotary, attention, gatedMlp, experts in all strategies, and
-  routers (linear, topKIndices, takeAlong) with values and gradients of torch 2.13, within 1e-5, fused and composed, on the
+  routers (linear, topKIndices, takeAlongAxis) with values and gradients of torch 2.13, within 1e-5, fused and composed, on the
   same engines.
 ${"tensorflow" in coverage ? "- `cpu`, `wasm` and `native` are checked at every change, `tensorflow` by `npm run verify:tensorflow -- ops`.\n" : ""}`;
 }

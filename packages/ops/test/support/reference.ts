@@ -149,7 +149,7 @@ function matrixOf({ shape: [, ...shape], values, dtype }: Values, index: number)
   return { shape, dtype, values: values.subarray(index * size, (index + 1) * size) };
 }
 
-export function takeAlong(x: Values, indices: Values): number[] {
+export function takeAlongAxis(x: Values, indices: Values): number[] {
   const [, e = 0] = x.shape;
   const [, k = 0] = indices.shape;
   return Array.from(indices.values, (index, at) => x.values[Math.floor(at / k) * e + index]!);
@@ -212,7 +212,7 @@ export function groupedMatMul(x: Values, stack: Values, offsets: readonly number
 }
 
 /** The outer products of the rows of each group, added up. */
-export function groupedOuter(a: Values, b: Values, offsets: readonly number[]): number[] {
+export function groupedGradWeight(a: Values, b: Values, offsets: readonly number[]): number[] {
   const [, out = 0] = a.shape;
   const [, width = 0] = b.shape;
   return offsets.slice(0, -1).flatMap((start, group) =>

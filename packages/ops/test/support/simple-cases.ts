@@ -7,14 +7,14 @@ import {
   type Gating,
   gate,
   gatedMlp,
+  groupedGradWeight,
   groupedMatMul,
-  groupedOuter,
   linear,
   rmsNorm,
   rotary,
   silu,
   sumOfSquares,
-  takeAlong,
+  takeAlongAxis,
   topKIndices,
 } from "../../src/index.js";
 import { type OpCase, type OpEntry, opCase } from "./cases.js";
@@ -41,10 +41,10 @@ export const SIMPLE: readonly OpEntry[] = [
   { op: "rotary", kernel: "MixtapeRotary", differentiable: true, cases: rotaryCases() },
   { op: "gate", kernel: "MixtapeGate", differentiable: true, cases: GATINGS.map(gateCase) },
   { op: "gatedMlp", kernel: "MixtapeGatedMlp", differentiable: true, cases: gatedMlpCases() },
-  { op: "takeAlong", kernel: "MixtapeTakeAlong", differentiable: true, cases: takeAlongCases() },
+  { op: "takeAlongAxis", kernel: "MixtapeTakeAlongAxis", differentiable: true, cases: takeAlongCases() },
   { op: "crossEntropy", kernel: "MixtapeCrossEntropy", differentiable: true, cases: crossEntropyCases() },
   { op: "groupedMatMul", kernel: "MixtapeGroupedMatMul", differentiable: true, cases: groupedMatMulCases() },
-  { op: "groupedOuter", kernel: "MixtapeGroupedOuter", differentiable: true, cases: groupedOuterCases() },
+  { op: "groupedGradWeight", kernel: "MixtapeGroupedGradWeight", differentiable: true, cases: groupedOuterCases() },
   { op: "sumOfSquares", kernel: "MixtapeSumOfSquares", differentiable: true, cases: sumOfSquaresCases() },
   { op: "topKIndices", kernel: "MixtapeTopKIndices", differentiable: false, cases: topKCases() },
 ];
@@ -86,8 +86,8 @@ function groupedOuterCases(): OpCase[] {
     opCase(
       what,
       { a: normal(1, [offsets.at(-1)!, 3]), b: normal(2, [offsets.at(-1)!, 2]) },
-      (t) => () => groupedOuter({ a: t.a as Tensor2D, b: t.b as Tensor2D }, { offsets }),
-      ({ a, b }) => reference.groupedOuter(a, b, offsets),
+      (t) => () => groupedGradWeight({ a: t.a as Tensor2D, b: t.b as Tensor2D }, { offsets }),
+      ({ a, b }) => reference.groupedGradWeight(a, b, offsets),
     ),
   );
 }
@@ -279,9 +279,9 @@ function takeAlongCases(): OpCase[] {
       what,
       { x: normal(1, [t, e]), indices: choices(2, t, k, e) },
       ({ x, indices }) => {
-        return () => takeAlong(x as Tensor2D, indices as Tensor2D);
+        return () => takeAlongAxis(x as Tensor2D, indices as Tensor2D);
       },
-      ({ x, indices }) => reference.takeAlong(x, indices),
+      ({ x, indices }) => reference.takeAlongAxis(x, indices),
     ),
   );
 }

@@ -1,5 +1,5 @@
 import type { Param } from "@mixtape/layers";
-import { sideOutput } from "@mixtape/ops";
+import { sowIntermediate } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
 import type { Pieces } from "../batch/batch-slice.js";
 import type { AdapterConfig } from "../config/adapter-config.js";
@@ -90,7 +90,7 @@ export class Adapter implements Pieces {
 
   onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void {
     const from: RoutingOf = { adapter: this, module, rowsPerToken, used };
-    sideOutput(from, logits);
+    sowIntermediate(from, logits);
   }
 
   /** The table as text, with sums. */
@@ -121,7 +121,7 @@ export class Adapter implements Pieces {
   }
 }
 
-/** What the logits of an adapter's routers are handed out with: see {@link sideOutput}. */
+/** What the logits of an adapter's routers are handed out with: see {@link sowIntermediate}. */
 export interface RoutingOf {
   readonly adapter: Adapter;
   /** The name of the module that the router stands at. */

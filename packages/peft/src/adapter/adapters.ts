@@ -206,12 +206,12 @@ export class Adapters {
     const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
     const isMixture = active.some(({ mixtures }) => mixtures.size > 0);
     for (const layer of this.#layers)
-      layer.around = isMixture ? (x, context, forward) => this.#aroundLayer(x, layoutOf(context), forward) : null;
+      layer.wrapForward = isMixture ? (x, context, forward) => this.#aroundLayer(x, layoutOf(context), forward) : null;
     const byFeedForward = new Map<FeedForward, Map<string, Site>>();
     for (const site of this.sites) {
       const { hook, feedForward } = site;
       const isChanged = hasPiece(site) || active.some(({ copies }) => copies.some((copy) => copy.site === site));
-      if (hook) hook.around = isChanged ? (x, forward) => this.#aroundModule(site, x, forward) : null;
+      if (hook) hook.wrapForward = isChanged ? (x, forward) => this.#aroundModule(site, x, forward) : null;
       if (!feedForward) continue;
       const own = byFeedForward.get(feedForward) ?? new Map<string, Site>();
       if (hasPiece(site)) own.set(site.name.slice(site.name.lastIndexOf(".") + 1), site);
@@ -234,7 +234,7 @@ export class Adapters {
   }
 
   #placeMlp(mlp: GatedMlp, sites: FeedForwardSites | null): void {
-    mlp.around = sites
+    mlp.wrapForward = sites
       ? (x) => {
           const rows = rowsOf(x);
           return reshape(adaptedMlp(mlp, sites, rows, this.#segments(rows.shape[0], x)), x.shape as never);
@@ -243,7 +243,7 @@ export class Adapters {
   }
 
   #placeExperts(experts: Experts, sites: FeedForwardSites | null): void {
-    experts.around = sites
+    experts.wrapForward = sites
       ? (routed) => adaptedExperts(experts, sites, routed, this.#segments(routed.x.shape[0], routed.x))
       : null;
   }

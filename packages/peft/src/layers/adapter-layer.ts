@@ -1,6 +1,6 @@
 import { Module, Param } from "@mixtape/layers";
 import {
-  currentRandomness,
+  currentRng,
   dropout,
   embedding,
   groupedLinear,
@@ -8,7 +8,7 @@ import {
   logicalTensor,
   type RowGroups,
   reshape,
-  withRandomness,
+  withRng,
 } from "@mixtape/ops";
 import { add, matMul, mul, type Tensor, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
 import type { Site } from "../targets/target-module.js";
@@ -112,7 +112,7 @@ export abstract class Piece extends Module {
 
 /** Runs `f` with random numbers of its own, where there are any. */
 export function withOwnRandomness<T>(label: string, f: () => T): T {
-  return withRandomness(currentRandomness()?.fork(label), f);
+  return withRng(currentRng()?.split(label), f);
 }
 
 /** A matrix, or at routed experts a stack of one for each of them, even of one. */

@@ -1,5 +1,5 @@
 import { Param } from "@mixtape/layers";
-import { logicalTensor, untaped, type Weight } from "@mixtape/ops";
+import { logicalTensor, noGrad, type Weight } from "@mixtape/ops";
 import {
   add,
   concat,
@@ -61,7 +61,7 @@ export class Dora extends Piece {
 
   /** The length of each row of `W + s·B·A`, of each column at the embedding: what the magnitude is at first. The caller disposes it. @returns `[E · out]` */
   norms(): Tensor1D {
-    return untaped(() =>
+    return noGrad(() =>
       tidy(() => {
         const rows = add(baseOf(this.#site), this.product);
         return reshape(sqrt(sum(square(rows), this.isEmbedding ? 0 : -1)), [this.magnitude.size]) as Tensor1D;

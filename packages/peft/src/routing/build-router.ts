@@ -10,7 +10,7 @@ import {
   tokenMaskOf,
   trimSlots,
 } from "@mixtape/layers";
-import { oneHot, untaped } from "@mixtape/ops";
+import { noGrad, oneHot } from "@mixtape/ops";
 import {
   cast,
   cumsum,
@@ -57,7 +57,7 @@ export function mixtureRouter(config: MixtureConfig, hiddenSize: number): Router
 class DenseRouter extends SoftmaxRouter {
   /** The sum of each expert's weights: all tokens go to all experts. */
   override expertCounts(routing: CapturedRouting): Tensor1D {
-    return untaped(() => {
+    return noGrad(() => {
       const [t, e] = routing.logits.shape;
       const probabilities = this.routingProbabilities(routing.logits);
       const mask = tokenMaskOf(routing);
@@ -98,7 +98,7 @@ class SwitchRouter extends SoftmaxRouter<
     const routing = super.routeLogits(logits, context);
     const { texts } = context;
     if (!texts) return routing;
-    const taken = untaped(() => {
+    const taken = noGrad(() => {
       const chosen: Tensor2D = reshape(oneHot(routing.indices, this.numExperts), logits.shape);
       return cast(lessEqual(placesOf(chosen, texts()), this.config.expertCapacity), "float32") as Tensor2D;
     });

@@ -1,5 +1,5 @@
 import { type ForCausalLM, sourcesOf } from "@mixtape/decoder";
-import { type Around, Experts, GatedMlp, Linear, type Param } from "@mixtape/layers";
+import { Experts, type ForwardHook, GatedMlp, Linear, type Param } from "@mixtape/layers";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** What a feed-forward is made of: a gated MLP, or routed experts. */
@@ -7,7 +7,7 @@ export type FeedForward = GatedMlp | Experts;
 
 /** What wraps the forward pass of a target module goes here. */
 export interface Hook {
-  around: Around<Tensor, Tensor> | null;
+  wrapForward: ForwardHook<Tensor, Tensor> | null;
 }
 
 /**
@@ -78,11 +78,11 @@ function embeddingSite(model: ForCausalLM): Site {
 function headSite(model: ForCausalLM): Site {
   const { weight } = model.lmHead ?? model.model.embedTokens;
   const hook: Hook = {
-    get around() {
-      return model.aroundHead as Hook["around"];
+    get wrapForward() {
+      return model.wrapHead as Hook["wrapForward"];
     },
-    set around(around) {
-      model.aroundHead = around as ForCausalLM["aroundHead"];
+    set wrapForward(around) {
+      model.wrapHead = around as ForCausalLM["wrapHead"];
     },
   };
   return { ...plainSite("lm_head", weight), kind: "head", hook };

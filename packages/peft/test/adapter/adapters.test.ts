@@ -43,7 +43,7 @@ onEachEngine(() => {
     logits.dispose();
     return got.every((value, i) => Math.abs(value - want[i]!) < 1e-5);
   };
-  const around = () => [...model.namedModules()].filter(([, module]) => (module as Partial<Linear>).around);
+  const around = () => [...model.namedModules()].filter(([, module]) => (module as Partial<Linear>).wrapForward);
 
   test.each<AdapterConfigInput>([
     { method: "lora", targetModules: "all-linear" },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { useEngine } from "@mixtape/engine";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -65,7 +65,7 @@ async function resultsOf(model: ForCausalLM): Promise<{ loss: number; gradients:
   const params = adapter.trainableParams().map(([, param]) => param);
   expect(params.every(({ dtype }) => dtype === "F32")).toBe(true);
   const batch = { adapter: "default", inputIds: IDS, labels: IDS };
-  const run = () => withRandomness(new Randomness(4), () => adapterLosses(model, [batch]).loss);
+  const run = () => withRng(new Rng(4), () => adapterLosses(model, [batch]).loss);
   const results = await withoutLeak(() => lossAndGradients(run, params));
   adaptersOf(model).delete("default");
   return results;

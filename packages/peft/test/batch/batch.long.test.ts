@@ -2,7 +2,7 @@
 
 import type { ForCausalLM } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose, slice, type Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -86,7 +86,7 @@ onEachEngine((engine) => {
       "losses and gradients%s",
       async (_, seed) => {
         const adapters = adaptersOf(model);
-        const inTraining = <T>(f: () => T): T => (seed === undefined ? f() : withRandomness(new Randomness(seed), f));
+        const inTraining = <T>(f: () => T): T => (seed === undefined ? f() : withRng(new Rng(seed), f));
         const paramsOf = (kind: string): Param[] =>
           adapters
             .get(kind)

@@ -7,27 +7,27 @@ export function rowsOf(x: Tensor): Tensor2D {
 }
 
 /** `x · Wᵀ`, for rows `x` and a matrix `[out, in]`, or `[in, out]` where `transposed`. */
-function timesMatrix(x: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
+function matmul(x: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
   return matMul(x, weight, false, !transposed);
 }
 
-/** `x · Wᵀ + b`, for rows `x` and a matrix as in {@link timesMatrix}. */
+/** `x · Wᵀ + b`, for rows `x` and a matrix as in {@link matmul}. */
 export function affine(x: Tensor2D, weight: Tensor2D, bias: Tensor1D | undefined, transposed: boolean): Tensor2D {
-  const product = timesMatrix(x, weight, transposed);
+  const product = matmul(x, weight, transposed);
   return bias ? add(product, bias) : product;
 }
 
-/** The gradient of {@link timesMatrix} by `x`. Turned by hand: a product with a transposed right side is slow on some engines. */
-export function gradientByRows(dy: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
+/** The gradient of {@link matmul} by `x`. Turned by hand: a product with a transposed right side is slow on some engines. */
+export function gradInput(dy: Tensor2D, weight: Tensor2D, transposed: boolean): Tensor2D {
   return matMul(dy, transposed ? transpose(weight) : weight);
 }
 
-/** The gradient of {@link timesMatrix} by the matrix, laid out as it. */
-export function gradientByMatrix(dy: Tensor2D, x: Tensor2D, transposed: boolean): Tensor2D {
+/** The gradient of {@link matmul} by the matrix, laid out as it. */
+export function gradWeight(dy: Tensor2D, x: Tensor2D, transposed: boolean): Tensor2D {
   return transposed ? matMul(transpose(x), dy) : matMul(transpose(dy), x);
 }
 
 /** The gradient of a bias. */
-export function gradientByBias(dy: Tensor2D): Tensor1D {
+export function gradBias(dy: Tensor2D): Tensor1D {
   return sum(dy, 0);
 }

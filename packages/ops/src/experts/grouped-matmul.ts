@@ -34,7 +34,7 @@ const runMatMul = defineOp({
     return {
       ...(wanted.has("x") && { x: groupedMatMul({ x: above, stack }, { offsets, transposed: !transposed }) }),
       ...(wanted.has("stack") && {
-        stack: groupedOuter(transposed ? { a: x, b: above } : { a: above, b: x }, { offsets }),
+        stack: groupedGradWeight(transposed ? { a: x, b: above } : { a: above, b: x }, { offsets }),
       }),
     };
   },
@@ -53,15 +53,15 @@ export function groupedMatMul(inputs: GroupedMatMulInputs, attributes: GroupedMa
 /**
  * The sum of the outer products of each group's rows: `Σ_n a[n]ᵀ · b[n]`, zero for a group without rows.
  *
- * Fused kernel: `MixtapeGroupedOuter`, inputs `a` `[N, out]`, `b` `[N, in]`, attribute `offsets` (E + 1 numbers that rise from 0 to
+ * Fused kernel: `MixtapeGroupedGradWeight`, inputs `a` `[N, out]`, `b` `[N, in]`, attribute `offsets` (E + 1 numbers that rise from 0 to
  * N). It gives `[E, out, in]`.
  */
-export function groupedOuter(inputs: GroupedOuterInputs, attributes: GroupedOuterAttributes): Tensor3D {
+export function groupedGradWeight(inputs: GroupedOuterInputs, attributes: GroupedOuterAttributes): Tensor3D {
   return runOuter(inputs, attributes);
 }
 
 const runOuter = defineOp({
-  kernel: "MixtapeGroupedOuter",
+  kernel: "MixtapeGroupedGradWeight",
   compose: ({ a, b }: GroupedOuterInputs, { offsets }: GroupedOuterAttributes): Tensor3D => {
     const shape: [number, number] = [a.shape[1], b.shape[1]];
     const products = Array.from({ length: offsets.length - 1 }, () => undefined as Tensor2D | undefined);
@@ -82,6 +82,6 @@ function groupsOf(offsets: Offsets): { group: number; start: number; size: numbe
 declare module "../autodiff/fused-kernels.js" {
   interface FusedKernels {
     readonly MixtapeGroupedMatMul: FusedKernel<GroupedMatMulInputs, GroupedMatMulAttributes>;
-    readonly MixtapeGroupedOuter: FusedKernel<GroupedOuterInputs, GroupedOuterAttributes>;
+    readonly MixtapeGroupedGradWeight: FusedKernel<GroupedOuterInputs, GroupedOuterAttributes>;
   }
 }

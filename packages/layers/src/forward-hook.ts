@@ -3,4 +3,4 @@
  * output. Adapters are made of it: they add to what a part gives, or run its parts in another way. It is no state: neither
  * parameters nor checkpoints know of it.
  */
-export type Around<I, O> = (input: I, forward: (input: I) => O) => O;
+export type ForwardHook<I, O> = (input: I, forward: (input: I) => O) => O;
