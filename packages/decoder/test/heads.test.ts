@@ -3,7 +3,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Randomness, withRandomness } from "@mixtape/ops";
+import { Rng, withRng } from "@mixtape/ops";
 import { encodeSafetensors, openCheckpoint } from "@mixtape/safetensors";
 import { dispose, tensor1d, tensor2d } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -107,10 +107,10 @@ test("a token classifier drops hidden states in training alone", async () => {
   };
   const inference = logits();
   expect(logits()).toEqual(inference);
-  const [one, other] = [1, 2].map((seed) => withRandomness(new Randomness(seed), logits));
+  const [one, other] = [1, 2].map((seed) => withRng(new Rng(seed), logits));
   expect(one).not.toEqual(inference);
   expect(one).not.toEqual(other);
-  expect(withRandomness(new Randomness(1), logits)).toEqual(one);
+  expect(withRng(new Rng(1), logits)).toEqual(one);
   model.dispose();
 });
 
