@@ -74,7 +74,7 @@ def case(folder: Path, family: str, packed: bool) -> dict:
     ours = {"inputIds": inputs["input_ids"], "labels": inputs["labels"]}
     if packed:
         segments, inputs["position_ids"], inputs["attention_mask"] = segment_mask(inputs["input_ids"])
-        ours |= {"segmentIds": segments, "positionIds": inputs["position_ids"]}
+        ours |= {"documentIds": segments, "positionIds": inputs["position_ids"]}
     else:
         names = {"attention_mask": "attentionMask", "position_ids": "positionIds"}
         ours |= {names[name]: inputs[name] for name in names if name in inputs}

@@ -43,9 +43,15 @@ export async function decodeOne(
   model: ForCausalLM,
   cache: Cache,
   id: number,
-  { fixedModel = false } = {},
+  { captureGraph = false } = {},
 ): Promise<void> {
-  const { logits } = model.forward({ inputIds: [[id]], cache, logitsToKeep: 1, outputRouterLogits: false, fixedModel });
+  const { logits } = model.forward({
+    inputIds: [[id]],
+    cache,
+    logitsToKeep: 1,
+    outputRouterLogits: false,
+    captureGraph,
+  });
   await logits.data();
   logits.dispose();
 }

@@ -25,7 +25,7 @@ export async function measureProfile(engine: EngineName, folder: string): Promis
   // In turns, so that all see the same machine.
   for (let i = 0; i < WARM_UP_STEPS + STEPS; i++) {
     stepMs.push(await timed(() => step(i)));
-    generatedMs.push(await timed(() => decodeOne(model, cache, prompt[i % CONTEXT]!, { fixedModel: true })));
+    generatedMs.push(await timed(() => decodeOne(model, cache, prompt[i % CONTEXT]!, { captureGraph: true })));
     kernels.push(await kernelsOf(() => step(i)));
   }
   // At the end: modules that are watched are not compiled as well as before.

@@ -6,9 +6,9 @@ import type { Batch } from "./batch.js";
 import type { DecoderLayer, LayerClass } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
 import type { ModelInputs, ModelOutput } from "./forward.js";
-import { LayerMasks, tokenMaskOf, type Visible } from "./layer-masks.js";
+import { LayerMasks, type MaskInputs, tokenMaskOf } from "./layer-masks.js";
 import { readInputs } from "./read-inputs.js";
-import { type LayerOutput, NOTHING, runLayer, runLayerCheckpointed, type Wanted } from "./run-layer.js";
+import { type LayerOutput, NO_OUTPUTS, type OutputFlags, runLayer, runLayerCheckpointed } from "./run-layer.js";
 
 /** Embeddings, a stack of layers of one class, a final norm. */
 export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Module {
@@ -59,8 +59,8 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
   }
 
   #run(inputs: ModelInputs): ModelOutput {
-    const { cache, fixedModel = false, gradientCheckpointing = false, routing } = inputs;
-    const wanted: Wanted = {
+    const { cache, captureGraph = false, gradientCheckpointing = false, routing } = inputs;
+    const wanted: OutputFlags = {
       hiddenStates: inputs.outputHiddenStates ?? false,
       attentions: inputs.outputAttentions ?? false,
       routerLogits: inputs.outputRouterLogits ?? this.config.outputRouterLogits,
@@ -72,14 +72,15 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
         expected: "no cache and no outputAttentions beside it",
         got: cache ? "a cache" : "outputAttentions",
       });
-    const { ids, rows, length, positions, padding, segments, ...read } = readInputs(inputs, this.config);
+    const { ids, rows, length, positions, padding, documentIds, ...read } = readInputs(inputs, this.config);
     const x = this.scaleEmbeddings(read.embeds ?? this.#embed(ids!));
     const rope = this.#rotary.tables(positions);
     cache?.evict();
-    const isStep = fixedModel && cache && length === 1 && !padding && !routing && !Object.values(wanted).includes(true);
+    const isStep =
+      captureGraph && cache && length === 1 && !padding && !routing && !Object.values(wanted).includes(true);
     const output = isStep
       ? { lastHiddenState: this.#stepOf(cache).run([x, rope.cos, rope.sin]) as Tensor3D }
-      : this.#runLayers(x, { rope, cache, padding, segments, gradientCheckpointing, routing }, wanted);
+      : this.#runLayers(x, { rope, cache, padding, documentIds, gradientCheckpointing, routing }, wanted);
     cache?.addTokens({ rows, length, ids: ids?.values ?? null, positions: positions.values, padding });
     return output;
   }
@@ -90,8 +91,15 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     if (known) return known;
     const step = new GraphedFunction(([x, cos, sin]) => {
       const rope = { cos, sin } as RotaryTables;
-      const shared = { rope, cache, padding: null, segments: null, gradientCheckpointing: false, routing: undefined };
-      return this.#runLayers(x as Tensor3D, shared, NOTHING).lastHiddenState;
+      const stackInputs = {
+        rope,
+        cache,
+        padding: null,
+        documentIds: null,
+        gradientCheckpointing: false,
+        routing: undefined,
+      };
+      return this.#runLayers(x as Tensor3D, stackInputs, NO_OUTPUTS).lastHiddenState;
     });
     this.#steps.set(cache.generation, step);
     return step;
@@ -100,20 +108,20 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
   /** @param embeds `[B, L, M]` */
   #runLayers(
     embeds: Tensor3D,
-    { rope, cache, gradientCheckpointing, routing, ...visible }: Shared,
-    wanted: Wanted,
+    { rope, cache, gradientCheckpointing, routing, ...maskInputs }: StackInputs,
+    wanted: OutputFlags,
   ): ModelOutput {
     let x = embeds;
     const l = x.shape[1];
-    const masks = new LayerMasks(l, visible);
-    const tokenMask = tokenMaskOf(visible.padding, l);
+    const masks = new LayerMasks(l, maskInputs);
+    const tokenMask = tokenMaskOf(maskInputs.padding, l);
     const hiddenStates: Tensor3D[] = [];
     const seen: LayerOutput[] = [];
     try {
       for (const [index, decoderLayer] of this.layers.entries()) {
         hiddenStates.push(x);
         const made = gradientCheckpointing
-          ? runLayerCheckpointed(decoderLayer, x, { rope, visible, index, tokenMask, routing }, wanted)
+          ? runLayerCheckpointed(decoderLayer, x, { rope, maskInputs, index, tokenMask, routing }, wanted)
           : runLayer(decoderLayer, x, { rope, masks, cache: cache?.layers[index], index, tokenMask, routing }, wanted);
         // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
         if (index > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
@@ -155,7 +163,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
 }
 
 /** What the layers of one forward pass share. */
-interface Shared extends Visible {
+interface StackInputs extends MaskInputs {
   readonly rope: RotaryTables;
   readonly cache: Cache | undefined;
   readonly gradientCheckpointing: boolean;

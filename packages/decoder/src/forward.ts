@@ -20,14 +20,14 @@ export type ModelInputs = TokenInputs & {
    * `[B, L]`: attention stays among the positions of a row that have one number, so that a row may hold several texts. Pass
    * `positionIds` that begin anew with each. Not with a cache.
    */
-  readonly segmentIds?: BatchInput;
+  readonly documentIds?: BatchInput;
   /** Holds past tokens, and gets the new ones. */
   readonly cache?: Cache;
   /**
    * Says that the model stays as it is, weights and all, while the cache is in use. Steps of one token may then be repeated by
    * the engine without JavaScript (see `GraphedFunction` of `@mixtape/ops`). Default false.
    */
-  readonly fixedModel?: boolean;
+  readonly captureGraph?: boolean;
   readonly outputHiddenStates?: boolean;
   readonly outputAttentions?: boolean;
   /** As the config says where absent. */

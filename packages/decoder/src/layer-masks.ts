@@ -1,34 +1,34 @@
 import { type Masks, TokenMask } from "@mixtape/layers";
-import { AttentionMask, type KeyPadding, type Segments } from "@mixtape/ops";
+import { AttentionMask, type DocumentIds, type KeyPadding } from "@mixtape/ops";
 
 /** What all layers see of the slots of a forward pass, before windows. */
-export interface Visible {
+export interface MaskInputs {
   readonly padding: KeyPadding | null;
-  readonly segments: Segments | null;
+  readonly documentIds: DocumentIds | null;
 }
 
 /** Masks of one forward pass: layers that see the same share one. */
 export class LayerMasks implements Masks {
   readonly queries: number;
-  readonly #visible: Visible;
+  readonly #inputs: MaskInputs;
   readonly #masks = new Map<string, AttentionMask>();
 
-  constructor(queries: number, visible: Visible) {
+  constructor(queries: number, inputs: MaskInputs) {
     this.queries = queries;
-    this.#visible = visible;
+    this.#inputs = inputs;
   }
 
-  get documents(): Segments | null {
-    return this.#visible.segments;
+  get documentIds(): DocumentIds | null {
+    return this.#inputs.documentIds;
   }
 
   of(keys: number, window: number | null): AttentionMask {
     const name = `${keys} ${window}`;
     const known = this.#masks.get(name);
     if (known) return known;
-    const { padding, segments } = this.#visible;
+    const { padding, documentIds } = this.#inputs;
     const keyPadding = padding && lastColumns(padding, keys);
-    const mask = new AttentionMask({ queries: this.queries, keys, window, keyPadding, segments });
+    const mask = new AttentionMask({ queries: this.queries, keys, window, keyPadding, documentIds });
     this.#masks.set(name, mask);
     return mask;
   }

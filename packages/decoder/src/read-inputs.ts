@@ -1,6 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
 import type { Cache } from "@mixtape/layers";
-import type { KeyPadding, Segments } from "@mixtape/ops";
+import type { DocumentIds, KeyPadding } from "@mixtape/ops";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 import { type Batch, type BatchInput, readBatch } from "./batch.js";
 import { DecoderError } from "./errors.js";
@@ -19,7 +19,7 @@ export interface ReadInputs {
   /** `[B, P + L]`; null where nothing is padding. */
   readonly padding: KeyPadding | null;
   /** `[B, L]`; null where a row is one document. */
-  readonly segments: Segments | null;
+  readonly documentIds: DocumentIds | null;
 }
 
 /**
@@ -45,7 +45,7 @@ export function readInputs(inputs: ModelInputs, config: DecoderConfig): ReadInpu
     length,
     positions: readPositions(inputs.positionIds, rows, length, cache),
     padding: readPadding(inputs.attentionMask, rows, past + length, cache),
-    segments: readSegments(inputs.segmentIds, rows, length, past),
+    documentIds: readDocumentIds(inputs.documentIds, rows, length, past),
   };
 }
 
@@ -117,12 +117,12 @@ function grown(padding: KeyPadding | null, positions: number): KeyPadding | null
   return { rows, values: all };
 }
 
-function readSegments(input: BatchInput | undefined, b: number, l: number, past: number): Segments | null {
+function readDocumentIds(input: BatchInput | undefined, b: number, l: number, past: number): DocumentIds | null {
   if (!input) return null;
-  const { rows, length, values } = readBatch(input, "segmentIds");
+  const { rows, length, values } = readBatch(input, "documentIds");
   if (rows !== b || length !== l || past > 0)
     throw new DecoderError({
-      where: "segmentIds",
+      where: "documentIds",
       expected: `${b} × ${l}, and no tokens in a cache`,
       got: `${rows} × ${length}, and ${past} tokens in the cache`,
     });

@@ -9,17 +9,17 @@ import {
 import { gradientCheckpoint, type RotaryTables } from "@mixtape/ops";
 import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import type { DecoderLayer } from "./decoder-layer.js";
-import { LayerMasks, type Visible } from "./layer-masks.js";
+import { LayerMasks, type MaskInputs } from "./layer-masks.js";
 
 /** What is wanted of a forward pass besides the last hidden state. */
-export interface Wanted {
+export interface OutputFlags {
   readonly hiddenStates: boolean;
   readonly attentions: boolean;
   readonly routerLogits: boolean;
   readonly routings: boolean;
 }
 
-export const NOTHING: Wanted = { hiddenStates: false, attentions: false, routerLogits: false, routings: false };
+export const NO_OUTPUTS: OutputFlags = { hiddenStates: false, attentions: false, routerLogits: false, routings: false };
 
 /** What a layer gives, and what was seen of it on the way. */
 export type LayerOutput = {
@@ -44,7 +44,7 @@ export function runLayer(
   layer: DecoderLayer,
   x: Tensor3D,
   { rope, masks, cache, index, tokenMask, routing }: LayerInputs,
-  wanted: Wanted,
+  wanted: OutputFlags,
 ): LayerOutput {
   return tidy(() => {
     const attentions: Tensor4D[] = [];
@@ -74,19 +74,19 @@ export function runLayerCheckpointed(
   x: Tensor3D,
   {
     rope,
-    visible,
+    maskInputs,
     index,
     tokenMask,
     routing,
-  }: Pick<LayerInputs, "rope" | "index" | "tokenMask" | "routing"> & { readonly visible: Visible },
-  wanted: Wanted,
+  }: Pick<LayerInputs, "rope" | "index" | "tokenMask" | "routing"> & { readonly maskInputs: MaskInputs },
+  wanted: OutputFlags,
 ): LayerOutput {
   const l = x.shape[1];
   let captured: readonly CapturedRouting[] = [];
   const steady = routing && steadyObserver(routing);
   const run = ([input, cos, sin]: readonly Tensor[]): Tensor[] => {
     // Its own masks: those of the forward pass are gone in the backward pass.
-    const masks = new LayerMasks(l, visible);
+    const masks = new LayerMasks(l, maskInputs);
     try {
       const again = { cos, sin } as RotaryTables;
       const inputs = { rope: again, masks, cache: undefined, index, tokenMask, routing: steady?.next() };

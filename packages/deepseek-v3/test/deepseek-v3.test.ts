@@ -43,7 +43,8 @@ onEachEngine((engine) => {
   test.runIf(engine === "native").each(["basic", "bfloat16"])("decode steps of %s are recorded", async (name) => {
     const model = await DeepseekV3ForCausalLM.fromPretrained(fixture(`models/deepseek-v3/${name}`));
     const cache = model.createCache();
-    const step = (inputIds: number[][]): void => tidy(() => void model.forward({ inputIds, cache, fixedModel: true }));
+    const step = (inputIds: number[][]): void =>
+      tidy(() => void model.forward({ inputIds, cache, captureGraph: true }));
     step([[1, 2, 3]]);
     const run = vi.spyOn(model.model.layers[1]!, "forward");
     for (let token = 0; token < 8; token++) step([[token]]);

@@ -39,7 +39,7 @@ interface Row {
  * Continues prompts, token by token: all rows one step, then the next step. The model reads each prompt once and then one token a
  * step. Breaking out of the loop, or aborting, frees everything.
  *
- * The model must stay as it is until then, weights and adapters: its steps may be recorded and repeated (`fixedModel` of its
+ * The model must stay as it is until then, weights and adapters: its steps may be recorded and repeated (`captureGraph` of its
  * `forward`). Other models, and other texts of this one, may run in between.
  *
  * ```ts
@@ -126,7 +126,7 @@ function checkRoom(
 
 /** The logits of the last position of each row, `[B · V]`. Some engines hand out their own memory: to be read, not written. */
 async function nextLogits(model: ForCausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
-  const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false, fixedModel: true });
+  const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false, captureGraph: true });
   try {
     return (await outputs.logits.data()) as Float32Array;
   } finally {

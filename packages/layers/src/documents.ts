@@ -1,4 +1,4 @@
-import type { Segments } from "@mixtape/ops";
+import type { DocumentIds } from "@mixtape/ops";
 import { concat, gather, reshape, type Tensor2D, type Tensor3D, tensor1d, zeros } from "@tensorflow/tfjs-core";
 import { TokenMask } from "./moe/token-mask.js";
 
@@ -13,13 +13,17 @@ export interface UnpackedDocuments {
 
 /**
  * Gives each document of a packed batch a row of its own, for mixers that cannot mask others.
- * @param x `[B, L, M]` @param documents those that its tokens belong to @param tokenMask tells them from padding
+ * @param x `[B, L, M]` @param documentIds those that its tokens belong to @param tokenMask tells them from padding
  */
-export function unpackDocuments(x: Tensor3D, documents: Segments, tokenMask?: TokenMask | null): UnpackedDocuments {
+export function unpackDocuments(
+  x: Tensor3D,
+  documentIds: DocumentIds,
+  tokenMask?: TokenMask | null,
+): UnpackedDocuments {
   const [b, l, m] = x.shape;
   const tokensOf = new Map<string, number[]>();
   for (let at = 0; at < b * l; at++) {
-    const key = `${Math.floor(at / l)} ${documents.values[at]}`;
+    const key = `${Math.floor(at / l)} ${documentIds.values[at]}`;
     const tokens = tokensOf.get(key);
     if (tokens) tokens.push(at);
     else tokensOf.set(key, [at]);

@@ -98,8 +98,8 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
    * @param x `[B, L, M]` @returns `[B, L, M]`
    * @throws {LayersError} if a row holds several documents, and there is a cache: a row has one state.
    */
-  forward(x: Tensor3D, { masks: { documents }, tokenMask, cache }: MixerContext): Tensor3D {
-    if (!documents) return this.#mix(x, tokenMask, cache as StateCache | undefined);
+  forward(x: Tensor3D, { masks: { documentIds }, tokenMask, cache }: MixerContext): Tensor3D {
+    if (!documentIds) return this.#mix(x, tokenMask, cache as StateCache | undefined);
     if (cache)
       throw new LayersError({
         where: "GatedDeltaNet",
@@ -107,7 +107,7 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
         got: "rows of several",
         fix: "Give each document a row of its own",
       });
-    const unpacked = unpackDocuments(x, documents, tokenMask);
+    const unpacked = unpackDocuments(x, documentIds, tokenMask);
     return unpacked.pack(this.#mix(unpacked.x, unpacked.tokenMask));
   }
 

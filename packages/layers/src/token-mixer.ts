@@ -1,4 +1,4 @@
-import type { AttentionMask, RotaryTables, Segments } from "@mixtape/ops";
+import type { AttentionMask, DocumentIds, RotaryTables } from "@mixtape/ops";
 import type { Tensor3D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { LayerCache, LayerCacheOptions } from "./caches/layer-cache.js";
 import type { Module } from "./module.js";
@@ -14,7 +14,7 @@ export interface Masks {
   /** L */
   readonly queries: number;
   /** Documents that the new positions belong to, `[B, L]`, which must not mix; null where a row is one. */
-  readonly documents: Segments | null;
+  readonly documentIds: DocumentIds | null;
 }
 
 /** What a token mixer is given besides its input. */

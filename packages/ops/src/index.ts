@@ -23,7 +23,12 @@ export {
   attention,
   attentionWithProbabilities,
 } from "./attention/attention.js";
-export { AttentionMask, type AttentionMaskShape, type KeyPadding, type Segments } from "./attention/attention-mask.js";
+export {
+  AttentionMask,
+  type AttentionMaskShape,
+  type DocumentIds,
+  type KeyPadding,
+} from "./attention/attention-mask.js";
 export { perHeadLinear, perHeadTransposedLinear } from "./attention/per-head-linear.js";
 export { type HeadProjection, projectHeads, splitHeads } from "./attention/project-heads.js";
 export { type RotaryOptions, type RotaryTables, rotary } from "./attention/rotary.js";

@@ -15,7 +15,7 @@ export interface TrainingBatch {
   /** `[B, L]`, from 0 in each text where a row has several. */
   readonly positionIds?: readonly (readonly number[])[];
   /** `[B, L]`: attention stays among the positions of a row that have one number. */
-  readonly segmentIds?: readonly (readonly number[])[];
+  readonly documentIds?: readonly (readonly number[])[];
 }
 
 /** Where batches come from. What comes next is one number, so that a run can go on where it stopped. */

@@ -97,7 +97,7 @@ function collate(rows: readonly Row[], padId: number): TrainingBatch {
     ...(isPadded && { attentionMask: columns(({ inputIds }) => inputIds.map(() => 1), 0) }),
     ...(isPacked && {
       positionIds: columns(({ inputIds }) => [...inputIds.keys()], 0),
-      segmentIds: columns(({ inputIds }, i) => inputIds.map(() => i), -1),
+      documentIds: columns(({ inputIds }, i) => inputIds.map(() => i), -1),
     }),
   };
 }

@@ -67,7 +67,7 @@ async function trained(
 }
 
 onEachEngine(() => {
-  test.each(golden.cases.map((one, i) => [`${one.checkpoint}${one.inputs.segmentIds ? ", packed" : ""}`, i] as const))(
+  test.each(golden.cases.map((one, i) => [`${one.checkpoint}${one.inputs.documentIds ? ", packed" : ""}`, i] as const))(
     "%s: losses and gradients are the reference's",
     async (_, i) => {
       const { checkpoint, inputs, loss, row, gradientNorms, gradientRows } = golden.cases[i]!;

@@ -42,7 +42,7 @@ test("packed, several share a row: positions begin anew, segments tell them apar
       inputIds: [[1, 2, 3, 4, 5]],
       labels: [[-100, 2, 3, -100, 5]],
       positionIds: [[0, 1, 2, 0, 1]],
-      segmentIds: [[0, 0, 0, 1, 1]],
+      documentIds: [[0, 0, 0, 1, 1]],
     },
     { inputIds: [[6, 7]], labels: [[-100, 7]] },
   ]);
@@ -74,7 +74,7 @@ test("each epoch has every token once, in an order of its own that the seed deci
             const pieces = new Map<number, number[]>();
             for (const [at, id] of row.entries()) {
               if (batch.attentionMask?.[r]?.[at] === 0) continue;
-              const segment = batch.segmentIds?.[r]?.[at] ?? 0;
+              const segment = batch.documentIds?.[r]?.[at] ?? 0;
               pieces.set(segment, [...(pieces.get(segment) ?? []), id]);
             }
             seen.push(...[...pieces.values()].map((piece) => piece.join()));

@@ -3,7 +3,7 @@ import type { Masks } from "../../src/index.js";
 
 /** Masks of queries without padding. */
 export class TestMasks implements Masks {
-  readonly documents = null;
+  readonly documentIds = null;
   readonly queries: number;
   readonly #made: AttentionMask[] = [];
 

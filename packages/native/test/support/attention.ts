@@ -217,7 +217,7 @@ export function attentionTests(isa: Isa): void {
             values.fill(text + 1, at);
           const shown = drawn.keyPadding?.values.subarray(0, rows * keys);
           const keyPadding = shown ? { rows, values: shown } : null;
-          const one: Case = { ...drawn, keys, keyPadding, segments: { rows, values } };
+          const one: Case = { ...drawn, keys, keyPadding, documentIds: { rows, values } };
           const inputs = inputsOf(one);
           const scale = one.width ** -0.5;
           const expected = reference(inputs, one, scale);

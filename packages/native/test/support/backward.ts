@@ -260,13 +260,22 @@ export function backwardTests(): void {
       ];
       const ends = texts?.map((_, i) => texts.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
       const textOf = (slot: number) => ends!.findIndex((end) => slot < end);
-      const segments = texts && { rows, values: Int32Array.from({ length: rows * keys }, (_, i) => textOf(i % keys)) };
+      const documentIds = texts && {
+        rows,
+        values: Int32Array.from({ length: rows * keys }, (_, i) => textOf(i % keys)),
+      };
       // Also some that nobody but themselves sees.
       const isToken = (i: number) => Number(i % keys < keys - padding! && i % 11 !== 0);
       const keyPadding = padding
         ? { rows, values: Uint8Array.from({ length: rows * keys }, (_, i) => isToken(i)) }
         : null;
-      const mask = new AttentionMask({ queries, keys, window: window ?? null, segments: segments ?? null, keyPadding });
+      const mask = new AttentionMask({
+        queries,
+        keys,
+        window: window ?? null,
+        documentIds: documentIds ?? null,
+        keyPadding,
+      });
       // What the mask makes on demand is its own.
       for (const made of [() => mask.additive(), () => mask.padding(), () => mask.starts()]) made();
       // Queries that see nothing attend evenly, and have gradients by their scores, as in the reference.

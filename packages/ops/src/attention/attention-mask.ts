@@ -14,7 +14,7 @@ export interface KeyPadding {
 }
 
 /** Which text of its row a slot belongs to, row by row: `values[row * slots + slot]` is any number of its own for each text. */
-export interface Segments {
+export interface DocumentIds {
   readonly rows: number;
   readonly values: Int32Array;
 }
@@ -30,7 +30,7 @@ export interface AttentionMaskShape {
   /** Padding of the `keys` slots; null or absent where all are tokens. */
   readonly keyPadding?: KeyPadding | null;
   /** The texts of rows that have several, where L is S; null or absent where each row is one. */
-  readonly segments?: Segments | null;
+  readonly documentIds?: DocumentIds | null;
 }
 
 /**
@@ -50,7 +50,7 @@ export class AttentionMask {
   /** Null where nothing is padding. */
   readonly keyPadding: KeyPadding | null;
   /** Null where each row is one text. */
-  readonly segments: Segments | null;
+  readonly documentIds: DocumentIds | null;
   #additive: Tensor4D | undefined;
   #padding: Tensor2D | undefined;
   #starts: Tensor2D | undefined;
@@ -60,7 +60,7 @@ export class AttentionMask {
    * @throws {OpsError} where there are fewer slots than queries, the window is empty, padding or segments have another size, or
    *   there are segments and past slots.
    */
-  constructor({ queries, keys, window = null, keyPadding = null, segments = null }: AttentionMaskShape) {
+  constructor({ queries, keys, window = null, keyPadding = null, documentIds = null }: AttentionMaskShape) {
     if (keys < queries)
       throw new OpsError({ where: "AttentionMask", expected: `at least ${queries} keys`, got: `${keys}` });
     if (window !== null && !(Number.isInteger(window) && window >= 1))
@@ -71,28 +71,30 @@ export class AttentionMask {
         expected: `padding of ${keyPadding.rows} × ${keys} slots`,
         got: `${keyPadding.values.length} values`,
       });
-    if (segments && (queries !== keys || segments.values.length !== segments.rows * keys))
+    if (documentIds && (queries !== keys || documentIds.values.length !== documentIds.rows * keys))
       throw new OpsError({
         where: "AttentionMask",
-        expected: `segments of ${segments.rows} × ${keys} slots, and as many queries`,
-        got: `${segments.values.length} values for ${queries} queries`,
+        expected: `document ids of ${documentIds.rows} × ${keys} slots, and as many queries`,
+        got: `${documentIds.values.length} values for ${queries} queries`,
       });
-    if (segments && keyPadding && segments.rows !== keyPadding.rows)
+    if (documentIds && keyPadding && documentIds.rows !== keyPadding.rows)
       throw new OpsError({
         where: "AttentionMask",
-        expected: `segments of ${keyPadding.rows} rows, as the padding`,
-        got: `${segments.rows}`,
+        expected: `document ids of ${keyPadding.rows} rows, as the padding`,
+        got: `${documentIds.rows}`,
       });
     this.queries = queries;
     this.keys = keys;
-    this.segments = segments?.values.some((value, i) => value !== segments.values[i - (i % keys)]) ? segments : null;
+    this.documentIds = documentIds?.values.some((value, i) => value !== documentIds.values[i - (i % keys)])
+      ? documentIds
+      : null;
     this.window = window !== null && window < keys ? window : null;
     this.keyPadding = keyPadding?.values.includes(0) ? keyPadding : null;
   }
 
   /** Whether every query sees every key, so that there is nothing to mask. */
   get isOpen(): boolean {
-    return this.queries === 1 && this.window === null && this.keyPadding === null && this.segments === null;
+    return this.queries === 1 && this.window === null && this.keyPadding === null && this.documentIds === null;
   }
 
   /** Whether query `query` of row `row` sees slot `key`. */
@@ -100,7 +102,9 @@ export class AttentionMask {
     const slot = this.keys - this.queries + query;
     const inReach = key <= slot && (this.window === null || key > slot - this.window);
     const isToken = this.keyPadding === null || this.keyPadding.values[row * this.keys + key] !== 0;
-    return inReach && isToken && (this.segments === null || this.#segmentOf(row, key) === this.#segmentOf(row, slot));
+    return (
+      inReach && isToken && (this.documentIds === null || this.#documentOf(row, key) === this.#documentOf(row, slot))
+    );
   }
 
   /** `[B | 1, 1, L, S]`: 0 where a key is seen, −3.4e38 where not. Made once; belongs to the mask. */
@@ -125,8 +129,8 @@ export class AttentionMask {
 
   /** Whether the slots of each segment follow one another: a segment that goes on after another one is nobody's {@link starts}. */
   get hasRuns(): boolean {
-    if (this.segments === null) return false;
-    const { rows, values } = this.segments;
+    if (this.documentIds === null) return false;
+    const { rows, values } = this.documentIds;
     for (let row = 0; row < rows; row++) {
       const met = new Set<number>();
       for (let at = row * this.keys; at < (row + 1) * this.keys; at++) {
@@ -144,9 +148,9 @@ export class AttentionMask {
    * @throws {OpsError} after the mask was disposed.
    */
   starts(): Tensor2D | undefined {
-    if (this.segments === null) return undefined;
+    if (this.documentIds === null) return undefined;
     this.#checkInUse();
-    const { rows, values } = this.segments;
+    const { rows, values } = this.documentIds;
     const starts = new Int32Array(values.length);
     for (let at = 0; at < values.length; at++) {
       const slot = at % this.keys;
@@ -170,12 +174,12 @@ export class AttentionMask {
       throw new OpsError({ where: "AttentionMask", expected: "a mask in use", got: "one that was disposed" });
   }
 
-  #segmentOf(row: number, slot: number): number {
-    return this.segments!.values[row * this.keys + slot]!;
+  #documentOf(row: number, slot: number): number {
+    return this.documentIds!.values[row * this.keys + slot]!;
   }
 
   #writeOut(): Tensor4D {
-    const rows = this.keyPadding?.rows ?? this.segments?.rows ?? 1;
+    const rows = this.keyPadding?.rows ?? this.documentIds?.rows ?? 1;
     const values = new Float32Array(rows * this.queries * this.keys);
     let at = 0;
     for (let row = 0; row < rows; row++)

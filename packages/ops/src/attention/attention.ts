@@ -86,7 +86,7 @@ export function attention(
   checkShapes(q, k, v, mask, options.sinks);
   const { sinks } = options;
   const attributes = { scale, window: mask.window, mask };
-  if (mask.segments && !mask.hasRuns) return tidy(() => compose({ q, k, v, ...(sinks && { sinks }) }, attributes));
+  if (mask.documentIds && !mask.hasRuns) return tidy(() => compose({ q, k, v, ...(sinks && { sinks }) }, attributes));
   return run({ q, k, v, padding: mask.padding(), starts: mask.starts(), sinks }, attributes);
 }
 
@@ -147,7 +147,7 @@ function checkShapes(q: Tensor4D, k: Tensor4D, v: Tensor4D, mask: AttentionMask,
     sameShape(v.shape.slice(0, 3), [b, g, s]) &&
     mask.queries === l &&
     mask.keys === s;
-  const rows = mask.keyPadding?.rows ?? mask.segments?.rows ?? b;
+  const rows = mask.keyPadding?.rows ?? mask.documentIds?.rows ?? b;
   if (!fits || rows !== b)
     throw new OpsError({
       where: "attention",

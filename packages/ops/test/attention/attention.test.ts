@@ -46,20 +46,20 @@ describe("a mask", () => {
   });
 
   test("keeps the texts of a row apart", () => {
-    const segments = { rows: 2, values: Int32Array.of(3, 3, 5, 5, 1, 1, 1, 2) };
-    expect(seen({ queries: 4, keys: 4, segments }, 0)).toEqual(["1000", "1100", "0010", "0011"]);
-    expect(seen({ queries: 4, keys: 4, segments, window: 2 }, 1)).toEqual(["1000", "1100", "0110", "0001"]);
+    const documentIds = { rows: 2, values: Int32Array.of(3, 3, 5, 5, 1, 1, 1, 2) };
+    expect(seen({ queries: 4, keys: 4, documentIds }, 0)).toEqual(["1000", "1100", "0010", "0011"]);
+    expect(seen({ queries: 4, keys: 4, documentIds, window: 2 }, 1)).toEqual(["1000", "1100", "0110", "0001"]);
     const keyPadding = tokens("0111", "1110");
-    expect(seen({ queries: 4, keys: 4, segments, keyPadding }, 0)).toEqual(["0000", "0100", "0010", "0011"]);
+    expect(seen({ queries: 4, keys: 4, documentIds, keyPadding }, 0)).toEqual(["0000", "0100", "0010", "0011"]);
     expect(
-      new AttentionMask({ queries: 2, keys: 2, segments: { rows: 1, values: Int32Array.of(4, 4) } }).segments,
+      new AttentionMask({ queries: 2, keys: 2, documentIds: { rows: 1, values: Int32Array.of(4, 4) } }).documentIds,
     ).toBe(null);
     for (const shape of [
-      { queries: 1, keys: 2, segments: { rows: 1, values: Int32Array.of(0, 1) } },
-      { queries: 3, keys: 3, segments: { rows: 1, values: Int32Array.of(0, 1) } },
-      { queries: 2, keys: 2, segments: { rows: 1, values: Int32Array.of(0, 1) }, keyPadding: tokens("01", "01") },
+      { queries: 1, keys: 2, documentIds: { rows: 1, values: Int32Array.of(0, 1) } },
+      { queries: 3, keys: 3, documentIds: { rows: 1, values: Int32Array.of(0, 1) } },
+      { queries: 2, keys: 2, documentIds: { rows: 1, values: Int32Array.of(0, 1) }, keyPadding: tokens("01", "01") },
     ])
-      expect(() => new AttentionMask(shape)).toThrow("AttentionMask: expected segments of");
+      expect(() => new AttentionMask(shape)).toThrow("AttentionMask: expected document ids of");
   });
 
   test("forgets a window that reaches everywhere, and padding that pads nothing", () => {
@@ -181,8 +181,8 @@ describe.each(ENGINES)("on %s", (engine) => {
         const run = (): Tensor => attention(q!, k!, v!, mask, 0.5);
         return [run(), ...gradientsOf(run, [q!, k!, v!], dy)].map((one) => one.dataSync() as Float32Array);
       });
-    const segments = { rows: 1, values: Int32Array.of(0, 0, 0, 1, 1) };
-    const packed = values(new AttentionMask({ queries: 5, keys: 5, segments }), 0, 5);
+    const documentIds = { rows: 1, values: Int32Array.of(0, 0, 0, 1, 1) };
+    const packed = values(new AttentionMask({ queries: 5, keys: 5, documentIds }), 0, 5);
     const apart = [
       values(new AttentionMask({ queries: 3, keys: 3 }), 0, 3),
       values(new AttentionMask({ queries: 2, keys: 2 }), 3, 5),

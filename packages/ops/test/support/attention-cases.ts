@@ -76,8 +76,8 @@ function one(name: string, variant: Variant): OpCase {
   const b = tokens.length || texts.length || 1;
   const values = Uint8Array.from(tokens.join(""), Number);
   const keyPadding = tokens.length > 0 ? { rows: b, values } : null;
-  const segments = texts.length > 0 ? { rows: b, values: Int32Array.from(texts.join(""), Number) } : null;
-  const describe = () => new AttentionMask({ ...shape, keyPadding, segments });
+  const documentIds = texts.length > 0 ? { rows: b, values: Int32Array.from(texts.join(""), Number) } : null;
+  const describe = () => new AttentionMask({ ...shape, keyPadding, documentIds });
   const inputs = {
     q: normal(1, [b, h, queries, d]),
     k: normal(2, [b, g, keys, d]),
@@ -102,7 +102,7 @@ function one(name: string, variant: Variant): OpCase {
         release: () => own.dispose(),
       };
     },
-    (given) => reference.attention(given, { window: shape.window, keyPadding, segments }, d ** -0.5).output,
+    (given) => reference.attention(given, { window: shape.window, keyPadding, documentIds }, d ** -0.5).output,
     reads,
   );
 }

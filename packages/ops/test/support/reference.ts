@@ -253,7 +253,7 @@ export function adamW(
 /** Head by head and query by query: `output` is `[B, L, H·Dv]`, `probabilities` `[B, H, L, S]`. */
 export function attention(
   { q, k, v, sinks }: Readonly<Record<"q" | "k" | "v", Values>> & { readonly sinks?: Values },
-  { window, keyPadding, segments }: Pick<AttentionMaskShape, "window" | "keyPadding" | "segments">,
+  { window, keyPadding, documentIds }: Pick<AttentionMaskShape, "window" | "keyPadding" | "documentIds">,
   scale: number,
 ): { output: Float64Array; probabilities: Float64Array } {
   const [b, h, l, d] = q.shape as [number, number, number, number];
@@ -271,7 +271,7 @@ export function attention(
           key <= slot &&
           (!window || key > slot - window) &&
           keyPadding?.values[row * s + key] !== 0 &&
-          segments?.values[row * s + key] === segments?.values[row * s + slot];
+          documentIds?.values[row * s + key] === documentIds?.values[row * s + slot];
         const scores = Array.from({ length: s }, (_, key) => {
           let dot = 0;
           for (let i = 0; i < d; i++) dot += q.values[at * d + i]! * k.values[(group + key) * d + i]!;

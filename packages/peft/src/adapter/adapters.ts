@@ -279,7 +279,7 @@ export class Adapters {
       });
     // A part that is run by itself gets rows of no known layout: each row of the batch is a text.
     const length = x.rank === 3 ? x.shape[1]! : perRow;
-    const layout = this.#layout ?? { queries: length, tokenMask: null, documents: null };
+    const layout = this.#layout ?? { queries: length, tokenMask: null, documentIds: null };
     const segment = (name: string | null, start: number, end: number): Segment => {
       return {
         adapter: adapterOf(name),

@@ -9,19 +9,19 @@ export interface Texts {
 }
 
 /** What is known of a batch beside its values: see {@link Masks}. */
-export type Layout = Pick<Masks, "queries" | "documents"> & { readonly tokenMask: TokenMask | null };
+export type Layout = Pick<Masks, "queries" | "documentIds"> & { readonly tokenMask: TokenMask | null };
 
 /** Returns what a layer knows of its batch. */
-export function layoutOf({ masks: { queries, documents }, tokenMask = null }: MixerContext): Layout {
-  return { queries, documents, tokenMask };
+export function layoutOf({ masks: { queries, documentIds }, tokenMask = null }: MixerContext): Layout {
+  return { queries, documentIds, tokenMask };
 }
 
 /** The texts of the tokens from `start` to `end` of a batch, which begin and end with a row of it. */
-export function textsOf({ queries, tokenMask, documents }: Layout, start: number, end: number): Texts {
+export function textsOf({ queries, tokenMask, documentIds }: Layout, start: number, end: number): Texts {
   const starts = new Int32Array(end - start);
   let first = 0;
   for (let token = start; token < end; token++) {
-    const isNew = token % queries === 0 || (documents && documents.values[token] !== documents.values[token - 1]);
+    const isNew = token % queries === 0 || (documentIds && documentIds.values[token] !== documentIds.values[token - 1]);
     if (isNew) first = token - start;
     starts[token - start] = first;
   }

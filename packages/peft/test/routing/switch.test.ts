@@ -73,7 +73,7 @@ onEachEngine(() => {
       const logits = logitsOf({
         inputIds: [both.flat()],
         positionIds: [both.flatMap((ids) => ids.map((_, i) => i))],
-        segmentIds: [both.flatMap((ids, text) => ids.map(() => text))],
+        documentIds: [both.flatMap((ids, text) => ids.map(() => text))],
       });
       await expectRows(logits, 0, 0, alone[0]!);
       await expectRows(logits, 0, SHORT.length, alone[1]!);

@@ -25,7 +25,7 @@ onEachEngine(() => {
         const cache = model.createCache();
         tidy(() => void model.forward({ inputIds: [IDS.slice(0, 3)], cache }));
         for (let at = 3; at < IDS.length; at++) {
-          const { logits } = model.forward({ inputIds: [[IDS[at]!]], cache, fixedModel: true });
+          const { logits } = model.forward({ inputIds: [[IDS[at]!]], cache, captureGraph: true });
           const expected = tidy(() => slice(whole, [0, at, 0], [1, 1, -1]));
           await expectAllClose(logits, expected, { atol: 1e-4 }, `token ${at}`);
           logits.dispose();

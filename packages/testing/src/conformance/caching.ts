@@ -39,12 +39,12 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<
   test("steps of a model that stays as it is are the same to the bit, whatever is done to the cache between them", async () => {
     const length = longLength(model().config);
     const ids = sampleText(2, length, model().config);
-    const stepsOf = async (fixedModel: boolean): Promise<Values[]> => {
+    const stepsOf = async (captureGraph: boolean): Promise<Values[]> => {
       const cache = model().createCache();
       const logits: Values[] = [];
       const step = async (rows: readonly number[], at: number): Promise<void> => {
         const inputIds = rows.map((row) => [ids[row]![at]!]);
-        logits.push(await logitsOf(model(), { inputIds, cache, fixedModel, outputRouterLogits: false }));
+        logits.push(await logitsOf(model(), { inputIds, cache, captureGraph, outputRouterLogits: false }));
       };
       try {
         for (let round = 0; round < 2; round++) {
@@ -61,7 +61,7 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<
           // What was seen on the way is no part of a repetition.
           const wanted = { outputRouterLogits: true, outputHiddenStates: true };
           const { hiddenStates } = tidy(() => {
-            const { hiddenStates } = model().forward({ inputIds: [[1], [2], [3]], cache, fixedModel, ...wanted });
+            const { hiddenStates } = model().forward({ inputIds: [[1], [2], [3]], cache, captureGraph, ...wanted });
             return { hiddenStates };
           });
           const last = hiddenStates!.at(-1)!;

@@ -75,7 +75,7 @@ export function trains<C extends DecoderConfig>({ create }: Subject<C>): void {
       // The first token of a text is nobody's next.
       labels: [texts.flatMap(([, ...rest]) => [-100, ...rest])],
       positionIds: [texts.flatMap((text) => [...text.keys()])],
-      segmentIds: [texts.flatMap((text, i) => text.map(() => i))],
+      documentIds: [texts.flatMap((text, i) => text.map(() => i))],
       outputRouterLogits: false,
     });
     const longest = Math.max(...lengths);
