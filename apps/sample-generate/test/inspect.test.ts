@@ -28,6 +28,7 @@ test("--json has what was counted, and whether it fits", async () => {
   expect(result).toMatchObject({
     model: folder,
     modelType: "mixtral",
+    architecture: "MixtralForCausalLM",
     layers: { total: 3, moe: 3, sliding: 0 },
     experts: { total: 4, perToken: 2, shared: 0 },
     parameters: { total: TOTAL, active: TOTAL - EXPERTS / 2 },

@@ -1,6 +1,7 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
 export { loadCache } from "./caches/load-cache.js";
 export { encodeCache, saveCache } from "./caches/save-cache.js";
+export { changeConfig } from "./config-changes.js";
 export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } from "./config-file.js";
 export { DecoderLayer, type LayerClass, type LayerContext, type LayerForwardHook } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";

@@ -2,12 +2,14 @@ import type { DecoderConfig } from "@mixtape/config";
 import { type CapturedRouting, namedRouters, routerOf, tokenMaskOf } from "@mixtape/layers";
 import { storageOf } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
-import type { ForCausalLM } from "./heads/causal-lm.js";
+import type { PreTrainedModel } from "./pre-trained-model.js";
 
 /** What a model is, before a byte of it is loaded. */
 export interface ModelSummary {
   /** The family: `model_type` of its config. */
   readonly modelType: string;
+  /** The class in transformers, such as `MixtralForCausalLM`. */
+  readonly architecture: string;
   /** All layers, and how many of them have experts. */
   readonly layers: { readonly total: number; readonly moe: number; readonly sliding: number };
   /** Experts of a layer, those that a token is sent to, and those that every token is sent to. */
@@ -22,7 +24,7 @@ export interface ModelSummary {
  * Active parameters are all but the experts that a token is not routed to. Where tokens go to different numbers of experts, it is
  * the most that a token may use: {@link activeParameters} measures how many it does.
  */
-export function summarize(model: ForCausalLM<DecoderConfig & Partial<ExpertCounts>>): ModelSummary {
+export function summarize(model: PreTrainedModel<DecoderConfig & Partial<ExpertCounts>>): ModelSummary {
   const { config } = model;
   const { numExperts = 0, numExpertsPerTok = 0, numSharedExperts = 0 } = config;
   let total = 0;
@@ -34,6 +36,7 @@ export function summarize(model: ForCausalLM<DecoderConfig & Partial<ExpertCount
   }
   return {
     modelType: config.modelType,
+    architecture: model.architecture,
     layers: {
       total: config.numHiddenLayers,
       moe: config.mlpLayerTypes.filter((type) => type === "sparse").length,
@@ -49,7 +52,7 @@ export function summarize(model: ForCausalLM<DecoderConfig & Partial<ExpertCount
  * goes to fewer experts than another one uses fewer parameters.
  * @param routings of the forward pass, as `outputRoutings` returns them
  */
-export async function activeParameters(model: ForCausalLM, routings: readonly CapturedRouting[]): Promise<number> {
+export async function activeParameters(model: PreTrainedModel, routings: readonly CapturedRouting[]): Promise<number> {
   const shares = new Map<string, number>();
   const names = new Map(namedRouters(model).map(([name, router]) => [router, name]));
   for (const routing of routings) {
@@ -79,7 +82,7 @@ interface ExpertCounts {
  * How many bytes the weights of a model take on a tfjs backend, caches and activations not counted.
  * @param dtype the dtype of the checkpoint, for engines that keep it
  */
-export function weightBytes(model: ForCausalLM, backend: string, dtype: Dtype = "F32"): number {
+export function weightBytes(model: PreTrainedModel, backend: string, dtype: Dtype = "F32"): number {
   const storage = storageOf(backend);
   let bytes = 0;
   for (const [, param] of model.namedParameters()) bytes += storage.bytes(param.shape, param.role, dtype);

@@ -15,6 +15,7 @@ test("parameters are counted by hand, all and those that a token meets; nothing 
   const rest = 2 * EMBEDDING + 2 * (ATTENTION + NORMS) + DENSE + ROUTER + 4;
   expect(summarize(model)).toEqual({
     modelType: "tiny",
+    architecture: "TinyForCausalLM",
     layers: { total: 2, moe: 1, sliding: 0 },
     experts: { total: 3, perToken: 2, shared: 0 },
     parameters: { total: rest + 3 * EXPERT, active: rest + 2 * EXPERT },

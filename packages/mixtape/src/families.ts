@@ -1,32 +1,72 @@
-import { AfmoeForCausalLM } from "@mixtape/afmoe";
+import {
+  AfmoeForCausalLM,
+  AfmoeForQuestionAnswering,
+  AfmoeForSequenceClassification,
+  AfmoeForTokenClassification,
+  AfmoeModel,
+} from "@mixtape/afmoe";
 import type { DecoderConfig } from "@mixtape/config";
-import type { ForCausalLM, ModelClass } from "@mixtape/decoder";
+import type { Family, ForCausalLM, ModelClass, PreTrainedModel } from "@mixtape/decoder";
 import { DeepseekV3ForCausalLM } from "@mixtape/deepseek-v3";
 import { GptOssForCausalLM } from "@mixtape/gpt-oss";
-import { MixtralForCausalLM } from "@mixtape/mixtral";
+import {
+  MixtralForCausalLM,
+  MixtralForQuestionAnswering,
+  MixtralForSequenceClassification,
+  MixtralForTokenClassification,
+  MixtralModel,
+} from "@mixtape/mixtral";
 import { OlmoeForCausalLM } from "@mixtape/olmoe";
 import { Qwen2MoeForCausalLM } from "@mixtape/qwen2-moe";
-import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
+import {
+  Qwen3MoeForCausalLM,
+  Qwen3MoeForQuestionAnswering,
+  Qwen3MoeForSequenceClassification,
+  Qwen3MoeForTokenClassification,
+  Qwen3MoeModel,
+} from "@mixtape/qwen3-moe";
 import { Qwen3NextForCausalLM } from "@mixtape/qwen3-next";
-import { UnknownFamilyError } from "./mixtape-error.js";
+import { UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";
+import { HEADS, type ModelByTask, type Task } from "./tasks.js";
 
-/** A family as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
-type Family = ModelClass<ForCausalLM>;
+/** A class of models as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
+type AnyClass = ModelClass<PreTrainedModel>;
+
+/** A family, and its classes by head. Those that were not registered are made when they are asked for. */
+interface Registered {
+  readonly family: Family;
+  readonly classes: Map<string, AnyClass>;
+}
 
 const BUILT_IN = [
   MixtralForCausalLM,
+  MixtralForSequenceClassification,
+  MixtralForTokenClassification,
+  MixtralForQuestionAnswering,
+  MixtralModel,
   Qwen3MoeForCausalLM,
+  Qwen3MoeForSequenceClassification,
+  Qwen3MoeForTokenClassification,
+  Qwen3MoeForQuestionAnswering,
+  Qwen3MoeModel,
   AfmoeForCausalLM,
+  AfmoeForSequenceClassification,
+  AfmoeForTokenClassification,
+  AfmoeForQuestionAnswering,
+  AfmoeModel,
   Qwen2MoeForCausalLM,
   DeepseekV3ForCausalLM,
+  GptOssForCausalLM,
   OlmoeForCausalLM,
   Qwen3NextForCausalLM,
-  GptOssForCausalLM,
-] as unknown as readonly Family[];
-const families = new Map(BUILT_IN.map((family) => [family.family.config.modelType!, family]));
+] as unknown as readonly AnyClass[];
+
+const families = new Map<string, Registered>();
+for (const model of BUILT_IN) register(model);
 
 /**
- * Makes `loadModel` load checkpoints whose `model_type` is that of the class's config with this class. A family that is
+ * Makes `loadModel` load checkpoints whose `model_type` is that of the class's config with this class. Of a family, classes of
+ * several heads may be registered; for the other tasks a class is made of the family and the generic head. A family that is
  * registered again is replaced.
  *
  * ```ts
@@ -35,17 +75,24 @@ const families = new Map(BUILT_IN.map((family) => [family.family.config.modelTyp
  *
  * @throws {UnknownFamilyError} for what is no class of models, and where the config has no model type.
  */
-export function registerFamily<M extends ForCausalLM<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
+export function registerFamily<M extends PreTrainedModel<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
   if (typeof family !== "function" || !family.family)
     throw new UnknownFamilyError({
       where: "registerFamily",
       expected: "a class of models with a static family",
       got: typeof family === "function" ? `${family.name || "a class"} without it` : String(family),
     });
-  const { modelType } = family.family.config;
-  if (!modelType)
+  if (!family.family.config.modelType)
     throw new UnknownFamilyError({ where: family.name, expected: "a config with a modelType", got: "none" });
-  families.set(modelType, family as unknown as Family);
+  register(family as unknown as AnyClass);
+}
+
+function register(model: AnyClass): void {
+  const modelType = model.family.config.modelType!;
+  const known = families.get(modelType);
+  const entry = known?.family === model.family ? known : { family: model.family, classes: new Map() };
+  entry.classes.set(model.head, model);
+  families.set(modelType, entry);
 }
 
 /** The model types that `loadModel` knows. */
@@ -54,12 +101,31 @@ export function registeredFamilies(): string[] {
 }
 
 /**
- * The class for a `model_type`.
+ * The class for a `model_type`, with a head over the vocabulary.
  * @param where what names it in an error, such as the path of a config
  * @param architectures classes of transformers that a config without a `model_type` may name: for the error
  * @throws {UnknownFamilyError} listing those that are known.
  */
-export function familyOf(modelType: unknown, where = "familyOf", architectures?: unknown): Family {
+export function familyOf(modelType: unknown, where = "familyOf", architectures?: unknown): ModelClass<ForCausalLM> {
+  return classOf(registeredFor(modelType, where, architectures), HEADS["text-generation"].head);
+}
+
+/**
+ * The class for a `config.json`: of its family by `model_type`, with the head of a task, or else that which `architectures` names.
+ * @param where what names the config in an error
+ * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
+ * @throws {UnknownArchitectureError} for classes of no known head
+ */
+export function modelClassOf<T extends Task>(
+  json: { readonly model_type?: unknown; readonly architectures?: unknown },
+  where: string,
+  task: T | "auto" = "auto",
+): ModelClass<ModelByTask[T]> {
+  const entry = registeredFor(json.model_type, where, json.architectures);
+  return classOf(entry, task === "auto" ? headIn(json.architectures, entry, where) : HEADS[task].head);
+}
+
+function registeredFor(modelType: unknown, where: string, architectures: unknown): Registered {
   const family = typeof modelType === "string" ? families.get(modelType) : undefined;
   if (family) return family;
   throw new UnknownFamilyError({
@@ -70,10 +136,48 @@ export function familyOf(modelType: unknown, where = "familyOf", architectures?:
   });
 }
 
+/** The class of a head, made of the family and the generic head where none was registered. */
+function classOf<M extends PreTrainedModel>({ family, classes }: Registered, head: string): ModelClass<M> {
+  const known = classes.get(head);
+  if (known) return known as unknown as ModelClass<M>;
+  const Head = Object.values(HEADS).find((one) => one.head === head) as unknown as new () => PreTrainedModel;
+  const made = class extends Head {
+    static readonly family = family;
+  };
+  Object.defineProperty(made, "name", { value: family.name + head });
+  classes.set(head, made as unknown as AnyClass);
+  return made as unknown as ModelClass<M>;
+}
+
+/**
+ * The head that `architectures` names: that of the first class that is known, or of a variant, whose name ends as one of the known. A
+ * config without `architectures` is one of a causal language model.
+ */
+function headIn(architectures: unknown, { family, classes }: Registered, where: string): string {
+  const names = Array.isArray(architectures) ? architectures.filter((name) => typeof name === "string") : [];
+  if (names.length === 0) return HEADS["text-generation"].head;
+  const heads = [...new Set([...Object.values(HEADS).map(({ head }) => head), ...classes.keys()])];
+  for (const name of names) {
+    // GPT2LMHeadModel and XForRewardModel end so too.
+    const end = /For[A-Z]\w*$|LMHeadModel$|Model$/.exec(name)?.[0];
+    const head = heads.find((one) => one === end || family.name + one === name);
+    if (head !== undefined) return head;
+  }
+  throw new UnknownArchitectureError({
+    where: `${where}: architectures`,
+    expected: `one of ${heads.map((head) => family.name + head).join(", ")}`,
+    got: JSON.stringify(names),
+    fix: "Say by task what to load it for, or make a class of your own known with registerFamily",
+  });
+}
+
 /** What to write into a config that names a known class of transformers and no `model_type`. */
 function meantBy(modelType: unknown, architectures: unknown): string | undefined {
   if (modelType != null || !Array.isArray(architectures)) return undefined;
-  for (const [type, { name }] of families)
-    if (architectures.includes(name)) return `It names ${name}: add "model_type": ${JSON.stringify(type)} to it`;
+  for (const [type, { family }] of families)
+    for (const { head } of Object.values(HEADS)) {
+      const name = family.name + head;
+      if (architectures.includes(name)) return `It names ${name}: add "model_type": ${JSON.stringify(type)} to it`;
+    }
   return undefined;
 }

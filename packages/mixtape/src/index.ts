@@ -7,14 +7,28 @@ export {
   generationConfigFaults,
 } from "@mixtape/config";
 export {
+  BaseModel,
   type CausalLMInputs,
   type CausalLMOutput,
   CheckpointError,
   DecoderError,
   ForCausalLM,
+  ForQuestionAnswering,
+  ForSequenceClassification,
+  ForTokenClassification,
   type LoadWarning,
+  type ModelInputs,
+  type ModelOutput,
+  type PoolingOptions,
+  PreTrainedModel,
+  type QuestionAnsweringInputs,
+  type QuestionAnsweringOutput,
   type ResizeOptions,
   resizeTokenEmbeddings,
+  type SequenceClassifierInputs,
+  type SequenceClassifierOutput,
+  type TokenClassifierInputs,
+  type TokenClassifierOutput,
 } from "@mixtape/decoder";
 export {
   currentEngine,
@@ -50,7 +64,8 @@ export {
 } from "@mixtape/layers";
 export { explainSource, SafetensorsError } from "@mixtape/safetensors";
 export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
-export { familyOf, registeredFamilies, registerFamily } from "./families.js";
+export { familyOf, modelClassOf, registeredFamilies, registerFamily } from "./families.js";
 export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
 export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";
-export { ModelTooLargeError, UnknownFamilyError } from "./mixtape-error.js";
+export { ModelTooLargeError, UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";
+export { type AnyModel, HEADS, type ModelByTask, TASKS, type Task, taskOf } from "./tasks.js";

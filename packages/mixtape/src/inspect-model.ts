@@ -1,12 +1,12 @@
 import {
-  type ForCausalLM,
+  changeConfig,
   fetchingOf,
   type LoadOptions,
   type LoadWarning,
   type ModelSummary,
+  type PreTrainedModel,
   parseConfig,
   readConfig,
-  settleHead,
   summarize,
   type TensorFaults,
   warnOfTensors,
@@ -22,7 +22,8 @@ import {
   openCheckpoint,
   type TensorSource,
 } from "@mixtape/safetensors";
-import { familyOf } from "./families.js";
+import { modelClassOf } from "./families.js";
+import { checkTask, type Task } from "./tasks.js";
 
 /** What a checkpoint is, from its config and headers alone. */
 export interface ModelInspection extends ModelSummary {
@@ -58,26 +59,28 @@ export interface EngineNeeds {
  */
 export async function inspectModel(
   source: CheckpointSource,
-  options: Pick<LoadOptions, "ignore" | "fetchOptions"> = {},
+  options: Pick<LoadOptions, "ignore" | "fetchOptions" | "config"> & { readonly task?: Task | "auto" } = {},
 ): Promise<ModelInspection> {
-  checkOptions("inspectModel", options, { ignore: true, fetchOptions: true });
-  const { ignore } = options;
+  checkOptions("inspectModel", options, { ignore: true, fetchOptions: true, config: true, task: true });
+  const { ignore, task } = options;
+  checkTask("inspectModel", task);
   const warnings: LoadWarning[] = [];
   const onWarning = (warning: LoadWarning): number => warnings.push(warning);
   const fetching = fetchingOf({ ...options, onWarning });
   const file = await readConfig(source, fetching);
-  const Family = familyOf(file.json.model_type, file.where, file.json.architectures);
-  const parsed = parseConfig(Family.family.config, file, { ignore, onWarning });
+  const Model = modelClassOf(file.json, file.where, task);
+  const definition = Model.family.config;
+  const parsed = changeConfig(definition, parseConfig(definition, file, { ignore, onWarning }), options.config);
   const where = source instanceof Map ? "the files" : String(source);
   const { model, dtypes, match } = await withTensors(
     source,
     async (tensors) => {
-      const model = new Family(await settleHead(Family.family.config, parsed, tensors, { where, onWarning }));
+      const model = new Model(await Model.settleConfig(parsed, tensors, { where, onWarning }));
       return { model, dtypes: countDtypes(tensors), match: model.matchTensors(tensors) };
     },
     fetching,
   );
-  warnOfTensors(match, where, onWarning);
+  warnOfTensors(match, where, onWarning, model.architecture);
   const summary = summarize(model);
   const engines = (await knownEngines()).map(
     (name) => [name, needsOf(model, summary, name, mainDtype(dtypes))] as const,
@@ -92,7 +95,7 @@ export async function inspectModel(
 }
 
 function needsOf(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   { experts, layers }: ModelSummary,
   backend: EngineName,
   dtype: Dtype,

@@ -1,14 +1,15 @@
 import type { DecoderConfig } from "@mixtape/config";
 import {
+  changeConfig,
   checkLoadOptions,
   type ForCausalLM,
   fetchingOf,
   LOAD_OPTIONS,
   type LoadOptions,
   type ModelClass,
+  type PreTrainedModel,
   parseConfig,
   readConfig,
-  settleHead,
   weightBytes,
 } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
@@ -16,9 +17,10 @@ import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/error
 import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, type Dtype, type FetchOptions, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
-import { familyOf } from "./families.js";
+import { modelClassOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
+import { type AnyModel, checkTask, type ModelByTask, type Task } from "./tasks.js";
 
 /** How a model is loaded. */
 export interface LoadModelOptions extends LoadOptions {
@@ -31,37 +33,68 @@ export interface LoadModelOptions extends LoadOptions {
   readonly checkMemory?: boolean;
 }
 
-const OPTIONS: OptionNames<LoadModelOptions> = { ...LOAD_OPTIONS, engine: true, checkMemory: true };
+/** How a model is loaded, and for what. */
+export interface LoadModelForTask<T> extends LoadModelOptions {
+  /** What the model is for, whatever class the checkpoint was saved from. */
+  readonly task: T;
+}
+
+const OPTIONS: OptionNames<LoadModelOptions & Partial<LoadModelForTask<unknown>>> = {
+  ...LOAD_OPTIONS,
+  engine: true,
+  checkMemory: true,
+  task: true,
+};
 
 /**
- * Loads a checkpoint in Hugging Face format: finds its family by `model_type`, prepares an engine, checks that the weights
- * fit, and reads them.
+ * Loads a checkpoint in Hugging Face format: finds its family by `model_type` and its head by `architectures`, prepares an engine,
+ * checks that the weights fit, and reads them.
  *
  * ```ts
  * const model = await loadModel("./Trinity-Nano-Preview");
+ * const classifier = await loadModel("./Trinity-Nano-Preview", {
+ *   task: "text-classification",
+ *   config: { id2label: { 0: "ham", 1: "spam" } },
+ * });
  * ```
+ *
+ * A `task` gives the model the head of that task. A head of classification or question answering that the checkpoint lacks is
+ * initialized, with a warning; without the head over the vocabulary, text generation is refused. Where no task is given, the type
+ * is that of the usual case, a causal language model; `task: "auto"` has the type of any.
  *
  * @param source a folder (Node), the URL of one, or a map of file names to contents
  * @throws {OptionError} for an option that it does not know
  * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
+ * @throws {UnknownArchitectureError} for `architectures` of no known head, where no task is given
  * @throws {ConfigError} where the config asks for what the family does not do
  * @throws {ModelTooLargeError} where the weights do not fit, before any is read
  * @throws {CheckpointError} listing all missing and wrongly shaped tensors
  * @throws {EngineError} where the engine does not work here
  */
-export async function loadModel(source: CheckpointSource, loadOptions: LoadModelOptions = {}): Promise<ForCausalLM> {
+export function loadModel<T extends Task>(
+  source: CheckpointSource,
+  options: LoadModelForTask<T>,
+): Promise<ModelByTask[T]>;
+export function loadModel(source: CheckpointSource, options: LoadModelForTask<Task | "auto">): Promise<AnyModel>;
+export function loadModel(source: CheckpointSource, options?: LoadModelOptions): Promise<ForCausalLM>;
+export async function loadModel(
+  source: CheckpointSource,
+  loadOptions: LoadModelOptions & Partial<LoadModelForTask<Task | "auto">> = {},
+): Promise<AnyModel> {
   checkOptions("loadModel", loadOptions, OPTIONS);
   checkOptionTypes("loadModel", loadOptions, { checkMemory: "boolean" });
-  const { engine, checkMemory = true, ...options } = loadOptions;
+  const { engine, checkMemory = true, task, ...options } = loadOptions;
+  checkTask("loadModel", task);
   checkLoadOptions("loadModel", options);
   const fetching = { ...fetchingOf(options), onWarning: () => {} };
   const file = await readConfig(source, fetching);
-  const Family = familyOf(file.json.model_type, file.where, file.json.architectures);
+  const Model = modelClassOf(file.json, file.where, task);
   // Warnings come from fromPretrained, which reads the same file.
-  const config = parseConfig(Family.family.config, file, { ignore: options.ignore, onWarning: () => {} });
+  const parsed = parseConfig(Model.family.config, file, { ignore: options.ignore, onWarning: () => {} });
+  const config = changeConfig(Model.family.config, parsed, options.config);
   const prepared = await engineFor(engine);
-  if (checkMemory) await checkFit(Family, config, prepared, { source, fetching, where: file.where });
-  return Family.fromPretrained(source, options);
+  if (checkMemory) await checkFit(Model, config, prepared, { source, fetching, where: file.where });
+  return Model.fromPretrained(source, options);
 }
 
 /** How a tokenizer is loaded. */
@@ -103,16 +136,16 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
 }
 
 async function checkFit(
-  Family: ModelClass<ForCausalLM>,
+  Model: ModelClass<PreTrainedModel>,
   config: DecoderConfig,
   { name, backend, memoryLimit }: Engine,
   { source, fetching, where }: { source: CheckpointSource; fetching: FetchOptions; where: string },
 ): Promise<void> {
   const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
-  const bytesOf = (of: DecoderConfig, dtype: Dtype) => weightBytes(new Family(of), backend, dtype);
+  const bytesOf = (of: DecoderConfig, dtype: Dtype) => weightBytes(new Model(of), backend, dtype);
   // A head that the config ties to the embedding may be another in the file, and then takes as much again.
-  const untied = config.tieWordEmbeddings ? Family.family.config.with(config, { tieWordEmbeddings: false }) : config;
+  const untied = config.tieWordEmbeddings ? Model.family.config.with(config, { tieWordEmbeddings: false }) : config;
   if (!limitOf(bytesOf(untied, "F32"))) return;
   // The files are asked only where what they hold matters.
   const keepsDtypes = bytesOf(config, "BF16") !== bytesOf(config, "F32");
@@ -126,7 +159,7 @@ async function checkFit(
             const fitsAnyway = !limitOf(bytesOf(untied, dtype));
             const settled = fitsAnyway
               ? config
-              : await settleHead(Family.family.config, config, tensors, { where, onWarning: () => {} });
+              : await Model.settleConfig(config, tensors, { where, onWarning: () => {} });
             return bytesOf(settled, dtype);
           },
           fetching,

@@ -9,3 +9,8 @@ export class UnknownFamilyError extends MixtapeError {
 export class ModelTooLargeError extends MixtapeError {
   static override readonly brand: string = "ModelTooLargeError";
 }
+
+/** A checkpoint's `architectures` names no head that is known. */
+export class UnknownArchitectureError extends MixtapeError {
+  static override readonly brand: string = "UnknownArchitectureError";
+}

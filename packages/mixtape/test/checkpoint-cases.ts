@@ -181,5 +181,6 @@ const LOADED: Readonly<Record<string, string>> = {
   "attention_dropout is null": "null is the default",
   "head_dim null": "null is the default",
   "head_dim is null": "null is the default",
+  "all below transformer.": "the prefix of Qwen3-MoE's question answerers, whose decoder serves other heads",
   "experts under another name": "the other families' name for the same count",
 };

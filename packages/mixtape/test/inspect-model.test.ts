@@ -21,6 +21,7 @@ test("counts a checkpoint without loading it", async () => {
   const inspection = await inspectModel(golden("mixtral/basic"));
   expect(inspection).toEqual({
     modelType: "mixtral",
+    architecture: "MixtralForCausalLM",
     layers: { total: 3, moe: 3, sliding: 0 },
     experts: { total: 4, perToken: 2, shared: 0 },
     parameters: { total: TOTAL, active: TOTAL - EXPERTS / 2 },

@@ -1,0 +1,51 @@
+import {
+  BaseModel,
+  ForCausalLM,
+  ForQuestionAnswering,
+  ForSequenceClassification,
+  ForTokenClassification,
+} from "@mixtape/decoder";
+import { OptionError } from "@mixtape/errors";
+
+/** Models by task, under the names of Hugging Face's pipelines. */
+export interface ModelByTask {
+  "text-generation": ForCausalLM;
+  "text-classification": ForSequenceClassification;
+  "token-classification": ForTokenClassification;
+  "question-answering": ForQuestionAnswering;
+  /** A model without a head. */
+  "feature-extraction": BaseModel;
+}
+
+/** What a model is for, under the names of Hugging Face's pipelines. */
+export type Task = keyof ModelByTask;
+
+/** A model of any task. */
+export type AnyModel = ModelByTask[Task];
+
+/** The generic class of each task, from which the class of a family is made. */
+export const HEADS = {
+  "text-generation": ForCausalLM,
+  "text-classification": ForSequenceClassification,
+  "token-classification": ForTokenClassification,
+  "question-answering": ForQuestionAnswering,
+  "feature-extraction": BaseModel,
+} as const satisfies { readonly [T in Task]: { readonly head: string; readonly prototype: ModelByTask[T] } };
+
+/** The tasks that models are loaded for. */
+export const TASKS = Object.keys(HEADS) as readonly Task[];
+
+/** The task of a model; undefined for a head of one's own. */
+export function taskOf(model: { readonly head: string }): Task | undefined {
+  return TASKS.find((task) => HEADS[task].head === model.head);
+}
+
+/** @throws {OptionError} for what is no task */
+export function checkTask(where: string, task: unknown): void {
+  if (task === undefined || task === "auto" || TASKS.some((known) => known === task)) return;
+  throw new OptionError({
+    where: `${where}: task`,
+    expected: `one of ${TASKS.join(", ")}, or auto`,
+    got: typeof task === "string" ? JSON.stringify(task) : String(task),
+  });
+}
