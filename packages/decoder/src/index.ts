@@ -64,7 +64,7 @@ export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";
 export type { SaveOptions } from "./save-options.js";
 export { settleHead } from "./tied-head.js";
-export { sourcesOf } from "./weights/bind-mappings.js";
+export { prefixed, sourcesOf } from "./weights/bind-mappings.js";
 export {
   add,
   concat,

@@ -1,4 +1,4 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter/adapter.js";
 import { Adapters } from "./adapter/adapters.js";
@@ -9,11 +9,12 @@ import { checkArguments } from "./config/check-arguments.js";
 import { AdapterError } from "./errors.js";
 import { trainedCopies } from "./layers/trained-copies.js";
 import { targetsOf } from "./targets/match-target-modules.js";
+import { peftTaskOf } from "./targets/task-types.js";
 
-const ofModels = new WeakMap<ForCausalLM, Adapters>();
+const ofModels = new WeakMap<PreTrainedModel, Adapters>();
 
 /** The adapters of a model. */
-export function adaptersOf(model: ForCausalLM): Adapters {
+export function adaptersOf(model: PreTrainedModel): Adapters {
   const known = ofModels.get(model);
   if (known) return known;
   const adapters = new Adapters(model);
@@ -31,7 +32,8 @@ export interface ApplyOptions {
 
 /**
  * Puts a new adapter on a model, ready to be trained, and selects it. The model's own parameters stay what and where they are;
- * the adapter changes nothing until it has been trained.
+ * the adapter changes nothing until it has been trained. With a LoRA of a classifier or question answerer its head trains too, as a
+ * copy in the adapter (`modulesToSave`), as in Hugging Face peft; a mixture of LoRA experts leaves the head as it is.
  *
  * @returns the adapter, whose `table` says what trains, parameters by module
  * @throws {OptionError} for an option that it does not know
@@ -39,7 +41,7 @@ export interface ApplyOptions {
  * @throws {ConfigError} where a field is out of its range, such as a rank of 0
  */
 export async function applyAdapter(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   input: AdapterConfigInput,
   options: ApplyOptions = {},
 ): Promise<Adapter> {
@@ -47,10 +49,15 @@ export async function applyAdapter(
   checkArguments("applyAdapter", { model, ...options });
   const { name = "default", seed = 0 } = options;
   const adapters = adaptersOf(model);
-  const config = adapterConfig(input);
-  checkNew(config);
-  const copies = trainedCopies(model, adapters.sites, config);
-  const adapter = makeAdapter(name, config, adapters.sites, targetsOf(adapters.sites, config), copies);
+  const given = adapterConfig(input);
+  checkNew(given);
+  trainedCopies(model, adapters.sites, given);
+  const { taskType, modulesToSave } = peftTaskOf(model);
+  const config = withModules(given, modulesToSave);
+  // A name that peft writes need not match.
+  const copies = trainedCopies(model, adapters.sites, config, { strict: false });
+  const targets = targetsOf(adapters.sites, config);
+  const adapter = makeAdapter(name, config, adapters.sites, targets, copies, taskType);
   try {
     await start(adapter, seed);
     adapter.unfreeze();
@@ -60,6 +67,12 @@ export async function applyAdapter(
     throw error;
   }
   return adapter;
+}
+
+/** Adds modules that train in full, as Hugging Face peft does by the task. */
+function withModules(config: AdapterConfig, modules: readonly string[]): AdapterConfig {
+  if (config.method !== "lora" || modules.length === 0) return config;
+  return { ...config, modulesToSave: [...new Set([...(config.modulesToSave ?? []), ...modules])] };
 }
 
 /** Refuses what only files have. */

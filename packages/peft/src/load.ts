@@ -1,4 +1,4 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { type CheckpointSource, type FetchOptions, readJsonFile, toFloat32 } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter/adapter.js";
@@ -17,6 +17,7 @@ import type { CopiedParam } from "./layers/copied-param.js";
 import { trainedCopies } from "./layers/trained-copies.js";
 import { targetsInFile, targetsOf } from "./targets/match-target-modules.js";
 import type { Site } from "./targets/target-module.js";
+import { peftTaskOf } from "./targets/task-types.js";
 
 /** Options of {@link loadAdapter}. */
 export interface LoadAdapterOptions {
@@ -57,7 +58,7 @@ const OPTIONS: OptionNames<LoadAdapterOptions> = {
  * @throws {ConfigError} for a key of the config that has no such value
  */
 export async function loadAdapter(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   source: CheckpointSource,
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
@@ -81,7 +82,14 @@ export async function loadAdapter(
   try {
     const { sites } = adapters;
     const { chosen, absent } = targetsWith(sites, config, file);
-    adapter = makeAdapter(name, config, sites, chosen, await copiesIn(model, sites, config, file, chosen));
+    adapter = makeAdapter(
+      name,
+      config,
+      sites,
+      chosen,
+      await copiesIn(model, sites, config, file, chosen),
+      peftTaskOf(model).taskType,
+    );
     const stored = storedTensors(adapter, layoutOf(file.names));
     check(stored, absent, file, onWarning);
     await fill(stored, file, signal);
@@ -122,7 +130,7 @@ function leafOf(name: string): string {
 
 /** The adapter's own copies of parameters of the model. */
 async function copiesIn(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   sites: readonly Site[],
   config: AdapterConfig,
   file: AdapterFile,

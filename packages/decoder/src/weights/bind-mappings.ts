@@ -116,8 +116,8 @@ function renamed(name: string, mappings: readonly WeightMapping[]): readonly str
   return (found[0]?.names ?? [name]).map((one) => prefixed(one, mappings));
 }
 
-/** The name with the beginning that it has on disk. */
-function prefixed(name: string, mappings: readonly WeightMapping[]): string {
+/** Returns the name of a parameter or module with the beginning that it has on disk, and in transformers' memory. */
+export function prefixed(name: string, mappings: readonly WeightMapping[]): string {
   for (const mapping of mappings) {
     if (mapping.kind !== "prefix" || !name.startsWith(`${mapping.memory}.`)) continue;
     const rest = name.slice(mapping.memory.length + 1);

@@ -25,11 +25,19 @@ export class Adapter implements Pieces {
   readonly mixtures: ReadonlyMap<FeedForward, NamedMixture>;
   /** Its own copies of parameters of the model. */
   readonly copies: readonly CopiedParam[];
+  /** Hugging Face peft's type of the model's task, such as `SEQ_CLS`; null for a head that peft does not know. */
+  readonly taskType: string | null;
 
   constructor(
     name: string,
     config: AdapterConfig,
-    { sites, pieces, mixtures, copies }: Pick<Adapter, "sites" | "pieces" | "mixtures" | "copies">,
+    {
+      sites,
+      pieces,
+      mixtures,
+      copies,
+      taskType,
+    }: Pick<Adapter, "sites" | "pieces" | "mixtures" | "copies" | "taskType">,
   ) {
     this.name = name;
     this.config = config;
@@ -37,6 +45,7 @@ export class Adapter implements Pieces {
     this.pieces = pieces;
     this.mixtures = mixtures;
     this.copies = copies;
+    this.taskType = taskType;
   }
 
   /** Its parameters by module: what trains, unless it is frozen. */

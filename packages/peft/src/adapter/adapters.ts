@@ -1,4 +1,4 @@
-import type { DecoderLayer, ForCausalLM } from "@mixtape/decoder";
+import type { DecoderLayer, PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { type Experts, GatedMlp } from "@mixtape/layers";
 import { disposeWeight, reshape } from "@mixtape/ops";
@@ -28,7 +28,7 @@ export class Adapters {
   #overlaid: readonly CopiedParam[] = [];
   #merged: { readonly name: string; readonly originals: Originals } | null = null;
 
-  constructor(model: ForCausalLM) {
+  constructor(model: PreTrainedModel) {
     this.sites = sitesOf(model);
     this.#layers = model.model.layers;
     model.onDispose(() => this.#dispose());

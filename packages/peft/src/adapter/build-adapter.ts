@@ -19,6 +19,7 @@ export function makeAdapter(
   sites: readonly Site[],
   chosen: readonly Site[],
   copies: readonly CopiedParam[] = [],
+  taskType: string | null = "CAUSAL_LM",
 ): Adapter {
   const isLora = config.method === "lora";
   const pieceAt = isLora ? loraBuilder(config, copies) : (site: Site) => mixedAt(site, config);
@@ -32,7 +33,7 @@ export function makeAdapter(
         mixture: mixtureOf(feedForward, config),
       });
     }
-  const adapter = new Adapter(name, config, { sites, pieces, mixtures, copies });
+  const adapter = new Adapter(name, config, { sites, pieces, mixtures, copies, taskType });
   checkSizes(adapter);
   return adapter;
 }

@@ -1,4 +1,4 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import { AdapterError } from "../errors.js";
 
 /** Refuses arguments of the wrong type, which JavaScript lets through. @param where the function, for errors */
@@ -10,14 +10,14 @@ export function checkArguments(
     seed,
     ignore,
     onWarning,
-  }: { model?: ForCausalLM; name?: unknown; seed?: unknown; ignore?: unknown; onWarning?: unknown },
+  }: { model?: PreTrainedModel; name?: unknown; seed?: unknown; ignore?: unknown; onWarning?: unknown },
 ): void {
   const refuse = (what: string, expected: string, value: unknown): void => {
     const got = typeof value === "string" ? JSON.stringify(value) : String(value);
     throw new AdapterError({ where: `${where}: ${what}`, expected, got });
   };
   const isModel = typeof model === "object" && model !== null && typeof model.namedModules === "function";
-  if (!isModel) refuse("model", "a causal language model", model);
+  if (!isModel) refuse("model", "a model, loaded and awaited", model);
   if (name !== undefined && (typeof name !== "string" || name === ""))
     refuse("name", "a name of at least one character", name);
   if (seed !== undefined && !Number.isSafeInteger(seed)) refuse("seed", "an integer", seed);

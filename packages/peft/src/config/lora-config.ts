@@ -87,7 +87,7 @@ export const loraConfig: ConfigDefinition<LoraConfig, ConfigInput<LoraConfig>> =
     peft_version: "it says who wrote the file",
     auto_mapping: "it names Python classes",
     inference_mode: "whether an adapter trains is said in code",
-    task_type: "the head belongs to the model",
+    task_type: "it follows from the model's head",
     revision: "it belongs to the Hub",
     runtime_config: "it is about memory, and peft passes it over in files",
     megatron_config: "it is about training on many machines",

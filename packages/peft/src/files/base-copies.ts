@@ -1,4 +1,4 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import { toFloat32 } from "@mixtape/safetensors";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
 import { type ModelParam, modelParams } from "../targets/model-params.js";
@@ -14,7 +14,7 @@ import { PREFIX } from "./peft-keys.js";
  * @param pieces the target modules, whose parameters peft calls `base_layer`
  */
 export async function baseCopies(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   sites: readonly Site[],
   file: AdapterFile,
   { pieces, trained }: { readonly pieces: readonly Site[]; readonly trained: readonly CopiedParam[] },

@@ -41,7 +41,7 @@ export function peftConfig(adapter: Adapter, sites: readonly Site[], layout: Exp
       baseModelNameOrPath: config.baseModelNameOrPath,
     }),
   );
-  return { peft_type: "LORA", task_type: "CAUSAL_LM", bias: "none", inference_mode: true, ...json };
+  return { peft_type: "LORA", task_type: adapter.taskType, bias: "none", inference_mode: true, ...json };
 }
 
 /**

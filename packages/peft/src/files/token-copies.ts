@@ -1,9 +1,9 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import type { LoraConfig } from "../config/adapter-config.js";
 import { AdapterError } from "../errors.js";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
 import { isTable, type ModelParam, modelParams } from "../targets/model-params.js";
-import type { Site } from "../targets/target-module.js";
+import { hasTiedHead, type Site } from "../targets/target-module.js";
 
 const WHERE = "trainable_token_indices";
 
@@ -12,7 +12,7 @@ const WHERE = "trainable_token_indices";
  * Hugging Face peft. In a model that ties the two, the head has the rows of the embedding unless it has other ones.
  * @throws {AdapterError} where they are rows of something else, or not in the table
  */
-export function tokenCopies(model: ForCausalLM, sites: readonly Site[], config: LoraConfig): CopiedParam[] {
+export function tokenCopies(model: PreTrainedModel, sites: readonly Site[], config: LoraConfig): CopiedParam[] {
   const { trainableTokenIndices: given, ensureWeightTying } = config;
   if (given === undefined) return [];
   const isList = (tokens: typeof given): tokens is readonly number[] => Array.isArray(tokens);
@@ -31,7 +31,7 @@ export function tokenCopies(model: ForCausalLM, sites: readonly Site[], config: 
     return copyOf(table, { isTrained: false, file: fileOf(table), rows });
   });
   const [embedding, head] = ["embedding", "head"].map((kind) => copies.find(({ site }) => site?.kind === kind));
-  if (model.lmHead || !embedding) return copies;
+  if (!hasTiedHead(model) || !embedding) return copies;
   const isOther = head && head.rows!.join() !== embedding.rows!.join();
   if (isOther && !ensureWeightTying) return copies;
   const tied = tables.find(({ site }) => site?.kind === "head")!;

@@ -1,7 +1,7 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import type { AdapterConfig } from "../config/adapter-config.js";
 import { isTable, modelParams, paramsOfModules } from "../targets/model-params.js";
-import type { Site } from "../targets/target-module.js";
+import { hasTiedHead, type Site } from "../targets/target-module.js";
 import { type CopiedParam, copyOf } from "./copied-param.js";
 
 /**
@@ -11,7 +11,7 @@ import { type CopiedParam, copyOf } from "./copied-param.js";
  * @throws {AdapterError} where a name matches nothing, or routed experts
  */
 export function trainedCopies(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   sites: readonly Site[],
   config: AdapterConfig,
   { strict = true } = {},
@@ -19,7 +19,7 @@ export function trainedCopies(
   if (config.method !== "lora" || !config.modulesToSave?.length) return [];
   const all = modelParams(model, sites);
   const found = paramsOfModules(model, all, config.modulesToSave, strict);
-  const isTied = config.ensureWeightTying && model.lmHead === null && found.some(isTable);
+  const isTied = config.ensureWeightTying && hasTiedHead(model) && found.some(isTable);
   const params = isTied ? all.filter((param) => found.includes(param) || isTable(param)) : found;
   const copies: CopiedParam[] = [];
   for (const param of params) {

@@ -1,7 +1,7 @@
-import type { ForCausalLM } from "@mixtape/decoder";
+import type { PreTrainedModel } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { AdapterError } from "../errors.js";
-import { memoryNameOf, type Site } from "./target-module.js";
+import { hasTiedHead, memoryNameOf, type Site } from "./target-module.js";
 
 /** A parameter of the model as transformers knows it. */
 export interface ModelParam {
@@ -13,7 +13,7 @@ export interface ModelParam {
 }
 
 /** All parameters of a model, but for those of routed experts, which transformers holds in other tensors. */
-export function modelParams(model: ForCausalLM, sites: readonly Site[]): ModelParam[] {
+export function modelParams(model: PreTrainedModel, sites: readonly Site[]): ModelParam[] {
   const params = [...model.namedParameters()].flatMap(([own, param]) => {
     const name = memoryNameOf(model, own);
     const site = sites.find(({ linear, kind, weights }) =>
@@ -22,7 +22,7 @@ export function modelParams(model: ForCausalLM, sites: readonly Site[]): ModelPa
     return name === null ? [] : [{ name, param, site: site ?? null }];
   });
   const head = sites.find(({ kind }) => kind === "head")!;
-  return model.lmHead ? params : [...params, { name: "lm_head.weight", param: head.weights[0]!, site: head }];
+  return !hasTiedHead(model) ? params : [...params, { name: "lm_head.weight", param: head.weights[0]!, site: head }];
 }
 
 /**
@@ -31,7 +31,7 @@ export function modelParams(model: ForCausalLM, sites: readonly Site[]): ModelPa
  * @throws {AdapterError} where a name matches nothing, or routed experts
  */
 export function paramsOfModules(
-  model: ForCausalLM,
+  model: PreTrainedModel,
   all: readonly ModelParam[],
   modules: readonly string[],
   strict: boolean,

@@ -1,4 +1,4 @@
-import { type ForCausalLM, sourcesOf } from "@mixtape/decoder";
+import { ForCausalLM, type PreTrainedModel, prefixed, sourcesOf } from "@mixtape/decoder";
 import { Experts, type ForwardHook, GatedMlp, Linear, type Param } from "@mixtape/layers";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
@@ -50,22 +50,33 @@ export interface Site {
 export type ExpertLayout = "fused" | "apart";
 
 /** All modules of a model that an adapter may stand at. */
-export function sitesOf(model: ForCausalLM): Site[] {
+export function sitesOf(model: PreTrainedModel): Site[] {
   const sites: Site[] = [];
   const parts = new Map<Linear, GatedMlp>();
   for (const [name, module] of model.namedModules()) {
     if (module instanceof GatedMlp)
       for (const part of [module.gateProj, module.upProj, module.downProj]) parts.set(part, module);
-    if (module instanceof Linear && module !== model.lmHead)
+    if (module instanceof Linear && module !== vocabularyHead(model)?.lmHead)
       sites.push(linearSite(model, name, module, parts.get(module) ?? null));
     if (module instanceof Experts) sites.push(...expertSites(model, name, module));
   }
-  return [...sites, embeddingSite(model), headSite(model)];
+  const head = vocabularyHead(model);
+  return [...sites, embeddingSite(model), ...(head ? [headSite(head)] : [])];
 }
 
-function embeddingSite(model: ForCausalLM): Site {
+/** The model, if it has a head over the vocabulary. */
+function vocabularyHead(model: PreTrainedModel): ForCausalLM | null {
+  return model instanceof ForCausalLM ? model : null;
+}
+
+/** Whether the head over the vocabulary has the weights of the embedding. */
+export function hasTiedHead(model: PreTrainedModel): boolean {
+  return vocabularyHead(model)?.lmHead === null;
+}
+
+function embeddingSite(model: PreTrainedModel): Site {
   const { embedTokens } = model.model;
-  const name = "model.embed_tokens";
+  const name = prefixed("model.embed_tokens", model.weightMappings);
   return {
     ...plainSite(name, embedTokens.weight),
     kind: "embedding",
@@ -110,9 +121,10 @@ function plainSite(name: string, weight: Param): Omit<Site, "kind" | "hook"> {
   };
 }
 
-function linearSite(model: ForCausalLM, name: string, linear: Linear, feedForward: GatedMlp | null): Site {
+function linearSite(model: PreTrainedModel, path: string, linear: Linear, feedForward: GatedMlp | null): Site {
   const [outFeatures, inFeatures] = linear.weight.shape as [number, number];
-  const params = diskNames(model, `${name}.weight`);
+  const name = prefixed(path, model.weightMappings);
+  const params = diskNames(model, `${path}.weight`);
   const modules = params.map((param) => param.replace(/\.weight$/, ""));
   return {
     kind: "linear",
@@ -135,11 +147,12 @@ function linearSite(model: ForCausalLM, name: string, linear: Linear, feedForwar
   };
 }
 
-function expertSites(model: ForCausalLM, name: string, experts: Experts): Site[] {
+function expertSites(model: PreTrainedModel, path: string, experts: Experts): Site[] {
+  const name = prefixed(path, model.weightMappings);
   const site = (part: string, ...weights: Param[]): Site => {
     const [matrices, rows, inFeatures] = weights[0]!.shape as [number, number, number];
     const own = `${name}.${part}`;
-    const disk = weights.length === 1 ? diskNames(model, own) : [];
+    const disk = weights.length === 1 ? diskNames(model, `${path}.${part}`) : [];
     const perExpert = disk.find((n) => n.includes("*"))?.replace(/\.weight$/, "") ?? null;
     return {
       kind: "experts",
@@ -170,16 +183,17 @@ function expertSites(model: ForCausalLM, name: string, experts: Experts): Site[]
 }
 
 /** What a parameter is called in transformers' memory; null where it is no tensor of its own there. */
-export function memoryNameOf(model: ForCausalLM, param: string): string | null {
+export function memoryNameOf(model: PreTrainedModel, param: string): string | null {
   const { sources } = sourcesOf(param, model.weightMappings);
   if (sources.some(({ operations }) => operations.length > 0)) return null;
   const names = sources.flatMap(({ tensors }) => tensors);
+  const name = prefixed(param, model.weightMappings);
   // A tied embedding is found under the head's name too.
-  return names.includes(param) ? param : names.at(-1)!;
+  return names.includes(name) ? name : names.at(-1)!;
 }
 
 /** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
-function diskNames(model: ForCausalLM, param: string): string[] {
+function diskNames(model: PreTrainedModel, param: string): string[] {
   const { names, sources } = sourcesOf(param, model.weightMappings);
   const ofItsOwn = sources.filter(({ tensors }) => tensors.length === names.length);
   return ofItsOwn.map(({ tensors }) => tensors[names.indexOf(param)]!);

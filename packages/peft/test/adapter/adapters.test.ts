@@ -234,7 +234,7 @@ describe("what cannot be is refused", () => {
     const calls: [Promise<unknown>, string][] = [
       [
         applyAdapter(undefined as never, config),
-        "applyAdapter: model: expected a causal language model, got undefined",
+        "applyAdapter: model: expected a model, loaded and awaited, got undefined",
       ],
       [applyAdapter(model, undefined as never), 'applyAdapter: expected a config, such as { method: "lora"'],
       [
