@@ -1,15 +1,20 @@
-/** The loop that writes, and how long it took. */
+/** The loop that writes text, with its times. */
 
 import type { Interrupt } from "@mixtape/command-line";
+import type { GeneratedToken, TokenLogprobs } from "@mixtape/generation";
 import { type FinishReason, type ForCausalLM, generateTokens, streamText, type TextOptions } from "@mixtape/mixtape";
 import type { Tokenizer } from "@mixtape/tokenizer";
 
-/** What was written. */
+/** The text and its times. */
 export interface Written {
   readonly ids: readonly number[];
   /** Null without a tokenizer. */
   readonly text: string | null;
   readonly finishReason: FinishReason | "interrupted";
+  /** The stop string that ended the text. */
+  readonly stopReason: string | undefined;
+  /** Log-probabilities of the new tokens, if options ask for them. */
+  readonly logprobs: readonly TokenLogprobs[] | undefined;
   /** Until the first new token. */
   readonly prefillMs: number;
   /** From the first new token to the last. */
@@ -18,7 +23,7 @@ export interface Written {
 
 /**
  * Continues a prompt until it ends or Ctrl-C comes.
- * @param show is given the text as it comes
+ * @param show called with the text as it comes
  */
 export async function write(
   model: ForCausalLM,
@@ -29,11 +34,14 @@ export async function write(
   show: (text: string) => void,
 ): Promise<Written> {
   const { stop, ...tokenOptions } = options;
-  // Stopping, unlike aborting, still gives what a character or a stop string has held back.
-  const own = { ...tokenOptions, stopWhen: () => interrupt.came };
+  // Stopping, unlike aborting, still gives the text that a character or a stop string has held back.
+  const interrupted = { name: "interrupted", stop: () => interrupt.came };
+  const own = { ...tokenOptions, stoppingCriteria: [interrupted] };
   const ids: number[] = [];
+  const logprobs: TokenLogprobs[] = [];
   let text = "";
   let finishReason: Written["finishReason"] = "length";
+  let stopReason: string | undefined;
   const begin = performance.now();
   let first = begin;
   let last = begin;
@@ -46,18 +54,28 @@ export async function write(
     ids.push(piece.id);
     text += piece.text;
     show(piece.text);
+    if (piece.logprobs) logprobs.push(piece.logprobs);
     if (piece.finishReason) finishReason = interrupt.came ? "interrupted" : piece.finishReason;
+    if (!interrupt.came) stopReason = piece.stopReason;
   }
-  return { ids, text: tokenizer && text, finishReason, prefillMs: first - begin, decodeMs: last - first };
+  const times = { prefillMs: first - begin, decodeMs: last - first };
+  return {
+    ids,
+    text: tokenizer && text,
+    finishReason,
+    stopReason,
+    logprobs: logprobs.length > 0 ? logprobs : undefined,
+    ...times,
+  };
 }
 
-/** Without a tokenizer, what there is to show is the ids. */
+/** Without a tokenizer, the ids are the text. */
 async function* withText(
   tokens: ReturnType<typeof generateTokens>,
-): AsyncGenerator<{ id: number; text: string; finishReason?: FinishReason }> {
+): AsyncGenerator<GeneratedToken & { readonly text: string }> {
   let separator = "";
-  for await (const { id, finishReason } of tokens) {
-    yield { id, text: separator + id, finishReason };
+  for await (const token of tokens) {
+    yield { ...token, text: separator + token.id };
     separator = " ";
   }
 }

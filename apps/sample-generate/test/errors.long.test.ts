@@ -45,7 +45,7 @@ describe("a command line that is wrong ends with 2", () => {
     ],
     [
       "no tokens to write",
-      range("--max-new-tokens <n>", "0", "a whole number of at least 1"),
+      range("--max-new-tokens <n>", "0", "an integer of at least 1"),
       [...prompt, "--max-new-tokens", "0"],
     ],
     [
@@ -60,17 +60,18 @@ describe("a command line that is wrong ends with 2", () => {
     ],
     [
       "a top-k that is not whole",
-      range("--top-k <k>", "1.5", "a whole number of at least 0"),
+      range("--top-k <k>", "1.5", "an integer of at least 0"),
       [...prompt, "--top-k", "1.5"],
     ],
-    ["a top-p of 0", range("--top-p <p>", "0", "a number above 0 and at most 1"), [...prompt, "--top-p", "0"]],
+    ["a top-p above 1", range("--top-p <p>", "2", "a number from 0 to 1"), [...prompt, "--top-p", "2"]],
     ["a min-p above 1", range("--min-p <m>", "2", "a number from 0 to 1"), [...prompt, "--min-p", "2"]],
     [
       "a repetition penalty of 0",
       range("--repetition-penalty <r>", "0", "a number above 0"),
       [...prompt, "--repetition-penalty", "0"],
     ],
-    ["a seed that is not whole", range("--seed <s>", "0.5", "a whole number"), [...prompt, "--seed", "0.5"]],
+    ["a seed that is not whole", range("--seed <s>", "0.5", "an integer"), [...prompt, "--seed", "0.5"]],
+    ["too few log-probabilities", range("--logprobs [n]", "-1", "an integer of at least 0"), [...prompt, "--logprobs=-1"]],
     ["an empty stop string", range("--stop <text...>", "", "some text"), [...prompt, "--stop", ""]],
     [
       "stop strings without tokenizer",

@@ -16,11 +16,13 @@ export function count({ min = 1, max }: { min?: number; max?: number } = {}) {
 
 /** A finite number, where told with bounds that it may not reach (`above`, `below`) or pass (`min`, `max`). */
 export function number({ min, max, above, below }: NumberBounds = {}) {
+  const isRange = min !== undefined && max !== undefined;
   const bounds = [
+    isRange ? `from ${min} to ${max}` : "",
     above === undefined ? "" : `above ${above}`,
-    min === undefined ? "" : `of at least ${min}`,
+    min === undefined || isRange ? "" : `of at least ${min}`,
     below === undefined ? "" : `below ${below}`,
-    max === undefined ? "" : `of at most ${max}`,
+    max === undefined || isRange ? "" : `of at most ${max}`,
   ].filter(Boolean);
   const error = `a number${bounds.length ? ` ${bounds.join(" and ")}` : ""}`;
   return z
@@ -83,4 +85,9 @@ export function tokenIds(options: { readonly negative?: boolean } = {}) {
 /** A field that may be left out; `null` in a file means the same. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value) => value ?? undefined);
+}
+
+/** A value that passes a check, such as a function or an object with methods. */
+export function custom<T>(fits: (value: unknown) => boolean, expected: string): z.ZodType<T> {
+  return z.custom<T>(fits, { error: expected });
 }

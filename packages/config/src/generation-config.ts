@@ -1,10 +1,12 @@
 import * as z from "zod";
 import type { ConfigDefinition } from "./config-definition.js";
-import { type Fault, show } from "./config-error.js";
+import type { Fault } from "./config-error.js";
 import type { ConfigInput } from "./config-input.js";
 import { readFrom, type UnusableValue, unreadableConfig } from "./config-schema.js";
 import { defineConfig } from "./define-config.js";
-import { count, flag, listOf, number, optional, text, tokenId } from "./fields.js";
+import { count, optional } from "./fields.js";
+import { type GenerationField, generationFields } from "./generation-fields.js";
+import { camelCase } from "./json.js";
 
 const BEAMS = "only beam search reads it, and num_beams is 1 here";
 const DRAFTS = "guesses tokens ahead, which changes speed, not the text";
@@ -12,12 +14,6 @@ const SPEED = "changes speed or memory, not the text";
 const OUTPUT = "what generation returns is asked for at each call";
 const TRACE = "a record of where the file came from";
 const ENCODER = "only models with an encoder read it";
-
-/** An id that may be none of the vocabulary: the reference takes -1, and ids that no token has. */
-const anyTokenId = () => z.int({ error: "a token id" });
-const anyTokenIds = () => listOf(anyTokenId(), "token ids");
-const oneOrMoreTokenIds = () => z.union([anyTokenId(), anyTokenIds()], { error: "a token id, or a list of token ids" });
-const sequence = () => listOf(tokenId(), "token ids");
 
 /**
  * The defaults that a model brings for generation, in `generation_config.json`. A field that the file leaves out, or sets to
@@ -87,43 +83,9 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
   name: "generation config",
   lenient: true,
   fields: {
-    maxNewTokens: optional(count()),
+    ...optionFields(),
     maxLength: optional(count()),
-    minNewTokens: optional(count({ min: 0 })),
-    minLength: optional(count({ min: 0 })),
-    doSample: optional(flag()),
-    temperature: optional(number({ min: 0 })),
-    topK: optional(count({ min: 0 })),
-    // Where the reference applies none of these, they have the value that changes nothing.
-    topP: optional(number({ min: 0 }).transform((p) => Math.min(p, 1))),
-    minP: optional(number({ min: 0, max: 1 })),
-    topH: optional(number({ above: 0, max: 1 })),
-    typicalP: optional(number({ above: 0 }).transform((p) => Math.min(p, 1))),
-    epsilonCutoff: optional(number().transform((cutoff) => (cutoff > 0 && cutoff < 1 ? cutoff : 0))),
-    etaCutoff: optional(number().transform((cutoff) => (cutoff > 0 && cutoff < 1 ? cutoff : 0))),
-    repetitionPenalty: optional(number({ above: 0 })),
-    noRepeatNgramSize: optional(z.int({ error: "a whole number" }).transform((size) => Math.max(size, 0))),
-    badWordsIds: optional(listOf(sequence(), "lists of token ids")),
-    sequenceBias: optional(
-      listOf(z.tuple([sequence(), number()], { error: "a list of token ids and a number" }).readonly(), "pairs"),
-    ),
-    suppressTokens: optional(anyTokenIds()),
-    beginSuppressTokens: optional(anyTokenIds()),
-    forcedBosTokenId: optional(tokenId()),
-    forcedEosTokenId: optional(
-      z.union([tokenId(), listOf(tokenId(), "token ids")], { error: "a token id, or a list of token ids" }),
-    ),
-    exponentialDecayLengthPenalty: optional(
-      z.tuple([z.int({ error: "a whole number" }), number({ above: 0 })], { error: "a start and a factor" }).readonly(),
-    ),
-    stopStrings: optional(
-      z
-        .union([text(), listOf(text(), "strings")], { error: "a string or a list of strings" })
-        .transform((stop): readonly string[] => (typeof stop === "string" ? [stop] : stop)),
-    ),
-    bosTokenId: optional(anyTokenId()),
-    eosTokenId: optional(oneOrMoreTokenIds()),
-    padTokenId: optional(anyTokenId()),
+    bosTokenId: optional(z.int({ error: "a token id" })),
   },
   fixed: {
     num_beams: [1, null],
@@ -191,15 +153,17 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
     _from_model_config: TRACE,
     _commit_hash: TRACE,
   },
-  check: (c, report) => {
-    if (c.stopStrings?.includes("")) {
-      report("stopStrings", { expected: "texts of at least one character", got: show(c.stopStrings) });
-    }
-    const empty = [...(c.badWordsIds ?? []), ...(c.sequenceBias ?? []).map(([ids]) => ids)].some((ids) => !ids.length);
-    if (empty)
-      report(c.badWordsIds ? "badWordsIds" : "sequenceBias", { expected: "sequences of some length", got: "[]" });
-  },
 });
+
+/** The fields of the file that are options of a call too: the option's schema, or the wider one that the file has. */
+function optionFields(): { readonly [K in OptionField]: z.ZodType<GenerationConfig[K]> } {
+  const options: readonly GenerationField[] = Object.values(generationFields);
+  const fields = options.map(({ key, schema, fileSchema }) => [camelCase(key!), optional(fileSchema ?? schema)]);
+  return Object.fromEntries(fields) as { readonly [K in OptionField]: z.ZodType<GenerationConfig[K]> };
+}
+
+/** The names of those fields. */
+type OptionField = Exclude<keyof GenerationConfig, "maxLength" | "bosTokenId">;
 
 /** The values of a `generation_config.json` that cannot be used, and the file's name. */
 export interface GenerationConfigFaults {

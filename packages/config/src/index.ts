@@ -18,6 +18,7 @@ export { type DecoderConfig, DTYPES } from "./decoder-fields.js";
 export { type ConfigOptions, defineConfig } from "./define-config.js";
 export {
   count,
+  custom,
   flag,
   listOf,
   type NumberBounds,
@@ -36,6 +37,7 @@ export {
   generationConfigFaults,
   unreadableGenerationConfig,
 } from "./generation-config.js";
+export { type GenerationField, generationFields } from "./generation-fields.js";
 export { HIDDEN_ACTS, type HiddenAct, type HiddenActs, hiddenAct, registerHiddenAct } from "./hidden-act.js";
 export { defaultLabels, type Labels } from "./labels.js";
 export {

@@ -85,8 +85,8 @@ test.each<[object, string, string]>([
   [{ repetition_penalty: 0 }, "repetitionPenalty", "expected a number above 0, got 0"],
   [{ max_new_tokens: 0 }, "maxNewTokens", "expected an integer of at least 1, got 0"],
   [{ do_sample: "true" }, "doSample", 'expected true or false, got "true"'],
-  [{ stop_strings: [""] }, "stopStrings", 'expected texts of at least one character, got [""]'],
-  [{ bad_words_ids: [[1], []] }, "badWordsIds", "expected sequences of some length, got []"],
+  [{ stop_strings: [""] }, "stopStrings", 'expected a string of at least one character, got ""'],
+  [{ bad_words_ids: [[1], []] }, "badWordsIds", "expected a sequence of at least one token id, got []"],
   [{ suppress_tokens: [1, "a"] }, "suppressTokens", 'expected a token id, got "a"'],
 ])("%j is a fault, and its field is absent", (json, field, message) => {
   const config = generationConfig.parse(json);

@@ -1,9 +1,9 @@
-/** Computing for longer than this without a pause makes a page sluggish and a terminal deaf to Ctrl-C. */
+/** Longest time without a pause: more makes a page sluggish, and a terminal ignore Ctrl-C. */
 const LONGEST_MS = 12;
 
 /**
- * Lets other things happen in a long computation: timers, input, signals. Promises alone do not, where an engine answers at
- * once. Returns a function to call often; it pauses when the last pause is long enough ago.
+ * Returns a function that lets timers, input and signals run if the last pause is long enough ago: to be called often. Awaiting an
+ * engine is not enough, since one that answers at once never leaves the microtask queue.
  */
 export function pauses(): () => Promise<void> {
   let last = performance.now();
@@ -14,7 +14,7 @@ export function pauses(): () => Promise<void> {
   };
 }
 
-/** The next turn of the event loop. A timer would cost a browser 4 ms. */
+/** Resolves in the next turn of the event loop. A timer would cost a browser 4 ms. */
 function nextTurn(): Promise<void> {
   if (typeof setImmediate === "function") return new Promise((resolve) => setImmediate(resolve));
   return new Promise((resolve) => {

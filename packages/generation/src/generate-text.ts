@@ -1,53 +1,41 @@
 import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
-import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Tokenizer } from "@mixtape/tokenizer";
-import { wayOut } from "./check-options.js";
-import { type FinishReason, generateTokens } from "./generate-tokens.js";
+import { generateRows } from "./generate-tokens.js";
 import { GenerationError } from "./generation-error.js";
-import { GENERATION_OPTIONS, type GenerationOptions } from "./options.js";
+import type { TokenLogprobs } from "./logprobs.js";
+import type { TextOptions } from "./options/generation-options.js";
+import { checkModel, checkTextOptions } from "./options/resolve-options.js";
+import { wayOut } from "./options/unusable-values.js";
 import { kindOf } from "./prompts.js";
-import { checkModel } from "./resolve-options.js";
-import { RowWriter } from "./row-writer.js";
-import { checkStops } from "./stop-strings.js";
-import { tokenBytes } from "./token-bytes.js";
+import type { FinishReason, GeneratedToken } from "./rows/generation-row.js";
+import { checkStops } from "./stopping/stop-strings.js";
+import { RowWriter } from "./text/row-writer.js";
+import { tokenBytes } from "./text/token-bytes.js";
 
-/** Options of text, in addition to those of tokens. */
-export interface TextOptions extends GenerationOptions {
-  /**
-   * A string, or strings, that end the text and are no part of it. A special token's name is a string too, and one may begin at the
-   * end of the prompt. Default: the model's `stop_strings`.
-   */
-  readonly stop?: string | readonly string[];
-}
-
-const TEXT_OPTIONS: OptionNames<TextOptions> = { ...GENERATION_OPTIONS, stop: true };
-
-/** What a model writes from: text, or token ids. */
+/** A prompt: text, or token ids. */
 export type Prompt = string | readonly number[];
 
-/** A new token, and the text that has become certain with it: none while a character or a stop string is incomplete. */
-export interface TextPiece {
-  /** The prompt that it continues. */
-  readonly row: number;
-  /** The new token's. */
-  readonly id: number;
-  /** What follows the text of the pieces before. */
+/** A new token, and the text that it completes: none while a character or a stop string is incomplete. */
+export interface TextPiece extends GeneratedToken {
+  /** Text that follows the text of the pieces before. */
   readonly text: string;
-  /** Given with the last piece of the row. */
-  readonly finishReason?: FinishReason;
 }
 
-/** All that was written for one prompt. */
+/** The text that continues one prompt. */
 export interface GeneratedText {
   /** The prompt's tokens, special ones included. */
   readonly promptIds: readonly number[];
   /** The new tokens, the end token included. */
   readonly ids: readonly number[];
-  /** Without special tokens, and without the stop string that ended it. */
+  /** Text of the new tokens, without special tokens and without the stop string that ended it. */
   readonly text: string;
   /** Reason for the end. */
   readonly finishReason: FinishReason;
+  /** Given if `finishReason` is `stop`: the stop string, or the name of the stopping criterion. */
+  readonly stopReason?: string;
+  /** Log-probabilities of the new tokens, if `logprobs` asks for them. */
+  readonly logprobs?: readonly TokenLogprobs[];
 }
 
 /**
@@ -57,8 +45,9 @@ export interface GeneratedText {
  * for await (const { text } of streamText(model, tokenizer, "It was", { maxNewTokens: 40 })) process.stdout.write(text);
  * ```
  *
- * @throws {OptionError} for an option that it does not know
- * @throws {GenerationError} for empty or too long prompts, options out of range, and tokens that the model does not have
+ * @throws {OptionError} for an unknown option
+ * @throws {GenerationError} for empty or too long prompts, options out of range, tokens that the model does not have, and a
+ * processor, sampler or stopping criterion that fails
  */
 export async function* streamText(
   model: ForCausalLM,
@@ -66,7 +55,7 @@ export async function* streamText(
   prompts: Prompt | readonly Prompt[],
   options: TextOptions = {},
 ): AsyncGenerator<TextPiece, void, undefined> {
-  checkOptions("streamText", options, TEXT_OPTIONS);
+  checkTextOptions("streamText", options);
   yield* streamRows(model, tokenizer, encodePrompts(tokenizer, isPrompt(prompts) ? [prompts] : prompts), options);
 }
 
@@ -77,21 +66,18 @@ async function* streamRows(
   { stop, ...options }: TextOptions,
 ): AsyncGenerator<TextPiece, void, undefined> {
   checkModel(model);
-  checkOptionTypes("generateText", options, { stopWhen: "function", defaults: "object" });
   for (const [row, own] of promptIds.entries())
     checkIds(model, tokenizer, own, promptIds.length > 1 ? `prompts[${row}]` : "prompt");
   const stops = stopsOf(stop, options.defaults ?? model.generationConfig);
   const bytesOf = tokenBytes(tokenizer);
   const writers = promptIds.map((own) => new RowWriter(tokenizer, bytesOf, stops, own));
-  const stopWhen = (row: number, newIds: readonly number[]): boolean =>
-    writers[row]!.push(newIds.at(-1)!) || (options.stopWhen?.(row, newIds) ?? false);
-  for await (const token of generateTokens(model, promptIds, { ...options, stopWhen }))
+  for await (const token of generateRows(model, promptIds, options, writers))
     yield { ...token, text: writers[token.row]!.take(token.finishReason !== undefined) };
 }
 
 /**
- * The strings that end a text: the call's, else those of the generation config.
- * @throws {GenerationError} for what is no string of some length; naming the file and the key where that is in a generation config
+ * Returns the strings that end a text: the call's, else those of the generation config.
+ * @throws {GenerationError} for strings of the generation config that cannot be used, naming the file and the key
  */
 function stopsOf(stop: TextOptions["stop"], defaults: GenerationConfig): readonly string[] {
   const stops = [stop ?? defaults.stopStrings ?? []].flat();
@@ -118,7 +104,7 @@ export async function generateText(
   prompt: Prompt,
   options: TextOptions = {},
 ): Promise<GeneratedText> {
-  checkOptions("generateText", options, TEXT_OPTIONS);
+  checkTextOptions("generateText", options);
   const [result] = await writeTexts(model, tokenizer, [prompt], options);
   return result!;
 }
@@ -130,7 +116,7 @@ export async function generateTexts(
   prompts: readonly Prompt[],
   options: TextOptions = {},
 ): Promise<GeneratedText[]> {
-  checkOptions("generateTexts", options, TEXT_OPTIONS);
+  checkTextOptions("generateTexts", options);
   return writeTexts(model, tokenizer, prompts, options);
 }
 
@@ -141,22 +127,22 @@ async function writeTexts(
   options: TextOptions,
 ): Promise<GeneratedText[]> {
   const promptIds = encodePrompts(tokenizer, prompts);
-  const rows = promptIds.map((own) => ({
-    promptIds: own,
-    ids: [] as number[],
-    text: "",
-    finishReason: "length" as FinishReason,
-  }));
-  for await (const { row, id, text, finishReason } of streamRows(model, tokenizer, promptIds, options)) {
-    const state = rows[row]!;
-    state.ids.push(id);
-    state.text += text;
-    if (finishReason) state.finishReason = finishReason;
-  }
-  return rows;
+  const rows = promptIds.map((own) => ({ promptIds: own, pieces: [] as TextPiece[] }));
+  for await (const piece of streamRows(model, tokenizer, promptIds, options)) rows[piece.row]!.pieces.push(piece);
+  return rows.map(({ promptIds, pieces }) => {
+    const { finishReason = "length", stopReason } = pieces.at(-1)!;
+    return {
+      promptIds,
+      ids: pieces.map(({ id }) => id),
+      text: pieces.map(({ text }) => text).join(""),
+      finishReason,
+      ...(stopReason !== undefined && { stopReason }),
+      ...(pieces[0]!.logprobs && { logprobs: pieces.map(({ logprobs }) => logprobs!) }),
+    };
+  });
 }
 
-/** The ids of prompts; a text gets the special tokens that the tokenizer adds. */
+/** Encodes prompts. A text gets the special tokens that the tokenizer adds. */
 function encodePrompts(tokenizer: Tokenizer, prompts: readonly Prompt[]): (readonly number[])[] {
   if (typeof (tokenizer as Partial<Tokenizer> | undefined)?.encode !== "function")
     throw new GenerationError({
@@ -179,13 +165,13 @@ function notPrompt(prompt: unknown, got = kindOf(prompt)): GenerationError {
   return new GenerationError({ where: "prompt", expected: "a text, or a list of token ids", got });
 }
 
-/** One prompt rather than several; an empty list is an empty prompt. */
+/** Returns true for one prompt, false for a list of prompts. An empty list is an empty prompt. */
 function isPrompt(prompts: Prompt | readonly Prompt[]): prompts is Prompt {
   return typeof prompts === "string" || (Array.isArray(prompts) && prompts.every((item) => typeof item === "number"));
 }
 
 /**
- * A tokenizer may know more tokens than the model, such as a padding token that was added later: what counts is that no prompt has one.
+ * Checks that the model has every token of a prompt. A tokenizer may have more tokens, such as a padding token that was added later.
  * @throws {GenerationError} naming the token that the model does not have
  */
 function checkIds({ config }: ForCausalLM, tokenizer: Tokenizer, ids: readonly number[], where: string): void {

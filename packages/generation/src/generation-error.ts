@@ -1,6 +1,6 @@
 import { MixtapeError } from "@mixtape/errors";
 
-/** Generation was asked for something that it cannot do: an empty prompt, an option outside its range. */
+/** Thrown for input that cannot be generated from, such as an empty prompt or an option out of range, and for a part of your own that fails. */
 export class GenerationError extends MixtapeError {
   static override readonly brand: string = "GenerationError";
 }

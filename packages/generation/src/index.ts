@@ -4,17 +4,20 @@ export {
   generateTexts,
   type Prompt,
   streamText,
-  type TextOptions,
   type TextPiece,
 } from "./generate-text.js";
-export { type FinishReason, type GeneratedToken, generateTokens } from "./generate-tokens.js";
+export { generateTokens } from "./generate-tokens.js";
 export { GenerationError } from "./generation-error.js";
-export type { GenerationOptions, ResolvedOptions } from "./options.js";
+export type { LogprobOptions, TokenLogprob, TokenLogprobs } from "./logprobs.js";
+export type { GenerationOptions, ResolvedOptions, TextOptions } from "./options/generation-options.js";
+export { type GenerationDefaults, resolveOptions } from "./options/resolve-options.js";
 export {
-  forcedTokensProcessor,
+  beginSuppressTokensProcessor,
+  forcedBosTokenProcessor,
+  forcedEosTokenProcessor,
   minLengthProcessor,
+  minNewTokensProcessor,
   noRepeatNgramProcessor,
-  suppressTokensAtProcessor,
   suppressTokensProcessor,
 } from "./processors/bans.js";
 export { type LogitsProcessor, softmax } from "./processors/logits-processor.js";
@@ -36,6 +39,10 @@ export {
   typicalProcessor,
 } from "./processors/truncation.js";
 export { contextLimit, type PromptBatch, padPrompts } from "./prompts.js";
-export { type GenerationDefaults, resolveOptions } from "./resolve-options.js";
-export { greedy, type Sampler, seededSampler } from "./sampler.js";
-export { StopStrings } from "./stop-strings.js";
+export type { FinishReason, GeneratedToken } from "./rows/generation-row.js";
+export type { PerRow, RowContext } from "./rows/row-context.js";
+export { type Rng, seededRng } from "./sampling/rng.js";
+export { argmax, greedySampler, multinomialSampler, type Sampler } from "./sampling/sampler.js";
+export { StopStrings } from "./stopping/stop-strings.js";
+export type { StoppingContext, StoppingCriterion } from "./stopping/stopping-criterion.js";
+export { tokenTexts } from "./text/token-bytes.js";

@@ -1,22 +1,22 @@
 import { contextLength, type DecoderConfig } from "@mixtape/config";
 import { GenerationError } from "./generation-error.js";
 
-/** Prompts of unequal length as one batch: the shorter ones are padded on the left, so that all end together. */
+/** Prompts as one batch. Shorter ones are padded on the left, so that all end at the same position. */
 export interface PromptBatch {
   /** `[B, L]` */
   readonly inputIds: number[][];
-  /** `[B, L]`, 1 for a token and 0 for padding; absent where no row is padded. */
+  /** `[B, L]`, 1 for a token and 0 for padding; absent if no row is padded. */
   readonly attentionMask?: number[][];
-  /** `[B, L]`, counted from each row's first token, 0 at padding; absent where no row is padded. */
+  /** `[B, L]`, counted from each row's first token, 0 at padding; absent if no row is padded. */
   readonly positionIds?: number[][];
 }
 
 /**
- * Makes one batch of prompts, padded on the left.
- * @param pad the id that rows are padded with; nothing sees it
- * @param from what said so, for errors
- * @throws {GenerationError} where there is no prompt, one is empty, or one is longer than the model's context; also where a row is
- * padded and the model has no token of that id
+ * Pads prompts on the left to one batch.
+ * @param pad the padding token, which is masked
+ * @param from source of `pad`, for errors
+ * @throws {GenerationError} if there is no prompt, one is empty or longer than the model's context, or a row is padded with an id
+ * outside the vocabulary
  */
 export function padPrompts(
   prompts: readonly (readonly number[])[],
@@ -49,7 +49,7 @@ export function padPrompts(
       where: from,
       expected: `a token id below ${config.vocabSize}, as prompts of unequal length are padded`,
       got: `${pad}`,
-      fix: "Give padTokenId in the call: any token will do, since nothing sees it",
+      fix: "Give padTokenId in the call: any token will do, since it is masked",
     });
   return {
     inputIds,
@@ -59,22 +59,22 @@ export function padPrompts(
 }
 
 /**
- * How long prompt and text may be together: the context that the config and its RoPE scaling give.
- * @throws {GenerationError} for what is no config
+ * Returns the maximum length of prompt and text together: the context that the config and its RoPE scaling give.
+ * @throws {GenerationError} for anything else than a config
  */
 export function contextLimit(config: DecoderConfig): number {
   checkConfig("contextLimit", config);
   return contextLength(config);
 }
 
-/** @throws {GenerationError} for what is no model's config */
+/** @throws {GenerationError} for anything else than a model's config */
 function checkConfig(where: string, config: unknown): void {
   const { maxPositionEmbeddings } = (config ?? {}) as Partial<DecoderConfig>;
   if (typeof maxPositionEmbeddings === "number") return;
   throw new GenerationError({ where, expected: "a model's config, such as model.config", got: kindOf(config) });
 }
 
-/** @throws {GenerationError} where prompts are something else than a list of lists of ids, which JavaScript lets pass. */
+/** @throws {GenerationError} for anything else than a list of lists, which JavaScript would accept */
 export function checkPrompts(prompts: unknown): void {
   if (Array.isArray(prompts) && prompts.every(Array.isArray)) return;
   throw new GenerationError({
@@ -87,7 +87,7 @@ export function checkPrompts(prompts: unknown): void {
   });
 }
 
-/** What to call a value in an error. */
+/** Describes a value in an error. */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return `${value}`;
   return typeof value === "number" ? `the number ${value}` : `a value of type ${typeof value}`;

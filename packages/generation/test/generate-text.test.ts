@@ -1,7 +1,14 @@
 import { useEngine } from "@mixtape/engine";
 import { Tokenizer } from "@mixtape/tokenizer";
 import { beforeAll, describe, expect, test } from "vitest";
-import { GenerationError, generateText, generateTexts, generateTokens, streamText } from "../src/index.js";
+import {
+  GenerationError,
+  generateText,
+  generateTexts,
+  generateTokens,
+  type StoppingContext,
+  streamText,
+} from "../src/index.js";
 import { all, letters, ScriptedModel, surely, writerOf } from "./scripted-model.js";
 
 beforeAll(async () => {
@@ -34,7 +41,7 @@ test("text streams as it becomes certain", async () => {
 describe("a stop string", () => {
   test("ends the text and is no part of it; its tokens are among the ids", async () => {
     const result = await generateText(writerOf("melonelon", 1).model, tokenizer, "a", { stop: ["nope", "ne"] });
-    expect(result).toEqual({ promptIds: [0], ids: [12, 4, 11, 14, 13, 4], text: "melo", finishReason: "stop" });
+    expect(result).toEqual({ promptIds: [0], ids: [12, 4, 11, 14, 13, 4], text: "melo", finishReason: "stop", stopReason: "ne" });
   });
 
   test("comes from the model's generation config where none is given", async () => {
@@ -51,16 +58,24 @@ describe("a stop string", () => {
     expect((await generateText(model, tokenizer, "a", { stop: ["n!"] })).text).toBe("lemon");
   });
 
-  test("leaves stopWhen its say", async () => {
-    const stopWhen = (_: number, ids: readonly number[]) => ids.length === 3;
+  test("and stopping criteria end a text, each by its name; criteria see the text that is held back", async () => {
+    const seen: (string | undefined)[] = [];
+    const three = { name: "three", stop: ({ text }: StoppingContext) => (seen.push(text), text?.length === 3) };
     const { model } = writerOf("lemon", 1);
-    const result = await generateText(model, tokenizer, "a", { stop: ["moo"], stopWhen });
-    expect(result).toMatchObject({ text: "lem", finishReason: "stop" });
+    const own = { stop: ["moo"], stoppingCriteria: [three] };
+    expect(await generateText(model, tokenizer, "a", own)).toMatchObject({
+      text: "lem",
+      finishReason: "stop",
+      stopReason: "three",
+    });
+    expect(seen).toEqual(["l", "le", "lem"]);
+    const both = { stop: ["em"], stoppingCriteria: [three] };
+    expect(await generateText(model, tokenizer, "a", both)).toMatchObject({ text: "l", stopReason: "em" });
   });
 
   test("without characters is refused", async () => {
     await expect(generateText(writerOf("a", 1).model, tokenizer, "a", { stop: [""] })).rejects.toThrow(
-      'stop: expected strings of some length, got "".',
+      'stop[0]: expected a string of at least one character, got "".',
     );
   });
 });
@@ -68,7 +83,7 @@ describe("a stop string", () => {
 test("prompts of a batch are written side by side, each with its own end", async () => {
   const model = new ScriptedModel((ids) => surely(ids.length > 5 ? 15 : ids.at(-1)!, 16), { eosTokenId: 15 });
   expect(await generateTexts(model.model, tokenizer, ["abc", [7]], { stop: ["cccc"] })).toEqual([
-    { promptIds: [0, 1, 2], ids: [2, 2, 2], text: "", finishReason: "stop" },
+    { promptIds: [0, 1, 2], ids: [2, 2, 2], text: "", finishReason: "stop", stopReason: "cccc" },
     { promptIds: [7], ids: [7, 7, 7, 7, 7, 15], text: "hhhhh", finishReason: "eos" },
   ]);
 });
@@ -131,11 +146,19 @@ describe("what JavaScript lets pass is refused by name", () => {
   });
 
   test.each<[object, string]>([
-    [{ stopWhen: 5 }, "generateText: stopWhen: expected a function, got 5."],
+    [{ stopWhen: () => true }, "generateText: expected options among "],
+    [
+      { stoppingCriteria: [() => true] },
+      "stoppingCriteria: expected a list of stopping criteria, each { name, stop } or { name, forRow }, got [\"a function\"].",
+    ],
+    [{ logitsProcessors: [{ process: 5, name: "x" }] }, "logitsProcessors: expected a list of logits processors, each"],
+    [{ sampler: "greedy" }, 'sampler: expected a sampler, { name, sample } or { name, forRow }, or null, got "greedy".'],
+    [{ logprobs: -1 }, "logprobs: expected true, a number of likeliest tokens, or { top, of }"],
+    [{ logprobs: { top: 2, of: "raw" } }, 'got {"top":2,"of":"raw"}.'],
     [{ signal: 5 }, "signal: expected an AbortSignal, got 5."],
-    [{ defaults: "fast" }, 'generateText: defaults: expected an object, got "fast".'],
-    [{ stop: 5 }, "stop: expected strings of some length, got 5."],
-    [{ stop: ["a", null] }, "stop: expected strings of some length, got null."],
+    [{ defaults: "fast" }, 'defaults: expected an object, got "fast".'],
+    [{ stop: 5 }, "stop: expected a string of at least one character, or a list of these, got 5."],
+    [{ stop: ["a", null] }, 'stop: expected a string of at least one character, or a list of these, got ["a",null].'],
   ])("%j as options", async (options, message) => {
     await expect(generateText(model, tokenizer, "go", options as never)).rejects.toThrow(message);
   });

@@ -99,12 +99,6 @@ describe("the end", () => {
     expect((await run(model, [[1, 1, 1, 1, 1]], { maxNewTokens: 1 }))[0]!.reason).toBe("length");
   });
 
-  test("where stopWhen says so, which sees the row's new tokens", async () => {
-    const seen: string[] = [];
-    const stopWhen = (row: number, ids: readonly number[]) => seen.push(`${row}: ${ids}`) > 0 && ids.at(-1) === 5;
-    expect(await run(sums(), [[1, 1]], { stopWhen })).toEqual([{ ids: [2, 3, 5], reason: "stop" }]);
-    expect(seen).toEqual(["0: 2", "0: 2,3", "0: 2,3,5"]);
-  });
 });
 
 describe("options", () => {

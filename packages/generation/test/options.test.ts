@@ -33,6 +33,10 @@ test("the defaults are the reference's: greedy, 20 tokens", () => {
     seed: 1,
     eosTokenIds: new Set(),
     padTokenId: 0,
+    logitsProcessors: [],
+    stoppingCriteria: [],
+    sampler: null,
+    logprobs: null,
   });
 });
 
@@ -129,7 +133,7 @@ describe("a generation_config.json", () => {
     [
       { eos_token_id: "</s>" },
       {},
-      "m/generation_config.json: eos_token_id: expected a token id, or a list of token ids",
+      "m/generation_config.json: eos_token_id: expected a token id, a list of token ids, or null for none",
     ],
     [{ max_length: -3 }, {}, "m/generation_config.json: max_length: expected an integer of at least 1, got -3."],
   ])("%j is refused by file and key when it counts", (json, options, message) => {
@@ -181,32 +185,32 @@ test("the model's generation config counts, and a config alone is refused", () =
 
 describe("an error for", () => {
   test.each<[GenerationOptions, string]>([
-    [{ maxNewTokens: 0 }, "maxNewTokens: expected a whole number of at least 1, got 0."],
-    [{ maxNewTokens: 1.5 }, "maxNewTokens: expected a whole number of at least 1, got 1.5."],
+    [{ maxNewTokens: 0 }, "maxNewTokens: expected an integer of at least 1, got 0."],
+    [{ maxNewTokens: 1.5 }, "maxNewTokens: expected an integer of at least 1, got 1.5."],
     [{ temperature: -1 }, "temperature: expected a number of at least 0, got -1."],
     [{ temperature: Number.NaN }, "temperature: expected a number of at least 0, got NaN."],
     [{ temperature: Infinity }, "temperature: expected a number of at least 0, got Infinity."],
-    [{ topK: -1 }, "topK: expected a whole number of at least 0, got -1."],
+    [{ topK: -1 }, "topK: expected an integer of at least 0, got -1."],
     [{ topP: -0.1 }, "topP: expected a number from 0 to 1, got -0.1."],
     [{ topP: Number.NaN }, "topP: expected a number from 0 to 1, got NaN."],
     [{ topP: "0.5" as never }, 'topP: expected a number from 0 to 1, got "0.5".'],
-    [{ topK: 2.5 }, "topK: expected a whole number of at least 0, got 2.5."],
+    [{ topK: 2.5 }, "topK: expected an integer of at least 0, got 2.5."],
     [{ minP: "x" as never }, 'minP: expected a number from 0 to 1, got "x".'],
-    [{ typicalP: 0 }, "typicalP: expected a number above 0 and at most 1, got 0."],
+    [{ typicalP: 0 }, "typicalP: expected a number above 0 and of at most 1, got 0."],
     [{ epsilonCutoff: 1 }, "epsilonCutoff: expected a number of at least 0 and below 1, got 1."],
     [{ repetitionPenalty: Infinity }, "repetitionPenalty: expected a number above 0, got Infinity."],
     [{ repetitionPenalty: -1 }, "repetitionPenalty: expected a number above 0, got -1."],
     [{ doSample: "yes" as never }, 'doSample: expected true or false, got "yes".'],
-    [{ eosTokenId: "</s>" as never }, 'eosTokenId: expected token ids, got ["</s>"].'],
+    [{ eosTokenId: "</s>" as never }, 'eosTokenId: expected a token id, a list of token ids, or null for none, got "</s>".'],
     [{ suppressTokens: 3 as never }, "suppressTokens: expected a list of token ids, got 3."],
-    [{ badWordsIds: [3] as never }, "badWordsIds: expected a list of lists of token ids, got [3]."],
+    [{ badWordsIds: [3] as never }, "badWordsIds[0]: expected a list of token ids, got 3."],
     [{ forcedEosTokenId: 16 }, "forcedEosTokenId: expected a token id below 16, got 16."],
     [{ defaults: { doSample: true, temperature: 0 } }, "temperature: expected a number above 0 for sampling, got 0."],
     [{ topP: 1.1 }, "topP: expected a number from 0 to 1, got 1.1."],
     [{ minP: -0.1 }, "minP: expected a number from 0 to 1, got -0.1."],
     [{ minP: 2 }, "minP: expected a number from 0 to 1, got 2."],
     [{ repetitionPenalty: 0 }, "repetitionPenalty: expected a number above 0, got 0."],
-    [{ seed: 0.5 }, "seed: expected a whole number, got 0.5."],
+    [{ seed: 0.5 }, "seed: expected an integer, got 0.5."],
     [{ padTokenId: 16 }, "padTokenId: expected a token id below 16, got 16."],
     [{ defaults: { topP: 7 } }, "topP: expected a number from 0 to 1, got 7."],
   ])("%o", (options, message) => {

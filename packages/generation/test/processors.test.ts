@@ -4,12 +4,15 @@ import { type GenerationConfig, generationConfig } from "@mixtape/config";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import {
-  greedy,
+  argmax,
+  type LogitsProcessor,
   minPProcessor,
+  multinomialSampler,
   processorsOf,
   type ResolvedOptions,
+  type RowContext,
   resolveOptions,
-  seededSampler,
+  seededRng,
   softmax,
   temperatureProcessor,
   topKProcessor,
@@ -40,13 +43,19 @@ const sampling = (defaults: GenerationConfig): ResolvedOptions => {
   return resolveOptions({ doSample: true, defaults: { topK: 0, ...defaults } }, model);
 };
 
+/** A row of the given tokens, of which the first ones are the prompt. */
+const rowOf = (ids: readonly number[], promptLength = 0): RowContext => ({ row: 0, ids, promptLength });
+
+/** Applies processors as generation does: those that return nothing have changed the logits in place. */
+const apply = (processors: readonly LogitsProcessor[], logits: Float32Array, row = rowOf([])): Float32Array =>
+  processors.reduce((before, processor) => processor.process(before, row) ?? before, logits);
+
 describe("as transformers processes them", () => {
   test.each(golden.cases)("$name", ({ settings, prompt, logits, scores }) => {
     const defaults = generationConfig.parse({ top_k: 0, eos_token_id: golden.eos, ...settings });
-    const processors = processorsOf(sampling(defaults), prompt);
+    const processors = processorsOf(sampling(defaults));
     for (const [row, values] of golden[logits].entries()) {
-      const own = Float32Array.from(values);
-      for (const process of processors) process(own, golden.input_ids[row]!);
+      const own = apply(processors, Float32Array.from(values), rowOf(golden.input_ids[row]!, prompt));
       for (const [id, wanted] of scores[row]!.entries()) {
         if (wanted === null) expect(own[id], `row ${row}, token ${id}`).toBe(-Infinity);
         // One rounding to float32 apart, where a division and a product follow each other; 2⁻¹⁴⁹ is the smallest float32.
@@ -68,13 +77,12 @@ test("greedy choice is moved by rules alone, not by options of sampling", () => 
 // 5e-324 is the smallest number above 0; transformers refuses from 1e-38 on, as its probabilities are NaN then.
 test.each([1e-37, 1e-38, 1e-40, 1e-45, 5e-324])("temperature %d takes the likeliest token", (temperature) => {
   for (const values of golden.logits) {
-    const likeliest = greedy(Float32Array.from(values));
+    const likeliest = argmax(Float32Array.from(values));
     for (const scale of [1, -1, 1e-6]) {
       const logits = Float32Array.from(values, (value) => value * scale);
-      const wanted = greedy(logits);
-      for (const process of processorsOf(sampling({ temperature, topK: 50, topP: 0.9, minP: 0.1 })))
-        process(logits, []);
-      expect(seededSampler(1, 0)(logits)).toBe(wanted);
+      const wanted = argmax(logits);
+      apply(processorsOf(sampling({ temperature, topK: 50, topP: 0.9, minP: 0.1 })), logits);
+      expect(multinomialSampler.sample(logits, seededRng(1, 0))).toBe(wanted);
       if (scale === 1) expect(wanted).toBe(likeliest);
     }
   }
@@ -83,14 +91,14 @@ test.each([1e-37, 1e-38, 1e-40, 1e-45, 5e-324])("temperature %d takes the likeli
 test("a large k keeps what a small one would keep", () => {
   const values = Float32Array.from({ length: 20_000 }, (_, i) => Math.sin(i * i));
   const kept = values.slice().sort().slice(-10_000);
-  topKProcessor(10_000)(values, []);
+  topKProcessor(10_000).process(values, rowOf([]));
   expect(values.filter((value) => value !== -Infinity).sort()).toEqual(kept);
 });
 
 const logitsOf = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 1, maxLength: 40 });
-const keptOf = (values: readonly number[], process: (logits: Float32Array, ids: number[]) => void): number[] => {
+const keptOf = (values: readonly number[], processor: LogitsProcessor): number[] => {
   const logits = Float32Array.from(values);
-  process(logits, []);
+  processor.process(logits, rowOf([]));
   return [...logits.keys()].filter((id) => logits[id] !== -Infinity);
 };
 
@@ -125,7 +133,7 @@ property.prop([logitsOf, fc.double({ min: 0.1, max: 10, noNaN: true })])(
   (values, temperature) => {
     const logits = Float32Array.from(values);
     const before = logits.slice();
-    temperatureProcessor(temperature)(logits, []);
+    temperatureProcessor(temperature).process(logits, rowOf([]));
     for (let i = 1; i < logits.length; i++) {
       if (before[i]! > before[i - 1]!) expect(logits[i]).toBeGreaterThanOrEqual(logits[i - 1]!);
       if (before[i]! < before[i - 1]!) expect(logits[i]).toBeLessThanOrEqual(logits[i - 1]!);

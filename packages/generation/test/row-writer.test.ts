@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Tokenizer } from "@mixtape/tokenizer";
 import { describe, expect, test } from "vitest";
-import { RowWriter } from "../src/row-writer.js";
-import { tokenBytes } from "../src/token-bytes.js";
+import { RowWriter } from "../src/text/row-writer.js";
+import { tokenBytes } from "../src/text/token-bytes.js";
 import { letters } from "./scripted-model.js";
 
 interface Case {
@@ -30,7 +30,7 @@ function write(
   const writer = new RowWriter(tokenizer, tokenBytes(tokenizer), stops, promptIds);
   const pieces: string[] = [];
   for (const [i, id] of newIds.entries()) {
-    const stopped = writer.push(id);
+    const stopped = writer.push(id) !== undefined;
     pieces.push(writer.take(stopped || i === newIds.length - 1));
     if (stopped) return { pieces, text: pieces.join(""), stoppedAt: i + 1 };
   }

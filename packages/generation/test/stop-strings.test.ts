@@ -58,7 +58,7 @@ describe("a stop string", () => {
 
   test("without characters is refused", () => {
     expect(() => new StopStrings(["a", ""])).toThrow(GenerationError);
-    expect(() => new StopStrings(["a", ""])).toThrow('stop: expected strings of some length, got "".');
+    expect(() => new StopStrings(["a", ""])).toThrow('stop: expected strings of at least one character, got "".');
   });
 
   test("may begin in text that was there before, and not end in it", () => {

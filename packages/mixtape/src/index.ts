@@ -44,13 +44,22 @@ export { MixtapeError, OptionError } from "@mixtape/errors";
 export {
   type FinishReason,
   type GeneratedText,
+  type GeneratedToken,
   GenerationError,
+  type GenerationOptions,
   generateText,
   generateTexts,
   generateTokens,
+  type LogitsProcessor,
+  type LogprobOptions,
+  type PerRow,
+  type RowContext,
+  type Sampler,
+  type StoppingCriterion,
   streamText,
   type TextOptions,
   type TextPiece,
+  type TokenLogprobs,
 } from "@mixtape/generation";
 export {
   banExperts,

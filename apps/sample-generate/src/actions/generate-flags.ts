@@ -1,19 +1,12 @@
 import type { LoadFlags } from "@mixtape/command-line/load";
+import type { TextOptions } from "@mixtape/mixtape";
 import type { PromptFlags } from "../prompt.js";
 
-/** The flags of `sample-generate generate`, checked one by one. */
-export interface GenerateFlags extends PromptFlags, LoadFlags {
-  readonly maxNewTokens?: number;
-  readonly temperature?: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly minP?: number;
-  readonly repetitionPenalty?: number;
-  readonly seed?: number;
-  readonly stop?: readonly string[];
+/** The flags of `sample-generate generate`, checked one by one. Generation options have the names of their flags. */
+export interface GenerateFlags extends PromptFlags, LoadFlags, TextOptions {
   readonly ignoreEos?: boolean;
   readonly json?: boolean;
 }
 
-/** How many tokens are written where neither a flag nor the model says it. */
+/** Number of new tokens if neither a flag nor the model gives it. */
 export const DEFAULT_LENGTH = 128;

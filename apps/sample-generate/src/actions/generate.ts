@@ -1,4 +1,4 @@
-/** `sample-generate generate`: what it does. */
+/** `sample-generate generate`: continues a prompt. */
 
 import {
   bytes,
@@ -14,14 +14,16 @@ import {
   UsageError,
 } from "@mixtape/command-line";
 import { aboutAdapter, type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
+import { OPTION_ENTRIES } from "@mixtape/generation/options";
 import { type EngineName, type ForCausalLM, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
+import { logprobTable, type ShownLogprobs, shownLogprobs } from "../logprob-table.js";
 import { promptOf } from "../prompt.js";
 import { type Written, write } from "../write.js";
 import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 
-/** What `--json` prints. */
+/** Output of `--json`. */
 interface GenerateResult {
   /** The folder, as given. */
   readonly model: string;
@@ -37,6 +39,10 @@ interface GenerateResult {
   /** Null for a folder without tokenizer. */
   readonly text: string | null;
   readonly finishReason: Written["finishReason"];
+  /** The stop string that ended the text. */
+  readonly stopReason?: string;
+  /** With `--logprobs`: of each new token, its log-probability and those of the likeliest. */
+  readonly logprobs?: readonly ShownLogprobs[];
   readonly loadMs: number;
   readonly prefillTokensPerSecond: number;
   /** Null where a single token was written: that one comes with the prompt. */
@@ -81,7 +87,8 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   });
   // A summary of a text that nobody got would be a lie.
   await outputTaken();
-  const result = resultOf(flags, loaded, promptIds, written, strategiesSince(before));
+  const logprobs = written.logprobs && shownLogprobs(written.logprobs, tokenizer);
+  const result = resultOf(flags, loaded, promptIds, { ...written, logprobs }, strategiesSince(before));
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else showSummary(result, loaded);
   return interrupt.came ? EXIT.interrupted : 0;
@@ -91,25 +98,28 @@ function optionsOf(flags: GenerateFlags, { generationConfig }: ForCausalLM): Tex
   const faults = generationConfigFaults(generationConfig)?.faults ?? [];
   // A length that cannot be used is refused like any other value of the file, rather than replaced by the default.
   const hasLength = generationConfig.maxNewTokens ?? faults.some(({ field }) => field === "maxNewTokens");
-  const { maxNewTokens, temperature = 0, topK, topP, minP, repetitionPenalty, seed, stop, ignoreEos } = flags;
   return {
-    maxNewTokens: maxNewTokens ?? (hasLength ? undefined : DEFAULT_LENGTH),
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    seed,
-    stop,
-    ...(ignoreEos && { eosTokenId: null }),
+    ...flaggedOptions(flags),
+    maxNewTokens: flags.maxNewTokens ?? (hasLength ? undefined : DEFAULT_LENGTH),
+    temperature: flags.temperature ?? 0,
+    ...(flags.ignoreEos && { eosTokenId: null }),
   };
 }
 
-/** Flags that only count when tokens are drawn by chance. */
-function warnOfNoEffect({ temperature, topK, topP, minP, seed }: GenerateFlags): void {
-  if (temperature) return;
-  const idle = Object.entries({ "--top-k": topK, "--top-p": topP, "--min-p": minP, "--seed": seed });
-  const given = idle.filter(([, value]) => value !== undefined).map(([name]) => name);
+/** The options of generation among the flags. */
+function flaggedOptions(flags: GenerateFlags): TextOptions {
+  const names = OPTION_ENTRIES.filter(([name, { flag }]) => flag !== undefined && flags[name] !== undefined);
+  return Object.fromEntries(names.map(([name]) => [name, flags[name]]));
+}
+
+/** Notes flags that only count when tokens are sampled. */
+function warnOfNoEffect(flags: GenerateFlags): void {
+  if (flags.temperature) return;
+  const given = OPTION_ENTRIES.flatMap(([name, { flag, samplingOnly }]) =>
+    flag !== undefined && samplingOnly && name !== "temperature" && flags[name] !== undefined
+      ? [flag.split(" ", 1)[0]!]
+      : [],
+  );
   if (given.length > 0)
     note(`without --temperature, ${given.join(" and ")} ${given.length > 1 ? "change" : "changes"} nothing`);
 }
@@ -124,9 +134,10 @@ function resultOf(
   { model, adapter }: GenerateFlags,
   { engine, model: { config }, loadMs }: Loaded,
   promptIds: readonly number[],
-  { ids, text, finishReason, prefillMs, decodeMs }: Written,
+  written: Omit<Written, "logprobs"> & { readonly logprobs: readonly ShownLogprobs[] | undefined },
   experts: string | null,
 ): GenerateResult {
+  const { ids, text, finishReason, stopReason, logprobs, prefillMs, decodeMs } = written;
   return {
     model,
     adapter: adapter ?? null,
@@ -137,6 +148,8 @@ function resultOf(
     ids,
     text,
     finishReason,
+    ...(stopReason !== undefined && { stopReason }),
+    ...(logprobs && { logprobs }),
     loadMs,
     prefillTokensPerSecond: promptIds.length / (prefillMs / 1000),
     decodeTokensPerSecond: ids.length > 1 ? (ids.length - 1) / (decodeMs / 1000) : null,
@@ -156,6 +169,7 @@ function show(text: string): void {
 function showSummary(result: GenerateResult, { engine, adapter }: Loaded): void {
   const { experts, promptIds, ids, finishReason, loadMs, peakRssBytes } = result;
   process.stdout.write("\n");
+  if (result.logprobs) process.stderr.write(`\n${logprobTable(result.logprobs)}`);
   const rows = [
     ["engine", `${engine.name} (${engine.description})`],
     ...engine.passedOver.map(({ name, reason }) => ["not used", `${name}: ${reason}`] as const),

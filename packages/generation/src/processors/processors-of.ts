@@ -1,12 +1,16 @@
 /** The processors that options ask for. Names, formulas and order are those of transformers' `generation/logits_process`. */
 import { GenerationError } from "../generation-error.js";
-import type { ResolvedOptions } from "../options.js";
+import type { ResolvedOptions } from "../options/generation-options.js";
 import { kindOf } from "../prompts.js";
+import { ownProcessor } from "../rows/own-parts.js";
+import type { RowContext } from "../rows/row-context.js";
 import {
-  forcedTokensProcessor,
+  beginSuppressTokensProcessor,
+  forcedBosTokenProcessor,
+  forcedEosTokenProcessor,
   minLengthProcessor,
+  minNewTokensProcessor,
   noRepeatNgramProcessor,
-  suppressTokensAtProcessor,
   suppressTokensProcessor,
 } from "./bans.js";
 import type { LogitsProcessor } from "./logits-processor.js";
@@ -27,45 +31,45 @@ import {
   typicalProcessor,
 } from "./truncation.js";
 
+const FIRST_ROW: RowContext = { row: 0, ids: [], promptLength: 0 };
+
 /**
- * Lists the processors that options ask for, in the order in which they apply.
- * @param promptLength tokens of the row's prompt, from which new tokens are counted
- * @throws {GenerationError} for options that were not resolved
+ * Lists the processors of one row in the order in which they apply: the rules, then those of `logitsProcessors`, then those that
+ * only sampling has. transformers puts a `logits_processor` of the caller in the same place.
+ * @param row the row that processors of `logitsProcessors` are built for
+ * @throws {GenerationError} for options that were not resolved, and naming an own processor that cannot be built
  */
-export function processorsOf(options: ResolvedOptions, promptLength = 0): LogitsProcessor[] {
+export function processorsOf(options: ResolvedOptions, row: RowContext = FIRST_ROW): LogitsProcessor[] {
   if (!((options as Partial<ResolvedOptions> | null)?.eosTokenIds instanceof Set))
-    throw new GenerationError({ where: "processorsOf", expected: "what resolveOptions returns", got: kindOf(options) });
-  const list = [...rules(options, promptLength)];
-  if (options.doSample) list.push(...sampling(options));
-  return list;
+    throw new GenerationError({
+      where: "processorsOf",
+      expected: "the options that resolveOptions returns",
+      got: kindOf(options),
+    });
+  const own = options.logitsProcessors.map((part) => ownProcessor(part, row));
+  return [...rules(options), ...own, ...(options.doSample ? warpers(options) : [])];
 }
 
-/** Those that also move the greedy choice. */
-function* rules(options: ResolvedOptions, promptLength: number): Generator<LogitsProcessor> {
-  const { eosTokenIds, suppressTokens, beginSuppressTokens, forcedBosTokenId, forcedEosTokenId } = options;
-  const maxLength = Math.min(promptLength + options.maxNewTokens, options.maxLength);
+/** Processors that change the greedy choice too. */
+function* rules(options: ResolvedOptions): Generator<LogitsProcessor> {
+  const { eosTokenIds, forcedBosTokenId, forcedEosTokenId } = options;
   if (options.sequenceBias.length > 0) yield sequenceBiasProcessor(options.sequenceBias);
   if (options.repetitionPenalty !== 1) yield repetitionPenaltyProcessor(options.repetitionPenalty);
   if (options.noRepeatNgramSize > 0) yield noRepeatNgramProcessor(options.noRepeatNgramSize);
   if (options.badWordsIds.length > 0) yield noBadWordsProcessor(options.badWordsIds, eosTokenIds);
-  const least = Math.max(options.minLength, options.minNewTokens > 0 ? promptLength + options.minNewTokens : 0);
-  if (least > 0) yield minLengthProcessor(least, eosTokenIds);
-  if (forcedBosTokenId !== null) yield forcedTokensProcessor([forcedBosTokenId], 1);
-  if (forcedEosTokenId !== null) yield forcedTokensProcessor([forcedEosTokenId].flat(), maxLength - 1);
-  if (options.exponentialDecayLengthPenalty !== null) {
-    const penalty = options.exponentialDecayLengthPenalty;
-    yield exponentialDecayLengthPenaltyProcessor(penalty, eosTokenIds, promptLength);
-  }
-  if (suppressTokens.length > 0) yield suppressTokensProcessor(suppressTokens);
-  if (beginSuppressTokens.length > 0) {
-    // Behind a first token that is forced, the second is the first that could be another.
-    const begin = promptLength > 1 || forcedBosTokenId === null ? promptLength : promptLength + 1;
-    yield suppressTokensAtProcessor(beginSuppressTokens, begin);
-  }
+  if (options.minLength > 0) yield minLengthProcessor(options.minLength, eosTokenIds);
+  if (options.minNewTokens > 0) yield minNewTokensProcessor(options.minNewTokens, eosTokenIds);
+  if (forcedBosTokenId !== null) yield forcedBosTokenProcessor(forcedBosTokenId);
+  if (forcedEosTokenId !== null) yield forcedEosTokenProcessor([forcedEosTokenId].flat(), options);
+  if (options.exponentialDecayLengthPenalty !== null)
+    yield exponentialDecayLengthPenaltyProcessor(options.exponentialDecayLengthPenalty, eosTokenIds);
+  if (options.suppressTokens.length > 0) yield suppressTokensProcessor(options.suppressTokens);
+  if (options.beginSuppressTokens.length > 0)
+    yield beginSuppressTokensProcessor(options.beginSuppressTokens, forcedBosTokenId !== null);
 }
 
-/** Those that only count when tokens are drawn. */
-function* sampling(options: ResolvedOptions): Generator<LogitsProcessor> {
+/** Processors that only apply when tokens are sampled. */
+function* warpers(options: ResolvedOptions): Generator<LogitsProcessor> {
   const { temperature, topH, topK, topP, minP, typicalP, epsilonCutoff, etaCutoff } = options;
   if (temperature !== 1) yield temperatureProcessor(temperature);
   if (topH !== null) yield topHProcessor(topH);

@@ -1,12 +1,15 @@
-/** Processors that leave only some of the likeliest tokens to draw from. Each keeps at least one. */
+/** Processors that sample among some of the tokens alone. Each keeps at least one. */
 import { drop, type LogitsProcessor, softmax } from "./logits-processor.js";
 
 /** Keeps the k largest logits, and those equal to the k-th (Fan et al. 2018, https://arxiv.org/abs/1805.04833). */
 export function topKProcessor(k: number): LogitsProcessor {
-  return (logits) => {
-    if (k >= logits.length) return;
-    const least = kthLargest(logits, k);
-    for (let i = 0; i < logits.length; i++) if (logits[i]! < least) logits[i] = -Infinity;
+  return {
+    name: "topK",
+    process(logits) {
+      if (k >= logits.length) return;
+      const least = kthLargest(logits, k);
+      for (let i = 0; i < logits.length; i++) if (logits[i]! < least) logits[i] = -Infinity;
+    },
   };
 }
 
@@ -15,26 +18,32 @@ export function topKProcessor(k: number): LogitsProcessor {
  * https://arxiv.org/abs/1904.09751).
  */
 export function topPProcessor(p: number): LogitsProcessor {
-  return (logits) => {
-    const probabilities = softmax(logits);
-    const ascending = [...logits.keys()]
-      .filter((i) => logits[i] !== -Infinity)
-      .sort((a, b) => logits[a]! - logits[b]! || b - a);
-    let below = 0;
-    for (const i of ascending.slice(0, -1)) {
-      below += probabilities[i]!;
-      if (below > 1 - p) return;
-      logits[i] = -Infinity;
-    }
+  return {
+    name: "topP",
+    process(logits) {
+      const probabilities = softmax(logits);
+      const ascending = [...logits.keys()]
+        .filter((i) => logits[i] !== -Infinity)
+        .sort((a, b) => logits[a]! - logits[b]! || b - a);
+      let below = 0;
+      for (const i of ascending.slice(0, -1)) {
+        below += probabilities[i]!;
+        if (below > 1 - p) return;
+        logits[i] = -Infinity;
+      }
+    },
   };
 }
 
 /** Drops tokens less likely than a share of the likeliest (Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). */
 export function minPProcessor(share: number): LogitsProcessor {
-  return (logits) => {
-    const probabilities = softmax(logits);
-    const least = share * largestOf(probabilities);
-    drop(logits, (id) => probabilities[id]! >= least);
+  return {
+    name: "minP",
+    process(logits) {
+      const probabilities = softmax(logits);
+      const least = share * largestOf(probabilities);
+      drop(logits, (id) => probabilities[id]! >= least);
+    },
   };
 }
 
@@ -43,64 +52,73 @@ export function minPProcessor(share: number): LogitsProcessor {
  * Meister et al. 2022, https://arxiv.org/abs/2202.00666).
  */
 export function typicalProcessor(mass: number): LogitsProcessor {
-  return (logits) => {
-    const probabilities = softmax(logits);
-    const entropy = entropyOf(probabilities);
-    const distances = probabilities.map((p) => Math.abs(-Math.log(p) - entropy));
-    const nearest = [...logits.keys()].sort((a, b) => distances[a]! - distances[b]! || a - b);
-    let sum = 0;
-    const last = nearest.find((id) => {
-      sum += probabilities[id]!;
-      return sum >= mass;
-    });
-    const furthest = distances[last ?? nearest.at(-1)!]!;
-    drop(logits, (id) => distances[id]! <= furthest || id === nearest[0]);
+  return {
+    name: "typicalP",
+    process(logits) {
+      const probabilities = softmax(logits);
+      const entropy = entropyOf(probabilities);
+      const distances = probabilities.map((p) => Math.abs(-Math.log(p) - entropy));
+      const nearest = [...logits.keys()].sort((a, b) => distances[a]! - distances[b]! || a - b);
+      let sum = 0;
+      const last = nearest.find((id) => {
+        sum += probabilities[id]!;
+        return sum >= mass;
+      });
+      const furthest = distances[last ?? nearest.at(-1)!]!;
+      drop(logits, (id) => distances[id]! <= furthest || id === nearest[0]);
+    },
   };
 }
 
 /** Drops tokens less likely than ε (Hewitt et al. 2022, https://arxiv.org/abs/2210.15191). */
 export function epsilonProcessor(epsilon: number): LogitsProcessor {
-  return (logits) => keepAbove(logits, softmax(logits), epsilon);
+  return { name: "epsilonCutoff", process: (logits) => keepAbove(logits, softmax(logits), epsilon) };
 }
 
 /** Drops tokens less likely than min(ε, √ε · exp(−entropy)) (eta sampling, Hewitt et al. 2022, as above). */
 export function etaProcessor(epsilon: number): LogitsProcessor {
-  return (logits) => {
-    const probabilities = softmax(logits);
-    keepAbove(logits, probabilities, Math.min(epsilon, Math.sqrt(epsilon) * Math.exp(-entropyOf(probabilities))));
+  return {
+    name: "etaCutoff",
+    process(logits) {
+      const probabilities = softmax(logits);
+      keepAbove(logits, probabilities, Math.min(epsilon, Math.sqrt(epsilon) * Math.exp(-entropyOf(probabilities))));
+    },
   };
 }
 
-/** As many as top-H looks at, as in the reference. */
+/** Number of tokens that top-H considers, as in transformers. */
 const TOP_H_TOKENS = 100;
 
 /**
  * Keeps the likeliest tokens while their entropy is within a share of that of all (top-H decoding, Potraghloo et al. 2025,
- * https://arxiv.org/abs/2509.02510). It looks at the 100 likeliest.
+ * https://arxiv.org/abs/2509.02510). It considers the 100 likeliest.
  */
 export function topHProcessor(share: number): LogitsProcessor {
-  return (logits) => {
-    const descending = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, TOP_H_TOKENS);
-    const probabilities = softmax(Float32Array.from(descending, (id) => logits[id]!));
-    const limit = share * entropyOf(probabilities);
-    let entropy = 0;
-    const kept = descending.filter((_, i) => {
-      const p = probabilities[i]!;
-      entropy -= p > 0 ? p * Math.log(p) : 0;
-      return i === 0 || entropy <= limit;
-    });
-    const keeps = new Set(kept);
-    drop(logits, (id) => keeps.has(id));
+  return {
+    name: "topH",
+    process(logits) {
+      const descending = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, TOP_H_TOKENS);
+      const probabilities = softmax(Float32Array.from(descending, (id) => logits[id]!));
+      const limit = share * entropyOf(probabilities);
+      let entropy = 0;
+      const kept = descending.filter((_, i) => {
+        const p = probabilities[i]!;
+        entropy -= p > 0 ? p * Math.log(p) : 0;
+        return i === 0 || entropy <= limit;
+      });
+      const keeps = new Set(kept);
+      drop(logits, (id) => keeps.has(id));
+    },
   };
 }
 
-/** Keeps what is at least as likely as a threshold, and the likeliest. */
+/** Keeps tokens at least as likely as a threshold, and the likeliest. */
 function keepAbove(logits: Float32Array, probabilities: Float64Array, threshold: number): void {
   const largest = largestOf(probabilities);
   drop(logits, (id) => probabilities[id]! >= threshold || probabilities[id] === largest);
 }
 
-/** Entropy in nats. */
+/** Returns the entropy, in nats. */
 function entropyOf(probabilities: Float64Array): number {
   return probabilities.reduce((sum, p) => (p > 0 ? sum - p * Math.log(p) : sum), 0);
 }
@@ -109,10 +127,10 @@ function largestOf(values: Float64Array): number {
   return values.reduce((max, value) => Math.max(max, value), 0);
 }
 
-/** Up to this many, keeping them sorted while looking through the values is faster than sorting all. */
+/** Up to this many values, insertion into a sorted list is faster than sorting all. */
 const FEW = 256;
 
-/** The k-th largest value. Few of many are usually asked for: most values are turned away by one look. */
+/** Returns the k-th largest value. k is usually small: one comparison rejects most values. */
 function kthLargest(values: Float32Array, k: number): number {
   if (k > FEW) return values.slice().sort()[values.length - k]!;
   const largest = new Float32Array(k).fill(-Infinity);

@@ -1,26 +1,28 @@
 import type { Tokenizer } from "@mixtape/tokenizer";
+import { GenerationError } from "../generation-error.js";
+import { kindOf } from "../prompts.js";
 
 /** Bytes as a string of one character each, U+0000 to U+00FF, so that the methods of strings search them. */
 export type ByteString = string;
 
-/** A text in UTF-8. */
+/** Encodes a text in UTF-8. */
 export function utf8(text: string): ByteString {
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** The text of bytes; what is no UTF-8 becomes U+FFFD. */
+/** Decodes UTF-8. Invalid bytes become U+FFFD. */
 export function textOf(bytes: ByteString): string {
   return new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
 }
 
-/** A byte that no UTF-8 has, for ids without a token. */
+/** A byte that UTF-8 never has, for ids without a token. */
 const NO_BYTE = "\xff";
 
-/** Any text that is no part of a token's own; the token is decoded behind it, so that nothing is taken for the start of a text. */
+/** A text to decode tokens after, so that none is taken for the start of a text. */
 const BEFORE = "abcdef";
 
 /**
- * Returns a function that gives the bytes that a token adds to a text, special tokens by their names: as transformers'
+ * Returns a function from a token to the bytes that it adds to a text, special tokens by their names: as transformers'
  * `StopStringCriteria` sees tokens. A token of a byte-level vocabulary may hold a part of a character.
  */
 export function tokenBytes(tokenizer: Tokenizer): (id: number) => ByteString {
@@ -43,7 +45,19 @@ export function tokenBytes(tokenizer: Tokenizer): (id: number) => ByteString {
   };
 }
 
-/** Reads tokens that are spelled as bytes in the vocabulary; undefined for others. */
+/**
+ * Returns a function from a token to the text that it adds to others, special tokens by their names; bytes that are not a whole
+ * character become U+FFFD. For lists of tokens: a text is decoded as a whole.
+ * @throws {GenerationError} for anything else than a tokenizer
+ */
+export function tokenTexts(tokenizer: Tokenizer): (id: number) => string {
+  if (typeof (tokenizer as Partial<Tokenizer> | undefined)?.encode !== "function")
+    throw new GenerationError({ where: "tokenTexts", expected: "a Tokenizer", got: kindOf(tokenizer) });
+  const bytesOf = tokenBytes(tokenizer);
+  return (id) => textOf(bytesOf(id));
+}
+
+/** Returns a function that reads tokens spelled as bytes in the vocabulary; undefined for other tokens. */
 function byteReader(tokenizer: Tokenizer): (token: string) => ByteString | undefined {
   const isNewline = (token: string): boolean => {
     const id = tokenizer.idOf(token);
@@ -62,7 +76,7 @@ function byteReader(tokenizer: Tokenizer): (token: string) => ByteString | undef
   };
 }
 
-/** How byte-level vocabularies spell bytes: printable ones of Latin-1 as they are, the others as letters from U+0100 on (GPT-2). */
+/** Letters of bytes in byte-level vocabularies: printable ones of Latin-1 themselves, the others from U+0100 on (GPT-2). */
 const LETTERS_OF_BYTES: readonly string[] = (() => {
   const isPrintable = (byte: number): boolean =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;

@@ -1,32 +1,36 @@
 import type { StreamDecoder, Tokenizer } from "@mixtape/tokenizer";
-import { StopStrings } from "./stop-strings.js";
+import type { RowText } from "../rows/generation-row.js";
+import { StopStrings } from "../stopping/stop-strings.js";
 import { type ByteString, textOf, utf8 } from "./token-bytes.js";
 
-/** A token whose text may still turn out to belong to a stop string. */
+/** A token whose text may still belong to a stop string. */
 interface HeldToken {
-  /** The text that became certain with it, special tokens left out. */
+  /** Text that its bytes complete, without special tokens. */
   readonly text: string;
-  /** Where its bytes end in all that new tokens spell. */
+  /** Offset of its end in the bytes of the new tokens. */
   readonly end: number;
 }
 
 /**
  * Turns a row's new tokens into text, up to a stop string.
  *
- * Stop strings are looked for in what tokens spell, special tokens included, and the prompt's end counts: as in transformers'
- * `StopStringCriteria`. The text is what comes before, without special tokens.
+ * Stop strings are found in the text that tokens spell, special tokens and the end of the prompt included, as in transformers'
+ * `StopStringCriteria`. The row's text is the part before it, without special tokens.
  */
-export class RowWriter {
+export class RowWriter implements RowText {
   readonly #tokenizer: Tokenizer;
   readonly #bytesOf: (id: number) => ByteString;
   readonly #decoder: StreamDecoder;
+  readonly #strings: readonly string[];
   readonly #stops: StopStrings;
   readonly #ids: number[] = [];
   #held: HeldToken[] = [];
-  /** How many bytes the new tokens spell, and how many of them come before any stop string for certain. */
+  /** Number of bytes of the new tokens, and of those that come before any stop string for certain. */
   #length = 0;
   #certain: number;
-  /** Text to be taken, and the length of what was taken. */
+  /** Text of all tokens, that held back included. */
+  #all = "";
+  /** Text to be taken, and the length of the text that was taken. */
   #text = "";
   #taken = 0;
 
@@ -40,26 +44,35 @@ export class RowWriter {
     this.#bytesOf = bytesOf;
     this.#decoder = tokenizer.stream({ skipSpecialTokens: true });
     const strings = stops.map(utf8);
-    // More tokens than a stop string has bytes say nothing of it.
+    // A stop string begins at most as many tokens ago as it has bytes.
     const longest = Math.max(0, ...strings.map((stop) => stop.length));
     const before = longest > 0 ? promptIds.slice(-longest).map(bytesOf).join("") : "";
+    this.#strings = stops;
     this.#stops = new StopStrings(strings, before);
     this.#certain = -this.#stops.held.length;
   }
 
-  /** Takes a token. Returns whether a stop string has come. */
-  push(id: number): boolean {
+  /** Text of the new tokens so far, that held back included. */
+  get text(): string {
+    return this.#all;
+  }
+
+  /** Adds a token. Returns the stop string that it completes. */
+  push(id: number): string | undefined {
     const bytes = this.#bytesOf(id);
+    const text = this.#decoder.push(id);
     this.#ids.push(id);
+    this.#all += text;
     this.#length += bytes.length;
-    this.#held.push({ text: this.#decoder.push(id), end: this.#length });
+    this.#held.push({ text, end: this.#length });
     this.#certain += this.#stops.push(bytes).length;
     if (this.#stops.found) this.#finish();
     else this.#release(this.#certain);
-    return this.#stops.found;
+    const { match } = this.#stops;
+    return match === undefined ? undefined : this.#strings.find((stop) => utf8(stop) === match);
   }
 
-  /** The text since the last call; with `last`, also what was held back. */
+  /** Returns the text since the last call; with `last`, also the text that was held back. */
   take(last: boolean): string {
     if (last && !this.#stops.found) {
       this.#release(Infinity);
@@ -75,7 +88,7 @@ export class RowWriter {
     while (this.#held[0] && this.#held[0].end <= certain) this.#text += this.#held.shift()!.text;
   }
 
-  /** Decodes the tokens up to the one in which the stop string begins, and takes from that one what belongs to the string. */
+  /** Decodes the tokens up to the one in which the stop string begins, and cuts the string's part off that one. */
   #finish(): void {
     const begin = Math.max(0, this.#certain);
     let end = 0;

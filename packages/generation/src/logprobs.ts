@@ -1,0 +1,69 @@
+/** Log-probabilities of chosen and of likely tokens. */
+
+/** The log-probability of one token. */
+export interface TokenLogprob {
+  /** Id of the token. */
+  readonly id: number;
+  /** Natural logarithm of its probability. −∞ for a token that is ruled out. */
+  readonly logprob: number;
+}
+
+/** The log-probability of a chosen token, with the likeliest tokens beside it. */
+export interface TokenLogprobs extends TokenLogprob {
+  /** The likeliest tokens, likeliest first; of equals the lower id. As many as `top` asks for. */
+  readonly top: readonly TokenLogprob[];
+}
+
+/** Log-probabilities to return with each new token. */
+export interface LogprobOptions {
+  /** Number of the likeliest tokens to list. Default 0: the chosen token alone. */
+  readonly top?: number;
+  /**
+   * Distribution that they belong to: `logits`, that of the model (transformers' `output_logits`, vLLM's `raw_logprobs`), or `scores`,
+   * that after all processors (`output_scores`, `processed_logprobs`). Default `logits`.
+   */
+  readonly of?: "logits" | "scores";
+}
+
+/** Terms below exp(−50) of the largest add less than 2⁻⁵² to the sum, even for a million of them. */
+const NEGLIGIBLE = -50;
+
+/**
+ * Returns the log-probabilities of a token and of the `top` likeliest: a log-softmax in float64 that keeps only the values asked for.
+ * @param logits `[V]`, not changed
+ */
+export function logprobsOf(logits: Float32Array, id: number, top: number): TokenLogprobs {
+  const best = largestIds(logits, Math.min(top, logits.length));
+  const logSum = logSumExp(logits, best.length > 0 ? logits[best[0]!]! : undefined);
+  const one = (token: number): TokenLogprob => ({ id: token, logprob: logits[token]! - logSum });
+  return { ...one(id), top: best.map(one) };
+}
+
+function logSumExp(logits: Float32Array, largest = maxOf(logits)): number {
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) {
+    const below = logits[i]! - largest;
+    if (below > NEGLIGIBLE) sum += Math.exp(below);
+  }
+  return largest + Math.log(sum);
+}
+
+function maxOf(logits: Float32Array): number {
+  let largest = -Infinity;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > largest) largest = logits[i]!;
+  return largest;
+}
+
+/** Returns the ids of the `count` largest logits, largest first. `count` is small: one comparison rejects most logits. */
+function largestIds(logits: Float32Array, count: number): number[] {
+  const ids: number[] = [];
+  if (count === 0) return ids;
+  for (let id = 0; id < logits.length; id++) {
+    const logit = logits[id]!;
+    if (ids.length === count && logit <= logits[ids[count - 1]!]!) continue;
+    let place = ids.length < count ? ids.length : count - 1;
+    for (; place > 0 && logits[ids[place - 1]!]! < logit; place--) ids[place] = ids[place - 1]!;
+    ids[place] = id;
+  }
+  return ids;
+}
