@@ -20,10 +20,10 @@ export interface ShownLogprobs extends ShownLogprob {
 
 /** Adds the texts of tokens to their log-probabilities. */
 export function shownLogprobs(logprobs: readonly TokenLogprobs[], tokenizer: Tokenizer | null): ShownLogprobs[] {
-  const textOf = tokenizer && tokenTexts(tokenizer);
+  const textOf = tokenizer ? tokenTexts(tokenizer) : () => null;
   const shown = ({ id, logprob }: { readonly id: number; readonly logprob: number }): ShownLogprob => ({
     id,
-    token: textOf && textOf(id),
+    token: textOf(id),
     logprob: Number.isFinite(logprob) ? logprob : null,
   });
   return logprobs.map(({ top, ...chosen }) => ({ ...shown(chosen), top: top.map(shown) }));

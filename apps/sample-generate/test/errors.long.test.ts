@@ -71,7 +71,11 @@ describe("a command line that is wrong ends with 2", () => {
       [...prompt, "--repetition-penalty", "0"],
     ],
     ["a seed that is not whole", range("--seed <s>", "0.5", "an integer"), [...prompt, "--seed", "0.5"]],
-    ["too few log-probabilities", range("--logprobs [n]", "-1", "an integer of at least 0"), [...prompt, "--logprobs=-1"]],
+    [
+      "too few log-probabilities",
+      range("--logprobs [n]", "-1", "an integer of at least 0"),
+      [...prompt, "--logprobs=-1"],
+    ],
     ["an empty stop string", range("--stop <text...>", "", "some text"), [...prompt, "--stop", ""]],
     [
       "stop strings without tokenizer",

@@ -42,7 +42,9 @@ const someText = () => {
   return z.string({ error }).min(1, { error });
 };
 const oneOrMoreTexts = () =>
-  z.union([someText(), listOf(someText(), "strings")], { error: "a string of at least one character, or a list of these" });
+  z.union([someText(), listOf(someText(), "strings")], {
+    error: "a string of at least one character, or a list of these",
+  });
 const decay = () =>
   z
     .tuple([z.int({ error: "an integer" }), number({ above: 0 })], {
@@ -164,7 +166,7 @@ export const generationFields = {
     schema: number({ above: 0 }),
     key: "repetition_penalty",
     default: 1,
-    about: "make tokens of the prompt and the text less likely: above 1",
+    about: "divide the logits of tokens that have occurred, or multiply negative ones: above 1 makes them less likely",
     flag: "--repetition-penalty <r>",
   },
   noRepeatNgramSize: {
@@ -199,7 +201,7 @@ export const generationFields = {
     schema: decay(),
     key: "exponential_decay_length_penalty",
     default: null,
-    about: "`[start, factor]`: make end tokens likelier after `start` new tokens, by powers of `factor`",
+    about: "make end tokens likelier after `start` new tokens, by powers of `factor`",
   },
   suppressTokens: {
     schema: anyTokenIds(),
@@ -231,12 +233,12 @@ export const generationFields = {
     about: "end the text at any of these tokens; null for none",
   },
   padTokenId: {
-    schema: tokenId(),
+    schema: z.int({ error: "a token id" }).min(0, { error: "a token id" }),
     fileSchema: anyTokenId(),
     key: "pad_token_id",
     default: 0,
     defaultText: "the model's, else the first end token, else 0",
-    about: "pad shorter rows of a batch; masked, so it changes nothing",
+    about: "pad shorter rows of a batch with this token, which is masked",
     inVocabulary: true,
   },
 } satisfies Readonly<Record<string, GenerationField>>;

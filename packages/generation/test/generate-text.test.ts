@@ -41,7 +41,13 @@ test("text streams as it becomes certain", async () => {
 describe("a stop string", () => {
   test("ends the text and is no part of it; its tokens are among the ids", async () => {
     const result = await generateText(writerOf("melonelon", 1).model, tokenizer, "a", { stop: ["nope", "ne"] });
-    expect(result).toEqual({ promptIds: [0], ids: [12, 4, 11, 14, 13, 4], text: "melo", finishReason: "stop", stopReason: "ne" });
+    expect(result).toEqual({
+      promptIds: [0],
+      ids: [12, 4, 11, 14, 13, 4],
+      text: "melo",
+      finishReason: "stop",
+      stopReason: "ne",
+    });
   });
 
   test("comes from the model's generation config where none is given", async () => {
@@ -60,7 +66,8 @@ describe("a stop string", () => {
 
   test("and stopping criteria end a text, each by its name; criteria see the text that is held back", async () => {
     const seen: (string | undefined)[] = [];
-    const three = { name: "three", stop: ({ text }: StoppingContext) => (seen.push(text), text?.length === 3) };
+    const stop = ({ text }: StoppingContext): boolean => seen.push(text) > 0 && text?.length === 3;
+    const three = { name: "three", stop };
     const { model } = writerOf("lemon", 1);
     const own = { stop: ["moo"], stoppingCriteria: [three] };
     expect(await generateText(model, tokenizer, "a", own)).toMatchObject({
@@ -149,10 +156,13 @@ describe("what JavaScript lets pass is refused by name", () => {
     [{ stopWhen: () => true }, "generateText: expected options among "],
     [
       { stoppingCriteria: [() => true] },
-      "stoppingCriteria: expected a list of stopping criteria, each { name, stop } or { name, forRow }, got [\"a function\"].",
+      'stoppingCriteria: expected a list of stopping criteria, each { name, stop } or { name, forRow }, got ["a function"].',
     ],
     [{ logitsProcessors: [{ process: 5, name: "x" }] }, "logitsProcessors: expected a list of logits processors, each"],
-    [{ sampler: "greedy" }, 'sampler: expected a sampler, { name, sample } or { name, forRow }, or null, got "greedy".'],
+    [
+      { sampler: "greedy" },
+      'sampler: expected a sampler, { name, sample } or { name, forRow }, or null, got "greedy".',
+    ],
     [{ logprobs: -1 }, "logprobs: expected true, a number of likeliest tokens, or { top, of }"],
     [{ logprobs: { top: 2, of: "raw" } }, 'got {"top":2,"of":"raw"}.'],
     [{ signal: 5 }, "signal: expected an AbortSignal, got 5."],

@@ -98,7 +98,6 @@ describe("the end", () => {
     );
     expect((await run(model, [[1, 1, 1, 1, 1]], { maxNewTokens: 1 }))[0]!.reason).toBe("length");
   });
-
 });
 
 describe("options", () => {

@@ -201,7 +201,10 @@ describe("an error for", () => {
     [{ repetitionPenalty: Infinity }, "repetitionPenalty: expected a number above 0, got Infinity."],
     [{ repetitionPenalty: -1 }, "repetitionPenalty: expected a number above 0, got -1."],
     [{ doSample: "yes" as never }, 'doSample: expected true or false, got "yes".'],
-    [{ eosTokenId: "</s>" as never }, 'eosTokenId: expected a token id, a list of token ids, or null for none, got "</s>".'],
+    [
+      { eosTokenId: "</s>" as never },
+      'eosTokenId: expected a token id, a list of token ids, or null for none, got "</s>".',
+    ],
     [{ suppressTokens: 3 as never }, "suppressTokens: expected a list of token ids, got 3."],
     [{ badWordsIds: [3] as never }, "badWordsIds[0]: expected a list of token ids, got 3."],
     [{ forcedEosTokenId: 16 }, "forcedEosTokenId: expected a token id below 16, got 16."],

@@ -1,6 +1,6 @@
 /** Flags of generation options, by the options' schema. */
 
-import { ids, Option, number, someText } from "@mixtape/command-line";
+import { ids, number, Option, someText } from "@mixtape/command-line";
 import { type GenerationField, OPTION_ENTRIES } from "@mixtape/generation/options";
 
 /**
@@ -24,7 +24,8 @@ function defaultOf({ key, default: value, defaultText }: GenerationField): strin
 
 /** Reads texts, token ids or a number, by the placeholder of the flag. */
 function parserOf(field: GenerationField): (text: string, before: unknown) => unknown {
-  if (field.flag!.includes("<text")) return (text, before) => [...((before as string[] | undefined) ?? []), someText(text)];
+  if (field.flag!.includes("<text"))
+    return (text, before) => [...((before as string[] | undefined) ?? []), someText(text)];
   if (field.flag!.includes("<ids>")) return ids;
   if (field.flag!.includes("[n]")) return number((n) => Number.isSafeInteger(n) && n >= 0, "an integer of at least 0");
   const faultOf = (value: unknown) => field.schema.safeParse(value).error?.issues[0]?.message;

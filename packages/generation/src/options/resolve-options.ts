@@ -1,4 +1,9 @@
-import { type DecoderConfig, type GenerationConfig, type GenerationField, generationConfigFaults } from "@mixtape/config";
+import {
+  type DecoderConfig,
+  type GenerationConfig,
+  type GenerationField,
+  generationConfigFaults,
+} from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { GenerationError } from "../generation-error.js";
@@ -97,8 +102,7 @@ function endTokens(
 
 function logprobOptions(value: GenerationOptions["logprobs"]): Required<LogprobOptions> | null {
   if (value === null || value === undefined || value === false) return null;
-  const { top = 0, of = "logits" } =
-    typeof value === "object" ? value : { top: typeof value === "number" ? value : 0 };
+  const { top = 0, of = "logits" } = typeof value === "object" ? value : { top: typeof value === "number" ? value : 0 };
   return { top, of };
 }
 

@@ -46,7 +46,7 @@ export const GENERATION_OPTIONS: OptionSchema = {
     about: "choose tokens by a sampler of your own",
   },
   logprobs: {
-    schema: custom(isLogprobs, "true, a number of likeliest tokens, or { top, of }, of being logits or scores"),
+    schema: custom(isLogprobs, "true, a number of likeliest tokens, or { top, of } with of: logits or scores"),
     key: null,
     default: null,
     about: "return the log-probability of each new token, and of this many of the likeliest",
@@ -95,7 +95,12 @@ export function checkGiven(options: GenerationOptions | TextOptions): void {
  * @param where the option, or the file and the key that the value comes from
  * @throws {GenerationError}
  */
-export function checkValue(where: string, value: unknown, { schema, default: none }: GenerationField, fix?: string): void {
+export function checkValue(
+  where: string,
+  value: unknown,
+  { schema, default: none }: GenerationField,
+  fix?: string,
+): void {
   if (value === null && none === null) return;
   const [issue] = schema.safeParse(value).error?.issues ?? [];
   if (!issue) return;

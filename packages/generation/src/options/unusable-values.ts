@@ -5,7 +5,11 @@ import type { GenerationOptions, ResolvedOptions } from "./generation-options.js
 import { OPTION_ENTRIES } from "./schema.js";
 
 /** @throws {GenerationError} naming the file and the key */
-export function refuseUnusable(resolved: ResolvedOptions, options: GenerationOptions, defaults: GenerationConfig): void {
+export function refuseUnusable(
+  resolved: ResolvedOptions,
+  options: GenerationOptions,
+  defaults: GenerationConfig,
+): void {
   const { file, faults } = generationConfigFaults(defaults) ?? { file: "", faults: [] };
   const fault = faults.find((one) => counts(one, resolved, options, defaults));
   if (!fault) return;

@@ -34,10 +34,18 @@ export function checkLogits(where: string, logits: unknown): void {
  */
 export function softmax(logits: Float32Array): Float64Array {
   checkLogits("softmax", logits);
-  const max = logits.reduce((m, x) => Math.max(m, x), -Infinity);
-  const exps = Float64Array.from(logits, (x) => Math.exp(x - max));
-  const sum = exps.reduce((s, x) => s + x, 0);
-  return exps.map((x) => x / sum);
+  let max = -Infinity;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > max) max = logits[i]!;
+  const probabilities = new Float64Array(logits.length);
+  let sum = 0;
+  // Plain loops, and no exp for tokens that are ruled out: a vocabulary may have 200,000 tokens.
+  for (let i = 0; i < logits.length; i++) {
+    if (logits[i] === -Infinity) continue;
+    probabilities[i] = Math.exp(logits[i]! - max);
+    sum += probabilities[i]!;
+  }
+  for (let i = 0; i < logits.length; i++) probabilities[i]! /= sum;
+  return probabilities;
 }
 
 /** Rules out the tokens for which `keeps` is false. */

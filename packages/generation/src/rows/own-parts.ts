@@ -60,7 +60,8 @@ function build<Part extends object>(
 ): Part {
   if (!("forRow" in part)) return part;
   const own: unknown = call(where, () => part.forRow(row));
-  if (typeof own === "object" && own !== null && typeof (own as Partial<Part>)[method] === "function") return own as Part;
+  if (typeof own === "object" && own !== null && typeof (own as Partial<Part>)[method] === "function")
+    return own as Part;
   throw new GenerationError({ where, expected: `an object with the method ${method} from forRow`, got: show(own) });
 }
 
@@ -87,7 +88,11 @@ function checkProcessed(where: string, logits: unknown, vocabSize: number): void
   for (let id = 0; id < logits.length; id++) {
     const logit = logits[id]!;
     if (!(logit < Infinity))
-      throw new GenerationError({ where, expected: "numbers, and −∞ to rule out a token", got: `${logit} for token ${id}` });
+      throw new GenerationError({
+        where,
+        expected: "numbers, and −∞ to rule out a token",
+        got: `${logit} for token ${id}`,
+      });
     if (logit > largest) largest = logit;
   }
   if (largest > -Infinity) return;

@@ -1,5 +1,5 @@
-import { checkLogits, softmax } from "../processors/logits-processor.js";
 import { GenerationError } from "../generation-error.js";
+import { checkLogits, softmax } from "../processors/logits-processor.js";
 import { kindOf } from "../prompts.js";
 import type { RowContext } from "../rows/row-context.js";
 import type { Rng } from "./rng.js";
@@ -47,7 +47,11 @@ export const multinomialSampler = {
   name: "multinomial",
   sample(logits: Float32Array, rng: Rng): number {
     if (typeof (rng as Rng | undefined)?.uniform !== "function")
-      throw new GenerationError({ where: "multinomialSampler: rng", expected: "an Rng, such as seededRng(7, 0)", got: kindOf(rng) });
+      throw new GenerationError({
+        where: "multinomialSampler: rng",
+        expected: "an Rng, such as seededRng(7, 0)",
+        got: kindOf(rng),
+      });
     const probabilities = softmax(logits);
     let left = rng.uniform();
     let last = 0;
