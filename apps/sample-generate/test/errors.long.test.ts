@@ -350,7 +350,7 @@ describe("what cannot be done ends with 1", () => {
   test("an engine that is not installed", () =>
     generate(
       1,
-      /^error: engine "webgpu": expected an engine that works here, got .*\. To get it: .*Here there are: .*cpu \(.*\)\.$/,
+      /^error: engine "webgpu": expected an engine that works here, got .*\. To get it: .*These work here: .*cpu \(.*\)\.$/,
       "--model",
       MODEL,
       "--prompt-ids",

@@ -90,7 +90,7 @@ export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>
   },
   ignored: {
     load_balance_coeff: "how fast expert_bias moves in training, which the checkpoint's own trainer did",
-    use_grouped_mm: "a choice of kernel, not of maths",
+    use_grouped_mm: "selects a kernel, with the same result",
   },
   check: (c, report) => {
     checkExperts(c, report);

@@ -103,12 +103,12 @@ test("route_scale is written as a float, which transformers insists on", () => {
 test.each<[object, string]>([
   [
     { score_func: "softmax" },
-    'config.json: score_func: expected "sigmoid", since other values mean maths that is not done here, got "softmax".',
+    'config.json: score_func: expected "sigmoid", since other values need computations that are not implemented, got "softmax".',
   ],
   [{ route_norm: false }, "config.json: route_norm: expected true, since"],
   [
     { n_group: 4 },
-    "config.json: n_group: expected 1 or null, since other values mean maths that is not done here, got 4.",
+    "config.json: n_group: expected 1 or null, since other values need computations that are not implemented, got 4.",
   ],
   [{ topk_group: 2 }, "config.json: topk_group: expected 1 or null"],
   [{ num_expert_groups: 2 }, "config.json: num_expert_groups: expected 1 or null"],
@@ -120,9 +120,9 @@ test.each<[object, string]>([
   [{ layer_types: ["full_attention"] }, "config.json: layer_types: expected 5 entries, one for each layer, got 1."],
   [
     { layer_types: Array(5).fill("linear_attention") },
-    'config.json: expected a config without faults, got 5 faults:\n  layer_types[0]: expected one of "full_attention", "sliding_attention", got "linear_attention"',
+    'config.json: expected a valid config, got 5 issues:\n  layer_types[0]: expected one of "full_attention", "sliding_attention", got "linear_attention"',
   ],
-  [{ sliding_window: null }, "config.json: sliding_window: expected a window for the layers that slide, got null."],
+  [{ sliding_window: null }, "config.json: sliding_window: expected a window size for the sliding layers, got null."],
   [
     { global_attn_every_n_layers: 0 },
     "config.json: global_attn_every_n_layers: expected an integer of at least 1, got 0.",

@@ -2,7 +2,7 @@ import type { CompoundField } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { type JsonObject, own } from "./json.js";
 
-/** transformers' default for models whose config has neither key. */
+/** Default of transformers for configs with neither key. */
 const DEFAULT = 0.1;
 
 const KEYS = ["classifier_dropout", "hidden_dropout"] as const;
@@ -18,7 +18,7 @@ export function classifierDropout(): CompoundField<number, number | null> {
       if (key === undefined) return DEFAULT;
       const value = own(json, key);
       if (isProbability(value)) return value;
-      // transformers looks at it for a token classifier alone.
+      // Only a token classifier of transformers reads it.
       report(key, { expected: EXPECTED, got: show(value), tolerated: true });
       return DEFAULT;
     },

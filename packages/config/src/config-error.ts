@@ -1,38 +1,38 @@
 import { MixtapeError } from "@mixtape/errors";
 
-/** One thing that is wrong with a config. */
+/** One issue in a config. */
 export interface Fault {
-  /** The key at fault, spelled as the reader wrote it: `num_experts`, `rope_scaling.factor`, `layer_types[3]`. */
+  /** The key, spelled as in the source: `num_experts`, `rope_scaling.factor`, `layer_types[3]`. */
   readonly key: string;
-  /** What would have been right, as a noun phrase. */
+  /** The expected value, as a noun phrase. */
   readonly expected: string;
-  /** What came instead. */
+  /** The actual value. */
   readonly got: string;
-  /** The way out, as a sentence without its full stop. */
+  /** Fix, as a sentence without its full stop. */
   readonly fix?: string;
-  /** Whether transformers goes on past it: an error in code, and a warning in a file where those are asked for. */
+  /** Whether transformers tolerates it: an error by default, and for files a warning if `onWarning` is given. */
   readonly tolerated?: boolean;
 }
 
-/** A config that cannot be read, made or written. Names the file and every key at fault. */
+/** A config that cannot be read, created or written. Names the file and every wrong key. */
 export class ConfigError extends MixtapeError {
   static override readonly brand: string = "ConfigError";
 
-  /** The file, or what stood for it: `config.json`, `afmoe config`. */
+  /** The file, or the name of its definition for a config created in code: `config.json`, `afmoe config`. */
   readonly file: string;
-  /** Every fault that was found. */
+  /** All issues that were found. */
   readonly faults: readonly Fault[];
 
   constructor(file: string, faults: readonly [Fault, ...Fault[]]) {
     const [first, ...more] = faults;
     if (more.length === 0) super({ ...first, where: `${file}: ${first.key}` });
-    else super({ where: file, expected: "a config without faults", got: `${faults.length} faults:${list(faults)}` });
+    else super({ where: file, expected: "a valid config", got: `${faults.length} issues:${list(faults)}` });
     this.file = file;
     this.faults = faults;
   }
 }
 
-/** As many as a person reads; all of them are in `faults`. */
+/** Number of issues that the message lists; all of them are in `faults`. */
 const LISTED = 20;
 
 function list(faults: readonly Fault[]): string {
@@ -45,7 +45,7 @@ function list(faults: readonly Fault[]): string {
 
 const SHOWN = 60;
 
-/** A value as an error message shows it: JSON, cut short. */
+/** Formats a value for an error message: JSON, truncated. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing";
   const text = typeof value === "string" || isJsonContainer(value) ? JSON.stringify(value) : String(value);

@@ -1,11 +1,10 @@
 import type { RopeParametersInput } from "./rope/rope-parameters.js";
 
-/** Fields that follow from others, which null stands for. */
+/** Fields that are derived when they are null. */
 type Derivable = "numKeyValueHeads" | "headDim" | "numLabels" | "id2label";
 
 /**
- * Values of a config as `create` and `with` take them: any may be left out. RoPE parameters may leave out their `ropeType` and
- * `ropeTheta`.
+ * Values of a config for `create` and `with`: any may be omitted. RoPE parameters may omit `ropeType` and `ropeTheta`.
  */
 export type ConfigInput<Config extends object> = {
   readonly [Field in keyof Config]?: Field extends "ropeParameters"

@@ -5,36 +5,38 @@ import { type Refusal, refusals } from "./inherited-keys.js";
 import { copyJson, isObject, type JsonObject, own, sameJson } from "./json.js";
 import { KeyTable } from "./key-table.js";
 
-/** Where a config keeps what it was read from. Enumerable, so that a spread copies it; JSON and `Object.keys` pass it by. */
+/** Key of a config's source. Enumerable, so that a spread copies it; JSON and `Object.keys` skip symbols. */
 const SOURCE = Symbol.for("mixtape.config.source");
 
 interface Source {
   readonly json: JsonObject;
-  /** Made in code: known by its camelCase names, and written with all its fields, not only with those that were given. */
+  /**
+   * Created in code: issues use its camelCase names, and it is written with all fields, not only with the given ones.
+   */
   readonly inCode: boolean;
   readonly ignore: readonly string[];
-  /** Whether faults that transformers tolerates are warnings. */
+  /** Whether issues that transformers tolerates are warnings. */
   readonly tolerates: boolean;
   /** The file's name in errors. */
   readonly file: string;
-  /** Faults that reading passed over, of a lenient definition. */
+  /** Issues that a lenient definition ignored while reading. */
   readonly unusable?: readonly UnusableValue[];
 }
 
 const IN_CODE = { inCode: true, ignore: [], tolerates: false };
 
-/** Of one field: a list of a million wrong items needs no million lines. */
+/** Per field: a list of a million invalid items needs no million lines. */
 const MOST_ISSUES = 100;
 
 type Reporter = (key: string, fault: Omit<Fault, "key">) => void;
 
-/** A value of a file that cannot be used. The config has no value for its field. */
+/** An invalid value of a file. The config has no value for its field. */
 export interface UnusableValue extends Fault {
-  /** The field that the key belongs to, in camelCase; the key itself where it is no field's. */
+  /** The field that the key belongs to, in camelCase; the key itself if it belongs to no field. */
   readonly field: string;
 }
 
-/** The file that a config was read from, and what in it cannot be used; undefined for a config made in code. */
+/** Returns the file that a config was read from and its invalid values; undefined for a config created in code. */
 export function readFrom(
   config: object,
 ): { readonly file: string; readonly unusable: readonly UnusableValue[] } | undefined {
@@ -42,19 +44,19 @@ export function readFrom(
   return source && !source.inCode ? { file: source.file, unusable: source.unusable ?? [] } : undefined;
 }
 
-/** An empty config for a file that could not be read at all, which {@link readFrom} tells. */
+/** Creates an empty config for a file that could not be read at all, as {@link readFrom} reports. */
 export function unreadableConfig(file: string, { expected, got, fix }: Omit<Fault, "key">): object {
   const unusable = [{ key: "the whole file", field: "", expected, got, ...(fix && { fix }) }];
   const source: Source = { json: {}, inCode: false, ignore: [], tolerates: false, file, unusable };
   return { [SOURCE]: source };
 }
 
-/** The untyped half of a config definition: reads, makes and writes. */
+/** The untyped half of a config definition: reads, creates and writes. */
 export class ConfigSchema {
   readonly #keys: KeyTable;
-  /** What errors call a config that was made in code. */
+  /** Name of a config created in code, for errors. */
   readonly #name: string;
-  /** Whether values of a file that cannot be used are passed over and remembered, rather than refused. */
+  /** Whether invalid values of a file are ignored and remembered rather than refused. */
   readonly #lenient: boolean;
 
   constructor(
@@ -117,7 +119,7 @@ export class ConfigSchema {
     return this.modelType === undefined ? {} : { model_type: this.modelType };
   }
 
-  /** A config out of a file's keys, with the fields in `input` taking the place of the file's. */
+  /** Builds a config from a file's keys; fields in `input` replace the file's. */
   #assemble(file: string, source: Source, input: JsonObject, onWarning?: (fault: Fault) => void): JsonObject {
     const faults: Fault[] = [];
     const unusable: UnusableValue[] = [];
@@ -150,7 +152,7 @@ export class ConfigSchema {
     return { ...without(config, unset), [SOURCE]: kept };
   }
 
-  /** Unknown keys, another model's type, a value that a key may never have. */
+  /** Reports unknown keys, another model's type, and values that a key may never have. */
   #refuseKeys(source: Source, report: Reporter): void {
     const { json } = source;
     const ignored = new Set(source.ignore);
@@ -184,7 +186,7 @@ export class ConfigSchema {
       return;
     const isInert = this.#keys.isInert(key);
     const {
-      reason = "other values mean maths that is not done here",
+      reason = "other values need computations that are not implemented",
       fix,
       got,
     }: Partial<Refusal> = refusals[key] ?? {};
@@ -229,7 +231,7 @@ export class ConfigSchema {
     return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
   }
 
-  /** What code asks for and the other fields overrule, or nobody knows, must not vanish in silence. */
+  /** Reports fields given in code that other fields overrule or that are unknown: they must not be dropped silently. */
   #refuseOverruled(input: JsonObject, read: JsonObject, config: JsonObject, report: Reporter): void {
     for (const name of Object.keys(input)) {
       const isField = this.#keys.field(name);
@@ -237,12 +239,12 @@ export class ConfigSchema {
       if (!isField && !Object.hasOwn(config, name)) {
         report(name, { expected: `a field of the ${this.#name}`, got: show(name) });
       } else if (given !== undefined && given !== null && !sameJson(given, config[name])) {
-        report(name, { expected: `${show(config[name])}, which follows from the other fields`, got: show(given) });
+        report(name, { expected: `${show(config[name])}, as derived from the other fields`, got: show(given) });
       }
     }
   }
 
-  /** The source with the values that changed since, such that it reads back as the config. */
+  /** Returns the source with the values that changed since, such that it reads back as the config. */
   #rewrite(config: JsonObject, source: Source, complete: boolean): JsonObject {
     this.#acceptCompounds(config);
     const base: JsonObject = { ...source.json, ...this.#empty() };
@@ -251,7 +253,7 @@ export class ConfigSchema {
     const chosen = new Set(this.#differences(config, original));
     if (complete) for (const name of this.#keys.names()) if (isMissing(name)) chosen.add(name);
 
-    // What the source leaves open may follow from a value that changed: then it has to be written too.
+    // A value that the source omits may be derived from one that changed: then it has to be written too.
     const draft = this.#write(config, base, (name) => chosen.has(name));
     for (const name of this.#differences(config, this.#tryAssemble({ ...source, json: draft }))) chosen.add(name);
     const json = this.#write(config, base, (name) => chosen.has(name));
@@ -264,20 +266,20 @@ export class ConfigSchema {
     return json;
   }
 
-  /** Why a value would not be read back. */
+  /** Explains why a value would not be read back. */
   #difference(name: string, config: JsonObject, again: JsonObject): Fault {
     const got = show(config[name]);
     if (this.#keys.field(name) || Object.hasOwn(again, name))
-      return { key: name, expected: `${show(again[name])}, which follows from the other fields`, got };
+      return { key: name, expected: `${show(again[name])}, as derived from the other fields`, got };
     return {
       key: name,
       expected: `a field of the ${this.#name}`,
       got: `${show(name)}: ${got}`,
-      fix: "A family whose config has fields of its own names a config definition of its own",
+      fix: "If your family adds config fields, give it its own config definition",
     };
   }
 
-  /** A config from anyone's hand can hold anything, and a compound field writes only what it would accept. */
+  /** A config assembled by hand can hold anything, and a compound field writes only what it would accept. */
   #acceptCompounds(config: JsonObject): void {
     const faults: Fault[] = [];
     for (const [name, field] of this.#keys.compoundFields) {
@@ -289,7 +291,7 @@ export class ConfigSchema {
     if (first) throw new ConfigError(this.#name, [first, ...more]);
   }
 
-  /** The names under which two configs differ; every one of the first if there is no second. */
+  /** Returns the names of the fields in which two configs differ; all of the first config's if there is no second. */
   #differences(config: JsonObject, other: JsonObject | undefined): string[] {
     return Object.keys({ ...other, ...config }).filter((name) => !other || !sameJson(config[name], other[name]));
   }
@@ -303,7 +305,7 @@ export class ConfigSchema {
     }
   }
 
-  /** `json` with the chosen fields set from the config. */
+  /** Returns `json` with the chosen fields set from the config. */
   #write(config: JsonObject, json: JsonObject, isChosen: (name: string) => boolean): JsonObject {
     const edits: [string, unknown][] = [];
     for (const name of this.#keys.plainFields.keys()) {
@@ -325,7 +327,7 @@ function sourceOf(config: JsonObject): Source {
   return source ?? { json: {}, ...IN_CODE, file: "" };
 }
 
-/** The field of a path: `eosTokenId` of `eosTokenId[1]`. */
+/** Returns the field of a path: `eosTokenId` of `eosTokenId[1]`. */
 function rootOf(path: string): string {
   return path.split(/[.[]/, 1)[0] ?? path;
 }

@@ -1,4 +1,4 @@
-/** Rules between the fields of a decoder config. Each says what is wrong in the words of the model, not of the code. */
+/** Rules between the fields of a decoder config. Messages use the model's terms, not the code's. */
 import type { Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import type { DecoderConfig } from "./decoder-fields.js";
@@ -32,14 +32,14 @@ export function checkLayers(
     report(name, { expected: `${c.numHiddenLayers} entries, one for each layer`, got: String(c[name].length) });
   }
   if (c.slidingWindow === null && c.layerTypes.includes("sliding_attention")) {
-    report("slidingWindow", { expected: "a window for the layers that slide", got: "null" });
+    report("slidingWindow", { expected: "a window size for the sliding layers", got: "null" });
   }
 }
 
 export function checkTokens(c: Only<"bosTokenId" | "eosTokenId" | "padTokenId" | "vocabSize">, report: Report): void {
   for (const name of ["bosTokenId", "eosTokenId", "padTokenId"] as const) {
     const ids = [c[name] ?? []].flat();
-    // torch counts a padding token below 0 from the end.
+    // torch counts a negative padding token from the end.
     const least = name === "padTokenId" ? -c.vocabSize : 0;
     const outside = ids.find((id) => id < least || id >= c.vocabSize);
     if (outside === undefined) continue;
@@ -47,7 +47,7 @@ export function checkTokens(c: Only<"bosTokenId" | "eosTokenId" | "padTokenId" |
       expected: `a token id below the size of the vocabulary, ${c.vocabSize}`,
       got: show(outside),
       fix: "Use null for none",
-      // A token that no text has. transformers stops at such a pad, for which its embedding has no row.
+      // An id that no text contains. transformers refuses only such a pad token, for which the embedding has no row.
       tolerated: name !== "padTokenId",
     });
   }
@@ -66,7 +66,10 @@ export function checkLabels(c: Only<"numLabels" | "id2label" | "problemType">, r
 /** Far above any model, and low enough that a name for each is cheap. */
 const MAX_EXPERTS = 100_000;
 
-/** No token can be sent to more experts than there are, and all layers together have a limit. For the `check` of a family with experts. */
+/**
+ * Checks that no token is sent to more experts than exist, and limits the experts of all layers together. For the
+ * `check` of a family with experts.
+ */
 export function checkExperts(
   c: Only<"numHiddenLayers"> & { readonly numExperts: number; readonly numExpertsPerTok: number },
   report: Report,

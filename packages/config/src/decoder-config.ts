@@ -6,8 +6,8 @@ import { defineConfig } from "./define-config.js";
 import { checkRope } from "./rope/check-rope.js";
 
 /**
- * What every decoder-only family shares, and by itself a plain dense decoder: each layer a gated MLP, and attention that is
- * full everywhere or, with a `slidingWindow`, sliding everywhere.
+ * Config shared by all decoder-only families; by itself a plain dense decoder. Each layer has a gated MLP and
+ * attention, which is full in every layer or, with a `slidingWindow`, sliding in every layer.
  */
 export const decoderConfig: ConfigDefinition<DecoderConfig, ConfigInput<DecoderConfig>> = defineConfig({
   modelType: "decoder",

@@ -11,10 +11,10 @@ import { type LayerType, layerCount, type MlpLayerType, mlpLayerTypesWhere, unif
 import { rope } from "./rope/rope-field.js";
 import type { RopeParameters } from "./rope/rope-parameters.js";
 
-/** The types that a checkpoint's weights may have, under torch's names. */
+/** Types of checkpoint weights, under torch's names. */
 export const DTYPES = ["float32", "float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"] as const;
 
-/** The fields of every decoder config, with every default filled in. A family's config has more. */
+/** Fields of every decoder config, with defaults filled in. A family's config adds its own. */
 export interface DecoderConfig {
   /** The family: `model_type` in the file. */
   readonly modelType: string;
@@ -32,52 +32,52 @@ export interface DecoderConfig {
   readonly numKeyValueHeads: number;
   /** Features of a head. Default: `hiddenSize / numAttentionHeads`. */
   readonly headDim: number;
-  /** The longest context that the model was made for, in tokens. */
+  /** Longest context that the model was trained for, in tokens. */
   readonly maxPositionEmbeddings: number;
   /** ε in the denominator of RMSNorm. */
   readonly rmsNormEps: number;
   /** Activation of the gated MLPs. */
   readonly hiddenAct: HiddenAct;
-  /** Whether the head shares its weights with the embedding. */
+  /** Whether the head shares its weight with the embedding. */
   readonly tieWordEmbeddings: boolean;
   /** Whether the query, key, value and output projections have biases. */
   readonly attentionBias: boolean;
-  /** Probability with which attention weights are dropped in training. */
+  /** Dropout probability of attention weights in training. */
   readonly attentionDropout: number;
-  /** Standard deviation of fresh weights. */
+  /** Standard deviation of newly initialised weights. */
   readonly initializerRange: number;
   /** Kept for the file; generation always uses a cache. */
   readonly useCache: boolean;
   /** Whether `forward` returns router logits by default. */
   readonly outputRouterLogits: boolean;
-  /** Number of keys that a sliding layer sees, its own included; null for none. */
+  /** Number of keys visible in a sliding layer, the query's own included; null for none. */
   readonly slidingWindow: number | null;
   /** Type and parameters of rotary position embeddings. */
   readonly ropeParameters: RopeParameters;
-  /** The token that begins a text; null for none. */
+  /** Token that begins a text; null for none. */
   readonly bosTokenId: number | null;
-  /** The token, or any of the tokens, that ends a text; null for none. */
+  /** Token, or any of the tokens, that ends a text; null for none. */
   readonly eosTokenId: number | readonly number[] | null;
   /**
-   * The token that fills shorter rows of a batch, whose embedding learns nothing from being looked up. Below 0 it counts from the
+   * Token that pads shorter rows of a batch; its embedding gets no gradient from lookups. A negative id counts from the
    * end, as in torch; null for none.
    */
   readonly padTokenId: number | null;
   /** Type of the weights in the checkpoint. */
   readonly dtype: (typeof DTYPES)[number] | null;
-  /** Classes in transformers that the checkpoint was saved from: `["MixtralForCausalLM"]`. */
+  /** Classes of transformers that the checkpoint was saved from: `["MixtralForCausalLM"]`. */
   readonly architectures: readonly string[] | null;
   /** Number of classes of a classification head. */
   readonly numLabels: number;
-  /** Names of those classes, by index. */
+  /** Names of the classes, by index. */
   readonly id2label: Labels;
-  /** Loss of a sequence classifier; null lets the labels' type decide. */
+  /** Loss of a sequence classifier; null picks it by the type of the labels. */
   readonly problemType: "regression" | "single_label_classification" | "multi_label_classification" | null;
-  /** Probability with which a token classifier drops hidden states in training. */
+  /** Dropout probability of a token classifier's hidden states in training. */
   readonly classifierDropout: number;
-  /** Which layers slide, and which see all keys. Follows from the other fields unless a family reads it. */
+  /** Attention type of each layer. Derived from the other fields unless a family reads it. */
   readonly layerTypes: readonly LayerType[];
-  /** Which layers have experts, and which a dense MLP. Follows from the other fields. */
+  /** Feed-forward type of each layer. Derived from the other fields. */
   readonly mlpLayerTypes: readonly MlpLayerType[];
 }
 
@@ -86,7 +86,7 @@ function withoutTorch(dtype: unknown): unknown {
   return typeof dtype === "string" ? dtype.replace(/^torch\./, "") : dtype;
 }
 
-/** The fields of every decoder config, without the rules between them. */
+/** Fields of every decoder config, without the rules between them. */
 export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderConfig>> = defineConfig({
   modelType: "decoder",
   fields: {

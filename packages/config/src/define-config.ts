@@ -12,7 +12,7 @@ import type {
 import { ConfigSchema } from "./config-schema.js";
 import type { JsonObject } from "./json.js";
 
-/** What {@link defineConfig} takes. Write the parts in this order: TypeScript infers each from those before it. */
+/** Options of {@link defineConfig}. Write them in this order: TypeScript infers each from those before it. */
 export interface ConfigOptions<
   M extends string | undefined,
   F extends Fields,
@@ -20,52 +20,52 @@ export interface ConfigOptions<
   Base extends object,
   BaseInput extends object,
 > {
-  /** The `model_type` of the file. Left out for files that have none. */
+  /** The `model_type` of the file. Omit it for files that have none. */
   readonly modelType?: M;
-  /** The name of the file, for errors. `config.json` unless given. */
+  /** Name of the file, for errors. Default: `config.json`. */
   readonly file?: string;
-  /** What errors call a config that was made in code. `mixtral config` of the model type, or the file's name, unless given. */
+  /** Name of a config created in code, for errors. Default: the model type and `config`, or the file's name. */
   readonly name?: string;
   /**
-   * Whether a file's values that cannot be used are passed over: `parse` then refuses none of them, and {@link readFrom} tells
-   * which they are.
+   * Whether invalid values of a file are ignored: `parse` then refuses none of them, and {@link readFrom} lists them.
    */
   readonly lenient?: boolean;
-  /** The config that this one differs from. */
+  /** The definition that this one is based on. */
   readonly extends?: ConfigDefinition<Base, BaseInput>;
   /**
-   * New fields, and fields of the base with another default or another rule. A field is a zod schema; its key in the file is
-   * its name in snake_case. A schema that allows null or nothing, together with `derive`, makes a field that is worked out.
+   * New fields, and fields of the base with another default or another rule. A field is a zod schema; its key in the
+   * file is its name in snake_case. A schema that allows null or undefined, together with `derive`, makes a derived
+   * field.
    */
   readonly fields?: F;
-  /** Other spellings of fields. The first one is written, all are read; two that disagree are an error. */
+  /** Other spellings of fields. The first is written, all are read; two that disagree are an error. */
   readonly keys?: {
     readonly [K in (keyof NoInfer<F> | keyof NoInfer<Base>) & string]?: readonly [string, ...string[]];
   };
   /**
-   * Values that follow from others. Runs after the base's `derive`: `config` has what that returned, unless a field of this
-   * level says otherwise and is not null. `given` has this level's fields as the source has them.
+   * Computes values from others. Runs after the base's `derive`: `config` has the result of that, unless a field of
+   * this level is set to something else and is not null. `given` has this level's fields as they are in the source.
    */
   readonly derive?: (config: Parsed<Base, F>, given: Given<F>) => D;
-  /** Keys of the file whose other values would mean maths that is not done here, with the values that are allowed. */
+  /** Keys of the file with the values that are implemented; any other value is an error. */
   readonly fixed?: Readonly<Record<string, Allowed<Derived<Base, F, D>>>>;
   /** Keys of the file that are not read, each with the reason. */
   readonly ignored?: Readonly<Record<string, string>>;
   /**
-   * Fields and fixed keys that change nothing that a model computes: a wrong value in a file is a fault that is tolerated, and the
-   * default stands for it.
+   * Fields and fixed keys that do not change the model's output: a wrong value in a file is tolerated and replaced by
+   * the default.
    */
   readonly inert?: readonly string[];
-  /** Rules between fields. The base's rules hold as well. */
+  /** Rules between fields. The base's rules apply too. */
   readonly check?: (config: Derived<Base, F, D>, report: Report) => void;
 }
 
-/** `modelType` is in every config that has a `model_type`. */
+/** A config has a `modelType` if its definition has one. */
 type Typed<M> = M extends string ? { readonly modelType: string } : unknown;
 type Finished<M, Base, F extends Fields, D> = Derived<Base & Typed<M>, F, D>;
 
 /**
- * Defines a kind of config, as the difference from another where there is one.
+ * Defines a kind of config, optionally on top of another.
  *
  * ```ts
  * const myConfig = defineConfig({
@@ -76,7 +76,7 @@ type Finished<M, Base, F extends Fields, D> = Derived<Base & Typed<M>, F, D>;
  * type MyConfig = ConfigOf<typeof myConfig>;
  * ```
  *
- * @throws {TypeError} A key that is at once a field and fixed or ignored, or that two fields claim.
+ * @throws {TypeError} If a key is both a field and fixed or ignored, or if two fields claim it.
  */
 export function defineConfig<
   M extends string | undefined = undefined,

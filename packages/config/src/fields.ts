@@ -1,11 +1,11 @@
 /**
- * The kinds of value that a config holds, as zod schemas. A schema's message is the expectation as a noun phrase: the
- * error reads `num_experts: expected an integer of at least 1, got 0`.
+ * Kinds of config values, as zod schemas. A schema's message is the expectation as a noun phrase: the error reads
+ * `num_experts: expected an integer of at least 1, got 0`.
  */
 // Not `{ z }`, here and elsewhere: with it, a bundle holds messages in forty languages that nobody reads.
 import * as z from "zod";
 
-/** An integer of at least `min`, 1 unless told, and at most `max`. */
+/** An integer from `min` (default: 1) to `max`. */
 export function count({ min = 1, max }: { min?: number; max?: number } = {}) {
   const error = max === undefined ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
   return z
@@ -14,7 +14,7 @@ export function count({ min = 1, max }: { min?: number; max?: number } = {}) {
     .max(max ?? Number.MAX_SAFE_INTEGER, { error });
 }
 
-/** A finite number, where told with bounds that it may not reach (`above`, `below`) or pass (`min`, `max`). */
+/** A finite number, optionally with exclusive (`above`, `below`) or inclusive (`min`, `max`) bounds. */
 export function number({ min, max, above, below }: NumberBounds = {}) {
   const isRange = min !== undefined && max !== undefined;
   const bounds = [
@@ -33,15 +33,15 @@ export function number({ min, max, above, below }: NumberBounds = {}) {
     .lte(max ?? Infinity, { error });
 }
 
-/** What a number must be within. */
+/** Bounds of a number. */
 export interface NumberBounds {
-  /** The least that it may be. */
+  /** Inclusive lower bound. */
   readonly min?: number;
-  /** The most that it may be. */
+  /** Inclusive upper bound. */
   readonly max?: number;
-  /** What it must be more than. */
+  /** Exclusive lower bound. */
   readonly above?: number;
-  /** What it must be less than. */
+  /** Exclusive upper bound. */
   readonly below?: number;
 }
 
@@ -65,7 +65,7 @@ export function listOf<T extends z.ZodType>(item: T, what: string) {
   return z.array(item, { error: `a list of ${what}` }).readonly();
 }
 
-/** The id of a token; where `negative`, also an integer below 0, which no token has. */
+/** A token id; with `negative`, also an integer below 0, which no token has. */
 export function tokenId({ negative = false }: { readonly negative?: boolean } = {}) {
   const error = "a token id, which is an integer of at least 0, or null for none";
   return z.int({ error }).min(negative ? Number.MIN_SAFE_INTEGER : 0, { error });
@@ -82,7 +82,7 @@ export function tokenIds(options: { readonly negative?: boolean } = {}) {
   return z.union([tokenId(options), listOf(tokenId(options), "token ids")], { error });
 }
 
-/** A field that may be left out; `null` in a file means the same. */
+/** A field that may be omitted; `null` in a file means the same. */
 export function optional<T extends z.ZodType>(schema: T) {
   return schema.nullish().transform((value) => value ?? undefined);
 }

@@ -11,37 +11,37 @@ import { camelCase } from "./json.js";
 const BEAMS = "only beam search reads it, and num_beams is 1 here";
 const DRAFTS = "guesses tokens ahead, which changes speed, not the text";
 const SPEED = "changes speed or memory, not the text";
-const OUTPUT = "what generation returns is asked for at each call";
+const OUTPUT = "each call chooses what generation returns";
 const TRACE = "a record of where the file came from";
 const ENCODER = "only models with an encoder read it";
 
 /**
- * The defaults that a model brings for generation, in `generation_config.json`. A field that the file leaves out, or sets to
- * null, is absent, so that configs merge by spreading: `{ ...defaults, ...model, ...call }`.
+ * The model's defaults for generation, from `generation_config.json`. A field that the file omits or sets to null is
+ * absent, so configs merge by spreading: `{ ...defaults, ...model, ...call }`.
  *
- * Reading refuses no key and no value, as in the reference, since a model can be loaded without generating. Values that
- * cannot be used are absent too, and {@link generationConfigFaults} lists them.
+ * Reading refuses no key and no value, as in the reference, since a model can be loaded without generating. Fields with
+ * invalid values are absent too, and {@link generationConfigFaults} lists them.
  */
 export interface GenerationConfig {
   /** Maximum number of new tokens. */
   readonly maxNewTokens?: number;
   /** Maximum length of prompt and text together, in tokens. `maxNewTokens` takes precedence. */
   readonly maxLength?: number;
-  /** Number of new tokens before which no end token is chosen. */
+  /** Number of new tokens before an end token may be chosen. */
   readonly minNewTokens?: number;
-  /** Length of prompt and text together, in tokens, before which no end token is chosen. */
+  /** Length of prompt and text together, in tokens, before an end token may be chosen. */
   readonly minLength?: number;
-  /** Whether tokens are sampled; otherwise the likeliest is taken. */
+  /** Whether to sample tokens; otherwise the most likely is chosen. */
   readonly doSample?: boolean;
   /** Divides the logits before sampling. */
   readonly temperature?: number;
-  /** Samples among the k likeliest tokens; 0 keeps all. */
+  /** Samples among the k most likely tokens; 0 keeps all. */
   readonly topK?: number;
-  /** Samples among the fewest tokens whose probabilities sum to this. 1 keeps all. */
+  /** Samples among the fewest most likely tokens whose probabilities sum to this. 1 keeps all. */
   readonly topP?: number;
-  /** Drops tokens less likely than this share of the likeliest token's probability. */
+  /** Drops tokens whose probability is below this fraction of the most likely token's. */
   readonly minP?: number;
-  /** Share of the entropy that the kept tokens may have (top-H decoding). */
+  /** Fraction of the entropy that the kept tokens may have (top-H decoding). */
   readonly topH?: number;
   /** Probability mass of the kept tokens of typical sampling. 1 keeps all. */
   readonly typicalP?: number;
@@ -49,31 +49,33 @@ export interface GenerationConfig {
   readonly epsilonCutoff?: number;
   /** Cutoff of eta sampling: an epsilon that shrinks with the entropy. 0 keeps all. */
   readonly etaCutoff?: number;
-  /** Divides the logits of tokens that have occurred, or multiplies them if negative. 1 changes nothing. */
+  /** Divides the positive logits of tokens that have occurred, and multiplies the negative ones. 1 is a no-op. */
   readonly repetitionPenalty?: number;
-  /** Size of n-grams that may occur only once, in prompt and text. 0 for no such rule. */
+  /** Size of n-grams that may occur only once, in prompt and text. 0 turns it off. */
   readonly noRepeatNgramSize?: number;
   /** Sequences of token ids that are never completed. */
   readonly badWordsIds?: readonly (readonly number[])[];
-  /** Sequences of token ids with the bias that is added to the logit of their last token once the others have come. */
+  /**
+   * Sequences of token ids, each with a bias added to the logit of its last token once the others have been generated.
+   */
   readonly sequenceBias?: readonly (readonly [readonly number[], number])[];
   /** Tokens that are never chosen. */
   readonly suppressTokens?: readonly number[];
-  /** Tokens that are not chosen first. */
+  /** Tokens that are not chosen as the first new token. */
   readonly beginSuppressTokens?: readonly number[];
-  /** The first new token where the prompt has one token alone. */
+  /** First new token, if the prompt has a single token. */
   readonly forcedBosTokenId?: number;
-  /** The last token where the maximum length is reached; of several the likeliest of equals, the first. */
+  /** Last token when the maximum length is reached; of several with equal logits, the first. */
   readonly forcedEosTokenId?: number | readonly number[];
-  /** `[start, factor]`: from `start` new tokens on, the logits of end tokens grow by powers of `factor`. */
+  /** `[start, factor]`: after `start` new tokens, the logits of end tokens grow by powers of `factor`. */
   readonly exponentialDecayLengthPenalty?: readonly [number, number];
   /** Strings that end generation. */
   readonly stopStrings?: readonly string[];
-  /** The token that begins a text. */
+  /** Token that begins a text. */
   readonly bosTokenId?: number;
-  /** The token, or any of the tokens, that ends a text. */
+  /** Token, or any of the tokens, that ends a text. */
   readonly eosTokenId?: number | readonly number[];
-  /** The token that fills shorter rows of a batch; -1 for none. */
+  /** Token that pads shorter rows of a batch; -1 for none. */
   readonly padTokenId?: number;
 }
 
@@ -121,8 +123,8 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
     num_beam_groups: BEAMS,
     diversity_penalty: BEAMS,
     low_memory: BEAMS,
-    remove_invalid_values: "logits that are no numbers are an error here, and others it leaves as they are",
-    renormalize_logits: "scales all probabilities alike, which only beam search would notice",
+    remove_invalid_values: "logits that are NaN are an error here, and other logits it does not change",
+    renormalize_logits: "scales all probabilities alike, which only affects beam search",
     use_cache: SPEED,
     cache_config: SPEED,
     max_cache_len: SPEED,
@@ -148,7 +150,7 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
     output_logits: OUTPUT,
     return_dict_in_generate: OUTPUT,
     decoder_start_token_id: ENCODER,
-    trust_remote_code: "whether Python code may be run, which none is here",
+    trust_remote_code: "allows Python code, and none is run here",
     transformers_version: TRACE,
     _from_model_config: TRACE,
     _commit_hash: TRACE,
@@ -167,15 +169,14 @@ type OptionField = Exclude<keyof GenerationConfig, "maxLength" | "bosTokenId">;
 
 /** The values of a `generation_config.json` that cannot be used, and the file's name. */
 export interface GenerationConfigFaults {
-  /** The path, address or name of the file. */
+  /** Path, URL or name of the file. */
   readonly file: string;
-  /** Every value that reading passed over; those of fields that the config has by now are left out. */
+  /** Every invalid value, except of fields that have been set since. */
   readonly faults: readonly UnusableValue[];
 }
 
 /**
- * Lists the values of a `generation_config.json` that cannot be used. Generation refuses them, unless the call gives what they
- * would have said.
+ * Lists the invalid values of a `generation_config.json`. Generation refuses them, unless the call sets those options.
  * @returns undefined for a config that was not read from a file
  */
 export function generationConfigFaults(config: GenerationConfig): GenerationConfigFaults | undefined {
@@ -185,7 +186,10 @@ export function generationConfigFaults(config: GenerationConfig): GenerationConf
   return { file: source.file, faults: source.unusable.filter(({ field }) => given[field] === undefined) };
 }
 
-/** The generation config of a file that holds no JSON object: nothing is set, and {@link generationConfigFaults} says why. */
+/**
+ * Creates the generation config of a file that holds no JSON object: nothing is set, and {@link generationConfigFaults}
+ * has the reason.
+ */
 export function unreadableGenerationConfig(file: string, fault: Omit<Fault, "key">): GenerationConfig {
   return unreadableConfig(file, fault);
 }

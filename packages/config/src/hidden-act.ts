@@ -1,8 +1,8 @@
 import * as z from "zod";
 
 /**
- * Names of activation functions, as `hidden_act` of a config has them, each with the formula. Declaration merging adds names for code
- * that writes configs:
+ * Names of activation functions, as in `hidden_act` of a config, each with its formula. Declaration merging adds names,
+ * for code that writes configs:
  *
  * ```ts
  * declare module "@mixtape/config" {
@@ -25,7 +25,7 @@ export type HiddenAct = keyof HiddenActs;
 /** The activation functions that `@mixtape/ops` has, under transformers' names. */
 export const HIDDEN_ACTS = ["silu", "gelu", "gelu_pytorch_tanh", "relu", "relu2", "sigmoid"] as const;
 
-/** Each name that a config may give, and the one that it goes by here: transformers has several for some functions. */
+/** Canonical name of each name that a config may give: transformers has several for some functions. */
 const names = new Map<string, string>([
   ...HIDDEN_ACTS.map((name) => [name, name] as const),
   ["swish", "silu"],
@@ -37,7 +37,8 @@ const names = new Map<string, string>([
 ]);
 
 /**
- * Lets configs name one more activation function. `registerActivation` of `@mixtape/layers` calls it, with the function.
+ * Allows configs to name another activation function. `registerActivation` of `@mixtape/layers` calls it, with the
+ * function.
  *
  * @param synonyms other names of the same function in files
  */
@@ -45,7 +46,7 @@ export function registerHiddenAct(name: string, synonyms: readonly string[] = []
   for (const known of [name, ...synonyms]) names.set(known, name);
 }
 
-/** The name of an activation function, under any of the names that are registered. */
+/** The name of an activation function: any registered name. */
 export function hiddenAct() {
   const known = () => [...names.keys()].map((name) => JSON.stringify(name)).join(", ");
   return z

@@ -1,10 +1,10 @@
-/** The keys that transformers' `PreTrainedConfig` gives to every config.json, and that no decoder here reads. */
+/** Keys that transformers' `PreTrainedConfig` adds to every config.json and that no decoder here reads. */
 import { show } from "./config-error.js";
 import { isObject, own } from "./json.js";
 
 const GENERATION = "a generation setting, which counts for generation where there is no generation_config.json";
-const OUTPUT = "what forward returns is asked for at each call";
-const KERNEL = "a choice of kernel, not of maths";
+const OUTPUT = "each call chooses what forward returns";
+const KERNEL = "selects a kernel, with the same result";
 const TRACE = "a record of where the file came from";
 const FRAMEWORK = "a switch of another framework";
 
@@ -42,7 +42,7 @@ const generationKeys = [
   "decoder_start_token_id",
 ];
 
-/** Keys whose value changes nothing that a model here computes, with the reason. */
+/** Keys that do not change the output of any model here, with the reason. */
 export const ignoredKeys: Readonly<Record<string, string>> = {
   ...Object.fromEntries(generationKeys.map((key) => [key, GENERATION])),
   output_hidden_states: OUTPUT,
@@ -77,14 +77,14 @@ export const ignoredKeys: Readonly<Record<string, string>> = {
   torchscript: FRAMEWORK,
   use_bfloat16: FRAMEWORK,
   tf_legacy_loss: FRAMEWORK,
-  base_model_tp_plan: "spreads a model over devices, with the same result",
-  base_model_pp_plan: "spreads a model over devices, with the same result",
-  base_model_ep_plan: "spreads a model over devices, with the same result",
-  base_model_fsdp_plan: "spreads a model over devices, with the same result",
-  pretraining_tp: "spreads a model over devices, with the same result",
+  base_model_tp_plan: "distributes a model over devices, with the same result",
+  base_model_pp_plan: "distributes a model over devices, with the same result",
+  base_model_ep_plan: "distributes a model over devices, with the same result",
+  base_model_fsdp_plan: "distributes a model over devices, with the same result",
+  pretraining_tp: "distributes a model over devices, with the same result",
 };
 
-/** Keys whose other values mean maths that no decoder here does. */
+/** Keys with the values that the decoders here implement. */
 export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   quantization_config: [null],
   // MLX writes it beside quantised weights.
@@ -97,21 +97,21 @@ export const fixedKeys: Readonly<Record<string, readonly unknown[]>> = {
   cross_attention_hidden_size: [null],
   tie_encoder_decoder: [false],
   tie_last_hidden_states: [null, true],
-  // A model of several kinds of data has the decoder's fields in here, and those outside are not the decoder's.
+  // A multimodal model has the decoder's fields in here, and those outside are not the decoder's.
   text_config: [null],
   mlp_bias: [false],
-  // Embedding models made of decoders turn it off: each token then sees those after it.
+  // Embedding models made from decoders turn it off: each token then attends to later ones too.
   is_causal: [true, null],
   // Whether a token classifier has a bias.
   token_classification_bias: [true],
 };
 
-/** Why a value is refused, and the way out. */
+/** Reason for refusing a value, and how to solve it. */
 export interface Refusal {
   readonly reason: string;
   /** A sentence without its full stop. */
   readonly fix: string;
-  /** What came, where a part of the value says more than its beginning. */
+  /** The part of the value to show, where it says more than its beginning. */
   readonly got?: (value: unknown) => string | undefined;
 }
 
@@ -124,14 +124,14 @@ const QUANTISED: Refusal = {
   },
 };
 
-/** Why other values of some fixed keys are refused, and the way out, where that is more than other maths. */
+/** Refusals of some fixed keys that need more than the default reason. */
 export const refusals: Readonly<Record<string, Refusal>> = {
   quantization_config: QUANTISED,
   quantization: QUANTISED,
   compression_config: QUANTISED,
 };
 
-/** Those of them that no decoder in transformers reads either, whatever they say. */
+/** Fixed keys that no decoder in transformers reads either, whatever their values. */
 export const inertKeys: readonly string[] = [
   "is_encoder_decoder",
   "add_cross_attention",

@@ -3,10 +3,10 @@ import type { Allowed, CompoundField, Field, KeyRole, Layer, Report } from "./co
 import { show } from "./config-error.js";
 import { type JsonObject, own, snakeCase } from "./json.js";
 
-/** A compound field whose types the table has erased. */
+/** A compound field with its types erased. */
 export type AnyCompound = CompoundField<unknown, unknown>;
 
-/** Which key of the file means what, for a chain of definitions: the last one to speak of a key decides. */
+/** Roles of the keys of the file, for a chain of definitions: the last definition that mentions a key decides. */
 export class KeyTable {
   readonly plainFields = new Map<string, z.ZodType>();
   readonly compoundFields = new Map<string, AnyCompound>();
@@ -66,12 +66,12 @@ export class KeyTable {
     return [...this.plainFields.keys(), ...this.compoundFields.keys()];
   }
 
-  /** Whether a field or a fixed key changes nothing that a model computes. */
+  /** Whether a field or a fixed key does not change the model's output. */
   isInert(name: string): boolean {
     return this.#inert.has(name);
   }
 
-  /** Every key that a field is read from; the first is the one that it is written to. */
+  /** Returns every key that a field is read from; the first is the one that it is written to. */
   keysOf(name: string): readonly string[] {
     return this.compoundFields.get(name)?.keys ?? this.#spellings.get(name) ?? [snakeCase(name)];
   }
@@ -83,7 +83,9 @@ export class KeyTable {
     return field !== undefined && allowsFractions(z.toJSONSchema(field, { io: "input", unrepresentable: "any" }));
   }
 
-  /** The value of a plain field in a file. Spellings that are null or missing give way to those that are not. */
+  /**
+   * Returns the value of a plain field in a file. Spellings that are null or missing give way to those that are not.
+   */
   pick(name: string, json: JsonObject, report: Report): unknown {
     const present = this.keysOf(name).filter((key) => Object.hasOwn(json, key));
     const [first, ...others] = present.filter((key) => json[key] !== null);
@@ -91,7 +93,7 @@ export class KeyTable {
     for (const key of others) {
       if (JSON.stringify(json[key]) === JSON.stringify(json[first])) continue;
       report(key, {
-        expected: `${show(json[first])}, as ${first}, another spelling of it, says`,
+        expected: `${show(json[first])}, the value of ${first}, which is another spelling of the same key`,
         got: show(json[key]),
         fix: "Remove one of the two",
         ...(this.isInert(name) && { tolerated: true }),
@@ -100,7 +102,7 @@ export class KeyTable {
     return own(json, first);
   }
 
-  /** The name by which the reader knows a field: that of the code where the code gave it, else that of the file. */
+  /** Returns the name of a field in its source: the code's name if it was set in code, otherwise the file's key. */
   spell(path: string, json: JsonObject, input: JsonObject): string {
     const name = path.split(/[.[]/, 1)[0] ?? path;
     if (!this.field(name) || Object.hasOwn(input, name)) return path;
@@ -111,7 +113,7 @@ export class KeyTable {
     return (keys.find((key) => own(json, key) != null) ?? keys[0]) + snakeCase(tail);
   }
 
-  /** The known key that a misspelt one was probably meant to be. */
+  /** Returns the known key that differs only in case and punctuation. */
   nearest(key: string): string | undefined {
     const letters = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
     for (const known of this.#roles.keys()) if (letters(known) === letters(key)) return known;

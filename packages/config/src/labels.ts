@@ -2,18 +2,18 @@ import type { CompoundField, Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { isObject, type JsonObject, own, sameJson } from "./json.js";
 
-/** The name of each class, by its index. */
+/** Name of each class, by its index. */
 export type Labels = Readonly<Record<number, string>>;
 
-/** More than any label set: a number beyond it is a mistake, and would fill the memory with names. */
+/** More than any label set: a number beyond it is a mistake, and would exhaust memory with names. */
 export const MAX_LABELS = 1_000_000;
 
-/** `LABEL_0`, `LABEL_1`…, as transformers names classes that have no names. */
+/** Returns `LABEL_0`, `LABEL_1`…, as transformers names classes without names. */
 export function defaultLabels(count: number): Labels {
   return Object.fromEntries(Array.from({ length: count }, (_, i) => [i, `LABEL_${i}`]));
 }
 
-/** The field `id2label`: indices to names, out of `id2label` or of its inverse `label2id`. Null where the file has neither. */
+/** The field `id2label`: indices to names, from `id2label` or its inverse `label2id`. Null if the file has neither. */
 export function labels(): CompoundField<Labels | null> {
   return {
     keys: ["id2label", "label2id"],
@@ -41,7 +41,10 @@ export function labels(): CompoundField<Labels | null> {
   };
 }
 
-/** Names out of either key. transformers looks at neither unless a classifier asks, and `id2label` goes first. */
+/**
+ * Reads names from either key. transformers reads neither unless a classifier asks for them, and `id2label` takes
+ * precedence.
+ */
 function readLabels(json: JsonObject, report: Report): Labels | null {
   const forward = own(json, "id2label") ?? null;
   const backward = own(json, "label2id") ?? null;
@@ -76,7 +79,7 @@ function invert(label2id: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(label2id).map(([label, id]) => [String(id), label]));
 }
 
-/** A copy without a null prototype or other keys' order. */
+/** Returns a copy with keys in ascending order and a normal prototype. */
 function numbered(value: JsonObject | Labels): Labels {
   return { ...(value as Labels) };
 }

@@ -1,25 +1,29 @@
 import { count, listOf, oneOf } from "./fields.js";
 
-/** What a layer attends to: everything before it, or the last `slidingWindow` positions; or that it is a recurrence instead. */
+/**
+ * Token mixer of a layer: attention to everything before it or to the last `slidingWindow` positions, or a recurrence.
+ */
 export type LayerType = "full_attention" | "sliding_attention" | "linear_attention";
 
-/** What a layer's feed-forward part is: one gated MLP, or experts. */
+/** Feed-forward of a layer: one gated MLP, or experts. */
 export type MlpLayerType = "dense" | "sparse";
 
 /** Far above any model, and low enough that a list with an entry per layer is cheap. */
 const MAX_LAYERS = 10_000;
 
-/** A number of layers: every family's, for lists are made with an entry per layer before anything is checked. */
+/** A number of layers. Bounded for every family, since lists get an entry per layer before anything is checked. */
 export function layerCount({ min = 1 } = {}) {
   return count({ min, max: MAX_LAYERS });
 }
 
-/** A `layer_types` list. @param types those that the family has. Default: full and sliding attention. */
+/** A `layer_types` list. @param types allowed types. Default: full and sliding attention. */
 export function layerTypeList(types: readonly [LayerType, ...LayerType[]] = ["full_attention", "sliding_attention"]) {
   return listOf(oneOf<readonly [LayerType, ...LayerType[]]>(...types), "layer types");
 }
 
-/** Every layer slides if there is a window, none if there is none: the rule of Mixtral and Qwen. */
+/**
+ * Returns sliding attention for every layer if there is a window, else full attention: the rule of Mixtral and Qwen.
+ */
 export function uniformLayerTypes(config: {
   readonly numHiddenLayers: number;
   readonly slidingWindow: number | null;
@@ -29,7 +33,7 @@ export function uniformLayerTypes(config: {
   );
 }
 
-/** Layer types by a rule on the index of the layer. */
+/** Returns feed-forward types by a predicate on the layer index. */
 export function mlpLayerTypesWhere(
   numHiddenLayers: number,
   isSparse: (layer: number) => boolean,

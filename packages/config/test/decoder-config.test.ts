@@ -55,7 +55,7 @@ test("spellings of the dtype", () => {
   expect(parse({ dtype: "float16" }).dtype).toBe("float16");
   expect(parse({ dtype: null, torch_dtype: "float16" }).dtype).toBe("float16");
   expect(() => parse({ dtype: "float16", torch_dtype: "float32" })).toThrow(
-    'torch_dtype: expected "float16", as dtype',
+    'torch_dtype: expected "float16", the value of dtype',
   );
   expect(decoderConfig.toJSON({ ...parse({ torch_dtype: "bfloat16" }), dtype: "float32" })).toEqual({
     ...json,
@@ -136,7 +136,7 @@ test.each<[string, object, string]>([
     { hidden_size: 66 },
     "head_dim: expected a width, as 66 features do not divide among 4 heads",
   ],
-  ["an odd head", { head_dim: 7 }, "head_dim: expected an even number of rotated features, 2 at the least, got 7"],
+  ["an odd head", { head_dim: 7 }, "head_dim: expected an even number of rotated features, at least 2, got 7"],
   ["no layers", { num_hidden_layers: 0 }, "num_hidden_layers: expected an integer from 1 to 10000, got 0"],
   ["layers beyond reason", { num_hidden_layers: 1e9 }, "num_hidden_layers: expected an integer from 1 to 10000"],
   ["an empty window", { sliding_window: 0 }, "sliding_window: expected an integer of at least 1, got 0"],

@@ -54,11 +54,11 @@ describe("parse", () => {
     };
     const parse = () => shape.parse(json, { file: "models/a/config.json" });
     expect(parse).toThrow(ConfigError);
-    expect(parse).toThrow(/^models\/a\/config\.json: expected a config without faults, got 6 faults:\n/);
+    expect(parse).toThrow(/^models\/a\/config\.json: expected a valid config, got 6 issues:\n/);
     expect(faultsOf(parse)).toEqual([
       'model_type: expected "shape", got "rectangle"',
       'hight: expected a key of the shape config, got "hight": 3',
-      'score_func: expected "sigmoid", since other values mean maths that is not done here, got "softmax"',
+      'score_func: expected "sigmoid", since other values need computations that are not implemented, got "softmax"',
       "width: expected an integer of at least 1, got 0",
       'hidden_act: expected one of "silu", "relu", got "tanh"',
       'use_bias: expected true or false, got "yes"',
@@ -68,7 +68,7 @@ describe("parse", () => {
   test("shows as many faults as a person reads, and keeps all", () => {
     const json = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`k${i}`, 0]));
     const parse = () => shape.parse({ model_type: "shape", ...json });
-    expect(parse).toThrow(/got 30 faults:(\n {2}k.*){20}\n {2}and 10 more\.$/);
+    expect(parse).toThrow(/got 30 issues:(\n {2}k.*){20}\n {2}and 10 more\.$/);
     expect(faultsOf(parse)).toHaveLength(30);
   });
 
@@ -104,7 +104,7 @@ describe("parse", () => {
     expect(shape.parse({ model_type: "shape", num_experts: 8, num_local_experts: 8 }).numExperts).toBe(8);
     expect(shape.parse({ model_type: "shape", num_experts: null, num_local_experts: 8 }).numExperts).toBe(8);
     expect(faultsOf(() => shape.parse({ model_type: "shape", num_experts: 8, num_local_experts: 4 }))).toEqual([
-      "num_local_experts: expected 8, as num_experts, another spelling of it, says, got 4",
+      "num_local_experts: expected 8, the value of num_experts, which is another spelling of the same key, got 4",
     ]);
   });
 
@@ -185,8 +185,8 @@ describe("create", () => {
   test("a field that only another definition knows is named with the way out", () => {
     const config = { ...shape.create({ width: 6 }), tint: 3 };
     expect(() => shape.toJSON(config)).toThrow(
-      'shape config: tint: expected a field of the shape config, got "tint": 3. A family whose config has fields of its own ' +
-        "names a config definition of its own.",
+      'shape config: tint: expected a field of the shape config, got "tint": 3. If your family ' +
+        "adds config fields, give it its own config definition.",
     );
   });
 
@@ -195,7 +195,7 @@ describe("create", () => {
     expect(shape.create(config)).toMatchObject({ width: 6, halfWidth: 3, area: 36 });
     const wrong = { ...config, area: 35 };
     expect(faultsOf(() => shape.create(wrong))).toEqual([
-      "area: expected 36, which follows from the other fields, got 35",
+      "area: expected 36, as derived from the other fields, got 35",
     ]);
   });
 
@@ -207,7 +207,7 @@ describe("create", () => {
     });
     expect(gated.parse({ model_type: "gated", window: 8 }).window).toBeNull();
     expect(faultsOf(() => gated.create({ window: 4 }))).toEqual([
-      "window: expected null, which follows from the other fields, got 4",
+      "window: expected null, as derived from the other fields, got 4",
     ]);
     expect(gated.create({ useWindow: true, window: 4 }).window).toBe(4);
   });
@@ -237,10 +237,10 @@ describe("toJSON", () => {
   test("refuses a value that would not come back", () => {
     const config = shape.parse({ model_type: "shape", width: 4 });
     expect(faultsOf(() => shape.toJSON({ ...config, width: 8 }))).toEqual([
-      "area: expected 64, which follows from the other fields, got 16",
+      "area: expected 64, as derived from the other fields, got 16",
     ]);
     expect(faultsOf(() => shape.toJSON({ ...config, modelType: "other" }))).toEqual([
-      'modelType: expected "shape", which follows from the other fields, got "other"',
+      'modelType: expected "shape", as derived from the other fields, got "other"',
     ]);
   });
 

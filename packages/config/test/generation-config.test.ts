@@ -72,7 +72,7 @@ test("neutral values of what is not done here pass, others are faults", () => {
   expect(faults).toContainEqual({
     key: "num_beams",
     field: "num_beams",
-    expected: "1 or null, since other values mean maths that is not done here",
+    expected: "1 or null, since other values need computations that are not implemented",
     got: "4",
   });
   // What cannot be used is still what the file says.

@@ -287,11 +287,11 @@ describe("faults", () => {
       { rope_scaling: { type: "yarn", factor: 2, rope_theta: 1 } },
       'rope_scaling.rope_theta: expected a number above 1 for "yarn", got 1',
     ],
-    ["an odd head", { head_dim: 15 }, "head_dim: expected an even number of rotated features, 2 at the least, got 15"],
+    ["an odd head", { head_dim: 15 }, "head_dim: expected an even number of rotated features, at least 2, got 15"],
     [
       "an odd part of a head",
       { partial_rotary_factor: 0.2 },
-      "head_dim: expected an even number of rotated features, 2 at the least, got 3 of 16",
+      "head_dim: expected an even number of rotated features, at least 2, got 3 of 16",
     ],
     [
       "a head of 2 for dynamic",

@@ -114,7 +114,7 @@ export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<De
     moe_layer_freq: [1],
   },
   ignored: {
-    ep_size: "spreads a model over devices, with the same result",
+    ep_size: "distributes a model over devices, with the same result",
     aux_loss_alpha: "a loss of the checkpoint's own trainer",
     seq_aux: "a loss of the checkpoint's own trainer",
   },

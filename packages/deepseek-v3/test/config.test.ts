@@ -79,10 +79,7 @@ test.each<[object, string]>([
     "config.json: num_key_value_heads: expected 128, as each head has keys and values of its own, got 64.",
   ],
   [{ head_dim: 192 }, "config.json: head_dim: expected 64, the width of rotary positions, got 192."],
-  [
-    { qk_rope_head_dim: 7 },
-    "config.json: head_dim: expected an even number of rotated features, 2 at the least, got 7.",
-  ],
+  [{ qk_rope_head_dim: 7 }, "config.json: head_dim: expected an even number of rotated features, at least 2, got 7."],
   [{ qk_head_dim: 128 }, "config.json: qk_head_dim: expected 192 or null"],
   [{ scoring_func: "softmax" }, 'config.json: scoring_func: expected "sigmoid"'],
   [{ topk_method: "greedy" }, 'config.json: topk_method: expected "noaux_tc"'],

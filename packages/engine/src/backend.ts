@@ -1,10 +1,10 @@
-/** Making a TensorFlow.js backend the one in use, without its chatter and with its reasons. */
+/** Activates a TensorFlow.js backend, without its console output and with its error reasons. */
 
 import { engine, env, registerBackend, removeBackend, setBackend } from "@tensorflow/tfjs-core";
 
 /**
- * Runs `work` with TensorFlow.js's warnings off: a greeting on Node, and one for each kernel when a package brings its own
- * copy of the library. In tfjs-core 4 the flag does nothing else. It lies in the registry that all copies share.
+ * Runs `work` with TensorFlow.js's warnings off: a greeting on Node, and one for each kernel when a package brings its
+ * own copy of the library. In tfjs-core 4 the flag has no other effect. It is in the registry that all copies share.
  */
 export async function quiet<T>(work: () => Promise<T>): Promise<T> {
   const before = env().getBool("PROD");
@@ -17,9 +17,10 @@ export async function quiet<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Makes `name` the backend in use.
+ * Makes `name` the current backend.
  *
- * @throws the error of the backend's factory, which `tf.setBackend` would only log. The backend before stays in use then.
+ * @throws the error of the backend's factory, which `tf.setBackend` would only log. The previous backend then stays
+ *   current.
  */
 export async function activate(name: string): Promise<void> {
   const registered = engine().registryFactory[name];

@@ -2,7 +2,7 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { EngineOptions } from "./engine.js";
 import { EngineError } from "./engine-error.js";
 
-/** As the native engine has it: more threads than that are a mistake, and would cost more than they give. */
+/** Same limit as the native engine: more threads are a mistake, and would only slow it down. */
 const MAX_THREADS = 1024;
 
 const OPTIONS: OptionNames<EngineOptions> = { threads: true, precision: true, mmap: true, wasmPath: true };
@@ -10,11 +10,11 @@ const OPTIONS: OptionNames<EngineOptions> = { threads: true, precision: true, mm
 const PRECISIONS: readonly unknown[] = ["bfloat16", "float32"];
 
 /**
- * Checks options before any engine is tried: a wrong one is the caller's mistake, and the automatic choice must not take it
- * for an engine that does not work.
+ * Checks options before any engine is tried: an invalid option is the caller's mistake, and the automatic choice must
+ * not mistake it for an engine that does not work.
  *
  * @throws {OptionError} for an option that no engine has
- * @throws {EngineError} for a value that is none
+ * @throws {EngineError} for an invalid value
  */
 export function checkEngineOptions(options: EngineOptions): void {
   checkOptions("useEngine", options, OPTIONS);

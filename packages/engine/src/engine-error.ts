@@ -5,7 +5,7 @@ export class EngineError extends MixtapeError {
   static override readonly brand: string = "EngineError";
 }
 
-/** The message of anything that was thrown, to stand in a sentence. TensorFlow.js throws bare objects too. */
+/** Returns the message of anything that was thrown, for use in a sentence. TensorFlow.js throws plain objects too. */
 export function messageOf(thrown: unknown): string {
   const hasMessage = typeof thrown === "object" && thrown !== null && "message" in thrown;
   return String(hasMessage ? thrown.message : thrown).replace(/\.$/, "");

@@ -3,15 +3,15 @@ export type EngineName = "native" | "tensorflow" | "webgpu" | "wasm" | "cpu";
 
 /** An engine in use. */
 export interface Engine {
-  /** The name by which {@link useEngine} chooses it. */
+  /** Name for {@link useEngine}. */
   readonly name: EngineName;
-  /** The backend's name in TensorFlow.js: what `tf.getBackend()` gives. */
+  /** Name of the TensorFlow.js backend: the result of `tf.getBackend()`. */
   readonly backend: string;
-  /** What runs, such as `tfjs-backend-wasm 4.22.0, SIMD, 1 thread`. */
+  /** Description of the backend, such as `tfjs-backend-wasm 4.22.0, SIMD, 1 thread`. */
   readonly description: string;
-  /** How many bytes of tensors it can hold, and why not more; `null` where only the machine's memory limits it. */
+  /** Limit on the bytes of tensors, with its reason; `null` if only the machine's memory limits it. */
   readonly memoryLimit: MemoryLimit | null;
-  /** What the automatic choice tried before this one, and why not; empty for an engine chosen by name. */
+  /** Engines that the automatic choice tried before this one, with reasons; empty for an engine chosen by name. */
   readonly passedOver: readonly PassedOver[];
 }
 
@@ -19,69 +19,73 @@ export interface Engine {
 export interface PassedOver {
   /** The engine that does not work. */
   readonly name: EngineName;
-  /** Why it does not work here. */
+  /** Reason why it does not work here. */
   readonly reason: string;
 }
 
-/** How much an engine, or a machine, holds. */
+/** Memory limit of an engine or a machine. */
 export interface MemoryLimit {
-  /** How many bytes of tensors. */
+  /** Bytes of tensors. */
   readonly bytes: number;
-  /** What sets the limit, in words. */
+  /** Reason for the limit, in words. */
   readonly why: string;
 }
 
-/** What is known of an engine on this machine. */
+/** Status of an engine on this machine. */
 export interface EngineStatus {
-  /** The name by which {@link useEngine} chooses it. */
+  /** Name for {@link useEngine}. */
   readonly name: EngineName;
   /** Whether it works here. */
   readonly available: boolean;
-  /** The engine's description, or why it is not available. */
+  /** The engine's description, or the reason why it is not available. */
   readonly detail: string;
-  /** What to install, or where to run, to have it. */
+  /** Package to install, or environment to run in, to get it. */
   readonly howToGet: string;
 }
 
-/** How an engine is prepared. An option of another engine than the one that is chosen changes nothing. */
+/** Options of the engines. An option of an engine that is not chosen has no effect. */
 export interface EngineOptions {
-  /** For `native`: how many threads compute, the calling one included; a whole number from 1 to 1024. Default: one for each processor. */
+  /**
+   * For `native`: number of threads, the calling one included; a whole number from 1 to 1024. Default: one for each
+   * processor.
+   */
   readonly threads?: number;
   /**
-   * For `native`: what activations are rounded to where they meet weights in bfloat16. `"bfloat16"`, the default, is what the
-   * hardware multiplies fastest; `"float32"` does not round. Weights in float32 and float16 are never met by rounded ones.
+   * For `native`: precision of activations in products with bfloat16 weights. `"bfloat16"`, the default, rounds them,
+   * as the hardware multiplies that fastest; `"float32"` does not round. Products with float32 and float16 weights
+   * never round activations.
    */
   readonly precision?: "bfloat16" | "float32";
   /**
-   * For `native`: whether weights are mapped from their files, which must then stay as they are while a model is loaded, or
-   * read into memory. Default true.
+   * For `native`: whether weights are memory-mapped from their files, which must not change while a model is loaded, or
+   * read into memory. Default: true.
    */
   readonly mmap?: boolean;
   /**
    * For `wasm` in a browser: the URL of the folder that serves `tfjs-backend-wasm*.wasm` (copy them from
-   * `@tensorflow/tfjs-backend-wasm/dist`), with a slash at its end. Default: the folder of the page. Node finds them itself.
+   * `@tensorflow/tfjs-backend-wasm/dist`), with a trailing slash. Default: the folder of the page. Node finds them itself.
    */
   readonly wasmPath?: string;
 }
 
-/** What an engine says of itself. */
+/** An engine's description of itself. */
 export type Prepared = Pick<Engine, "backend" | "description" | "memoryLimit">;
 
-/** How one engine is had: a file in `engines/` for each. */
+/** Source of one engine: a file in `engines/` for each. */
 export interface EngineSource {
   readonly name: EngineName;
-  /** Whether the automatic choice may try it where this runs. */
+  /** Whether the automatic choice may try it in this environment. */
   automatic(): boolean | Promise<boolean>;
   readonly howToGet: string;
   /**
-   * Makes known to `ops` how the engine keeps weights and which kernels it has, without using it. Only where that is not known
-   * from the start.
+   * Registers with `ops` how the engine stores weights and which kernels it has, without activating it. Only for
+   * engines that are not known from the start.
    *
-   * @throws anything, where the engine does not work here
+   * @throws anything, if the engine does not work here
    */
   introduce?(): Promise<void>;
   /**
-   * Loads the backend's package, makes it the backend in use, and says what was got. Runs again when the engine is chosen
+   * Loads the backend's package, makes it the current backend, and describes it. Runs again when the engine is chosen
    * again.
    *
    * @throws anything; the message is the reason why the engine is not available

@@ -7,7 +7,7 @@ import type { Engine, EngineName, EngineOptions, EngineSource, EngineStatus, Pas
 import { EngineError, messageOf } from "./engine-error.js";
 import { findSource, SOURCES } from "./engines/sources.js";
 
-/** On the global object, as TensorFlow.js's own state is: a second install of this package sees the same engine. */
+/** On the global object, like TensorFlow.js's own state: a second install of this package sees the same engine. */
 const CURRENT = Symbol.for("mixtape.engine.current");
 const state = globalThis as { [CURRENT]?: Engine };
 
@@ -15,22 +15,24 @@ const state = globalThis as { [CURRENT]?: Engine };
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * Prepares an engine and makes it the one in use. Tensors that exist move to it when they are next used.
+ * Prepares an engine and makes it the current one. Existing tensors move to it when they are next used.
  *
  * `"auto"` takes the first that works of
- * - `native`, in Node, where there is a binary for the platform;
- * - `tensorflow`, if tfjs-node-gpu or tfjs-node is installed. With CUDA, choose it by name: `native` comes first and has none;
+ * - `native`, in Node, if there is a binary for the platform;
+ * - `tensorflow`, if tfjs-node-gpu or tfjs-node is installed. With CUDA, choose it by name: `native` comes first and
+ *   does not use the GPU;
  * - `webgpu`, in a browser whose adapter is hardware;
  * - `wasm`;
  * - `cpu`.
  *
- * and lists in `passedOver` what it tried before and why not: an installed tfjs-node that does not load, for one.
+ * `passedOver` lists the engines that it tried before and why they do not work, such as an installed tfjs-node that
+ * does not load.
  *
- * An engine chosen by name is that engine or an error, never another. Each call sets all options of its engine: those left
- * out have their defaults, whatever an earlier call gave.
+ * An engine chosen by name is that engine or an error, never another. Each call sets all options of its engine: omitted
+ * ones take their defaults, whatever an earlier call set.
  *
- * @throws {EngineError} if the engine does not work here; the message says why, which ones do, and how to get this one;
- *   or if the value of an option is none
+ * @throws {EngineError} if the engine does not work here (the message has the reason, the engines that do work, and how
+ *   to get this one), or if an option has an invalid value
  * @throws {OptionError} for an option that no engine has
  */
 export function useEngine(name: EngineName | "auto" = "auto", options: EngineOptions = {}): Promise<Engine> {
@@ -43,7 +45,7 @@ export function useEngine(name: EngineName | "auto" = "auto", options: EngineOpt
 }
 
 /**
- * The engine in use.
+ * Returns the current engine.
  *
  * @throws {EngineError} if none was chosen, or TensorFlow.js's backend was changed without {@link useEngine}
  */
@@ -61,9 +63,9 @@ export function currentEngine(): Engine {
 }
 
 /**
- * Tries every engine. The one in use stays in use.
+ * Tries every engine. The current one stays in use.
  *
- * The answer is true because each engine is loaded: `tensorflow` takes a second and some hundred megabytes.
+ * The result is reliable because each engine is loaded: `tensorflow` takes a second and some hundred megabytes.
  */
 export function listEngines(): Promise<EngineStatus[]> {
   return next(async () => {
@@ -82,8 +84,8 @@ export function listEngines(): Promise<EngineStatus[]> {
 }
 
 /**
- * The engines of which is known here how they keep weights and run experts, whether they work or not: all, but `native` only
- * where its binary loads. No engine is prepared.
+ * Lists the engines whose weight storage and expert kernels are known here, whether they work or not: all of them, but
+ * `native` only if its binary loads. No engine is prepared.
  */
 export function knownEngines(): Promise<EngineName[]> {
   return next(async () => {
@@ -93,7 +95,7 @@ export function knownEngines(): Promise<EngineName[]> {
         await introduce?.();
         names.push(name);
       } catch {
-        // Nothing is known of it; whoever chooses it is told why.
+        // Nothing is known about it; whoever chooses it gets the reason.
       }
     }
     return names;
@@ -127,13 +129,13 @@ async function chosen(name: EngineName, options: EngineOptions): Promise<Engine>
       where: `engine "${name}"`,
       expected: "an engine that works here",
       got: messageOf(cause),
-      fix: `To get it: ${source.howToGet}. Here there are: ${(await others(source)).join("; ")}`,
+      fix: `To get it: ${source.howToGet}. These work here: ${(await others(source)).join("; ")}`,
       cause,
     });
   }
 }
 
-/** What else works, for an error. */
+/** Lists the other engines that work, for an error. */
 async function others(failed: EngineSource): Promise<string[]> {
   const before = tfjs().backendName;
   const working: string[] = [];
@@ -142,21 +144,21 @@ async function others(failed: EngineSource): Promise<string[]> {
     try {
       working.push(`${source.name} (${await describe(source)})`);
     } catch {
-      // It does not work either, and was not asked for.
+      // It does not work either, and was not requested.
     }
   }
   if (before) await setBackend(before);
   return working;
 }
 
-/** What works. The engine in use is not prepared again: that would set its options back. */
+/** Describes a working engine. The current one is not prepared again: that would reset its options. */
 async function describe({ name, prepare }: EngineSource): Promise<string> {
   const used = state[CURRENT];
   if (used?.name === name && used.backend === tfjs().backendName) return used.description;
   return (await prepare({})).description;
 }
 
-/** Runs `work` after what was asked for before, with TensorFlow.js's warnings off. */
+/** Runs `work` after earlier requests, with TensorFlow.js's warnings off. */
 function next<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(() => quiet(work));
   turn = result.catch(() => undefined);

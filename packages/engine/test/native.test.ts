@@ -82,7 +82,7 @@ describe("where its binary does not load", () => {
     const { useEngine } = await import("../src/index.js");
     await useEngine("wasm");
     await expect(useEngine("native")).rejects.toThrow(
-      /^engine "native": expected an engine that works here, got native: expected a binary for sparc, got none\. To get it: .*\. Here there are: wasm \(.*\); cpu \(.*\)\.$/,
+      /^engine "native": expected an engine that works here, got native: expected a binary for sparc, got none\. To get it: .*\. These work here: wasm \(.*\); cpu \(.*\)\.$/,
     );
     expect(getBackend()).toBe("wasm");
     const { name, passedOver } = await useEngine();

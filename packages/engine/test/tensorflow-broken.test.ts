@@ -88,8 +88,8 @@ test("chosen by name: why not, what there is, and how to get it", async () => {
   expect(message).toContain(
     "does not load: The Node.js native addon module (tfjs_binding.node) can not be found at path: x.",
   );
-  expect(message).toContain("To get it: npm install @tensorflow/tfjs-node, or @tensorflow/tfjs-node-gpu where CUDA is");
-  expect(message).toMatch(/Here there are: wasm \(tfjs-backend-wasm .*\); cpu \(tfjs-backend-cpu .*\)\.$/);
+  expect(message).toContain("To get it: npm install @tensorflow/tfjs-node, or @tensorflow/tfjs-node-gpu with CUDA");
+  expect(message).toMatch(/These work here: wasm \(tfjs-backend-wasm .*\); cpu \(tfjs-backend-cpu .*\)\.$/);
 });
 
 test("MIXTAPE_TFJS_NODE that leads nowhere is a reason, not a fallback", async () => {

@@ -16,7 +16,7 @@ test("a wrong wasmPath is an error that names the file, and the engine can be ch
   // As servers do that answer everything with their page.
   writeFileSync(join(folder, "tfjs-backend-wasm-simd.wasm"), "<!doctype html>");
   await expect(useEngine("wasm", { wasmPath: folder })).rejects.toThrow(
-    "tfjs-backend-wasm-simd.wasm is no WebAssembly",
+    "tfjs-backend-wasm-simd.wasm is not WebAssembly",
   );
   expect((await useEngine("auto", { wasmPath: folder })).name).not.toBe("wasm");
 

@@ -1,7 +1,7 @@
 /**
- * The way out where a folder was asked for and the name of a model on the Hugging Face Hub was given, `owner/name`, which
- * transformers would download.
- * @returns a sentence for {@link Complaint.fix}; undefined for what is no such name
+ * Suggests how to download a model, where a local folder was expected and the name of a model on the Hugging Face Hub
+ * was given, `owner/name`, which transformers would download.
+ * @returns a sentence for {@link Complaint.fix}; undefined if `source` is not such a name
  */
 export function hubHint(source: unknown): string | undefined {
   if (typeof source !== "string" || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source)) return undefined;

@@ -1,10 +1,10 @@
 /**
  * The base of every error that Mixtape throws.
  *
- * A message says where it happened, what was expected, what came, and the way out:
- * `model.safetensors: expected a header of at most 100000000 bytes, got 9223372036854775807. Download the file again.`
+ * A message says where it happened, what was expected, what was found, and how to fix it: `model.safetensors: expected
+ * a header of at most 100000000 bytes, got 9223372036854775807. Download the file again.`
  *
- * Each package derives its own classes. `instanceof` holds across duplicate installs of a package: it looks for a brand
+ * Each package derives its own classes. `instanceof` works across duplicate installs of a package: it looks for a brand
  * under a `Symbol.for` key, not for the prototype.
  */
 
@@ -12,23 +12,24 @@ import { safeMessage } from "./safe-text.js";
 
 const BRANDS = Symbol.for("mixtape.error.brands");
 
-/** The parts of a {@link MixtapeError}'s message. */
+/** Parts of a {@link MixtapeError}'s message. */
 export interface Complaint {
-  /** The thing at fault: a file, a config key, a tensor, an argument. */
+  /** Location of the error: a file, a config key, a tensor, an argument. */
   readonly where: string;
-  /** What would have been right, as a noun phrase. */
+  /** Expected value, as a noun phrase. */
   readonly expected: string;
-  /** What came instead. */
+  /** Actual value. */
   readonly got: string;
-  /** The way out, as a sentence without its full stop. */
+  /** Fix, as a sentence without its full stop. */
   readonly fix?: string;
-  /** The error underneath, where there is one. */
+  /** Underlying error, if any. */
   readonly cause?: unknown;
 }
 
 /**
- * An error with the parts of its message as fields. The message is safe to show on a terminal, whatever the parts hold; the fields are as
- * they were given. Derived classes set `static override readonly brand`. */
+ * An error with the parts of its message as fields. The message is safe to show on a terminal, whatever the parts hold;
+ * the fields are as they were given. Derived classes set `static override readonly brand`.
+ */
 export class MixtapeError extends Error {
   /** The name that `instanceof` compares. Unlike a class name, a minifier leaves it alone. */
   static readonly brand: string = "MixtapeError";
@@ -57,13 +58,13 @@ export class MixtapeError extends Error {
   }
 }
 
-/** A text with its full stop, unless it ends in a mark of its own or with a line of a list. What follows can be put behind it. */
+/** Adds a full stop, unless the text ends in punctuation or with a line of a list. More text can follow. */
 function sentence(text: string): string {
   if (text.endsWith("\n")) return text;
   return /[.?!]$/.test(text) ? `${text} ` : `${text}. `;
 }
 
-/** The brands of a class and of all that it derives from. */
+/** Returns the brands of a class and of all its base classes. */
 function brandsOf(leaf: typeof MixtapeError): string[] {
   const brands: string[] = [];
   for (let c: unknown = leaf; typeof c === "function" && "brand" in c; c = Object.getPrototypeOf(c))

@@ -1,23 +1,24 @@
 import { MixtapeError } from "./mixtape-error.js";
 
-/** A function was given an option that it does not have. */
+/** An unknown option, or one of the wrong type. */
 export class OptionError extends MixtapeError {
   static override readonly brand: string = "OptionError";
 }
 
 /**
- * The names of all options of a type. `const NAMES: OptionNames<Options> = { seed: true }` compiles only while names and type agree:
- * a name that is missing is an error, and one that is too many.
+ * Names of all options of a type. `const NAMES: OptionNames<Options> = { seed: true }` compiles only while names and
+ * type agree: a missing name is an error, and so is an extra one.
  */
 export type OptionNames<O extends object> = { readonly [Name in keyof Required<O>]: true };
 
 /**
- * Refuses options that a function does not have: a misspelt one would otherwise change nothing, in silence.
- * TypeScript sees that by itself where options are written down in the call; JavaScript never does.
+ * Refuses unknown options: a misspelt one would otherwise be ignored silently. TypeScript checks this where options are
+ * written in the call; JavaScript never does.
  *
  * @param where the function, such as `generateText`
- * @param names what it knows
- * @throws {OptionError} naming the unknown option, and the known one that it looks like; or for options that are no object.
+ * @param names the known options
+ * @throws {OptionError} naming the unknown option and the known one that it resembles; or if the options are not an
+ *   object
  */
 export function checkOptions<O extends object>(where: string, options: O, names: OptionNames<O>): void {
   const known = Object.keys(names);
@@ -34,7 +35,7 @@ export function checkOptions<O extends object>(where: string, options: O, names:
   });
 }
 
-/** The type that an option must have: of those that a wrong value would otherwise break somewhere else. */
+/** Type of an option, for options whose wrong value would otherwise fail somewhere else. */
 export type OptionType = "function" | "boolean" | "integer" | "signal" | "strings" | "object";
 
 const OPTION_TYPES: Readonly<Record<OptionType, readonly [fits: (value: unknown) => boolean, expected: string]>> = {
@@ -47,8 +48,8 @@ const OPTION_TYPES: Readonly<Record<OptionType, readonly [fits: (value: unknown)
 };
 
 /**
- * Refuses options of another type than theirs, which TypeScript sees and JavaScript does not.
- * @param types the options to look at; what is undefined passes
+ * Refuses options of the wrong type, which TypeScript checks and JavaScript does not.
+ * @param types types of the options to check; undefined values pass
  * @throws {OptionError} naming the option
  */
 export function checkOptionTypes<O extends object>(
@@ -69,8 +70,8 @@ function isObject(value: unknown): value is object {
 }
 
 /**
- * The known name that a misspelt one was probably meant to be: the one that the fewest changes make of it, fewer than half its letters; else
- * one that it is a part of, or that is a part of it.
+ * Returns the known name that a misspelt one was probably meant to be: the one with the smallest edit distance, below
+ * half its length; otherwise one that contains it, or is contained in it.
  */
 function nearest(name: string, known: readonly string[]): string | undefined {
   const letters = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, "");
@@ -81,7 +82,7 @@ function nearest(name: string, known: readonly string[]): string | undefined {
   return known.find((other) => own !== "" && (own.includes(letters(other)) || letters(other).includes(own)));
 }
 
-/** How many letters have to be put in, taken out or changed to make one text of another (Levenshtein 1966). */
+/** Returns the edit distance of two texts (Levenshtein 1966). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (const [i, letter] of [...a].entries()) {

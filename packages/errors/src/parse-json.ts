@@ -1,10 +1,11 @@
-/** Far above any file of a model, and far below what a function that calls itself for each level can take. */
+/** Far above any file of a model, and far below the recursion depth that overflows the stack. */
 const MAX_DEPTH = 500;
 
 /**
- * Parses JSON as `JSON.parse` does, with the `NaN`, `Infinity` and `-Infinity` that Python's `json` writes and reads, and refuses what is nested deeper than 500 levels: such a value would exhaust the stack of
- * whoever walks it later, `JSON.stringify` included.
- * @throws {SyntaxError} where the text is no JSON, nested too deep, or begins with a byte order mark
+ * Parses JSON as `JSON.parse` does, with the `NaN`, `Infinity` and `-Infinity` that Python's `json` writes and reads.
+ * Refuses nesting deeper than 500 levels: such a value would overflow the stack of code that walks it later,
+ * `JSON.stringify` included.
+ * @throws {SyntaxError} if the text is not JSON, is nested too deep, or begins with a byte order mark
  */
 export function parseJson(text: string): unknown {
   refuseByteOrderMark(text);
@@ -23,11 +24,12 @@ export function parseJson(text: string): unknown {
   return /NaN|Infinity/.test(text) ? parseWithNonFinite(text) : JSON.parse(text);
 }
 
-/** A string, so that what stands in it stays; or a word for a number that is not finite. */
+/** A string, whose contents stay as they are; or a word for a number that is not finite. */
 const STRING_OR_WORD = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
 
 function parseWithNonFinite(text: string): unknown {
-  // JSON can say infinity, as a number that is too large, but not NaN: a string that the text does not hold stands for it.
+  // JSON can write infinity, as a number that is too large, but not NaN: a string that the text does not contain stands
+  // for it.
   let nan = "NaN";
   while (text.includes(`"${nan}"`)) nan += "N";
   let hasNaN = false;
@@ -41,8 +43,8 @@ function parseWithNonFinite(text: string): unknown {
 }
 
 /**
- * Refuses text that begins with a byte order mark, as Python's `json` and the readers of transformers do: a file that is
- * accepted here is accepted there.
+ * Refuses text that begins with a byte order mark, as Python's `json` and the readers of transformers do: a file that
+ * is accepted here is accepted there.
  * @throws {SyntaxError}
  */
 export function refuseByteOrderMark(text: string): void {

@@ -1,25 +1,29 @@
 /**
- * What a terminal would obey in place of showing it, and what shows text in another order than it has: C0 and C1 controls, line and
- * paragraph separators, and the embeddings, overrides and isolates of bidirectional text. Tabs and line feeds are left out.
+ * Characters that a terminal interprets instead of showing, and those that reorder text: C0 and C1 controls, line and
+ * paragraph separators, and the embeddings, overrides and isolates of bidirectional text. Tabs and line feeds are not
+ * among them.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matching them is the purpose.
 const UNSAFE = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufff9-\ufffb]/g;
 
 /**
- * Text from a file that is safe to show: what a terminal would obey is written as JSON does it, `\u001b` for the escape character. Tabs and
- * line feeds stay.
+ * Escapes text from a file so that it is safe to show: characters that a terminal would interpret are written as in
+ * JSON, `\u001b` for the escape character. Tabs and line feeds stay.
  */
 export function safeText(text: string): string {
   return text.replace(/\r\n/g, "\n").replace(UNSAFE, escaped);
 }
 
-/** The same on one line, for a name: line feeds and tabs are written as `\n` and `\t`, and the middle of a long text is left out. */
+/**
+ * Escapes a name so that it stays on one line: line feeds and tabs are written as `\n` and `\t`, and the middle of a
+ * long text is left out.
+ */
 export function safeName(text: string, limit = 200): string {
   const line = safeText(text).replace(/\n/g, "\\n").replace(/\t/g, "\\t");
   return shortened(line, limit);
 }
 
-/** A text without its middle where it is longer than a limit. */
+/** Leaves out the middle of a text that is longer than a limit. */
 export function shortened(text: string, limit: number): string {
   if (text.length <= limit) return text;
   const half = Math.floor((limit - 1) / 2);
@@ -27,8 +31,8 @@ export function shortened(text: string, limit: number): string {
 }
 
 /**
- * Parts of an error's message: the same as {@link safeText}, and line feeds that do not begin an item of a list (a line with two spaces before
- * it) or end the text are written as `\n`, so that no name of a file can look like a line of its own.
+ * Escapes parts of an error's message: as {@link safeText}, and line feeds that neither begin an item of a list (a line
+ * with two spaces before it) nor end the text are written as `\n`, so that no file name can look like a separate line.
  */
 export function safeMessage(text: string): string {
   return safeText(text).replace(/\n(?! {2}|$)/g, "\\n");

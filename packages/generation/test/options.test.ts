@@ -117,7 +117,7 @@ describe("a generation_config.json", () => {
     [
       { num_beams: 4 },
       { temperature: 0 },
-      "m/generation_config.json: num_beams: expected 1 or null, since other values mean maths that is not done here, got 4. " +
+      "m/generation_config.json: num_beams: expected 1 or null, since other values need computations that are not implemented, got 4. " +
         'Pass ignore: ["num_beams"] when loading.',
     ],
     [

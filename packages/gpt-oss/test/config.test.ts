@@ -97,7 +97,7 @@ test.each<[object, string]>([
   [{ num_local_experts: 3 }, "config.json: num_experts_per_tok: expected at most the number of experts, 3, got 4."],
   [{ experts_per_token: 2 }, "config.json: experts_per_token: expected 4"],
   [{ swiglu_limit: 5 }, "config.json: swiglu_limit: expected 7"],
-  [{ sliding_window: null }, "config.json: sliding_window: expected a window for the layers that slide, got null."],
+  [{ sliding_window: null }, "config.json: sliding_window: expected a window size for the sliding layers, got null."],
   [{ partial_rotary_factor: 0.5 }, "config.json: partial_rotary_factor: expected 1, as this model rotates whole heads"],
 ])("refuses %j", (keys, message) => {
   expect(() => parse(keys)).toThrow(message);

@@ -155,7 +155,7 @@ describe("on cpu", () => {
     ],
     [
       '{ "num_beams": 4 }',
-      "num_beams: expected 1 or null, since other values mean maths that is not done here, got 4. Pass ignore",
+      "num_beams: expected 1 or null, since other values need computations that are not implemented, got 4. Pass ignore",
     ],
     ["{ cut short", "generation_config.json: the whole file: expected a JSON object in UTF-8"],
     ["[1]", "generation_config.json: the whole file: expected a JSON object in UTF-8, got it is a list"],

@@ -79,7 +79,7 @@ test("what a changed width means for one expert", () => {
   const config = mixtralConfig.create({ numHiddenLayers: 2 });
   expect(mixtralConfig.with(config, { intermediateSize: 32 }).moeIntermediateSize).toBe(32);
   expect(() => mixtralConfig.check({ ...config, intermediateSize: 32 })).toThrow(
-    "mixtral config: moeIntermediateSize: expected 32, which follows from the other fields, got 14336.",
+    "mixtral config: moeIntermediateSize: expected 32, as derived from the other fields, got 14336.",
   );
 });
 

@@ -75,7 +75,7 @@ test.each<[object, string]>([
   [{ attention_bias: true }, "config.json: attention_bias: expected false, as qkv_bias says it"],
   [
     { layer_types: ["full_attention", "sliding_attention"] },
-    "config.json: sliding_window: expected a window for the layers that slide, got null.",
+    "config.json: sliding_window: expected a window size for the sliding layers, got null.",
   ],
   [{ partial_rotary_factor: 0.5 }, "config.json: partial_rotary_factor: expected 1, as this model rotates whole heads"],
 ])("refuses %j", (keys, message) => {

@@ -98,7 +98,7 @@ test("a window holds only where it is switched on, and then everywhere", () => {
   expect(on).toMatchObject({ slidingWindow: 8, layerTypes: Array(6).fill("sliding_attention") });
   expect(parse({ use_sliding_window: true }).slidingWindow).toBe(4096);
   expect(() => qwen3MoeConfig.create({ slidingWindow: 8 })).toThrow(
-    "qwen3_moe config: slidingWindow: expected null, which follows from the other fields, got 8.",
+    "qwen3_moe config: slidingWindow: expected null, as derived from the other fields, got 8.",
   );
   expect(qwen3MoeConfig.create({ slidingWindow: 8, useSlidingWindow: true }).slidingWindow).toBe(8);
 });

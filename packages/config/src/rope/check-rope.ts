@@ -7,12 +7,12 @@ export function checkRope(
   { ropeParameters: rope, headDim }: { readonly ropeParameters: RopeParameters; readonly headDim: number },
   report: Report,
 ): void {
-  // A head without a whole width is reported on its own.
+  // A head width that is not an integer is reported separately.
   if (!Number.isInteger(headDim)) return;
   const dim = rotaryDim(headDim, rope);
   if (dim % 2 !== 0 || dim === 0) {
     const got = dim === headDim ? `${dim}` : `${dim} of ${headDim}`;
-    report("headDim", { expected: "an even number of rotated features, 2 at the least", got });
+    report("headDim", { expected: "an even number of rotated features, at least 2", got });
     return;
   }
   findRopeType(rope.ropeType)?.check?.(rope, { dim, headDim }, (key, fault) =>

@@ -3,16 +3,16 @@ import { geometricFrequencies } from "./geometric.js";
 import { defineRopeType } from "./rope-type.js";
 
 /**
- * NTK-aware scaling by the length at hand: θ grows once the text is longer than `maxPositionEmbeddings`, so that its positions
- * stay within the angles that were trained.
+ * NTK-aware scaling by the current length: θ grows once the text is longer than `maxPositionEmbeddings`, so that its
+ * positions stay within the angles seen in training.
  *
- * The frequencies depend on the length at hand alone. transformers remembers the longest text that a model has seen and keeps
- * its frequencies for shorter texts above the limit; here the same text always gives the same numbers.
+ * The frequencies depend on the current length alone. transformers remembers the longest text that a model has seen and
+ * keeps its frequencies for shorter texts above the limit; here the same text always gives the same numbers.
  */
 export const dynamicRope = defineRopeType({
   name: "dynamic",
   fields: {
-    /** How fast θ grows with the length. */
+    /** Rate at which θ grows with the length. */
     factor: number({ above: 0 }),
   },
   check: (_, { dim }, report) => {

@@ -4,15 +4,15 @@ import { geometricFrequencies } from "./geometric.js";
 import { defineRopeType } from "./rope-type.js";
 import { fillOriginalContext, stretchFields } from "./stretched.js";
 
-/** Llama 3.1: long wavelengths are stretched by `factor`, short ones stay, and those in between are stretched in part. */
+/** Llama 3.1: stretches long wavelengths by `factor`, keeps short ones, and interpolates between them. */
 export const llama3Rope = defineRopeType({
   name: "llama3",
   fields: {
     factor: number({ above: 0 }),
     originalMaxPositionEmbeddings: stretchFields.originalMaxPositionEmbeddings,
-    /** Rotations over the original context below which a wavelength is stretched in full. */
+    /** Wavelengths with fewer rotations than this over the original context are stretched in full. */
     lowFreqFactor: number({ above: 0 }),
-    /** Rotations over the original context above which a wavelength stays as it is. */
+    /** Wavelengths with more rotations than this over the original context are kept. */
     highFreqFactor: number({ above: 0 }),
   },
   fill: fillOriginalContext,

@@ -6,8 +6,8 @@ import { fillStretch, stretchFields } from "./stretched.js";
 const divisors = listOf(number({ above: 0 }), "numbers above 0");
 
 /**
- * LongRoPE: a divisor for each pair of features (Ding et al. 2024, https://arxiv.org/abs/2402.13753). The length at hand picks
- * the list of divisors.
+ * LongRoPE: a divisor for each pair of features (Ding et al. 2024, https://arxiv.org/abs/2402.13753). The current
+ * length picks the list of divisors.
  */
 export const longRope = defineRopeType({
   name: "longrope",
@@ -20,7 +20,7 @@ export const longRope = defineRopeType({
   },
   fill: fillStretch,
   check: (rope, { dim }, report) => {
-    // The formula for the attention factor divides by ln(originalMaxPositionEmbeddings).
+    // The formula of the attention factor divides by ln(originalMaxPositionEmbeddings).
     if (rope.originalMaxPositionEmbeddings === 1 && rope.attentionFactor === null)
       report("originalMaxPositionEmbeddings", { expected: "an integer of at least 2", got: "1" });
     for (const name of ["shortFactor", "longFactor"] as const) {

@@ -3,8 +3,8 @@ import { wavelengthOver2Pi } from "./geometric.js";
 import { defineRopeType } from "./rope-type.js";
 
 /**
- * Proportional RoPE, as transformers names it: wavelengths as of a whole head, and only the fastest `partialRotaryFactor` of them
- * rotate. The frequency of the other pairs is 0, so tables are as wide as the head.
+ * Proportional RoPE, as transformers names it: wavelengths are those of a whole head, and only the fastest
+ * `partialRotaryFactor` of them rotate. The frequency of the other pairs is 0, so tables are as wide as the head.
  */
 export const proportionalRope = defineRopeType({
   name: "proportional",

@@ -1,4 +1,4 @@
-/** The RoPE types that configs know, and what each of them makes of its parameters. */
+/** The RoPE types that configs know, with their parameters and formulas. */
 import type * as z from "zod";
 import type { Report } from "../config-definition.js";
 import { ConfigError, show } from "../config-error.js";
@@ -13,7 +13,7 @@ import type { RopeParameters, RopeTypeName } from "./rope-parameters.js";
 import type { RopeContext, RopeFillConfig, RopeFrequencies, RopeType } from "./rope-type.js";
 import { yarnRope } from "./yarn.js";
 
-/** A RoPE type whose parameters' types the registry has erased. */
+/** A RoPE type with its parameter types erased. */
 interface ErasedRopeType {
   readonly name: string;
   readonly fields: Readonly<Record<string, z.ZodType>>;
@@ -24,7 +24,7 @@ interface ErasedRopeType {
   readonly coversWholeHead?: boolean;
 }
 
-/** The type of parameters that name none. */
+/** RoPE type of parameters without a type. */
 export const DEFAULT_ROPE_TYPE = defaultRope.name;
 
 const types = new Map<string, ErasedRopeType>();
@@ -32,8 +32,8 @@ for (const type of [defaultRope, linearRope, dynamicRope, yarnRope, longRope, ll
   types.set(type.name, type as unknown as ErasedRopeType);
 
 /**
- * Makes a RoPE type known: configs read its parameters from then on, and models rotate by its frequencies.
- * @throws {TypeError} Another type has that name.
+ * Registers a RoPE type: configs then read its parameters, and models rotate by its frequencies.
+ * @throws {TypeError} If another type has that name.
  */
 export function registerRopeType<Name extends string, F extends Readonly<Record<string, z.ZodType>>, K extends keyof F>(
   type: RopeType<Name, F, K>,
@@ -45,49 +45,51 @@ export function registerRopeType<Name extends string, F extends Readonly<Record<
   types.set(type.name, erased);
 }
 
-/** Lists the RoPE types that configs know, as `rope_type` names them. */
+/** Lists the RoPE types that configs know, as in `rope_type`. */
 export function ropeTypes(): RopeTypeName[] {
   return [...types.keys()] as RopeTypeName[];
 }
 
-/** The RoPE type of that name, if there is one. */
+/** Returns the RoPE type of that name, if it is registered. */
 export function findRopeType(name: unknown): ErasedRopeType | undefined {
   return typeof name === "string" ? types.get(name) : undefined;
 }
 
-/** @throws {ConfigError} Nobody registered the type. */
+/** @throws {ConfigError} If the type is not registered. */
 function typeOf({ ropeType }: Pick<RopeParameters, "ropeType">): ErasedRopeType {
   const type = findRopeType(ropeType);
   if (type) return type;
   throw new ConfigError("config", [{ key: "ropeParameters.ropeType", ...unknownRopeType(ropeType) }]);
 }
 
-/** Says that nobody registered a type. */
+/** Describes the error for a type that is not registered. */
 export function unknownRopeType(name: unknown): { expected: string; got: string; fix: string } {
   return {
     expected: `one of ${ropeTypes().map(show).join(", ")}`,
     got: show(name),
-    fix: "A type of your own is made known by registerRopeType",
+    fix: "Register a custom type with registerRopeType",
   };
 }
 
-/** The number of features of a head that are rotated: `headDim * partialRotaryFactor`, rounded down, for most types. */
+/** Returns the number of rotated features of a head: `headDim * partialRotaryFactor`, rounded down, for most types. */
 export function rotaryDim(headDim: number, rope: Pick<RopeParameters, "ropeType" | "partialRotaryFactor">): number {
   return typeOf(rope).coversWholeHead ? headDim : Math.floor(headDim * rope.partialRotaryFactor);
 }
 
 /**
- * Inverse frequencies of rotary position embeddings, as transformers' `modeling_rope_utils` defines them, in float32.
- * @throws {ConfigError} Nobody registered the type.
+ * Computes the inverse frequencies of rotary position embeddings, as defined in transformers' `modeling_rope_utils`, in
+ * float32.
+ * @throws {ConfigError} If the type is not registered.
  */
 export function ropeFrequencies(rope: RopeParameters, context: RopeContext): RopeFrequencies {
   return typeOf(rope).frequencies(rope, { ...context, dim: rotaryDim(context.headDim, rope) });
 }
 
 /**
- * The longest context that a model with these parameters is made for: `maxPositionEmbeddings`, stretched where the scaling
- * says so and `maxPositionEmbeddings` may still be that of before, as vLLM derives `max_model_len`. transformers has no limit.
- * @throws {ConfigError} Nobody registered the type.
+ * Returns the longest context of a model with these parameters: `maxPositionEmbeddings`, stretched if the type scales
+ * and `maxPositionEmbeddings` may still be the original length, as vLLM derives `max_model_len`. transformers has no
+ * limit.
+ * @throws {ConfigError} If the type is not registered.
  */
 export function contextLength({
   ropeParameters: rope,

@@ -1,4 +1,6 @@
-/** Reads RoPE parameters from either spelling, as transformers' `RotaryEmbeddingConfigMixin` does, and writes them back. */
+/**
+ * Reads RoPE parameters from either spelling, as transformers' `RotaryEmbeddingConfigMixin` does, and writes them back.
+ */
 import type { CompoundField, Report } from "../config-definition.js";
 import { show } from "../config-error.js";
 import { camelCase, isObject, type JsonObject, own, snakeCase } from "../json.js";
@@ -6,7 +8,7 @@ import { DEFAULT_ROPE_TYPE, findRopeType, unknownRopeType } from "./registry.js"
 import type { RopeParameters, RopeParametersInput } from "./rope-parameters.js";
 import { commonFields } from "./rope-type.js";
 
-/** Keys inside the parameters that some files carry and that no formula reads. */
+/** Keys inside the parameters that some files have and no formula reads. */
 const INERT = new Set(["finetuned"]);
 
 const KEYS = [
@@ -17,22 +19,22 @@ const KEYS = [
   "original_max_position_embeddings",
 ] as const;
 
-/** A family's defaults for its RoPE. */
+/** A family's RoPE defaults. */
 export interface RopeFieldOptions {
-  /** θ where the file gives none. Default: 10000. */
+  /** θ if the file gives none. Default: 10000. */
   readonly defaultTheta?: number;
-  /** Share of each head that is rotated where the file gives none. Default: 1. */
+  /** Rotated fraction of each head if the file gives none. Default: 1. */
   readonly defaultPartialRotaryFactor?: number;
   /** Whether the model can rotate a part of each head. Default: true. */
   readonly partial?: boolean;
-  /** Parameters where the file gives none at all. Default: the type "default". */
+  /** Parameters if the file gives none at all. Default: the type "default". */
   readonly defaults?: RopeParametersInput;
 }
 
 /**
- * The field `ropeParameters`. It takes `rope_parameters`, or `rope_scaling` in its place; `rope_theta` and
- * `partial_rotary_factor` at the top level where the parameters have none; and `original_max_position_embeddings`, which at
- * the top level goes first.
+ * The field `ropeParameters`. Reads `rope_parameters`, or else `rope_scaling`; `rope_theta` and `partial_rotary_factor`
+ * at the top level if the parameters have none; and `original_max_position_embeddings`, of which the top-level one
+ * takes precedence.
  */
 export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParameters, RopeParametersInput> {
   const { defaultTheta = 10_000, defaults = {} } = options;
@@ -62,7 +64,7 @@ export function rope(options: RopeFieldOptions = {}): CompoundField<RopeParamete
   };
 }
 
-/** The key that holds the parameters, and what it holds. */
+/** Returns the key that holds the parameters, and its value. */
 function chosen(json: JsonObject): [key: string, value: unknown] {
   const scaling = own(json, "rope_scaling");
   const isEmpty = isObject(scaling) && Object.keys(scaling).length === 0;
@@ -70,7 +72,7 @@ function chosen(json: JsonObject): [key: string, value: unknown] {
   return ["rope_parameters", own(json, "rope_parameters") ?? null];
 }
 
-/** The key that a parameter in camelCase comes from: inside the parameters, or beside them. */
+/** Returns the key that a camelCase parameter comes from: inside the parameters, or beside them. */
 function locate(json: JsonObject, part: string): string {
   const [key, given] = chosen(json);
   const name = snakeCase(part);
@@ -80,7 +82,7 @@ function locate(json: JsonObject, part: string): string {
   return name ? `${key}.${name}` : key;
 }
 
-/** The keys of the file in camelCase. A key that is in camelCase in the file is not known there. */
+/** Converts the file's keys to camelCase. A key that is already camelCase in the file is unknown. */
 function camelParams(given: JsonObject, report: Report): Record<string, unknown> {
   const params: [string, unknown][] = [];
   for (const [key, value] of Object.entries(given)) {
@@ -91,7 +93,7 @@ function camelParams(given: JsonObject, report: Report): Record<string, unknown>
   return Object.fromEntries(params);
 }
 
-/** Parameters that stand in for faulty ones, until the config is refused. */
+/** Placeholder for invalid parameters, until the config is refused. */
 function plainRope(ropeTheta: number): RopeParameters {
   return { ropeType: DEFAULT_ROPE_TYPE, ropeTheta, partialRotaryFactor: 1 };
 }
@@ -112,7 +114,7 @@ function normalize(
   const fields = { ...commonFields, ...type.fields };
   params.ropeTheta ??= defaultTheta;
   params.partialRotaryFactor ??= defaultPartialRotaryFactor;
-  // Beside the parameters it belongs to the model, whatever its RoPE.
+  // At the top level it belongs to the model, whatever its RoPE.
   if (!Object.hasOwn(fields, "originalMaxPositionEmbeddings")) delete params.originalMaxPositionEmbeddings;
   reportUnknown(params, type.name, Object.keys(fields), report);
 
@@ -128,10 +130,10 @@ function normalize(
       report(index === undefined ? name : `${name}[${String(index)}]`, { expected: issue.message, got: show(item) });
     }
   };
-  // For every parameter that has a default, null means the default.
+  // For every parameter with a default, null means the default.
   const isGiven = (name: string): boolean => own(params, name) != null;
   for (const name of Object.keys(fields).filter(isGiven)) read(name, params[name]);
-  // Only at fault where `maxPositionEmbeddings` is itself at fault, and then the config is refused anyway.
+  // Invalid only if `maxPositionEmbeddings` is invalid too, and then the config is refused anyway.
   const max = typeof config.maxPositionEmbeddings === "number" ? config.maxPositionEmbeddings : 1;
   const filled: JsonObject = type.fill?.(values, { maxPositionEmbeddings: max }) ?? {};
   for (const name of Object.keys(fields)) if (!isGiven(name)) read(name, own(filled, name));
@@ -140,17 +142,17 @@ function normalize(
   const ordered = Object.fromEntries(Object.keys(fields).map((name) => [name, values[name]]));
   const rope = { ropeType: type.name, ...ordered } as RopeParameters;
   if (partial || type.coversWholeHead || rope.partialRotaryFactor === 1) return rope;
-  // The families of whole heads read it for the scaled types alone, whose angles would not fit the heads then.
+  // Families that rotate whole heads read it only for scaled types, whose angles would then not fit the heads.
   const tolerated = rope.ropeType === DEFAULT_ROPE_TYPE;
   const got = show(rope.partialRotaryFactor);
   report("partialRotaryFactor", { expected: "1, as this model rotates whole heads", got, tolerated });
   return { ...rope, partialRotaryFactor: 1 };
 }
 
-/** Parameters for each type of layer: other maths, not a key that nobody reads. */
+/** Parameters for each type of layer: they change the computation, unlike keys that nothing reads. */
 const LAYER_TYPES = new Set(["fullAttention", "slidingAttention"]);
 
-/** Reports parameters that the type's formula does not read, of which transformers warns. */
+/** Reports parameters that the type's formula does not read; transformers warns about them. */
 function reportUnknown(params: JsonObject, type: string, names: readonly string[], report: Report): void {
   const known = ["ropeType", ...names];
   for (const key of Object.keys(params).filter((name) => params[name] != null && !known.includes(name))) {
@@ -162,7 +164,7 @@ function reportUnknown(params: JsonObject, type: string, names: readonly string[
   }
 }
 
-/** The parameters in the spelling that the file uses: `rope_theta` and `rope_scaling`, or `rope_parameters`. */
+/** Returns the parameters in the file's spelling: `rope_theta` and `rope_scaling`, or `rope_parameters`. */
 function write(
   value: RopeParameters,
   json: JsonObject,
@@ -190,7 +192,7 @@ function write(
   if (!isLegacy) return { ...edits, rope_parameters: { ...params, rope_theta: ropeTheta } };
   const thetaInside = isObject(given) && Object.hasOwn(given, "rope_theta");
   if (thetaInside || !Object.hasOwn(json, "rope_theta")) params.rope_theta = ropeTheta;
-  // Where nothing stands for another type, that one has to be written down.
+  // If the family has no other default type, the default type need not be written.
   const isPlain = ropeType === DEFAULT_ROPE_TYPE && Object.keys(params).length === 1 && !defaults;
   if (isPlain && !Object.hasOwn(json, "rope_scaling")) return edits;
   return { ...edits, rope_scaling: isPlain ? null : params };

@@ -1,4 +1,4 @@
-/** RoPE parameters as configs hold them: a union over all types, told apart by `ropeType`. */
+/** RoPE parameters in configs: a union over all types, discriminated by `ropeType`. */
 import type { defaultRope } from "./default.js";
 import type { dynamicRope } from "./dynamic.js";
 import type { linearRope } from "./linear.js";
@@ -8,7 +8,7 @@ import type { proportionalRope } from "./proportional.js";
 import type { RopeInputOf, RopeParametersOf, RopeType } from "./rope-type.js";
 import type { yarnRope } from "./yarn.js";
 
-/** RoPE types by name. A package with a type of its own adds it by declaration merging: see {@link defineRopeType}. */
+/** RoPE types by name. A package with a custom type adds it by declaration merging: see {@link defineRopeType}. */
 export interface RopeTypes {
   default: typeof defaultRope;
   linear: typeof linearRope;
@@ -25,10 +25,10 @@ export type RopeTypeName = keyof RopeTypes;
 type ParametersOf<T> = T extends RopeType<infer Name, infer F, infer _> ? RopeParametersOf<Name, F> : never;
 type InputOf<T> = T extends RopeType<infer Name, infer F, infer Filled> ? RopeInputOf<Name, F, Filled> : never;
 
-/** RoPE parameters with every default filled in, told apart by `ropeType`. */
+/** RoPE parameters with defaults filled in, discriminated by `ropeType`. */
 export type RopeParameters = { [Name in RopeTypeName]: ParametersOf<RopeTypes[Name]> }[RopeTypeName];
 
-/** RoPE parameters as code gives them: what has a default may be left out, the type too. */
+/** RoPE parameters as given in code: those with a default may be omitted, and so may the type. */
 export type RopeParametersInput =
   | { [Name in RopeTypeName]: InputOf<RopeTypes[Name]> }[RopeTypeName]
   | (Omit<InputOf<RopeTypes["default"]>, "ropeType"> & { readonly ropeType?: "default" });

@@ -1,4 +1,4 @@
-/** The parts of a RoPE type: its parameters in the config file, their rules, its frequencies and the context that it reaches. */
+/** Parts of a RoPE type: its parameters in the config file, their rules, its frequencies and its longest context. */
 import type * as z from "zod";
 import type { Report } from "../config-definition.js";
 import { number } from "../fields.js";
@@ -7,7 +7,7 @@ import { number } from "../fields.js";
 export const commonFields = {
   /** θ, the base of the geometric series of wavelengths. */
   ropeTheta: number({ above: 0 }),
-  /** Share of each head that is rotated. */
+  /** Fraction of each head that is rotated. */
   partialRotaryFactor: number({ above: 0, max: 1 }).default(1),
 };
 
@@ -15,25 +15,25 @@ export const commonFields = {
 type ParameterFields = Readonly<Record<string, z.ZodType>>;
 type Flat<T> = { readonly [K in keyof T]: T[K] } & {};
 type Outputs<F extends ParameterFields> = { readonly [K in keyof F]: z.output<F[K]> };
-/** Keys that may be left out, because their schema has a default. */
+/** Keys that may be omitted, because their schema has a default. */
 type Optional<F extends ParameterFields> = {
   [K in keyof F]-?: undefined extends z.input<F[K]> ? K : never;
 }[keyof F];
-/** Parameters as code gives them: what has a default, or is filled in from the config, may be left out or null. */
+/** Parameters as given in code: those with a default, or filled in from the config, may be omitted or null. */
 type Inputs<F extends ParameterFields, Filled> = {
   readonly [K in Exclude<keyof F, Optional<F> | Filled>]: z.input<F[K]>;
 } & { readonly [K in keyof F as K extends Optional<F> | Filled ? K : never]?: z.input<F[K]> | null };
 
-/** What frequencies depend on besides the RoPE parameters. */
+/** Inputs of the frequencies besides the RoPE parameters. */
 export interface RopeContext {
   /** Features of a head. */
   readonly headDim: number;
   readonly maxPositionEmbeddings: number;
-  /** Length of the text at hand: one past the largest position of the batch. */
+  /** Length of the current text: one past the largest position of the batch. */
   readonly length: number;
 }
 
-/** Angles by which one position rotates, and the factor of cosines and sines. */
+/** Rotation per position, and the factor of cosines and sines. */
 export interface RopeFrequencies {
   /** Radians per position, float32 `[d / 2]`, d the rotated width of a head. */
   readonly inverse: Float32Array;
@@ -41,15 +41,15 @@ export interface RopeFrequencies {
   readonly scaling: number;
 }
 
-/** A RoPE type, as {@link defineRopeType} makes it. */
+/** A RoPE type, as {@link defineRopeType} creates it. */
 export interface RopeType<Name extends string, F extends ParameterFields, Filled extends keyof F = never> {
   /** `rope_type` in the config file. */
   readonly name: Name;
   /** Parameters besides `ropeTheta` and `partialRotaryFactor`. In the file their names are in snake_case. */
   readonly fields: F;
   /**
-   * Works out parameters that the file leaves out from those that it gives and from the rest of the config. Runs before the
-   * defaults of the schemas.
+   * Computes parameters that the file omits from the given ones and the rest of the config. Runs before the defaults of
+   * the schemas.
    */
   readonly fill?: (given: Partial<Outputs<F>>, config: RopeFillConfig) => Pick<Outputs<F>, Filled>;
   /** Reports parameters that contradict each other or do not fit the heads. `dim` is the rotated width of a head. */
@@ -66,18 +66,18 @@ export interface RopeType<Name extends string, F extends ParameterFields, Filled
   /** Longest context, in tokens. Default: `maxPositionEmbeddings`. */
   readonly contextLength?: (rope: RopeParametersOf<Name, F>, maxPositionEmbeddings: number) => number;
   /**
-   * Whether the frequencies cover the whole head whatever `partialRotaryFactor` says, with 0 for pairs that do not rotate. By
-   * default a head is rotated up to `headDim * partialRotaryFactor` and the rest of it passes unchanged.
+   * Whether the frequencies cover the whole head regardless of `partialRotaryFactor`, with 0 for pairs that do not
+   * rotate. By default a head is rotated up to `headDim * partialRotaryFactor` and the rest of it is unchanged.
    */
   readonly coversWholeHead?: boolean;
 }
 
-/** The part of a config that {@link RopeType.fill} sees. */
+/** Part of a config that {@link RopeType.fill} sees. */
 export interface RopeFillConfig {
   readonly maxPositionEmbeddings: number;
 }
 
-/** Parameters of a RoPE type with every default filled in. */
+/** Parameters of a RoPE type with defaults filled in. */
 export type RopeParametersOf<Name extends string, F extends ParameterFields> = Flat<
   { readonly ropeType: Name } & Outputs<typeof commonFields> & Outputs<F>
 >;
@@ -88,8 +88,8 @@ export type RopeInputOf<Name extends string, F extends ParameterFields, Filled> 
 >;
 
 /**
- * Defines a RoPE type. {@link registerRopeType} makes it known to the configs, and a declaration adds its parameters to the type
- * {@link RopeParameters}:
+ * Defines a RoPE type. {@link registerRopeType} registers it, and a declaration adds its parameters to the type {@link
+ * RopeParameters}:
  *
  * ```ts
  * export const gentle = defineRopeType({

@@ -1,17 +1,17 @@
-/** What the types share that stretch a model from the context that it was trained on. */
+/** Fields shared by the types that stretch a model beyond the context it was trained on. */
 import { count, number } from "../fields.js";
 import type { RopeFillConfig } from "./rope-type.js";
 
 export const stretchFields = {
-  /** How many times longer the context becomes. Default: `maxPositionEmbeddings / originalMaxPositionEmbeddings`. */
+  /** Ratio of the new to the original context. Default: `maxPositionEmbeddings / originalMaxPositionEmbeddings`. */
   factor: number({ above: 0 }),
-  /** Context length that the model was trained on before it was stretched. Default: `maxPositionEmbeddings`. */
+  /** Context length of the original training. Default: `maxPositionEmbeddings`. */
   originalMaxPositionEmbeddings: count(),
-  /** Factor of cosines and sines; null leaves it to the type's formula. */
+  /** Factor of cosines and sines; null uses the type's formula. */
   attentionFactor: number({ above: 0 }).nullable().default(null),
 };
 
-/** Fills in the original context, and from it the factor. */
+/** Fills in the original context, and derives the factor from it. */
 export function fillStretch(
   { factor, ...given }: { readonly factor?: number; readonly originalMaxPositionEmbeddings?: number },
   config: RopeFillConfig,

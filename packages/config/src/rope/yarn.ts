@@ -4,18 +4,18 @@ import { wavelengthOver2Pi } from "./geometric.js";
 import { defineRopeType } from "./rope-type.js";
 import { fillStretch, stretchFields } from "./stretched.js";
 
-/** YaRN: short wavelengths stay, long ones are interpolated (Peng et al. 2023, https://arxiv.org/abs/2309.00071). */
+/** YaRN: keeps short wavelengths and interpolates long ones (Peng et al. 2023, https://arxiv.org/abs/2309.00071). */
 export const yarnRope = defineRopeType({
   name: "yarn",
   fields: {
     ...stretchFields,
-    /** Rotations over the original context from which on a wavelength stays as it is. */
+    /** Wavelengths with at least this many rotations over the original context are kept. */
     betaFast: number({ above: 0 }).default(32),
-    /** Rotations over the original context up to which a wavelength is stretched in full. */
+    /** Wavelengths with at most this many rotations over the original context are stretched in full. */
     betaSlow: number({ above: 0 }).default(1),
-    /** Coefficient in the numerator of the attention factor. Read where both coefficients are set. */
+    /** Coefficient in the numerator of the attention factor. Read only if both coefficients are set. */
     mscale: number().nullable().default(null),
-    /** Coefficient in the denominator of the attention factor. Read where both coefficients are set. */
+    /** Coefficient in the denominator of the attention factor. Read only if both coefficients are set. */
     mscaleAllDim: number().nullable().default(null),
     /** Whether the bounds of the ramp are rounded to whole dimensions. */
     truncate: flag().default(true),
@@ -49,8 +49,9 @@ export const yarnRope = defineRopeType({
 });
 
 /**
- * Factor that keeps the entropy of attention when a context is stretched: `0.1 · mscale · ln(factor) + 1`, and 1 where nothing is
- * stretched (Peng et al. 2023, equation 22). DeepSeek-V3 multiplies the scale of its scores by the square of it.
+ * Returns the factor that keeps the entropy of attention when a context is stretched: `0.1 · mscale · ln(factor) + 1`,
+ * and 1 without stretching (Peng et al. 2023, equation 22). DeepSeek-V3 multiplies the scale of its scores by the
+ * square of it.
  */
 export function yarnMscale(factor: number, mscale = 1): number {
   return factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1;

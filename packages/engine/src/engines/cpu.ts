@@ -12,7 +12,7 @@ export const cpu: EngineSource = {
   async prepare() {
     const { version_cpu } = await import("@tensorflow/tfjs-backend-cpu");
     await activate("cpu");
-    // The backend greets at its first tensor; this one is made while warnings are off.
+    // The backend greets at its first tensor; this one is created while warnings are off.
     scalar(0).dispose();
     registerHostKernels("cpu");
     return { backend: "cpu", description: `tfjs-backend-cpu ${version_cpu}`, memoryLimit: null };

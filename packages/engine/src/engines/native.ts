@@ -3,7 +3,7 @@ import { isNode, loadNative } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource } from "../engine.js";
 
-/** This library's own engine, in C++: several threads, weights as they lie in their files, fused kernels. Node only. */
+/** This library's own engine, in C++: several threads, memory-mapped weights, fused kernels. Node only. */
 export const native: EngineSource = {
   name: "native",
   automatic: () => isNode,
@@ -12,7 +12,7 @@ export const native: EngineSource = {
     : "it runs in Node only",
 
   async introduce() {
-    // Registering it again would set its options back.
+    // Registering it again would reset its options.
     if (!findBackendFactory("native")) (await loadNative()).registerNative();
   },
 

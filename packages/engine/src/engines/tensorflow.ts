@@ -3,7 +3,7 @@ import { isNode, loadTfjsNode } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource } from "../engine.js";
 
-/** The part of tfjs-node's backend that tells what it runs on. */
+/** The part of tfjs-node's backend that describes it. */
 interface NodeBackend {
   readonly isUsingGpuDevice?: boolean;
   readonly binding?: { readonly TF_Version?: string };
@@ -14,7 +14,7 @@ export const tensorflow: EngineSource = {
   name: "tensorflow",
   automatic: () => isNode,
   howToGet:
-    "npm install @tensorflow/tfjs-node, or @tensorflow/tfjs-node-gpu where CUDA is; either downloads libtensorflow in an " +
+    "npm install @tensorflow/tfjs-node, or @tensorflow/tfjs-node-gpu with CUDA; either downloads libtensorflow in an " +
     "install script. MIXTAPE_TFJS_NODE can name a folder with the package instead",
 
   async prepare() {

@@ -8,13 +8,13 @@ import { EngineError, messageOf } from "../engine-error.js";
 
 const MIB = 2 ** 20;
 
-/** Counted by allocating until it fails: 4,095 MiB of tensors. */
+/** Measured by allocating until it fails: 4,095 MiB of tensors. */
 const LIMIT: MemoryLimit = {
   bytes: 4095 * MIB,
-  why: "WebAssembly addresses 4 GiB, and XNNPACK keeps a second, packed copy of each matrix that it multiplies by",
+  why: "WebAssembly addresses 4 GiB, and XNNPACK keeps a second, packed copy of each weight matrix",
 };
 
-/** WebAssembly with SIMD. One thread, in Node and in a page that is cross-origin isolated alike. */
+/** WebAssembly with SIMD. One thread, both in Node and in a cross-origin isolated page. */
 export const wasm: EngineSource = {
   name: "wasm",
   automatic: () => true,
@@ -43,8 +43,8 @@ export const wasm: EngineSource = {
 };
 
 /**
- * Looks at the file that TensorFlow.js is going to load: once that has failed there, it never tries again in this process.
- * @throws naming the file that cannot be had, or is no WebAssembly
+ * Checks the file that TensorFlow.js will load: once loading failed there, it never tries again in this process.
+ * @throws if the file cannot be read or is not WebAssembly; the message names it
  */
 async function checkFile(folder: string): Promise<void> {
   const [simd, threads] = await Promise.all([
@@ -57,7 +57,7 @@ async function checkFile(folder: string): Promise<void> {
   const bytes = await readBytes(path).catch((error: unknown) => {
     throw new Error(`${path} cannot be read (${messageOf(error)})${hint}`);
   });
-  if (!WebAssembly.validate(bytes)) throw new Error(`${path} is no WebAssembly${hint}`);
+  if (!WebAssembly.validate(bytes)) throw new Error(`${path} is not WebAssembly${hint}`);
 }
 
 /** The part of the Emscripten module that allocates. */
@@ -70,14 +70,14 @@ interface Heap {
 const checked = new WeakSet<object>();
 
 /**
- * Out of memory, the backend's `malloc` gives 0 or an address whose block ends behind the memory's end, and the backend
- * writes there all the same: over other tensors. With this it throws.
+ * Makes the backend throw when it runs out of memory. Its `malloc` then returns 0 or an address whose block ends beyond
+ * the memory, and the backend would write there anyway, over other tensors.
  */
 function checkAllocations(backend: BackendWasm): void {
   const module = backend.wasm as unknown as Heap;
   if (checked.has(module)) return;
   checked.add(module);
-  // Emscripten binds its functions at their first call, which would take this one's place.
+  // Emscripten binds its functions on their first call, which would replace this one.
   module._free(module._malloc(1));
   const allocate = module._malloc;
   module._malloc = (bytes: number): number => {
@@ -89,7 +89,7 @@ function checkAllocations(backend: BackendWasm): void {
       where: 'engine "wasm"',
       expected: `${(bytes / MIB).toFixed(1)} MiB of memory for a tensor`,
       got: `none left of ${LIMIT.bytes / MIB} MiB: ${LIMIT.why}`,
-      fix: "Dispose of tensors, or take an engine without this limit",
+      fix: "Dispose of tensors, or use an engine without this limit",
     });
   };
 }

@@ -3,7 +3,7 @@ import { isNode, loadWebGPU } from "#platform";
 import { activate } from "../backend.js";
 import type { EngineSource } from "../engine.js";
 
-/** The part of `navigator.gpu` that is needed to look at it. */
+/** The part of `navigator.gpu` needed to inspect it. */
 interface GPU {
   requestAdapter(options: { powerPreference: "high-performance" }): Promise<GPUAdapter | null>;
 }
@@ -13,7 +13,7 @@ interface GPUAdapter {
   readonly info?: { readonly vendor?: string; readonly architecture?: string; readonly isFallbackAdapter?: boolean };
 }
 
-/** The GPU of a browser; in Node through the `webgpu` package. A software adapter counts only when chosen by name. */
+/** The GPU of a browser; in Node through the `webgpu` package. A software adapter is used only when chosen by name. */
 export const webgpu: EngineSource = {
   name: "webgpu",
   automatic: () => (isNode ? false : hasRealAdapter()),
@@ -40,7 +40,7 @@ export const webgpu: EngineSource = {
   },
 };
 
-/** Whether WebGPU here is more than a renderer on the CPU. */
+/** Whether WebGPU here is hardware, not a renderer on the CPU. */
 async function hasRealAdapter(): Promise<boolean> {
   const adapter = await navigatorGPU()?.requestAdapter({ powerPreference: "high-performance" });
   return adapter !== undefined && adapter !== null && !isFallback(adapter);

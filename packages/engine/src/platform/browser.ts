@@ -1,10 +1,10 @@
-/** What a browser or another runtime without Node's modules offers the engines: nothing. */
+/** Platform services for engines in a browser or another runtime without Node's modules: none. */
 
 import type { Native, TfjsNode } from "./platform.js";
 
 export const isNode = false;
 
-/** @throws always: the binary is one for Node */
+/** @throws always: the binary needs Node */
 export function loadNative(): Promise<Native> {
   return Promise.reject(new Error("it runs in Node only"));
 }
@@ -14,17 +14,17 @@ export function loadTfjsNode(): TfjsNode {
   throw new Error("it runs in Node only");
 }
 
-/** Left to TensorFlow.js: in the folder of the page. */
+/** Leaves the folder to TensorFlow.js: that of the page. */
 export function wasmFolder(): string | undefined {
   return undefined;
 }
 
-/** There is `navigator.gpu` or nothing. */
+/** Does nothing: `navigator.gpu` exists or not. */
 export function loadWebGPU(): Promise<unknown> {
   return Promise.resolve(undefined);
 }
 
-/** A file that the page can fetch. @throws where the server does not give it */
+/** Fetches a file. @throws if the server does not return it */
 export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`the server answered ${response.status}`);

@@ -1,4 +1,4 @@
-/** What Node offers the engines. */
+/** Platform services for engines in Node. */
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -23,10 +23,10 @@ export function loadNative(): Promise<Native> {
 }
 
 /**
- * Loads tfjs-node: from the folder that `MIXTAPE_TFJS_NODE` names where it is set, else the GPU package, else the CPU one.
+ * Loads tfjs-node: from the folder in `MIXTAPE_TFJS_NODE` if it is set, else the GPU package, else the CPU one.
  *
- * @param from where to look, in this order
- * @throws an error that says of each package found why it does not load
+ * @param from places to look in, in this order
+ * @throws an error with the reason why each package found does not load
  */
 export function loadTfjsNode(from: readonly NodeJS.Require[] = fromHere()): TfjsNode {
   const folder = process.env.MIXTAPE_TFJS_NODE;
@@ -43,13 +43,16 @@ export function loadTfjsNode(from: readonly NodeJS.Require[] = fromHere()): Tfjs
   throw new Error(reasons.join("; "));
 }
 
-/** Where `@tensorflow/tfjs-backend-wasm` keeps its `.wasm` files. Also right where this code was bundled for Node. */
+/**
+ * Returns the folder of the `.wasm` files of `@tensorflow/tfjs-backend-wasm`. Also correct when this code was bundled
+ * for Node.
+ */
 export function wasmFolder(): string | undefined {
   const path = resolveFrom("@tensorflow/tfjs-backend-wasm/package.json", fromHere());
   return path && join(dirname(path), "dist", sep);
 }
 
-/** A file by its path or URL. @throws where it is not there */
+/** Reads a file by its path or URL. @throws if it does not exist */
 export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   if (!/^https?:/i.test(path)) return new Uint8Array(await readFile(path.startsWith("file:") ? new URL(path) : path));
   const response = await fetch(path);
@@ -57,7 +60,7 @@ export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> 
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Makes `navigator.gpu` with the `webgpu` package where it is installed. */
+/** Creates `navigator.gpu` with the `webgpu` package if it is installed. */
 export async function loadWebGPU(): Promise<unknown> {
   const path = resolveFrom("webgpu", fromHere());
   if (!path) return undefined;
@@ -74,20 +77,23 @@ function loadPackage(folder: string): TfjsNode {
   const load = createRequire(join(folder, "package.json"));
   const { name, version } = load("./package.json") as TfjsNode;
   mendUtil();
-  // libtensorflow writes to standard error as it loads; this leaves out what is only information.
+  // libtensorflow writes to standard error while loading; this drops what is only information.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= "1";
   load(folder);
   return { name, version };
 }
 
-/** tfjs-node calls two functions of `util`: Node 23 took the first away, and Node 22 and later warn of the second. */
+/**
+ * Replaces two functions of `util` that tfjs-node calls: Node 23 removed the first, and the second is deprecated since
+ * Node 22.
+ */
 function mendUtil(): void {
   const util = createRequire(import.meta.url)("node:util") as Record<string, unknown>;
   util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
   util.isArray = Array.isArray;
 }
 
-/** The folder of a package, found without running it. A broken install counts as found: its reason is worth telling. */
+/** Finds the folder of a package without running it. A broken install counts as found: its error is worth reporting. */
 function findPackage(name: string, from: readonly NodeJS.Require[]): string | undefined {
   const path = resolveFrom(`${name}/package.json`, from);
   return path && dirname(path);
@@ -99,7 +105,7 @@ function resolveFrom(specifier: string, from: readonly NodeJS.Require[]): string
       const path = require.resolve(specifier);
       if (existsSync(path)) return path;
     } catch {
-      // Not to be had from there.
+      // Not installed there.
     }
   }
   return undefined;
