@@ -1,6 +1,6 @@
 /** Flags that several commands share. */
 
-import type { EngineName } from "@mixtape/mixtape";
+import type { EngineName, Task } from "@mixtape/mixtape";
 import { Option } from "commander";
 import { UsageError } from "./failure.js";
 import { number, someText } from "./values.js";
@@ -13,6 +13,20 @@ const ENGINES = {
   wasm: true,
   cpu: true,
 } satisfies Record<EngineName | "auto", true>;
+
+const TASKS = {
+  "text-generation": true,
+  "text-classification": true,
+  "token-classification": true,
+  "question-answering": true,
+  "feature-extraction": true,
+} satisfies Record<Task, true>;
+
+/** @param without tasks that the command does not do */
+export function taskOption(about: string, without: readonly Task[] = []): Option {
+  const tasks = (Object.keys(TASKS) as Task[]).filter((task) => !without.includes(task));
+  return new Option("--task <name>", about).choices(tasks);
+}
 
 export function modelOption(): Option {
   return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format").argParser(someText);

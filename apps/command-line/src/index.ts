@@ -13,6 +13,7 @@ export {
   ignoreOption,
   modelOption,
   precisionOption,
+  taskOption,
   threadsOption,
 } from "./flags.js";
 export { bytes, percent, plural, rate, seconds, short, table, whole } from "./format.js";

@@ -4,14 +4,19 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hubHint } from "@mixtape/errors";
 import {
+  type AnyModel,
   type Engine,
   explainSource,
-  type ForCausalLM,
+  ForCausalLM,
+  type LoadWarning,
   loadModel,
   loadTokenizer,
+  type ModelByTask,
+  type Task,
   type Tokenizer,
 } from "@mixtape/mixtape";
 import { type Adapter, loadAdapter } from "@mixtape/peft";
+import { adapterHead } from "./adapter-head.js";
 import { BytesBar } from "./bytes-bar.js";
 import { note, warn } from "./colors.js";
 import { chooseEngine, type EngineFlags } from "./engine.js";
@@ -33,9 +38,9 @@ export interface LoadFlags extends EngineFlags {
 }
 
 /** What is ready to run. */
-export interface Loaded {
+export interface Loaded<M extends AnyModel = ForCausalLM> {
   readonly engine: Engine;
-  readonly model: ForCausalLM;
+  readonly model: M;
   /** What the model runs with; null without `--adapter`. */
   readonly adapter: Adapter | null;
   /** How long the engine, and the weights' way onto it, took. */
@@ -44,31 +49,47 @@ export interface Loaded {
 
 /**
  * Prepares an engine and loads a model onto it.
+ * @param task what the model is for; `auto` for what its config says. Default: text generation.
  * @throws {InterruptedError} at Ctrl-C
  */
+export function load<T extends Task>(flags: LoadFlags, interrupt: Interrupt, task: T): Promise<Loaded<ModelByTask[T]>>;
+export function load(flags: LoadFlags, interrupt: Interrupt, task: Task | "auto"): Promise<Loaded<AnyModel>>;
+export function load(flags: LoadFlags, interrupt: Interrupt): Promise<Loaded>;
 export async function load(
   { model: folder, adapter: from, ignore, checkFinite, ...flags }: LoadFlags,
   interrupt: Interrupt,
-): Promise<Loaded> {
+  task: Task | "auto" = "text-generation",
+): Promise<Loaded<AnyModel>> {
   const begin = performance.now();
   checkFolder(folder);
   if (from !== undefined) checkFolder(from, "adapter");
   const engine = await chooseEngine(flags);
   const bar = new BytesBar("loading");
   try {
+    // The head of an adapter is not that of its base model.
+    const head = task === "auto" && from !== undefined ? await adapterHead(from) : {};
+    let fresh: LoadWarning | undefined;
     const model = await loadModel(folder, {
+      task,
+      ...head,
       ignore,
       checkFinite,
       signal: interrupt.signal,
       onProgress: ({ loadedBytes, totalBytes }) => bar.show(loadedBytes, totalBytes),
-      onWarning: ({ message }) => warn(message),
+      onWarning: (warning) => {
+        if (warning.kind === "newly-initialized") fresh = warning;
+        else warn(warning.message);
+      },
     });
     const onWarning = (message: string): void => {
       bar.clear();
       note(message);
     };
-    if (from !== undefined) await resizeForAdapter(model, from);
+    if (from !== undefined && model instanceof ForCausalLM) await resizeForAdapter(model, from);
     const adapter = from === undefined ? null : await loadAdapter(model, from, { ignore, onWarning });
+    // An adapter that was trained with a head has it.
+    const copied = new Set(adapter?.copies.map(({ name }) => name));
+    if (fresh && !fresh.names.every((name) => copied.has(name))) warn(fresh.message);
     return { engine, model, adapter, loadMs: performance.now() - begin };
   } catch (error) {
     throw interrupt.came ? new InterruptedError() : error;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, prepared } from "@mixtape/command-line";
+import { classifyCommand } from "./commands/classify.js";
 import { enginesCommand } from "./commands/engines.js";
 import { forwardCommand } from "./commands/forward.js";
 import { generateCommand } from "./commands/generate.js";
@@ -19,6 +20,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .addHelpText("after", "\nsample-generate <command> --help has the options of a command, and examples.");
   const commands = [
     generateCommand(end),
+    classifyCommand(),
     forwardCommand(),
     traceCommand(end),
     inspectCommand(),

@@ -18,6 +18,11 @@ export function golden(name: string): string {
   return here(`../../../packages/testing/__fixtures__/models/${name}`);
 }
 
+/** A folder of golden files, such as `heads/afmoe/tokens`. */
+export function fixture(name: string): string {
+  return here(`../../../packages/testing/__fixtures__/${name}`);
+}
+
 /** Runs the command within this process, or, with options, in a process of its own. */
 export function run(args: readonly string[], options?: StartOptions): Promise<Ended> {
   return options ? start(BIN, args, options) : call(makeProgram, args);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openSafetensors, type TensorToWrite, toFloat32, writeSafetensors } from "@mixtape/safetensors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fails, golden, run } from "./command.js";
+import { fails, fixture, golden, run } from "./command.js";
 
 let folder: string;
 beforeAll(() => {
@@ -58,6 +58,61 @@ describe("within 1e-4 of the reference", () => {
       const worst = Math.max(...values.map((value, i) => Math.abs(value - wanted.get(key)!.values[i]!)));
       expect(worst, key).toBeLessThanOrEqual(key.endsWith("loss") ? 1e-5 : 1e-4);
     }
+  });
+});
+
+describe("heads, within 1e-4 of the reference", () => {
+  const names = [
+    "sequence-single-label",
+    "sequence-right-padded",
+    "sequence-regression",
+    "sequence-regression-several",
+  ];
+  const others = ["sequence-multi-label", "sequence-no-padding-token", "tokens", "questions"];
+  const INPUTS = /^(input_ids|attention_mask|labels|start_positions|end_positions)$/;
+  const cases = ["mixtral", "qwen3-moe", "afmoe"].flatMap((family) =>
+    [...names, ...others].map((name) => `heads/${family}/${name}`),
+  );
+  test.each(cases)("%s", async (name) => {
+    const source = fixture(name);
+    const file = join(source, "golden.safetensors");
+    const [wanted, got] = [await read(file), await forward(source, file, "--engine", "cpu")];
+    expect([...got.keys()].sort()).toEqual([...wanted.keys()].filter((key) => !INPUTS.test(key)).sort());
+    for (const [key, { shape, values }] of got) {
+      expect(shape, key).toEqual(wanted.get(key)!.shape);
+      const worst = Math.max(...values.map((value, i) => Math.abs(value - wanted.get(key)!.values[i]!)));
+      expect(worst, key).toBeLessThanOrEqual(key === "loss" ? 1e-5 : 1e-4);
+    }
+  });
+
+  test("an adapter that peft made for a classifier", async () => {
+    const source = fixture("heads/qwen3-moe/tokens");
+    const adapter = fixture("head-adapters/qwen3-moe/tokens");
+    const got = await forward(source, join(source, "golden.safetensors"), "--adapter", adapter, "--engine", "cpu");
+    const wanted = await read(join(adapter, "golden.safetensors"));
+    for (const [key, { values }] of wanted) {
+      const worst = Math.max(...values.map((value, i) => Math.abs(value - got.get(key)!.values[i]!)));
+      expect(worst, key).toBeLessThanOrEqual(1e-4);
+    }
+  });
+
+  test("a task loads another head, and says what is new", async () => {
+    const inputs = await inputsOf("for-task", int32("input_ids", 1, [1, 2, 3]));
+    const outputs = join(folder, "for-task-out.safetensors");
+    const args = ["--model", golden("mixtral/basic"), "--inputs", inputs, "--outputs", outputs];
+    const ended = await run(["forward", ...args, "--task", "question-answering"]);
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toContain("newly initialized: qa_outputs.weight, qa_outputs.bias");
+    expect([...(await read(outputs)).keys()].slice(0, 2).sort()).toEqual(["end_logits", "hidden_states.0"]);
+    const tagger = ["--model", fixture("heads/mixtral/tokens"), "--inputs", inputs, "--outputs", outputs];
+    await fails(
+      1,
+      /missing lm_head.weight.*one of another head, score/s,
+      "forward",
+      ...tagger,
+      "--task",
+      "text-generation",
+    );
   });
 });
 

@@ -6,7 +6,7 @@ const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const flagsIn = (text: string): Set<string> => new Set(text.match(/--[a-z][a-z-]+/g));
 
 describe("--help", () => {
-  test.each(["generate", "forward", "trace", "inspect", "merge"])(
+  test.each(["generate", "classify", "forward", "trace", "inspect", "merge"])(
     "of %s has examples, and the README has its flags",
     async (command) => {
       const { code, stdout, stderr } = await run([command, "--help"]);
@@ -21,7 +21,7 @@ describe("--help", () => {
   test("lists the commands", async () => {
     const { code, stdout } = await run(["--help"]);
     expect(code).toBe(0);
-    expect(stdout.match(/^ {2}(generate|forward|trace|inspect|merge|engines) /gm)).toHaveLength(6);
+    expect(stdout.match(/^ {2}(generate|classify|forward|trace|inspect|merge|engines) /gm)).toHaveLength(7);
   });
 
   test("is plain in a pipe, and bold where colours are wanted", async () => {
@@ -32,7 +32,9 @@ describe("--help", () => {
 
 test("the README has no flag that there is not", async () => {
   const helps = await Promise.all(
-    ["generate", "forward", "trace", "inspect", "merge", "engines"].map((command) => run([command, "--help"])),
+    ["generate", "classify", "forward", "trace", "inspect", "merge", "engines"].map((command) =>
+      run([command, "--help"]),
+    ),
   );
   const known = flagsIn([...helps.map(({ stdout }) => stdout), "--version"].join("\n"));
   expect([...flagsIn(readme)].filter((flag) => !known.has(flag))).toEqual([]);

@@ -73,6 +73,15 @@ export {
 } from "@mixtape/layers";
 export { explainSource, SafetensorsError } from "@mixtape/safetensors";
 export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
+export { type Answer, type AnswerOptions, answerQuestion } from "./answer-question.js";
+export {
+  type ClassifiedToken,
+  type ClassifyOptions,
+  classifyTexts,
+  classifyTokens,
+  type LabelScore,
+  labelScores,
+} from "./classify-texts.js";
 export { familyOf, modelClassOf, registeredFamilies, registerFamily } from "./families.js";
 export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
 export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";

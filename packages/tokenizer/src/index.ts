@@ -1,5 +1,6 @@
 export type { ChatMessage, TextSpan } from "./chat-message.js";
 export type { ChatTemplateOptions, RenderChatOptions, RenderedChat } from "./chat-template.js";
+export { type EncodedQuestion, encodeQuestion } from "./encode-question.js";
 export { PythonFloat, parsePythonJson } from "./python-json.js";
 export type { StreamDecoder } from "./stream-decoder.js";
 export type { DecodeOptions, EncodeOptions, EncodingWithOffsets, TokenizerOptions } from "./tokenizer.js";

@@ -11,6 +11,7 @@ import {
   modelOption,
   precisionOption,
   someText,
+  taskOption,
   threadsOption,
 } from "@mixtape/command-line";
 import type { ForwardFlags } from "../actions/forward.js";
@@ -25,7 +26,14 @@ Example:
 
 Inputs, I64 or I32, [batch, length]: input_ids; attention_mask, position_ids and labels where wanted.
 Outputs, F32: logits; hidden_states.0 to hidden_states.N, the last after the final norm; router_logits.N for each layer
-with experts; aux_loss where the family has one; loss with labels, the auxiliary loss included.`;
+with experts; aux_loss where the family has one; loss with labels, the auxiliary loss included.
+
+By the model's head, which architectures in config.json names, or --task:
+  text-classification   labels: classes, I64, [batch], or numbers or flags, F32, [batch, labels]; logits [batch, labels]
+  token-classification  labels: classes, I64, [batch, length], -100 for none; logits [batch, length, labels]
+  question-answering    start_positions and end_positions, I64, [batch]; start_logits and end_logits [batch, length]
+  feature-extraction    no labels; last_hidden_state [batch, length, width]
+These have the loss of their labels alone, and no router logits, as in transformers.`;
 
 export function forwardCommand(): Command {
   return new Command("forward")
@@ -35,6 +43,7 @@ export function forwardCommand(): Command {
     .usage("--model <dir> --inputs <file> --outputs <file> [options]")
     .addOption(modelOption())
     .addOption(adapterOption())
+    .addOption(taskOption("what to load the model for (default: what its config.json says)"))
     .option("--inputs <file>", "safetensors to read", someText)
     .option("--outputs <file>", "safetensors to write", someText)
     .addOption(engineOption())
