@@ -4,11 +4,11 @@ import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
 /** Biases on queries, keys and values, none on the output. Beside the routed experts, a shared one with a gate of its own. */
 class Qwen2MoeDecoderLayer extends PreNormDecoderLayer<Qwen2MoeConfig> {
-  protected override buildMixer(config: Qwen2MoeConfig, layer: number): Attention {
+  override buildMixer(config: Qwen2MoeConfig, layer: number): Attention {
     return new Attention({ ...config, attentionBias: config.qkvBias }, layer, { outputBias: false });
   }
 
-  protected override buildMoe(config: Qwen2MoeConfig): FeedForward {
+  override buildMoe(config: Qwen2MoeConfig): FeedForward {
     return new MoeBlock({
       router: new SoftmaxRouter(config),
       experts: new Experts(config),

@@ -1,7 +1,10 @@
 import { type ConfigOf, defineConfig, type LayerType, listOf, oneOf } from "@mixtape/config";
 import { ForCausalLM } from "@mixtape/decoder";
-import { GatedDeltaNet, LatentAttention, type TokenMixer } from "@mixtape/layers";
-import { Qwen3MoeDecoderLayer, qwen3Moe, qwen3MoeConfig } from "@mixtape/qwen3-moe";
+import { GatedDeltaNet, LatentAttention, QKNormAttention } from "@mixtape/layers";
+import { qwen3Moe, qwen3MoeConfig } from "@mixtape/qwen3-moe";
+
+const mla = { qLoraRank: null, kvLoraRank: 8, qkNopeHeadDim: 4, qkRopeHeadDim: 8, vHeadDim: 4, ropeInterleave: true };
+const recurrent = { linearNumKeyHeads: 2, linearNumValueHeads: 4, linearKeyHeadDim: 4, linearValueHeadDim: 8 };
 
 const config = defineConfig({
   modelType: "mixed-qwen3-moe",
@@ -11,19 +14,17 @@ const config = defineConfig({
     layerTypes: mixers.map((mixer): LayerType => (mixer === "sliding" ? "sliding_attention" : "full_attention")),
   }),
 });
-type MixedQwen3MoeConfig = ConfigOf<typeof config>;
-const mla = { qLoraRank: null, kvLoraRank: 8, qkNopeHeadDim: 4, qkRopeHeadDim: 8, vHeadDim: 4, ropeInterleave: true };
-const recurrent = { linearNumKeyHeads: 2, linearNumValueHeads: 4, linearKeyHeadDim: 4, linearValueHeadDim: 8 };
 
-class MixedQwen3MoeLayer extends Qwen3MoeDecoderLayer<MixedQwen3MoeConfig> {
-  protected override buildMixer(config: MixedQwen3MoeConfig, layer: number): TokenMixer {
+const family = qwen3Moe.extend({
+  config,
+  buildMixer: (config, layer) => {
     if (config.mixers[layer] === "latent") return new LatentAttention({ ...config, ...mla }, layer);
-    if (config.mixers[layer] !== "recurrent") return super.buildMixer(config, layer);
+    if (config.mixers[layer] !== "recurrent") return new QKNormAttention(config, layer);
     return new GatedDeltaNet({ ...config, ...recurrent, linearConvKernelDim: 4 });
-  }
-}
+  },
+});
 
 /** Qwen3-MoE with full, sliding and latent attention and recurrent layers in one stack, each with its own cache. */
-export class MixedQwen3MoeForCausalLM extends ForCausalLM<MixedQwen3MoeConfig> {
-  static readonly family = { ...qwen3Moe, config, layer: MixedQwen3MoeLayer };
+export class MixedQwen3MoeForCausalLM extends ForCausalLM<ConfigOf<typeof config>> {
+  static readonly family = family;
 }

@@ -1,14 +1,10 @@
-import { type AfmoeConfig, AfmoeDecoderLayer, afmoe } from "@mixtape/afmoe";
-import { extendFamily, ForCausalLM } from "@mixtape/decoder";
+import { AfmoeForCausalLM, afmoe } from "@mixtape/afmoe";
 import { SoftmaxRouter } from "@mixtape/layers";
 
-class SoftmaxAfmoeLayer extends AfmoeDecoderLayer {
-  protected override buildRouter(config: AfmoeConfig): SoftmaxRouter {
-    return new SoftmaxRouter(config);
-  }
-}
-
 /** AFMoE's attention and shared experts, its routed experts chosen by softmax probabilities. */
-export class SoftmaxAfmoeForCausalLM extends ForCausalLM<AfmoeConfig> {
-  static readonly family = extendFamily(afmoe, { modelType: "softmax-afmoe", layer: SoftmaxAfmoeLayer });
+export class SoftmaxAfmoeForCausalLM extends AfmoeForCausalLM {
+  static override readonly family = afmoe.extend({
+    modelType: "softmax-afmoe",
+    buildRouter: (config) => new SoftmaxRouter(config),
+  });
 }

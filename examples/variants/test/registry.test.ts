@@ -4,15 +4,34 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ForCausalLM, generateTokens, loadModel, registerFamily, useEngine } from "@mixtape/mixtape";
 import { expect, test } from "vitest";
+import { LayerNormMixtralForCausalLM } from "../src/layer-norm-mixtral.js";
 import { MixedQwen3MoeForCausalLM } from "../src/mixed-qwen3-moe.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
+import { ParallelMixtralForCausalLM } from "../src/parallel-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
 import { TopPMixtralForCausalLM } from "../src/top-p-mixtral.js";
-import { mixedQwen3Moe, noisyMixtral, sharedMixtral, slidingQwen3Moe, softmaxAfmoe, topPMixtral } from "./small.js";
+import {
+  layerNormMixtral,
+  mixedQwen3Moe,
+  noisyMixtral,
+  parallelMixtral,
+  sharedMixtral,
+  slidingQwen3Moe,
+  softmaxAfmoe,
+  topPMixtral,
+} from "./small.js";
 
 const variants = [
+  {
+    create: () => new LayerNormMixtralForCausalLM(layerNormMixtral),
+    register: () => registerFamily(LayerNormMixtralForCausalLM),
+  },
+  {
+    create: () => new ParallelMixtralForCausalLM(parallelMixtral),
+    register: () => registerFamily(ParallelMixtralForCausalLM),
+  },
   { create: () => new SoftmaxAfmoeForCausalLM(softmaxAfmoe), register: () => registerFamily(SoftmaxAfmoeForCausalLM) },
   { create: () => new NoisyMixtralForCausalLM(noisyMixtral), register: () => registerFamily(NoisyMixtralForCausalLM) },
   { create: () => new TopPMixtralForCausalLM(topPMixtral), register: () => registerFamily(TopPMixtralForCausalLM) },

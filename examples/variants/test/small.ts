@@ -2,8 +2,10 @@
 import { mixtralConfig } from "@mixtape/mixtral";
 import "../src/mish.js";
 import "../src/ntk-rope.js";
+import { LayerNormMixtralForCausalLM } from "../src/layer-norm-mixtral.js";
 import { MixedQwen3MoeForCausalLM } from "../src/mixed-qwen3-moe.js";
 import { NoisyMixtralForCausalLM } from "../src/noisy-mixtral.js";
+import { ParallelMixtralForCausalLM } from "../src/parallel-mixtral.js";
 import { SharedMixtralForCausalLM } from "../src/shared-mixtral.js";
 import { SlidingQwen3MoeForCausalLM } from "../src/sliding-qwen3-moe.js";
 import { SoftmaxAfmoeForCausalLM } from "../src/softmax-afmoe.js";
@@ -33,7 +35,6 @@ export const sharedMixtral = SharedMixtralForCausalLM.family.config.create({
   intermediateSize: 12,
   numExperts: 4,
   numExpertsPerTok: 2,
-  numSharedExperts: 2,
 });
 
 export const slidingQwen3Moe = SlidingQwen3MoeForCausalLM.family.config.create({
@@ -63,6 +64,20 @@ export const topPMixtral = TopPMixtralForCausalLM.family.config.create({
 });
 
 export const noisyMixtral = NoisyMixtralForCausalLM.family.config.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 4,
+  numExpertsPerTok: 2,
+});
+
+export const parallelMixtral = ParallelMixtralForCausalLM.family.config.create({
+  ...sizes,
+  intermediateSize: 12,
+  numExperts: 4,
+  numExpertsPerTok: 2,
+});
+
+export const layerNormMixtral = LayerNormMixtralForCausalLM.family.config.create({
   ...sizes,
   intermediateSize: 12,
   numExperts: 4,

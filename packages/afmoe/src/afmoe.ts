@@ -25,17 +25,17 @@ import { type AfmoeConfig, afmoeConfig } from "./config.js";
 
 /** Norms on both sides of each part; after the dense layers, shared and routed experts. */
 export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends SandwichNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return new AfmoeAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     const width = config.moeIntermediateSize * config.numSharedExperts;
     const sharedExperts = width > 0 ? new GatedMlp(config, width) : null;
     return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), sharedExperts });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new SigmoidBiasRouter(config);
   }
 }

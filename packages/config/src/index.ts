@@ -5,6 +5,8 @@ export type {
   ConfigOf,
   Field,
   Fields,
+  Given,
+  Inputs,
   KeyRole,
   ParseOptions,
   Report,

@@ -45,20 +45,20 @@ export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> exte
     return new RMSNorm(config.hiddenSize, config.rmsNormEps);
   }
 
-  protected buildMixer(config: C, layer: number): TokenMixer {
+  buildMixer(config: C, layer: number): TokenMixer {
     return new Attention(config, layer);
   }
 
   /** Builds the feed-forward: a mixture of experts or a dense one, as the config says of the layer. */
-  protected buildFeedForward(config: C, layer: number): FeedForward {
+  buildFeedForward(config: C, layer: number): FeedForward {
     return config.mlpLayerTypes[layer] === "sparse" ? this.buildMoe(config, layer) : this.buildMlp(config, layer);
   }
 
   /** Builds the mixture of experts of a layer that the config calls sparse. */
-  protected abstract buildMoe(config: C, layer: number): FeedForward;
+  abstract buildMoe(config: C, layer: number): FeedForward;
 
   /** Builds the feed-forward of a layer that the config calls dense. */
-  protected buildMlp(config: C, _layer: number): FeedForward {
+  buildMlp(config: C, _layer: number): FeedForward {
     return new GatedMlp(config, config.intermediateSize);
   }
 }

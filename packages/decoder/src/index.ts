@@ -6,7 +6,7 @@ export { type ConfigFile, type ParseConfigOptions, parseConfig, readConfig } fro
 export { DecoderLayer, type LayerClass, type LayerContext, type LayerForwardHook } from "./decoder-layer.js";
 export { DecoderModel } from "./decoder-model.js";
 export { CheckpointError, DecoderError } from "./errors.js";
-export { defineFamily, extendFamily, type Family, type FamilyChanges } from "./family.js";
+export { type Builders, defineFamily, type Family, type FamilyChanges, type FamilyDefinition } from "./family.js";
 export type {
   CausalLMInputs,
   CausalLMOutput,

@@ -12,7 +12,7 @@ import {
   zeros,
 } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
-import { type CausalLMInputs, extendFamily, type LayerContext, type ModelInputs } from "../src/index.js";
+import type { CausalLMInputs, LayerContext, ModelInputs } from "../src/index.js";
 import { TinyForCausalLM, TinyLayer, tiny, tinyFamily, useCpu, withoutLeak } from "./support/tiny.js";
 
 let model: TinyForCausalLM;
@@ -311,7 +311,7 @@ test("what is captured survives a tidy in a layer of one's own, and has a gradie
     }
   }
   class TidiedForCausalLM extends TinyForCausalLM {
-    static override readonly family = extendFamily(tinyFamily, { layer: Tidied });
+    static override readonly family = tinyFamily.extend({ layer: Tidied });
   }
   const plain = await tiny();
   const model = new TidiedForCausalLM(plain.config);

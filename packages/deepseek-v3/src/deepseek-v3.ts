@@ -21,17 +21,17 @@ import { type DeepseekV3Config, deepseekV3Config } from "./config.js";
 
 /** Latent attention; after the dense layers, shared and routed experts. */
 export class DeepseekV3DecoderLayer<C extends DeepseekV3Config = DeepseekV3Config> extends PreNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return new DeepseekV3Attention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     const width = config.moeIntermediateSize * config.numSharedExperts;
     const sharedExperts = width > 0 ? new GatedMlp(config, width) : null;
     return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), sharedExperts });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new GroupLimitedRouter(config);
   }
 }

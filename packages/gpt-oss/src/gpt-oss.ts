@@ -34,16 +34,16 @@ export class GptOssRouter<C extends GptOssConfig = GptOssConfig> extends Softmax
 
 /** Attention with sinks, and a mixture whose router and experts have biases. */
 export class GptOssDecoderLayer<C extends GptOssConfig = GptOssConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return new GptOssAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     const experts = new Experts(config, { bias: true, gating: GATING });
     return new MoeBlock({ router: this.buildRouter(config, layer), experts });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new GptOssRouter(config);
   }
 }

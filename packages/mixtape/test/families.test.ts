@@ -1,4 +1,3 @@
-import { extendFamily } from "@mixtape/decoder";
 import { MixtralForCausalLM, mixtral, mixtralConfig } from "@mixtape/mixtral";
 import { describe, expect, test } from "vitest";
 import {
@@ -14,7 +13,7 @@ import { withConfig } from "./files.js";
 
 /** Mixtral under another name. */
 class OtherForCausalLM extends MixtralForCausalLM {
-  static override readonly family = extendFamily(mixtral, { modelType: "other" });
+  static override readonly family = mixtral.extend({ modelType: "other" });
 }
 
 test("the families are there", () => {

@@ -14,12 +14,12 @@ import { type MixtralConfig, mixtralConfig } from "./config.js";
 
 /** Every layer is a mixture: softmax probabilities, the chosen ones made to sum to 1. */
 export class MixtralDecoderLayer<C extends MixtralConfig = MixtralConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     const { routerJitterNoise: jitterNoise } = config;
     return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config), jitterNoise });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

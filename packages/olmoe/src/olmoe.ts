@@ -5,15 +5,15 @@ import { type OlmoeConfig, olmoeConfig } from "./config.js";
 
 /** Every layer is a mixture. */
 export class OlmoeDecoderLayer<C extends OlmoeConfig = OlmoeConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return new OlmoeAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config) });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

@@ -67,7 +67,7 @@ export { embedding } from "./linear/embedding.js";
 export { linear } from "./linear/linear.js";
 export { type AdamWAttributes, type AdamWInputs, type AdamWStep, adamW } from "./math/adam-w.js";
 export { crossEntropy } from "./math/cross-entropy.js";
-export { dropout, jitter } from "./math/dropout.js";
+export { dropout, gaussianNoise, jitter } from "./math/dropout.js";
 export { oneHot } from "./math/one-hot.js";
 export { reshape } from "./math/reshape.js";
 export { rmsNorm } from "./math/rms-norm.js";

@@ -13,11 +13,11 @@ import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
 /** Biases on queries, keys and values, none on the output. Beside the routed experts, a shared one with a gate of its own. */
 export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return new Attention({ ...config, attentionBias: config.qkvBias }, layer, { outputBias: false });
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     return new MoeBlock({
       router: this.buildRouter(config, layer),
       experts: new Experts(config),
@@ -25,7 +25,7 @@ export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> ext
     });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

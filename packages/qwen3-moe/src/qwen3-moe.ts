@@ -22,15 +22,15 @@ import { type Qwen3MoeConfig, qwen3MoeConfig } from "./config.js";
 
 /** Queries and keys are normalised; layers that the config calls sparse are mixtures. */
 export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return new QKNormAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     return new MoeBlock({ router: this.buildRouter(config, layer), experts: new Experts(config) });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

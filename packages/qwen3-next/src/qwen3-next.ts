@@ -28,13 +28,13 @@ import { type Qwen3NextConfig, qwen3NextConfig } from "./config.js";
 
 /** Gated attention or Gated DeltaNet, and a mixture with a shared expert that has a gate of its own. */
 export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> extends PreNormDecoderLayer<C> {
-  protected override buildMixer(config: C, layer: number): TokenMixer {
+  override buildMixer(config: C, layer: number): TokenMixer {
     return config.layerTypes[layer] === "linear_attention"
       ? new GatedDeltaNet(config)
       : new Qwen3NextAttention(config, layer);
   }
 
-  protected override buildMoe(config: C, layer: number): FeedForward {
+  override buildMoe(config: C, layer: number): FeedForward {
     return new MoeBlock({
       router: this.buildRouter(config, layer),
       experts: new Experts(config),
@@ -42,7 +42,7 @@ export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> 
     });
   }
 
-  protected buildRouter(config: C, _layer: number): TokenRouter {
+  buildRouter(config: C, _layer: number): TokenRouter {
     return new SoftmaxRouter(config);
   }
 }

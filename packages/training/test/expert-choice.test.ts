@@ -1,4 +1,3 @@
-import { extendFamily } from "@mixtape/decoder";
 import { ExpertChoiceRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
@@ -6,13 +5,13 @@ import { expect, test } from "vitest";
 import { CausalLMTask, lossAndGradients, type TrainingStep, train, unfreeze } from "../src/index.js";
 
 class ExpertChoiceLayer extends MixtralDecoderLayer {
-  protected override buildRouter(config: MixtralConfig): TokenRouter {
+  override buildRouter(config: MixtralConfig): TokenRouter {
     return new ExpertChoiceRouter(config);
   }
 }
 /** Mixtral whose experts choose their tokens. */
 class ExpertChoiceForCausalLM extends MixtralForCausalLM {
-  static override readonly family = extendFamily(mixtral, { layer: ExpertChoiceLayer });
+  static override readonly family = mixtral.extend({ layer: ExpertChoiceLayer });
 }
 
 const inputIds = [0, 1].map((row) => Array.from({ length: 12 }, (_, i) => (i * i * 5 + row * 23) % 97));

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { extendFamily } from "@mixtape/decoder";
 import {
   type CapturedRouting,
   captureRouting,
@@ -114,12 +113,12 @@ onEachEngine(() => {
       }
     }
     class SigmoidLayer extends MixtralDecoderLayer {
-      protected override buildRouter(config: ConstructorParameters<typeof SigmoidRouter>[0]): TokenRouter {
+      override buildRouter(config: ConstructorParameters<typeof SigmoidRouter>[0]): TokenRouter {
         return new SigmoidRouter(config);
       }
     }
     class SigmoidForCausalLM extends MixtralForCausalLM {
-      static override readonly family = extendFamily(mixtral, { layer: SigmoidLayer });
+      static override readonly family = mixtral.extend({ layer: SigmoidLayer });
     }
     await withoutLeak(async () => {
       const model = await SigmoidForCausalLM.fromPretrained(fixture("models/mixtral/basic"));

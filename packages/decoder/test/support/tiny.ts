@@ -1,6 +1,6 @@
 import "@tensorflow/tfjs-backend-cpu";
 import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, number } from "@mixtape/config";
-import { Experts, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
+import { Experts, type FeedForward, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { env, memory, setBackend } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer } from "../../src/index.js";
@@ -25,7 +25,7 @@ export const tinyConfig = defineConfig({
 export type TinyConfig = ConfigOf<typeof tinyConfig>;
 
 export class TinyLayer extends PreNormDecoderLayer<TinyConfig> {
-  protected override buildMoe(config: TinyConfig): MoeBlock {
+  override buildMoe(config: TinyConfig): FeedForward {
     return new MoeBlock({ router: new SoftmaxRouter(config), experts: new Experts(config) });
   }
 }

@@ -132,11 +132,10 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 
   /**
-   * Logits of the gate. A router with noise adds it here, from `currentRng()` of `@mixtape/ops`, which is undefined outside
-   * of training.
+   * Logits of the gate. A router with noise adds it here, by `gaussianNoise` of `@mixtape/ops`, which is off outside of training.
    * @param x `[T, M]` @returns `[T, E]`
    */
-  protected gateLogits(x: Tensor2D, _context: RoutingContext): Tensor2D {
+  protected gateLogits(x: Tensor2D, _context: RoutingContext = {}): Tensor2D {
     return this.gate.forward(x);
   }
 

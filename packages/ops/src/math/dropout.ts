@@ -32,3 +32,18 @@ export function jitter<T extends Tensor>(x: T, eps: number): T {
     return mul(x, factors) as T;
   });
 }
+
+/**
+ * Adds to each element a number of its own, normal with mean 0 and standard deviation `std`, as noisy top-k gating does (Shazeer et
+ * al. 2017, https://arxiv.org/abs/1701.06538, equation 4). It is off where `std` is 0 and outside of `withRng`.
+ * @throws {OpsError} where `std` is below 0.
+ */
+export function gaussianNoise<T extends Tensor>(x: T, std = 1): T {
+  if (!(std >= 0)) throw new OpsError({ where: "gaussianNoise", expected: "an std of at least 0", got: `${std}` });
+  const rng = currentRng();
+  if (std === 0 || !rng) return x;
+  return tidy(() => {
+    const noise = noGrad(() => mul(rng.normal(x.shape), std));
+    return add(x, noise) as T;
+  });
+}

@@ -1,6 +1,5 @@
 /** Adapters on models whose tokens go to different numbers of experts. */
 
-import { extendFamily } from "@mixtape/decoder";
 import { TopPRouter } from "@mixtape/layers";
 import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 import { valueAndGradientsOf } from "@mixtape/ops";
@@ -11,12 +10,12 @@ import { type AdapterConfigInput, adapterLosses, adaptersOf, applyAdapter } from
 import { fillWithNoise } from "../support/noise.js";
 
 class TopPLayer extends MixtralDecoderLayer {
-  protected override buildRouter(config: MixtralConfig): TopPRouter {
+  override buildRouter(config: MixtralConfig): TopPRouter {
     return new TopPRouter({ ...config, numExpertsPerTok: 4, topP: 0.4 });
   }
 }
 class TopPForCausalLM extends MixtralForCausalLM {
-  static override readonly family = extendFamily(mixtral, { layer: TopPLayer });
+  static override readonly family = mixtral.extend({ layer: TopPLayer });
 }
 
 const targetModules = ["q_proj", "experts.gate_proj", "experts.down_proj"];

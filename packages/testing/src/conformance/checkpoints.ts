@@ -40,7 +40,11 @@ export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { creat
     );
     expect(numbers).toBe([...model.namedParameters()].reduce((sum, [, { size }]) => sum + size, 0));
     expect(new Set([...contents.values()].map(({ type }) => type.split(" ")[0]))).toEqual(new Set([dtype]));
-    expect(await configIn(folder)).toEqual({ ...Model.family.config.toJSON(model.config), dtype: DTYPE_NAMES[dtype] });
+    expect(await configIn(folder)).toEqual({
+      ...Model.family.config.toJSON(model.config),
+      architectures: model.config.architectures ?? [`${Model.family.name}${Model.head}`],
+      dtype: DTYPE_NAMES[dtype],
+    });
 
     // The second model is what is on disk; so must be what it saves.
     const loaded = await Model.fromPretrained(folder);
