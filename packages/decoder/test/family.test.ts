@@ -46,7 +46,7 @@ test("fields are in the config that builders get, and extensions add up", () => 
 test("a method may use others of the layer", () => {
   const family = tinyFamily.extend({
     buildFeedForward(config, layer) {
-      return layer === 0 ? this.buildMoe(config, layer) : this.buildMlp(config, layer);
+      return layer === 0 ? this.buildMoe(config) : this.buildMlp(config, layer);
     },
   });
   class SwappedForCausalLM extends TinyForCausalLM {
@@ -61,8 +61,8 @@ test("what does not fit fails to compile, and is refused where it ran", () => {
   expect(() => tinyFamily.extend({ buildRouter: () => null })).toThrow(
     "extend: buildRouter: expected a method of TinyLayer, got none of that name",
   );
-  // @ts-expect-error a linear layer is no feed-forward
-  tinyFamily.extend({ buildMlp: (config) => new Linear(config.hiddenSize, config.hiddenSize) });
+  // @ts-expect-error a name is no feed-forward
+  tinyFamily.extend({ buildMlp: ({ hiddenAct }) => hiddenAct });
   // @ts-expect-error the config has no such field
   tinyFamily.extend({ buildMlp: (config) => new GatedMlp(config, config.noSuchWidth) });
   // @ts-expect-error a layer of another kind
