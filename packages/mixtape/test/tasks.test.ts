@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { extendFamily, ForSequenceClassification, ForTokenClassification } from "@mixtape/decoder";
+import { ForSequenceClassification, ForTokenClassification } from "@mixtape/decoder";
 import {
   MixtralForQuestionAnswering,
   MixtralForSequenceClassification,
@@ -74,7 +74,7 @@ describe("architectures finds the class", () => {
   });
 
   test("a class of one's own is registered by its head, beside the others of its family", () => {
-    const family = extendFamily(mixtral, { modelType: "with-heads" });
+    const family = mixtral.extend({ modelType: "with-heads" });
     class Sentiment extends ForSequenceClassification {
       static readonly family = family as never;
       static override readonly head = "ForSentiment";
