@@ -14,6 +14,7 @@ import golden_checkpoints
 import golden_configs
 import golden_delta_rule
 import golden_dropout
+import golden_generation
 import golden_heads
 import golden_merge
 import golden_mixtures
@@ -53,6 +54,10 @@ def write_dropout(out: Path) -> None:
     golden_dropout.write(out, (out if (out / "models").is_dir() else FIXTURES) / "models")
 
 
+def write_generation(out: Path) -> None:
+    golden_generation.write(out, out if (out / "models").is_dir() else FIXTURES)
+
+
 def write_adapters(out: Path) -> None:
     golden_peft.write(out)
     golden_peft_v4.write(out)
@@ -77,6 +82,7 @@ PARTS = {
     "curves": write_curves,
     "delta-rule": golden_delta_rule.write,
     "dropout": write_dropout,
+    "generation": write_generation,
     "heads": golden_heads.write,
     "ops": golden_ops.write,
     "padding": write_padding,

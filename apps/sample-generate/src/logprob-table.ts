@@ -29,6 +29,14 @@ export function shownLogprobs(logprobs: readonly TokenLogprobs[], tokenizer: Tok
   return logprobs.map(({ top, ...chosen }) => ({ ...shown(chosen), top: top.map(shown) }));
 }
 
+/** Adds the texts of tokens to the log-probabilities of a prompt, of which the first token has none. */
+export function shownPrompt(
+  logprobs: readonly (TokenLogprobs | null)[],
+  tokenizer: Tokenizer | null,
+): (ShownLogprobs | null)[] {
+  return logprobs.map((one) => one && shownLogprobs([one], tokenizer)[0]!);
+}
+
 /** Formats a line for each token: the token, its log-probability, and the likeliest tokens with their probabilities. */
 export function logprobTable(logprobs: readonly ShownLogprobs[]): string {
   const nameOf = ({ id, token }: ShownLogprob): string => (token === null ? `${id}` : safeName(JSON.stringify(token)));

@@ -15,6 +15,8 @@ export interface Written {
   readonly stopReason: string | undefined;
   /** Log-probabilities of the new tokens, if options ask for them. */
   readonly logprobs: readonly TokenLogprobs[] | undefined;
+  /** Log-probabilities of the prompt's tokens, if options ask for them. */
+  readonly promptLogprobs: readonly (TokenLogprobs | null)[] | undefined;
   /** Until the first new token. */
   readonly prefillMs: number;
   /** From the first new token to the last. */
@@ -42,6 +44,7 @@ export async function write(
   let text = "";
   let finishReason: Written["finishReason"] = "length";
   let stopReason: string | undefined;
+  let promptLogprobs: Written["promptLogprobs"];
   const begin = performance.now();
   let first = begin;
   let last = begin;
@@ -55,6 +58,7 @@ export async function write(
     text += piece.text;
     show(piece.text);
     if (piece.logprobs) logprobs.push(piece.logprobs);
+    promptLogprobs ??= piece.promptLogprobs;
     if (piece.finishReason) finishReason = interrupt.came ? "interrupted" : piece.finishReason;
     if (!interrupt.came) stopReason = piece.stopReason;
   }
@@ -65,6 +69,7 @@ export async function write(
     finishReason,
     stopReason,
     logprobs: logprobs.length > 0 ? logprobs : undefined,
+    promptLogprobs,
     ...times,
   };
 }

@@ -116,7 +116,8 @@ describe("the end", () => {
       generate(...prompt, "--stop", stop, "never written"),
       generate(...prompt, "--stop", "never written", "--stop", stop),
     ]);
-    expect(together).toMatchObject({ text: text!.slice(0, text!.indexOf(stop)), finishReason: "stop" });
+    const cut = text!.slice(0, text!.indexOf(stop));
+    expect(together).toMatchObject({ text: cut, finishReason: "stop", stopReason: stop });
     expect(together.ids).toEqual(ids.slice(0, together.ids.length));
     expect(apart).toMatchObject({ text: together.text, ids: together.ids, finishReason: "stop" });
   });
@@ -155,6 +156,41 @@ describe("the end", () => {
     const plain = ["--model", golden("mixtral/basic"), "--prompt-ids", "5", "--max-new-tokens", "40"];
     const distinct = async (...args: string[]) => new Set((await generate(...plain, ...args)).ids).size;
     expect(await distinct("--repetition-penalty", "5")).toBeGreaterThan(await distinct());
+  });
+});
+
+describe("log-probabilities", () => {
+  const prompt = ["--model", SAMPLE, "--prompt", "It was", "--max-new-tokens", "3", "--engine", "cpu"];
+  interface Token {
+    readonly id: number;
+    readonly token: string | null;
+    readonly logprob: number;
+    readonly top: readonly Omit<Token, "top">[];
+  }
+
+  test("of the new tokens and of the prompt are in the JSON", async () => {
+    const result = await generate(...prompt, "--logprobs", "2", "--prompt-logprobs");
+    const logprobs = result.logprobs as Token[];
+    const promptLogprobs = result.promptLogprobs as (Token | null)[];
+    expect(logprobs.map(({ id }) => id)).toEqual(result.ids);
+    expect(logprobs.map(({ token }) => token).join("")).toBe(result.text);
+    for (const { id, logprob, top } of logprobs) {
+      expect(top).toHaveLength(2);
+      // Greedy text is of the likeliest tokens.
+      expect(top[0]).toEqual({ id, logprob, token: expect.any(String) });
+      expect(top[1]!.logprob).toBeLessThan(logprob);
+    }
+    expect(promptLogprobs.map((one) => one?.id)).toEqual([undefined, ...result.promptIds.slice(1)]);
+    expect(promptLogprobs[1]).toMatchObject({ logprob: expect.any(Number), top: [] });
+  });
+
+  test("are a table for people, and ids stand for text without tokenizer", async () => {
+    const { code, stderr } = await run(["generate", ...prompt, "--logprobs", "2"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/\n {2}" a" +-3\.\d{3} +3\.\d % {2}" a" 3\.\d % {2}" here" \d\.\d %\n/);
+    const ids = ["--model", golden("afmoe/basic"), "--prompt-ids", "5,6,7", "--max-new-tokens", "1", "--logprobs"];
+    expect((await run(["generate", ...ids])).stderr).toMatch(/\n {2}14 +-\d\.\d{3} +\d+\.\d %\n/);
+    expect((await generate(...ids)).logprobs).toEqual([{ id: 14, token: null, logprob: expect.any(Number), top: [] }]);
   });
 });
 

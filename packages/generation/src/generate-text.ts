@@ -36,6 +36,8 @@ export interface GeneratedText {
   readonly stopReason?: string;
   /** Log-probabilities of the new tokens, if `logprobs` asks for them. */
   readonly logprobs?: readonly TokenLogprobs[];
+  /** Log-probabilities of the prompt's tokens, null for the first, if `promptLogprobs` asks for them. */
+  readonly promptLogprobs?: readonly (TokenLogprobs | null)[];
 }
 
 /**
@@ -137,6 +139,7 @@ async function writeTexts(
       text: pieces.map(({ text }) => text).join(""),
       finishReason,
       ...(stopReason !== undefined && { stopReason }),
+      ...(pieces[0]!.promptLogprobs && { promptLogprobs: pieces[0]!.promptLogprobs }),
       ...(pieces[0]!.logprobs && { logprobs: pieces.map(({ logprobs }) => logprobs!) }),
     };
   });

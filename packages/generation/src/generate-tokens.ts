@@ -2,6 +2,7 @@ import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
 import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
+import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
 import { checkPrompts, padPrompts } from "./prompts.js";
@@ -52,20 +53,27 @@ export async function* generateRows(
   const defaults = options.defaults ?? model.generationConfig;
   const batch = padPrompts(prompts, model.config, resolved.padTokenId, nameOfPad(options, defaults));
   checkRoom(prompts, resolved, generationConfigFaults(defaults)?.file);
-  const scratch = new Float32Array(model.config.vocabSize);
   const pause = pauses();
   const cache = model.createCache();
   try {
     let inputs: CausalLMInputs = batch;
+    let scratch: Float32Array | undefined;
     while (true) {
       signal?.throwIfAborted();
-      const logits = await nextLogits(model, { ...inputs, cache, routing });
+      const isPrompt = inputs === batch;
+      const positions = isPrompt && resolved.promptLogprobs !== null ? batch.inputIds[0]!.length : 1;
+      const logits = await nextLogits(model, { ...inputs, cache, routing }, positions);
       await pause();
       signal?.throwIfAborted();
-      const vocabSize = logits.length / rows.length;
+      const size = logits.length / rows.length;
+      const vocabSize = size / positions;
+      scratch ??= new Float32Array(vocabSize);
       for (const row of rows) {
         if (row.done) continue;
-        yield row.next(logits.subarray(row.row * vocabSize, (row.row + 1) * vocabSize), scratch);
+        const own = logits.subarray(row.row * size, (row.row + 1) * size);
+        const prompt = isPrompt && promptLogprobs(own, row, vocabSize, resolved);
+        const token = row.next(own.subarray(-vocabSize), scratch);
+        yield prompt ? { ...token, promptLogprobs: prompt } : token;
       }
       if (rows.every(({ done }) => done)) return;
       inputs = nextInputs(rows, batch.attentionMask);
@@ -73,6 +81,16 @@ export async function* generateRows(
   } finally {
     cache.dispose();
   }
+}
+
+/** Returns the log-probabilities of a row's prompt. @param logits `[L, V]`, those of the padding first */
+function promptLogprobs(
+  logits: Float32Array,
+  { ids }: GenerationRow,
+  vocabSize: number,
+  { promptLogprobs: top }: ResolvedOptions,
+): GeneratedToken["promptLogprobs"] {
+  return top === null ? undefined : promptLogprobsOf(logits.subarray(-ids.length * vocabSize), ids, top);
 }
 
 /** Names the padding token in errors: the option, or the key of the file that has it. */
@@ -98,9 +116,9 @@ function checkRoom(
   });
 }
 
-/** Returns the logits of the last position of each row, `[B · V]`. Read-only: some engines hand out their own memory. */
-async function nextLogits(model: ForCausalLM, inputs: CausalLMInputs): Promise<Float32Array> {
-  const outputs = model.forward({ ...inputs, logitsToKeep: 1, outputRouterLogits: false, captureGraph: true });
+/** Returns the logits of the last positions of each row, `[B · positions · V]`. Read-only: some engines hand out their own memory. */
+async function nextLogits(model: ForCausalLM, inputs: CausalLMInputs, positions: number): Promise<Float32Array> {
+  const outputs = model.forward({ ...inputs, logitsToKeep: positions, outputRouterLogits: false, captureGraph: true });
   try {
     return (await outputs.logits.data()) as Float32Array;
   } finally {

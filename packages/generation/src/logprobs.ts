@@ -39,6 +39,21 @@ export function logprobsOf(logits: Float32Array, id: number, top: number): Token
   return { ...one(id), top: best.map(one) };
 }
 
+/**
+ * Returns the log-probabilities of a prompt's tokens; null for the first.
+ * @param logits `[L, V]`, those of the position before each token
+ */
+export function promptLogprobsOf(
+  logits: Float32Array,
+  prompt: readonly number[],
+  top: number,
+): (TokenLogprobs | null)[] {
+  const vocabSize = logits.length / prompt.length;
+  return prompt.map((id, i) =>
+    i === 0 ? null : logprobsOf(logits.subarray((i - 1) * vocabSize, i * vocabSize), id, top),
+  );
+}
+
 function logSumExp(logits: Float32Array, largest = maxOf(logits)): number {
   let sum = 0;
   for (let i = 0; i < logits.length; i++) {

@@ -37,6 +37,7 @@ test("the defaults are the reference's: greedy, 20 tokens", () => {
     stoppingCriteria: [],
     sampler: null,
     logprobs: null,
+    promptLogprobs: null,
   });
 });
 

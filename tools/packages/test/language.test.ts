@@ -32,7 +32,6 @@ const PENDING = [
   "docs",
   "examples/browser",
   "packages/decoder",
-  "packages/generation",
   "packages/gpt-oss",
   "packages/layers",
   "packages/mixtape",

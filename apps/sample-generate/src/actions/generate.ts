@@ -18,7 +18,7 @@ import { OPTION_ENTRIES } from "@mixtape/generation/options";
 import { type EngineName, type ForCausalLM, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
-import { logprobTable, type ShownLogprobs, shownLogprobs } from "../logprob-table.js";
+import { logprobTable, type ShownLogprobs, shownLogprobs, shownPrompt } from "../logprob-table.js";
 import { promptOf } from "../prompt.js";
 import { type Written, write } from "../write.js";
 import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
@@ -43,12 +43,17 @@ interface GenerateResult {
   readonly stopReason?: string;
   /** With `--logprobs`: of each new token, its log-probability and those of the likeliest. */
   readonly logprobs?: readonly ShownLogprobs[];
+  /** With `--prompt-logprobs`: the same of the prompt's tokens, null for the first. */
+  readonly promptLogprobs?: readonly (ShownLogprobs | null)[];
   readonly loadMs: number;
   readonly prefillTokensPerSecond: number;
   /** Null where a single token was written: that one comes with the prompt. */
   readonly decodeTokensPerSecond: number | null;
   readonly peakRssBytes: number;
 }
+
+/** The log-probabilities among the results. */
+type ShownTokens = Pick<GenerateResult, "logprobs" | "promptLogprobs">;
 
 /**
  * Continues a prompt.
@@ -87,8 +92,11 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   });
   // A summary of a text that nobody got would be a lie.
   await outputTaken();
-  const logprobs = written.logprobs && shownLogprobs(written.logprobs, tokenizer);
-  const result = resultOf(flags, loaded, promptIds, { ...written, logprobs }, strategiesSince(before));
+  const shownTokens: ShownTokens = {
+    ...(written.logprobs && { logprobs: shownLogprobs(written.logprobs, tokenizer) }),
+    ...(written.promptLogprobs && { promptLogprobs: shownPrompt(written.promptLogprobs, tokenizer) }),
+  };
+  const result = resultOf(flags, loaded, promptIds, written, shownTokens, strategiesSince(before));
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else showSummary(result, loaded);
   return interrupt.came ? EXIT.interrupted : 0;
@@ -134,10 +142,10 @@ function resultOf(
   { model, adapter }: GenerateFlags,
   { engine, model: { config }, loadMs }: Loaded,
   promptIds: readonly number[],
-  written: Omit<Written, "logprobs"> & { readonly logprobs: readonly ShownLogprobs[] | undefined },
+  { ids, text, finishReason, stopReason, prefillMs, decodeMs }: Written,
+  shownTokens: ShownTokens,
   experts: string | null,
 ): GenerateResult {
-  const { ids, text, finishReason, stopReason, logprobs, prefillMs, decodeMs } = written;
   return {
     model,
     adapter: adapter ?? null,
@@ -149,7 +157,7 @@ function resultOf(
     text,
     finishReason,
     ...(stopReason !== undefined && { stopReason }),
-    ...(logprobs && { logprobs }),
+    ...shownTokens,
     loadMs,
     prefillTokensPerSecond: promptIds.length / (prefillMs / 1000),
     decodeTokensPerSecond: ids.length > 1 ? (ids.length - 1) / (decodeMs / 1000) : null,
@@ -169,7 +177,9 @@ function show(text: string): void {
 function showSummary(result: GenerateResult, { engine, adapter }: Loaded): void {
   const { experts, promptIds, ids, finishReason, loadMs, peakRssBytes } = result;
   process.stdout.write("\n");
-  if (result.logprobs) process.stderr.write(`\n${logprobTable(result.logprobs)}`);
+  const prompt = result.promptLogprobs?.filter((one) => one !== null);
+  for (const tokens of [prompt, result.logprobs])
+    if (tokens && tokens.length > 0) process.stderr.write(`\n${logprobTable(tokens)}`);
   const rows = [
     ["engine", `${engine.name} (${engine.description})`],
     ...engine.passedOver.map(({ name, reason }) => ["not used", `${name}: ${reason}`] as const),

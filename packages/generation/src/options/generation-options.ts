@@ -77,6 +77,11 @@ export interface GenerationOptions {
   /** Returns the log-probability of each new token; a number, or `top`, also those of the likeliest tokens. */
   readonly logprobs?: boolean | number | LogprobOptions | null;
   /**
+   * Returns the log-probabilities of the prompt's tokens with the first new token; a number, also those of this many of the likeliest
+   * tokens. Computes logits for the whole prompt: B · L · V · 4 bytes.
+   */
+  readonly promptLogprobs?: boolean | number | null;
+  /**
    * Observes and controls which experts tokens are routed to, such as a `RoutingRecorder` or `banExperts` of `@mixtape/layers`. Decode
    * steps are not captured then, which takes longer.
    */
@@ -156,4 +161,6 @@ export interface ResolvedOptions {
   readonly sampler: Sampler | PerRow<Sampler> | null;
   /** Log-probabilities to return; null for none. */
   readonly logprobs: Required<LogprobOptions> | null;
+  /** Number of likeliest tokens to return with each token of the prompt; null for no log-probabilities of the prompt. */
+  readonly promptLogprobs: number | null;
 }

@@ -43,6 +43,7 @@ export function resolveOptions(options: GenerationOptions, model: GenerationDefa
     padTokenId: options.padTokenId ?? defaults.padTokenId ?? config.padTokenId ?? [...eosTokenIds][0] ?? 0,
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
     logprobs: logprobOptions(options.logprobs),
+    promptLogprobs: logprobOptions(options.promptLogprobs)?.top ?? null,
   };
   refuseUnusable(resolved, options, defaults);
   checkDefaults(resolved, options, defaults);

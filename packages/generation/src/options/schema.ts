@@ -52,6 +52,13 @@ export const GENERATION_OPTIONS: OptionSchema = {
     about: "return the log-probability of each new token, and of this many of the likeliest",
     flag: "--logprobs [n]",
   },
+  promptLogprobs: {
+    schema: custom((value) => typeof value === "boolean" || isCount(value), "true, or a number of likeliest tokens"),
+    key: null,
+    default: null,
+    about: "return the log-probabilities of the prompt's tokens, and of this many of the likeliest",
+    flag: "--prompt-logprobs [n]",
+  },
   routing: {
     schema: custom(isObject, "a routing observer"),
     key: null,
@@ -145,8 +152,11 @@ function listOfParts(method: string): (value: unknown) => boolean {
   return (value) => Array.isArray(value) && value.every(isPart(method));
 }
 
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 function isLogprobs(value: unknown): boolean {
-  const isCount = (top: unknown): boolean => Number.isSafeInteger(top) && (top as number) >= 0;
   if (typeof value === "boolean" || isCount(value)) return true;
   if (!isObject(value) || Object.keys(value).some((key) => key !== "top" && key !== "of")) return false;
   const { top = 0, of = "logits" } = value as LogprobOptions;

@@ -6,7 +6,12 @@ import type { RowContext } from "../rows/row-context.js";
  * Changes the logits of one row before a token is chosen: as transformers' `LogitsProcessor`, but for one row.
  *
  * ```ts
- * const noSeven: LogitsProcessor = { name: "no-seven", process: (logits) => void (logits[7] = -Infinity) };
+ * const noSeven: LogitsProcessor = {
+ *   name: "no-seven",
+ *   process(logits) {
+ *     logits[7] = -Infinity;
+ *   },
+ * };
  * ```
  */
 export interface LogitsProcessor {

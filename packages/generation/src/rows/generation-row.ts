@@ -9,7 +9,7 @@ import type { StoppingContext, StoppingCriterion } from "../stopping/stopping-cr
 import { ownCriterion, ownSampler } from "./own-parts.js";
 
 /**
- * Why a row ended: `eos` at an end token, `stop` at a stop string or by a stopping criterion, `length` at `maxNewTokens` or at the
+ * Reason for the end of a row: `eos` at an end token, `stop` at a stop string or by a stopping criterion, `length` at `maxNewTokens` or at the
  * end of the model's context.
  */
 export type FinishReason = "eos" | "stop" | "length";
@@ -26,6 +26,11 @@ export interface GeneratedToken {
   readonly stopReason?: string;
   /** Log-probabilities, if `logprobs` asks for them. */
   readonly logprobs?: TokenLogprobs;
+  /**
+   * Log-probabilities of the prompt's tokens, with the first new token of a row if `promptLogprobs` asks for them. Null for the first
+   * token of the prompt, which nothing predicts.
+   */
+  readonly promptLogprobs?: readonly (TokenLogprobs | null)[];
 }
 
 /** The text of a row, for stop strings and for criteria that look at it. */
