@@ -35,7 +35,7 @@ def isolated(pre_tokenizer) -> set[int]:
 
 
 def word_characters() -> set[int]:
-    """What the pattern \\w of Rust's regex takes."""
+    """Characters that \\w of Rust's regex matches."""
     text = " ".join("a" + chr(c) for c in CODES)
     pieces = pre_tokenizers.Whitespace().pre_tokenize_str(text)
     return {ord("a")} | {ord(p[1]) for p, _ in pieces if len(p) == 2 and p[0] == "a"}
@@ -161,14 +161,14 @@ def main() -> None:
         "NUMERIC": ("`char::is_numeric` of Rust.", runs_of_set(isolated(pre_tokenizers.Digits(individual_digits=True)))),
         "PUNCTUATION": ("Punctuation as the pre-tokenizers have it.", runs_of_set(isolated(pre_tokenizers.Punctuation()))),
         "CONTROL": (
-            "What BertNormalizer cleans away.",
+            "Characters that BertNormalizer removes.",
             runs_of_set(emptied(normalizers.BertNormalizer(**{**bert, "clean_text": True}))),
         ),
         "NONSPACING_MARK": (
-            "What BertNormalizer strips of decomposed text.",
+            "Marks that BertNormalizer strips from decomposed text.",
             runs_of_set(emptied(normalizers.BertNormalizer(**{**bert, "strip_accents": True}))),
         ),
-        "COMBINING_MARK": ("What StripAccents strips.", runs_of_set(emptied(normalizers.StripAccents()))),
+        "COMBINING_MARK": ("Marks that StripAccents strips.", runs_of_set(emptied(normalizers.StripAccents()))),
         "COMBINING_CLASSES": ("Canonical combining classes: value and length of the run.", runs_of_values(full)),
         "INERT": ("Characters that normal forms leave alone, since they do not know them.", runs_of_set(inert(classes))),
         "SCRIPTS": (

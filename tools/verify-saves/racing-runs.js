@@ -16,7 +16,7 @@ export async function racingRuns(parent, tries, progress) {
     const output = join(parent, `runs-${race}`);
     const ends = await Promise.all([run(parent, output), run(parent, output)]);
     const refused = ends.filter(({ code }) => code === 1);
-    const isNamed = refused.some(({ errors }) => /expected to be its only writer, got process \d+/.test(errors));
+    const isNamed = refused.some(({ errors }) => /expected exclusive access, got process \d+/.test(errors));
     if (isNamed) named++;
     if (ends.some(({ code }) => code === 0) && refused.length === 1 && isNamed && isSameRun(alone, output)) good++;
     progress("runs raced", race, tries);

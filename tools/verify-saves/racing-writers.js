@@ -18,7 +18,7 @@ export async function racingWriters(parent, tries, progress) {
     const ends = await Promise.all([writer(folder, 1, 12), writer(folder, 101, 112)]);
     const lost = ends.filter(({ code }) => code === 3);
     refused += lost.length;
-    const named = lost.every(({ text }) => /expected to be its only writer, got process \d+/.test(text));
+    const named = lost.every(({ text }) => /expected exclusive access, got process \d+/.test(text));
     const version = await versionOf(folder);
     const clean = readdirSync(folder).every((name) => !name.startsWith("."));
     if (lost.length < 2 && named && version > 0 && clean) good++;

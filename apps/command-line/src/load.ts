@@ -125,7 +125,7 @@ export function checkFolder(folder: string, kind: "model" | "adapter" = "model")
     expected: `a folder with ${kind === "model" ? "config.json" : "adapter_config.json"} and safetensors files`,
     got: isThere ? "a file" : "nothing of this name",
     fix: isThere
-      ? "Give the folder that it lies in"
+      ? "Pass the folder that contains it"
       : [`Check the path given as --${kind}`, hubHint(folder)].filter(Boolean).join(". "),
   });
 }

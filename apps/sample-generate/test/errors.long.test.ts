@@ -155,7 +155,7 @@ describe("what cannot be done ends with 1", () => {
 
   test("a file for a folder", () => {
     const file = join(MODEL, "config.json");
-    const message = `${file}: expected a folder with config.json and safetensors files, got a file. Give the folder that it lies in.`;
+    const message = `${file}: expected a folder with config.json and safetensors files, got a file. Pass the folder that contains it.`;
     return generate(1, message, "--model", file, "--prompt-ids", "5");
   });
 
@@ -171,7 +171,7 @@ describe("what cannot be done ends with 1", () => {
   test("a folder without weights", () => {
     const copy = copyOf(MODEL, "weightless");
     rmSync(join(copy, "model.safetensors"));
-    const message = `${copy}: expected model.safetensors or model.safetensors.index.json, got neither. It holds safetensors files of other names, and no index that says which are the model.`;
+    const message = `${copy}: expected model.safetensors or model.safetensors.index.json, got neither. It holds safetensors files with other names, and no index that names the model's files.`;
     return generate(1, message, "--model", copy, "--prompt-ids", "5");
   });
 
@@ -187,7 +187,7 @@ describe("what cannot be done ends with 1", () => {
 
   test("a family that nobody registered", () => {
     const copy = changed("unknown", { model_type: "llama" });
-    const message = `${copy}/config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got "llama". A family of your own is made known with registerFamily.`;
+    const message = `${copy}/config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got "llama". Register a custom family with registerFamily.`;
     return generate(1, message, "--model", copy, "--prompt-ids", "5");
   });
 

@@ -42,11 +42,11 @@ describe("--chat-template", () => {
     cpSync(join(SAMPLE, "config.json"), join(bare, "config.json"));
     writeFileSync(join(bare, "tokenizer_config.json"), "{}");
     const show = (...flags: string[]) => ["--model", bare, "--data", data, "--show-data", "1", ...flags];
-    await fails(1, /expected a chat template, got none\. Give one as --chat-template FILE, or /, ...show());
+    await fails(1, /expected a chat template, got none\. Pass one as --chat-template FILE, or /, ...show());
     const unclear = write(folder, "unclear.jinja", "{{ messages | map(attribute='content') | join }}");
     await fails(
       1,
-      /line 1: the chat template that was given: messages\[1\]: .* and give it as --chat-template FILE\.$/,
+      /line 1: the chat template that was given: messages\[1\]: .* and pass it as --chat-template FILE\.$/,
       ...show("--chat-template", unclear),
     );
     await fails(1, /none\.jinja: expected a chat template in Jinja/, ...show("--chat-template", "none.jinja"));

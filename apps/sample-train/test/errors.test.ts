@@ -186,6 +186,6 @@ describe("what cannot be done ends with 1 and one line", () => {
 
 test.runIf(process.platform === "linux")("an output that the system makes no folder for", () => {
   const message =
-    /^error: \/proc\/mixtape: expected to make this folder, got the system's answer ".*"\. Name a folder in a place/;
+    /^error: \/proc\/mixtape: expected to create this folder, got the system's answer ".*"\. Choose a folder where/;
   return fails(1, message, "--model", SAMPLE, "--data", text, "--output", "/proc/mixtape/run");
 });

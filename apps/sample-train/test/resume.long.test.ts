@@ -82,6 +82,6 @@ test("two runs in one folder: the second is refused with the first one's name", 
   const output = join(folder, "locked");
   const lock = await lockFolder(output, ".run.lock");
   const args = ["--model", SAMPLE, "--data", write(folder, "locked.txt", "It was a fine morning."), "--output", output];
-  await fails(1, new RegExp(`locked: expected to be its only writer, got process ${process.pid} on `), ...args);
+  await fails(1, new RegExp(`locked: expected exclusive access, got process ${process.pid} on `), ...args);
   await lock.release();
 });

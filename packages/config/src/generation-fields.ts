@@ -51,7 +51,7 @@ const decay = () =>
       error: "[start, factor]: an integer and a number above 0",
     })
     .readonly();
-/** Where transformers does not apply a value, it becomes the one that changes nothing. */
+/** Values that transformers does not apply become no-ops. */
 const cutoffInFile = () => number().transform((cutoff) => (cutoff > 0 && cutoff < 1 ? cutoff : 0));
 
 /** The options of a call that `generation_config.json` may set, in the order of the docs. */

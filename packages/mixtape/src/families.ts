@@ -29,10 +29,10 @@ import { Qwen3NextForCausalLM } from "@mixtape/qwen3-next";
 import { UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";
 import { HEADS, type ModelByTask, type Task } from "./tasks.js";
 
-/** A class of models as the registry keeps it: what its config adds to a decoder's is the family's own affair. */
+/** A model class in the registry, whatever its family's config adds to a decoder's. */
 type AnyClass = ModelClass<PreTrainedModel>;
 
-/** A family, and its classes by head. Those that were not registered are made when they are asked for. */
+/** A family, and its classes by head. Classes that were not registered are created on request. */
 interface Registered {
   readonly family: Family;
   readonly classes: Map<string, AnyClass>;
@@ -65,15 +65,15 @@ const families = new Map<string, Registered>();
 for (const model of BUILT_IN) register(model);
 
 /**
- * Makes `loadModel` load checkpoints whose `model_type` is that of the class's config with this class. Of a family, classes of
- * several heads may be registered; for the other tasks a class is made of the family and the generic head. A family that is
- * registered again is replaced.
+ * Registers a class with `loadModel` for checkpoints with the `model_type` of its config. Classes of several heads may
+ * be registered for a family; for the other tasks, a class is created from the family and the generic head. Registering
+ * a family again replaces it.
  *
  * ```ts
  * registerFamily(MyAfmoeForCausalLM);
  * ```
  *
- * @throws {UnknownFamilyError} for what is no class of models, and where the config has no model type.
+ * @throws {UnknownFamilyError} if it is not a model class, or the config has no model type.
  */
 export function registerFamily<M extends PreTrainedModel<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
   if (typeof family !== "function" || !family.family)
@@ -95,26 +95,27 @@ function register(model: AnyClass): void {
   families.set(modelType, entry);
 }
 
-/** The model types that `loadModel` knows. */
+/** Lists the model types that `loadModel` knows. */
 export function registeredFamilies(): string[] {
   return [...families.keys()];
 }
 
 /**
- * The class for a `model_type`, with a head over the vocabulary.
- * @param where what names it in an error, such as the path of a config
+ * Returns the class for a `model_type`, with a causal language modelling head.
+ * @param where name of the source in an error, such as the path of a config
  * @param architectures classes of transformers that a config without a `model_type` may name: for the error
- * @throws {UnknownFamilyError} listing those that are known.
+ * @throws {UnknownFamilyError} listing the known ones.
  */
 export function familyOf(modelType: unknown, where = "familyOf", architectures?: unknown): ModelClass<ForCausalLM> {
   return classOf(registeredFor(modelType, where, architectures), HEADS["text-generation"].head);
 }
 
 /**
- * The class for a `config.json`: of its family by `model_type`, with the head of a task, or else that which `architectures` names.
- * @param where what names the config in an error
+ * Returns the class for a `config.json`: of its family by `model_type`, with the head of a task, or else the head that
+ * `architectures` names.
+ * @param where name of the config in an error
  * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
- * @throws {UnknownArchitectureError} for classes of no known head
+ * @throws {UnknownArchitectureError} for classes of unknown heads
  */
 export function modelClassOf<T extends Task>(
   json: { readonly model_type?: unknown; readonly architectures?: unknown },
@@ -132,11 +133,11 @@ function registeredFor(modelType: unknown, where: string, architectures: unknown
     where: `${where}: model_type`,
     expected: `one of ${registeredFamilies().join(", ")}`,
     got: modelType === undefined ? "none" : JSON.stringify(modelType),
-    fix: meantBy(modelType, architectures) ?? "A family of your own is made known with registerFamily",
+    fix: meantBy(modelType, architectures) ?? "Register a custom family with registerFamily",
   });
 }
 
-/** The class of a head, made of the family and the generic head where none was registered. */
+/** Returns the class of a head, created from the family and the generic head if none was registered. */
 function classOf<M extends PreTrainedModel>({ family, classes }: Registered, head: string): ModelClass<M> {
   const known = classes.get(head);
   if (known) return known as unknown as ModelClass<M>;
@@ -150,15 +151,15 @@ function classOf<M extends PreTrainedModel>({ family, classes }: Registered, hea
 }
 
 /**
- * The head that `architectures` names: that of the first class that is known, or of a variant, whose name ends as one of the known. A
- * config without `architectures` is one of a causal language model.
+ * Returns the head that `architectures` names: that of the first known class, or of a variant whose name ends like a
+ * known one. A config without `architectures` is a causal language model.
  */
 function headIn(architectures: unknown, { family, classes }: Registered, where: string): string {
   const names = Array.isArray(architectures) ? architectures.filter((name) => typeof name === "string") : [];
   if (names.length === 0) return HEADS["text-generation"].head;
   const heads = [...new Set([...Object.values(HEADS).map(({ head }) => head), ...classes.keys()])];
   for (const name of names) {
-    // GPT2LMHeadModel and XForRewardModel end so too.
+    // GPT2LMHeadModel and XForRewardModel also end with these.
     const end = /For[A-Z]\w*$|LMHeadModel$|Model$/.exec(name)?.[0];
     const head = heads.find((one) => one === end || family.name + one === name);
     if (head !== undefined) return head;
@@ -167,11 +168,11 @@ function headIn(architectures: unknown, { family, classes }: Registered, where: 
     where: `${where}: architectures`,
     expected: `one of ${heads.map((head) => family.name + head).join(", ")}`,
     got: JSON.stringify(names),
-    fix: "Say by task what to load it for, or make a class of your own known with registerFamily",
+    fix: "Set task to choose a head, or register a custom class with registerFamily",
   });
 }
 
-/** What to write into a config that names a known class of transformers and no `model_type`. */
+/** Suggests the `model_type` for a config that names a known class of transformers and no `model_type`. */
 function meantBy(modelType: unknown, architectures: unknown): string | undefined {
   if (modelType != null || !Array.isArray(architectures)) return undefined;
   for (const [type, { family }] of families)

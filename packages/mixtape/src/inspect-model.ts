@@ -25,37 +25,39 @@ import {
 import { modelClassOf } from "./families.js";
 import { checkTask, type Task } from "./tasks.js";
 
-/** What a checkpoint is, from its config and headers alone. */
+/** Summary of a checkpoint, from its config and headers alone. */
 export interface ModelInspection extends ModelSummary {
-  /** How many tensors of each dtype the files hold, and how many bytes those take. */
+  /** Number of tensors and bytes of each dtype in the files. */
   readonly dtypes: Readonly<Partial<Record<Dtype, { readonly tensors: number; readonly bytes: number }>>>;
-  /** Tensors that are missing, that do not belong, or that have another shape than the config says: it loads where there are none. */
+  /**
+   * Tensors that are missing, unexpected, or of another shape than the config says: the model loads if there are none.
+   */
   readonly faults: TensorFaults;
-  /** What loading leaves out, reads under another name, or decides against the config. */
+  /** Tensors and keys that loading skips, renames or overrides. */
   readonly warnings: readonly LoadWarning[];
-  /** What the weights take on each engine, and how its experts run; on `native` only where its binary loads. */
+  /** Memory of the weights and expert strategy on each engine; `native` only if its binary loads. */
   readonly engines: Readonly<Record<Exclude<EngineName, "native">, EngineNeeds> & { native?: EngineNeeds }>;
 }
 
-/** What a model asks of an engine. */
+/** Requirements of a model on an engine. */
 export interface EngineNeeds {
   /** Bytes of weights; caches and activations come on top. */
   readonly weightBytes: number;
-  /** How weights are kept there. */
+  /** Storage of weights on the engine. */
   readonly storage: string;
-  /** Whether weights stay in their files, so that they need not fit into memory. */
+  /** Whether weights are memory-mapped from their files, so that they need not fit into memory. */
   readonly mapped: boolean;
-  /** How routed experts run for one token; null for a model without experts. */
+  /** Strategy of routed experts for one token; null for a model without experts. */
   readonly experts: ExpertsStrategy | null;
 }
 
 /**
- * Looks at a checkpoint without loading it: no engine is prepared, and no tensor is read, but for a head that the config ties
- * to the embedding and that the file holds all the same, which is compared with it. What is wrong with its tensors is told, not
- * thrown.
+ * Inspects a checkpoint without loading it: no engine is prepared, and no tensor is read, except a head that the config
+ * ties to the embedding and that the file contains anyway, which is compared with it. Problems with tensors are
+ * reported, not thrown.
  * @param options as for {@link loadModel}
- * @throws {OptionError} for an option that it does not know
- * @throws as {@link loadModel} for folders that hold no checkpoint of a known family.
+ * @throws {OptionError} for an unknown option
+ * @throws as {@link loadModel} for folders without a checkpoint of a known family.
  */
 export async function inspectModel(
   source: CheckpointSource,
@@ -110,13 +112,13 @@ function needsOf(
   };
 }
 
-/** The dtype of most bytes of a checkpoint: engines that keep dtypes are counted as if all tensors had it. */
+/** Returns the dtype of most bytes of a checkpoint: engines that keep dtypes are counted as if all tensors had it. */
 export function mainDtype(dtypes: ModelInspection["dtypes"]): Dtype {
   const bytesOf = Object.entries(dtypes).map(([dtype, { bytes }]) => [dtype as Dtype, bytes] as const);
   return bytesOf.reduce((most, one) => (one[1] > most[1] ? one : most), ["F32", 0] as const)[0];
 }
 
-/** How many tensors of each dtype a checkpoint holds. */
+/** Counts the tensors of each dtype in a checkpoint. */
 export function countDtypes(tensors: TensorSource): ModelInspection["dtypes"] {
   const counts: Partial<Record<Dtype, { tensors: number; bytes: number }>> = {};
   for (const name of tensors.names) {
@@ -128,7 +130,7 @@ export function countDtypes(tensors: TensorSource): ModelInspection["dtypes"] {
   return counts;
 }
 
-/** Reads the headers of a checkpoint, and closes it when `look` has seen them. */
+/** Opens a checkpoint, passes its headers to `look`, and closes it. */
 export async function withTensors<T>(
   source: CheckpointSource,
   look: (tensors: TensorSource) => T | Promise<T>,

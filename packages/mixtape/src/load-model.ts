@@ -22,20 +22,20 @@ import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
 import { type AnyModel, checkTask, type ModelByTask, type Task } from "./tasks.js";
 
-/** How a model is loaded. */
+/** Options of {@link loadModel}. */
 export interface LoadModelOptions extends LoadOptions {
-  /** Engine to load the model onto. Default: the one in use, or the automatic choice where none is. */
+  /** Engine to load the model onto. Default: the current one, or the automatic choice if there is none. */
   readonly engine?: EngineName | "auto";
   /**
-   * Refuses weights that exceed the engine's limit or, in Node and where they are not mapped, the memory that the machine has
-   * free. No weight is read before. Default true.
+   * Refuses weights that exceed the engine's limit or, in Node and unless they are memory-mapped, the machine's free
+   * memory, before reading any. Default: true.
    */
   readonly checkMemory?: boolean;
 }
 
-/** How a model is loaded, and for what. */
+/** Options of {@link loadModel} with a task. */
 export interface LoadModelForTask<T> extends LoadModelOptions {
-  /** What the model is for, whatever class the checkpoint was saved from. */
+  /** Task to load the model for, whatever class the checkpoint was saved from. */
   readonly task: T;
 }
 
@@ -47,8 +47,8 @@ const OPTIONS: OptionNames<LoadModelOptions & Partial<LoadModelForTask<unknown>>
 };
 
 /**
- * Loads a checkpoint in Hugging Face format: finds its family by `model_type` and its head by `architectures`, prepares an engine,
- * checks that the weights fit, and reads them.
+ * Loads a checkpoint in Hugging Face format: finds its family by `model_type` and its head by `architectures`, prepares
+ * an engine, checks that the weights fit, and reads them.
  *
  * ```ts
  * const model = await loadModel("./Trinity-Nano-Preview");
@@ -58,18 +58,18 @@ const OPTIONS: OptionNames<LoadModelOptions & Partial<LoadModelForTask<unknown>>
  * });
  * ```
  *
- * A `task` gives the model the head of that task. A head of classification or question answering that the checkpoint lacks is
- * initialized, with a warning; without the head over the vocabulary, text generation is refused. Where no task is given, the type
- * is that of the usual case, a causal language model; `task: "auto"` has the type of any.
+ * A `task` gives the model the head of that task. A classification or question answering head that the checkpoint lacks
+ * is initialized, with a warning; without a language modelling head, text generation is refused. Without a task, the
+ * return type is that of the usual case, a causal language model; `task: "auto"` returns the union type.
  *
  * @param source a folder (Node), the URL of one, or a map of file names to contents
- * @throws {OptionError} for an option that it does not know
+ * @throws {OptionError} for an unknown option
  * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
- * @throws {UnknownArchitectureError} for `architectures` of no known head, where no task is given
- * @throws {ConfigError} where the config asks for what the family does not do
- * @throws {ModelTooLargeError} where the weights do not fit, before any is read
- * @throws {CheckpointError} listing all missing and wrongly shaped tensors
- * @throws {EngineError} where the engine does not work here
+ * @throws {UnknownArchitectureError} for `architectures` of unknown heads, if no task is given
+ * @throws {ConfigError} if the config asks for something that the family does not implement
+ * @throws {ModelTooLargeError} if the weights do not fit, before reading any
+ * @throws {CheckpointError} listing all missing and misshaped tensors
+ * @throws {EngineError} if the engine does not work here
  */
 export function loadModel<T extends Task>(
   source: CheckpointSource,
@@ -97,17 +97,17 @@ export async function loadModel(
   return Model.fromPretrained(source, options);
 }
 
-/** How a tokenizer is loaded. */
+/** Options of {@link loadTokenizer}. */
 export interface LoadTokenizerOptions extends TokenizerOptions {
-  /** How files are fetched where the source is a URL. */
+  /** Options for fetching files, if the source is a URL. */
   readonly fetchOptions?: LoadModelOptions["fetchOptions"];
 }
 
 /**
  * Loads the tokenizer of a checkpoint.
  * @param source a folder (Node), the URL of one, or a map of file names to contents
- * @throws {OptionError} for an option that it does not know
- * @throws {TokenizerError} where there is no `tokenizer.json`, or a file is broken
+ * @throws {OptionError} for an unknown option
+ * @throws {TokenizerError} if there is no `tokenizer.json`, or a file is invalid
  */
 export async function loadTokenizer(source: CheckpointSource, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
   checkOptions("loadTokenizer", options, { fetchOptions: true, onWarning: true });
@@ -144,10 +144,10 @@ async function checkFit(
   const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
   const bytesOf = (of: DecoderConfig, dtype: Dtype) => weightBytes(new Model(of), backend, dtype);
-  // A head that the config ties to the embedding may be another in the file, and then takes as much again.
+  // A head that the config ties to the embedding may differ in the file, and then needs as much memory again.
   const untied = config.tieWordEmbeddings ? Model.family.config.with(config, { tieWordEmbeddings: false }) : config;
   if (!limitOf(bytesOf(untied, "F32"))) return;
-  // The files are asked only where what they hold matters.
+  // The files are opened only if their dtypes matter.
   const keepsDtypes = bytesOf(config, "BF16") !== bytesOf(config, "F32");
   const isHeadDecisive = !limitOf(bytesOf(config, "F32"));
   const bytes =
@@ -171,14 +171,14 @@ async function checkFit(
     where,
     expected: `weights of at most ${gib(limit.bytes)} on the engine "${name}" (${limit.why})`,
     got: gib(bytes),
-    fix: "Take an engine or a machine without this limit, a smaller model, or checkMemory: false to try all the same",
+    fix: "Use an engine or a machine without this limit, a smaller model, or checkMemory: false to try anyway",
   });
 }
 
-/** What this machine has left, where that can be known: Node tells, browsers do not. */
+/** Returns the machine's free memory, if known: Node reports it, browsers do not. */
 function machineMemory(): MemoryLimit | null {
   const bytes = globalThis.process?.availableMemory?.();
-  return bytes === undefined ? null : { bytes, why: "the memory that this machine has free" };
+  return bytes === undefined ? null : { bytes, why: "the free memory of this machine" };
 }
 
 function gib(bytes: number): string {

@@ -10,7 +10,7 @@ export class ModelTooLargeError extends MixtapeError {
   static override readonly brand: string = "ModelTooLargeError";
 }
 
-/** A checkpoint's `architectures` names no head that is known. */
+/** A checkpoint's `architectures` names no known head. */
 export class UnknownArchitectureError extends MixtapeError {
   static override readonly brand: string = "UnknownArchitectureError";
 }

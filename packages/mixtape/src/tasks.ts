@@ -17,13 +17,13 @@ export interface ModelByTask {
   "feature-extraction": BaseModel;
 }
 
-/** What a model is for, under the names of Hugging Face's pipelines. */
+/** Task of a model, under the names of Hugging Face's pipelines. */
 export type Task = keyof ModelByTask;
 
 /** A model of any task. */
 export type AnyModel = ModelByTask[Task];
 
-/** The generic class of each task, from which the class of a family is made. */
+/** Generic class of each task; a family's class derives from it. */
 export const HEADS = {
   "text-generation": ForCausalLM,
   "text-classification": ForSequenceClassification,
@@ -32,15 +32,15 @@ export const HEADS = {
   "feature-extraction": BaseModel,
 } as const satisfies { readonly [T in Task]: { readonly head: string; readonly prototype: ModelByTask[T] } };
 
-/** The tasks that models are loaded for. */
+/** Tasks that models can be loaded for. */
 export const TASKS = Object.keys(HEADS) as readonly Task[];
 
-/** The task of a model; undefined for a head of one's own. */
+/** Returns the task of a model; undefined for a custom head. */
 export function taskOf(model: { readonly head: string }): Task | undefined {
   return TASKS.find((task) => HEADS[task].head === model.head);
 }
 
-/** @throws {OptionError} for what is no task */
+/** @throws {OptionError} if it is not a task */
 export function checkTask(where: string, task: unknown): void {
   if (task === undefined || task === "auto" || TASKS.some((known) => known === task)) return;
   throw new OptionError({

@@ -67,7 +67,7 @@ describe("an error for", () => {
     [7, "7"],
   ])("the model type %o", async (modelType, got) => {
     const checkpoint = withConfig("mixtral/basic", { model_type: modelType });
-    const message = `config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got ${got}. A family of your own is made known with registerFamily.`;
+    const message = `config.json: model_type: expected one of ${registeredFamilies().join(", ")}, got ${got}. Register a custom family with registerFamily.`;
     await expect(loadModel(checkpoint)).rejects.toThrow(UnknownFamilyError);
     await expect(loadModel(checkpoint)).rejects.toThrow(message);
     await expect(inspectModel(checkpoint)).rejects.toThrow(message);
@@ -88,7 +88,7 @@ describe("an error for", () => {
     const message = `got none. It names MixtralForCausalLM: add "model_type": "mixtral" to it.`;
     await expect(loadModel(withConfig("mixtral/basic", { model_type: undefined }))).rejects.toThrow(message);
     const nothing = withConfig("mixtral/basic", { model_type: undefined, architectures: undefined });
-    await expect(inspectModel(nothing)).rejects.toThrow("A family of your own is made known with registerFamily.");
+    await expect(inspectModel(nothing)).rejects.toThrow("Register a custom family with registerFamily.");
   });
 
   test("a class whose config has no model type", () => {

@@ -192,11 +192,11 @@ describe("an error for", () => {
     const published = configOnly("Mixtral-8x7B-v0.1");
     await expect(loadModel(published, { engine: "wasm" })).rejects.toThrow(ModelTooLargeError);
     await expect(loadModel(published, { engine: "wasm" })).rejects.toThrow(
-      /^config\.json: expected weights of at most 4\.00 GiB on the engine "wasm" \(WebAssembly .*\), got 34\d\.\d\d GiB\. Take an engine or a machine without this limit, a smaller model, or checkMemory: false to try all the same\.$/,
+      /^config\.json: expected weights of at most 4\.00 GiB on the engine "wasm" \(WebAssembly .*\), got 34\d\.\d\d GiB\. Use an engine or a machine without this limit, a smaller model, or checkMemory: false to try anyway\.$/,
     );
     const free = vi.spyOn(process, "availableMemory").mockReturnValue(8 * 2 ** 30);
     await expect(loadModel(published, { engine: "cpu" })).rejects.toThrow(
-      'config.json: expected weights of at most 8.00 GiB on the engine "cpu" (the memory that this machine has free), got 17',
+      'config.json: expected weights of at most 8.00 GiB on the engine "cpu" (the free memory of this machine), got 17',
     );
     free.mockRestore();
     // Past the check it is the files that are missing.

@@ -1,11 +1,11 @@
-/** Which characters are equal when case is ignored. */
+/** Case-insensitive equality of characters. */
 
 import { CharSet } from "./char-set.js";
 
-/** Sends characters that are equal when case is ignored to the same text. */
+/** Maps characters that are equal when case is ignored to the same text. */
 type Fold = (character: string) => string;
 
-/** As Python's `re` compares: by simple lower case, and equal upper case (`i`, `I`, `ı` and `İ` are all equal). */
+/** Compares as Python's `re`: by simple lower case, and equal upper case (`i`, `I`, `ı` and `İ` are all equal). */
 const pythonFold: Fold = (character) => {
   const lower = String.fromCodePoint(character.toLowerCase().codePointAt(0)!);
   return lower.toUpperCase();
@@ -28,38 +28,38 @@ export class CaseFolding {
     this.#fold = fold;
   }
 
-  /** What a code point folds to: one code point for most, several for such as `ß`. */
+  /** Folds a code point: to one code point for most, to several for such as `ß`. */
   fold(code: number): string {
     return this.#fold(String.fromCodePoint(code));
   }
 
-  /** The code points that fold to a text. */
+  /** Returns the code points that fold to a text. */
   unfold(folded: string): readonly number[] {
     this.#classes ??= classesOf(this.#fold);
     return this.#classes.get(folded) ?? [];
   }
 
-  /** The texts of several characters that one character folds to. */
+  /** Returns the texts of several characters that one character folds to. */
   expansions(): readonly string[] {
     this.#classes ??= classesOf(this.#fold);
     this.#expansions ??= [...this.#classes.keys()].filter((folded) => [...folded].length > 1);
     return this.#expansions;
   }
 
-  /** The code points that equal one when case is ignored, itself included. */
+  /** Returns the code points that equal one when case is ignored, itself included. */
   variants(code: number): readonly number[] {
     const found = this.unfold(this.fold(code));
     return found.includes(code) ? found : [code];
   }
 
-  /** The set of the variants of a code point. */
+  /** Returns the set of the variants of a code point. */
   character(code: number): CharSet {
     const set = this.#characters.get(code) ?? setOf(this.variants(code));
     this.#characters.set(code, set);
     return set;
   }
 
-  /** A set, and what equals one of its code points when case is ignored. */
+  /** Returns a set extended by everything that equals one of its code points when case is ignored. */
   close(set: CharSet): CharSet {
     const test = (code: number): boolean => this.variants(code).some((variant) => set.has(variant));
     return new CharSet(test, () => {
@@ -69,7 +69,7 @@ export class CaseFolding {
   }
 }
 
-/** The set of the listed code points. */
+/** Returns the set of the listed code points. */
 export function setOf(codes: readonly number[]): CharSet {
   return CharSet.ranges(codes.map((code) => [code, code]));
 }

@@ -1,31 +1,31 @@
-/** Sets of Unicode code points. Those that take long to ask remember their answers. */
+/** Sets of Unicode code points. Sets that are slow to test memoise their answers. */
 
-/** The code points from the first to the second. */
+/** An inclusive range of code points. */
 export type Range = readonly [first: number, last: number];
 
 const BLOCK = 256;
-/** Blocks whose answers a set remembers: a pattern may have thousands of sets. Beyond, it is asked anew. */
+/** Blocks that a set memoises, since a pattern may have thousands of sets. Further blocks are tested each time. */
 const MAX_BLOCKS = 64;
 const UNKNOWN = 0;
 const OUT = 1;
 const IN = 2;
 
-/** How a {@link CharSet} answers. */
+/** Options of a {@link CharSet}. */
 interface CharSetOptions {
   /** The only code point of the set. */
   readonly single?: number;
-  /** The number of blocks whose answers it remembers; 0 where it answers fast. */
+  /** Number of blocks to memoise; 0 if testing is fast. */
   readonly remembered?: number;
 }
 
 /** A set of code points. */
 export class CharSet {
-  /** The only code point of the set, where it has one and was made so. */
+  /** The only code point of the set, if it was created from one. */
   readonly single: number | undefined;
   readonly #test: (code: number) => boolean;
   readonly #source: () => string;
   readonly #blocks: (Uint8Array | undefined)[] = [];
-  /** Blocks that may yet be remembered. */
+  /** Number of blocks that may still be memoised. */
   #left: number;
   readonly #isFast: boolean;
 
@@ -41,7 +41,7 @@ export class CharSet {
     this.single = single;
   }
 
-  /** The same set as a class of a JavaScript `RegExp` with the flag `v`. */
+  /** The set as a class of a JavaScript `RegExp` with the flag `v`. */
   get source(): string {
     return this.#source();
   }
@@ -54,7 +54,7 @@ export class CharSet {
     );
   }
 
-  /** All code points of some ranges, in any order. */
+  /** Creates a set from ranges, in any order. */
   static ranges(ranges: readonly Range[]): CharSet {
     const sorted = merged(ranges);
     if (sorted.length === 1 && sorted[0]![0] === sorted[0]![1]) return CharSet.of(sorted[0]![0]);
@@ -71,7 +71,7 @@ export class CharSet {
     return new CharSet(test, () => `[${sorted.map(classRange).join("")}]`, { remembered: 0 });
   }
 
-  /** What a class of JavaScript matches, such as `\p{L}`. One source is one set, which remembers all that it was asked. */
+  /** Creates the set of a JavaScript class, such as `\p{L}`. One source is one set, with one memo. */
   static native(source: string): CharSet {
     const known = NATIVE.get(source);
     if (known !== undefined) return known;
@@ -127,7 +127,7 @@ export class CharSet {
   }
 }
 
-/** The sets of JavaScript's classes: as many as there are names of properties. */
+/** Sets of JavaScript's classes: bounded by the number of property names. */
 const NATIVE = new Map<string, CharSet>();
 
 /** Every code point. */
@@ -135,7 +135,7 @@ export const ANY = CharSet.ranges([[0, 0x10ffff]]);
 /** Every code point but the line feed. */
 export const ANY_BUT_NEWLINE = CharSet.of(10).negated();
 
-/** The ranges in order, those that touch joined. */
+/** Sorts ranges and joins those that touch. */
 function merged(ranges: readonly Range[]): readonly Range[] {
   const result: [number, number][] = [];
   for (const [first, last] of [...ranges].sort((a, b) => a[0] - b[0])) {

@@ -1,7 +1,7 @@
 import type { CaseFolding } from "./case-folding.js";
 import { CharSet, type Range } from "./char-set.js";
 
-/** Collects what a bracket class names. */
+/** Collects the items of a bracket class. */
 export class ClassBuilder {
   readonly #ranges: Range[] = [];
   readonly #sets = new Set<CharSet>();
@@ -17,12 +17,12 @@ export class ClassBuilder {
     else this.#sets.add(set);
   }
 
-  /** How many sets, all ranges counted as one, a test has to look at. */
+  /** Number of sets that a test visits; all ranges count as one. */
   get size(): number {
     return this.#sets.size + 1;
   }
 
-  /** @param folding ignores case by it */
+  /** @param folding to ignore case */
   build(folding?: CaseFolding): CharSet {
     const ranges = this.#ranges.length > 0 || this.#sets.size === 0 ? [CharSet.ranges(this.#ranges)] : [];
     const union = CharSet.union([...ranges, ...this.#sets]);

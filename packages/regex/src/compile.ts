@@ -6,7 +6,7 @@ import { RegexError } from "./regex-error.js";
 import { isNullable, type Node } from "./syntax-tree.js";
 
 /**
- * Compiles a syntax tree into instructions. Counted repetitions are written out.
+ * Compiles a syntax tree into instructions. Counted repetitions are unrolled.
  * @throws {RegexError} for more than {@link MAX_PROGRAM} of them.
  */
 export function compile(node: Node, pattern: string): Program {
@@ -32,7 +32,7 @@ class Compiler {
     if (this.#instructions.length >= MAX_PROGRAM)
       throw new RegexError({
         where: `regular expression ${shown(this.#pattern)}`,
-        expected: `at most ${MAX_PROGRAM} steps, counted repetitions written out`,
+        expected: `at most ${MAX_PROGRAM} steps after unrolling counted repetitions`,
         got: "more",
       });
     return this.#instructions.push(instruction) - 1;
@@ -45,7 +45,7 @@ class Compiler {
     return { instructions: this.#instructions, cells: this.#cells, levels: this.#levels, first, looksBehind };
   }
 
-  /** @param behind whether the text is read from right to left, as a lookbehind does. */
+  /** @param behind whether the text is read from right to left, as in a lookbehind. */
   emit(node: Node, level: number, behind: boolean): void {
     switch (node.kind) {
       case "set":
@@ -133,12 +133,12 @@ class Compiler {
     const start = this.#next;
     for (let i = 0; i < count; i++) {
       this.emit(node, level, behind);
-      // The empty pattern, however often, is no instruction.
+      // The empty pattern, however often repeated, is no instruction.
       if (this.#next === start) return;
     }
   }
 
-  /** A repetition without an upper limit, at least as often as `min`, of which all but the last are written. */
+  /** Emits a repetition without an upper limit: `min` copies of the body, the last of which loops. */
   #unbounded(node: Repeat, level: number, behind: boolean): void {
     const { node: body, min, mode } = node;
     if (body.kind === "set" && mode === "greedy" && !behind) {
@@ -191,7 +191,7 @@ class Compiler {
   }
 }
 
-/** The characters that a match can begin with; undefined where it can be empty. */
+/** Returns the characters that a match can begin with; undefined if it can be empty. */
 function firstOf(node: Node): CharSet | undefined {
   switch (node.kind) {
     case "set":
@@ -223,7 +223,7 @@ function firstOf(node: Node): CharSet | undefined {
   }
 }
 
-/** The characters that what a nullable node matches begins with, where it is not empty. */
+/** Returns the characters that a non-empty match of a nullable node can begin with. */
 function startOf(node: Node): CharSet | undefined {
   switch (node.kind) {
     case "set":

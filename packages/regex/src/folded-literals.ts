@@ -2,13 +2,13 @@ import type { CaseFolding } from "./case-folding.js";
 import { setOf } from "./case-folding.js";
 import { choice, type Node, sequence } from "./syntax-tree.js";
 
-/** The longest text that one character folds to, in characters. */
+/** Longest text that one character folds to, in characters. */
 const LONGEST = 3;
-/** Overlapping expansions are followed for so many characters; beyond, the first way is taken. */
+/** Length in characters up to which overlapping expansions are explored; beyond it, the first alternative is taken. */
 const WINDOW = 8;
 
 /**
- * Matches literal characters when case is ignored by full folding, where one character may equal several: `ß` matches `ss`, and `ss`
+ * Matches literal characters under full case folding, where one character may equal several: `ß` matches `ss`, and `ss`
  * matches `ß`.
  */
 export function foldedLiterals(codes: readonly number[], folding: CaseFolding): Node {
@@ -22,7 +22,7 @@ export function foldedLiterals(codes: readonly number[], folding: CaseFolding): 
   return sequence(nodes);
 }
 
-/** Where the characters end that some character's folding spans together with the first. */
+/** Returns the end of the characters that some character's folding spans together with the first. */
 function clusterEnd(folded: readonly string[], start: number, folding: CaseFolding): number {
   let end = start + 1;
   for (let i = start; i < end && end - start < WINDOW; i++)
@@ -32,7 +32,7 @@ function clusterEnd(folded: readonly string[], start: number, folding: CaseFoldi
   return end;
 }
 
-/** All ways to match folded characters: each by itself, or several by one character that folds to them. */
+/** Returns all ways to match folded characters: each by itself, or several by one character that folds to them. */
 function ways(folded: readonly string[], folding: CaseFolding): Node {
   if (folded.length === 0) return sequence([]);
   const first = folding.character(folded[0]!.codePointAt(0)!);

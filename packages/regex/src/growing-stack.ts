@@ -6,7 +6,7 @@ export class GrowingStack {
   items = new Int32Array(1024);
   length = 0;
 
-  /** Makes room for some more. @throws {RegexError} beyond the limit of memory. */
+  /** Reserves space for `count` more items. @throws {RegexError} beyond the memory limit. */
   reserve(count: number): void {
     if (this.length + count <= this.items.length) return;
     if (this.items.byteLength * 2 > MAX_MEMORY / 4) throw memoryError();
@@ -16,7 +16,7 @@ export class GrowingStack {
   }
 }
 
-/** Pattern and text need more memory than one call may take. */
+/** Creates the error for a call that exceeds the memory limit. */
 export function memoryError(): RegexError {
   return new RegexError({
     where: "regular expression",

@@ -1,9 +1,11 @@
 /**
- * A backtracking matcher that remembers what it tried: no instruction is run twice at one position, so that time grows with
- * pattern times text. Outcomes are remembered inside of lookarounds and atomic groups too.
+ * A backtracking matcher with memoisation: no instruction runs twice at one position, so time grows with pattern times
+ * text. Outcomes are memoised inside lookarounds and atomic groups too.
  *
- * J. C. Davis, F. Servant, D. Lee: Using Selective Memoization to Defeat Regular Expression Denial of Service (IEEE S&P 2021).
- * H. Fujinami, I. Hasuo: Efficient Matching with Memoization for Regexes with Look-around and Atomic Grouping (ESOP 2024).
+ * J. C. Davis, F. Servant, D. Lee: Using Selective Memoization to Defeat Regular Expression Denial of Service (IEEE S&P
+ * 2021).
+ * H. Fujinami, I. Hasuo: Efficient Matching with Memoization for Regexes with Look-around and Atomic Grouping (ESOP
+ * 2024).
  */
 
 import { GrowingStack } from "./growing-stack.js";
@@ -14,20 +16,20 @@ import { StepBudget } from "./step-budget.js";
 /** No match. */
 export const NONE = -1;
 
-/** What a match has to reach beside the end of the pattern. */
+/** Conditions on the end of a match. */
 export interface Goal {
-  /** Where it has to end; -1 for anywhere. */
+  /** Required end; -1 for any. */
   readonly end: number;
-  /** Where it must not end; -1 for nowhere. */
+  /** Forbidden end; -1 for none. */
   readonly notEnd: number;
 }
 
-/** Integers of one remembered choice: instruction, position, level, length of the trail, and where a run began (-1 for no run). */
+/** Integers per choice point: instruction, position, level, length of the trail, and start of a run (-1 for no run). */
 const CHOICE = 5;
-/** Integers of one entry of the trail: state, and the first and last position at which it was reached. */
+/** Integers per entry of the trail: state, and the first and last position at which it was reached. */
 const TRAIL = 3;
 
-/** Matches one text. What it remembers holds for one goal; another one needs {@link forget}. */
+/** Matches one text. Its memo is valid for one goal; for another one call {@link forget}. */
 export class Matcher {
   readonly #text: string;
   readonly #instructions: readonly Instruction[];
@@ -50,8 +52,8 @@ export class Matcher {
   }
 
   /**
-   * The end of the match that begins at a position; {@link NONE} where there is none.
-   * @throws {RegexError} where that takes too many steps
+   * Returns the end of the match that begins at a position; {@link NONE} if there is none.
+   * @throws {RegexError} if the match takes too many steps
    */
   match(start: number, goal: Goal): number {
     this.#goal = goal;
@@ -60,12 +62,12 @@ export class Matcher {
     return this.#run(0, start);
   }
 
-  /** Forgets what is known of a position. */
+  /** Clears the memo of a position. */
   forget(position: number): void {
     this.#memo.forget(position);
   }
 
-  /** Frees what is known of positions before one, which only a lookbehind could ask for. */
+  /** Frees the memo of positions before one, which only a lookbehind could read. */
   release(position: number): void {
     if (!this.#looksBehind) this.#memo.release(position);
   }
@@ -125,7 +127,7 @@ export class Matcher {
             break;
           }
           this.#remember(state, position, position);
-          // Behind its first character the run is in one state at each position, however it got there.
+          // After its first character the run is in one state at each position, however it got there.
           const moving = instruction.cell * levels + instruction.level;
           const end = this.#scanUntried(instruction.set, position, moving);
           if (end > position) {
@@ -246,7 +248,7 @@ export class Matcher {
     }
   }
 
-  /** Ends a part that matched: the states on its way lead to this end, and its choices are dropped. */
+  /** Completes a part that matched: the states on its path lead to this end, and its choice points are dropped. */
   #accept(trailBottom: number, bottom: number, end: number): number {
     this.#settle(trailBottom, end + 1);
     this.#choices.length = bottom;
@@ -265,7 +267,7 @@ export class Matcher {
     return position;
   }
 
-  /** The same for a run that gives back: it ends before what is known to fail. */
+  /** Scans for a run that backtracks: it stops before positions that are known to fail. */
   #scanUntried(set: { has(code: number): boolean }, from: number, state: number): number {
     const text = this.#text;
     const memo = this.#memo;
@@ -303,14 +305,14 @@ export class Matcher {
     trail.length += TRAIL;
   }
 
-  /** The run at the end of the trail fails where it ended, and ends a character earlier. */
+  /** Marks the end of the run at the top of the trail as failed, and moves it one character back. */
   #shorten(given: number, end: number): void {
     const { items, length } = this.#trail;
     this.#memo.set(items[length - TRAIL]!, given, FAILED);
     items[length - 1] = end;
   }
 
-  /** Writes an outcome to the states of the trail behind a length, which it is cut to. */
+  /** Writes an outcome to the states of the trail beyond `length`, and truncates it. */
   #settle(length: number, outcome: number): void {
     const trail = this.#trail;
     const memo = this.#memo;
@@ -326,7 +328,7 @@ export class Matcher {
   }
 }
 
-/** The position one character before; -1 at the start. */
+/** Returns the position one character before; -1 at the start. */
 function stepBack(text: string, position: number): number {
   if (position === 0) return -1;
   const isPair =

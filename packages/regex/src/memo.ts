@@ -1,24 +1,28 @@
 import { memoryError } from "./growing-stack.js";
 import { MAX_MEMORY } from "./limits.js";
 
-/** The outcome of a state that was not reached yet. */
+/** Outcome of a state that was not reached yet. */
 const UNKNOWN = 0;
-/** No match follows. All other outcomes are the end of the part that matched, plus one. */
+/**
+ * Outcome of a state from which no match follows. All other outcomes are the end of the part that matched, plus one.
+ */
 export const FAILED = -1;
 
-/** Outcomes of a page, about: a page has fewer positions where there are many states, so that a short text needs little. */
+/**
+ * Approximate outcomes per page: with many states a page covers fewer positions, so a short text needs little memory.
+ */
 const PAGE_SIZE = 16_384;
 const MAX_PAGE_BITS = 6;
 
-/** Remembers outcomes by position and state, in pages that are made when they are first written to. */
+/** Stores outcomes by position and state, in pages that are allocated on first write. */
 export class Memo {
   readonly #states: number;
-  /** Positions of a page, as a power of two. */
+  /** Positions per page, as a power of two. */
   readonly #bits: number;
   readonly #mask: number;
   readonly #pages: (Int32Array | undefined)[] = [];
   #allocated = 0;
-  /** The first page that was not freed. */
+  /** First page that was not freed. */
   #first = 0;
 
   /** @param states the number of states at one position */
@@ -38,13 +42,13 @@ export class Memo {
     page[(position & this.#mask) * this.#states + state] = outcome;
   }
 
-  /** Forgets what is known of a position. */
+  /** Clears the outcomes of a position. */
   forget(position: number): void {
     const start = (position & this.#mask) * this.#states;
     this.#pages[position >>> this.#bits]?.fill(UNKNOWN, start, start + this.#states);
   }
 
-  /** Frees what is known of the positions before one, which are not asked for any more. */
+  /** Frees the outcomes of the positions before one, which are not read any more. */
   release(position: number): void {
     for (const end = position >>> this.#bits; this.#first < end; this.#first++) {
       const page = this.#pages[this.#first];

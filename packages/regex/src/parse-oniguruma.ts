@@ -91,7 +91,7 @@ class OnigurumaParser extends Parser {
     if (min > MAX_COUNT || (max !== Infinity && max > MAX_COUNT))
       throw this.error(`counts up to ${MAX_COUNT}`, match[0]);
     if (min > max) return { min: max, max: min, mode: "possessive" };
-    // `{n}?` is the whole once or not at all, as `{n}` knows no lazy form.
+    // `{n}?` means {n} or nothing, as `{n}` has no lazy form.
     if (comma !== undefined || only !== undefined) return { min, max, mode: this.take("?") ? "lazy" : "greedy" };
     return { min, max, mode: "greedy" };
   }
@@ -143,7 +143,7 @@ class OnigurumaParser extends Parser {
 
   #comment(): Term {
     const match = this.takeMatch(/(?:[^\\)]|\\[\s\S])*\)/y);
-    if (match === undefined) throw this.error('a ")" behind the comment', "the end of the pattern");
+    if (match === undefined) throw this.error('a ")" after the comment', "the end of the pattern");
     return undefined;
   }
 
@@ -245,7 +245,7 @@ class OnigurumaParser extends Parser {
     const set = this.deeper(() => this.#classSet(flags));
     const node: Node = { kind: "set", set };
     if (!flags.ignoreCase || isNegated) return node;
-    // Texts that one character of the class folds to; those of which the class has all characters would only be another way.
+    // Texts that one character of the class folds to. Texts made only of the class's own characters would be redundant.
     const texts = ONIGURUMA_CASE.expansions().filter(
       (text) =>
         ONIGURUMA_CASE.unfold(text).some((code) => set.has(code)) &&
@@ -259,7 +259,7 @@ class OnigurumaParser extends Parser {
     return choice([node, ...texts.map(literal)]);
   }
 
-  /** A bracket class, its "[" passed: unions, which `&&` intersects. */
+  /** Parses a bracket class after its "[": unions, which `&&` intersects. */
   #classSet(flags: Flags): CharSet {
     const isNegated = this.take("^");
     const folding = flags.ignoreCase ? ONIGURUMA_CASE : undefined;
@@ -318,7 +318,7 @@ class OnigurumaParser extends Parser {
   }
 }
 
-/** A group that leaves no trace: a position that is one of its alternatives cannot be repeated. */
+/** Makes a node of a non-capturing group. A group with a position among its alternatives cannot be repeated. */
 function transparent(node: Node): Term {
   const nodes = node.kind === "choice" ? node.nodes : [node];
   return { node, repeatable: nodes.every(({ kind }) => kind !== "position" && kind !== "look") };

@@ -27,7 +27,7 @@ class PythonParser extends Parser {
   protected readonly stacksQuantifiers = false;
   readonly #names = new Set<string>();
 
-  /** Flags of the whole stand at its start. */
+  /** Global flags must be at the start. */
   override parse(flags: Flags): Node {
     const match = this.takeMatch(/\(\?([aiLmsux]+)\)|\(\?#[^)]*\)/y);
     return match === undefined ? super.parse(flags) : this.parse(this.#changed(flags, match[1] ?? "", ""));
@@ -71,7 +71,7 @@ class PythonParser extends Parser {
     const [min, max] = bounds;
     if (min > MAX_COUNT || (max !== Number.POSITIVE_INFINITY && max > MAX_COUNT))
       throw this.error(`counts up to ${MAX_COUNT}`, `{${min},${max}}`);
-    if (min > max) throw this.error("a least count that is no greater than the greatest", `{${min},${max}}`);
+    if (min > max) throw this.error("a minimum count of at most the maximum", `{${min},${max}}`);
     if (this.take("?")) return { min, max, mode: "lazy" };
     return { min, max, mode: this.take("+") ? "possessive" : "greedy" };
   }
@@ -110,7 +110,7 @@ class PythonParser extends Parser {
     const match = this.takeMatch(/([aiLmsux]*)(-[imsx]+)?([:)])/y);
     if (match === undefined) throw this.error("a group of Python's syntax", `"(?${this.peek()}"`);
     const [text, on = "", off = "", end] = match;
-    if (end === ")") throw this.error("flags of the whole at the start of the pattern", `"(?${text}"`);
+    if (end === ")") throw this.error("global flags at the start of the pattern", `"(?${text}"`);
     if (on === "" && off === "") throw this.error("flags", "none");
     return { node: this.group(this.#changed(flags, on, off.slice(1))) };
   }
@@ -133,7 +133,7 @@ class PythonParser extends Parser {
 
   #comment(): Term {
     const end = this.pattern.indexOf(")", this.index);
-    if (end === -1) throw this.error('a ")" behind the comment', "the end of the pattern");
+    if (end === -1) throw this.error('a ")" after the comment', "the end of the pattern");
     this.index = end + 1;
     return undefined;
   }
@@ -171,7 +171,7 @@ class PythonParser extends Parser {
     return { literal: this.#characterEscape() };
   }
 
-  /** `\d` and its like; undefined for another escape. */
+  /** Parses `\d` and the like; undefined for another escape. */
   #classEscape(flags: Flags): CharSet | undefined {
     const character = this.peek();
     const name = character.toLowerCase();

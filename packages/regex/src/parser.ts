@@ -1,4 +1,4 @@
-/** What the parsers of both syntaxes share: alternatives, sequences, quantifiers, and reading a pattern by code points. */
+/** Base of both parsers: alternatives, sequences, quantifiers, and reading a pattern by code points. */
 
 import { MAX_DEPTH, MAX_PATTERN } from "./limits.js";
 import { RegexError } from "./regex-error.js";
@@ -9,29 +9,32 @@ export interface Flags {
   readonly ignoreCase: boolean;
   /** `.` matches a line feed. */
   readonly dotAll: boolean;
-  /** `^` and `$` match at lines. */
+  /** `^` and `$` match at line boundaries. */
   readonly multiline: boolean;
-  /** White space and comments are passed over. */
+  /** White space and comments are ignored. */
   readonly verbose: boolean;
-  /** Classes such as `\w` are those of ASCII. */
+  /** Classes such as `\w` are ASCII only. */
   readonly ascii: boolean;
 }
 
-/** A part of a sequence: a literal character, which may join others; a node; or the rest of the alternatives under new flags. */
+/**
+ * Part of a sequence: a literal character, which may join others; a node; or the rest of the alternatives under new
+ * flags.
+ */
 export type Term =
   | { readonly literal: number }
   | { readonly node: Node; readonly repeatable?: boolean }
   | { readonly rest: Node }
   | undefined;
 
-/** The bounds of a quantifier, and whether a suffix such as `?` may follow. */
+/** Bounds of a quantifier, and whether a suffix such as `?` may follow. */
 export interface Quantifier {
   readonly min: number;
   readonly max: number;
   readonly mode: RepeatMode;
 }
 
-/** Reads a pattern from left to right. Derived classes know the terms of one syntax. */
+/** Reads a pattern from left to right. Subclasses parse the terms of one syntax. */
 export abstract class Parser {
   protected readonly pattern: string;
   protected index = 0;
@@ -50,11 +53,11 @@ export abstract class Parser {
     return node;
   }
 
-  /** A term at the current index; undefined for one that stands for nothing, such as a comment. */
+  /** Parses the term at the current index; undefined for a term without meaning, such as a comment. */
   protected abstract term(flags: Flags): Term;
-  /** A quantifier at the current index; undefined where there is none. */
+  /** Parses the quantifier at the current index; undefined if there is none. */
   protected abstract quantifier(): Quantifier | undefined;
-  /** The node of characters in a row. */
+  /** Creates the node of consecutive characters. */
   protected abstract literals(codes: readonly number[], flags: Flags): Node;
   /** Whether a second quantifier may follow the first. */
   protected abstract readonly stacksQuantifiers: boolean;
@@ -122,7 +125,7 @@ export abstract class Parser {
     return this.index > start;
   }
 
-  /** Runs a parser of something nested. */
+  /** Runs a nested parser, counting the depth. */
   protected deeper<T>(parse: () => T): T {
     if (++this.#depth > MAX_DEPTH) throw this.#tooDeep();
     const result = parse();
@@ -130,14 +133,17 @@ export abstract class Parser {
     return result;
   }
 
-  /** The alternatives up to `)`, which is passed. */
+  /** Parses the alternatives up to `)`, which is consumed. */
   protected group(flags: Flags): Node {
     const node = this.alternatives(flags);
     if (!this.take(")")) throw this.error('a ")" for each "("', "the end of the pattern");
     return node;
   }
 
-  /** The character at the index, or at a distance from it; empty at the end. Units of surrogates are told apart by `next`. */
+  /**
+   * Returns the character at the index, or at a distance from it; empty at the end. Surrogates are not combined, unlike
+   * in `next`.
+   */
   protected peek(distance = 0): string {
     return this.pattern.charAt(this.index + distance);
   }
@@ -148,7 +154,7 @@ export abstract class Parser {
     return true;
   }
 
-  /** What a regular expression of this package's own finds at the index; its flag is `y`. */
+  /** Consumes the match of one of this package's own regular expressions at the index; its flag is `y`. */
   protected takeMatch(regex: RegExp): RegExpExecArray | undefined {
     regex.lastIndex = this.index;
     const match = regex.exec(this.pattern);
@@ -157,7 +163,7 @@ export abstract class Parser {
     return match;
   }
 
-  /** The code point at the index, which is passed. */
+  /** Consumes the code point at the index. */
   protected next(): number {
     const code = this.pattern.codePointAt(this.index);
     if (code === undefined) throw this.error("more of the pattern", "its end");
@@ -165,7 +171,7 @@ export abstract class Parser {
     return code;
   }
 
-  /** The code point of hexadecimal digits that were read. */
+  /** Returns the code point of hexadecimal digits. */
   protected codePoint(digits: string): number {
     const code = Number.parseInt(digits, 16);
     if (code > 0x10ffff) throw this.error("a code point up to 10ffff", digits);
@@ -194,7 +200,7 @@ function repeat(node: Node, { min, max, mode }: Quantifier): Node {
   return { kind: "repeat", node, min, max, mode };
 }
 
-/** A pattern as errors show it. */
+/** Formats a pattern for an error message. */
 export function shown(pattern: string): string {
   return JSON.stringify(pattern.length > 60 ? `${pattern.slice(0, 60)}…` : pattern);
 }

@@ -4,40 +4,41 @@ import type { CharSet } from "./char-set.js";
 import type { Position } from "./syntax-tree.js";
 
 /**
- * A *cell* numbers the instructions whose outcome a matcher remembers at each position. A *level* counts the repetitions around an
- * instruction whose body can match the empty text: how many of them have moved on since their iteration began is part of the state.
+ * A *cell* numbers the instructions whose outcome a matcher memoises at each position. A *level* counts the enclosing
+ * repetitions whose body can match the empty text: the state includes how many of them have advanced since their
+ * iteration began.
  */
 export type Instruction =
   | { readonly op: "set"; readonly set: CharSet; readonly level: number }
   | { readonly op: "setBehind"; readonly set: CharSet; readonly level: number }
-  /** As many characters of a set as there are; gives back one by one unless nothing but the end follows. */
+  /** Matches as many characters of a set as possible; gives them back one by one unless only the end follows. */
   | { readonly op: "run"; readonly set: CharSet; readonly level: number; readonly cell: number; isLast: boolean }
   | { readonly op: "split"; first: number; second: number; readonly cell: number }
-  /** Remembers the outcome of what follows, which several ways lead to. */
+  /** Memoises the outcome of what follows, which several paths reach. */
   | { readonly op: "join"; readonly cell: number }
   | { readonly op: "jump"; to: number }
   /** Begins an iteration of a repetition at a level. */
   | { readonly op: "enter"; readonly level: number }
-  /** Ends one: without a move the repetition is left. */
+  /** Ends an iteration: if it did not advance, the repetition is left. */
   | { readonly op: "again"; readonly level: number; to: number; readonly isLazy: boolean; readonly cell: number }
   | { readonly op: "position"; readonly at: Position; readonly word: CharSet | undefined }
-  /** Asks whether the instructions behind it match here, up to their `accept`; goes on at `to`. */
+  /** Tests whether the instructions after it match here, up to their `accept`; continues at `to`. */
   | { readonly op: "look"; readonly negative: boolean; to: number }
-  /** Takes the first match of the instructions behind it, and goes on at `to`. */
+  /** Takes the first match of the instructions after it, and continues at `to`. */
   | { readonly op: "atomic"; readonly level: number; to: number }
-  /** The end of a part that `look` or `atomic` asks for. */
+  /** End of a part that `look` or `atomic` runs. */
   | { readonly op: "accept" }
   | { readonly op: "end" };
 
 /** A compiled pattern. */
 export interface Program {
   readonly instructions: readonly Instruction[];
-  /** The number of cells. */
+  /** Number of cells. */
   readonly cells: number;
   /** One more than the deepest level. */
   readonly levels: number;
-  /** What a match has to begin with; undefined where that may be nothing. */
+  /** Characters that a match begins with; undefined if it can begin with anything or be empty. */
   readonly first: CharSet | undefined;
-  /** Whether it asks for what is before a position. */
+  /** Whether it reads text before a position. */
   readonly looksBehind: boolean;
 }

@@ -17,14 +17,14 @@ export const PYTHON_CLASSES = {
   w: lazy("[\\p{L}\\p{N}_]"),
 };
 
-/** The same under the flag `a`. */
+/** Those classes under the flag `a`. */
 export const PYTHON_ASCII_CLASSES = {
   d: lazy("[0-9]"),
   s: lazy("[\\t-\\r\\x20]"),
   w: lazy("[0-9A-Za-z_]"),
 };
 
-/** A word's characters; six numbers of Latin-1, but no others like them, are among them. */
+/** Word characters. Six numbers of Latin-1 are among them, but no similar ones. */
 const WORD = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\xb2\\xb3\\xb9\\xbc-\\xbe]";
 
 /** `\d`, `\s`, `\w` and `\h` of Oniguruma for Unicode text. */
@@ -62,12 +62,12 @@ const CATEGORIES =
 const BINARY =
   "ASCII_Hex_Digit AHex Alphabetic Alpha Any Assigned Bidi_Control Bidi_C Bidi_Mirrored Case_Ignorable CI Cased Changes_When_Casefolded CWCF Changes_When_Casemapped CWCM Changes_When_Lowercased CWL Changes_When_Titlecased CWT Changes_When_Uppercased CWU Dash Default_Ignorable_Code_Point DI Deprecated Dep Diacritic Dia Emoji Emoji_Component Emoji_Modifier Emoji_Modifier_Base Emoji_Presentation Extended_Pictographic Extender Ext Grapheme_Base Gr_Base Grapheme_Extend Gr_Ext Hex_Digit Hex IDS_Binary_Operator IDSB IDS_Trinary_Operator IDST ID_Continue IDC ID_Start IDS Ideographic Ideo Join_Control Join_C Logical_Order_Exception LOE Lowercase Noncharacter_Code_Point NChar Pattern_Syntax Pat_Syn Pattern_White_Space Pat_WS Quotation_Mark QMark Radical Regional_Indicator RI Sentence_Terminal STerm Soft_Dotted SD Terminal_Punctuation Term Unified_Ideograph UIdeo Uppercase Variation_Selector VS XID_Continue XIDC XID_Start XIDS";
 
-/** Names as Oniguruma compares them: without case, spaces, hyphens and underscores. */
+/** Normalises a name as Oniguruma compares them: without case, spaces, hyphens and underscores. */
 const plain = (name: string): string => name.toLowerCase().replace(/[\s_-]/g, "");
 
 let properties: ReadonlyMap<string, string> | undefined;
 
-/** The class of `\p{name}` in Oniguruma; undefined for a name that it, or this package, does not know. */
+/** Returns the class of `\p{name}` in Oniguruma; undefined for a name that it, or this package, does not support. */
 export function onigurumaProperty(name: string): CharSet | undefined {
   properties ??= new Map([
     ...SCRIPTS.split(" ").map((script) => [plain(script), `\\p{Script=${script}}`] as const),
@@ -80,7 +80,7 @@ export function onigurumaProperty(name: string): CharSet | undefined {
   return source === undefined ? undefined : CharSet.native(source);
 }
 
-/** The class of `[:name:]` in Oniguruma; undefined for a name that it does not know. */
+/** Returns the class of `[:name:]` in Oniguruma; undefined for an unknown name. */
 export function posixClass(name: string): CharSet | undefined {
   const source = Object.hasOwn(POSIX, name) ? POSIX[name] : undefined;
   return source === undefined ? undefined : CharSet.native(source);

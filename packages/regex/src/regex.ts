@@ -10,28 +10,28 @@ import type { StepBudget } from "./step-budget.js";
 /** The syntax of a pattern: Python's `re` for text, or Oniguruma's own. */
 export type RegexSyntax = "python" | "oniguruma";
 
-/** How a pattern is read. */
+/** Options of a regular expression. */
 export interface RegexOptions {
   readonly syntax: RegexSyntax;
 }
 
-/** Where a match lies, in UTF-16 units; never within a code point. */
+/** Range of a match, in UTF-16 units; never within a code point. */
 export interface RegexMatch {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * A compiled regular expression. Methods take a number of steps that is bounded by the length of the pattern times that of the text.
- * All of them throw a {@link RegexError} where a large pattern on a text takes more than 2 million steps plus 200 for each
- * UTF-16 unit.
+ * A compiled regular expression. The number of steps of each method is bounded by the length of the pattern times that
+ * of the text. All methods throw a {@link RegexError} if a large pattern on a text takes more than 2 million steps plus
+ * 200 for each UTF-16 unit.
  */
 export class Regex {
   readonly source: string;
   readonly syntax: RegexSyntax;
   readonly #program: Program;
 
-  /** @throws {RegexError} for a pattern that is not valid, or uses what is not supported. */
+  /** @throws {RegexError} for an invalid pattern, or one with unsupported features. */
   constructor(source: string, { syntax }: RegexOptions) {
     if (typeof source !== "string" || (syntax !== "python" && syntax !== "oniguruma"))
       throw new RegexError({
@@ -44,27 +44,28 @@ export class Regex {
     this.#program = compile(syntax === "python" ? parsePython(source) : parseOniguruma(source), source);
   }
 
-  /** Whether the whole text matches, as Python's `fullmatch`. */
+  /** Whether the whole text matches, like Python's `fullmatch`. */
   fullMatch(text: string): boolean {
     return new Matcher(this.#program, text).match(0, { ...ANYWHERE, end: text.length }) !== NONE;
   }
 
-  /** The match that begins at an index, as Python's `match`; undefined where there is none. */
+  /** Returns the match that begins at an index, like Python's `match`; undefined if there is none. */
   match(text: string, from = 0): RegexMatch | undefined {
     const end = new Matcher(this.#program, text).match(from, ANYWHERE);
     return end === NONE ? undefined : { start: from, end };
   }
 
-  /** The first match that begins at an index or later, as Python's `search`; undefined where there is none. */
+  /** Returns the first match that begins at an index or later, like Python's `search`; undefined if there is none. */
   search(text: string, from = 0): RegexMatch | undefined {
     return this.#search(new Matcher(this.#program, text), text, from);
   }
 
   /**
-   * All matches that do not overlap, from left to right, one at a time. Empty matches come as they do in Python's `finditer`, or as in
-   * `tokenizers` for Oniguruma: there none follows a match without a character between them.
+   * Yields all matches that do not overlap, from left to right. Empty matches follow Python's `finditer`, or
+   * `tokenizers` for Oniguruma: there, an empty match never directly follows another match.
    *
-   * @param steps shared with other calls, where a text is matched piece by piece or by several patterns; its own unless given
+   * @param steps shared with other calls, for a text that is matched in pieces or by several patterns. Default: a
+   *   budget for this call.
    */
   *matchAll(text: string, steps?: StepBudget): Generator<RegexMatch, void, undefined> {
     const matcher = new Matcher(this.#program, text, steps);
@@ -82,7 +83,7 @@ export class Regex {
     const wasEmpty = last?.start === from;
     if (this.syntax === "python" && wasEmpty) {
       const end = matcher.match(from, { ...ANYWHERE, notEnd: from });
-      // What was learnt there held for matches that are not empty.
+      // The memo holds for matches that are not empty.
       matcher.forget(from);
       return end === NONE ? this.#search(matcher, text, from + widthAt(text, from)) : { start: from, end };
     }
@@ -107,10 +108,10 @@ export class Regex {
 }
 
 /**
- * Compiles a regular expression that came from a file. Matching it takes time that is bounded by pattern times text, whatever it is.
+ * Compiles a regular expression from a file. The matching time is bounded by pattern times text, for any pattern.
  *
- * @throws {RegexError} for a pattern that is not valid in its syntax; uses backreferences, conditionals, calls or what else is not
- * supported; or is too large.
+ * @throws {RegexError} for a pattern that is invalid in its syntax, uses unsupported features such as backreferences,
+ *   conditionals or calls, or is too large.
  */
 export function compileRegex(source: string, options: RegexOptions): Regex {
   return new Regex(source, options);
@@ -118,7 +119,7 @@ export function compileRegex(source: string, options: RegexOptions): Regex {
 
 const ANYWHERE: Goal = { end: -1, notEnd: -1 };
 
-/** The units of the code point at an index; 1 behind the end, so that a search goes on to its own. */
+/** Returns the units of the code point at an index; 1 beyond the end, so that a search terminates. */
 function widthAt(text: string, index: number): number {
   return (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1;
 }

@@ -1,18 +1,18 @@
 import { STEPS, STEPS_PER_UNIT } from "./limits.js";
 import { RegexError } from "./regex-error.js";
 
-/** Steps that calls may take together: those of one budget share what each text has not used of its own. */
+/** Steps shared by several calls: steps that one text does not use are available to the others. */
 export class StepBudget {
   left = STEPS;
   #granted = STEPS;
 
-  /** Adds the steps for a text of so many UTF-16 units. */
+  /** Adds the steps for a text of `units` UTF-16 units. */
   grant(units: number): void {
     this.left += STEPS_PER_UNIT * units;
     this.#granted += STEPS_PER_UNIT * units;
   }
 
-  /** The error of steps that are used up. */
+  /** Creates the error for an exhausted budget. */
   exhausted(): RegexError {
     return new RegexError({
       where: "regular expression",

@@ -1,9 +1,9 @@
-/** The syntax tree that the patterns of both syntaxes are parsed into. */
+/** The syntax tree of both syntaxes. */
 
 import type { CharSet } from "./char-set.js";
 
 /**
- * A position that an assertion asks for. `lineStartBeforeEnd` leaves out the end of the text, as Oniguruma does, and
+ * Position that an assertion requires. `lineStartBeforeEnd` excludes the end of the text, as Oniguruma does, and
  * `noWordBoundaryOfSome` the empty text, as Python before 3.14 does.
  */
 export type Position =
@@ -17,7 +17,7 @@ export type Position =
   | "noWordBoundary"
   | "noWordBoundaryOfSome";
 
-/** How a repetition treats its alternatives. A possessive one never gives back. */
+/** Backtracking mode of a repetition. A possessive one never gives back. */
 export type RepeatMode = "greedy" | "lazy" | "possessive";
 
 export type Node =
@@ -39,12 +39,12 @@ export type Node =
 /** Matches the empty text. */
 export const EMPTY: Node = { kind: "sequence", nodes: [] };
 
-/** Nodes one after the other. */
+/** Concatenates nodes. */
 export function sequence(nodes: readonly Node[]): Node {
   return nodes.length === 1 ? nodes[0]! : { kind: "sequence", nodes };
 }
 
-/** The first of the nodes that leads to a match. */
+/** Tries nodes in order. */
 export function choice(nodes: readonly Node[]): Node {
   return nodes.length === 1 ? nodes[0]! : { kind: "choice", nodes };
 }
@@ -68,7 +68,7 @@ export function isNullable(node: Node): boolean {
   }
 }
 
-/** The least and the greatest number of characters that a node matches. */
+/** Returns the minimum and maximum number of characters that a node matches. */
 export function widthOf(node: Node): readonly [min: number, max: number] {
   switch (node.kind) {
     case "set":

@@ -1,43 +1,43 @@
 import { SafetensorsReadError } from "./errors.js";
 
 /**
- * Where bytes come from. Files, blobs, buffers and URLs are opened as one; pass your own to `openSafetensors` to read from
- * anything else, or to count what is read.
+ * Source of bytes. Files, blobs, buffers and URLs are opened as one; pass a custom one to `openSafetensors` to read
+ * from anything else, or to count reads.
  */
 export interface ByteSource {
-  /** What to call it in an error. */
+  /** Name for errors. */
   readonly name?: string;
-  /** The path of a local file, where it is one: tensor views then say where their bytes lie. */
+  /** Path of a local file, if it is one: tensor views then have a `location`. */
   readonly path?: string;
-  /** Its length in bytes. */
+  /** Length in bytes. */
   readonly size: number;
-  /** Reads exactly `length` bytes from `offset` on, into fresh memory. */
+  /** Reads exactly `length` bytes at `offset`, into fresh memory. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Frees what the source holds. */
+  /** Releases resources. */
   close?(): Promise<void>;
 }
 
-/** The most bytes that one read returns: the largest `ArrayBuffer` that every engine of today makes. */
+/** Maximum bytes of one read: the largest `ArrayBuffer` that every current engine can allocate. */
 export const MAX_BUFFER_BYTES = 2 ** 32;
 
-/** Bytes already in memory. A read copies, so that nobody writes into the caller's buffer. */
+/** Wraps bytes in memory. A read copies, so that nobody writes into the caller's buffer. */
 export function memorySource(buffer: ArrayBuffer | Uint8Array, name = "buffer"): ByteSource {
   const bytes = bytesOf(buffer);
   return { name, size: bytes.length, read: async (offset, length) => bytes.slice(offset, offset + length) };
 }
 
-/** The same memory as a plain `Uint8Array`. (A Node `Buffer` is one too, but its `slice` does not copy.) */
+/** Returns the same memory as a plain `Uint8Array`. (A Node `Buffer` is one too, but its `slice` does not copy.) */
 export function bytesOf(memory: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (!ArrayBuffer.isView(memory)) return new Uint8Array(memory);
   return new Uint8Array(memory.buffer, memory.byteOffset, memory.byteLength);
 }
 
-/** Whether `value` is memory, also that of another realm: `instanceof` says no to it. */
+/** Whether `value` is memory, also of another realm, where `instanceof` fails. */
 export function isMemory(value: unknown): value is ArrayBuffer | Uint8Array {
   return ArrayBuffer.isView(value) || Object.prototype.toString.call(value) === "[object ArrayBuffer]";
 }
 
-/** A `Blob` or a `File`: a read takes only its slice. */
+/** Wraps a `Blob` or `File`: a read loads only its slice. */
 export function blobSource(
   blob: Blob,
   name = "name" in blob && typeof blob.name === "string" ? blob.name : "blob",
@@ -49,7 +49,7 @@ export function blobSource(
       try {
         return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
       } catch (cause) {
-        // A File whose file changed or vanished since the user chose it.
+        // A File whose file changed or was deleted since the user chose it.
         throw new SafetensorsReadError({ where: name, expected: "a readable blob", got: String(cause), cause });
       }
     },

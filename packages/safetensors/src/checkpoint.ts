@@ -9,25 +9,25 @@ import { noSuchTensor, openSafetensors } from "./open.js";
 import { quote } from "./scan-json.js";
 import type { TensorSource, TensorView } from "./view.js";
 
-/** How a checkpoint is opened. */
+/** Options of {@link openCheckpoint}. */
 export interface OpenCheckpointOptions extends FetchOptions {
-  /** The name of the one file that holds all tensors, such as `adapter_model.safetensors`, where it is not as usual. */
+  /** Name of the one file with all tensors, such as `adapter_model.safetensors`, if it has a non-standard name. */
   readonly file?: string;
 }
 
 const OPTIONS: OptionNames<OpenCheckpointOptions> = { ...FETCH_OPTIONS, file: true };
 
 /**
- * Opens a checkpoint: `model.safetensors`, or else `model.safetensors.index.json` and the shards that it names. Where both
- * are there the single file counts, as in transformers. As there, the index says which files are shards, and the shards say
- * which tensors there are; of a tensor that lies in several of them, the last counts, in the order of the files' names.
+ * Opens a checkpoint: `model.safetensors`, or else `model.safetensors.index.json` and the shards that it names. If both
+ * exist, the single file is used, as in transformers. As there, the index names the shards, and the shards' headers
+ * name the tensors; if several shards contain a tensor, the last one in the order of file names is used.
  *
  * A save that was killed between its commit and its last step is finished first, see {@link finishSave}.
  *
  * @param source a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents
- * @throws OptionError for an option that it does not know
- * @throws SafetensorsNotFoundError when neither file is there, or not the one that is asked for
- * @throws SafetensorsIndexError for an invalid index, or one that names shards that are missing
+ * @throws OptionError for an unknown option
+ * @throws SafetensorsNotFoundError if neither file exists, or not the requested one
+ * @throws SafetensorsIndexError for an invalid index, or one that names missing shards
  * @throws as {@link openSafetensors} for the files themselves
  */
 export async function openCheckpoint(
@@ -52,11 +52,11 @@ export async function openCheckpoint(
   });
 }
 
-/** A name that is listed and leads nowhere, as in a copy of the Hub's cache without its blobs. */
+/** Finds a broken symbolic link, as in a copy of the Hub's cache without its blobs. */
 async function explainDangling(folder: Folder): Promise<string | undefined> {
   const names = await folder.list().catch(() => undefined);
   const dangling = names?.find((name) => name === SINGLE_FILE || name === INDEX_FILE);
-  return dangling && `${dangling} is a link to a file that is not there: download it again`;
+  return dangling && `${dangling} is a link to a file that does not exist: download it again`;
 }
 
 async function readIndex(file: ByteSource, where: string): Promise<Map<string, string>> {
@@ -71,7 +71,7 @@ async function readIndex(file: ByteSource, where: string): Promise<Map<string, s
   }
 }
 
-/** How many shards are opened at once. */
+/** Number of shards to open concurrently. */
 const AT_ONCE = 8;
 
 async function openShards(folder: Folder, shardOf: ReadonlyMap<string, string>): Promise<TensorSource> {
@@ -103,7 +103,7 @@ function incomplete(folder: Folder, missing: readonly string[]): SafetensorsInde
   const some = missing.slice(0, 10).map(quote).join(", ");
   return new SafetensorsIndexError({
     where: folder.nameOf(INDEX_FILE),
-    expected: `every shard of the weight_map to be there`,
+    expected: `every shard of the weight_map to exist`,
     got: `${missing.length} missing: ${some}${missing.length > 10 ? ", …" : ""}`,
     fix: "Download the checkpoint again",
   });

@@ -1,4 +1,4 @@
-/** The element types that a file may hold, as the file spells them. */
+/** Element types of a file, as the file spells them. */
 export type Dtype =
   | "F64"
   | "F32"
@@ -14,8 +14,8 @@ export type Dtype =
   | "BOOL";
 
 /**
- * Bytes per element, in the order in which the official library lays tensors out: widest first, so that a tensor starts
- * on a multiple of its element.
+ * Bytes per element, in the order in which the official library lays out tensors: widest first, so that each tensor is
+ * aligned to its element size.
  * Reference: https://github.com/huggingface/safetensors/blob/main/safetensors/src/tensor.rs, `enum Dtype`, reversed.
  */
 const BYTES: Readonly<Record<Dtype, number>> = {
@@ -41,7 +41,7 @@ export function isDtype(value: unknown): value is Dtype {
   return typeof value === "string" && Object.hasOwn(BYTES, value);
 }
 
-/** The size of one element of `dtype`, in bytes. */
+/** Returns the size of one element of `dtype`, in bytes. */
 export function bytesPerElement(dtype: Dtype): number {
   return BYTES[dtype];
 }

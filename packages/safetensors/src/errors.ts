@@ -5,7 +5,7 @@ export class SafetensorsError extends MixtapeError {
   static override readonly brand: string = "SafetensorsError";
 }
 
-/** The bytes are there and they are not a valid safetensors file: a hostile, damaged or truncated one. */
+/** Bytes that are not a valid safetensors file: a hostile, damaged or truncated one. */
 export class SafetensorsFormatError extends SafetensorsError {
   static override readonly brand: string = "SafetensorsFormatError";
 }
@@ -15,12 +15,12 @@ export class SafetensorsIndexError extends SafetensorsError {
   static override readonly brand: string = "SafetensorsIndexError";
 }
 
-/** Bytes could not be had: a missing file, a refused request, a server that ignores ranges, a source already closed. */
+/** Bytes that could not be read: a missing file, a refused request, a server that ignores ranges, a closed source. */
 export class SafetensorsReadError extends SafetensorsError {
   static override readonly brand: string = "SafetensorsReadError";
 }
 
-/** A file or folder that is not there. */
+/** A file or folder that does not exist. */
 export class SafetensorsNotFoundError extends SafetensorsReadError {
   static override readonly brand: string = "SafetensorsNotFoundError";
 }

@@ -1,28 +1,28 @@
-/** What a file is that should be another, by its first bytes, and the way out. */
+/** Identifies a file of another format by its first bytes, with a fix. */
 
 const KINDS: readonly (readonly [start: string, what: string, fix: string])[] = [
-  ["version ", "a pointer of Git LFS", "Fetch the file that it stands for: git lfs pull"],
-  ["GGUF", "a GGUF file", "Take the checkpoint that it was made from"],
+  ["version ", "a Git LFS pointer", "Fetch the actual file: git lfs pull"],
+  ["GGUF", "a GGUF file", "Use the checkpoint that it was converted from"],
   [
     "PK\x03\x04",
-    "a file of PyTorch",
+    "a PyTorch file",
     "Save it as safetensors in Python: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)",
   ],
   [
     "\x80\x02",
-    "a file of PyTorch",
+    "a PyTorch file",
     "Save it as safetensors in Python: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder)",
   ],
   ["\x1f\x8b", "a compressed file", "Unpack it: gzip -d"],
-  ["<!DOCTYP", "a web page", "Download the file again, from its own address"],
-  ["<!doctyp", "a web page", "Download the file again, from its own address"],
-  ["<html", "a web page", "Download the file again, from its own address"],
+  ["<!DOCTYP", "a web page", "Download the file again, from its direct URL"],
+  ["<!doctyp", "a web page", "Download the file again, from its direct URL"],
+  ["<html", "a web page", "Download the file again, from its direct URL"],
 ];
 
-/** As many bytes tell every kind: those that a safetensors file gives to the length of its header, which are no length then. */
+/** Enough bytes to identify every kind: a safetensors file stores the length of its header there. */
 const TELLING_BYTES = 8;
 
-/** @param bytes the first of the file; more do no harm */
+/** @param bytes the first bytes of the file, at least 8 unless it is shorter */
 export function explainBytes(bytes: Uint8Array): { readonly got: string; readonly fix: string } | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, TELLING_BYTES));
   const found = KINDS.find(([start]) => text.startsWith(start));

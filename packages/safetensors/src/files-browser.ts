@@ -1,6 +1,6 @@
 import { SafetensorsError } from "./errors.js";
 
-// What files-node.ts is in Node. Browsers have no paths: each function here says so.
+// The counterpart of files-node.ts. Browsers have no paths, so each function here throws.
 
 type Files = typeof import("./files-node.js");
 
@@ -9,7 +9,7 @@ function noFiles(what: unknown): never {
     where: String(what),
     expected: "a URL, Blob or bytes",
     got: "a path, which only Node can open",
-    fix: "To read, pass an absolute http(s) URL, e.g. new URL(path, document.baseURI); to write, make the files in memory",
+    fix: "To read, pass an absolute http(s) URL, e.g. new URL(path, document.baseURI); to write, create the files in memory",
   });
 }
 

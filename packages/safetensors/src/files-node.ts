@@ -8,14 +8,14 @@ import { threadId } from "node:worker_threads";
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsError, SafetensorsNotFoundError, SafetensorsReadError, SafetensorsWriteError } from "./errors.js";
 
-// What this package needs of a file system. In browsers, files-browser.ts stands in for this module.
+// File system access of this package. In browsers, files-browser.ts replaces this module.
 
 export { join } from "node:path";
 
-/** One system call reads or writes at most so much; Linux itself stops at 2 GiB less a page. */
+/** Maximum bytes of one system call; Linux itself stops at 2 GiB less a page. */
 const CHUNK_BYTES = 2 ** 30;
 
-/** The path that a path or a `file:` URL names. */
+/** Converts a path or a `file:` URL to a path. */
 export function toPath(path: string | URL): string {
   const text = String(path);
   if (!(path instanceof URL) && !/^file:/i.test(text)) return text;
@@ -42,20 +42,20 @@ const descriptor = {
   close: promisify(close),
 };
 
-/** Closes what nobody closed, once nobody can reach it. A `FileHandle` of Node does so too, but with a warning. */
+/** Closes files that were not closed once they are unreachable. Node's `FileHandle` does so too, but with a warning. */
 const unreachable = new FinalizationRegistry<number>((fd) => close(fd, () => {}));
 
 /** @throws SafetensorsNotFoundError, SafetensorsReadError */
 export async function openFile(path: string | URL): Promise<ByteSource> {
   const name = toPath(path);
   return reading(name, async () => {
-    // Without waiting for whoever writes to a pipe. Windows has neither the flag nor such pipes.
+    // Does not wait for the writer of a pipe. Windows has neither the flag nor such pipes.
     const fd = await descriptor.open(name, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const stats = await descriptor.stat(fd);
       if (!stats.isFile())
         throw new SafetensorsReadError({ where: name, expected: "a file", got: "a folder, a pipe or a device" });
-      // Reads hold on to it, so a file is not closed under them.
+      // Reads hold a reference, so a file is not closed during a read.
       const opened = { fd };
       unreachable.register(opened, fd, opened);
       return {
@@ -86,7 +86,7 @@ export async function openFile(path: string | URL): Promise<ByteSource> {
   });
 }
 
-/** The bytes of a small file, or undefined where there is none of at most `limit` bytes. */
+/** Reads a small file; undefined if it does not exist or has more than `limit` bytes. */
 export async function readIfThere(path: string, limit: number): Promise<Uint8Array | undefined> {
   const file = await ifThere(openFile(path));
   if (!file) return undefined;
@@ -97,26 +97,26 @@ export async function readIfThere(path: string, limit: number): Promise<Uint8Arr
   }
 }
 
-/** The names in a folder. */
+/** Lists the names in a folder. */
 export function listFolder(folder: string): Promise<string[]> {
   return reading(folder, () => readdir(folder));
 }
 
-/** Size and time of the last change as text, or undefined where there is no such file. A rename keeps both. */
+/** Returns size and modification time as text; undefined if the file does not exist. A rename keeps both. */
 export async function stampOf(path: string): Promise<string | undefined> {
   const stats = await ifThere(reading(path, () => stat(path, { bigint: true })));
   return stats && `${stats.size} ${stats.mtimeNs}`;
 }
 
-/** Somebody may remove a folder between two steps so often before it is an error. */
+/** Retries in case somebody removes a folder between two steps. */
 const MAKE_TRIES = 5;
 
 /**
- * Makes a folder, and those that it is in, where they do not exist. Node's recursive `mkdir` never returns on file systems
- * that answer ENOENT to it, as /proc does.
+ * Creates a folder and its missing parents. Node's recursive `mkdir` never returns on file systems that answer ENOENT
+ * to it, such as /proc.
  *
- * @returns the outermost folder that it made, or undefined
- * @throws {SafetensorsWriteError} that names the folder that cannot be made
+ * @returns the outermost folder that it created, or undefined
+ * @throws {SafetensorsWriteError} that names the folder that cannot be created
  */
 export async function makeFolder(folder: string): Promise<string | undefined> {
   for (let tries = 1; ; tries++) {
@@ -130,7 +130,7 @@ export async function makeFolder(folder: string): Promise<string | undefined> {
   }
 }
 
-/** The folder and those that it is in, as far as they are no folders yet, the outermost first. */
+/** Lists the folder and its parents that do not exist yet, the outermost first. */
 async function missingFolders(folder: string): Promise<string[]> {
   const missing: string[] = [];
   for (let at = resolve(folder); !(await isFolder(at)); at = dirname(at)) {
@@ -144,12 +144,12 @@ async function makeOne(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (cause) {
-    // Another process may have made it meanwhile.
+    // Another process may have created it meanwhile.
     if (code(cause) === "EEXIST" && (await isFolder(path))) return;
     const isFile = code(cause) === "EEXIST" || code(cause) === "ENOTDIR";
-    const got = isFile ? "a file of its name" : `the system's answer "${message(cause)}"`;
-    const fix = isFile ? "Name another folder" : "Name a folder in a place where you may make one";
-    throw new SafetensorsWriteError({ where: path, expected: "to make this folder", got, fix, cause });
+    const got = isFile ? "a file of that name" : `the system's answer "${message(cause)}"`;
+    const fix = isFile ? "Choose another folder" : "Choose a folder where you have permission to create one";
+    throw new SafetensorsWriteError({ where: path, expected: "to create this folder", got, fix, cause });
   }
 }
 
@@ -161,7 +161,7 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** Deletes an empty folder, and those that it is in up to `outermost`. Those that something lies in stay, as do their parents. */
+/** Deletes an empty folder, and its empty parents up to `outermost`. */
 export async function removeEmpty(folder: string, outermost: string): Promise<void> {
   const last = resolve(outermost);
   for (let at = resolve(folder); ; at = dirname(at)) {
@@ -174,7 +174,9 @@ export async function removeEmpty(folder: string, outermost: string): Promise<vo
   }
 }
 
-/** Writes a file that must not exist, and returns once the disk has it. Errors of `chunks` itself pass as they are. */
+/**
+ * Writes a file that must not exist, and returns once it is synced to disk. Errors of `chunks` itself pass unchanged.
+ */
 export async function writeNew(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const handle = await writing(path, () => open(path, "wx"));
   try {
@@ -193,8 +195,9 @@ export async function writeNew(path: string, chunks: AsyncIterable<Uint8Array>):
 }
 
 /**
- * Writes a small file that must not exist: whoever sees it sees all of it. The disk may not have it yet when this returns.
- * @param draft a path in the same folder, which is used on the way
+ * Creates a small file that must not exist, atomically: it is never visible in part. It may not be synced to disk yet
+ * when this returns.
+ * @param draft path of a temporary file in the same folder
  */
 export async function createNew(path: string, draft: string, text: string): Promise<void> {
   await writing(path, async () => {
@@ -210,25 +213,25 @@ export async function createNew(path: string, draft: string, text: string): Prom
   });
 }
 
-/** What file systems without hard links say. */
+/** Error codes of file systems without hard links. */
 const WITHOUT_LINKS: ReadonlySet<unknown> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
 
-/** Renames within a folder, over what is there. */
+/** Renames a file within a folder, replacing an existing one. */
 export async function move(from: string, to: string): Promise<void> {
   await writing(to, () => rename(from, to));
 }
 
-/** Whether a write failed for want of the file that it was to work on. */
+/** Whether a write failed because its file does not exist. */
 export function isMissing(error: unknown): boolean {
   return error instanceof SafetensorsWriteError && code(error.cause) === "ENOENT";
 }
 
-/** Whether a file could not be made because there is one of its name. */
+/** Whether a file could not be created because one of that name exists. */
 export function isAlready(error: unknown): boolean {
   return error instanceof SafetensorsWriteError && code(error.cause) === "EEXIST";
 }
 
-/** Deletes a file; that it is gone already is fine. */
+/** Deletes a file, if it exists. */
 export async function remove(path: string): Promise<void> {
   await writing(path, async () => {
     try {
@@ -239,7 +242,7 @@ export async function remove(path: string): Promise<void> {
   });
 }
 
-/** Returns once the disk has the folder's names. Windows opens no folders, and keeps names by itself. */
+/** Syncs the folder's entries to disk. Windows cannot open folders, and syncs names by itself. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return;
   await writing(folder, async () => {
@@ -252,14 +255,14 @@ export async function syncFolder(folder: string): Promise<void> {
   });
 }
 
-/** Who writes: enough to tell whether it still runs, and to name it. */
+/** A writing process: enough to tell whether it still runs, and to name it. */
 export interface Owner {
   readonly pid: number;
   readonly thread: number;
   readonly host: string;
-  /** When the process was started, in ticks since the machine was; null where the system does not say. */
+  /** Start time of the process, in ticks since boot; null if the system does not report it. */
   readonly started: string | null;
-  /** What the process was started with. */
+  /** Command line of the process. */
   readonly command: string;
 }
 
@@ -271,17 +274,17 @@ export function owner(): Owner {
   return { pid: process.pid, thread: threadId, host: hostname(), started: startOf(process.pid), command };
 }
 
-/** Of another machine nothing is known: it counts as running. */
+/** Processes of another machine cannot be checked: they count as running. */
 export function ownerIsRunning({ pid, host, started }: Owner): boolean {
   if (host !== hostname()) return true;
-  // The number of a dead process may be that of another by now.
+  // The id of a dead process may have been reused.
   return isRunning(pid) && startOf(pid) === started;
 }
 
 function startOf(pid: number): string | null {
   if (process.platform !== "linux") return null;
   try {
-    // The fields behind the name of the program, which stands in parentheses and may hold anything.
+    // The fields after the program's name, which is in parentheses and may contain anything.
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(")").at(-1)?.trim().split(" ")[19] ?? null;
   } catch {
     return null;

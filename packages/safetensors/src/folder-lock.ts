@@ -1,4 +1,4 @@
-/** Keeps a folder to one writer at a time. */
+/** Restricts a folder to one writer at a time. */
 
 import {
   createNew,
@@ -18,33 +18,33 @@ import {
 import { SafetensorsInUseError } from "./errors.js";
 import { beginSave, endSave, temporaryPath } from "./staging.js";
 
-/** A folder that nobody else may write to until it is released. */
+/** Exclusive write access to a folder until it is released. */
 export interface FolderLock {
-  /** Ends the lock, and removes the folder where the lock made it and nothing came into it. */
+  /** Releases the lock, and removes the folder if the lock created it and it is empty. */
   release(): Promise<void>;
 }
 
-/** What is in a lock file. */
+/** Contents of a lock file. */
 interface Holder extends Owner {
-  /** Tells locks of one process apart. */
+  /** Distinguishes locks of one process. */
   readonly token: string;
-  /** When it was taken, in ISO 8601. */
+  /** Time of locking, in ISO 8601. */
   readonly since: string;
 }
 
 const MAX_LOCK_BYTES = 10_000;
 
-/** Locks of this thread. One of this process that is not among them belongs to another thread, or was given up. */
+/** Locks of this thread. Another lock of this process belongs to another thread, or was abandoned. */
 const held = new Set<string>();
 
 /**
- * Locks a folder: the lock is a file in it, which one writer alone can make. A lock whose process is gone is taken over. (Node
- * only.) Who does not ask for the lock is not kept out.
+ * Locks a folder: the lock is a file in it, which only one writer can create. A lock whose process has died is taken
+ * over. The lock is advisory: it only excludes writers that lock too. (Node only.)
  *
- * @param folder made where it does not exist
- * @param name the lock file's name, which says what is kept apart, such as `.save.lock`
- * @throws SafetensorsInUseError that names the holder where another process or thread holds it
- * @throws SafetensorsWriteError when the system refuses
+ * @param folder created if it does not exist
+ * @param name the lock file's name, such as `.save.lock`
+ * @throws SafetensorsInUseError that names the holder, if another process or thread holds the lock
+ * @throws SafetensorsWriteError if the system refuses
  */
 export async function lockFolder(folder: string, name: string): Promise<FolderLock> {
   const path = join(folder, name);
@@ -64,14 +64,14 @@ export async function lockFolder(folder: string, name: string): Promise<FolderLo
 }
 
 /**
- * @param draft a path for files on the way, which is known as that of a save: if its writer dies, the next save cleans up
+ * @param draft path of temporary files, named like those of a save: if the writer dies, the next save cleans up
  * @returns the token of the lock
  */
 async function take(path: string, draft: string): Promise<string> {
   const token = crypto.randomUUID();
   const holder: Holder = { ...owner(), token, since: new Date().toISOString() };
   const text = `${JSON.stringify(holder)}\n`;
-  // A lock that was freed or given up between two looks is tried again; whoever is faster has it.
+  // A lock that was released or abandoned between two checks is tried again; the fastest process gets it.
   for (let tries = 0; ; tries++) {
     held.add(token);
     try {
@@ -94,12 +94,12 @@ async function release(path: string, token: string): Promise<void> {
   if (found !== undefined && found !== "unreadable" && found.token === token) await remove(path);
 }
 
-/** Removes an abandoned lock, and no other that somebody took in its place meanwhile. */
+/** Removes an abandoned lock, unless another process has replaced it meanwhile. */
 async function takeAway(path: string, aside: string, abandoned: Holder | "unreadable"): Promise<void> {
   try {
     await move(path, aside);
   } catch (error) {
-    if (isMissing(error)) return; // somebody else took it away
+    if (isMissing(error)) return; // another process removed it
     throw error;
   }
   if (tokenOf(await read(aside)) === tokenOf(abandoned)) await remove(aside);
@@ -111,13 +111,13 @@ function tokenOf(holder: Holder | "unreadable" | undefined): string | undefined 
 }
 
 function isHeld(holder: Holder | "unreadable"): boolean {
-  if (holder === "unreadable") return false; // its writer died before it had written it
+  if (holder === "unreadable") return false; // its writer died before it was written
   const me = owner();
   const isMine = holder.host === me.host && holder.pid === me.pid && holder.thread === me.thread;
   return isMine && holder.started === me.started ? held.has(holder.token) : ownerIsRunning(holder);
 }
 
-/** What a lock file says; undefined where there is none. */
+/** Reads a lock file; undefined if it does not exist. */
 async function read(path: string): Promise<Holder | "unreadable" | undefined> {
   const bytes = await readIfThere(path, MAX_LOCK_BYTES);
   if (bytes === undefined) return undefined;
@@ -137,7 +137,7 @@ function inUse(path: string, holder: Holder | "unreadable"): SafetensorsInUseErr
       : `process ${holder.pid} on ${holder.host} (${holder.command}), which has been writing since ${holder.since}`;
   return new SafetensorsInUseError({
     where: splitPath(path).folder,
-    expected: "to be its only writer",
+    expected: "exclusive access",
     got: who,
     fix: `Wait until it has finished, or write to another folder. If that process is gone, delete ${path}`,
   });

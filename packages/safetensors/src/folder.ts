@@ -6,27 +6,33 @@ import { type FetchOptions, isWebAddress } from "./fetch-options.js";
 import { openUrl } from "./http-source.js";
 import { finishSave } from "./journal.js";
 
-/** The files of a checkpoint that are not in a folder: name to content. `[...input.files].map((f) => [f.name, f])` makes one. */
+/**
+ * Files of a checkpoint that are not in a folder: name to content. Create one with `[...input.files].map((f) =>
+ * [f.name, f])`.
+ */
 export type CheckpointFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array | URL>;
 
-/** Where a checkpoint is: a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents. */
+/**
+ * Location of a checkpoint: a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents.
+ */
 export type CheckpointSource = string | URL | CheckpointFiles;
 
-/** Where the files of a checkpoint are looked up. */
+/** The folder in which the files of a checkpoint are looked up. */
 export interface Folder {
   readonly name: string;
   nameOf(file: string): string;
   /**
-   * @param wholeUpTo how long a file that will be read whole may be. A server that ignores ranges will do for it: those
-   *   that compress often ignore them for JSON.
+   * Opens a file.
+   * @param wholeUpTo maximum size of a file that will be read whole. A server that ignores ranges is accepted for it:
+   *   servers that compress often ignore ranges for JSON.
    * @throws SafetensorsNotFoundError
    */
   open(file: string, wholeUpTo?: number): Promise<ByteSource>;
-  /** The names of its files, where they can be known: a server does not list them. */
+  /** Lists the names of its files; undefined if they cannot be listed, as on a server. */
   list(): Promise<readonly string[] | undefined>;
 }
 
-/** The folder of a source. In a local one, a save that was killed after its commit is finished first. */
+/** Returns the folder of a source. In a local one, a save that was killed after its commit is finished first. */
 export async function folderOf(source: CheckpointSource, options: FetchOptions): Promise<Folder> {
   if (source instanceof Map) return fileMap(source, options);
   if (typeof source !== "string" && !(source instanceof URL)) {
@@ -48,7 +54,7 @@ export async function folderOf(source: CheckpointSource, options: FetchOptions):
 }
 
 function webFolder(base: URL, options: FetchOptions): Folder {
-  // A query goes along: it may hold the key that opens the folder.
+  // Keeps the query: it may hold the access token of the folder.
   const address = (file: string) => {
     const url = new URL(base);
     url.pathname = `${base.pathname.replace(/\/$/, "")}/${encodeURIComponent(file)}`;
@@ -80,13 +86,13 @@ function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
   };
 }
 
-/** The options for a file. One that is read whole anyway is nothing to warn of. */
+/** Returns the options for a file. One that is read whole anyway needs no warning. */
 function allowing(wholeUpTo: number | undefined, options: FetchOptions): FetchOptions {
   if (wholeUpTo === undefined) return options;
   return { ...options, wholeFileUpTo: Math.min(options.wholeFileUpTo ?? wholeUpTo, wholeUpTo), onWarning: () => {} };
 }
 
-/** What `opening` opens, or the error that says that there is no such file. */
+/** Returns the opened file, or the error for one that does not exist. */
 export async function orMissing<T>(opening: Promise<T>): Promise<T | SafetensorsNotFoundError> {
   try {
     return await opening;
@@ -97,8 +103,8 @@ export async function orMissing<T>(opening: Promise<T>): Promise<T | Safetensors
 }
 
 /**
- * What a source holds in place of a checkpoint, by the names of its files.
- * @returns sentences without the last full stop; undefined where nothing can be told
+ * Describes the contents of a source that is not a checkpoint, by the names of its files.
+ * @returns sentences without the last full stop; undefined if nothing is known
  */
 export async function explainSource(source: CheckpointSource): Promise<string | undefined> {
   const folder = await folderOf(source, {});

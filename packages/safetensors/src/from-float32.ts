@@ -5,11 +5,11 @@ import { encodeSmallFloat } from "./small-float.js";
 import { requireLittleEndian } from "./typed-view.js";
 
 /**
- * Float32 values as bytes of a dtype. F64 and F32 are exact. F16, BF16 and F8 round to nearest, ties to even, as torch
- * does; NaN stays NaN; what is too large becomes infinity, or ±448 in F8_E4M3, which has no infinity. Integers and BOOL
- * take only what they can hold exactly.
+ * Converts float32 values to bytes of a dtype. F64 and F32 are exact. F16, BF16 and F8 round to nearest, ties to even,
+ * as in torch; NaN stays NaN; values that are too large become infinity, or ±448 in F8_E4M3, which has no infinity.
+ * Integers and BOOL accept only values that they can represent exactly.
  * @returns little endian bytes. F32 bytes are not copied: the result shares the memory of `values`.
- * @throws SafetensorsError for a value that an integer dtype cannot hold
+ * @throws SafetensorsError for a value that an integer dtype cannot represent
  */
 export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
   requireLittleEndian();
@@ -51,8 +51,8 @@ function encodeBfloat16(values: Float32Array): Uint8Array {
   for (let i = 0; i < source.length; i++) {
     const bits = source[i]!;
     const notANumber = (bits & 0x7fffffff) > 0x7f800000;
-    // Half of the last place that stays, less one if it is even; a carry out of the mantissa raises the exponent. A NaN
-    // becomes the quiet one: rounding could carry it into the sign, and cutting it could leave infinity.
+    // Half of the last remaining place, less one if it is even; a carry out of the mantissa raises the exponent. A NaN
+    // becomes the quiet NaN: rounding could carry it into the sign, and truncating it could leave infinity.
     codes[i] = notANumber ? ((bits >>> 16) & 0x8000) | 0x7fc0 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
   }
   return new Uint8Array(codes.buffer);
@@ -66,6 +66,6 @@ function requireIntegers(values: Float32Array, dtype: Dtype, min: number, end: n
     where: `value ${at}`,
     expected: `an integer from ${min} that ${dtype} holds`,
     got: `${values[at]}`,
-    fix: "Round and clamp before",
+    fix: "Round and clamp the values first",
   });
 }

@@ -1,7 +1,7 @@
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsReadError } from "./errors.js";
 
-/** A byte source that keeps its promises: it reads what was asked for, or throws a typed error; and nothing once closed. */
+/** A byte source with checks: it returns the requested bytes or throws a typed error, also after it was closed. */
 export class GuardedSource implements ByteSource {
   readonly #source: ByteSource;
   #closed = false;
@@ -27,7 +27,7 @@ export class GuardedSource implements ByteSource {
       throw new SafetensorsReadError({
         where: this.name,
         expected: "an open source",
-        got: "one that was closed",
+        got: "a closed one",
         fix: "Close it after the last read",
       });
     }

@@ -2,15 +2,15 @@ import { bytesPerElement, DTYPES, type Dtype, isDtype } from "./dtype.js";
 import { SafetensorsFormatError } from "./errors.js";
 import { cut, MAX_TENSORS, quote, scanJson } from "./scan-json.js";
 
-/** The length field in front of the header, in bytes. */
+/** Length in bytes of the length field before the header. */
 export const LENGTH_BYTES = 8;
 
-/** The longest header that the official library reads, in bytes. */
+/** Longest header that the official library reads, in bytes. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
 const METADATA = "__metadata__";
 
-/** One tensor as the header describes it; `begin` and `end` count from the first byte after the header. */
+/** A tensor of the header; `begin` and `end` count from the first byte after the header. */
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: Dtype;
@@ -20,16 +20,16 @@ export interface TensorEntry {
 }
 
 export interface Header {
-  /** In the order in which they lie in the file. */
+  /** In file order. */
   readonly entries: readonly TensorEntry[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
  * Reads the length field.
- * @param bytes the first 8 bytes of a file, or fewer where the file is shorter
- * @param fileBytes how long the file is
- * @throws SafetensorsFormatError when the header would be over-long, or would not fit in the file.
+ * @param bytes the first 8 bytes of a file, or fewer if the file is shorter
+ * @param fileBytes length of the file
+ * @throws SafetensorsFormatError if the header is too long, or does not fit in the file.
  */
 export function parseHeaderLength(bytes: Uint8Array, fileBytes: number, where: string): number {
   const truncated = "Download the file again: it is truncated, or not a safetensors file";
@@ -53,7 +53,7 @@ export function parseHeaderLength(bytes: Uint8Array, fileBytes: number, where: s
   if (Number(length) > fileBytes - LENGTH_BYTES) {
     throw new SafetensorsFormatError({
       where,
-      expected: `a header of at most ${fileBytes - LENGTH_BYTES} bytes, what the file has room for`,
+      expected: `a header of at most ${fileBytes - LENGTH_BYTES} bytes, as many as the file can hold`,
       got: `${length}`,
       fix: truncated,
     });
@@ -64,8 +64,8 @@ export function parseHeaderLength(bytes: Uint8Array, fileBytes: number, where: s
 /**
  * Parses and checks a header.
  * @param bytes the header, without the length field
- * @param dataBytes how many bytes follow it in the file
- * @throws SafetensorsFormatError for anything but a valid header that describes those bytes without holes or overlap.
+ * @param dataBytes number of bytes that follow it in the file
+ * @throws SafetensorsFormatError for anything but a valid header that describes those bytes without gaps or overlap.
  */
 export function parseHeader(bytes: Uint8Array, dataBytes: number, where: string): Header {
   const json = parseJson(bytes, where);
@@ -89,7 +89,7 @@ function parseJson(bytes: Uint8Array, where: string): Record<string, unknown> {
   } catch (cause) {
     throw new SafetensorsFormatError({ where, expected: "a header in UTF-8", got: "invalid bytes", cause });
   }
-  // Three levels hold every header: the whole, a tensor, its shape. A tensor has a name and three keys.
+  // Three levels suffice for every header: the whole, a tensor, its shape. A tensor has a name and three keys.
   const fault = scanJson(text, { maxDepth: 3, naturalsOnly: true, maxKeys: 4 * MAX_TENSORS });
   if (fault) throw new SafetensorsFormatError({ where, expected, got: fault });
   try {
@@ -142,15 +142,15 @@ function parseEntry(name: string, value: unknown, file: string): TensorEntry {
   return { name, dtype, shape, begin, end };
 }
 
-/** Entries in file order must follow one another without hole or overlap, from the first data byte to the last. */
+/** Entries in file order must follow one another without gaps or overlap, from the first data byte to the last. */
 function checkLayout(entries: readonly TensorEntry[], dataBytes: number, where: string): void {
   let position = 0;
   for (const { name, begin, end } of entries) {
     if (begin !== position) {
       throw new SafetensorsFormatError({
         where: `${where}: tensor ${quote(name)}`,
-        expected: `to begin at ${position}, where the tensor before it ends`,
-        got: `${begin}, which ${begin < position ? "overlaps it" : "leaves a hole"}`,
+        expected: `to begin at ${position}, where the previous tensor ends`,
+        got: `${begin}, which ${begin < position ? "overlaps it" : "leaves a gap"}`,
       });
     }
     position = end;
@@ -160,12 +160,16 @@ function checkLayout(entries: readonly TensorEntry[], dataBytes: number, where: 
       where,
       expected: `${position} bytes of tensors`,
       got: `${dataBytes}`,
-      fix: position > dataBytes ? "Download the file again: it is truncated" : "Bytes follow that no tensor owns",
+      fix:
+        position > dataBytes ? "Download the file again: it is truncated" : "The remaining bytes belong to no tensor",
     });
   }
 }
 
-/** The size of a tensor in bytes, or undefined past 2^53 - 1. Like the official library, a zero excuses no overflow before it. */
+/**
+ * Returns the size of a tensor in bytes; undefined beyond 2^53 - 1. As in the official library, a size that overflows
+ * before a zero is still an overflow.
+ */
 export function byteLength(dtype: Dtype, shape: readonly number[]): number | undefined {
   let elements = 1;
   for (const size of shape) {

@@ -3,22 +3,23 @@ import { SafetensorsReadError } from "./errors.js";
 import type { FetchOptions } from "./fetch-options.js";
 import { isEncoded, type Range, RemoteFile } from "./remote-file.js";
 
-/** What the first request asks for: room for the header of most files, which then open with one round trip. */
+/** Bytes of the first request: enough for the header of most files, which then open with one round trip. */
 const FIRST_BYTES = 65_536;
 
-/** The longest file that is downloaded whole unless told: what every engine holds in one buffer. */
+/** Default limit for files that are downloaded whole: every engine can allocate such a buffer. */
 const WHOLE_FILE_BYTES = 2 ** 31;
 
 /**
  * Opens a URL for range requests.
- * @throws SafetensorsNotFoundError when the server has no such file, or does not show it
- * @throws SafetensorsReadError when it cannot be reached, refuses, or sends a file beyond `wholeFileUpTo` whole
+ * @throws SafetensorsNotFoundError if the server has no such file, or denies access to it
+ * @throws SafetensorsReadError if it cannot be reached, refuses, or sends a file beyond `wholeFileUpTo` whole
  */
 export async function openUrl(url: URL, options: FetchOptions = {}): Promise<ByteSource> {
   const remote = new RemoteFile(url, options);
   let response = await remote.request({ first: 0, last: FIRST_BYTES - 1 });
   if (response.status === 416) {
-    // No range fits an empty file, and some servers take none that ends past the end: the answer may say where that is.
+    // No range fits an empty file, and some servers reject a range that ends past the end: the answer may contain the
+    // size.
     const size = sizeOf(response);
     await response.body?.cancel();
     if (size === 0) return memorySource(new Uint8Array(0), remote.name);
@@ -26,7 +27,7 @@ export async function openUrl(url: URL, options: FetchOptions = {}): Promise<Byt
     response = await remote.request(size === undefined ? undefined : { first: 0, last });
   }
   if (response.status === 206 && isEncoded(response)) {
-    // A range counts bytes as they are sent: of a compressed file it is no range of the file.
+    // A range counts bytes as sent: for a compressed file it is not a range of the file.
     await response.body?.cancel();
     response = await remote.request(undefined);
   }
@@ -36,7 +37,7 @@ export async function openUrl(url: URL, options: FetchOptions = {}): Promise<Byt
   return new RangeSource(remote, size, prefix);
 }
 
-/** The size of the file by `Content-Range: bytes *\/N`. */
+/** Returns the size of the file from `Content-Range: bytes *\/N`. */
 function sizeOf(response: Response): number | undefined {
   const size = /^bytes \*\/(\d+)$/i.exec(response.headers.get("content-range") ?? "")?.[1];
   return size === undefined ? undefined : Number(size);
@@ -56,7 +57,7 @@ async function downloadWhole(
   if (length > FIRST_BYTES) onWarning?.(`${remote.name}: ${why}`);
   const bytes = await remote.readUpTo(wholeFileUpTo, response);
   if (bytes === undefined) throw tooLong(remote.name, wholeFileUpTo, 0);
-  // Of some files the length is known at the end alone.
+  // For some files the length is known only at the end.
   if (length === 0 && bytes.length > FIRST_BYTES) onWarning?.(`${remote.name}: ${why}`);
   return memorySource(bytes, remote.name);
 }
@@ -71,7 +72,7 @@ function tooLong(where: string, limit: number, length: number): SafetensorsReadE
   });
 }
 
-/** A file whose size is known and whose first bytes are here. */
+/** A file whose size and first bytes are known. */
 class RangeSource implements ByteSource {
   readonly name: string;
 

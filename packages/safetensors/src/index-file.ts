@@ -3,14 +3,14 @@ import { SafetensorsIndexError } from "./errors.js";
 import { compareUtf8 } from "./layout.js";
 import { cut, MAX_TENSORS, quote, scanJson } from "./scan-json.js";
 
-/** The names that Hugging Face gives a checkpoint's files. */
+/** Hugging Face's names of a checkpoint's files. */
 export const SINGLE_FILE = "model.safetensors";
 export const INDEX_FILE = "model.safetensors.index.json";
 
-/** The longest index that is read, in bytes: as much as a header may have. */
+/** Longest index that is read, in bytes: the same as the limit of a header. */
 export const MAX_INDEX_BYTES = 100_000_000;
 
-/** Far above any checkpoint, and few enough to be opened. */
+/** Far above any checkpoint, and few enough to open. */
 const MAX_SHARDS = 10_000;
 
 /**
@@ -30,7 +30,7 @@ export function parseIndex(bytes: Uint8Array, where: string): Map<string, string
     });
   }
   const shards = new Map<string, string>();
-  // Of half a million keys, a list of pairs takes longer than all else.
+  // With half a million keys, `Object.entries` would take longer than everything else.
   for (const tensor of Object.keys(weightMap)) {
     const file = (weightMap as Readonly<Record<string, unknown>>)[tensor];
     if (typeof file !== "string" || !isPlainFileName(file.replace(/^\.\//, ""))) {
@@ -49,7 +49,7 @@ export function parseIndex(bytes: Uint8Array, where: string): Map<string, string
   return shards;
 }
 
-/** Writes an index as transformers does: indented, keys sorted. */
+/** Formats an index as transformers does: indented, keys sorted. */
 export function formatIndex(shards: ReadonlyMap<string, string>, totals: Readonly<Record<string, number>>): string {
   const weightMap = Object.fromEntries([...shards].sort(([a], [b]) => compareUtf8(a, b)));
   return `${JSON.stringify({ metadata: totals, weight_map: weightMap }, null, 2)}\n`;

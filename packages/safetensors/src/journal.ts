@@ -4,24 +4,24 @@ import { INDEX_FILE, isPlainFileName, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE }
 import { discard, listTemporaries, placeIfStaged, stage, type Temporary, temporaryPath } from "./staging.js";
 
 // A save replaces several files, and a file system replaces one at a time. So a save first stages everything under
-// temporary names, then writes a journal of what is to be done, and then takes one step that decides: the commit. Before
-// it the old checkpoint counts, after it the new one. Whatever else is to be done, the journal lets anyone finish.
+// temporary names, then writes a journal of the remaining steps, and then takes one deciding step: the commit. Before
+// it the old checkpoint is valid, after it the new one. With the journal, any process can finish the remaining steps.
 
-/** What a save has staged, and how to tell whether it committed. */
+/** Files staged by a save, and the data to tell whether it committed. */
 export interface Journal {
-  /** The file whose arrival commits: one that holds all tensors, or the index of several. */
+  /** The file whose placement commits: one with all tensors, or the index of several. */
   readonly commit: string;
-  /** The stamp of that file, which tells it from one of the same name that something else wrote. */
+  /** Stamp of that file, which distinguishes it from one of the same name written by something else. */
   readonly stamp: string;
-  /** Staged files that take their places after the commit, such as config.json. */
+  /** Staged files that are placed after the commit, such as config.json. */
   readonly files: readonly string[];
-  /** Shards that take their places before it. */
+  /** Shards that are placed before the commit. */
   readonly shards: readonly string[];
-  /** Weights of the old checkpoint, deleted after it. */
+  /** Weights of the old checkpoint, deleted after the commit. */
   readonly stale: readonly string[];
 }
 
-/** The journal's name as a staged file. It never takes a place of its own. */
+/** Name of the journal as a staged file. It is never placed. */
 const JOURNAL = "save-journal.json";
 const MAX_JOURNAL_BYTES = 100_000_000;
 
@@ -31,10 +31,11 @@ export async function stageJournal(folder: string, save: string, journal: Journa
 }
 
 /**
- * Finishes saves that were killed after their commit: what they staged beside the weights, such as config.json, takes its
- * place. `openCheckpoint` does this first; whoever reads such a file before opening the checkpoint calls it first. (Node
- * only. Without it a save killed in that moment, a few renames long, shows the new weights beside the old config.json.)
- * @throws SafetensorsWriteError when there is something to finish and the folder cannot be written
+ * Finishes saves that were killed after their commit: the files that they staged beside the weights, such as
+ * config.json, are placed. `openCheckpoint` does this first; call it before reading such a file without opening the
+ * checkpoint. (Node only. Without it, a save killed during those few renames leaves the new weights beside the old
+ * config.json.)
+ * @throws SafetensorsWriteError if there is something to finish and the folder cannot be written
  */
 export async function finishSave(folder: string | URL): Promise<void> {
   const path = toPath(folder);
@@ -45,8 +46,8 @@ export async function finishSave(folder: string | URL): Promise<void> {
 }
 
 /**
- * Brings a save to its end, forward where it committed and else back, and leaves none of its temporary files.
- * @param committed whether it did, from one who knows
+ * Completes a save, forward if it committed and otherwise back, and removes all of its temporary files.
+ * @param committed whether it did, if the caller knows
  */
 export async function settle(folder: string, save: string, committed?: boolean): Promise<void> {
   const journal = await readJournal(folder, save);
@@ -64,12 +65,12 @@ export async function settle(folder: string, save: string, committed?: boolean):
 async function rollBack(folder: string, { commit, stamp, shards }: Journal): Promise<void> {
   const index = join(folder, INDEX_FILE);
   const isOurs = commit === INDEX_FILE && (await stampOf(index)) === stamp;
-  if (isOurs) await remove(index); // in place, but a single file is still there and counts before it
+  if (isOurs) await remove(index); // placed, but a single file still exists and takes precedence
   const inUse = await indexedFiles(folder);
   for (const name of shards) if (!inUse.has(name)) await remove(join(folder, name));
 }
 
-/** The files that the index of a folder names. None where there is no index, or one that cannot be read. */
+/** Returns the files that the index of a folder names. None if there is no index, or one that cannot be read. */
 export async function indexedFiles(folder: string): Promise<ReadonlySet<string>> {
   const index = await readIfThere(join(folder, INDEX_FILE), MAX_INDEX_BYTES);
   try {
@@ -80,22 +81,22 @@ export async function indexedFiles(folder: string): Promise<ReadonlySet<string>>
   }
 }
 
-/** Settles every save whose process died on the way. */
+/** Settles every save whose process died before it finished. */
 export async function settleDead(folder: string): Promise<void> {
   const dead = (await listTemporaries(folder)).filter(({ live }) => !live);
   for (const save of new Set(dead.map((temporary) => temporary.save))) await settle(folder, save);
 }
 
-/** The single file counts before an index, so an index has committed only once no single file is left. */
+/** The single file takes precedence over an index, so an index has committed only once no single file is left. */
 async function hasCommitted(folder: string, { commit, stamp }: Journal): Promise<boolean> {
   if ((await stampOf(join(folder, commit))) !== stamp) return false;
   return commit !== INDEX_FILE || (await stampOf(join(folder, SINGLE_FILE))) === undefined;
 }
 
 /**
- * Puts the files beside the weights in place: those that are not there yet. Right after the commit, with no wait for the disk in
- * between: readers that know no journal see new weights beside old files for as long as these renames take. (File systems keep
- * their order: what a loss of power leaves is a state in between, which the journal finishes.)
+ * Places the files beside the weights that are not placed yet. Runs right after the commit, without waiting for the
+ * disk: readers that do not know the journal see new weights beside old files for the duration of these renames. (File
+ * systems keep their order: a power failure leaves an intermediate state, which the journal completes.)
  */
 export async function placeFiles(folder: string, save: string, files: readonly string[]): Promise<void> {
   for (const name of files) await placeIfStaged(folder, name, save);
@@ -111,7 +112,7 @@ async function journalsIn(folder: string): Promise<Temporary[]> {
   }
 }
 
-/** The journal of a save, or undefined where it has none or did not live to complete it: then it has not committed. */
+/** Reads the journal of a save; undefined if it has none or died before completing it: then it has not committed. */
 async function readJournal(folder: string, save: string): Promise<Journal | undefined> {
   const bytes = await readIfThere(temporaryPath(folder, JOURNAL, save), MAX_JOURNAL_BYTES);
   if (!bytes) return undefined;
@@ -123,7 +124,10 @@ async function readJournal(folder: string, save: string): Promise<Journal | unde
   }
 }
 
-/** A downloaded folder may hold a journal that somebody made up: it gets no say beyond the folder, nor over other files. */
+/**
+ * Checks a journal, since a downloaded folder may contain a forged one: it may affect neither other folders nor other
+ * files.
+ */
 function checkJournal(value: unknown): Journal | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { commit, stamp, files, shards, stale } = value as Record<string, unknown>;

@@ -7,20 +7,20 @@ import { lookForSideFile } from "./side-file.js";
 
 /** A JSON file beside the tensors. */
 export interface JsonFile {
-  /** What to call it in errors: its path or address, or its name in a map of files. */
+  /** Name for errors: its path or URL, or its name in a map of files. */
   readonly where: string;
-  /** Undefined where there is none. */
+  /** Undefined if it does not exist. */
   readonly json: Readonly<Record<string, unknown>> | undefined;
-  /** Why there is none: a server may have refused it. */
+  /** Reason for its absence: a server may have refused it. */
   readonly absent?: SafetensorsNotFoundError;
 }
 
-/** Far above any config, and low enough to be parsed at once. */
+/** Far above any config, and low enough to parse at once. */
 const MAX_JSON_BYTES = 16 * 2 ** 20;
 
 /**
- * A JSON object beside the tensors, such as `config.json`, read as {@link readSideFile} does; of at most 16 MiB.
- * @param Fault the error for a file that is no JSON object in UTF-8
+ * Reads a JSON object beside the tensors, such as `config.json`, like {@link readSideFile}; of at most 16 MiB.
+ * @param Fault the error for a file that is not a JSON object in UTF-8
  */
 export async function readJsonFile(
   source: CheckpointSource,
@@ -43,7 +43,7 @@ export async function readJsonFile(
   }
 }
 
-/** A query stays out of it: it may hold the key that opens the folder. */
+/** Omits the query: it may hold the access token of the folder. */
 function whereIs(source: CheckpointSource, name: string): string {
   if (source instanceof Map) return name;
   const folder = isWebAddress(source as string | URL) ? withoutQuery(source as string | URL) : String(source);

@@ -3,18 +3,21 @@ import { SafetensorsError } from "./errors.js";
 import { byteLength, LENGTH_BYTES, MAX_HEADER_BYTES } from "./header.js";
 import { quote } from "./scan-json.js";
 
-/** A tensor on its way to a file. */
+/** A tensor to be written. */
 export interface TensorToWrite {
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Little endian, row-major; or what makes them when their turn comes, so that no two tensors need be in memory. */
+  /**
+   * Little endian, row-major; or a function that produces them when they are written, so that only one tensor is in
+   * memory.
+   */
   readonly bytes: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
 }
 
-/** What a file will be, before any byte of a tensor is there. */
+/** Layout of a file, computed before any tensor bytes exist. */
 export interface Layout {
-  /** The length field and the padded header. */
+  /** Length field and padded header. */
   readonly head: Uint8Array;
   /** In file order. */
   readonly tensors: readonly TensorToWrite[];
@@ -22,9 +25,9 @@ export interface Layout {
 }
 
 /**
- * Lays out a file byte for byte as the official library does: wider dtypes first, then by name in UTF-8 order; the header
- * padded with spaces to a multiple of 8 bytes.
- * @throws SafetensorsError for a name given twice or reserved, an unknown dtype, an invalid shape, a header over 100 MB.
+ * Lays out a file byte for byte as the official library does: wider dtypes first, then by name in UTF-8 order; the
+ * header is padded with spaces to a multiple of 8 bytes.
+ * @throws SafetensorsError for a duplicate or reserved name, an unknown dtype, an invalid shape, a header over 100 MB.
  */
 export function layOut(tensors: Iterable<TensorToWrite>, metadata?: Readonly<Record<string, string>>): Layout {
   const sorted = [...tensors].sort(
@@ -44,7 +47,10 @@ export function layOut(tensors: Iterable<TensorToWrite>, metadata?: Readonly<Rec
   return { head, tensors: sorted, totalBytes: head.length + position };
 }
 
-/** The bytes of a laid out file, tensor by tensor. @throws SafetensorsError for a tensor of another length than announced. */
+/**
+ * Yields the bytes of a file, tensor by tensor. @throws SafetensorsError for a tensor whose length differs from its
+ * layout.
+ */
 export async function* chunksOf({ head, tensors }: Layout): AsyncGenerator<Uint8Array> {
   yield head;
   for (const tensor of tensors) {
@@ -61,7 +67,7 @@ export async function* chunksOf({ head, tensors }: Layout): AsyncGenerator<Uint8
   }
 }
 
-/** The size of a tensor in bytes. @throws SafetensorsError for an unknown dtype or an invalid shape. */
+/** Returns the size of a tensor in bytes. @throws SafetensorsError for an unknown dtype or an invalid shape. */
 export function sizeOf({ name, dtype, shape }: TensorToWrite): number {
   const where = `tensor ${quote(name)}`;
   if (!isDtype(dtype)) {
@@ -76,7 +82,10 @@ export function sizeOf({ name, dtype, shape }: TensorToWrite): number {
   });
 }
 
-/** Orders strings by their UTF-8 bytes, which is by code point. JavaScript's own order puts surrogates before U+E000. */
+/**
+ * Orders strings by their UTF-8 bytes, which is the order of code points. JavaScript's own order puts surrogates before
+ * U+E000.
+ */
 export function compareUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -93,7 +102,7 @@ function rank(unit: number): number {
 }
 
 function encodeHead(header: readonly (readonly [string, unknown])[]): Uint8Array {
-  // Not one object: JavaScript would move names that look like integers to the front.
+  // Not one object: JavaScript would move integer-like names to the front.
   const json = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(",")}}`;
   const text = new TextEncoder().encode(json);
   const padded = Math.ceil(text.length / LENGTH_BYTES) * LENGTH_BYTES;
@@ -114,14 +123,14 @@ function encodeHead(header: readonly (readonly [string, unknown])[]): Uint8Array
 function checkName(name: string, names: Set<string>): void {
   const fault =
     typeof name !== "string" || /\p{Surrogate}/u.test(name)
-      ? "one that UTF-8 cannot write"
+      ? "one that UTF-8 cannot encode"
       : name === "__metadata__"
         ? "the reserved __metadata__"
         : names.has(name)
-          ? "one that another tensor has"
+          ? "the name of another tensor"
           : undefined;
   if (fault) {
-    throw new SafetensorsError({ where: `tensor ${quote(String(name))}`, expected: "a name of its own", got: fault });
+    throw new SafetensorsError({ where: `tensor ${quote(String(name))}`, expected: "a unique name", got: fault });
   }
   names.add(name);
 }
@@ -131,7 +140,7 @@ function checkMetadata(metadata: Readonly<Record<string, string>>): Readonly<Rec
     if (typeof text !== "string" || /\p{Surrogate}/u.test(key + text)) {
       throw new SafetensorsError({
         where: `metadata ${quote(key)}`,
-        expected: "text that UTF-8 can write",
+        expected: "text that UTF-8 can encode",
         got: typeof text,
       });
     }

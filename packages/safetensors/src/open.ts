@@ -11,14 +11,14 @@ import { quote } from "./scan-json.js";
 import { type TensorSource, type TensorView, viewOf } from "./view.js";
 
 /**
- * Opens one safetensors file. Its header is read and checked; tensors are read when asked for, each byte once.
+ * Opens one safetensors file. Reads and checks its header; tensors are read on request, each byte once.
  *
- * @param source a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, bytes in memory, or a {@link ByteSource}.
- *   A URL is read by range requests. What is opened, a passed `ByteSource` included, is closed by `close()`, and at once
- *   where opening fails.
- * @throws OptionError for an option that it does not know
- * @throws SafetensorsFormatError for a file that is damaged, truncated or hostile
- * @throws SafetensorsReadError for one that cannot be read
+ * @param source a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, bytes in memory, or a {@link
+ *   ByteSource}. A URL is read by range requests. `close()` closes the source, a custom `ByteSource` included; if
+ *   opening fails, it is closed at once.
+ * @throws OptionError for an unknown option
+ * @throws SafetensorsFormatError for a damaged, truncated or hostile file
+ * @throws SafetensorsReadError for a file that cannot be read
  */
 export async function openSafetensors(
   source: string | URL | Blob | ArrayBuffer | Uint8Array | ByteSource,
@@ -28,7 +28,7 @@ export async function openSafetensors(
   const bytes = new GuardedSource(await openSource(source, options));
   try {
     const head = await bytes.read(0, Math.min(LENGTH_BYTES, bytes.size));
-    // No header is so long that these are not 0: only then is it worth asking what the file is instead.
+    // A valid header is too short for these bytes to be non-zero: only then identify the file.
     const other = head.subarray(4).some((byte) => byte !== 0) ? explainBytes(head) : undefined;
     if (other) throw new SafetensorsFormatError({ where: bytes.name, expected: "a safetensors file", ...other });
     const length = parseHeaderLength(head, bytes.size, bytes.name);
@@ -99,7 +99,7 @@ export function noSuchTensor(where: string, name: string, names: readonly string
     where,
     expected:
       names.length === 0
-        ? "a tensor, and there is none"
+        ? "a tensor, but the file has none"
         : `one of ${names.length} tensors (${some}${names.length > 5 ? ", …" : ""})`,
     got: quote(name),
   });

@@ -2,17 +2,19 @@ import { SafetensorsNotFoundError, SafetensorsReadError } from "./errors.js";
 import type { FetchOptions } from "./fetch-options.js";
 import { DEFAULT_RETRIES, pause, Retryable, waitOf } from "./retry.js";
 
-/** Bytes `first` to `last`, both included, as HTTP counts them. */
+/** Bytes `first` to `last`, inclusive, as in HTTP. */
 export interface Range {
   readonly first: number;
   readonly last: number;
 }
 
-/** One file of a web server: sends requests, tries again what may pass, and refuses every answer that is no file. */
+/**
+ * One file of a web server: sends requests, retries transient failures, and refuses every answer that is not a file.
+ */
 export class RemoteFile {
-  /** The address without what may be secret in it: user, password and query. */
+  /** The URL without its secret parts: user, password and query. */
   readonly name: string;
-  /** What tells this version of the file from another, once an answer has said it. */
+  /** Identifies this version of the file, once an answer has contained it. */
   #version: Version | undefined;
 
   constructor(
@@ -23,7 +25,7 @@ export class RemoteFile {
   }
 
   /**
-   * Sends a request for a range, or for the whole file, until an answer comes that is worth reading.
+   * Sends a request for a range, or for the whole file, and retries until there is a usable answer.
    * @throws SafetensorsNotFoundError for HTTP 403, 404 and 410, and for a web page
    * @throws SafetensorsReadError for every other refusal
    */
@@ -42,7 +44,7 @@ export class RemoteFile {
 
   async #ask(range: Range | undefined): Promise<Response> {
     const { fetch = globalThis.fetch, headers, signal } = this.options;
-    // A range counts bytes as encoded: of a compressed answer it would be the wrong ones.
+    // A range counts encoded bytes: for a compressed answer it would return the wrong ones.
     const ranged = range && { range: `bytes=${range.first}-${range.last}`, "accept-encoding": "identity" };
     let response: Response;
     try {
@@ -51,7 +53,7 @@ export class RemoteFile {
       throw this.#lost(cause);
     }
     if (response.status === 416 && range?.first === 0) return response;
-    // Servers of single-page applications answer every unknown address with a page.
+    // Servers of single-page applications answer every unknown URL with a page.
     const isPage = response.ok && /^(text\/html|application\/xhtml)/i.test(response.headers.get("content-type") ?? "");
     if (response.status === 206 && range && !isPage) return response;
     if (response.status === 200 && !isPage && (range?.first ?? 0) === 0) return response;
@@ -59,7 +61,7 @@ export class RemoteFile {
     throw this.#refusal(response, isPage);
   }
 
-  /** The range of an answer, and the size of the whole file. */
+  /** Returns the range of an answer, and the size of the whole file. */
   async contentRange(response: Response): Promise<Range & { readonly size: number }> {
     const header = response.headers.get("content-range");
     const [first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/i.exec(header ?? "") ?? []).slice(1).map(Number);
@@ -69,15 +71,15 @@ export class RemoteFile {
     await response.body?.cancel();
     throw new SafetensorsReadError({
       where: this.name,
-      expected: "HTTP 206 with a Content-Range header that tells the size of the file",
+      expected: "HTTP 206 with a Content-Range header with the size of the file",
       got: `HTTP ${response.status} with ${header ?? "none"}`,
       fix: "From another origin, the server must list it in Access-Control-Expose-Headers",
     });
   }
 
   /**
-   * Reads the body of an answer that must hold exactly `range`. Where the connection is cut, the rest is asked for.
-   * @param bytes where to put it
+   * Reads the body of an answer that must hold exactly `range`. If the connection is cut, the rest is requested.
+   * @param bytes destination
    */
   async readRange(
     range: Range,
@@ -103,7 +105,7 @@ export class RemoteFile {
         if (!(error instanceof Retryable)) throw error;
         cut = error.reason;
       }
-      // A connection that brings something each time may be cut as often as it likes.
+      // A connection that makes progress each time may be cut any number of times.
       tries = filled > before ? 1 : tries + 1;
       if (tries > retries) throw cut;
       await pause(waitOf(tries - 1), this.options);
@@ -111,7 +113,7 @@ export class RemoteFile {
     }
   }
 
-  /** Reads a body of unknown length; undefined past `limit` bytes. */
+  /** Reads a body of unknown length; undefined beyond `limit` bytes. */
   async readUpTo(limit: number, response: Response): Promise<Uint8Array | undefined> {
     const { retries = DEFAULT_RETRIES } = this.options;
     let answer = response;
@@ -126,7 +128,7 @@ export class RemoteFile {
         }
         return new Uint8Array(await new Blob(parts).arrayBuffer());
       } catch (error) {
-        // Such a server cannot go on from the middle.
+        // Such a server cannot resume in the middle.
         if (!(error instanceof Retryable)) throw error;
         if (tries >= retries) throw error.reason;
         await pause(waitOf(tries), this.options);
@@ -135,7 +137,7 @@ export class RemoteFile {
     }
   }
 
-  /** @throws SafetensorsReadError where an answer is of another range, or of another version of the file. */
+  /** @throws SafetensorsReadError if an answer is for another range, or another version of the file. */
   async #check(response: Response, range: Range): Promise<void> {
     const { first, last, size } = await this.contentRange(response);
     const version = versionOf(response, size);
@@ -153,7 +155,7 @@ export class RemoteFile {
     this.#version ??= version;
   }
 
-  /** The chunks of a body; leaving early cancels the download. By hand, since not every browser can iterate a stream. */
+  /** Yields the chunks of a body; leaving early cancels the download. Not every browser can iterate a stream. */
   async *#chunks(response: Response): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const reader = response.body?.getReader();
     if (!reader) return;
@@ -166,11 +168,11 @@ export class RemoteFile {
         yield value;
       }
     } finally {
-      await reader.cancel().catch(() => undefined); // a stream that failed has nothing left to cancel
+      await reader.cancel().catch(() => undefined); // a failed stream has nothing left to cancel
     }
   }
 
-  /** What to throw where no answer came, or its end did not. */
+  /** Returns the error for a request without a complete answer. */
   #lost(cause: unknown, hasBegun = this.#version !== undefined): unknown {
     const { signal } = this.options;
     if (signal?.aborted) return signal.reason;
@@ -186,9 +188,9 @@ export class RemoteFile {
     if (isPage) return new SafetensorsNotFoundError({ where: this.name, expected: "a file", got: "a web page" });
     if (status === 404 || status === 410)
       return new SafetensorsNotFoundError({ where: this.name, expected: "a file", got: `HTTP ${status}` });
-    // What S3 answers for a file that is not there, unless it may list the folder.
+    // S3 answers 403 for a missing file, unless the client may list the folder.
     if (status === 403) {
-      const fix = `It is not there, or only for those who send the right headers. ${HEADERS}`;
+      const fix = `It does not exist, or needs the right headers. ${HEADERS}`;
       return new SafetensorsNotFoundError({ where: this.name, expected: "a file", got: "HTTP 403", fix });
     }
     const error = new SafetensorsReadError({
@@ -208,7 +210,7 @@ export class RemoteFile {
 
 const HEADERS = 'For a private file, pass headers: { authorization: "Bearer …" }';
 
-/** What answers say of the version of a file: its size, and what else the server shows. */
+/** Identification of a file's version in its answers: size, and other headers if the server shows them. */
 interface Version {
   readonly size: number;
   readonly tag: string | null;
@@ -219,21 +221,23 @@ function versionOf({ headers }: Response, size: number): Version {
   return { size, tag: headers.get("etag")?.replace(/^W\//, "") ?? null, modified: headers.get("last-modified") };
 }
 
-/** A header that only one of two answers has says nothing. */
+/** A header that only one of two answers has is ignored. */
 function isSame(one: Version, other: Version | undefined): boolean {
   if (other === undefined) return true;
   const agree = (a: string | null, b: string | null): boolean => a === null || b === null || a === b;
   if (one.size !== other.size) return false;
-  // Behind a load balancer times may differ where tags do not.
+  // Behind a load balancer times may differ although tags do not.
   return one.tag !== null && other.tag !== null ? one.tag === other.tag : agree(one.modified, other.modified);
 }
 
-/** Whether an answer is compressed although none was asked for. Browsers show this header to the own origin alone. */
+/**
+ * Whether an answer is compressed although that was not requested. Browsers show this header only to the same origin.
+ */
 export function isEncoded({ headers }: Response): boolean {
   return !["", "identity"].includes(headers.get("content-encoding") ?? "");
 }
 
-/** What Node says of connections that were lost or slow; others, such as a host that does not exist, will fail again. */
+/** Node's codes for lost or slow connections; other failures, such as an unknown host, will fail again. */
 const PASSING = /^(ECONNRESET|EPIPE|ETIMEDOUT|EAI_AGAIN|UND_ERR_(SOCKET|(CONNECT|HEADERS|BODY)_TIMEOUT))$/;
 
 function isPassing(error: unknown): boolean {
@@ -241,7 +245,7 @@ function isPassing(error: unknown): boolean {
   return typeof cause === "object" && cause !== null && "code" in cause && PASSING.test(String(cause.code));
 }
 
-/** `fetch` says "fetch failed" and why it did in the cause. */
+/** `fetch` says "fetch failed" and has the reason in the cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error && error.cause.message

@@ -1,10 +1,10 @@
 import type { SafetensorsReadError } from "./errors.js";
 import type { FetchOptions } from "./fetch-options.js";
 
-/** How often a request is tried again unless told. */
+/** Default number of retries. */
 export const DEFAULT_RETRIES = 4;
 
-/** Something that may pass: thrown within this package, which tries again or throws the reason. */
+/** A transient failure: thrown within this package, which retries or throws the reason. */
 export class Retryable {
   constructor(
     readonly reason: SafetensorsReadError,
@@ -13,17 +13,20 @@ export class Retryable {
   ) {}
 }
 
-/** The longest pause between two tries, whatever a server asks for. */
+/** Longest pause between two tries, whatever a server asks for. */
 const MOST_MS = 60_000;
 
-/** Milliseconds to wait after so many tries: as long as the server asks for, or half a second, then twice as long each time. */
+/**
+ * Returns the milliseconds to wait after `tries` tries: as long as the server asks for, or half a second, doubling each
+ * time.
+ */
 export function waitOf(tries: number, after: string | null = null): number {
   const seconds = after === null || after.trim() === "" ? NaN : Number(after);
   const asked = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after ?? "") - Date.now();
   return Math.min(Math.max(Number.isFinite(asked) ? asked : 500 * 2 ** tries, 0), MOST_MS);
 }
 
-/** Waits, unless the signal ends it. */
+/** Waits, unless the signal aborts it. */
 export async function pause(
   ms: number,
   { wait = timer, signal }: Pick<FetchOptions, "wait" | "signal">,

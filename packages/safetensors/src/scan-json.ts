@@ -1,14 +1,16 @@
-/** What {@link scanJson} holds a text to, beyond what `JSON.parse` does. */
+/** Limits of {@link scanJson} beyond those of `JSON.parse`. */
 export interface JsonLimits {
-  /** How deep objects and arrays may nest. */
+  /** Maximum nesting of objects and arrays. */
   readonly maxDepth: number;
   /** Whether a number must be plain digits: no sign, no fraction, no exponent. */
   readonly naturalsOnly: boolean;
-  /** How many keys there may be in all objects together. */
+  /** Maximum number of keys in all objects together. */
   readonly maxKeys: number;
 }
 
-/** More tensors than the largest checkpoints have, of a trillion parameters, and few enough to be read in a second or two. */
+/**
+ * More tensors than the largest checkpoints have, of a trillion parameters, and few enough to read in a second or two.
+ */
 export const MAX_TENSORS = 300_000;
 
 const QUOTE = 0x22;
@@ -24,19 +26,19 @@ const NATURAL = /^(?:0|[1-9][0-9]*)$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Finds what `JSON.parse` hides: duplicate keys, `1.0` and `-0` taken for integers, escaped lone surrogates; and deep nesting
- * and keys without number before memory and time are spent on them. The verdict counts for valid JSON only: run `JSON.parse` as
- * well. On any other text this ends, and may or may not object.
+ * Finds what `JSON.parse` hides: duplicate keys, `1.0` and `-0` accepted as integers, escaped lone surrogates; and
+ * refuses deep nesting and too many keys before they cost memory and time. The result is meaningful for valid JSON
+ * only: run `JSON.parse` as well. For any other text the result is unspecified.
  * @returns what is wrong, as a noun phrase, or undefined.
  */
 export function scanJson(text: string, { maxDepth, naturalsOnly, maxKeys }: JsonLimits): string | undefined {
   const tooMany = `more than ${maxKeys} keys`;
-  // A look that costs next to nothing before all keys are compared.
+  // A cheap check before all keys are compared.
   let keysSeen = 0;
   for (let at = text.indexOf('":'); at !== -1; at = text.indexOf('":', at + 2))
     if (++keysSeen > maxKeys) return tooMany;
   let keyCount = 0;
-  // One entry an open bracket: the keys seen in an object, null for an array.
+  // One entry per open bracket: the keys of an object, null for an array.
   const open: (Set<string> | null)[] = [];
   let keyMayFollow = false;
   for (let at = 0; at < text.length; at++) {
@@ -61,7 +63,7 @@ export function scanJson(text: string, { maxDepth, naturalsOnly, maxKeys }: Json
         const end = closingQuote(text, at);
         const string = decode(text, at, end);
         if (string === undefined) return undefined; // not JSON
-        // Text that was UTF-8 has none but in escapes.
+        // Text decoded from UTF-8 has lone surrogates only in escapes.
         if (string.length < end - at - 1 && LONE_SURROGATE.test(string))
           return `a string with half a surrogate pair at character ${at}`;
         const keys = open.at(-1);
@@ -87,17 +89,17 @@ export function scanJson(text: string, { maxDepth, naturalsOnly, maxKeys }: Json
   return undefined;
 }
 
-/** A text of a file for an error message, cut where a hostile file made it long. */
+/** Truncates text from a file for an error message, since a hostile file may make it long. */
 export function cut(text: string): string {
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
 
-/** As {@link cut}, in quotes and escaped. */
+/** Truncates like {@link cut}, in quotes and escaped. */
 export function quote(text: string): string {
   return JSON.stringify(cut(text));
 }
 
-/** Where the string that begins at `start` ends: the index of its closing quote, or -1. */
+/** Returns the index of the closing quote of the string that begins at `start`, or -1. */
 function closingQuote(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;

@@ -4,14 +4,14 @@ import { FETCH_OPTIONS, type FetchOptions } from "./fetch-options.js";
 import { type CheckpointSource, folderOf } from "./folder.js";
 import { GuardedSource } from "./guarded-source.js";
 
-/** Far above any config or tokenizer, and low enough to be read whole. */
+/** Far above any config or tokenizer, and low enough to read whole. */
 const MAX_SIDE_FILE_BYTES = 256 * 2 ** 20;
 
 /**
- * A small file beside the tensors, such as `config.json`, or undefined where there is none of that name. A save that was
- * killed between its commit and its last step is finished first, so that the file belongs to the tensors.
- * @throws OptionError for an option that it does not know
- * @throws SafetensorsReadError where it is there but cannot be read, or is over 256 MiB.
+ * Reads a small file beside the tensors, such as `config.json`; undefined if there is none of that name. A save that
+ * was killed between its commit and its last step is finished first, so that the file belongs to the tensors.
+ * @throws OptionError for an unknown option
+ * @throws SafetensorsReadError if it exists but cannot be read, or is over 256 MiB.
  */
 export async function readSideFile(
   source: CheckpointSource,
@@ -23,7 +23,7 @@ export async function readSideFile(
   return found instanceof SafetensorsNotFoundError ? undefined : found;
 }
 
-/** {@link readSideFile}, but what there is instead of a file is said: a server may have refused it. */
+/** Reads like {@link readSideFile}, but returns the reason if there is no file: a server may have refused it. */
 export async function lookForSideFile(
   source: CheckpointSource,
   name: string,

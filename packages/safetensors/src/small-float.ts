@@ -5,10 +5,10 @@ interface SmallFloat {
   readonly bits: 8 | 16;
   readonly mantissaBits: number;
   readonly bias: number;
-  /** The code of the largest number. */
+  /** Code of the largest number. */
   readonly largest: number;
   readonly hasInfinity: boolean;
-  /** The magnitude, as float32 bits, from which on a value becomes infinity, or else the largest number. */
+  /** Magnitude, as float32 bits, from which a value becomes infinity, or else the largest number. */
   readonly overflowsFrom: number;
   readonly nan: number;
 }
@@ -27,7 +27,7 @@ const FORMATS: Readonly<Record<SmallFloatDtype, SmallFloat>> = {
     bias: 15,
     largest: 0x7bff,
     hasInfinity: true,
-    overflowsFrom: 0x47800000, // 65536; from 65520 on, rounding carries into infinity by itself
+    overflowsFrom: 0x47800000, // 65536; from 65520 on, rounding carries into infinity anyway
     nan: 0x7e00,
   },
   F8_E5M2: {
@@ -45,14 +45,14 @@ const FORMATS: Readonly<Record<SmallFloatDtype, SmallFloat>> = {
     bias: 7,
     largest: 0x7e,
     hasInfinity: false,
-    overflowsFrom: 0x43e80000, // 464, half way to 480, whose place the NaN has
+    overflowsFrom: 0x43e80000, // 464, halfway to 480, whose code is the NaN
     nan: 0x7f,
   },
 };
 
 const tables = new Map<SmallFloatDtype, Int32Array>();
 
-/** Every value of a format as float32 bits: 64 Ki entries for F16, 256 for F8. */
+/** Returns every value of a format as float32 bits: 64 Ki entries for F16, 256 for F8. */
 export function decodeTable(dtype: SmallFloatDtype): Int32Array {
   const table = tables.get(dtype) ?? buildTable(FORMATS[dtype]);
   tables.set(dtype, table);
@@ -75,8 +75,8 @@ function buildTable({ bits, mantissaBits, bias, largest, hasInfinity }: SmallFlo
 }
 
 /**
- * Rounds float32 values to a format: to nearest, ties to even, as torch does. NaN stays NaN; what is too large becomes
- * infinity, or 448 in F8_E4M3, which has no infinity.
+ * Rounds float32 values to a format: to nearest, ties to even, as torch does. NaN stays NaN; values that are too large
+ * become infinity, or 448 in F8_E4M3, which has no infinity.
  * Method: F. Giesen, "float_to_half_fast3_rtne", https://gist.github.com/rygorous/2156668.
  */
 export function encodeSmallFloat(values: Float32Array, dtype: SmallFloatDtype): Uint8Array {
@@ -87,7 +87,7 @@ export function encodeSmallFloat(values: Float32Array, dtype: SmallFloatDtype): 
 
   const shift = 23 - mantissaBits;
   const smallestNormal = (127 - bias + 1) << 23;
-  // Adding this number to a subnormal one lets the float32 unit do the rounding: it aligns the last bits of both.
+  // Adding this number to a subnormal makes the float32 unit do the rounding: it aligns the last bits of both.
   const magicBits = (127 - bias + shift + 1) << 23;
   const float = new Float32Array(1);
   const word = new Int32Array(float.buffer);

@@ -1,18 +1,20 @@
 import { isMissing, isRunning, join, listFolder, move, processId, remove, writeNew } from "#files";
 
-/** A temporary file is called `.NAME.PROCESS-SAVE.tmp`: whose it is, and whether its writer still lives. */
+/**
+ * A temporary file is named `.NAME.PROCESS-SAVE.tmp`, which identifies its target and whether its writer still runs.
+ */
 const TEMPORARY = /^\.(?<name>.+)\.(?<save>(?<pid>\d+)-[0-9a-f]{8})\.tmp$/s;
 
-/** Saves under way in this process. */
+/** Saves in progress in this process. */
 const live = new Set<string>();
 
 /** A temporary file found in a folder. */
 export interface Temporary {
-  /** The file that it was to become. */
+  /** Name of the target file. */
   readonly name: string;
   /** The save that wrote it. */
   readonly save: string;
-  /** Whether the process that wrote it still runs, and may still be at it. */
+  /** Whether the process that wrote it still runs, and may still be writing. */
   readonly live: boolean;
 }
 
@@ -23,17 +25,20 @@ export function beginSave(): string {
   return save;
 }
 
-/** After this, temporary files of the save are leftovers. */
+/** Ends a save: its temporary files are leftovers from now on. */
 export function endSave(save: string): void {
   live.delete(save);
 }
 
-/** The path at which `save` prepares the file `name` of `folder`: in the same folder, so that a rename can place it. */
+/**
+ * Returns the path at which `save` prepares the file `name` of `folder`: in the same folder, so that a rename can place
+ * it.
+ */
 export function temporaryPath(folder: string, name: string, save: string): string {
   return join(folder, `.${name}.${save}.tmp`);
 }
 
-/** Writes a temporary file, and returns once the disk has it. */
+/** Writes a temporary file, and returns once it is synced to disk. */
 export async function stage(
   folder: string,
   name: string,
@@ -43,12 +48,12 @@ export async function stage(
   await writeNew(temporaryPath(folder, name, save), chunks);
 }
 
-/** Puts a staged file in place, over what is there. This is the moment at which it counts. */
+/** Places a staged file, replacing an existing one. From this moment it is valid. */
 export async function place(folder: string, name: string, save: string): Promise<void> {
   await move(temporaryPath(folder, name, save), join(folder, name));
 }
 
-/** As {@link place}, but fine with a file that is in place already: whoever finished the save put it there. */
+/** Places like {@link place}, but accepts a file that is already placed: another process finished the save. */
 export async function placeIfStaged(folder: string, name: string, save: string): Promise<void> {
   try {
     await place(folder, name, save);
@@ -62,14 +67,14 @@ export async function listTemporaries(folder: string): Promise<Temporary[]> {
   for (const file of await listFolder(folder)) {
     const { name, save, pid } = TEMPORARY.exec(file)?.groups ?? {};
     if (!name || !save) continue;
-    // A process that got the number of a dead one is told apart by the saves that it knows of.
+    // If a process has the id of a dead one, its own list of saves tells them apart.
     const isLive = Number(pid) === processId() ? live.has(save) : isRunning(Number(pid));
     found.push({ name, save, live: isLive });
   }
   return found;
 }
 
-/** Deletes a staged file of which nothing came. */
+/** Deletes a staged file that will not be used. */
 export async function discard(folder: string, { name, save }: Pick<Temporary, "name" | "save">): Promise<void> {
   await remove(temporaryPath(folder, name, save));
 }

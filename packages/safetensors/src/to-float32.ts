@@ -4,11 +4,11 @@ import { decodeTable } from "./small-float.js";
 import { countElements, viewAs } from "./typed-view.js";
 
 /**
- * Values as float32. F32, F16, BF16, F8, I16, I8, U8 and BOOL are exact (BOOL: 0 or 1; a NaN stays NaN); F64, I64 and I32
- * round to the nearest float32, ties to even.
- * @param bytes little endian, at any alignment. F32 bytes that lie on a multiple of 4 are not copied: the result shares
- *   their memory.
- * @throws SafetensorsError for a length that is no multiple of the element size, or more than 2^30 elements
+ * Converts values to float32. F32, F16, BF16, F8, I16, I8, U8 and BOOL are exact (BOOL: 0 or 1; a NaN stays NaN); F64,
+ * I64 and I32 round to the nearest float32, ties to even.
+ * @param bytes little endian, at any alignment. F32 bytes at a multiple of 4 are not copied: the result shares their
+ *   memory.
+ * @throws SafetensorsError for a length that is not a multiple of the element size, or more than 2^30 elements
  */
 export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
   const count = countElements(bytes, dtype);
@@ -40,8 +40,8 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
 }
 
 /**
- * A matrix as float32, transposed: what `toFloat32` gives, in the order of the other axis. One pass, without an array in
- * between for F32, BF16, F16 and F8.
+ * Converts a matrix to float32, transposed: the values of `toFloat32` in the order of the other axis. Takes one pass,
+ * without an intermediate array for F32, BF16, F16 and F8.
  * @param bytes `[rows, cols]`
  * @returns `[cols, rows]`, always in fresh memory
  * @throws SafetensorsError as {@link toFloat32}, and unless `bytes` holds `rows · cols` elements
@@ -77,7 +77,7 @@ export function toFloat32Transposed(bytes: Uint8Array, dtype: Dtype, rows: numbe
     }
     default: {
       const values = toFloat32(bytes, dtype);
-      const source = new Int32Array(values.buffer, values.byteOffset, count); // bits: a NaN keeps its own
+      const source = new Int32Array(values.buffer, values.byteOffset, count); // bits: a NaN keeps its payload
       forEachRun(rows, cols, (from, to, end) => {
         for (let i = from, o = to; o < end; i += cols, o++) bits[o] = source[i]!;
       });
@@ -92,8 +92,8 @@ const TILE_ROWS = 16;
 const TILE_COLS = 32;
 
 /**
- * Visits a transpose in tiles that fit the cache: `run(from, to, end)` is to fill `[to, end)` of the result from the source
- * elements `from`, `from + cols`, ….
+ * Visits a transpose in tiles that fit the cache: `run(from, to, end)` must fill `[to, end)` of the result from the
+ * source elements `from`, `from + cols`, ….
  */
 function forEachRun(rows: number, cols: number, run: (from: number, to: number, end: number) => void): void {
   for (let left = 0; left < cols; left += TILE_COLS) {
@@ -119,8 +119,8 @@ function lookedUp(source: Uint16Array | Uint8Array, table: Int32Array): Float32A
 }
 
 /**
- * Rounding first to float64 and then to float32 could round twice. Past 2^53 the lowest 11 bits are therefore folded into
- * one sticky bit first, which float64 holds exactly and float32 sees only as "above" or "below" a tie.
+ * Rounding first to float64 and then to float32 could round twice. Beyond 2^53 the lowest 11 bits are therefore folded
+ * into one sticky bit first, which float64 represents exactly and float32 sees only as "above" or "below" a tie.
  */
 function fromInt64(values: BigInt64Array): (_: unknown, index: number) => number {
   return (_, index) => {

@@ -5,8 +5,8 @@ import { SafetensorsError } from "./errors.js";
 const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
- * How many elements `bytes` holds.
- * @throws SafetensorsError for a broken element, more float32 values than a buffer takes, or a big-endian machine.
+ * Returns the number of elements in `bytes`.
+ * @throws SafetensorsError for an incomplete element, more float32 values than fit a buffer, or a big-endian machine.
  */
 export function countElements(bytes: Uint8Array, dtype: Dtype): number {
   const size = bytesPerElement(dtype);
@@ -26,7 +26,7 @@ export function countElements(bytes: Uint8Array, dtype: Dtype): number {
   return count;
 }
 
-/** @throws SafetensorsError where typed arrays do not have the byte order of the file format. */
+/** @throws SafetensorsError if typed arrays do not have the byte order of the file format. */
 export function requireLittleEndian(): void {
   if (isLittleEndian) return;
   throw new SafetensorsError({ where: "this machine", expected: "little-endian memory", got: "big-endian memory" });
@@ -37,7 +37,7 @@ interface TypedArrayConstructor<T> {
   new (buffer: ArrayBufferLike, byteOffset: number, length: number): T;
 }
 
-/** `bytes` as elements of another type: the same memory where it is aligned for them, else a copy. */
+/** Returns `bytes` as elements of another type: the same memory if it is aligned for them, else a copy. */
 export function viewAs<T>(Type: TypedArrayConstructor<T>, bytes: Uint8Array): T {
   const size = Type.BYTES_PER_ELEMENT;
   const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : bytesOf(bytes).slice();

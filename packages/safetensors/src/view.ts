@@ -3,27 +3,28 @@ import { type ByteSource, MAX_BUFFER_BYTES, memorySource } from "./byte-source.j
 import { bytesPerElement, type Dtype } from "./dtype.js";
 import { SafetensorsError, SafetensorsReadError } from "./errors.js";
 
-/** A tensor that has not been read. */
+/** A tensor that has not been read yet. */
 export interface TensorView {
-  /** Its name in the file; a part of a tensor is called `name[2]` or `name[0:4]`. */
+  /** Name in the file; a part of a tensor is named `name[2]` or `name[0:4]`. */
   readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly byteLength: number;
-  /** Where the bytes lie in a local file, for an engine that maps files. Absent for blobs, buffers and URLs. */
+  /** Location of the bytes in a local file, for memory-mapping. Absent for blobs, buffers and URLs. */
   readonly location?: { readonly path: string; readonly offset: number; readonly length: number };
   /**
-   * Reads the bytes, little endian, row-major. Each call reads anew, into memory that is the caller's.
-   * @throws SafetensorsReadError for more than 4 GiB (read slices), after `close`, or when the source fails.
+   * Reads the bytes, little endian, row-major. Each call reads again, into memory that the caller owns.
+   * @throws SafetensorsReadError for more than 4 GiB (read slices), after `close`, or if the source fails.
    */
   read(): Promise<Uint8Array>;
   /**
-   * Rows `[start, end)` along the first axis; nothing is read.
+   * Returns a view of the rows `[start, end)` along the first axis; reads nothing.
    * @throws SafetensorsError for a scalar, or unless `0 <= start <= end <= shape[0]`.
    */
   slice(start: number, end: number): TensorView;
   /**
-   * Index `index` of the first axis, that axis dropped (e.g. expert `index` of a stack); nothing is read.
+   * Returns a view at `index` of the first axis, with that axis removed (e.g. expert `index` of a stack); reads
+   * nothing.
    * @throws SafetensorsError for a scalar, or unless `0 <= index < shape[0]`.
    */
   at(index: number): TensorView;
@@ -31,18 +32,18 @@ export interface TensorView {
 
 /** A set of named tensors: one file, or a sharded checkpoint. */
 export interface TensorSource extends AsyncDisposable {
-  /** The tensors, in the order in which they lie in the file or files. */
+  /** Names of the tensors, in file order. */
   readonly names: readonly string[];
-  /** The free-form text map of the header. Of several shards: the entries on which all of them agree. */
+  /** Text map of the header. For several shards: the entries on which all of them agree. */
   readonly metadata: Readonly<Record<string, string>>;
   has(name: string): boolean;
-  /** @throws SafetensorsError when there is no such tensor. */
+  /** @throws SafetensorsError if there is no such tensor. */
   tensor(name: string): TensorView;
   /** Closes the files. Views can no longer be read. */
   close(): Promise<void>;
 }
 
-/** A contiguous run of a byte source, with a dtype and a shape. */
+/** A contiguous range of a byte source, with a dtype and a shape. */
 class SourceView implements TensorView {
   readonly byteLength: number;
   readonly #source: ByteSource;
@@ -118,7 +119,7 @@ class SourceView implements TensorView {
   }
 }
 
-/** A view of the tensor that begins at `offset` of `source`. The caller has checked that it lies within. */
+/** Returns a view of the tensor at `offset` of `source`. The caller has checked that it is within bounds. */
 export function viewOf(
   name: string,
   dtype: Dtype,
@@ -130,9 +131,9 @@ export function viewOf(
 }
 
 /**
- * A view of a tensor in memory, for code that takes views.
+ * Wraps a tensor in memory as a view.
  * @param bytes little endian, row-major; a read copies them
- * @throws SafetensorsError unless `bytes` is as long as dtype and shape say.
+ * @throws SafetensorsError if the length of `bytes` does not match dtype and shape.
  */
 export function viewOfBytes(name: string, dtype: Dtype, shape: readonly number[], bytes: Uint8Array): TensorView {
   const expected = elements(shape) * bytesPerElement(dtype);

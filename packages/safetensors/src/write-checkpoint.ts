@@ -8,18 +8,18 @@ import { chunksOf, layOut, sizeOf, type TensorToWrite } from "./layout.js";
 import { quote } from "./scan-json.js";
 import { beginSave, endSave, place, stage, temporaryPath } from "./staging.js";
 
-/** How a checkpoint is written. */
+/** Options of {@link writeCheckpoint}. */
 export interface WriteCheckpointOptions {
-  /** The most bytes of tensors in one file; a larger tensor gets a file of its own. 5e9 by default. */
+  /** Maximum bytes of tensors in one file; a larger tensor gets a file of its own. Default: 5e9. */
   readonly maxShardBytes?: number;
   /**
-   * The name of one file for all tensors, however many bytes they have, such as `adapter_model.safetensors`. Other weights in
-   * the folder stay. Without it the tensors are the folder's checkpoint, and replace the one that is there.
+   * Name of one file for all tensors, regardless of size, such as `adapter_model.safetensors`. Other weights in the
+   * folder stay. By default, the tensors are the folder's checkpoint, and replace an existing one.
    */
   readonly file?: string;
-  /** The text map of every header. `{ format: "pt" }` by default, which transformers asks for. */
+  /** Text map of every header. Default: `{ format: "pt" }`, which transformers requires. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Files that belong to the weights, such as config.json: name to content. */
+  /** Side files of the weights, such as config.json: name to content. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
 }
 
@@ -28,22 +28,23 @@ const LOCK = ".save.lock";
 const OPTIONS: OptionNames<WriteCheckpointOptions> = { maxShardBytes: true, file: true, metadata: true, files: true };
 
 /**
- * Writes a checkpoint into a folder, made where it is not there: `model.safetensors`, or shards of at most `maxShardBytes`
- * and `model.safetensors.index.json`, or one `file` of another name. One tensor is in memory at a time. (Node only.)
+ * Writes a checkpoint into a folder, which is created if it does not exist: `model.safetensors`, or shards of at most
+ * `maxShardBytes` and `model.safetensors.index.json`, or one `file` of another name. Only one tensor is in memory at a
+ * time. (Node only.)
  *
- * A process that dies on the way leaves the old checkpoint or the new one. Everything is staged under temporary names; then
- * one step commits: the single file or the index takes its place, or, where shards replace a single file (which counts
- * before an index), that file is deleted. `files` take their places right after; if the process dies in between,
- * {@link finishSave} (and so `openCheckpoint` and `readSideFile`) or the next save completes that. Then the old weights are
- * deleted. Tensors may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time: a
- * second one, of this process or another, is refused.
+ * A process that dies leaves either the old checkpoint or the new one. Everything is staged under temporary names; then
+ * one step commits: the single file or the index is placed, or, if shards replace a single file (which takes precedence
+ * over an index), that file is deleted. `files` are placed right after; if the process dies in between, {@link
+ * finishSave} (and so `openCheckpoint` and `readSideFile`) or the next save completes that. Then the old weights are
+ * deleted. Tensors may therefore be read from the checkpoint that is being replaced. A folder takes one save at a time:
+ * a second one, of this process or another, is refused.
  *
- * A save that fails leaves no folder that it made.
+ * A failed save removes any folder that it created.
  *
- * @throws OptionError for an option that it does not know
+ * @throws OptionError for an unknown option
  * @throws SafetensorsError for tensors or files that a checkpoint cannot hold
- * @throws SafetensorsInUseError where another save into the folder is under way
- * @throws SafetensorsWriteError when the system refuses
+ * @throws SafetensorsInUseError if another save into the folder is in progress
+ * @throws SafetensorsWriteError if the system refuses
  */
 export async function writeCheckpoint(
   folder: string | URL,
@@ -112,7 +113,7 @@ async function commitShards(
   const changed = await writeJournal(path, save, { commit: INDEX_FILE, shards, stale }, files);
   for (const name of shards) await place(path, name, save);
   await syncFolder(path);
-  await place(path, INDEX_FILE, save); // the commit, unless a single file is there
+  await place(path, INDEX_FILE, save); // the commit, unless a single file exists
   if (present.includes(SINGLE_FILE)) {
     await syncFolder(path);
     await remove(join(path, SINGLE_FILE)); // the commit, since one is
@@ -151,8 +152,8 @@ function split(tensors: readonly TensorToWrite[], maxShardBytes: number): Tensor
     if (names.has(tensor.name)) {
       throw new SafetensorsError({
         where: `tensor ${quote(tensor.name)}`,
-        expected: "a name of its own",
-        got: "one that another tensor has",
+        expected: "a unique name",
+        got: "the name of another tensor",
       });
     }
     names.add(tensor.name);
@@ -175,7 +176,7 @@ function split(tensors: readonly TensorToWrite[], maxShardBytes: number): Tensor
 
 const SHARD = /^model(?:-r\d+)?-\d{5,}-of-\d{5,}\.safetensors$/;
 
-/** Names for shards that no file bears yet: those of the old checkpoint must live until the commit. */
+/** Returns names for shards that no file has yet: those of the old checkpoint must exist until the commit. */
 function freeShardNames(count: number, present: readonly string[]): string[] {
   const taken = new Set(present);
   for (let revision = 1; ; revision++) {
@@ -189,7 +190,7 @@ function freeShardNames(count: number, present: readonly string[]): string[] {
   }
 }
 
-/** The files that hold the weights of the present checkpoint: all that its index names, and all that are named like shards. */
+/** Lists the weight files of the current checkpoint: all files in its index, and all files named like shards. */
 async function weightsIn(path: string, present: readonly string[]): Promise<string[]> {
   const indexed = [...(await indexedFiles(path))].filter((name) => name.endsWith(".safetensors"));
   return [...new Set([...indexed, ...present.filter((name) => SHARD.test(name))])];

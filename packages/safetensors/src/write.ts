@@ -6,7 +6,7 @@ import { chunksOf, layOut, type TensorToWrite } from "./layout.js";
 import { beginSave, discard, endSave, listTemporaries, place, stage } from "./staging.js";
 
 /**
- * Makes a safetensors file in memory, byte-equal to what the official library makes of the same tensors.
+ * Creates a safetensors file in memory, byte-equal to the official library's for the same tensors.
  * @param metadata free-form text for the header
  * @throws SafetensorsError for tensors that the format cannot hold, or more than 4 GiB
  */
@@ -33,12 +33,12 @@ export async function encodeSafetensors(
 }
 
 /**
- * Writes a safetensors file, one tensor in memory at a time (Node only). Atomic: a process that dies on the way leaves what
- * was at `path` before, and its half-written temporary file is deleted by the next write to the same path.
- * @param path where to; its folder must exist
- * @throws OptionError for an option that it does not know
+ * Writes a safetensors file with one tensor in memory at a time (Node only). Atomic: a process that dies leaves the
+ * previous contents of `path`, and the next write to the same path deletes its incomplete temporary file.
+ * @param path target path; its folder must exist
+ * @throws OptionError for an unknown option
  * @throws SafetensorsError for tensors that the format cannot hold
- * @throws SafetensorsWriteError when the system refuses
+ * @throws SafetensorsWriteError if the system refuses
  */
 export async function writeSafetensors(
   path: string | URL,

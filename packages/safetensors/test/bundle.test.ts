@@ -49,7 +49,7 @@ test("a bundle for browsers has nothing of Node in it, and reads and writes", as
     values: [0, -1.5, 0.25, 448, -0.015625, 3],
     length: 68,
     tensors: 9,
-    path: "model.safetensors: expected a URL, Blob or bytes, got a path, which only Node can open. To read, pass an absolute http(s) URL, e.g. new URL(path, document.baseURI); to write, make the files in memory.",
+    path: "model.safetensors: expected a URL, Blob or bytes, got a path, which only Node can open. To read, pass an absolute http(s) URL, e.g. new URL(path, document.baseURI); to write, create the files in memory.",
   });
 });
 

@@ -65,7 +65,7 @@ describe("a sharded checkpoint by the official library", () => {
       return new Map([[INDEX, new Blob([JSON.stringify({ weight_map: Object.fromEntries(entries) })])]]);
     };
     await expect(openCheckpoint(index(2))).rejects.toThrow(
-      "expected every shard of the weight_map to be there, got 2 missing",
+      "expected every shard of the weight_map to exist, got 2 missing",
     );
     await expect(openCheckpoint(index(1e5))).rejects.toThrow("expected at most 10000 files, got 100000");
   });
@@ -80,8 +80,7 @@ describe("a sharded checkpoint by the official library", () => {
     const checkpoint = await openCheckpoint(fixture("sharded"));
     const views = checkpoint.names.map((name) => checkpoint.tensor(name));
     await checkpoint.close();
-    for (const view of views)
-      await expect(view.read()).rejects.toThrow("expected an open source, got one that was closed");
+    for (const view of views) await expect(view.read()).rejects.toThrow("expected an open source, got a closed one");
   });
 });
 
@@ -144,7 +143,7 @@ describe("refuses", () => {
     const error = await thrownBy(openCheckpoint(folder));
     expect(error).toBeInstanceOf(SafetensorsIndexError);
     expect((error as Error).message).toBe(
-      `${join(folder, INDEX)}: expected every shard of the weight_map to be there, ` +
+      `${join(folder, INDEX)}: expected every shard of the weight_map to exist, ` +
         `got 2 missing: "${shards[0]}", "${shards[2]}". Download the checkpoint again.`,
     );
   });
@@ -152,7 +151,7 @@ describe("refuses", () => {
   test("a link that leads nowhere", async () => {
     const folder = await temporaryFolder();
     await symlink("../../blobs/none", join(folder, "model.safetensors"));
-    await expect(openCheckpoint(folder)).rejects.toThrow("model.safetensors is a link to a file that is not there");
+    await expect(openCheckpoint(folder)).rejects.toThrow("model.safetensors is a link to a file that does not exist");
   });
 
   test("a truncated shard, by its name", async () => {

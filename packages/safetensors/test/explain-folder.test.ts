@@ -22,16 +22,16 @@ describe("a folder without model.safetensors says what it holds", () => {
     [
       "an adapter",
       ["adapter_config.json", "adapter_model.safetensors"],
-      "It is an adapter: give the folder of the model",
+      "It is an adapter: pass the folder of the model",
     ],
     ["TensorFlow", ["tf_model.h5", "config.json"], "weights of TensorFlow or Flax"],
     ["ONNX", ["model.onnx"], "an ONNX export"],
     ["shards without an index", ["model-00001-of-00002.safetensors"], "no model.safetensors.index.json: download that"],
     ["a file of another name", ["model.fp16.safetensors"], 'It holds "model.fp16.safetensors": rename it'],
-    ["files of other names", ["a.safetensors", "b.safetensors"], "no index that says which are the model"],
-    ["a download that has not ended", ["model.safetensors.incomplete"], "A download has not ended"],
-    ["the Hub's cache", ["blobs", "refs", "snapshots"], "give the one below snapshots"],
-    ["a training run", ["checkpoint-500", "checkpoint-1000"], "give one of the checkpoint folders"],
+    ["files of other names", ["a.safetensors", "b.safetensors"], "no index that names the model's files"],
+    ["a download that has not ended", ["model.safetensors.incomplete"], "A download is incomplete"],
+    ["the Hub's cache", ["blobs", "refs", "snapshots"], "pass a folder inside snapshots"],
+    ["a training run", ["checkpoint-500", "checkpoint-1000"], "pass one of the checkpoint folders"],
   ])("%s", (_, names, expected) => {
     const explained = explainFolder(names);
     if (expected === undefined) expect(explained).toBeUndefined();
@@ -60,9 +60,12 @@ describe("a file that is another is named", () => {
   });
 
   test.each<[string, string]>([
-    ["version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n", "got a pointer of Git LFS. Fetch the file"],
+    [
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n",
+      "got a Git LFS pointer. Fetch the actual file",
+    ],
     ["GGUF\x03\x00\x00\x00\x00\x00", "got a GGUF file"],
-    ["PK\x03\x04archive/data.pkl", "got a file of PyTorch"],
+    ["PK\x03\x04archive/data.pkl", "got a PyTorch file"],
     ["<!DOCTYPE html><title>404</title>", "got a web page"],
     ["\x1f\x8b\x08\x00\x65\x2a\x00\x03", "got a compressed file"],
   ])("%j", async (text, expected) => {

@@ -19,9 +19,7 @@ test("the second is refused with the first one's name, until the first has finis
   await expect(refused).rejects.toThrow(SafetensorsInUseError);
   await expect(refused).rejects.toThrow(SafetensorsWriteError);
   await expect(refused).rejects.toThrow(
-    new RegExp(
-      `${folder}: expected to be its only writer, got process ${process.pid} on ${hostname()} \\(.*\\), which has`,
-    ),
+    new RegExp(`${folder}: expected exclusive access, got process ${process.pid} on ${hostname()} \\(.*\\), which has`),
   );
   await expect(refused).rejects.toThrow(`delete ${join(folder, LOCK)}`);
   await (await lockFolder(folder, ".other.lock")).release();

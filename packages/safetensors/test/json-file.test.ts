@@ -31,7 +31,7 @@ test("where there is none, there is nothing", async () => {
 test("a pointer of Git LFS, and a web page, are named", async () => {
   const read = (text: string) => readJsonFile(new Map([["config.json", new Blob([text])]]), "config.json", Fault);
   await expect(read("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")).rejects.toThrow(
-    "config.json: expected a JSON object in UTF-8, got a pointer of Git LFS. Fetch the file that it stands for: git lfs pull.",
+    "config.json: expected a JSON object in UTF-8, got a Git LFS pointer. Fetch the actual file: git lfs pull.",
   );
   await expect(read("<!DOCTYPE html><html>")).rejects.toThrow("got a web page. Download the file again");
 });

@@ -25,7 +25,7 @@ describe("a folder for output", () => {
   test("is refused where a file has its name, or that of one that it is in", async () => {
     const folder = await scratch();
     await writeFile(join(folder, "file"), "");
-    const refused = `${join(folder, "file")}: expected to make this folder, got a file of its name. Name another folder.`;
+    const refused = `${join(folder, "file")}: expected to create this folder, got a file of that name. Choose another folder.`;
     for (const path of [join(folder, "file"), join(folder, "file", "inner")]) {
       await expect(makeFolder(path)).rejects.toThrow(refused);
       await expect(makeFolder(path)).rejects.toThrow(SafetensorsWriteError);
@@ -36,7 +36,7 @@ describe("a folder for output", () => {
   test.runIf(process.platform === "linux")("is refused by /proc, whoever asks for it", async () => {
     const path = "/proc/mixtape/inner";
     const message =
-      "/proc/mixtape: expected to make this folder, got the system's answer \"ENOENT: no such file or directory, mkdir '/proc/mixtape'\". Name a folder in a place where you may make one.";
+      "/proc/mixtape: expected to create this folder, got the system's answer \"ENOENT: no such file or directory, mkdir '/proc/mixtape'\". Choose a folder where you have permission to create one.";
     await expect(makeFolder(path)).rejects.toThrow(message);
     await expect(lockFolder(path, ".lock")).rejects.toThrow(message);
     const tensor = { name: "w", dtype: "F32", shape: [1], bytes: new Uint8Array(4) } as const;

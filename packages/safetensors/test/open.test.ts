@@ -162,7 +162,7 @@ describe("closing", () => {
     await file.close();
     await file.close();
     expect(source.closed).toBe(true);
-    await expect(view.read()).rejects.toThrow("counted: expected an open source, got one that was closed.");
+    await expect(view.read()).rejects.toThrow("counted: expected an open source, got a closed one.");
   });
 
   test("happens at the end of `await using`, and where opening fails", async () => {

@@ -198,7 +198,7 @@ describe("refuses", () => {
   test("a name given twice, also in two shards", async () => {
     const twice = [...tensorsOf(1), ...tensorsOf(1)];
     await expect(writeCheckpoint(await temporaryFolder(), twice, two)).rejects.toThrow(
-      'tensor "a": expected a name of its own',
+      'tensor "a": expected a unique name',
     );
   });
 

@@ -60,9 +60,9 @@ test("one tensor is asked for at a time, in file order", async () => {
 
 describe("refuses", () => {
   test.each<[string, TensorToWrite[], string]>([
-    ["a name given twice", [float32("a", [1], [1]), float32("a", [1], [2])], 'tensor "a": expected a name of its own'],
+    ["a name given twice", [float32("a", [1], [1]), float32("a", [1], [2])], 'tensor "a": expected a unique name'],
     ["the reserved name", [float32("__metadata__", [1], [1])], "got the reserved __metadata__"],
-    ["half a surrogate pair", [float32("\ud800", [1], [1])], "got one that UTF-8 cannot write"],
+    ["half a surrogate pair", [float32("\ud800", [1], [1])], "got one that UTF-8 cannot encode"],
     ["an unknown dtype", [{ ...float32("a", [1], [1]), dtype: "F31" as "F32" }], 'tensor "a": expected a dtype of I64'],
     ["a negative size", [float32("a", [-1, -1], [1])], "expected a shape of integers from 0 to 2^53 - 1, got [-1, -1]"],
     ["a broken size", [float32("a", [0.5], [1])], "got [0.5]"],

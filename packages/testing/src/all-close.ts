@@ -1,22 +1,22 @@
 import { Tensor } from "@tensorflow/tfjs-core";
 
-/** Numbers with a shape, as golden files hold them. */
+/** Numbers with a shape, as in golden files. */
 export interface Values {
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
-/** How far two numbers may lie apart: `|actual − expected| ≤ atol + rtol · |expected|`. */
+/** Tolerance of a comparison: `|actual − expected| ≤ atol + rtol · |expected|`. */
 export interface Tolerance {
   readonly atol: number;
-  /** Default 0. */
+  /** Default: 0. */
   readonly rtol?: number;
 }
 
 /**
- * Compares every element, and shapes where both sides have one. NaN is close to nothing.
- * @param what names the numbers in the message
- * @throws {Error} that names the worst element, where it is, and how many are too far off.
+ * Compares every element, and shapes where both sides have one. NaN is never close.
+ * @param what name of the numbers in the message
+ * @throws {Error} with the worst element, its index, and the number of elements outside the tolerance.
  */
 export async function expectAllClose(
   actual: Tensor | Values | Float32Array,
@@ -45,7 +45,7 @@ export async function expectAllClose(
   );
 }
 
-/** By how much two numbers are too far apart. NaN is close to nothing, and infinity to itself alone. */
+/** Returns by how much a difference exceeds the tolerance. NaN is never close, and infinity only to itself. */
 function excessOf(actual: number, expected: number, allowed: number): number {
   if (actual === expected) return 0;
   const excess = Math.abs(actual - expected) - allowed;
@@ -67,7 +67,7 @@ function shapeOf({ shape, values }: Read): readonly number[] {
   return shape ?? [values.length];
 }
 
-/** Where flat element `i` lies. */
+/** Returns the multi-dimensional index of flat element `i`. */
 function indexOf(i: number, shape: readonly number[]): number[] {
   return shape.map((size, axis) => Math.floor(i / shape.slice(axis + 1).reduce((n, m) => n * m, 1)) % size);
 }

@@ -3,19 +3,19 @@ import { registerNative } from "@mixtape/native";
 import { beforeAll, describe } from "vitest";
 
 /**
- * The engines that tests run on: those in `MIXTAPE_TEST_ENGINES`, separated by commas; in `npm run test:long` cpu, wasm and
- * native; else native alone, the fastest. Outside of CI, where native was not built, a warning says so and wasm takes its
- * place.
+ * Returns the engines that tests run on: those in `MIXTAPE_TEST_ENGINES`, separated by commas; in `npm run test:long`
+ * cpu, wasm and native; otherwise only native, the fastest. Outside of CI, if native was not built, a warning says so
+ * and wasm replaces it.
  */
 export function testEngines(): EngineName[] {
   const { MIXTAPE_TEST_ENGINES: given, MIXTAPE_TEST_LONG: long } = process.env;
   const names = given?.split(",").filter((name) => name !== "") ?? defaults(Boolean(long));
   if (names.length === 0) throw new Error('MIXTAPE_TEST_ENGINES: expected names of engines, got ""');
-  // A name that is none of them is refused by useEngine.
+  // useEngine refuses an unknown name.
   return names as EngineName[];
 }
 
-/** Declares tests once per engine, which is in use while they run. */
+/** Declares tests once per engine, which is current while they run. */
 export function onEachEngine(body: (engine: EngineName) => void, engines: readonly EngineName[] = testEngines()): void {
   describe.each(engines)("%s", (engine) => {
     beforeAll(async () => {
@@ -26,8 +26,8 @@ export function onEachEngine(body: (engine: EngineName) => void, engines: readon
 }
 
 /**
- * Prepares an engine for tests. Native computes on one thread, and in `npm run test:long` on all: several would wait for each
- * other where packages are tested side by side.
+ * Prepares an engine for tests. Native computes on one thread, and in `npm run test:long` on all: several threads would
+ * wait for each other when packages are tested in parallel.
  */
 export async function useTestEngine(engine: EngineName, options: EngineOptions = {}): Promise<void> {
   const isAlone = engine === "native" && !process.env.MIXTAPE_TEST_LONG;

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 
 const FIXTURES = new URL("../__fixtures__/", import.meta.url);
 
-/** The path of a golden file or folder, such as `rope.json` or `models/afmoe/basic`. */
+/** Returns the path of a golden file or folder, such as `rope.json` or `models/afmoe/basic`. */
 export function fixture(path: string): string {
   return fileURLToPath(new URL(path, FIXTURES));
 }

@@ -2,8 +2,8 @@ import type { ForCausalLM } from "@mixtape/decoder";
 import { argMax, tidy } from "@tensorflow/tfjs-core";
 
 /**
- * The likeliest next token, `count` times, with a cache. It is here to test models, and so does without all that the
- * generation package has.
+ * Returns the most likely next token, `count` times, with a cache. Used to test models, so it does not depend on the
+ * generation package.
  *
  * @param attentionMask 0 where a row is padded on its left
  * @returns the new tokens of each row
@@ -37,7 +37,7 @@ export async function greedy(
   return written;
 }
 
-/** Positions as the reference's `generate` counts them: tokens before, padding not counted; 0 for padding. */
+/** Returns position ids as the reference's `generate` counts them: tokens before, without padding; 0 for padding. */
 export function positionsOf(mask: readonly number[]): number[] {
   let seen = 0;
   return mask.map((value) => (value === 0 ? 0 : seen++));

@@ -4,36 +4,38 @@ import { openSafetensors, type TensorSource } from "@mixtape/safetensors";
 import type { Values } from "./all-close.js";
 import { rowsOf, valuesOf } from "./golden.js";
 
-/** What the reference computed for a checkpoint with a head of classification, regression or question answering. */
+/**
+ * Inputs and outputs of the reference for a checkpoint with a classification, regression or question answering head.
+ */
 export interface HeadGolden {
-  /** The folder of the checkpoint. */
+  /** Folder of the checkpoint. */
   readonly folder: string;
   readonly case: HeadGoldenCase;
   readonly inputs: HeadGoldenInputs;
-  /** By their names in the file: `loss`, `logits` or `start_logits` and `end_logits`, `hidden_states.0`, … */
+  /** Outputs by their names in the file: `loss`, `logits` or `start_logits` and `end_logits`, `hidden_states.0`, … */
   readonly outputs: ReadonlyMap<string, Values>;
-  /** Of the loss, by the names on disk. */
+  /** Gradients of the loss, by the names on disk. */
   readonly gradients: ReadonlyMap<string, Values>;
 }
 
-/** `case.json`. */
+/** Contents of `case.json`. */
 export interface HeadGoldenCase {
   readonly purpose: string;
-  /** The end of the name of the class. */
+  /** Suffix of the class name. */
   readonly head: "ForSequenceClassification" | "ForTokenClassification" | "ForQuestionAnswering";
-  /** What the reference takes the problem for once it has seen the labels; null where the head has no such choice. */
+  /** Problem type that the reference infers from the labels; null if the head has no such choice. */
   readonly problemType: string | null;
-  /** What the names of the model below the head begin with on disk: `model` or `transformer`. */
+  /** Prefix of the base model's names on disk: `model` or `transformer`. */
   readonly prefix: string;
-  /** The slot of each row whose logits are the row's; of sequence classification alone. */
+  /** For sequence classification: the position of each row whose logits are the row's. */
   readonly pooled?: readonly number[];
 }
 
-/** What went into the forward pass. */
+/** Inputs of the forward pass. */
 export interface HeadGoldenInputs {
   readonly inputIds: number[][];
   readonly attentionMask?: number[][];
-  /** A class or a number for each row, or several numbers, flags or classes of tokens. */
+  /** A class or a number for each row, or several numbers, flags or token classes. */
   readonly labels?: number[] | number[][];
   readonly startPositions?: number[];
   readonly endPositions?: number[];

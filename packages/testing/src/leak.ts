@@ -1,9 +1,9 @@
 import { memory } from "@tensorflow/tfjs-core";
 
 /**
- * Runs `f`, which must leave as many tensors and data buffers as it found.
- * @returns what `f` returns
- * @throws {Error} that says how many are left over.
+ * Runs `f`, which must leave as many tensors and data buffers as before.
+ * @returns the result of `f`
+ * @throws {Error} with the number of leaked tensors and buffers.
  */
 export async function withoutLeak<T>(f: () => T | Promise<T>): Promise<T> {
   const before = memory();

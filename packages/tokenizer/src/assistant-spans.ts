@@ -1,9 +1,10 @@
 /**
- * Finds what the assistant says in a rendered chat whose template does not mark it with `{% generation %}`.
+ * Finds the assistant's text in a rendered chat whose template does not mark it with `{% generation %}`.
  *
- * The rendering knows in which message's turn of a loop each piece of the text was written. What was written in an assistant's
- * turn is its region: a header, what it says, the token that ends its turn, and often a newline. The header is what the template
- * writes for `add_generation_prompt`, so that the model never generates it; the newline comes after the model has stopped.
+ * Rendering records the message in whose loop iteration each piece of the text was written. The text of an assistant's
+ * iteration is its region: a header, the answer, the token that ends the turn, and often a newline. The header is the
+ * text that the template writes for `add_generation_prompt`, so the model never generates it; the newline comes after
+ * the model has stopped.
  */
 
 import type { ChatMessage, TextSpan } from "./chat-message.js";
@@ -16,7 +17,7 @@ export interface SpanOptions {
   /** Name of the template, for errors. */
   readonly where: string;
   readonly messages: readonly ChatMessage[];
-  /** Special and added tokens: a header ends where one of them does, or a line. */
+  /** Special and added tokens: a header ends at the end of one of them, or of a line. */
   readonly tokens: readonly string[];
   /** Renders the first messages, with or without a generation prompt. */
   render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): Rendering;
@@ -37,7 +38,7 @@ export function findAssistantSpans(rendering: Rendering, options: SpanOptions): 
       throw unclear(
         where,
         index,
-        "its turn in a loop over the messages",
+        "an iteration for it in a loop over the messages",
         "none: the template writes the message elsewhere, or not at all",
       );
     }
@@ -48,7 +49,7 @@ export function findAssistantSpans(rendering: Rendering, options: SpanOptions): 
   return final === undefined ? spans : [...spans, final];
 }
 
-/** A token that the template writes once, behind all messages, to end the text (Phi 3). */
+/** Finds a token that the template writes once, after all messages, to end the text (Phi 3). */
 function endOfText(rendering: Rendering, tokens: readonly string[]): TextSpan | undefined {
   const tail = unownedTail(rendering);
   const token = strip(tail);
@@ -62,7 +63,7 @@ function says(message: ChatMessage): boolean {
   return ownTexts(message).length > 0 || (Array.isArray(message.tool_calls) && message.tool_calls.length > 0);
 }
 
-/** Texts of a message that are its own: all but its role. */
+/** Returns a message's own texts: all but its role. */
 function ownTexts({ role: _, ...rest }: ChatMessage): string[] {
   const texts: string[] = [];
   const open: unknown[] = [rest];
@@ -77,8 +78,8 @@ function ownTexts({ role: _, ...rest }: ChatMessage): string[] {
 }
 
 /**
- * The text that the template writes to make the model answer. Empty where it writes none, as Mistral's do; undefined where no
- * chat shows it, because the template refuses all prompts that were tried.
+ * Returns the text that the template writes to make the model answer. Empty if it writes none, as Mistral's do;
+ * undefined if it is unknown, because the template refuses all prompts that were tried.
  */
 function generationPrompt(rendering: Rendering, options: SpanOptions): string | undefined {
   const { messages } = options;
@@ -95,20 +96,20 @@ function generationPrompt(rendering: Rendering, options: SpanOptions): string | 
     // Some templates write the prompt in the last message's turn.
     if (prompted.text.length > plain.text.length && prompted.text.startsWith(plain.text))
       return withoutReasoning(prompted.text.slice(plain.text.length));
-    // Behind an answer, templates may write no prompt that they write elsewhere.
+    // After an answer, templates may omit a prompt that they write elsewhere.
     if (head.at(-1)?.role !== "assistant" && prompted.text === plain.text) isEmpty = true;
   }
   return isEmpty ? "" : undefined;
 }
 
-/** The chats to look for a generation prompt in: up to the first answer that somebody asked for, and the whole. */
+/** Returns the chats to look for a generation prompt in: up to the first answer to a message, and the whole. */
 function promptable(messages: readonly ChatMessage[]): (readonly ChatMessage[])[] {
   const isAnswer = (index: number) => messages[index]?.role === "assistant";
   const answer = messages.findIndex((_, index) => index > 0 && isAnswer(index) && !isAnswer(index - 1));
   return answer === -1 ? [messages] : [messages.slice(0, answer), messages];
 }
 
-/** Undefined where the template refuses these messages, or a prompt behind them. */
+/** Renders; undefined if the template refuses these messages, or a prompt after them. */
 function rendered(head: readonly ChatMessage[], isPrompt: boolean, { render }: SpanOptions): Rendering | undefined {
   try {
     return render(head, isPrompt);
@@ -118,13 +119,13 @@ function rendered(head: readonly ChatMessage[], isPrompt: boolean, { render }: S
   }
 }
 
-/** A prompt up to the reasoning that it opens, or skips: that belongs to the answer, as in trl's training templates. */
+/** Removes the reasoning that a prompt opens, or skips: it belongs to the answer, as in trl's training templates. */
 function withoutReasoning(prompt: string): string {
   const at = prompt.search(/[<[][^<>[\]\s]*(?:think|thought)[^<>[\]\s]*[>\]]/i);
   return at === -1 ? prompt : prompt.slice(0, at);
 }
 
-/** The text behind the last piece that belongs to a message. */
+/** Returns the text after the last piece that belongs to a message. */
 function unownedTail({ text, pieces }: Rendering): string {
   return text.slice(pieces.findLast(({ subject }) => subject !== null)?.end ?? text.length);
 }
@@ -151,7 +152,7 @@ function turnSpans(
   return spans.filter((span) => span.start < span.end);
 }
 
-/** Pieces that follow each other, as one region. */
+/** Joins consecutive pieces into regions. */
 function joined(pieces: readonly Piece[]): TextSpan[] {
   const regions: { start: number; end: number }[] = [];
   for (const { start, end } of pieces) {
@@ -162,7 +163,7 @@ function joined(pieces: readonly Piece[]): TextSpan[] {
   return regions;
 }
 
-/** Where the message's own text begins, as far as it can be recognised: no header reaches beyond. */
+/** Returns where the message's own text begins, as far as it can be recognised: no header extends beyond it. */
 function ownStart(text: string, pieces: readonly Piece[], message: ChatMessage): number {
   const own = ownTexts(message);
   const piece = pieces.find(({ start, end, literal }) => {
@@ -175,7 +176,7 @@ function ownStart(text: string, pieces: readonly Piece[], message: ChatMessage):
   return piece?.start ?? text.length;
 }
 
-/** Length of the header at the start of a region: what it has in common with the generation prompt. */
+/** Returns the length of the header at the start of a region: its common prefix with the generation prompt. */
 function headerLength(
   text: string,
   region: TextSpan,
@@ -183,18 +184,19 @@ function headerLength(
   index: number,
   options: SpanOptions,
 ): number {
-  // Without a generation prompt the model itself writes all of its turn.
+  // Without a generation prompt the model itself writes the whole turn.
   if (prompt === "") return 0;
   const head = text.slice(region.start, region.end);
-  // Before a chat that the assistant begins, templates write what begins every text: a default system message, for one.
+  // Before a chat that the assistant begins, templates write the beginning of every text: a default system message, for
+  // one.
   const whole = prompt?.trimStart() ?? "";
   if (index === 0 && whole !== "" && head.includes(whole)) return head.indexOf(whole) + whole.length;
-  // A newline at the start of the prompt ends the turn before it.
+  // A newline at the start of the prompt ends the previous turn.
   for (const candidate of prompt === undefined ? [] : [prompt, prompt.trimStart()]) {
     const length = commonHeader(head, candidate, options.tokens);
     if (length > 0) return length;
   }
-  // The token that begins the text may stand before the first header.
+  // The token that begins the text may precede the first header.
   for (const token of prompt === undefined ? [] : options.tokens) {
     if (token === "" || !head.startsWith(token)) continue;
     const length = commonHeader(head.slice(token.length), prompt!, options.tokens);
@@ -206,7 +208,7 @@ function headerLength(
   const begins = JSON.stringify(head.slice(0, 60));
   const got =
     prompt === undefined
-      ? `${begins}, and no chat that it writes a generation prompt behind`
+      ? `${begins}, and no chat after which it writes a generation prompt`
       : `${begins} and the prompt ${JSON.stringify(prompt.slice(0, 60))}`;
   throw unclear(options.where, index, "a header that is the template's generation prompt", got);
 }
@@ -215,16 +217,16 @@ function commonHeader(head: string, prompt: string, tokens: readonly string[]): 
   const rest = Math.min(head.length, prompt.length);
   let common = 0;
   while (common < rest && head[common] === prompt[common]) common += 1;
-  // Where both go on differently, the header ends with the last whole token, or line, that they share.
+  // If both continue differently, the header ends with the last whole token, or line, that they share.
   return common === rest ? common : lastBoundary(head.slice(0, common), tokens);
 }
 
-/** Longest header that is looked for. */
+/** Maximum length of a header. */
 const LONGEST_HEADER = 1000;
 
 /**
- * Length of the header by the prompt for this very answer: what both have from the region's start on, or what stands at the end
- * of the prompt. Only for turns that begin unlike others, as DeepSeek's do behind a tool's output.
+ * Returns the length of the header by the prompt for this very answer: the common prefix of both from the region's
+ * start, or the end of the prompt. Only for turns that begin unlike others, as DeepSeek's do after a tool's output.
  */
 function headerBefore(
   text: string,
@@ -238,7 +240,7 @@ function headerBefore(
   if (before === undefined) return undefined;
   const head = text.slice(start, end);
   if (before.length >= start && before.length <= end && text.startsWith(before)) {
-    // No header at all: the turn goes on (Gemma 4), or says nothing. A template that knows no prompt proves nothing by that.
+    // No header at all: the turn continues (Gemma 4), or is empty. A template without a prompt proves nothing.
     const proven = before.length > start || generation !== undefined || tokens.includes(strip(head));
     if (proven) return withoutReasoning(before.slice(start)).length;
   }
@@ -258,7 +260,7 @@ function lastBoundary(text: string, tokens: readonly string[]): number {
   return boundary;
 }
 
-/** The end of what is learnt: the template's white space behind the token that ends the turn is not. */
+/** Returns the end of the text to learn, without the template's white space after the token that ends the turn. */
 function turnEnd(text: string, pieces: readonly Piece[], region: TextSpan, tokens: readonly string[]): number {
   let end = region.end;
   for (const piece of pieces.toReversed()) {
@@ -282,6 +284,6 @@ function unclear(where: string, index: number, expected: string, got: string): T
     where: `${where}: messages[${index}]`,
     expected,
     got,
-    fix: "Mark what the assistant says with {% generation %} in the template, as trl's training templates do, and give it as options.template",
+    fix: "Mark the assistant's text with {% generation %} in the template, as trl's training templates do, and pass it as options.template",
   });
 }

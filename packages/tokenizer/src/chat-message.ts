@@ -1,8 +1,8 @@
 /** A message of a chat. Templates may read more fields than these (`tool_calls`, `name`). */
 export interface ChatMessage {
-  /** Who says it: `user`, `assistant`, `system`, `tool`, as the template has them. */
+  /** Role: `user`, `assistant`, `system`, `tool`, as the template expects. */
   readonly role: string;
-  /** What is said: a text, or what else the template takes. */
+  /** Content: a text, or anything else that the template accepts. */
   readonly content?: unknown;
   readonly [key: string]: unknown;
 }

@@ -1,13 +1,13 @@
-/** Where a tokenizer keeps its chat templates, and the special tokens that they name. */
+/** Chat templates of a tokenizer, and the special tokens that they name. */
 
 import { isObject, type JsonObject } from "./fields.js";
 import { TokenizerError } from "./tokenizer-error.js";
 import type { TokenizerSource } from "./tokenizer-files.js";
 
 /**
- * Templates by name. Those in files of their own (`chat_template.jinja` and `additional_chat_templates/*.jinja`) take the place
- * of all in the config's `chat_template`, which is a text, a list of `{ name, template }`, or an object of names to texts. As in
- * transformers 5.18, `chat_template.json` is a processor's and no tokenizer's.
+ * Returns templates by name. Template files (`chat_template.jinja` and `additional_chat_templates/*.jinja`) replace all
+ * templates in the config's `chat_template`, which is a text, a list of `{ name, template }`, or an object of names to
+ * texts. As in transformers 5.18, `chat_template.json` belongs to processors, not to tokenizers.
  */
 export function findTemplates({ where, config, chatTemplates }: TokenizerSource): ReadonlyMap<string, string> {
   if (chatTemplates !== undefined && chatTemplates.size > 0) return chatTemplates;
@@ -35,7 +35,7 @@ function badTemplate(where: string, value: unknown): TokenizerError {
   });
 }
 
-/** Special tokens to which the config gives names of its own, such as `image_token`: templates know them by these. */
+/** Returns special tokens that the config names itself, such as `image_token`: templates know them by these names. */
 export function extraTokens({ extra_special_tokens: extra }: JsonObject): Record<string, string> {
   if (typeof extra !== "object" || extra === null || Array.isArray(extra)) return {};
   const tokens: Record<string, string> = {};

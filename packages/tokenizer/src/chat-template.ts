@@ -1,4 +1,7 @@
-/** Chat templates: messages to the text that a model was trained on, as transformers' `apply_chat_template` renders them. */
+/**
+ * Chat templates: render messages to the text format that a model was trained on, like transformers'
+ * `apply_chat_template`.
+ */
 
 import type { OptionNames } from "@mixtape/errors";
 import { findAssistantSpans } from "./assistant-spans.js";
@@ -12,41 +15,45 @@ import { TokenizerError } from "./tokenizer-error.js";
 import type { TokenizerSource } from "./tokenizer-files.js";
 import { findUnwrittenParts, type UnwrittenPart } from "./unwritten-parts.js";
 
-/** How a chat becomes text. */
+/** Options for rendering a chat. */
 export interface RenderChatOptions {
-  /** Descriptions of functions, as JSON schemas, for templates that take them. */
+  /** JSON schemas of functions, for templates that support tools. */
   readonly tools?: readonly unknown[];
-  /** Documents for templates that take them: objects, with `title` and `text` as a rule. */
+  /** Documents for templates that support them: usually objects with `title` and `text`. */
   readonly documents?: readonly unknown[];
   /** The name of one of the tokenizer's templates, or the text of another. */
   readonly template?: string;
-  /** More variables for the template, such as `{ enable_thinking: false }`. They take precedence over the special tokens. */
+  /**
+   * More variables for the template, such as `{ enable_thinking: false }`. They take precedence over the special
+   * tokens.
+   */
   readonly variables?: Readonly<Record<string, unknown>>;
-  /** The time that the template's `strftime_now` prints. Default: the current time. */
+  /** Time for the template's `strftime_now`. Default: the current time. */
   readonly now?: Date;
 }
 
-/** How a chat becomes a prompt. */
+/** Options for rendering a prompt. */
 export interface ChatTemplateOptions extends RenderChatOptions {
-  /** Ends the text with the header of an assistant's message, for the model to go on. Default `false`. */
+  /** Ends the text with the header of an assistant's message, for the model to continue. Default: `false`. */
   readonly addGenerationPrompt?: boolean;
   /**
-   * Ends the text where the last message ends, without an end of turn, for the model to continue it: its `content`, or the
-   * field that is named. Not together with `addGenerationPrompt`. Default `false`.
+   * Ends the text at the end of the last message, without an end of turn, for the model to continue it: its `content`,
+   * or the named field. Cannot be combined with `addGenerationPrompt`. Default: `false`.
    */
   readonly continueFinalMessage?: boolean | string;
 }
 
-/** A chat as text, and the parts of it that the assistant says. */
+/** A chat as text, with the parts that the assistant generates. */
 export interface RenderedChat {
-  /** The text, which holds the special tokens. Encode it with `{ addSpecialTokens: false }`. */
+  /** The text, including the special tokens. Encode it with `{ addSpecialTokens: false }`. */
   readonly text: string;
   /**
-   * What the assistant generates, in order: its answers with the token that ends each, without headers. Found when it is read.
-   * @throws {TokenizerError} where it is not clear
+   * Spans that the assistant generates, in order: its answers with the token that ends each, without headers. Computed
+   * when read.
+   * @throws {TokenizerError} if they cannot be determined
    */
   readonly assistantSpans: readonly TextSpan[];
-  /** The parts of the chat that the template writes nothing of. Found when it is read, by rendering the chat again as needed. */
+  /** Parts of the chat that the template omits. Computed when read, by rendering the chat again as needed. */
   readonly unwrittenParts: readonly UnwrittenPart[];
 }
 
@@ -68,7 +75,7 @@ export const CHAT_TEMPLATE_OPTIONS: OptionNames<ChatTemplateOptions> = {
 export class ChatTemplates {
   readonly #where: string;
   readonly #texts: ReadonlyMap<string, string>;
-  /** Special tokens as templates see them: `bos_token` to `<s>`. */
+  /** Special tokens by their names in templates: `bos_token` to `<s>`. */
   readonly #tokens: Readonly<Record<string, string>>;
   readonly #addedTokens: readonly string[];
   readonly #parsed = new Map<string, Template>();
@@ -80,7 +87,7 @@ export class ChatTemplates {
     this.#addedTokens = addedTokens(source.tokenizer.added_tokens);
   }
 
-  /** A chat as a prompt. */
+  /** Renders a chat as a prompt. */
   apply(messages: readonly ChatMessage[], options: ChatTemplateOptions): string {
     const { addGenerationPrompt = false, continueFinalMessage = false } = options;
     if (continueFinalMessage === false || continueFinalMessage === "") {
@@ -89,7 +96,7 @@ export class ChatTemplates {
     if (addGenerationPrompt) {
       throw new TokenizerError({
         where: "continueFinalMessage",
-        expected: "to be used without addGenerationPrompt",
+        expected: "continueFinalMessage without addGenerationPrompt",
         got: "both",
         fix: "Use continueFinalMessage for the model to continue the last message, addGenerationPrompt for it to begin a new one",
       });
@@ -100,12 +107,12 @@ export class ChatTemplates {
     return closeMarks(this.#render(open.messages, options, false).text, open);
   }
 
-  /** A chat as text, with what is to be known of its parts. */
+  /** Renders a chat as text, with lazily computed information on its parts. */
   render(messages: readonly ChatMessage[], options: RenderChatOptions): RenderedChat {
     const rendering = this.#render(messages, options, false);
     const spans = () => this.#assistantSpans(rendering, messages, options);
     const unwritten = () => {
-      // Tools have a say in which template it is.
+      // Tools influence the choice of template.
       const same = { ...options, template: this.#choose(options) };
       const { tools, documents } = options;
       return findUnwrittenParts(rendering, { messages, tools, documents }, ({ messages: others, ...beside }) =>
@@ -167,14 +174,16 @@ export class ChatTemplates {
     }
   }
 
-  /** As in transformers: a named template, else the one for tools where tools are given, else the default. */
+  /**
+   * Chooses a template as transformers does: a named one, else the one for tools if tools are given, else the default.
+   */
   #choose({ template, tools }: RenderChatOptions): string {
     const names = [...this.#texts.keys()];
     if (template !== undefined) {
       if (typeof template !== "string")
         throw new TokenizerError({
           where: "template",
-          expected: "the name or the text of one",
+          expected: "a name or a text",
           got: describe(template),
         });
       const text = this.#texts.get(template) ?? template;
@@ -194,11 +203,11 @@ export class ChatTemplates {
       where: this.#where,
       expected: "a chat template",
       got: names.length === 0 ? "none" : `only templates with names: ${names.join(", ")}`,
-      fix: "Give one as options.template, or encode a prompt without a template: a base model knows no chat format",
+      fix: "Pass one as options.template, or encode a prompt without a template: a base model has no chat format",
     });
   }
 
-  /** What errors call the template. */
+  /** Returns the template's name for errors. */
   #nameOf({ template }: RenderChatOptions): string {
     const isGiven = template !== undefined && !this.#texts.has(template);
     return isGiven ? "the chat template that was given" : `chat template of ${this.#where}`;
@@ -225,12 +234,12 @@ export class ChatTemplates {
   }
 }
 
-/** A way out where Python's error says that the template adds to a string what is none. */
+/** Suggests a fix if Python's error says that the template concatenates a string with another type. */
 function fixOf(error: string): string | undefined {
   if (!/^(unsupported operand|can only concatenate)/.test(error)) return undefined;
   if (error.includes("'list'") || error.includes('"list"'))
-    return "The template takes strings: write a content that is a list of parts as one string";
-  return error.includes("NoneType") ? 'The template takes strings: write "" in the place of null' : undefined;
+    return "The template expects strings: join a content that is a list of parts into one string";
+  return error.includes("NoneType") ? 'The template expects strings: use "" instead of null' : undefined;
 }
 
 function checkMessages(messages: readonly ChatMessage[]): void {
@@ -245,11 +254,11 @@ function checkMessages(messages: readonly ChatMessage[]): void {
     where: "messages",
     expected: "one chat",
     got: "an array of chats",
-    fix: "Call it for each of them",
+    fix: "Call it once for each chat",
   });
 }
 
-/** transformers makes schemas of Python functions; JavaScript's have no types to make them of. */
+/** transformers derives schemas from Python functions; JavaScript functions have no types. */
 function checkObjects(where: string, values: readonly unknown[] | undefined, expected: string): void {
   if (values === undefined) return;
   if (!Array.isArray(values))

@@ -1,4 +1,4 @@
-/** Prompts that end where the last message ends. A mark is put behind that message, and the text is cut at it. */
+/** Prompts that end at the end of the last message. A mark is put after that message, and the text is cut at it. */
 
 import type { ChatMessage } from "./chat-message.js";
 import { strip, stripEnd } from "./jinja/python/text.js";
@@ -9,11 +9,11 @@ const WHERE = "continueFinalMessage";
 
 export interface OpenMessage {
   readonly messages: readonly ChatMessage[];
-  /** The text that is to be continued. */
+  /** The text to continue. */
   readonly text: string;
 }
 
-/** The messages with a mark behind the last one's field. */
+/** Returns the messages with a mark after the last one's field. */
 export function openFinalMessage(messages: readonly ChatMessage[], field: string, template: string): OpenMessage {
   const last = messages.at(-1) as ChatMessage;
   const value = last[field];
@@ -46,7 +46,7 @@ function mark(value: unknown, field: string): { text: string; marked: unknown } 
   return { text: part.text, marked: parts.with(place, { ...part, text: part.text + MARK }) };
 }
 
-/** The rendered text up to the mark. */
+/** Returns the rendered text up to the mark. */
 export function closeMarks(rendered: string, { text }: OpenMessage): string {
   const bare = MARK.trim();
   const at = rendered.lastIndexOf(bare);
@@ -55,9 +55,9 @@ export function closeMarks(rendered: string, { text }: OpenMessage): string {
       where: WHERE,
       expected: "the last message in the rendered chat",
       got: "a chat without it",
-      fix: "The template leaves out, or changes, a part of the message: give it in the form in which the template prints it",
+      fix: "The template omits or changes a part of the message: pass it in the form in which the template prints it",
     });
   }
-  // Where the template trims the message, the white space before the mark goes as well.
+  // If the template trims the message, the white space before the mark is removed as well.
   return rendered.startsWith(MARK, at) ? rendered.slice(0, at) : stripEnd(rendered.slice(0, at));
 }

@@ -1,8 +1,8 @@
-/** Reads the fields of JSON objects: each of the kind that it must be, or an error that names its place. */
+/** Reads the fields of JSON objects with the required type, or throws an error that names the key. */
 
 import { TokenizerError } from "./tokenizer-error.js";
 
-/** A JSON object whose keys are not yet looked at. */
+/** A JSON object with unchecked keys. */
 export type JsonObject = { readonly [key: string]: unknown };
 
 /** Whether a JSON value is an object. */
@@ -10,12 +10,12 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The error of a value that is not as it must be. */
+/** Creates the error for an invalid value. */
 export function badValue(where: string, expected: string, value: unknown, fix?: string): TokenizerError {
   return new TokenizerError({ where, expected, got: describe(value), fix });
 }
 
-/** An object at a place in a file, such as `tokenizer.json: model`. */
+/** An object at a location in a file, such as `tokenizer.json: model`. */
 export class Fields {
   readonly where: string;
   readonly #object: JsonObject;
@@ -26,7 +26,7 @@ export class Fields {
     this.#object = value;
   }
 
-  /** The value of a key; undefined where it is absent. */
+  /** Returns the value of a key; undefined if it is absent. */
   get(key: string): unknown {
     return Object.hasOwn(this.#object, key) ? this.#object[key] : undefined;
   }
@@ -49,12 +49,12 @@ export class Fields {
     return value;
   }
 
-  /** A text, or null where the key is absent or null. */
+  /** Returns a text, or null if the key is absent or null. */
   optionalString(key: string): string | null {
     return this.get(key) === null || !this.has(key) ? null : this.string(key);
   }
 
-  /** A text of one character. */
+  /** Returns a text of one character. */
   char(key: string): string {
     const value = this.string(key);
     if (Array.from(value).length !== 1) throw badValue(this.at(key), "one character", value);
@@ -67,7 +67,7 @@ export class Fields {
     return value;
   }
 
-  /** A whole number from 0 to 2^32 - 1. */
+  /** Returns a whole number from 0 to 2^32 - 1. */
   whole(key: string, absent?: number): number {
     const value = this.get(key) ?? absent;
     if (!isId(value)) throw badValue(this.at(key), "a whole number from 0 to 4294967295", this.get(key));
@@ -87,18 +87,18 @@ export class Fields {
     return known;
   }
 
-  /** The place of a key. */
+  /** Returns the location of a key. */
   at(key: string | number): string {
     return `${this.where}.${key}`;
   }
 }
 
-/** Whether a value is an id: 32 bits without a sign. */
+/** Whether a value is an id: an unsigned 32-bit integer. */
 export function isId(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
 }
 
-/** A value in a few words, for an error. */
+/** Describes a value in a few words, for an error. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
   if (Array.isArray(value)) return "an array";

@@ -15,17 +15,18 @@ import { Budget } from "./text/budget.js";
 import { unitSpans } from "./text/unit-spans.js";
 import { wellFormed } from "./unicode/utf8.js";
 
-/** How a text is encoded. */
+/** Options for encoding. */
 export interface PipelineOptions {
   readonly addSpecialTokens: boolean;
-  /** Whether the texts of special tokens are taken for plain text. */
+  /** Whether the texts of special tokens are treated as plain text. */
   readonly splitSpecialTokens: boolean;
   readonly offsets: boolean;
 }
 
 /**
- * The stages of `tokenizer.json`, as Python's `tokenizers` runs them: added tokens are cut out, the rest is normalized, cut
- * into words, and cut into tokens by the model; the post-processor adds special tokens. The decoder goes the other way.
+ * The stages of `tokenizer.json`, as in Python's `tokenizers`: added tokens are split off, the rest is normalized,
+ * split into words, and split into tokens by the model; the post-processor adds special tokens. The decoder goes in the
+ * other direction.
  */
 export class Pipeline {
   readonly added: AddedVocabulary;
@@ -34,10 +35,10 @@ export class Pipeline {
   #preTokenizer: PreTokenizer;
   #postProcessor: PostProcessor | undefined;
   readonly decoder: Decoder | undefined;
-  /** Whether the stages themselves ask where a piece comes from. */
+  /** Whether the stages themselves need the origin of a piece. */
   #tracked: boolean;
 
-  /** @throws {TokenizerError} for a stage that is not known here, or broken */
+  /** @throws {TokenizerError} for a stage that is unknown or invalid */
   constructor(json: JsonObject, where: string, added: readonly AddedToken[] = readAddedTokens(json, where)) {
     this.#where = where;
     const version = json.version ?? "1.0";
@@ -73,15 +74,15 @@ export class Pipeline {
   }
 
   /**
-   * Cuts texts into words in another way than the file says.
-   * @throws {TokenizerError} for a pre-tokenizer that is not known here
+   * Replaces the file's pre-tokenizer.
+   * @throws {TokenizerError} for an unknown pre-tokenizer
    */
   usePreTokenizer(json: JsonObject, where: string): void {
     this.#preTokenizer = readPreTokenizer(json, where) ?? WHOLE;
     this.#tracked = marksFirstWord(json);
   }
 
-  /** Puts tokens around every text, in the place of the post-processor. */
+  /** Replaces the post-processor by one that adds tokens around every text. */
   usePostProcessor(postProcessor: PostProcessor): void {
     this.#postProcessor = postProcessor;
   }
@@ -95,8 +96,8 @@ export class Pipeline {
   }
 
   /**
-   * The text of tokens.
-   * @throws {TokenizerError} for tokens that come to a text beyond all measure
+   * Decodes tokens to text.
+   * @throws {TokenizerError} if the text would be too long
    */
   decode(tokens: readonly string[]): string {
     const budget = new Budget(`${this.#where}: decoder`, unitsOf(tokens) + tokens.length);
@@ -147,7 +148,7 @@ export class Pipeline {
 /** Without a pre-tokenizer, a text is one word. */
 const WHOLE: PreTokenizer = (text, emit) => emit(text);
 
-/** Reads `added_tokens`. Their ids are not: tokens that the model does not have get the next ones. */
+/** Reads `added_tokens`, but not their ids: tokens that the model does not have get the next ones. */
 export function readAddedTokens(json: JsonObject, where: string): AddedToken[] {
   const list = json.added_tokens ?? [];
   if (!Array.isArray(list)) throw badValue(`${where}: added_tokens`, "an array", list);
@@ -158,7 +159,7 @@ export function readAddedTokens(json: JsonObject, where: string): AddedToken[] {
   });
 }
 
-/** Whether a pre-tokenizer, or a part of one, treats the first word of a text in its own way. */
+/** Whether a pre-tokenizer, or a part of one, treats the first word of a text specially. */
 function marksFirstWord(preTokenizer: unknown): boolean {
   if (!isObject(preTokenizer)) return false;
   if (preTokenizer.prepend_scheme === "first") return true;

@@ -1,12 +1,12 @@
 /**
- * JSON as Python's `json.loads` reads it. `JSON.parse` loses what a chat template prints: that `1.0` is a float, integers of
- * more than 53 bits, and the place of keys such as `"2"`.
+ * JSON as in Python's `json.loads`. `JSON.parse` loses what a chat template can print: floats such as `1.0`, integers
+ * of more than 53 bits, and the position of keys such as `"2"`.
  */
 
 import { describe } from "./fields.js";
 import { TokenizerError } from "./tokenizer-error.js";
 
-/** A float that is whole, such as `1.0`: JavaScript has no other way to tell it from the integer `1`. */
+/** A float with a whole value, such as `1.0`: JavaScript cannot otherwise distinguish it from the integer `1`. */
 export class PythonFloat {
   constructor(readonly value: number) {}
 
@@ -14,13 +14,13 @@ export class PythonFloat {
     return this.value;
   }
 
-  /** As `JSON.stringify` writes it: a plain number. */
+  /** Serializes as a plain number. */
   toJSON(): number {
     return this.value;
   }
 }
 
-/** Deepest nesting that is read. Python's own limit is near 1000. */
+/** Maximum nesting. Python's own limit is near 1000. */
 const MAX_DEPTH = 500;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const BLANK = /[ \t\n\r]*/y;
@@ -34,12 +34,13 @@ const WORDS = new Map<string, unknown>([
 ]);
 
 /**
- * Reads JSON without losing what a chat template can tell apart. Numbers are numbers, but integers that need more than 53 bits
- * are `bigint`s, and whole floats are `PythonFloat`s. Objects are plain, but those with keys like `"2"`, which JavaScript would
- * move to the front, are `Map`s. Messages and tools that were read so render as they do in Python.
+ * Parses JSON without losing what a chat template can distinguish. Numbers are numbers, but integers that need more
+ * than 53 bits are `bigint`s, and floats with whole values are `PythonFloat`s. Objects are plain, but those with keys
+ * like `"2"`, which JavaScript would move to the front, are `Map`s. Messages and tools that are parsed this way render
+ * as they do in Python.
  *
  * @param where Name of the text, for errors
- * @throws {TokenizerError} if the text is no JSON, or nests more than 500 levels deep
+ * @throws {TokenizerError} if the text is not JSON, or nests more than 500 levels deep
  */
 export function parsePythonJson(text: string, where = "JSON"): unknown {
   if (typeof text !== "string") throw new TokenizerError({ where, expected: "text", got: describe(text) });

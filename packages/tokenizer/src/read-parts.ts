@@ -1,16 +1,16 @@
-/** Reads the parts of `tokenizer.json` that come in kinds: normalizers, pre-tokenizers, post-processors, decoders. */
+/** Reads the polymorphic parts of `tokenizer.json`: normalizers, pre-tokenizers, post-processors, decoders. */
 
 import { badValue, Fields } from "./fields.js";
 
-/** How deep sequences may lie in sequences. */
+/** Maximum nesting of sequences. */
 const MAX_DEPTH = 32;
-/** Parts that a sequence may have, those of the sequences in it included: each goes over the whole text. */
+/** Maximum number of parts of a sequence, nested ones included: each visits the whole text. */
 const MAX_PARTS = 256;
 
-/** Makes a part from its fields. */
+/** Creates a part from its fields. */
 export type ReadPart<T> = (fields: Fields) => T;
 
-/** What to read: the kinds by their `type`, and the key under which a `Sequence` has its parts. */
+/** The kinds of a part by their `type`, and the key of a `Sequence`'s parts. */
 export interface PartKinds<T> {
   readonly kinds: ReadonlyMap<string, ReadPart<T>>;
   readonly listKey: string;
@@ -19,14 +19,14 @@ export interface PartKinds<T> {
 
 /**
  * Reads a part.
- * @returns undefined for null and where there is none
- * @throws {TokenizerError} for a kind that is not known, or a field that is not as it must be
+ * @returns undefined for null or undefined
+ * @throws {TokenizerError} for an unknown kind, or an invalid field
  */
 export function readPart<T>(value: unknown, where: string, parts: PartKinds<T>): T | undefined {
   return readNested(value, where, parts, { depth: 0, count: 0 });
 }
 
-/** Where in nested sequences a part lies, and how many there are in all so far. */
+/** Position of a part in nested sequences, and the number of parts so far. */
 interface Nesting {
   readonly depth: number;
   count: number;

@@ -11,9 +11,9 @@ export type TokenizerFile = string | Blob | ArrayBuffer | Uint8Array;
 /** File name (`tokenizer.json`, `tokenizer_config.json`, `chat_template.jinja`, …) to contents. */
 export type TokenizerFiles = Readonly<Record<string, TokenizerFile>> | ReadonlyMap<string, TokenizerFile>;
 
-/** What the files say. */
+/** Contents of the files. */
 export interface TokenizerSource {
-  /** What to call it in an error. */
+  /** Name for errors. */
   readonly where: string;
   readonly tokenizer: JsonObject;
   /** `tokenizer_config.json`. */
@@ -22,9 +22,9 @@ export interface TokenizerSource {
   readonly specialTokensMap?: JsonObject;
   /** `added_tokens.json`. */
   readonly addedTokens?: JsonObject;
-  /** The model's `config.json`, which has a say in how transformers reads a tokenizer. */
+  /** The model's `config.json`, which influences how transformers reads a tokenizer. */
   readonly modelConfig?: JsonObject;
-  /** Chat templates in files of their own, by name: `default`, and those of `additional_chat_templates`. */
+  /** Chat templates in separate files, by name: `default`, and those of `additional_chat_templates`. */
   readonly chatTemplates?: ReadonlyMap<string, string>;
 }
 
@@ -38,7 +38,7 @@ const TEMPLATE = "chat_template.jinja";
 export const CHAT_TEMPLATE_FOLDER = "additional_chat_templates";
 
 /**
- * The names of the files that a tokenizer is read from. All but `tokenizer.json` may be missing. A folder may also have
+ * Names of the files that a tokenizer is read from. All but `tokenizer.json` are optional. A folder may also have
  * {@link CHAT_TEMPLATE_FOLDER}.
  */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -50,7 +50,7 @@ export const TOKENIZER_FILES: readonly string[] = [
   MODEL_CONFIG,
 ];
 
-/** Far above any tokenizer, and low enough to be parsed whole. */
+/** Far above any tokenizer, and low enough to parse whole. */
 const MAX_TOKENIZER_BYTES = 256 * 2 ** 20;
 const MAX_OTHER_BYTES = 32 * 2 ** 20;
 
@@ -65,20 +65,20 @@ export async function readFolder(folder: string | URL): Promise<TokenizerSource>
     const expected = "a folder with a tokenizer";
     const { code } = cause as { readonly code?: unknown };
     const got = code === "ENOENT" ? "nothing of this name" : code === "ENOTDIR" ? "a file" : messageOf(cause);
-    const fix = code === "ENOTDIR" ? "Give the folder that it lies in" : (hubHint(folder) ?? "Check the path");
+    const fix = code === "ENOTDIR" ? "Pass the folder that contains it" : (hubHint(folder) ?? "Check the path");
     throw new TokenizerError({ where, expected, got, fix, cause });
   }
   return readSource(where, names, (name) => readText(folder, name, maxBytes(name)));
 }
 
-/** Names of the files in the folder of templates. As in transformers, a file of that name is none of the tokenizer's. */
+/** Lists the files in the folder of templates. As in transformers, a file of that name is ignored. */
 async function listTemplates(folder: string | URL): Promise<string[]> {
   const path = `${folderPath(folder)}/${CHAT_TEMPLATE_FOLDER}`;
   if (!(await isFolder(path))) return [];
   return (await listFolder(path)).map((name) => `${CHAT_TEMPLATE_FOLDER}/${name}`);
 }
 
-/** Reads files that are at hand. */
+/** Reads files in memory. */
 export function readFiles(files: TokenizerFiles): Promise<TokenizerSource> {
   if (typeof files !== "object" || files === null)
     throw new TokenizerError({
@@ -133,7 +133,7 @@ async function readSource(
   };
 }
 
-/** `chat_template.jinja`, and `additional_chat_templates/NAME.jinja`. */
+/** Reads `chat_template.jinja`, and `additional_chat_templates/NAME.jinja`. */
 async function readTemplates(
   names: readonly string[],
   read: (name: string) => Promise<string>,
@@ -167,7 +167,7 @@ async function text(file: TokenizerFile, most: number): Promise<string> {
   const size = typeof file === "string" ? file.length : file instanceof Blob ? file.size : file.byteLength;
   if (size > most) throw new Error(`${size} bytes, above the limit of ${most}`);
   if (typeof file === "string") return file;
-  // As from a file: a byte order mark stays, which JSON refuses and a template prints.
+  // Like reading from a file: keeps a byte order mark, which JSON refuses and a template prints.
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(file instanceof Blob ? await file.arrayBuffer() : file);
 }
 
@@ -175,7 +175,7 @@ function maxBytes(name: string): number {
   return name === TOKENIZER ? MAX_TOKENIZER_BYTES : MAX_OTHER_BYTES;
 }
 
-/** Half a surrogate pair can only be written as an escape. No text has one in UTF-8, and Python refuses such a file. */
+/** Refuses lone surrogates, which can only be written as escapes. Python refuses such a file too. */
 function refuseLoneSurrogates(json: string, where: string): void {
   if (!/\\u[dD][89a-fA-F]/.test(json)) return;
   const lone = json.match(LONE_ESCAPE)?.find((part) => /^\\u[dD][89a-fA-F]..$/.test(part));
@@ -183,7 +183,7 @@ function refuseLoneSurrogates(json: string, where: string): void {
   throw new TokenizerError({ where, expected: "characters of Unicode", got: `${lone}, half a surrogate pair` });
 }
 
-/** Escapes in JSON: pairs of surrogates as one. */
+/** Matches escapes in JSON; a pair of surrogates is one match. */
 const LONE_ESCAPE = /\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\./g;
 
 function kind(value: unknown): string {

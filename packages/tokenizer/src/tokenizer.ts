@@ -18,28 +18,32 @@ import { TokenizerError } from "./tokenizer-error.js";
 import { asObject, readFiles, readFolder, type TokenizerFiles, type TokenizerSource } from "./tokenizer-files.js";
 import { resolveTokenizer } from "./transformers/resolve-tokenizer.js";
 
-/** How a tokenizer is read. */
+/** Options for reading a tokenizer. */
 export interface TokenizerOptions {
-  /** Takes what the owner of the files should know, though they load: a sentence. Default: it is printed on the console. */
+  /**
+   * Called with a warning, as a sentence, about files that load but need attention. Default: prints it on the console.
+   */
   readonly onWarning?: (message: string) => void;
 }
 
-/** How text becomes ids. */
+/** Options for encoding. */
 export interface EncodeOptions {
-  /** Adds what the tokenizer's post-processor adds, such as a begin-of-text token. Default `true`. */
+  /** Adds the post-processor's special tokens, such as a begin-of-text token. Default: `true`. */
   readonly addSpecialTokens?: boolean;
 }
 
-/** Ids, and where in the text each token comes from. */
+/** Ids, and the origin of each token in the text. */
 export interface EncodingWithOffsets {
   readonly ids: number[];
-  /** The part of the text `[start, end)` of each token, in UTF-16 units. `[0, 0]` for tokens that the post-processor adds. */
+  /**
+   * Part of the text `[start, end)` of each token, in UTF-16 units. `[0, 0]` for tokens added by the post-processor.
+   */
   readonly offsets: (readonly [start: number, end: number])[];
 }
 
-/** How ids become text. */
+/** Options for decoding. */
 export interface DecodeOptions {
-  /** Leaves special tokens out of the text. Default `false`. */
+  /** Omits special tokens from the text. Default: `false`. */
   readonly skipSpecialTokens?: boolean;
 }
 
@@ -50,35 +54,35 @@ function checkTokenizerOptions(where: string, options: TokenizerOptions): void {
   checkOptionTypes(where, options, { onWarning: "function" });
 }
 
-/**
- * Text to token ids and back, from the tokenizer files of a Hugging Face checkpoint.
- */
+/** Encodes text to token ids and decodes them, using the tokenizer files of a Hugging Face checkpoint. */
 export class Tokenizer {
   /** The highest id, added tokens included, plus one. A model's embedding needs at least as many rows. */
   readonly vocabSize: number;
-  /** The begin-of-text token that the config names; `null` where there is none. */
+  /** Begin-of-text token of the config; `null` if there is none. */
   readonly bosToken: string | null;
-  /** Its id; `null` where there is none. */
+  /** Id of {@link bosToken}; `null` if there is none. */
   readonly bosTokenId: number | null;
-  /** The end-of-text token that the config names; `null` where there is none. */
+  /** End-of-text token of the config; `null` if there is none. */
   readonly eosToken: string | null;
-  /** Its id; `null` where there is none. */
+  /** Id of {@link eosToken}; `null` if there is none. */
   readonly eosTokenId: number | null;
-  /** The token that fills rows up; `null` where the config names none. */
+  /** Padding token of the config; `null` if there is none. */
   readonly padToken: string | null;
-  /** Its id; `null` where there is none. */
+  /** Id of {@link padToken}; `null` if there is none. */
   readonly padTokenId: number | null;
-  /** The token for what the vocabulary does not have; `null` where the config names none. */
+  /** Token for text that the vocabulary does not have; `null` if the config names none. */
   readonly unkToken: string | null;
-  /** Its id; `null` where there is none. */
+  /** Id of {@link unkToken}; `null` if there is none. */
   readonly unkTokenId: number | null;
 
   readonly #pipeline: Pipeline;
   readonly #templates: ChatTemplates;
-  /** The named special tokens, as chat templates see them: `bos_token` to `<s>`. */
+  /** Named special tokens, by their names in chat templates: `bos_token` to `<s>`. */
   readonly #specials: Readonly<Record<string, string>>;
-  /** Whether decoding closes up spaces before punctuation, as the config asks. Only for WordPiece and Unigram: as in
-   *  transformers 5, a BPE's text is left alone. */
+  /**
+   * Whether decoding removes spaces before punctuation, as the config asks. Only for WordPiece and Unigram: as in
+   * transformers 5, the text of a BPE is not changed.
+   */
   readonly #cleanUp: boolean;
   readonly #splitSpecialTokens: boolean;
 
@@ -107,11 +111,11 @@ export class Tokenizer {
   }
 
   /**
-   * Reads a checkpoint's folder: `tokenizer.json`, and where present {@link TOKENIZER_FILES} and {@link CHAT_TEMPLATE_FOLDER}.
-   * Node only.
+   * Reads a checkpoint's folder: `tokenizer.json`, and if present {@link TOKENIZER_FILES} and {@link
+   * CHAT_TEMPLATE_FOLDER}. Node only.
    *
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} if the folder has no `tokenizer.json`, or a file is broken
+   * @throws {OptionError} for an unknown option
+   * @throws {TokenizerError} if the folder has no `tokenizer.json`, or a file is invalid
    */
   static async fromFolder(path: string | URL, options: TokenizerOptions = {}): Promise<Tokenizer> {
     checkTokenizerOptions("Tokenizer.fromFolder", options);
@@ -119,9 +123,9 @@ export class Tokenizer {
   }
 
   /**
-   * The same from files at hand, by name.
+   * Reads a tokenizer from files in memory, by name.
    *
-   * @throws {TokenizerError} if there is no `tokenizer.json` among them, or a file is broken
+   * @throws {TokenizerError} if there is no `tokenizer.json` among them, or a file is invalid
    */
   static async fromFiles(files: TokenizerFiles, options: TokenizerOptions = {}): Promise<Tokenizer> {
     checkTokenizerOptions("Tokenizer.fromFiles", options);
@@ -129,7 +133,7 @@ export class Tokenizer {
   }
 
   /**
-   * The same from the parsed contents of `tokenizer.json` and `tokenizer_config.json`.
+   * Reads a tokenizer from the parsed contents of `tokenizer.json` and `tokenizer_config.json`.
    *
    * @throws {TokenizerError} if they do not describe a tokenizer
    */
@@ -144,10 +148,10 @@ export class Tokenizer {
   }
 
   /**
-   * Text to ids. The texts of special tokens become those tokens.
+   * Encodes text to ids. The texts of special tokens become those tokens.
    *
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} for a character that the vocabulary neither has nor has a token for
+   * @throws {OptionError} for an unknown option
+   * @throws {TokenizerError} for a character without a token, if the vocabulary has no unknown token
    */
   encode(text: string, options: EncodeOptions = {}): number[] {
     checkOptions("encode", options, { addSpecialTokens: true });
@@ -155,10 +159,10 @@ export class Tokenizer {
   }
 
   /**
-   * Text to ids, with the part of the text that each token comes from.
+   * Encodes text to ids, with the part of the text of each token.
    *
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} for a character that the vocabulary neither has nor has a token for
+   * @throws {OptionError} for an unknown option
+   * @throws {TokenizerError} for a character without a token, if the vocabulary has no unknown token
    */
   encodeWithOffsets(text: string, options: EncodeOptions = {}): EncodingWithOffsets {
     checkOptions("encodeWithOffsets", options, { addSpecialTokens: true });
@@ -174,12 +178,12 @@ export class Tokenizer {
   }
 
   /**
-   * Ids to text, as Python's `tokenizers` does it. An id without a token (models pad their vocabularies) has no text. Bytes of a
-   * byte-level tokenizer that are not UTF-8 become U+FFFD, one for each maximal part; a run of byte tokens (`<0xE4>`) that is not
-   * UTF-8 as a whole becomes U+FFFD for each byte.
+   * Decodes ids to text, like Python's `tokenizers`. An id without a token (models pad their vocabularies) has no text.
+   * Bytes of a byte-level tokenizer that are not UTF-8 become U+FFFD, one for each maximal part; a run of byte tokens
+   * (`<0xE4>`) that is not UTF-8 as a whole becomes U+FFFD for each byte.
    *
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} for an id that is no whole number from 0 to 2^32 - 1
+   * @throws {OptionError} for an unknown option
+   * @throws {TokenizerError} for an id that is not a whole number from 0 to 2^32 - 1
    */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     checkOptions("decode", options, { skipSpecialTokens: true });
@@ -200,9 +204,9 @@ export class Tokenizer {
   }
 
   /**
-   * A decoder that takes one id at a time, for showing text as it is generated.
+   * Creates a decoder that takes one id at a time, for showing text as it is generated.
    *
-   * @throws {OptionError} for an option that it does not know
+   * @throws {OptionError} for an unknown option
    */
   stream(options: DecodeOptions = {}): StreamDecoder {
     checkOptions("stream", options, { skipSpecialTokens: true });
@@ -216,7 +220,7 @@ export class Tokenizer {
     return new StreamDecoder({ decode: (ids) => this.#decode(ids, options), kindOf, local });
   }
 
-  /** The token of an id that is to be decoded. */
+  /** Returns the token of an id to decode. */
   #tokenOf(id: number, skipSpecialTokens: boolean): string | undefined {
     if (!isId(id)) {
       throw new TokenizerError({
@@ -230,12 +234,13 @@ export class Tokenizer {
   }
 
   /**
-   * A chat as a prompt, exactly as transformers' `apply_chat_template` renders it. The special tokens are in the text: encode it
-   * with `{ addSpecialTokens: false }`.
+   * Renders a chat as a prompt, exactly like transformers' `apply_chat_template`. The text includes the special tokens:
+   * encode it with `{ addSpecialTokens: false }`.
    *
-   * Whole JavaScript numbers are Python's integers. Where `1.0` and `1` must differ, read the messages with `parsePythonJson`.
+   * Whole JavaScript numbers are Python integers. If `1.0` and `1` must differ, read the messages with
+   * `parsePythonJson`.
    *
-   * @throws {OptionError} for an option that it does not know
+   * @throws {OptionError} for an unknown option
    * @throws {TokenizerError} if there is no template, the template refuses the messages, or it takes too many steps
    */
   applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
@@ -244,26 +249,28 @@ export class Tokenizer {
   }
 
   /**
-   * A chat as text for training, and the parts of it that the assistant generates. The text is what `applyChatTemplate` gives.
+   * Renders a chat as text for training, with the parts that the assistant generates. The text is that of
+   * `applyChatTemplate`.
    *
-   * Where the template marks these parts with `{% generation %}`, they are the spans that transformers masks. Elsewhere they are
-   * found by following the template as it writes each message: a part begins behind the assistant's header, which is the
-   * template's generation prompt, and ends with the token that ends the turn, before the newline that follows it.
+   * If the template marks these parts with `{% generation %}`, they are the spans that transformers masks. Otherwise
+   * they are found by tracing the template as it writes each message: a part begins after the assistant's header, which
+   * is the template's generation prompt, and ends with the token that ends the turn, before the newline that follows
+   * it.
    *
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TokenizerError} as `applyChatTemplate`, and, when the spans are read, where it is not clear which parts are the assistant's
+   * @throws {OptionError} for an unknown option
+   * @throws {TokenizerError} as `applyChatTemplate`, and, when the spans are read, if they cannot be determined
    */
   renderChat(messages: readonly ChatMessage[], options: RenderChatOptions = {}): RenderedChat {
     checkOptions("renderChat", options, RENDER_CHAT_OPTIONS);
     return this.#templates.render(messages, options);
   }
 
-  /** The id of a token, spelled as in the vocabulary; `undefined` where there is no such token. */
+  /** Returns the id of a token, spelled as in the vocabulary; `undefined` if there is no such token. */
   idOf(token: string): number | undefined {
     return this.#pipeline.idOf(token);
   }
 
-  /** The token of an id, spelled as in the vocabulary; `undefined` where there is none. */
+  /** Returns the token of an id, spelled as in the vocabulary; `undefined` if there is none. */
   tokenOf(id: number): string | undefined {
     return this.#pipeline.tokenOf(id);
   }

@@ -1,9 +1,9 @@
 /**
- * Finds the parts of a chat that its template writes nothing of: a role that it does not know, a list of parts where it wants a
- * string, tools. transformers leaves them out without a word.
+ * Finds the parts of a chat that its template omits: an unknown role, a list of parts where a string is expected,
+ * tools. transformers omits them silently.
  *
- * A part is written where its text stands in its message's turn. Where it does not, because the template changes or moves it, the
- * chat is rendered again with other text in its place: a part that changes nothing of the result is not written.
+ * A part is written if its text is in its message's turn. If it is not, because the template changes or moves it, the
+ * chat is rendered again with other text in its place: a part that does not change the result is not written.
  */
 
 import type { ChatMessage } from "./chat-message.js";
@@ -11,34 +11,34 @@ import { strip } from "./jinja/python/text.js";
 import type { Rendering } from "./jinja/template.js";
 import { TokenizerError } from "./tokenizer-error.js";
 
-/** A part of a chat of which the template writes nothing. */
+/** A part of a chat that the template omits. */
 export interface UnwrittenPart {
-  /** Index of the message; null for what stands beside the messages. */
+  /** Index of the message; null for parts outside the messages. */
   readonly message: number | null;
   /** `content`, `tool_calls`, `reasoning_content` or another key of the message; `tools` or `documents` beside them. */
   readonly key: string;
 }
 
-/** A chat and what stands beside it. */
+/** A chat with its tools and documents. */
 export interface ChatParts {
   readonly messages: readonly ChatMessage[];
   readonly tools?: readonly unknown[];
   readonly documents?: readonly unknown[];
 }
 
-/** Keys of messages that say something about a message, and nothing in it. */
+/** Keys that describe a message rather than belong to its content. */
 const ABOUT = new Set(["role", "id", "name", "tool_call_id", "weight", "type"]);
-/** Keys within parts, calls and tools whose values templates check, and which are no text. */
+/** Keys within parts, calls and tools whose values templates check and do not print. */
 const FIXED = new Set(["id", "type", "role", "tool_call_id"]);
-/** Shorter texts may stand in a turn by chance. */
+/** Shorter texts may be in a turn by coincidence. */
 const LONG = 8;
-/** A text of a tool that is as long stands in a chat because the template wrote it. */
+/** A tool's text of this length is in a chat only if the template wrote it. */
 const VERY_LONG = 24;
-/** At most so often a chat is rendered again. */
+/** Maximum number of further renderings. */
 const MOST_RENDERINGS = 32;
 const CHANGE = " CHANGED";
 
-/** @param render renders a chat by the same template, without what else it was given being another */
+/** @param render renders a chat with the same template and otherwise unchanged options */
 export function findUnwrittenParts(
   rendering: Rendering,
   chat: ChatParts,
@@ -65,7 +65,7 @@ export function findUnwrittenParts(
   return search(partsOf(chat).filter((part) => !isFound(part, chat, rendering)));
 }
 
-/** All parts that have some text. */
+/** Lists all parts that have some text. */
 function partsOf({ messages, tools, documents }: ChatParts): UnwrittenPart[] {
   const inMessages = messages.flatMap((message, index) =>
     Object.entries(message)
@@ -76,7 +76,9 @@ function partsOf({ messages, tools, documents }: ChatParts): UnwrittenPart[] {
   return [...inMessages, ...beside.map(([key]) => ({ message: null, key }))];
 }
 
-/** Whether a text of the part stands in its message's turn, as an expression of the template printed it; or, of tools, anywhere. */
+/**
+ * Whether the text of the part is in its message's turn, printed by an expression of the template; for tools, anywhere.
+ */
 function isFound(
   { message, key }: UnwrittenPart,
   { messages, ...beside }: ChatParts,
@@ -90,20 +92,20 @@ function isFound(
   return pieces.some(({ subject, literal, start, end }) => {
     if (literal || subject !== seen[message]) return false;
     const printed = strip(text.slice(start, end));
-    // What a message says may name the function that it calls.
+    // A message's content may name the function that it calls.
     if (said !== "" && printed.includes(said)) return false;
     return texts.some((one) => (one.length < LONG ? printed === one : printed.includes(one)));
   });
 }
 
-/** The texts within a value, without white space around them. */
+/** Returns the trimmed texts within a value. */
 function textsIn(value: unknown): string[] {
   if (typeof value === "string") return strip(value) === "" ? [] : [strip(value)];
   if (Array.isArray(value)) return value.flatMap(textsIn);
   return entriesOf(value).flatMap(([key, item]) => (FIXED.has(String(key)) ? [] : textsIn(item)));
 }
 
-/** The chat with other texts in some parts. */
+/** Returns the chat with other texts in some parts. */
 function changed(chat: ChatParts, parts: readonly UnwrittenPart[]): ChatParts {
   const messages = chat.messages.map((message, index) => {
     const own = parts.filter((part) => part.message === index);
@@ -123,7 +125,7 @@ function withOtherTexts(value: unknown): unknown {
   return entries.length === 0 ? value : Object.fromEntries(entries as [string, unknown][]);
 }
 
-/** Entries of a plain object or a map. */
+/** Returns the entries of a plain object or a map. */
 function entriesOf(value: unknown): (readonly [unknown, unknown])[] {
   if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
   if (typeof value !== "object" || value === null) return [];

@@ -64,7 +64,7 @@ describe("bad input", () => {
   test("no template", async () => {
     const llama3 = await tokenizerOf("llama3");
     expect(message(() => llama3.applyChatTemplate(HELLO))).toMatch(
-      /llama3: expected a chat template, got none\. Give one/,
+      /llama3: expected a chat template, got none\. Pass one/,
     );
     const named = withTemplate([{ name: "rag", template: "" }]);
     expect(message(() => named.applyChatTemplate(HELLO))).toMatch(/got only templates with names: rag\./);

@@ -136,7 +136,7 @@ describe("refused, by name", () => {
 
   test("a class with stages of its own", () => {
     expect(() => Tokenizer.fromJSON(bpe({}), { tokenizer_class: "WhisperTokenizer" })).toThrow(
-      /tokenizer_class: expected PreTrainedTokenizerFast, or one of .*, got WhisperTokenizer, whose own stages/,
+      /tokenizer_class: expected PreTrainedTokenizerFast, or one of .*, got WhisperTokenizer, which replaces the stages/,
     );
   });
 
@@ -162,7 +162,7 @@ describe("refused, by name", () => {
       writeFileSync(join(folder, "tokenizer.json"), "{}");
       execFileSync("mkfifo", [join(folder, "tokenizer_config.json")]);
       await expect(Tokenizer.fromFolder(folder)).rejects.toThrow(
-        /tokenizer_config\.json: expected a file, got a folder, a pipe or a device in the place of a file/,
+        /tokenizer_config\.json: expected a file, got a folder, a pipe or a device instead of a file/,
       );
     } finally {
       rmSync(folder, { recursive: true });

@@ -83,13 +83,13 @@ describe("what the assistant says", () => {
   test("where it is not clear, an error that names the message", () => {
     const collected = `{% set ns = namespace(text='') %}{% for m in messages %}{% set ns.text = ns.text ~ m.content %}{% endfor %}{{ ns.text }}`;
     expect(() => said(collected)).toThrow(TokenizerError);
-    expect(() => said(collected)).toThrow(/messages\[1\]: expected its turn in a loop over the messages/);
+    expect(() => said(collected)).toThrow(/messages\[1\]: expected an iteration for it in a loop over the messages/);
     const other = "{% if add_generation_prompt %}{{ '<|im_start|>model' }}{% endif %}";
     expect(() => said(`{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}${other}`)).toThrow(
       /messages\[1\]: expected a header that is the template's generation prompt, got "assistant: "/,
     );
     // A template that refuses a prompt behind all of them may write one behind others.
     const refusing = `{% for m in messages %}${TURN}{% endfor %}{% if add_generation_prompt %}{{ raise_exception('no') }}{% endif %}`;
-    expect(() => said(refusing)).toThrow(/no chat that it writes a generation prompt behind/);
+    expect(() => said(refusing)).toThrow(/no chat after which it writes a generation prompt/);
   });
 });

@@ -7,7 +7,7 @@ import { expectAllClose, type Values } from "../all-close.js";
 import { positionsOf } from "../greedy.js";
 import { logitsOf, longLength, positions, SAME, sampleText } from "./subject.js";
 
-/** What a cache and padding must not change. */
+/** Caches and padding do not change the output. */
 export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<C>): void {
   test.each([
     ["token by token", [1]],
@@ -51,14 +51,14 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<
           for (let at = 0; at < length - 1; at++) await step([0, 1], at);
           const snapshot = cache.snapshot();
           await step([0, 1], length - 1);
-          // A recurrence goes back to snapshots alone.
+          // A recurrence can only be rolled back to snapshots.
           if (cache.canTruncate(length - 1)) cache.truncate(length - 1);
           else snapshot.restore();
           snapshot.release();
           for (let at = 0; at < 5; at++) await step([1, 0], at);
           cache.reorder([1, 0, 1]);
           for (let at = 0; at < 5; at++) await step([0, 1, 0], at);
-          // What was seen on the way is no part of a repetition.
+          // Captured intermediates are not part of a repeated step.
           const wanted = { outputRouterLogits: true, outputHiddenStates: true };
           const { hiddenStates } = tidy(() => {
             const { hiddenStates } = model().forward({ inputIds: [[1], [2], [3]], cache, captureGraph, ...wanted });
@@ -79,7 +79,7 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<
     expect(fixed.length).toBe(plain.length);
     for (const [i, { shape, values }] of fixed.entries()) {
       expect(shape, `step ${i}`).toEqual(plain[i]!.shape);
-      // Bit by bit, without vitest's own comparison, which takes longer than the steps.
+      // Bitwise, without vitest's own comparison, which takes longer than the steps.
       const differs = values.findIndex((value, at) => !Object.is(value, plain[i]!.values[at]));
       expect(differs, `step ${i}: the first logit that differs`).toBe(-1);
       expect(values.length).toBe(plain[i]!.values.length);
@@ -146,7 +146,7 @@ export function cachesAndPads<C extends DecoderConfig>(model: () => ForCausalLM<
       const half = Math.ceil(length / 2);
       await logitsOf(model(), { inputIds: texts.map((text) => text.slice(0, half)), cache });
       const lengths = [half, half - 2, 0];
-      // A recurrence, and a window that has slid, cannot be cut so: they say it, and nothing has changed.
+      // A recurrence, or a window that has slid, cannot be truncated like this: it throws, and changes nothing.
       if (!cache.canTruncate(lengths)) {
         expect(() => cache.truncate(lengths)).toThrow("Cache.truncate: expected rows that the layers can be cut to");
         lengths.fill(half);

@@ -4,13 +4,13 @@ import { encodeSafetensors, type TensorToWrite } from "@mixtape/safetensors";
 
 /** A change to a checkpoint. */
 export interface Change {
-  /** Of its tensors, as a list. */
+  /** Changes the list of tensors. */
   readonly tensors?: (tensors: TensorToWrite[]) => TensorToWrite[];
-  /** Of its `config.json`. */
+  /** Changes the `config.json`. */
   readonly config?: (json: Record<string, unknown>) => Record<string, unknown>;
 }
 
-/** A model's checkpoint in memory, with a change: what a browser would hand to `fromPretrained`. */
+/** Returns a model's checkpoint in memory, with a change, as a browser would pass it to `fromPretrained`. */
 export async function checkpointFiles<C extends DecoderConfig>(
   model: ForCausalLM<C>,
   { tensors = (all) => all, config = (json) => json }: Change = {},

@@ -12,7 +12,7 @@ import { type Family, logitsOf, type Subject, sampleText } from "./subject.js";
 /** A checkpoint's tensors: `dtype [shape]` and bytes, by their names on disk. */
 type Contents = Map<string, { readonly type: string; readonly byteLength: number; readonly sha256: string }>;
 
-/** What is saved is what is loaded, to the byte. */
+/** Saving and loading preserve every byte. */
 export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { create, folder: origin }: Subject<C>): void {
   let model: ForCausalLM<C>;
   let folder: string;
@@ -46,7 +46,7 @@ export function savesAndLoads<C extends DecoderConfig>(Model: Family<C>, { creat
       dtype: DTYPE_NAMES[dtype],
     });
 
-    // The second model is what is on disk; so must be what it saves.
+    // The second model has the file's contents; saving it must reproduce them.
     const loaded = await Model.fromPretrained(folder);
     try {
       if (dtype === "F32") await expectSameLogits(loaded, model);

@@ -14,12 +14,12 @@ import { refuses } from "./refusals.js";
 import { type Family, freshSubject, goldenSubjects } from "./subject.js";
 import { matchesGoldenGradients, trains } from "./training.js";
 
-/** On what models a family is tested. */
+/** Models that a family is tested with. */
 export type ConformanceOptions<C extends DecoderConfig> =
   | {
       /** A folder of golden checkpoints: one of those in `__fixtures__/models`, such as `afmoe`, or a path. */
       readonly goldens: string;
-      /** How many there are at least. Default 1. */
+      /** Minimum number of checkpoints. Default: 1. */
       readonly atLeast?: number;
       readonly config?: never;
     }
@@ -27,9 +27,9 @@ export type ConformanceOptions<C extends DecoderConfig> =
   | { readonly config: C; readonly goldens?: never; readonly atLeast?: never };
 
 /**
- * Declares the tests that every family and every variant passes, on each engine: it computes what the reference computed;
- * caches, padding, ways to ask and strategies change nothing; what is saved is what is loaded; every parameter has its
- * gradient; nothing is left behind; and bad input is refused with a message that names it.
+ * Declares the tests that every family and every variant passes, on each engine: outputs match the reference; caches,
+ * padding, input forms and strategies do not change them; saving and loading are lossless; every parameter has its
+ * gradient; nothing leaks; and bad input is refused with a message that names it.
  */
 export function conformance<C extends DecoderConfig>(Model: Family<C>, options: ConformanceOptions<C>): void {
   const folder = options.goldens === undefined ? undefined : resolve(fixture("models"), options.goldens);
@@ -53,7 +53,7 @@ export function conformance<C extends DecoderConfig>(Model: Family<C>, options: 
       takesAndGives(() => model);
     });
 
-    // What does not depend on the numbers needs one model.
+    // Tests that do not depend on the numbers need one model.
     const subject = subjects.find(({ name }) => name === "basic") ?? subjects[0]!;
     describe("saves and loads", () => savesAndLoads(Model, subject));
     describe("has gradients", () => hasGradients(subject));

@@ -14,14 +14,14 @@ const VALUES = { atol: 1e-4 };
 const LOSSES = { atol: 1e-5 };
 
 /**
- * Where activations are rounded to bfloat16, the error of a row of an output, or of a loss, is at most this share of its length,
- * half of the time: rounding may send a token to another expert. transformers in bfloat16 is off by 0.008 to 0.019.
+ * Maximum error of the median row of an output, or of a loss, relative to its norm, where activations are rounded to
+ * bfloat16: rounding may send a token to another expert. transformers in bfloat16 is off by 0.008 to 0.019.
  */
 const ROUNDED = 0.015;
 
 /**
- * The model computes what the reference computed, from every golden checkpoint in a folder.
- * @param engine the one in use. On `native`, checkpoints in bfloat16 are computed in either precision
+ * The model computes what the reference computed, for every golden checkpoint in a folder.
+ * @param engine the current one. On `native`, bfloat16 checkpoints are computed in either precision
  */
 export function matchesGoldens<C extends DecoderConfig>(
   Model: Family<C>,
@@ -31,7 +31,7 @@ export function matchesGoldens<C extends DecoderConfig>(
   const names = goldenNames(folder);
 
   test("there are golden files", () => {
-    // An empty folder is a fault, not a success.
+    // An empty folder is a failure, not a success.
     expect(names.length).toBeGreaterThanOrEqual(fewest);
     expect(names.filter((name) => hasGreedy(join(folder, name))).length).toBeGreaterThanOrEqual(fewest - 1);
   });
@@ -85,7 +85,7 @@ export function matchesGoldens<C extends DecoderConfig>(
       }
     });
 
-    // The likeliest of two tokens that are nearly alike is another one where activations are rounded.
+    // Rounding activations may change which of two nearly equal tokens is the most likely.
     if (precision === "bfloat16")
       test("logits with a cache, which is rounded too", async () => {
         const { inputs, outputs } = golden;
@@ -124,7 +124,7 @@ export function matchesGoldens<C extends DecoderConfig>(
   });
 }
 
-/** The length of the error of each row, relative to that of what was expected. */
+/** Returns the norm of the error of each row, relative to that of the expected row. */
 function errorsOf(actual: Values, { shape, values }: Values): number[] {
   expect(actual.shape).toEqual(shape);
   const width = shape.at(-1) ?? 1;
@@ -139,7 +139,7 @@ function errorsOf(actual: Values, { shape, values }: Values): number[] {
   });
 }
 
-/** The upper one of two. */
+/** Returns the upper median. */
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
@@ -148,7 +148,7 @@ async function valuesOf(tensor: Tensor): Promise<Values> {
   return { shape: tensor.shape, values: (await tensor.data()) as Float32Array };
 }
 
-/** What a forward pass returned, under the names of golden files. */
+/** Returns the outputs of a forward pass, under the names of golden files. */
 function flatten(output: Omit<CausalLMOutput, "routings"> & { lmLoss?: Tensor | undefined }): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   for (const [field, value] of Object.entries(output)) {

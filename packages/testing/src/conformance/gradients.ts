@@ -8,18 +8,18 @@ import { expect, test, vi } from "vitest";
 import { withoutLeak } from "../leak.js";
 import { type Subject, sampleText } from "./subject.js";
 
-/** How much the loss is to move when a slope is measured: far above its rounding, little enough to be straight. */
+/** Change of the loss when a slope is measured: far above rounding, and small enough to be linear. */
 const RISE = 4e-3;
 
-/** How far weights are moved for that, at most: further, the loss is no straight line. */
+/** Largest step of the weights for that: beyond it, the loss is not linear. */
 const FURTHEST = 4e-3;
 
-/** How far the measured move may be from the computed one: for curvature, and for the rounding of the loss. */
+/** Tolerance of the measured change: for curvature, and for the rounding of the loss. */
 const MOVE = { relative: 0.01, absolute: 4e-6 };
 
-/** The loss has the gradient that moving the weights shows, for every parameter. */
+/** The gradient of the loss matches a numerical gradient, for every parameter. */
 export function hasGradients<C extends DecoderConfig>({ create }: Subject<C>): void {
-  test("the gradient by every parameter is what moving it in a random direction shows", async () => {
+  test("the gradient with respect to every parameter matches a step in a random direction", async () => {
     const model = await create();
     const inputs = trainingInputs(model.config);
     try {
@@ -34,7 +34,7 @@ export function hasGradients<C extends DecoderConfig>({ create }: Subject<C>): v
           const message = `${name}: the loss should move by ${computed} and moves by ${measured}`;
           expect(isMove(measured, computed), message).toBe(true);
         }
-        // What only moves the choice of experts has no gradient; everything else has.
+        // Parameters that only affect the selection of experts have no gradient; all others have.
         expect(without.filter((name) => !name.endsWith(".router.expert_bias"))).toEqual([]);
       });
     } finally {
@@ -47,7 +47,7 @@ function isMove(measured: number, computed: number): boolean {
   return Math.abs(measured - computed) < MOVE.relative * computed + MOVE.absolute;
 }
 
-/** Two rows, one of them padded, with labels of which some do not count. */
+/** Two rows, one of them padded, with labels of which some are ignored. */
 function trainingInputs(config: DecoderConfig): CausalLMInputs {
   const inputIds = sampleText(2, 8, config);
   return {
@@ -58,7 +58,7 @@ function trainingInputs(config: DecoderConfig): CausalLMInputs {
   };
 }
 
-/** The gradient of the loss by each parameter, in its logical shape. */
+/** Returns the gradient of the loss with respect to each parameter, in its logical shape. */
 async function gradientsByParam(model: ForCausalLM, inputs: CausalLMInputs): Promise<Map<string, Float32Array>> {
   const params = [...model.namedParameters()];
   const parts = params.flatMap(([, param]) => [...param.weight.parts]);
@@ -73,7 +73,7 @@ async function gradientsByParam(model: ForCausalLM, inputs: CausalLMInputs): Pro
   return gradients;
 }
 
-/** Moves a parameter to both sides, and puts it back. @returns by how much the loss moves between the two */
+/** Moves a parameter in both directions, and restores it. @returns the difference of the loss between the two */
 async function move(
   model: ForCausalLM,
   inputs: CausalLMInputs,
@@ -92,7 +92,7 @@ async function move(
     return lossAndRouting(model, inputs);
   };
   const { routing } = await runAt(0);
-  // Where a token changes its experts the loss jumps, and has no slope: nearer then.
+  // Where a token changes its experts the loss jumps, and has no slope: then use a smaller step.
   const furthest = Math.min(FURTHEST, RISE / slope);
   for (const step of [furthest, furthest / 4, furthest / 16, furthest / 64]) {
     const up = await runAt(step);
@@ -101,7 +101,7 @@ async function move(
     const computed = 2 * step * slope;
     let measured = up.loss - down.loss;
     if (!isMove(measured, computed)) {
-      // The error of a central difference is of third order: half the step tells it (Richardson).
+      // The error of a central difference is of third order: half the step reveals it (Richardson).
       const [nearUp, nearDown] = [await runAt(step / 2), await runAt(-step / 2)];
       measured = (8 * (nearUp.loss - nearDown.loss) - measured) / 3;
     }

@@ -35,18 +35,18 @@ type AnyHead = PreTrainedModel & { forward(inputs: object): Readonly<Record<stri
 const VALUES = { atol: 1e-4 };
 const LOSSES = { atol: 1e-5 };
 
-/** How far a gradient may be from the reference's, relative to its norm. */
+/** Tolerance of a gradient, relative to its norm. */
 const GRADIENTS = 1e-4;
 
 /** A gradient below this is zero but for rounding. */
 const NOTHING = 1e-6;
 
-/** Names on disk of what moves the choice of experts alone, and has no gradient. */
+/** Names on disk of parameters that only affect the selection of experts, and have no gradient. */
 const MOVES_THE_CHOICE = /(expert_bias|e_score_correction_bias)$/;
 
 /**
- * Declares the tests of a family's heads, on each engine: logits, losses, hidden states and gradients of every parameter are those
- * of the reference, what is saved is what is loaded, and nothing is left behind.
+ * Declares the tests of a family's heads, on each engine: logits, losses, hidden states and gradients of every
+ * parameter match the reference, saving and loading are lossless, and nothing leaks.
  * @param options.goldens a folder in `__fixtures__/heads`
  */
 export function headConformance<C extends DecoderConfig>(
@@ -98,7 +98,7 @@ export function headConformance<C extends DecoderConfig>(
           expect(compared.sort()).toEqual([...golden.gradients.keys()].sort());
           for (const key of compared) {
             const { values } = golden.gradients.get(key)!;
-            // Moving all starts alike changes nothing: that bias has a gradient of rounding errors.
+            // Adding a constant to all start logits changes nothing: the gradient of that bias is rounding error.
             if (values.every((value) => Math.abs(value) < NOTHING))
               await expectAllClose(gradients.get(key)!, values, { atol: NOTHING }, key);
             else expect(distance(gradients.get(key)!, values), key).toBeLessThan(GRADIENTS);
@@ -221,7 +221,7 @@ export function headConformance<C extends DecoderConfig>(
   });
 }
 
-/** What a forward pass returned, under the names of golden files. */
+/** Returns the outputs of a forward pass, under the names of golden files. */
 function flatten(output: Readonly<Record<string, Tensor | Tensor[] | undefined | object>>): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   for (const [field, value] of Object.entries(output)) {
@@ -236,7 +236,7 @@ async function valuesOf(tensor: Tensor): Promise<Values> {
   return { shape: tensor.shape, values: (await tensor.data()) as Float32Array };
 }
 
-/** One row of a batch, of it the positions `[from, to)`. */
+/** Returns one row of a batch, positions `[from, to)` of it. */
 function rowsOf({ shape, values }: Values, row: number, from = 0, to?: number): Values {
   const size = values.length / shape[0]!;
   const own = values.subarray(row * size, (row + 1) * size);

@@ -7,7 +7,7 @@ import { expect, test, vi } from "vitest";
 import { expectAllClose } from "../all-close.js";
 import { logitsOf, positions, SAME, sampleText } from "./subject.js";
 
-/** What may be asked of a forward pass in several ways. */
+/** The input and output forms of a forward pass agree. */
 export function takesAndGives<C extends DecoderConfig>(model: () => ForCausalLM<C>): void {
   const rows = 2;
   const length = 9;

@@ -7,10 +7,13 @@ import { toFloat32 } from "@mixtape/safetensors";
 import { dispose, mul, type Scalar, tidy, zerosLike } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
 
-/** Gradients are written so much larger that a constant beside them takes no digits; a power of two, which rounds nothing. */
+/**
+ * Factor of the gradients before they are written, so that an added constant costs them no digits; a power of two,
+ * which rounds nothing.
+ */
 const MAGNIFIED = 2 ** 12;
 
-/** The loss, and its gradients under the names of checkpoints. The weights of the model are as they were. */
+/** Returns the loss, and its gradients under the names of checkpoints. The model's weights are restored. */
 export async function gradientsOfLoss(
   model: PreTrainedModel,
   run: () => Scalar,
@@ -22,7 +25,7 @@ export async function gradientsOfLoss(
   const [loss] = await value.data();
   const left = [...gradients];
   const before = by.map((param) => param.weight.parts.map((part) => part.clone()));
-  // The names on disk, and how weights lie there, is what the model knows of itself.
+  // The weight mapping knows the names and layouts on disk.
   tidy(() => {
     for (const param of by)
       param.assign(
@@ -34,7 +37,7 @@ export async function gradientsOfLoss(
   });
   dispose([value, ...gradients.filter((gradient) => gradient !== undefined)]);
   const found = await written(model);
-  // What a mapping adds to a parameter is no part of its gradient.
+  // A constant that a mapping adds to a parameter is not part of its gradient.
   tidy(() => {
     for (const param of by) param.assign(param.weight.parts.map((part) => zerosLike(part)));
   });
@@ -47,7 +50,7 @@ export async function gradientsOfLoss(
   return { loss: loss!, gradients: found };
 }
 
-/** The tensors as a file would have them. */
+/** Returns the tensors as a file would contain them. */
 async function written(model: PreTrainedModel): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   for (const { name, bytes } of model.tensorsToWrite("F32"))
@@ -55,7 +58,7 @@ async function written(model: PreTrainedModel): Promise<Map<string, Float32Array
   return found;
 }
 
-/** The norm of a difference, relative to that of what was expected. */
+/** Returns the norm of a difference, relative to that of the expected values. */
 export function distance(actual: Float32Array, expected: Float32Array): number {
   let error = 0;
   let size = 0;

@@ -5,7 +5,7 @@ import { expectAllClose } from "../all-close.js";
 import { withoutLeak } from "../leak.js";
 import { logitsOf, longLength, positions, SAME, type Subject, sampleText } from "./subject.js";
 
-/** A model leaves nothing behind, and decoding piles nothing up. */
+/** A model frees its memory, and decoding does not accumulate tensors. */
 export function leavesNothing<C extends DecoderConfig>({ create }: Subject<C>): void {
   test("after 30 decoded tokens there are as many tensors as after the first, and none once it is disposed", async () => {
     await withoutLeak(async () => {

@@ -17,7 +17,10 @@ export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: S
   });
   afterAll(() => model.dispose());
 
-  /** Loads the model's checkpoint with a change. @returns the message of the error; nothing may be left of the model. */
+  /**
+   * Loads the model's checkpoint with a change. @returns the message of the error; the failed load must leave no
+   * tensors.
+   */
   async function refusal(change: Change, options = {}): Promise<string> {
     const files = await checkpointFiles(model, change);
     const { numTensors } = memory();
@@ -105,7 +108,7 @@ export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: S
   });
 }
 
-/** The tensors of a model's experts on disk. */
+/** Returns the tensors of a model's experts on disk. */
 function expertTensors(model: ForCausalLM): TensorToWrite[] {
   return [...model.tensorsToWrite("F32")].filter(({ name }) => name.includes(".experts."));
 }

@@ -9,19 +9,19 @@ import { goldenNames, ownerOf, readCase } from "../golden.js";
 /** A class of models under test. */
 export type Family<C extends DecoderConfig> = ModelClass<ForCausalLM<C>, C>;
 
-/** A model that has no reference of its own, and must agree with itself. */
+/** A model without its own reference, tested for self-consistency. */
 export interface Subject<C extends DecoderConfig> {
   readonly name: string;
-  /** Where its checkpoint lies, if it has one. */
+  /** Folder of its checkpoint, if it has one. */
   readonly folder?: string;
-  /** A new model on the engine in use. */
+  /** Creates a new model on the current engine. */
   create(): Promise<ForCausalLM<C>>;
 }
 
-/** Numbers that a model computed in two ways may differ by so much. */
+/** Tolerance of numbers that a model computed in two ways. */
 export const SAME = { atol: 1e-4 };
 
-/** The golden checkpoints in float32; those that only spell another's weights differently are left out. */
+/** Returns the golden checkpoints in float32, without those that only spell another's weights differently. */
 export function goldenSubjects<C extends DecoderConfig>(Model: Family<C>, folder: string): Subject<C>[] {
   return goldenNames(folder).flatMap((name) => {
     const own = join(folder, name);
@@ -30,7 +30,7 @@ export function goldenSubjects<C extends DecoderConfig>(Model: Family<C>, folder
   });
 }
 
-/** A model of that config with random values, spread so that every part of it matters. */
+/** Returns a model of that config with random values, spread so that every part of it matters. */
 export function freshSubject<C extends DecoderConfig>(Model: Family<C>, config: C): Subject<C> {
   return {
     name: "fresh",
@@ -51,8 +51,8 @@ export function freshSubject<C extends DecoderConfig>(Model: Family<C>, config: 
 }
 
 /**
- * Token ids without a pattern, `[rows, length]`. No model of the golden files carries rounding far on them: two ways to compute the same
- * stay within {@link SAME}.
+ * Returns token ids without a pattern, `[rows, length]`. No model of the golden files amplifies rounding much on them:
+ * two ways to compute the same value stay within {@link SAME}.
  */
 export function sampleText(rows: number, length: number, { vocabSize }: DecoderConfig): number[][] {
   return Array.from({ length: rows }, (_, row) =>
@@ -61,9 +61,9 @@ export function sampleText(rows: number, length: number, { vocabSize }: DecoderC
 }
 
 /**
- * A length past which all windows of a model have slid, but within that up to which its frequencies are the same whatever the
- * length: some RoPE types change them with it, and keys in a cache stay rotated as they were. There cached decoding is
- * another computation than a full forward pass, in the reference too.
+ * Returns a length beyond which all windows of a model have slid, but within which its frequencies do not depend on the
+ * length: some RoPE types change them, and keys in a cache are not rotated again. There, cached decoding differs from a
+ * full forward pass, in the reference too.
  */
 export function longLength(config: DecoderConfig): number {
   const most = Math.min(2 * (config.slidingWindow ?? 0) + 12, config.maxPositionEmbeddings);
@@ -74,7 +74,7 @@ export function longLength(config: DecoderConfig): number {
   return length;
 }
 
-/** The logits of a forward pass. */
+/** Returns the logits of a forward pass. */
 export async function logitsOf(model: ForCausalLM, inputs: CausalLMInputs): Promise<Values> {
   const output = model.forward(inputs);
   const { logits } = output;
@@ -83,7 +83,7 @@ export async function logitsOf(model: ForCausalLM, inputs: CausalLMInputs): Prom
   return values;
 }
 
-/** Positions `[from, to)` of one row of logits `[B, L, V]`. */
+/** Returns positions `[from, to)` of one row of logits `[B, L, V]`. */
 export function positions({ shape, values }: Values, row: number, from: number, to: number): Values {
   const [, length, width] = shape as [number, number, number];
   const start = row * length;

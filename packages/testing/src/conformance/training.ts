@@ -11,16 +11,16 @@ import { withoutLeak } from "../leak.js";
 import { distance, gradientsOfLoss } from "./loss-gradients.js";
 import { type Family, type Subject, sampleText } from "./subject.js";
 
-/** How far a gradient may be from the reference's, relative to its length. */
+/** Tolerance of a gradient, relative to the norm of the reference's. */
 const GOLDEN = 1e-4;
 
-/** Names on disk of what moves the choice of experts alone, and has no gradient. */
+/** Names on disk of parameters that only affect the selection of experts, and have no gradient. */
 const MOVES_THE_CHOICE = /(expert_bias|e_score_correction_bias)$/;
 
-/** How far two ways to one gradient may be apart, relative to its length. */
+/** Tolerance of two ways to compute one gradient, relative to its norm. */
 const SAME = 1e-6;
 
-/** The gradients of the loss are those of the reference, for every parameter of every golden checkpoint. */
+/** Gradients of the loss match the reference, for every parameter of every golden checkpoint. */
 export function matchesGoldenGradients<C extends DecoderConfig>(Model: Family<C>, folder: string): void {
   const names = goldenNames(folder).filter((name) => existsSync(join(folder, name, "gradients.safetensors")));
 
@@ -51,7 +51,7 @@ export function matchesGoldenGradients<C extends DecoderConfig>(Model: Family<C>
   });
 }
 
-/** What training asks of a model changes nothing that it should not. */
+/** Training features do not change results that they should not. */
 export function trains<C extends DecoderConfig>({ create }: Subject<C>): void {
   test("gradient checkpointing changes no gradient", async () => {
     const model = await create();
@@ -72,7 +72,7 @@ export function trains<C extends DecoderConfig>({ create }: Subject<C>): void {
     const loss = (inputs: CausalLMInputs) => lossAndGradients(model, { ...inputs, numItemsInBatch: 9 });
     const packed = await loss({
       inputIds: [texts.flat()],
-      // The first token of a text is nobody's next.
+      // The first token of a text is not predicted by the text before it.
       labels: [texts.flatMap(([, ...rest]) => [-100, ...rest])],
       positionIds: [texts.flatMap((text) => [...text.keys()])],
       documentIds: [texts.flatMap((text, i) => text.map(() => i))],

@@ -1,21 +1,21 @@
 import { Fields } from "../fields.js";
 
-/** A token that is found in the text before all else. */
+/** A token that is matched in the text before tokenization. */
 export interface AddedToken {
   readonly content: string;
-  /** Found only where no word character is beside it. */
+  /** Matches only without an adjacent word character. */
   readonly singleWord: boolean;
-  /** Takes the white space in front with it. */
+  /** Includes the white space before it. */
   readonly lstrip: boolean;
-  /** Takes the white space behind with it. */
+  /** Includes the white space after it. */
   readonly rstrip: boolean;
-  /** Looked for in the normalized text, by its normalized content. */
+  /** Is matched in the normalized text, by its normalized content. */
   readonly normalized: boolean;
-  /** Left out where special tokens are skipped. */
+  /** Is omitted when special tokens are skipped. */
   readonly special: boolean;
 }
 
-/** Reads a token and its options. Those that are left out are as `AddedToken` of Python has them. */
+/** Reads a token and its options. Omitted options have the defaults of Python's `AddedToken`. */
 export function readAddedToken(value: unknown, where: string): AddedToken {
   const fields = new Fields(value, where);
   const special = fields.boolean("special", false);
@@ -29,13 +29,13 @@ export function readAddedToken(value: unknown, where: string): AddedToken {
   };
 }
 
-/** A token by its text alone, as `AddedToken` of Python has it: special ones are not normalized. */
+/** Creates a token from its text alone, as Python's `AddedToken` does: special ones are not normalized. */
 export function addedToken(content: string, options: Partial<Omit<AddedToken, "content">> = {}): AddedToken {
   const special = options.special ?? false;
   return { content, singleWord: false, lstrip: false, rstrip: false, normalized: !special, ...options, special };
 }
 
-/** Whether two tokens are the same in all. */
+/** Whether two tokens are equal in all fields. */
 export function sameToken(a: AddedToken, b: AddedToken): boolean {
   return (
     a.content === b.content &&

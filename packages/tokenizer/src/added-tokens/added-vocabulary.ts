@@ -7,20 +7,20 @@ import { isWhiteSpace, isWord } from "../unicode/characters.js";
 import { type AddedToken, sameToken } from "./added-token.js";
 import { LongestMatches } from "./longest-matches.js";
 
-/** A part of a text: one added token, or text that the model has yet to see. */
+/** A part of a text: one added token, or text for the model. */
 export interface Section {
   readonly text: AlignedText;
   /** The id of the added token. */
   readonly id?: number;
 }
 
-/** Tokens to look for, with their ids. */
+/** Tokens to match, with their ids. */
 interface Matcher {
   readonly matches: LongestMatches;
   readonly ids: readonly number[];
 }
 
-/** The tokens that were added to a model's own, as `AddedVocabulary` of Python's `tokenizers` keeps them. */
+/** Tokens that were added to the model's own, as in `AddedVocabulary` of Python's `tokenizers`. */
 export class AddedVocabulary {
   readonly #model: Model;
   readonly #normalizer: Normalizer | undefined;
@@ -28,7 +28,7 @@ export class AddedVocabulary {
   readonly #ids = new Map<string, number>();
   readonly #tokens = new Map<number, AddedToken>();
   readonly #special = new Set<string>();
-  /** The normalized contents of tokens that the normalizer changes. */
+  /** Normalized contents of tokens that the normalizer changes. */
   readonly #normalizedContents = new Map<number, string>();
   #maxId = -1;
   #plain: Matcher | undefined;
@@ -52,12 +52,12 @@ export class AddedVocabulary {
     return this.#model.size + own;
   }
 
-  /** All tokens by id, in the order of ids. */
+  /** Lists all tokens in the order of ids. */
   entries(): [id: number, token: AddedToken][] {
     return [...this.#tokens].sort(([a], [b]) => a - b);
   }
 
-  /** Adds tokens. One that the model knows keeps its id; others get the next ids, whatever ids a file gives them. */
+  /** Adds tokens. One that the model knows keeps its id; others get the next ids, regardless of the ids in the file. */
   add(tokens: readonly AddedToken[]): void {
     let next = this.#nextId();
     const budget = new Budget(
@@ -83,7 +83,7 @@ export class AddedVocabulary {
     return this.#ids.get(token) ?? this.#model.idOf(token);
   }
 
-  /** The spelling of an added token; undefined for another id. */
+  /** Returns the spelling of an added token; undefined for another id. */
   contentOf(id: number): string | undefined {
     return this.#normalizedContents.get(id) ?? this.#tokens.get(id)?.content;
   }
@@ -92,7 +92,7 @@ export class AddedVocabulary {
     return this.#special.has(token);
   }
 
-  /** Cuts a text at added tokens and normalizes what is between them. */
+  /** Splits a text at added tokens and normalizes the parts between them. */
   split(text: AlignedText, splitSpecialTokens: boolean): Section[] {
     this.#refresh();
     const sections: Section[] = [];
@@ -120,8 +120,8 @@ export class AddedVocabulary {
     if (text.text === "") {
       throw new TokenizerError({
         where: `${this.#where}: added token ${JSON.stringify(content)}`,
-        expected: "a text that the normalizer leaves something of",
-        got: "a text that it empties",
+        expected: "a text that the normalizer does not remove",
+        got: "a text that becomes empty",
         fix: 'Set "normalized": false for this token',
       });
     }

@@ -1,23 +1,23 @@
 import { Trie } from "../tables/trie.js";
 
 /**
- * Finds texts of a list in another text: the leftmost first, and of those that begin at one place the longest.
+ * Finds texts of a list in another text: leftmost first, and the longest of those that begin at one position.
  *
- * Time is linear in the text, whatever is in the list: one pass of an automaton (Aho and Corasick 1975) from right to left
- * gives the longest match that begins at each place.
+ * Time is linear in the text, whatever the list: one pass of an automaton (Aho and Corasick 1975) from right to left
+ * finds the longest match at each position.
  */
 export class LongestMatches {
   /** The texts, reversed. */
   readonly #trie: Trie;
   readonly #lengths: number[] = [];
-  /** The node of the longest proper ending of a node that is in the tree too. */
+  /** Node of the longest proper suffix of a node that is in the tree too. */
   readonly #fallback: number[];
-  /** The longest text of the list that ends at a node, by its index, or -1. */
+  /** Index of the longest text of the list that ends at a node, or -1. */
   readonly #longest: number[];
-  /** Whether a unit ends any text: most of them end none. */
+  /** Whether a unit ends any text: most do not. */
   readonly #ends = new Uint8Array(0x10000);
 
-  /** @param texts none of them empty; of equal ones the last counts */
+  /** @param texts non-empty texts; of equal ones the last is used */
   constructor(texts: readonly string[]) {
     this.#trie = new Trie(texts.reduce((sum, { length }) => sum + length, 0));
     const byDepth: { node: number; parent: number; unit: number; depth: number }[] = [];
@@ -44,7 +44,7 @@ export class LongestMatches {
     }
   }
 
-  /** Calls back with the index of each text and where it begins. */
+  /** Calls back with the index and the start of each match. */
   find(text: string, found: (index: number, start: number) => void): void {
     const longest = this.#longestFrom(text);
     if (longest === undefined) return;
@@ -58,7 +58,7 @@ export class LongestMatches {
     }
   }
 
-  /** For each place, the index of the longest text that begins there, or -1; undefined where there is none at all. */
+  /** Returns the index of the longest text that begins at each position, or -1; undefined if there is no match. */
   #longestFrom(text: string): Int32Array | undefined {
     let longest: Int32Array | undefined;
     let node = 0;

@@ -1,4 +1,4 @@
-/** Decoders of tokens that stand for bytes. */
+/** Decoders of tokens that represent bytes. */
 
 import { byteOf } from "../models/byte-tokens.js";
 import { pushBytes } from "../unicode/byte-alphabet.js";
@@ -7,7 +7,10 @@ import type { Decoder } from "./decoder.js";
 
 const REPLACEMENT = "\uFFFD";
 
-/** `ByteLevel`: the byte alphabet back to text. Bytes that are not UTF-8 become U+FFFD, one for each maximal part. */
+/**
+ * `ByteLevel`: converts the byte alphabet back to text. Bytes that are not UTF-8 become U+FFFD, one for each maximal
+ * part.
+ */
 export const byteLevel: Decoder = {
   decode: (tokens) => {
     const bytes: number[] = [];
@@ -18,7 +21,7 @@ export const byteLevel: Decoder = {
   fuses: true,
 };
 
-/** `ByteFallback`: runs of byte tokens to text. Where a run is not UTF-8, each of its bytes becomes U+FFFD. */
+/** `ByteFallback`: converts runs of byte tokens to text. If a run is not UTF-8, each of its bytes becomes U+FFFD. */
 export const byteFallback: Decoder = {
   decode: (tokens) => {
     const texts: string[] = [];

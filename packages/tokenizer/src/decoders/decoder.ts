@@ -1,17 +1,19 @@
 import type { Budget } from "../text/budget.js";
 
-/** Turns the tokens of a text into texts that are joined then. */
+/** Converts the tokens of a text to texts that are then joined. */
 export interface Decoder {
   decode(tokens: readonly string[], budget: Budget): string[];
-  /** Whether the text of some tokens stays as it is when more follow, but for a character or a run of bytes that is not complete. */
+  /**
+   * Whether later tokens leave the text of earlier ones unchanged, except for an incomplete character or run of bytes.
+   */
   readonly local: boolean;
-  /** Whether it is one of those behind which texts of several tokens are one. */
+  /** Whether it fuses the texts of several tokens into one. */
   readonly fuses?: boolean;
   /** Whether runs of byte tokens are decoded as a whole. */
   readonly joinsBytes?: boolean;
 }
 
-/** The length of texts that are joined. */
+/** Returns the length of the joined texts. */
 export function unitsOf(texts: readonly string[]): number {
   return texts.reduce((sum, { length }) => sum + length, 0);
 }

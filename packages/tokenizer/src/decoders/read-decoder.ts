@@ -21,14 +21,14 @@ const DECODERS: PartKinds<Decoder> = {
   ]),
 };
 
-/** Reads `decoder`; undefined where there is none. */
+/** Reads `decoder`; undefined if there is none. */
 export function readDecoder(value: unknown, where: string): Decoder | undefined {
   return readPart(value, where, DECODERS);
 }
 
 function sequence(parts: readonly Decoder[]): Decoder {
   const fused = parts.findIndex(({ fuses }) => fuses);
-  // Behind Fuse there is one text: only a cut at its beginning leaves what is out already as it is.
+  // After Fuse there is one text: only a cut at its beginning keeps the earlier output unchanged.
   const late = fused === -1 ? [] : parts.slice(fused + 1);
   return {
     decode: (tokens, budget) => {
@@ -48,13 +48,13 @@ function sequence(parts: readonly Decoder[]): Decoder {
   };
 }
 
-/** Decoders that may stand behind Fuse where a text is decoded piece by piece. */
+/** Decoders that may follow Fuse if a text is decoded in pieces. */
 const STABLE = new WeakSet<Decoder>();
 
 const fuse: Decoder = { decode: (tokens) => [tokens.join("")], local: true, fuses: true };
 STABLE.add(fuse);
 
-/** `Metaspace`: the marks become spaces, but for those of the first token. */
+/** `Metaspace`: the marks become spaces, except those of the first token. */
 function readMetaspace(fields: Parameters<ReadPart<Decoder>>[0]): Decoder {
   const mark = fields.char("replacement");
   const scheme = readPrependScheme(fields);
@@ -92,7 +92,7 @@ function replaced(text: string, matches: readonly number[], content: string): st
   return out + text.slice(last);
 }
 
-/** `Strip`: takes so many characters of a kind away at the ends. */
+/** `Strip`: removes up to a number of a given character at the ends. */
 function readStrip(fields: Parameters<ReadPart<Decoder>>[0]): Decoder {
   const content = fields.char("content");
   const most = fields.whole("start");

@@ -27,7 +27,7 @@ export const readWordPiece: ReadPart<Decoder> = (fields) => {
   };
 };
 
-/** `CTC`: of equal neighbours one, without padding. */
+/** `CTC`: removes repeated tokens and padding. */
 export const readCtc: ReadPart<Decoder> = (fields) => {
   const padding = fields.string("pad_token");
   const delimiter = fields.string("word_delimiter_token");
@@ -59,10 +59,10 @@ const WORD_PIECE_CLEANUP: Replacements = [
   [" 're", "'re"],
 ];
 
-/** What transformers does to a decoded text for `clean_up_tokenization_spaces`: the same, but for "do not". */
+/** Replacements of transformers' `clean_up_tokenization_spaces` for decoded text: all of these but "do not". */
 export const TEXT_CLEANUP: Replacements = WORD_PIECE_CLEANUP.filter(([before]) => before !== " do not");
 
-/** Closes up spaces in front of punctuation and contractions. */
+/** Removes spaces before punctuation and contractions. */
 export function cleanUp(text: string, replacements: Replacements): string {
   return replacements.reduce((done, [before, after]) => done.replaceAll(before, after), text);
 }

@@ -1,4 +1,4 @@
-/** The tree of a template. */
+/** The syntax tree of a template. */
 
 import type { Value } from "./values.js";
 
@@ -19,7 +19,7 @@ export type Expr =
   | FilterExpr
   | ({ readonly kind: "test"; readonly name: string; readonly value: Expr } & CallArguments);
 
-/** `value[start:stop:step]`. Between brackets with a comma, it stands as a key that nothing has. */
+/** `value[start:stop:step]`. Within a list of keys it is a slice object, a key that nothing has. */
 export interface SliceExpr {
   readonly kind: "slice";
   readonly object: Expr | undefined;
@@ -28,7 +28,7 @@ export interface SliceExpr {
   readonly step: Expr | undefined;
 }
 
-/** `value` is absent at the head of a filter block: there, it is the block's text. */
+/** `value` is absent for the first filter of a filter block: it is the block's text. */
 export type FilterExpr = {
   readonly kind: "filter";
   readonly name: string;
@@ -117,6 +117,6 @@ export interface Signature {
   /** Defaults of the last parameters. */
   readonly defaults: readonly Expr[];
   readonly statements: readonly Statement[];
-  /** The special names that the body reads; only then are they passed. */
+  /** Special names that the body reads; only those are passed. */
   readonly special: ReadonlySet<"caller" | "kwargs" | "varargs">;
 }

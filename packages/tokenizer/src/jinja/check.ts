@@ -9,11 +9,11 @@ import { TESTS } from "./tests.js";
 export type Block = Extract<Statement, { kind: "block" }>;
 
 interface Place {
-  /** Whether a loop is around that `break` can leave. */
+  /** Whether it is inside a loop that `break` can leave. */
   readonly inLoop: boolean;
   /** Whether `loop` may not be assigned to. */
   readonly loopIsTaken: boolean;
-  /** Whether names of filters and tests are looked up when they are reached: straight inside `if`. */
+  /** Whether names of filters and tests are resolved when they are reached: directly inside `if`. */
   readonly lenient: boolean;
 }
 

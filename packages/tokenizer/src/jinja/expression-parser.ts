@@ -1,21 +1,21 @@
-/** Tokens to expressions, with Jinja's precedence: filters bind before arithmetic, tests before `not`. */
+/** Parses tokens to expressions, with Jinja's precedence: filters bind before arithmetic, tests before `not`. */
 
 import type { CallArguments, Comparison, Expr, FilterExpr, SliceExpr, Target } from "./ast.js";
 import { type Token, type TokenType, tokenize } from "./lexer.js";
 import { TemplateError } from "./template-error.js";
 
-/** Deepest nesting of brackets and tags, and longest chain of operators. Python's compiler gives up earlier. */
+/** Maximum nesting of brackets and tags, and maximum chain of operators. Python's compiler gives up earlier. */
 const MAX_NESTING = 200;
 const MAX_CHAIN = 400;
 const COMPARISONS = new Set(["==", "!=", "<", "<=", ">", ">="]);
 const NO_ARGUMENTS: CallArguments = { args: [], kwargs: [], spread: undefined, namedSpread: undefined };
 
 interface TupleOptions {
-  /** Whether `a if b else c` is read. */
+  /** Whether to parse `a if b else c`. */
   readonly conditional?: boolean;
   /** A name that ends the tuple. */
   readonly end?: string;
-  /** Whether nothing between the brackets is a tuple. */
+  /** Whether empty brackets are a tuple. */
   readonly bracketed?: boolean;
 }
 
@@ -42,7 +42,7 @@ export class ExpressionParser {
     throw new TemplateError("TemplateSyntaxError", `${message} (line ${this.current.line})`);
   }
 
-  /** Reads something that may nest. */
+  /** Parses something that may nest. */
   protected nested<T>(read: () => T): T {
     this.#depth += 1;
     if (this.#depth > MAX_NESTING) this.fail("too many levels of nesting");
@@ -89,7 +89,7 @@ export class ExpressionParser {
     return type === "name" || type === "operator" ? String(value) : type;
   }
 
-  /** An expression, or several with commas between them, which are a tuple. */
+  /** Parses an expression, or several with commas between them, which form a tuple. */
   protected tuple({ conditional = true, end, bracketed = false }: TupleOptions = {}): Expr {
     const items: Expr[] = [];
     let isTuple = false;
@@ -117,7 +117,7 @@ export class ExpressionParser {
     return name;
   }
 
-  /** What `for` and `set` assign to: a name, `namespace.name` where allowed, or several. */
+  /** Parses the target of `for` or `set`: a name, `namespace.name` if allowed, or several. */
   protected target({ end, namespaces = false }: { end?: string; namespaces?: boolean }): Target {
     const items: Target[] = [];
     let several = false;
@@ -229,7 +229,7 @@ export class ExpressionParser {
   }
 
   #product(): Expr {
-    // Jinja's `**` binds from the left.
+    // Jinja's `**` is left-associative.
     return this.#binary(["*", "/", "//", "%"], () => this.#binary(["**"], () => this.#unary(true)));
   }
 
@@ -373,7 +373,7 @@ export class ExpressionParser {
     }
   }
 
-  /** `| name(args) | name`, as long as there are any. */
+  /** Parses `| name(args) | name`, as long as there are filters. */
   protected filters(value: Expr | undefined): Expr | undefined {
     let expr = value;
     for (let count = 0; this.skip("|"); count++) {
@@ -383,7 +383,7 @@ export class ExpressionParser {
     return expr;
   }
 
-  /** The filters of a filter block: the first stands without a bar. */
+  /** Parses the filters of a filter block: the first has no bar. */
   protected inlineFilter(): FilterExpr {
     return this.filters(this.#filter(undefined)) as FilterExpr;
   }

@@ -22,10 +22,7 @@ export function makeGlobals(runtime: Runtime): ReadonlyMap<string, Value> {
     [
       "lipsum",
       () => {
-        throw new TemplateError(
-          "TemplateRuntimeError",
-          "lipsum() makes random text, which no chat needs: it is not supported",
-        );
+        throw new TemplateError("TemplateRuntimeError", "lipsum(), which generates random text, is not supported");
       },
     ],
     [
@@ -61,7 +58,7 @@ function range({ positional, named }: Arguments): Value {
   return made;
 }
 
-/** Gives its items in turn, over and over. */
+/** Returns its items in turn, repeatedly. */
 class Cycler extends Record {
   readonly typeName = "Cycler";
   readonly #items: readonly Value[];
@@ -97,7 +94,7 @@ class Cycler extends Record {
   }
 }
 
-/** Gives nothing when first called, its separator from then on. */
+/** Returns nothing when first called, and its separator from then on. */
 class Joiner extends Record {
   readonly typeName = "Joiner";
   #used = false;

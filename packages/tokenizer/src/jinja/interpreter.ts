@@ -59,12 +59,12 @@ export interface InterpreterOptions {
 export class Interpreter implements Runtime {
   readonly budget: Budget;
   readonly now: () => Date;
-  /** What the template as a whole has written. */
+  /** Output of the template as a whole. */
   readonly output: TracedOutput;
-  /** What `{% generation %}` blocks wrote: where transformers' AssistantTracker says that they stand. */
+  /** Spans of `{% generation %}` blocks, as transformers' AssistantTracker computes them. */
   readonly generations: Span[] = [];
   autoescape = false;
-  /** The messages: what is printed in the turn of one of them is marked as its own. */
+  /** The messages: text printed in the loop iteration of one of them is attributed to it. */
   messages: ReadonlySet<Dict> = new Set();
   readonly #root: Scope;
   readonly #context: Scope;
@@ -187,7 +187,7 @@ export class Interpreter implements Runtime {
     output.write(this.#toText(this.#eval(item, scope)), scope.subject, item.kind === "const");
   }
 
-  /** Prints a sum of texts piece by piece, so that the template's own texts can be told from the messages'. */
+  /** Prints a sum of texts in pieces, to distinguish the template's own texts from the messages'. */
   #printSum(sum: Expr, scope: Scope, output: Output): void {
     const pieces: { text: string; literal: boolean }[] = [];
     let value: Value = "";
@@ -198,7 +198,7 @@ export class Interpreter implements Runtime {
       pieces.push({ text: str(next, this.budget), literal: term.expr.kind === "const" });
     });
     const text = this.#toText(value);
-    // Numbers add up, and safe strings escape what they meet: the pieces are then not what was printed.
+    // Numbers add up, and safe strings escape their operands: then the pieces differ from the printed text.
     if (pieces.map((piece) => piece.text).join("") !== text) output.write(text, scope.subject);
     else for (const piece of pieces) output.write(piece.text, scope.subject, piece.literal);
   }
@@ -213,7 +213,7 @@ export class Interpreter implements Runtime {
     return this.#safe(output);
   }
 
-  /** A text that was captured: escaped already where escaping is on. */
+  /** Returns a captured text: escaped already if escaping is on. */
   #safe(output: Output): Value {
     return this.autoescape ? new Markup(output.toString()) : output.toString();
   }
@@ -232,7 +232,7 @@ export class Interpreter implements Runtime {
       this.#loop(loop, items, 0, scope, output);
       return;
     }
-    // As in Jinja, a recursive loop is a function that gives its text.
+    // As in Jinja, a recursive loop is a function that returns its text.
     output.write(this.#toText(this.#recursiveLoop(loop, items, 0, scope)), scope.subject);
   }
 
@@ -312,7 +312,7 @@ export class Interpreter implements Runtime {
     { positional: given, named }: Arguments,
     around: Scope,
   ): Value {
-    // What a macro writes belongs to nobody until its caller prints it.
+    // A macro's text is attributed to no message until its caller prints it.
     const scope = new Scope(around, null);
     const rest = new Map(named);
     const values = parameters.map((parameter, index) => {
@@ -352,7 +352,7 @@ export class Interpreter implements Runtime {
   }
 
   #generation(body: readonly Statement[], scope: Scope, output: Output): void {
-    // As in transformers, the start is what the template as a whole has written so far, also where the block stands in a
+    // As in transformers, the start is the length of the output of the template as a whole, even if the block is in a
     // macro or a filter block, whose text is not in there yet.
     const start = this.output.length;
     const inner = new Output(this.budget);
@@ -364,7 +364,7 @@ export class Interpreter implements Runtime {
 
   #block(block: Extract<Statement, { kind: "block" }>, scope: Scope, output: Output): void {
     if (block.required) throw new TemplateError("TemplateRuntimeError", `Required block '${block.name}' not found`);
-    // A block sees what the template as a whole has set, and only a scoped one what is around it.
+    // A block sees the variables of the template as a whole, and only a scoped one those around it.
     this.#run(block.body, new Scope(block.scoped ? scope : this.#root, scope.subject), output);
   }
 
@@ -442,7 +442,7 @@ export class Interpreter implements Runtime {
   }
 
   #slice(expr: Extract<Expr, { kind: "slice" }>, scope: Scope): Value {
-    // `value[1:2, 3]` has a slice inside a key, which no value of a template is subscripted by.
+    // `value[1:2, 3]` has a slice inside a key, and no value of a template supports such a subscript.
     if (expr.object === undefined) return new OneShot([][Symbol.iterator](), "slice");
     const object = this.#eval(expr.object, scope);
     const [start, stop, step] = [expr.start, expr.stop, expr.step].map((bound) =>
@@ -545,7 +545,7 @@ function isSum(expr: Expr): boolean {
   return (expr.kind === "binary" && expr.operator === "+") || expr.kind === "concat";
 }
 
-/** Terms of a sum, from the left, and whether each is joined by `~`. */
+/** Returns the terms of a sum, from the left, and whether each is joined by `~`. */
 function termsOf(expr: Expr): { expr: Expr; concat: boolean }[] {
   if (expr.kind === "concat") return expr.items.map((item) => ({ expr: item, concat: true }));
   const terms: { expr: Expr; concat: boolean }[] = [];

@@ -1,6 +1,7 @@
 /**
- * Text of a template to tokens, as Jinja2 3.1 cuts it with `trim_blocks` and `lstrip_blocks`: the newline after a block goes,
- * and so do blanks between the start of a line and a block. Each character is looked at a bounded number of times.
+ * Splits the text of a template into tokens, as Jinja2 3.1 does with `trim_blocks` and `lstrip_blocks`: removes the
+ * newline after a block, and blanks between the start of a line and a block. Each character is visited a bounded number
+ * of times.
  */
 
 import { parseFloatText, parseInteger } from "./python/numbers.js";
@@ -22,7 +23,7 @@ export type TokenType =
 
 export interface Token {
   readonly type: TokenType;
-  /** The text of data, names, operators and strings; the number itself. */
+  /** Text of data, names, operators and strings; the number itself. */
   readonly value: Value;
   readonly line: number;
 }
@@ -80,7 +81,7 @@ export function tokenize(template: string): Token[] {
     throw new TemplateError("TemplateSyntaxError", `${message} (line ${line})`);
   }
 
-  /** The text before a tag, without what the tag's sign or `lstrip_blocks` takes away. */
+  /** Returns the text before a tag, without what the tag's sign or `lstrip_blocks` removes. */
   function trimBefore(text: string, sign: string, isVariable: boolean): string {
     if (sign === "-") return stripEnd(text);
     if (sign === "+" || isVariable) return text;
@@ -89,7 +90,7 @@ export function tokenize(template: string): Token[] {
     return match(BLANK, text, start)?.length === text.length - start ? text.slice(0, start) : text;
   }
 
-  /** Moves behind what ended a tag. */
+  /** Moves beyond the end of a tag. */
   function moveTo(end: number): void {
     count(source.slice(at, end));
     lineStarting = source[end - 1] === "\n";
@@ -145,7 +146,7 @@ export function tokenize(template: string): Token[] {
     }
   }
 
-  /** The end of the tag that closes here, with the white space that its sign or `trim_blocks` takes. */
+  /** Returns the end of the tag that closes here, with the white space that its sign or `trim_blocks` removes. */
   function tagEnd(isVariable: boolean): number | undefined {
     const close = isVariable ? "}}" : "%}";
     const sign = source[at];
@@ -163,7 +164,7 @@ export function tokenize(template: string): Token[] {
       const text = number.replaceAll("_", "");
       const isFloat = /[.]|^[0-9]+e/i.test(text);
       const value = isFloat ? parseFloatText(text) : parseInteger(text, 0);
-      if (value === undefined) fail(`"${text.slice(0, 40)}" is not a number that Python reads`);
+      if (value === undefined) fail(`"${text.slice(0, 40)}" is not a number in Python`);
       push("number", value, number);
       return;
     }
@@ -212,7 +213,7 @@ function match(pattern: RegExp, text: string, at: number): string | undefined {
   return pattern.exec(text)?.[0];
 }
 
-/** The next `{%`, `{{` or `{#`. */
+/** Returns the index of the next `{%`, `{{` or `{#`. */
 function nextTag(source: string, from: number): number {
   for (let at = source.indexOf("{", from); at !== -1; at = source.indexOf("{", at + 1)) {
     const next = source[at + 1];
@@ -235,7 +236,7 @@ const SIMPLE = new Map([
   ["\n", ""],
 ]);
 
-/** Escapes of a string as Python's codec `unicode-escape` reads them. */
+/** Decodes the escapes of a string like Python's codec `unicode-escape`. */
 function unescapeString(text: string, fail: (message: string) => never): string {
   if (!text.includes("\\")) return text;
   return text.replace(
@@ -243,7 +244,7 @@ function unescapeString(text: string, fail: (message: string) => never): string 
     (whole, octal, x, u, U, named, other) => {
       if (octal !== undefined) return String.fromCodePoint(Number.parseInt(octal, 8));
       if (named !== undefined)
-        return fail(`names of characters, as in ${whole.slice(0, 40)}, are not supported: write the character`);
+        return fail(`character names, as in ${whole.slice(0, 40)}, are not supported: write the character`);
       for (const [digits, length] of [
         [x, 2],
         [u, 4],
@@ -257,7 +258,7 @@ function unescapeString(text: string, fail: (message: string) => never): string 
       }
       const simple = SIMPLE.get(other);
       if (simple !== undefined) return simple;
-      // Jinja escapes what is beyond ASCII before it reads escapes, so that the backslash here meets another one.
+      // Jinja escapes non-ASCII characters before it reads escapes, so the backslash here meets another one.
       const code = (other as string).codePointAt(0) ?? 0;
       if (code < 0x80) return whole;
       if (code < 0x100) return `\\x${code.toString(16)}`;

@@ -19,14 +19,14 @@ export class LoopContext extends Record {
     readonly items: Value,
     readonly depth0: number,
     readonly budget: Budget,
-    /** Renders the loop again with other items; only for loops that are `recursive`. */
+    /** Renders the loop again with other items; only for `recursive` loops. */
     readonly recurse: ((items: Value, depth0: number) => Value) | undefined,
   ) {
     super();
     this.#iterator = iterate(items, budget);
   }
 
-  /** The next item; `undefined` at the end. */
+  /** Returns the next item; `undefined` at the end. */
   advance(): Value | undefined {
     const item = this.#peek();
     if (item === undefined) return undefined;
@@ -118,7 +118,7 @@ export class LoopContext extends Record {
   }
 }
 
-/** The items that a loop's filter lets through are not known before they are reached. */
+/** Yields the items that pass a loop's filter, which are not known before they are reached. */
 export function filtered(items: Value, passes: (item: Value) => boolean, budget: Budget): Generator<Value, void> {
   function* chosen(): Generator<Value, void> {
     for (const item of iterate(items, budget)) if (passes(item)) yield item;

@@ -1,10 +1,11 @@
-/** The names that a template's tree mentions. */
+/** Names that a template's tree mentions. */
 
 import type { CallArguments, Expr, Statement, Target } from "./ast.js";
 
 /**
- * Which of these names a body reads before it binds them, as Jinja's compiler asks to know whether a macro is passed `caller`,
- * `kwargs` or `varargs`. Names are visited in the order of the fields of Jinja's nodes; blocks are not looked into.
+ * Returns which of these names a body reads before it binds them; Jinja's compiler uses that to decide whether to pass
+ * `caller`, `kwargs` or `varargs` to a macro. Visits names in the order of the fields of Jinja's nodes, and does not
+ * visit blocks.
  */
 export function readsOf<Name extends string>(body: readonly Statement[], names: readonly Name[]): Set<Name> {
   const open = new Set<string>(names);
@@ -84,7 +85,7 @@ export function readsOf<Name extends string>(body: readonly Statement[], names: 
   }
 }
 
-/** The expressions that an expression is made of. */
+/** Returns the subexpressions of an expression. */
 export function childrenOf(node: Expr): readonly (Expr | undefined)[] {
   switch (node.kind) {
     case "const":

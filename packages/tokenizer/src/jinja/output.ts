@@ -1,7 +1,7 @@
 import type { Budget } from "./budget.js";
 import type { Dict } from "./values.js";
 
-/** A piece of the rendered text, and the message in whose turn of a loop it was written. */
+/** A piece of the rendered text, and the message in whose loop iteration it was written. */
 export interface Piece {
   readonly start: number;
   readonly end: number;
@@ -10,7 +10,7 @@ export interface Piece {
   readonly literal: boolean;
 }
 
-/** Where a template, a macro or a block writes. */
+/** Output of a template, a macro or a block. */
 export class Output {
   readonly #parts: string[] = [];
   readonly #budget: Budget;
@@ -36,7 +36,7 @@ export class Output {
   }
 }
 
-/** The output of a template as a whole: it remembers what each piece belongs to. */
+/** Output of a template as a whole: it records the message that each piece belongs to. */
 export class TracedOutput extends Output {
   readonly pieces: Piece[] = [];
 

@@ -1,4 +1,7 @@
-/** Tokens to the tree of a template: Jinja2 3.1's grammar, with `{% break %}`, `{% continue %}` and `{% generation %}`. */
+/**
+ * Parses tokens to the tree of a template: Jinja2 3.1's grammar, with `{% break %}`, `{% continue %}` and `{%
+ * generation %}`.
+ */
 
 import type { Branch, FilterExpr, Output, Signature, Statement, Target } from "./ast.js";
 import { ExpressionParser } from "./expression-parser.js";
@@ -13,7 +16,10 @@ class Parser extends ExpressionParser {
     return this.statements([]);
   }
 
-  /** Statements up to a tag of one of these names, which is left as the current token; to the end where there are none. */
+  /**
+   * Parses statements up to a tag of one of these names, which stays the current token; to the end if there are no
+   * names.
+   */
   private statements(ends: readonly string[]): Statement[] {
     return this.nested(() => {
       const body: Statement[] = [];
@@ -43,14 +49,14 @@ class Parser extends ExpressionParser {
     });
   }
 
-  /** The body of a tag, from the tag's end on. */
+  /** Parses the body of a tag, starting at the tag's end. */
   private body(...ends: readonly string[]): Statement[] {
     this.skip(":");
     this.expectType("block_end");
     return this.statements(ends);
   }
 
-  /** The same, with the closing tag's name taken. */
+  /** Parses a body and its closing tag. */
   private closedBody(end: string): Statement[] {
     const body = this.body(end);
     this.next();
@@ -202,7 +208,7 @@ class Parser extends ExpressionParser {
     return { kind: "output", items };
   }
 
-  /** A tag that reads another template. Chat templates have no loader, so that it fails where it is reached. */
+  /** Parses a tag that loads another template. Chat templates have no loader, so it fails when it is reached. */
   private load(tag: string): Statement {
     while (this.current.type !== "block_end") {
       if (this.current.type === "eof") this.fail("unexpected end of template");

@@ -1,16 +1,16 @@
 import type { Budget } from "./budget.js";
 import type { Arguments, Value } from "./values.js";
 
-/** What filters, tests and methods see of the rendering that calls them. */
+/** The part of a rendering that filters, tests and methods see. */
 export interface Runtime {
   readonly budget: Budget;
-  /** Whether `{% autoescape true %}` is around. */
+  /** Whether it is inside `{% autoescape true %}`. */
   readonly autoescape: boolean;
-  /** The time that `strftime_now` prints. */
+  /** Time for `strftime_now`. */
   readonly now: () => Date;
-  /** Applies a filter by its name. */
+  /** Applies a filter by name. */
   filter(name: string, value: Value, args: Arguments): Value;
-  /** Applies a test by its name. */
+  /** Applies a test by name. */
   test(name: string, value: Value, args: Arguments): Value;
 }
 

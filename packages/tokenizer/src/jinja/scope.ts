@@ -1,15 +1,17 @@
 import type { Dict, Value } from "./values.js";
 
-/** Variables of a block of a template. Names that it does not bind are looked up around it. */
+/** Variables of a block of a template. Other names are looked up in the enclosing scope. */
 export class Scope {
   readonly #variables = new Map<string, Value>();
 
-  /** Whether the loop around runs over numbers: the first message that it looks up is what it stands at. */
+  /**
+   * Whether the enclosing loop iterates over numbers: the first message that it looks up is then its current message.
+   */
   looksUp = false;
 
   constructor(
     readonly parent: Scope | undefined,
-    /** The dict that the loop around stands at; what is printed meanwhile belongs to it. */
+    /** The dict that the enclosing loop is at; text printed meanwhile is attributed to it. */
     public subject: Dict | null = parent?.subject ?? null,
   ) {}
 

@@ -1,4 +1,4 @@
-/** An error of a template: of its syntax, or raised while it is rendered. `kind` is the name of Python's exception. */
+/** An error of a template: in its syntax, or raised during rendering. `kind` is the name of Python's exception. */
 export class TemplateError extends Error {
   override readonly name = "TemplateError";
 

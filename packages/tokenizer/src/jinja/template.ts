@@ -1,4 +1,4 @@
-/** A chat template, parsed once and rendered any number of times, as Jinja2 3.1's immutable sandbox renders it. */
+/** A chat template, parsed once and rendered any number of times, as in Jinja2 3.1's immutable sandbox. */
 
 import type { Statement } from "./ast.js";
 import { Budget } from "./budget.js";
@@ -10,14 +10,14 @@ import { parse } from "./parser.js";
 import { BudgetError, TemplateError } from "./template-error.js";
 import { Dict, type Value } from "./values.js";
 
-/** Longest template that is read, in UTF-16 code units. The longest of real ones has 30,000. */
+/** Maximum length of a template, in UTF-16 code units. The longest real ones have 30,000. */
 const MAX_LENGTH = 2 ** 20;
 
 export interface Rendering {
   readonly text: string;
-  /** What `{% generation %}` blocks wrote. */
+  /** Spans of `{% generation %}` blocks. */
   readonly generations: readonly Span[];
-  /** The text in pieces, each with the message that it belongs to. */
+  /** The text in pieces, each with its message. */
   readonly pieces: readonly Piece[];
   /** The messages, as the template saw them. */
   readonly messages: readonly Value[];
@@ -26,20 +26,20 @@ export interface Rendering {
 export class Template {
   readonly #body: readonly Statement[];
   readonly #blocks: ReadonlyMap<string, Block>;
-  /** Whether the template marks what the assistant generates. */
+  /** Whether the template marks the text that the assistant generates. */
   readonly hasGenerations: boolean;
 
-  /** @throws {TemplateError} if the text is no template */
+  /** @throws {TemplateError} if the text is not a template */
   constructor(text: string) {
     if (text.length > MAX_LENGTH) throw new BudgetError(`it has more than ${MAX_LENGTH} characters`);
     const body = guardStack(() => parse(text));
     this.#body = body;
     this.#blocks = guardStack(() => check(body));
-    // The same pattern by which transformers looks for them.
+    // The pattern by which transformers finds them.
     this.hasGenerations = /\{%-?\s*generation\s*-?%\}/.test(text);
   }
 
-  /** @throws {TemplateError} if the template fails, or is beyond its budget */
+  /** @throws {TemplateError} if the template fails, or exceeds its budget */
   render(variables: Readonly<{ [name: string]: unknown }>, now: () => Date): Rendering {
     return guardStack(() => {
       const reader = new InputReader();
@@ -59,7 +59,7 @@ export class Template {
   }
 }
 
-/** Runs what may use up the stack; that it does is an error of the template's, not of the process. */
+/** Runs code that may overflow the stack; that is an error of the template, not of the process. */
 function guardStack<T>(run: () => T): T {
   try {
     return run();

@@ -1,4 +1,4 @@
-/** Tests: what stands behind `is`. */
+/** Tests: the names after `is`. */
 
 import { FILTERS } from "./filters/index.js";
 import { bind, takesNone } from "./python/arguments.js";
@@ -58,7 +58,7 @@ export const TESTS: ReadonlyMap<string, Filter> = new Map<string, Filter>([
   ...["<=", "le"].map((name): [string, Filter] => [name, order("<=", (result) => result <= 0)]),
 ]);
 
-/** Whether there is a filter, or a test, of this name. Lists and dicts cannot be asked for, since they are no keys. */
+/** Whether a filter, or a test, of this name exists. Lists and dicts are not hashable, so they cannot be looked up. */
 function isKey(known: ReadonlyMap<string, Filter>, value: Value): boolean {
   new Dict().has(value);
   return known.has(asText(value) ?? "");

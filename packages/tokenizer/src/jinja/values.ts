@@ -1,19 +1,19 @@
 /**
- * The values of a template, as Python has them: `None` is null, `int` a bigint, `float` a number, `str` a string, `list` an
- * array; everything else is one of the classes below. No value is ever a JavaScript object of the caller's.
+ * Values of a template, as in Python: `None` is null, `int` a bigint, `float` a number, `str` a string, `list` an
+ * array; everything else is one of the classes below. No value is ever a JavaScript object of the caller.
  */
 
 import { BudgetError, typeError } from "./template-error.js";
 
 export type Value = null | boolean | bigint | number | string | Value[] | PyObject;
 
-/** Everything that has no JavaScript primitive. */
+/** Base of values without a JavaScript primitive. */
 export abstract class PyObject {
-  /** The name of the type in Python's messages. */
+  /** Name of the type in Python's messages. */
   abstract readonly typeName: string;
 }
 
-/** A string that is safe in HTML (markupsafe's): what meets it is escaped. `|safe` and `|escape` make them. */
+/** A string that is safe in HTML (markupsafe's): its operands are escaped. Created by `|safe` and `|escape`. */
 export class Markup extends PyObject {
   readonly typeName = "Markup";
   constructor(readonly text: string) {
@@ -32,7 +32,7 @@ export class Tuple extends PyObject {
   }
 }
 
-/** The values of keys that are missing, printed as nothing. Most uses raise `message`. */
+/** Value of a missing key, printed as nothing. Most uses raise `message`. */
 export class Undefined extends PyObject {
   readonly typeName = "Undefined";
   constructor(
@@ -84,7 +84,7 @@ export class Dict extends PyObject {
   }
 }
 
-/** What `dict.keys()`, `dict.values()` and `dict.items()` give. */
+/** Result of `dict.keys()`, `dict.values()` and `dict.items()`. */
 export class DictView extends PyObject {
   readonly typeName: string;
   constructor(
@@ -125,7 +125,7 @@ export class Range extends PyObject {
   }
 }
 
-/** A generator or an iterator: it gives each item once. */
+/** A generator or an iterator: it yields each item once. */
 export class OneShot extends PyObject {
   readonly typeName: string;
   constructor(
@@ -137,7 +137,7 @@ export class OneShot extends PyObject {
   }
 }
 
-/** What `namespace()` makes: the one object that a template may assign to. */
+/** Result of `namespace()`: the one object that a template may assign to. */
 export class Namespace extends PyObject {
   readonly typeName = "Namespace";
   constructor(readonly attributes: Dict) {
@@ -166,12 +166,12 @@ export class Callable extends PyObject {
   }
 }
 
-/** An object with attributes that are computed when they are read (`loop`, `cycler`). */
+/** An object whose attributes are computed when read (`loop`, `cycler`). */
 export abstract class Record extends PyObject {
   abstract attribute(name: string): Value | undefined;
-  /** As `repr` prints it. */
+  /** Its `repr`. */
   abstract repr(): string;
-  /** Calls the object itself; `undefined` where it cannot be called. */
+  /** Calls the object itself; `undefined` if it is not callable. */
   call?(args: Arguments): Value;
 }
 
@@ -180,7 +180,7 @@ const LONGEST_HASH = 2 ** 20;
 const ids = new WeakMap<object, number>();
 let lastId = 0;
 
-/** A key of a Map that is equal where Python's `==` and `hash` are. */
+/** Returns a Map key that is equal where Python's `==` and `hash` are. */
 function hashKey(value: Value): unknown {
   if (typeof value === "string") return value.startsWith("\0") ? `\0s${value}` : value;
   if (typeof value === "boolean") return value ? 1n : 0n;
@@ -210,7 +210,7 @@ function describeHash(value: Value): string {
   return `${text.length},${text}`;
 }
 
-/** The name of a value's type, as Python's messages have it. */
+/** Returns the name of a value's type, as in Python's messages. */
 export function typeName(value: Value): string {
   if (value === null) return "NoneType";
   if (typeof value === "boolean") return "bool";
@@ -221,20 +221,20 @@ export function typeName(value: Value): string {
   return value.typeName;
 }
 
-/** The text of a string, safe or not; `undefined` for everything else. */
+/** Returns the text of a string, safe or not; `undefined` for everything else. */
 export function asText(value: Value | undefined): string | undefined {
   if (typeof value === "string") return value;
   return value instanceof Markup ? value.text : undefined;
 }
 
-/** An integer, `bool` included, as Python's `__index__`; `undefined` for everything else. */
+/** Returns an integer, `bool` included, like Python's `__index__`; `undefined` for everything else. */
 export function asInt(value: Value | undefined): bigint | undefined {
   if (typeof value === "bigint") return value;
   if (typeof value === "boolean") return value ? 1n : 0n;
   return undefined;
 }
 
-/** A value, or another where there is none. `None` is a value, which `??` would take for nothing. */
+/** Returns a value, or another if it is undefined. `None` is a value, which `??` would skip. */
 export function orElse<T extends Value | undefined>(value: Value | undefined, other: T): Value | T {
   return value === undefined ? other : value;
 }

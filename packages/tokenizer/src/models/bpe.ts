@@ -8,7 +8,7 @@ import { byteToken } from "./byte-tokens.js";
 import type { Model, WordTokens } from "./model.js";
 import { Vocabulary } from "./vocabulary.js";
 
-/** Words that are remembered, and how long they may be. */
+/** Maximum number and length of cached words. */
 const CACHE_WORDS = 20_000;
 const CACHE_LENGTH = 128;
 
@@ -17,20 +17,20 @@ const MAX_WORD = 2 ** 28;
 const MAX_MERGES = 2 ** 25;
 const MAX_MARK = 16;
 
-/** A word in pieces: a linked list, so that a merge takes the same time in a long word as in a short one. */
+/** A word in pieces: a linked list, so that a merge takes constant time in a long word. */
 interface Symbols {
-  /** Index of each piece's token; -1 for one that was merged into the piece before. */
+  /** Index of each piece's token; -1 for one that was merged into the previous piece. */
   readonly tokens: number[];
-  /** Its length in bytes. */
+  /** Length of each piece in bytes. */
   readonly lengths: number[];
 }
 
 /** Byte-pair encoding (Sennrich et al. 2016): merges neighbours in the order of the merges. */
 export class Bpe implements Model {
   readonly #vocabulary: Vocabulary;
-  /** Two tokens' indices to the rank of their merge. */
+  /** Rank of the merge of two tokens' indices. */
   readonly #ranks: PairTable;
-  /** The token that each merge makes. */
+  /** The token that each merge produces. */
   readonly #merged: number[] = [];
   readonly #unknown: string | null;
   readonly #prefix: string;
@@ -103,7 +103,10 @@ export class Bpe implements Model {
     return { ids, spans };
   }
 
-  /** The characters of a word as tokens. One that has none becomes bytes, or the unknown token, or nothing. */
+  /**
+   * Returns the characters of a word as tokens. A character without a token becomes bytes, or the unknown token, or
+   * nothing.
+   */
   #symbolsOf(word: string): Symbols {
     const tokens: number[] = [];
     const lengths: number[] = [];
@@ -127,7 +130,7 @@ export class Bpe implements Model {
         add(token, byteLength(char));
         continue;
       }
-      // As in the reference, bytes go before an unknown token that is still open.
+      // As in the reference, bytes precede a pending unknown token.
       const bytes = this.#byteFallback ? this.#bytesOf(spelt) : undefined;
       if (bytes) for (const byte of bytes) add(byte, 1);
       else if (this.#unknown !== null) {
@@ -160,7 +163,7 @@ export class Bpe implements Model {
     });
   }
 
-  /** Merges by rank, and of equal ranks from left to right. */
+  /** Merges by rank, and from left to right for equal ranks. */
   #mergeAll({ tokens, lengths }: Symbols): void {
     const count = tokens.length;
     if (count < 2) return;
@@ -193,7 +196,9 @@ export class Bpe implements Model {
     }
   }
 
-  /** A merge is a pair of texts, or, as in older files, one text with a space between. All are of the kind of the first. */
+  /**
+   * Adds a merge: a pair of texts, or, in older files, one text with a space between. All have the form of the first.
+   */
   #addMerge(rank: number, merge: unknown, first: unknown): void {
     const where = `${this.#where}.merges[${rank}]`;
     const old = typeof first === "string";
@@ -213,14 +218,17 @@ export class Bpe implements Model {
   }
 }
 
-/** The mark of a part of a word. It stands at every character, and may come apart into bytes: one that is long is refused. */
+/**
+ * Reads the mark of a part of a word. It is added at every character, and may be split into bytes: a long one is
+ * refused.
+ */
 function readMark(model: Fields, key: string): string {
   const mark = model.optionalString(key) ?? "";
   if (mark.length > MAX_MARK) throw badValue(model.at(key), `at most ${MAX_MARK} characters`, mark.length);
   return mark;
 }
 
-/** Dropout leaves merges out at random: what it gives cannot be told beforehand, nor in the reference. */
+/** Refuses dropout, which omits merges at random: its result is unpredictable, in the reference too. */
 function refuseDropout(model: Fields): void {
   const dropout = model.get("dropout") ?? 0;
   if (dropout === 0) return;

@@ -1,19 +1,19 @@
 /** The tokens of a word. */
 export interface WordTokens {
   readonly ids: readonly number[];
-  /** The part of the word that each stands for, in bytes of UTF-8: `start, end, start, end …`. */
+  /** The part of the word of each token, in bytes of UTF-8: `start, end, start, end …`. */
   readonly spans: readonly number[];
-  /** The texts of the tokens, where they are not the vocabulary's. */
+  /** Texts of the tokens, if they are not the vocabulary's. */
   readonly texts?: readonly string[];
 }
 
-/** Words to tokens: the heart of a tokenizer. */
+/** Splits words into tokens. */
 export interface Model {
   /** Number of tokens. */
   readonly size: number;
-  /** The highest id, or -1. */
+  /** Highest id, or -1. */
   readonly maxId: number;
-  /** @throws {TokenizerError} where the vocabulary lacks a token for what is unknown */
+  /** @throws {TokenizerError} if the vocabulary has no token for unknown text */
   tokenize(word: string): WordTokens;
   idOf(token: string): number | undefined;
   tokenOf(id: number): string | undefined;

@@ -21,7 +21,7 @@ export function readModel(value: unknown, where: string): Model {
   return new Kind(fields);
 }
 
-/** Files of old do not name the kind: it is the first whose fields are all there. */
+/** Returns the kind of a model in an old file, which does not name it: the first kind whose fields are all present. */
 function typeOfOldFile(fields: Fields): string | undefined {
   const vocab = fields.get("vocab");
   if (isObject(vocab)) {

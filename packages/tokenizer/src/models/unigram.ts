@@ -5,10 +5,10 @@ import { byteLength, encodeUtf8, unitLength } from "../unicode/utf8.js";
 import { byteToken } from "./byte-tokens.js";
 import type { Model, WordTokens } from "./model.js";
 
-/** How much less likely an unknown character is than the least likely token (sentencepiece's penalty). */
+/** Log-probability of an unknown character below that of the least likely token (sentencepiece's penalty). */
 const UNKNOWN_PENALTY = 10;
 
-/** Unigram language model (Kudo 2018): the most likely way to cut a text, by the tokens' log-probabilities. */
+/** Unigram language model (Kudo 2018): the most likely segmentation of a text, by the tokens' log-probabilities. */
 export class Unigram implements Model {
   readonly #trie = new Trie();
   readonly #ids = new Map<string, number>();
@@ -71,7 +71,7 @@ export class Unigram implements Model {
     return { ids, spans, texts };
   }
 
-  /** The tokens of a piece: itself, or its bytes, or the unknown token. */
+  /** Returns the tokens of a piece: itself, or its bytes, or the unknown token. */
   #idsOf(piece: string): [id: number, token: string][] {
     const id = this.#ids.get(piece);
     if (id !== undefined) return [[id, piece]];
@@ -83,7 +83,7 @@ export class Unigram implements Model {
     return [[this.#unknownId(), piece]];
   }
 
-  /** Viterbi's algorithm. Unknown characters that follow each other are one piece. */
+  /** Viterbi's algorithm. Consecutive unknown characters are one piece. */
   #bestPath(text: string): string[] {
     const length = text.length;
     const scores = new Float64Array(length + 1);

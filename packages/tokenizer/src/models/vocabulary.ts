@@ -1,8 +1,8 @@
 import { badValue, type Fields, isId, isObject } from "../fields.js";
 
 /**
- * Tokens and their ids, which may have gaps and be as high as 2^32 - 1. Each id has an index too, without gaps, for tables.
- * Where two tokens have one id, the id means the later.
+ * Tokens and their ids, which may have gaps and be as high as 2^32 - 1. Each id also has an index, without gaps, for
+ * tables. If two tokens have one id, the id refers to the later one.
  */
 export class Vocabulary {
   readonly #indices = new Map<string, number>();
@@ -36,17 +36,17 @@ export class Vocabulary {
     return this.#indices.size;
   }
 
-  /** The index of a token, or undefined. */
+  /** Returns the index of a token, or undefined. */
   indexOf(token: string): number | undefined {
     return this.#indices.get(token);
   }
 
-  /** All tokens with their indices. */
+  /** Returns all tokens with their indices. */
   entries(): Iterable<[token: string, index: number]> {
     return this.#indices.entries();
   }
 
-  /** The id at an index. */
+  /** Returns the id at an index. */
   idAt(index: number): number {
     return this.#ids[index] as number;
   }

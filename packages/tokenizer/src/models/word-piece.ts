@@ -5,11 +5,13 @@ import { byteLength } from "../unicode/utf8.js";
 import type { Model, WordTokens } from "./model.js";
 import { Vocabulary } from "./vocabulary.js";
 
-/** WordPiece (Schuster and Nakajima 2012): the longest token that a word begins with, and so on with the rest. */
+/**
+ * WordPiece (Schuster and Nakajima 2012): repeatedly takes the longest token that is a prefix of the rest of a word.
+ */
 export class WordPiece implements Model {
   readonly #vocabulary: Vocabulary;
   readonly #trie = new Trie();
-  /** The node behind the prefix of tokens that continue a word, or -1. */
+  /** Node after the prefix of continuation tokens, or -1. */
   readonly #continuation: number;
   readonly #unknown: string;
   readonly #maxLength: number;

@@ -13,7 +13,7 @@ const HAN: readonly (readonly [first: number, last: number])[] = [
   [0x2f800, 0x2fa1f],
 ];
 
-/** `BertNormalizer`: cleans, sets Chinese characters apart, strips accents, lowers. */
+/** `BertNormalizer`: cleans, isolates Chinese characters, strips accents, lower-cases. */
 export const readBert: ReadNormalizer = (fields) => {
   const cleans = fields.boolean("clean_text");
   const setsApart = fields.boolean("handle_chinese_chars");

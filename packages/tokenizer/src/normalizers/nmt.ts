@@ -1,6 +1,6 @@
 import type { Normalizer } from "./normalizer.js";
 
-/** `Nmt`: the cleaning of Google's neural machine translation, as sentencepiece has it. */
+/** `Nmt`: the cleaning of Google's neural machine translation, as in sentencepiece. */
 export const nmt: Normalizer = (text) => {
   text.filter((code) => !isRemoved(code));
   text.map((char) => (isSpace(char.codePointAt(0) as number) ? " " : char));

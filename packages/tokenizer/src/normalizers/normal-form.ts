@@ -4,7 +4,7 @@ import type { Normalizer } from "./normalizer.js";
 /** `NFC`, `NFD`, `NFKC` and `NFKD`. */
 export function normalForm(form: NormalForm): Normalizer {
   return (text) => {
-    // Most texts are in normal form: the engine finds that out fast.
+    // Most texts are already in normal form, which the engine checks quickly.
     if (text.text.normalize(form) !== text.text) text.transform(normalFormChanges(text.text, form));
   };
 }

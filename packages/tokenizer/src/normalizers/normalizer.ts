@@ -4,5 +4,5 @@ import type { AlignedText } from "../text/aligned-text.js";
 /** Changes a text in place. */
 export type Normalizer = (text: AlignedText) => void;
 
-/** Makes a normalizer from its fields in `tokenizer.json`. */
+/** Creates a normalizer from its fields in `tokenizer.json`. */
 export type ReadNormalizer = (fields: Fields) => Normalizer;

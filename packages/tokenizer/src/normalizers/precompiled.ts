@@ -2,14 +2,14 @@ import { badValue, type Fields } from "../fields.js";
 import { byteLength, decodeStrictly, encodeUtf8 } from "../unicode/utf8.js";
 import type { ReadNormalizer } from "./normalizer.js";
 
-/** How many characters and clusters are remembered, so that no text fills the memory. */
+/** Number of cached characters and clusters, to bound memory. */
 const REMEMBERED = 20_000;
-/** Clusters of characters of fewer bytes than that are looked up as a whole. */
+/** Clusters of fewer bytes than this are looked up as a whole. */
 const CLUSTER_BYTES = 6;
 
 /**
- * `Precompiled`: the map of characters that sentencepiece puts into its models, a double-array trie (Aoe 1989) and the texts
- * that it points to. Used as the reference uses it, where the first match counts and stands for the whole cluster.
+ * `Precompiled`: the character map that sentencepiece embeds in its models, a double-array trie (Aoe 1989) and the
+ * texts that it points to. Used as in the reference: the first match replaces the whole cluster.
  */
 export const readPrecompiled: ReadNormalizer = (fields) => {
   const map = new CharacterMap(fields);
@@ -34,7 +34,10 @@ export const readPrecompiled: ReadNormalizer = (fields) => {
   };
 };
 
-/** The changes from one text to another: characters that are too many come in behind, those that lack go at the end. */
+/**
+ * Adds the changes from one text to another: extra characters are added after the last, missing ones are removed at the
+ * end.
+ */
 function pushReplacement(changes: { char: string; change: number }[], before: string, after: string): void {
   for (const char of after) changes.push({ char, change: 0 });
   const more = Array.from(after).length - Array.from(before).length;
@@ -43,7 +46,10 @@ function pushReplacement(changes: { char: string; change: number }[], before: st
   for (let i = 0; i < more; i++) (changes.at(-1 - i) as { change: number }).change = 1;
 }
 
-/** Extended grapheme clusters (UAX #29). Where plain characters meet there is a boundary: to ask the engine takes long. */
+/**
+ * Yields extended grapheme clusters (UAX #29). There is always a boundary between plain characters, which avoids slow
+ * calls of the engine.
+ */
 function* clusters(text: string): Iterable<string> {
   let start = 0;
   for (let at = 0; at < text.length; at++) {
@@ -79,7 +85,7 @@ function isPlain(unit: number): boolean {
 }
 
 let segmenter: Intl.Segmenter | undefined;
-/** Units that the engine is asked about at once: what it takes grows with the square of the length. */
+/** Units to segment at once: the engine's time grows with the square of the length. */
 const WINDOW = 128;
 
 function* segments(run: string): Iterable<string> {
@@ -87,7 +93,8 @@ function* segments(run: string): Iterable<string> {
   for (let start = 0, size = WINDOW; start < run.length; ) {
     const isLast = start + size >= run.length;
     const found = Array.from(segmenter.segment(run.slice(start, start + size)), ({ segment }) => segment);
-    // The last cluster may go on behind the window. The next window begins with it, as clusters do not depend on what is before.
+    // The last cluster may continue beyond the window. The next window begins with it, as clusters do not depend on
+    // earlier text.
     if (!isLast) found.pop();
     for (const cluster of found) {
       yield cluster;
@@ -114,7 +121,7 @@ class CharacterMap {
     if (decodeStrictly(this.#texts) === undefined) throw badValue(where, "texts in UTF-8", "other bytes");
   }
 
-  /** The text that the first entry which begins `chunk` stands for. */
+  /** Returns the replacement of the first entry that is a prefix of `chunk`. */
   get(chunk: string): string | undefined {
     if (this.#known.has(chunk)) return this.#known.get(chunk);
     if (this.#known.size >= REMEMBERED) this.#known.clear();

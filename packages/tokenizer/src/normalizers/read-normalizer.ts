@@ -44,7 +44,7 @@ const NORMALIZERS: PartKinds<Normalizer> = {
   ]),
 };
 
-/** Reads `normalizer`; undefined where there is none. */
+/** Reads `normalizer`; undefined if there is none. */
 export function readNormalizer(value: unknown, where: string): Normalizer | undefined {
   return readPart(value, where, NORMALIZERS);
 }

@@ -1,6 +1,6 @@
 /**
- * The patterns of well-known tokenizers, spelt as in their files, as functions: they run as fast as by hand, in time that is
- * linear in the text, and with the reference's own classes of characters.
+ * The patterns of well-known tokenizers, spelt as in their files, as hand-written functions: in time linear in the
+ * text, and with the reference's own character classes.
  */
 
 import { type FindMatches, matchCharacters } from "../text/split.js";
@@ -43,7 +43,7 @@ const symbolsAndSpaces = (tail: CharacterTest): Rule[] => [
   spaces,
 ];
 
-/** GPT-2, and ByteLevel without a pattern of its own. */
+/** GPT-2, and ByteLevel without its own pattern. */
 export const gpt2: FindMatches = firstOf(
   contraction,
   prefixedRun(space, letter),
@@ -57,7 +57,7 @@ export const gpt2: FindMatches = firstOf(
 const cl100k = (word: CharacterTest, digits: number, before = beforeWord): FindMatches =>
   firstOf(anyCaseContraction, prefixedRun(before, word), run(digit, digits), ...symbolsAndSpaces(lineEnd));
 
-/** Words of GPT-4o (o200k): cut where a capital follows a small letter. */
+/** Words of GPT-4o (o200k): split where an upper-case letter follows a lower-case one. */
 const o200k = (digits: number, ending?: Rule): FindMatches =>
   firstOf(
     lowerWord(beforeWord, upper, lower, ending),
@@ -87,7 +87,7 @@ const casedWords = (ending: string): string =>
 
 const KNOWN: ReadonlyMap<string, FindMatches> = new Map<string, FindMatches>([
   ["'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", gpt2],
-  // GPT-4, as tiktoken spells it and as it is spelt without possessive quantifiers.
+  // GPT-4, as tiktoken spells it and without possessive quantifiers.
   [
     `${ENDING}|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+`,
     cl100k(letter, 3),
@@ -122,9 +122,9 @@ const KNOWN: ReadonlyMap<string, FindMatches> = new Map<string, FindMatches>([
   ["\\s+", firstOf(spaces)],
 ]);
 
-/** The function of a pattern in Oniguruma's syntax; undefined for one that is not known. */
+/** Returns the function of a pattern in Oniguruma's syntax; undefined for an unknown one. */
 export function knownPattern(source: string): FindMatches | undefined {
-  // Some files have line ends themselves in the place of `\\r` and `\\n`.
+  // Some files contain literal line ends instead of `\\r` and `\\n`.
   return KNOWN.get(source.replaceAll("\r", "\\r").replaceAll("\n", "\\n"));
 }
 

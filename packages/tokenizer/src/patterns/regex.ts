@@ -3,8 +3,8 @@ import type { FindMatches } from "../text/split.js";
 import { messageOf, TokenizerError } from "../tokenizer-error.js";
 
 /**
- * The matches of a regular expression in Oniguruma's syntax, in time that is bounded by pattern times text.
- * @throws {TokenizerError} for a pattern that is not valid, or that cannot be matched in bounded time
+ * Returns the matches of a regular expression in Oniguruma's syntax, in time bounded by pattern times text.
+ * @throws {TokenizerError} for a pattern that is invalid, or that cannot be matched in bounded time
  */
 export function regexMatches(source: string, where: string): FindMatches {
   const regex = compile(source, where);

@@ -1,12 +1,15 @@
-/** The pieces that the patterns of byte-level tokenizers are made of, as functions. Each takes time linear in what it looks at. */
+/**
+ * Building blocks of the patterns of byte-level tokenizers, as functions. Each takes time linear in the text that it
+ * visits.
+ */
 
 import type { FindMatches } from "../text/split.js";
 import { type CharacterTest, categoryMask, generalCategories, isWhiteSpace } from "../unicode/characters.js";
 
-/** Where a match that begins at a place ends; -1 where none does. */
+/** Returns the end of a match that begins at `at`; -1 if there is none. */
 export type Rule = (text: string, at: number) => number;
 
-/** Alternatives: at each place the first rule that matches counts. */
+/** Alternatives: the first rule that matches at a position is used. */
 export function firstOf(...rules: Rule[]): FindMatches {
   return (text) => {
     const matches: number[] = [];
@@ -41,7 +44,7 @@ export function run(test: CharacterTest, most = Number.POSITIVE_INFINITY): Rule 
   };
 }
 
-/** `P?B+T*`: perhaps one character in front, a run, perhaps a tail. */
+/** `P?B+T*`: an optional character, a run, an optional tail. */
 export function prefixedRun(prefix: CharacterTest, body: CharacterTest, tail?: CharacterTest): Rule {
   const from = (text: string, at: number): number => {
     const end = endOfRun(text, at, body);
@@ -50,13 +53,13 @@ export function prefixedRun(prefix: CharacterTest, body: CharacterTest, tail?: C
   return (text, at) => withPrefix(text, at, prefix, from);
 }
 
-/** `P?U*L+` then perhaps a contraction: a word that ends in lower case. Letters without case are upper and lower. */
+/** `P?U*L+` and an optional contraction: a word that ends in lower case. Letters without case are upper and lower. */
 export function lowerWord(prefix: CharacterTest, upper: CharacterTest, lower: CharacterTest, ending?: Rule): Rule {
   const from = (text: string, at: number): number => {
     const capitals = endOfRun(text, at, upper);
     const end = endOfRun(text, capitals, lower);
     if (end > capitals) return end;
-    // The last of the capitals that is a small letter as well.
+    // The last of the capitals that is a lower-case letter as well.
     for (let last = capitals; last > at; ) {
       const start = last - widthBefore(text, last);
       if (lower(text.codePointAt(start) as number)) return last;
@@ -67,7 +70,7 @@ export function lowerWord(prefix: CharacterTest, upper: CharacterTest, lower: Ch
   return withEnding((text, at) => withPrefix(text, at, prefix, from), ending);
 }
 
-/** `P?U+L*` then perhaps a contraction. */
+/** `P?U+L*` and an optional contraction. */
 export function upperWord(prefix: CharacterTest, upper: CharacterTest, lower: CharacterTest, ending?: Rule): Rule {
   const from = (text: string, at: number): number => {
     const capitals = endOfRun(text, at, upper);
@@ -119,7 +122,7 @@ export const lineEnds: Rule = (text, at) => {
   return -1;
 };
 
-/** `\s+(?!\S)`: white space but the last, which belongs to the word behind. */
+/** `\s+(?!\S)`: white space except the last, which belongs to the following word. */
 export const spacesBeforeLast: Rule = (text, at) => {
   const end = endOfRun(text, at, isWhiteSpace);
   if (end === text.length) return end === at ? -1 : end;
@@ -135,7 +138,7 @@ export function among(chars: string): CharacterTest {
   return (code) => codes.has(code);
 }
 
-/** Characters that no test takes. */
+/** Characters that no test accepts. */
 export function noneOf(...tests: CharacterTest[]): CharacterTest {
   return (code) => !tests.some((test) => test(code));
 }

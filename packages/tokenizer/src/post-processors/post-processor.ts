@@ -1,37 +1,40 @@
 import type { Fields } from "../fields.js";
 import { badValue, isId } from "../fields.js";
 
-/** Tokens of a text, or tokens that a post-processor puts beside them. */
+/** Tokens of a text, or special tokens that a post-processor adds. */
 export interface Encoding {
   readonly ids: readonly number[];
-  /** Where each token begins and ends in the text; absent where nobody asked. */
+  /** Start and end of each token in the text; absent if offsets were not requested. */
   readonly offsets?: Offsets;
 }
 
 export interface Offsets {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
-  /** The tokens as the model spells them. */
+  /** Tokens as the model spells them. */
   readonly texts: readonly string[];
 }
 
-/** What a post-processor is told besides. */
+/** Further inputs of a post-processor. */
 export interface PostProcessing {
   readonly addSpecialTokens: boolean;
-  /** The text that the offsets lie in. */
+  /** The text that the offsets refer to. */
   readonly text: string;
 }
 
-/** Adds special tokens, or changes offsets. As in the reference, one may give several encodings, which the next one gets. */
+/**
+ * Adds special tokens, or changes offsets. As in the reference, one may return several encodings, which the next one
+ * receives.
+ */
 export type PostProcessor = (encodings: readonly Encoding[], options: PostProcessing) => readonly Encoding[];
 
-/** Tokens that stand for no part of the text: their offsets are (0, 0). */
+/** Creates tokens that belong to no part of the text: their offsets are (0, 0). */
 export function specialTokens(ids: readonly number[], texts: readonly string[], tracked: boolean): Encoding {
   const zeros = ids.map(() => 0);
   return tracked ? { ids, offsets: { starts: zeros, ends: zeros, texts } } : { ids };
 }
 
-/** Encodings, one behind the other. */
+/** Concatenates encodings. */
 export function joined(encodings: readonly Encoding[]): Encoding {
   if (encodings.length === 1) return encodings[0] as Encoding;
   const ids = concatenated(encodings.map((encoding) => encoding.ids));
@@ -47,7 +50,7 @@ export function joined(encodings: readonly Encoding[]): Encoding {
   };
 }
 
-/** Lists, one behind the other: for long ones fifty times as fast as `flatMap`. */
+/** Concatenates lists: for long ones fifty times as fast as `flatMap`. */
 function concatenated<T>(lists: readonly (readonly T[])[]): T[] {
   return ([] as T[]).concat(...lists);
 }

@@ -21,14 +21,14 @@ const POST_PROCESSORS: PartKinds<PostProcessor> = {
   ]),
 };
 
-/** Reads `post_processor`; undefined where there is none. */
+/** Reads `post_processor`; undefined if there is none. */
 export function readPostProcessor(value: unknown, where: string): PostProcessor | undefined {
   return readPart(value, where, POST_PROCESSORS);
 }
 
 type TokenAndId = readonly [token: string, id: number];
 
-/** Puts the first text between `cls` and `sep`, and `sep` behind any other: in front of it too, where `twice` says so. */
+/** Puts the first text between `cls` and `sep`, and `sep` after any other; with `twice`, before it too. */
 export function between([clsText, cls]: TokenAndId, [sepText, sep]: TokenAndId, twice: boolean): PostProcessor {
   return (encodings, { addSpecialTokens }) => {
     if (!addSpecialTokens) return encodings;

@@ -6,7 +6,7 @@ import { type Encoding, type PostProcessor, specialTokens } from "./post-process
 /** A piece of a template: one of the encodings, or special tokens. */
 type Piece = { readonly sequence: number } | { readonly ids: readonly number[]; readonly texts: readonly string[] };
 
-/** Pieces of a template, and tokens of a special token, at most: each stands for a text of any length, or for so many ids. */
+/** Maximum pieces of a template, and ids of a special token: each piece may be a text of any length. */
 const MAX_PIECES = 100;
 
 /** `TemplateProcessing`: special tokens around the tokens of a text, such as `<s> $A </s>`. */
@@ -20,7 +20,7 @@ export const readTemplate: ReadPart<PostProcessor> = (fields) => {
     if (encodings.length > 2) {
       throw new TokenizerError({
         where: fields.where,
-        expected: "one encoding or two from the post-processor in front",
+        expected: "one or two encodings from the previous post-processor",
         got: String(encodings.length),
         fix: "Put all special tokens into one TemplateProcessing",
       });

@@ -2,7 +2,7 @@ import { SPACE_CHAR } from "../unicode/byte-alphabet.js";
 import { isWhiteSpace } from "../unicode/characters.js";
 import type { Encoding } from "./post-processor.js";
 
-/** Takes white space at the ends of tokens out of their offsets. */
+/** Removes white space at the ends of tokens from their offsets. */
 export function trimOffsets(encoding: Encoding, text: string, addPrefixSpace: boolean): Encoding {
   const { offsets } = encoding;
   if (!offsets) return encoding;
@@ -28,14 +28,14 @@ function isSpace(char: string): boolean {
   return char === SPACE_CHAR || isWhiteSpace(char.codePointAt(0) as number);
 }
 
-/** So many characters on. */
+/** Moves forward by `count` characters. */
 function forward(text: string, from: number, count: number): number {
   let at = from;
   for (let i = 0; i < count; i++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
   return at;
 }
 
-/** So many characters back; undefined where there are fewer. */
+/** Moves backward by `count` characters; undefined if there are fewer. */
 function backward(text: string, from: number, count: number): number | undefined {
   let at = from;
   for (let i = 0; i < count; i++) {

@@ -4,7 +4,7 @@ import { matchString } from "../text/split.js";
 import type { PreTokenizer } from "./pre-tokenizer.js";
 import { splitAt } from "./splitting.js";
 
-/** When a text gets a mark in front: at every piece, at the beginning of the text alone, never. */
+/** Placement of prepended marks: at every piece, at the beginning of the text only, never. */
 export type PrependScheme = "always" | "first" | "never";
 
 const SCHEMES: readonly PrependScheme[] = ["always", "first", "never"];

@@ -1,7 +1,7 @@
 import type { AlignedText } from "../text/aligned-text.js";
 
-/** Takes the pieces of a text. */
+/** Receives the pieces of a text. */
 export type Emit = (piece: AlignedText) => void;
 
-/** Cuts a text into pieces, which it may change. Empty pieces do not count. */
+/** Splits a text into pieces, which it may change. Empty pieces are ignored. */
 export type PreTokenizer = (text: AlignedText, emit: Emit) => void;

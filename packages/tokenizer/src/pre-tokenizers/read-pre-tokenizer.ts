@@ -33,7 +33,7 @@ const PRE_TOKENIZERS: PartKinds<PreTokenizer> = {
   ]),
 };
 
-/** Reads `pre_tokenizer`; undefined where there is none. */
+/** Reads `pre_tokenizer`; undefined if there is none. */
 export function readPreTokenizer(value: unknown, where: string): PreTokenizer | undefined {
   return readPart(value, where, PRE_TOKENIZERS);
 }
@@ -42,7 +42,7 @@ function chain(rest: PreTokenizer, part: PreTokenizer): PreTokenizer {
   return (text, emit) => part(text, (piece) => (piece.text === "" ? undefined : rest(piece, emit)));
 }
 
-/** `FixedLength`: pieces of so many characters. */
+/** `FixedLength`: pieces of a fixed number of characters. */
 function readFixedLength(fields: Parameters<ReadPart<PreTokenizer>>[0]): PreTokenizer {
   const length = fields.whole("length", 5);
   if (length === 0) throw badValue(fields.at("length"), "at least 1", length);
@@ -57,7 +57,7 @@ function readFixedLength(fields: Parameters<ReadPart<PreTokenizer>>[0]): PreToke
   };
 }
 
-/** `UnicodeScripts`: cuts where the script changes. As in the reference, what is in front of the first script is lost. */
+/** `UnicodeScripts`: splits where the script changes. As in the reference, text before the first script is lost. */
 function unicodeScripts(piece: Parameters<PreTokenizer>[0], emit: Emit): void {
   const text = piece.text;
   let last: number | undefined;

@@ -1,4 +1,4 @@
-/** Pre-tokenizers that cut a text where something matches. */
+/** Pre-tokenizers that split a text at matches. */
 
 import { readPattern } from "../patterns/pattern.js";
 import type { ReadPart } from "../read-parts.js";
@@ -6,7 +6,7 @@ import { type FindMatches, matchCharacters, SPLIT_BEHAVIORS, type SplitBehavior,
 import { isNumeric, isPunctuation, isWhiteSpace, isWord } from "../unicode/characters.js";
 import type { PreTokenizer } from "./pre-tokenizer.js";
 
-/** Cuts at the matches of a pattern. */
+/** Splits at the matches of a pattern. */
 export function splitAt(find: FindMatches, behavior: SplitBehavior, invert = false): PreTokenizer {
   return (piece, emit) => {
     const text = piece.text;
@@ -39,7 +39,7 @@ export const readDelimiter: ReadPart<PreTokenizer> = (fields) => {
 /** `WhitespaceSplit`. */
 export const whitespaceSplit: PreTokenizer = splitAt(matchCharacters(isWhiteSpace), "Removed");
 
-/** `Whitespace`: words, and runs of what is neither word nor white space. */
+/** `Whitespace`: words, and runs of characters that are neither word characters nor white space. */
 export const whitespace: PreTokenizer = splitAt(
   (text) => {
     const matches: number[] = [];

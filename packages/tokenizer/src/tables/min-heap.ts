@@ -1,4 +1,4 @@
-/** A heap of numbers: the least comes first. */
+/** A min-heap of numbers. */
 export class MinHeap {
   readonly #items: number[] = [];
 
@@ -18,7 +18,7 @@ export class MinHeap {
     items[at] = item;
   }
 
-  /** Takes the least out. The heap must not be empty. */
+  /** Removes and returns the minimum. The heap must not be empty. */
   pop(): number {
     const items = this.#items;
     const least = items[0] as number;

@@ -1,6 +1,9 @@
-/** A hash table from two whole numbers to a third, without an object for each entry: vocabularies have half a million merges. */
+/**
+ * A hash table from two whole numbers to a third, without an object for each entry: vocabularies have half a million
+ * merges.
+ */
 export class PairTable {
-  /** Three numbers for each slot: both keys and the value. A first key of -1 marks a free one. */
+  /** Three numbers for each slot: both keys and the value. A first key of -1 marks a free slot. */
   #slots: Int32Array;
   #mask: number;
   #size = 0;

@@ -1,6 +1,6 @@
 import { PairTable } from "./pair-table.js";
 
-/** A tree of texts, by UTF-16 units, that is walked from the root. */
+/** A trie of texts, by UTF-16 units, walked from the root. */
 export class Trie {
   readonly #children: PairTable;
   /** The value at each node, or -1. */
@@ -15,14 +15,14 @@ export class Trie {
     return this.#values.length;
   }
 
-  /** Adds a text; the last value counts. */
+  /** Adds a text; the last value of equal texts is used. */
   add(text: string, value: number): void {
     let node = 0;
     for (let i = 0; i < text.length; i++) node = this.child(node, text.charCodeAt(i));
     this.setValue(node, value);
   }
 
-  /** The node behind another, made where there is none. */
+  /** Returns a child node, created if it does not exist. */
   child(node: number, unit: number): number {
     let child = this.#children.get(node, unit);
     if (child === -1) {
@@ -36,12 +36,12 @@ export class Trie {
     this.#values[node] = value;
   }
 
-  /** The node behind another, or -1. The root is 0. */
+  /** Returns a child node, or -1. The root is 0. */
   next(node: number, unit: number): number {
     return this.#children.get(node, unit);
   }
 
-  /** The value of a node, or -1. */
+  /** Returns the value of a node, or -1. */
   valueAt(node: number): number {
     return this.#values[node] as number;
   }

@@ -5,28 +5,28 @@ import type { Budget } from "./budget.js";
 /** A part of a text: `[start, end)` in UTF-16 units. */
 export type Span = readonly [start: number, end: number];
 
-/** Where each UTF-16 unit of a changed text comes from, in units of the original text. */
+/** Origin of each UTF-16 unit of a changed text, in units of the original text. */
 interface Alignment {
   readonly starts: readonly number[];
   readonly ends: readonly number[];
 }
 
 /**
- * A text that normalizers change and pre-tokenizers cut, which remembers where in the original each character comes from.
- * As `NormalizedString` of Python's `tokenizers`, with the same answer for characters that were added or removed.
+ * A text that normalizers change and pre-tokenizers split, which records the origin of each character. Like
+ * `NormalizedString` of Python's `tokenizers`, with the same result for characters that were added or removed.
  *
- * Changes that make it longer come out of its budget.
+ * Changes that make it longer are charged to its budget.
  *
- * Where nobody asks for offsets, `tracked` is false, and only the text is kept.
+ * If offsets are not needed, `tracked` is false, and only the text is kept.
  */
 export class AlignedText {
   #text: string;
-  /** What may be spent on the whole text. */
+  /** Budget of the whole text. */
   readonly budget: Budget;
-  /** Where this part began in the original when it was cut. */
+  /** Start of this part in the original when it was split off. */
   readonly origin: number;
   readonly #tracked: boolean;
-  /** Undefined while each unit is as it was in the original. */
+  /** Undefined as long as each unit is unchanged. */
   #alignment: Alignment | undefined;
 
   constructor(text: string, tracked: boolean, budget: Budget, origin = 0, alignment?: Alignment) {
@@ -41,7 +41,7 @@ export class AlignedText {
     return this.#text;
   }
 
-  /** The part of the original that the units `[start, end)` come from. */
+  /** Returns the part of the original that the units `[start, end)` come from. */
   originalSpan(start: number, end: number): Span {
     return [this.#startOf(start), this.#endOf(end - 1)];
   }
@@ -54,7 +54,7 @@ export class AlignedText {
     return new AlignedText(text, this.#tracked, this.budget, this.#startOf(start), alignment);
   }
 
-  /** Takes a list of changes for all characters, of which `skipped` are removed in front. */
+  /** Applies a list of changes for all characters, after removing `skipped` characters at the start. */
   transform(changes: Iterable<Change>, skipped = 0): void {
     const before = this.#text.length;
     if (!this.#tracked) {
@@ -65,7 +65,7 @@ export class AlignedText {
     this.budget.grow(this.#text.length - before);
   }
 
-  /** Puts a text in front. Its characters come from where the first character does. */
+  /** Prepends a text. Its characters have the origin of the first character. */
   prepend(prefix: string): void {
     if (this.#text === "") return;
     this.budget.grow(prefix.length);
@@ -78,7 +78,7 @@ export class AlignedText {
     this.#splice(0, first.length, [...changes, { char: first, change: 1 }], 0);
   }
 
-  /** Puts a text in the place of each match (`start, end, start, end …`). It comes from where a match's last character does. */
+  /** Replaces each match (`start, end, start, end …`) by a text. It has the origin of a match's last character. */
   replace(matches: readonly number[], content: string): void {
     if (matches.length === 0) return;
     this.budget.grow((matches.length / 2) * content.length - matchedUnits(matches));
@@ -114,7 +114,7 @@ export class AlignedText {
     this.transform(changes, skipped);
   }
 
-  /** Changes each character to one other or to several. */
+  /** Replaces each character by one or several others. */
   map(change: (char: string) => string): void {
     const changes: Change[] = [];
     for (const char of this.#text) {
@@ -127,7 +127,7 @@ export class AlignedText {
     this.transform(changes);
   }
 
-  /** Leaves the units `[start, end)`, and where the part began. */
+  /** Keeps the units `[start, end)`, and the part's origin. */
   trim(start: number, end: number): void {
     const old = this.#alignment ?? (this.#tracked ? this.#identity() : undefined);
     this.#text = this.#text.slice(start, end);

@@ -1,15 +1,18 @@
 import { StepBudget } from "@mixtape/regex";
 import { TokenizerError } from "../tokenizer-error.js";
 
-/** Units that the stages may add to any text, and more for each unit of it: one of Unicode's characters has a compatible form of 18. */
+/**
+ * Units that the stages may add to any text; each unit of the text adds more: one of Unicode's characters has a
+ * compatibility form of 18.
+ */
 const GROWTH = 10_000;
 const GROWTH_PER_UNIT = 32;
-/** Units that tokens may come to when they are joined: an engine's texts end not far beyond. */
+/** Maximum units of joined tokens: JavaScript strings end not far beyond. */
 const MAX_TEXT = 2 ** 28;
 
 /**
- * What the stages of a tokenizer may spend on one text: a file can say that a text is to be put between all characters of
- * another, several times, and that each piece is to be searched for thousands of words.
+ * Limits on the stages of a tokenizer for one text: a file can ask to insert a text between all characters of another,
+ * several times, and to search each piece for thousands of words.
  */
 export class Budget {
   /** Steps of regular expressions. */
@@ -21,7 +24,7 @@ export class Budget {
   /**
    * @param where the parts of the file that spend it
    * @param units the length of the text
-   * @throws {TokenizerError} for a text that is too long to be worked on
+   * @throws {TokenizerError} for a text that is too long
    */
   constructor(where: string, units: number) {
     this.#where = where;
@@ -32,15 +35,15 @@ export class Budget {
   }
 
   /**
-   * Takes so many units that a stage adds to the text; none where it becomes shorter.
-   * @throws {TokenizerError} beyond what the text may grow to
+   * Charges the units that a stage adds to the text; nothing if it becomes shorter.
+   * @throws {TokenizerError} beyond the limit
    */
   grow(units: number): void {
     this.check(units);
     if (units > 0) this.#left -= units;
   }
 
-  /** Throws where {@link grow} would, and takes nothing. */
+  /** Throws where {@link grow} would, without charging. */
   check(units: number): void {
     if (units <= this.#left) return;
     const most = GROWTH + GROWTH_PER_UNIT * this.#units;
@@ -48,7 +51,7 @@ export class Budget {
       where: this.#where,
       expected: `at most ${most} characters added to a text of ${this.#units}`,
       got: "more",
-      fix: "Put shorter texts into Prepend and Replace, or take some of these parts out",
+      fix: "Use shorter texts in Prepend and Replace, or remove some of these parts",
     });
   }
 }

@@ -1,4 +1,4 @@
-/** Cutting a text where a pattern matches. */
+/** Splitting a text where a pattern matches. */
 
 import type { CharacterTest } from "../unicode/characters.js";
 import { unitLength } from "../unicode/utf8.js";
@@ -7,7 +7,7 @@ import type { Budget } from "./budget.js";
 /** Finds the matches of a pattern: `start, end, start, end …`, in order, without overlaps. */
 export type FindMatches = (text: string, budget: Budget) => number[];
 
-/** What becomes of the matches: Python's `SplitDelimiterBehavior`. */
+/** Treatment of the matches: Python's `SplitDelimiterBehavior`. */
 export type SplitBehavior = "Removed" | "Isolated" | "MergedWithPrevious" | "MergedWithNext" | "Contiguous";
 
 export const SPLIT_BEHAVIORS: readonly SplitBehavior[] = [
@@ -24,7 +24,10 @@ interface Part {
   readonly isMatch: boolean;
 }
 
-/** The parts of a text, as `start, end, start, end …`. Those that `invert` makes matches are what lies between the matches. */
+/**
+ * Returns the parts of a text, as `start, end, start, end …`. With `invert`, the parts between the matches count as the
+ * matches.
+ */
 export function splitSpans(
   text: string,
   matches: readonly number[],
@@ -46,7 +49,7 @@ export function splitSpans(
   }
 }
 
-/** Matches of single characters. */
+/** Matches single characters. */
 export function matchCharacters(test: CharacterTest): FindMatches {
   return (text) => {
     const matches: number[] = [];
@@ -59,7 +62,7 @@ export function matchCharacters(test: CharacterTest): FindMatches {
   };
 }
 
-/** Matches of a fixed text. An empty one matches between all characters, as a regular expression does. */
+/** Matches a fixed text. An empty one matches between all characters, as a regular expression does. */
 export function matchString(needle: string): FindMatches {
   return (text) => {
     const matches: number[] = [];
@@ -87,7 +90,7 @@ function partsOf(text: string, matches: readonly number[], invert: boolean): Par
   return parts;
 }
 
-/** Adds a part to the one before it where `joins` says so. */
+/** Merges a part into the previous one if `joins` returns true. */
 function merge(parts: readonly Part[], joins: (part: Part, before: boolean) => boolean): Part[] {
   const merged: Part[] = [];
   let before = false;

@@ -1,12 +1,12 @@
 import { byteLength, utf8Length } from "../unicode/utf8.js";
 
 /**
- * Parts of a text in UTF-16 units, from parts in bytes of UTF-8 (`start, end, start, end …`). A part that begins or ends within
- * a character takes all of it.
+ * Converts parts in bytes of UTF-8 (`start, end, start, end …`) to parts in UTF-16 units. A part that begins or ends
+ * within a character includes all of it.
  */
 export function unitSpans(text: string, byteSpans: readonly number[]): readonly number[] {
   if (byteLength(text) === text.length) return byteSpans;
-  // The units at which the character of each byte begins and ends.
+  // Units at which the character of each byte begins and ends.
   const starts: number[] = [];
   const ends: number[] = [];
   for (let at = 0; at < text.length; ) {

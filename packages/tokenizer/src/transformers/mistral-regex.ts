@@ -1,6 +1,6 @@
 /**
- * Mistral's tokenizers of more than 100,000 tokens were published with a wrong regular expression. As in transformers 5.18,
- * `"fix_mistral_regex": true` in `tokenizer_config.json` puts the right one in its place.
+ * Replaces the wrong regular expression of Mistral's tokenizers with more than 100,000 tokens, as in transformers 5.18
+ * with `"fix_mistral_regex": true` in `tokenizer_config.json`.
  */
 
 import { isObject, type JsonObject } from "../fields.js";
@@ -15,21 +15,24 @@ const SPLIT = {
   invert: false,
 };
 const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false };
-/** Of more tokens only. */
+/** Only larger tokenizers are affected. */
 const MOST_UNAFFECTED = 100_000;
 const MODEL_TYPES: ReadonlySet<unknown> = new Set(["mistral", "mistral3", "voxtral", "ministral", "pixtral"]);
 
 export interface RegexFiles {
   /** `tokenizer_config.json`. */
   readonly config: JsonObject;
-  /** The model's `config.json`. Without it, nothing is known of the model. */
+  /** The model's `config.json`. Without it, the model is unknown. */
   readonly modelConfig?: JsonObject;
   readonly preTokenizer: unknown;
   /** Number of tokens. */
   readonly size: number;
 }
 
-/** The right pre-tokenizer; `"wrong"` where there is a wrong one that the config says nothing about; else undefined. */
+/**
+ * Returns the right pre-tokenizer; `"wrong"` if there is a wrong one and the config does not set the option; otherwise
+ * undefined.
+ */
 export function mistralRegex({
   config,
   modelConfig,
@@ -46,7 +49,7 @@ export function mistralRegex({
   return { type: "Sequence", pretokenizers: [SPLIT, type === "Metaspace" ? BYTE_LEVEL : preTokenizer] };
 }
 
-/** As the reference decides it: a model without a version may be any, whatever its type. */
+/** Decides as the reference does: a model without a version may be any, whatever its type. */
 function isAffected({ transformers_version: version, model_type: modelType }: JsonObject): boolean {
   if (typeof version !== "string" || version === "") return true;
   return isBefore5(version) && (modelType === undefined || modelType === null || MODEL_TYPES.has(modelType));

@@ -1,12 +1,12 @@
-/** What classes of transformers 5.18 put in the place of the stages in `tokenizer.json`. */
+/** Stages that classes of transformers 5.18 use instead of those in `tokenizer.json`. */
 
 import { isObject, type JsonObject } from "../fields.js";
 import type { RebuildingClass } from "./tokenizer-class.js";
 
-/** Settings that a class takes from `tokenizer_config.json`. */
+/** Settings that a class reads from `tokenizer_config.json`. */
 export type Settings = Readonly<Record<string, unknown>>;
 
-/** Named special tokens of a class where the config does not name them. */
+/** Default named special tokens of a class. */
 export const DEFAULT_TOKENS: Readonly<Record<RebuildingClass, Readonly<Record<string, string>>>> = {
   BertTokenizer: {
     unk_token: "[UNK]",
@@ -44,7 +44,8 @@ export const DEFAULT_TOKENS: Readonly<Record<RebuildingClass, Readonly<Record<st
 };
 
 /**
- * The stages of a class with the vocabulary of the file. The file's post-processor stays, unless the class has its own.
+ * Builds the stages of a class with the vocabulary of the file. The file's post-processor stays, unless the class has
+ * its own.
  * @param named texts of the named special tokens
  */
 export function rebuild(name: RebuildingClass, json: JsonObject, settings: Settings, named: NamedTexts): JsonObject {
@@ -161,13 +162,13 @@ const BUILDERS: Readonly<Record<RebuildingClass, (settings: Settings, named: Nam
   Qwen3_5Tokenizer: (settings) => qwen(QWEN3_5, settings),
 };
 
-/** Whether Python takes a value for true. */
+/** Whether a value is true in Python. */
 function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   return isObject(value) ? Object.keys(value).length > 0 : Boolean(value);
 }
 
-/** A list of tokens, as a Unigram has it, as an object. */
+/** Converts a list of tokens, as in a Unigram, to an object. */
 function vocabularyOf(vocab: unknown): unknown {
   if (!Array.isArray(vocab)) return vocab;
   return Object.fromEntries(vocab.map((entry: unknown, id) => [String(Array.isArray(entry) ? entry[0] : entry), id]));

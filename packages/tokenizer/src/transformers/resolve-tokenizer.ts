@@ -1,4 +1,4 @@
-/** What transformers' AutoTokenizer makes of a folder's files: the stages that run, and the tokens that have names. */
+/** Resolves a folder's files as transformers' AutoTokenizer does: the stages to run, and the named tokens. */
 
 import { type AddedToken, addedToken } from "../added-tokens/added-token.js";
 import type { JsonObject } from "../fields.js";
@@ -10,7 +10,7 @@ import { DEFAULT_TOKENS, type NamedTexts, rebuild } from "./rebuild.js";
 import { gatherSpecialTokens, type SpecialTokens, type TokenFiles } from "./special-tokens.js";
 import { tokenizerClass } from "./tokenizer-class.js";
 
-/** All files of a tokenizer, and the model's `config.json`, which has a say in the class. */
+/** All files of a tokenizer, and the model's `config.json`, which influences the class. */
 export interface AllFiles extends TokenFiles {
   readonly modelConfig?: JsonObject | undefined;
 }
@@ -21,20 +21,20 @@ export interface ResolvedTokenizer {
   readonly named: NamedTexts;
   /** Whether texts of special tokens are plain text. */
   readonly splitSpecialTokens: boolean;
-  /** Whether spaces before punctuation are closed up in decoded text. */
+  /** Whether spaces before punctuation are removed from decoded text. */
   readonly cleanUp: boolean;
-  /** What the owner of the files should know. */
+  /** Warnings for the owner of the files. */
   readonly warnings: readonly string[];
 }
 
-/** @throws {TokenizerError} for a file that is broken, and a stage or a class that is not known here */
+/** @throws {TokenizerError} for an invalid file, or an unknown stage or class */
 export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
   const { where, config, tokenizer: json, modelConfig } = files;
   const at = `${where}: tokenizer.json`;
   const name = tokenizerClass(config, modelConfig ?? {}, `${where}: tokenizer_config.json`);
   const own = name === "TokenizersBackend";
   const special = gatherSpecialTokens(files, {
-    // The other classes give their own, if it is none.
+    // The other classes ignore it unless they have no stages of their own.
     ...(own || name === "LlamaTokenizer" ? paddingDefault(json) : {}),
     ...(own ? {} : DEFAULT_TOKENS[name]),
   });
@@ -42,12 +42,12 @@ export function resolveTokenizer(files: AllFiles): ResolvedTokenizer {
   const stages = own ? json : rebuild(name, json, config, named);
   const pipeline = new Pipeline(stages, at, own ? lastOfEach(readAddedTokens(json, at)) : []);
   addMissing(pipeline, special);
-  // As in the reference, this class takes all options off its special tokens.
+  // As in the reference, this class resets all options of its special tokens.
   if (name === "Qwen2Tokenizer") {
     const texts = new Set([...named.values(), ...special.extra.map(textOf)]);
     pipeline.added.add([...texts].map((text) => addedToken(text, { special: true })));
   }
-  // This one of those that are given as texts.
+  // This one resets those that are given as texts.
   if (name === "CohereTokenizer") {
     const tokens = [...special.named.values(), ...special.extra];
     pipeline.added.add(
@@ -72,19 +72,19 @@ const WRONG_REGEX = (where: string) =>
 
 const CLEAN_UP_BPE = "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output";
 
-/** Padding in `tokenizer.json` names the padding token where no other file does. */
+/** Returns the padding token of `padding` in `tokenizer.json`, used if no other file names one. */
 function paddingDefault({ padding }: JsonObject): Record<string, string> {
   const token =
     typeof padding === "object" && padding !== null && "pad_token" in padding ? padding.pad_token : undefined;
   return typeof token === "string" ? { pad_token: token } : {};
 }
 
-/** Of tokens with the same text the last, in the place of the first: the reference copies what it has read. */
+/** Keeps the last of tokens with the same text, at the position of the first: the reference copies what it has read. */
 function lastOfEach(tokens: readonly AddedToken[]): AddedToken[] {
   return [...new Map(tokens.map((token) => [token.content, token])).values()];
 }
 
-/** Adds the tokens that files name and the tokenizer does not have as they name them. Tokens with names are special. */
+/** Adds tokens of the files that the tokenizer does not have in the same form. Named tokens are special. */
 function addMissing(pipeline: Pipeline, { named, extra, listed }: SpecialTokens): void {
   const names = new Set([...named.values()].map(textOf));
   const withFlag = (token: AddedToken): AddedToken => (names.has(token.content) ? { ...token, special: true } : token);
@@ -93,11 +93,11 @@ function addMissing(pipeline: Pipeline, { named, extra, listed }: SpecialTokens)
   const added = more.map((token) =>
     typeof token === "string" ? addedToken(token, { special: true }) : withFlag(token),
   );
-  // Of listed tokens with the same text the last counts, also where the tokenizer has it as an earlier one says.
+  // Of listed tokens with the same text the last is used, even if the tokenizer already has an earlier form.
   pipeline.added.add([...listed.map(withFlag), ...added]);
 }
 
-/** `[CLS] text [SEP]`, with the ids that the class has by default where the config takes the tokens away. */
+/** `[CLS] text [SEP]`, with the class's default ids if the config removes the tokens. */
 function surround(pipeline: Pipeline, named: NamedTexts): PostProcessor {
   const around = (key: string, absent: number): [string, number] => {
     const token = named.get(key);

@@ -1,4 +1,4 @@
-/** Special tokens as transformers 5.18 gathers them from all files that name some. */
+/** Collects special tokens from all files that name some, as transformers 5.18 does. */
 
 import { type AddedToken, addedToken, readAddedToken } from "../added-tokens/added-token.js";
 import { badValue, Fields, isId, isObject, type JsonObject } from "../fields.js";
@@ -6,7 +6,7 @@ import { badValue, Fields, isId, isObject, type JsonObject } from "../fields.js"
 /** The keys of the named special tokens, in the order of transformers. */
 const NAMED = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/** What the files say about tokens, each as parsed. */
+/** Token declarations of the files, as parsed. */
 export interface TokenFiles {
   readonly where: string;
   readonly tokenizer: JsonObject;
@@ -18,7 +18,7 @@ export interface TokenFiles {
 }
 
 export interface SpecialTokens {
-  /** `bos_token` and the like, and the names that a model has of its own. Absent and null ones are left out. */
+  /** `bos_token` and the like, and model-specific names. Absent and null ones are omitted. */
   readonly named: ReadonlyMap<string, AddedToken | string>;
   /** `extra_special_tokens`. */
   readonly extra: readonly (AddedToken | string)[];
@@ -27,8 +27,9 @@ export interface SpecialTokens {
 }
 
 /**
- * Gathers special tokens. Where `tokenizer_config.json` has `added_tokens_decoder`, it has the last word; else
- * `special_tokens_map.json` goes before it, and `tokenizer.json` and `added_tokens.json` list the added tokens.
+ * Collects special tokens. `added_tokens_decoder` in `tokenizer_config.json` takes precedence over everything; without
+ * it, `special_tokens_map.json` takes precedence over the config, and `tokenizer.json` and `added_tokens.json` list the
+ * added tokens.
  *
  * @param defaults named tokens of the class, for keys that no file has
  */
@@ -56,7 +57,7 @@ export function gatherSpecialTokens(files: TokenFiles, defaults: Readonly<Record
     named.set(key, byContent.get(typeof token === "string" ? token : token.content) ?? token);
   }
   for (const [key, token] of own) named.set(key, token);
-  // The reference looks twice: for a list with something in it, then for any.
+  // The reference looks twice: for a non-empty list, then for any.
   if (!settings.has("extra_special_tokens")) useExtraFor(settings, "additional_special_tokens");
   return {
     named,
@@ -65,7 +66,7 @@ export function gatherSpecialTokens(files: TokenFiles, defaults: Readonly<Record
   };
 }
 
-/** The older name of `extra_special_tokens` counts where the newer is not there. */
+/** Uses the older name of `extra_special_tokens` if the newer is absent. */
 function useExtraFor(settings: Map<string, unknown>, older: string): void {
   const extra = settings.get("extra_special_tokens");
   const empty = extra === undefined || extra === null || (Array.isArray(extra) && extra.length === 0);
@@ -74,7 +75,7 @@ function useExtraFor(settings: Map<string, unknown>, older: string): void {
   settings.delete(older);
 }
 
-/** Takes out tokens that a model has names of its own for: other keys that end in `_token`, and an object of extra ones. */
+/** Removes and returns model-specific tokens: other keys that end in `_token`, and an object of extra ones. */
 function takeModelTokens(settings: Map<string, unknown>, where: string): Map<string, AddedToken | string> {
   const own = new Map<string, AddedToken | string>();
   for (const [key, value] of settings) {
@@ -93,7 +94,7 @@ function takeExtraObject(settings: Map<string, unknown>, own: Map<string, AddedT
   settings.delete("extra_special_tokens");
 }
 
-/** `special_tokens_map.json` goes before the config. */
+/** Merges `special_tokens_map.json`, which takes precedence over the config. */
 function mergeTokensMap(
   settings: Map<string, unknown>,
   own: Map<string, AddedToken | string>,
@@ -119,7 +120,7 @@ function listFromFiles(
 ): void {
   const { addedTokens = {}, tokenizer, where } = files;
   const extra = settings.get("extra_special_tokens");
-  // As in the reference, objects of the config do not count: at this point they are objects still.
+  // As in the reference, objects of the config are ignored here, since they are not parsed yet.
   const special = new Set(
     [...NAMED.map((key) => settings.get(key)), ...(Array.isArray(extra) ? extra : [])]
       .filter((token) => typeof token === "string" || isAddedToken(token))

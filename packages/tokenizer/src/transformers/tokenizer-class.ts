@@ -1,10 +1,12 @@
-/** The class with which AutoTokenizer of transformers reads a tokenizer: some put stages of their own in place of the file's. */
+/**
+ * The class with which AutoTokenizer of transformers reads a tokenizer: some replace the file's stages by their own.
+ */
 
 import type { JsonObject } from "../fields.js";
 import { TokenizerError } from "../tokenizer-error.js";
 import { OWN_STAGES, REGISTERED, WRONG_ON_THE_HUB } from "./model-types.js";
 
-/** Classes that are followed here. `TokenizersBackend` takes `tokenizer.json` as it is. */
+/** Supported classes. `TokenizersBackend` uses `tokenizer.json` as it is. */
 export const REBUILDING_CLASSES = [
   "BertTokenizer",
   "CohereTokenizer",
@@ -27,9 +29,9 @@ const CLASS_OF_MODEL_TYPE: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * The class that AutoTokenizer chooses from `tokenizer_class` and the model's `model_type`.
+ * Returns the class that AutoTokenizer chooses from `tokenizer_class` and the model's `model_type`.
  *
- * @throws {TokenizerError} for a class with stages of its own that is not followed here
+ * @throws {TokenizerError} for an unsupported class with its own stages
  */
 export function tokenizerClass(config: JsonObject, modelConfig: JsonObject, where: string): TokenizerClass {
   const modelType = modelConfig.model_type;
@@ -49,7 +51,7 @@ function known(name: string, where: string): TokenizerClass {
   throw new TokenizerError({
     where: `${where}: tokenizer_class`,
     expected: `PreTrainedTokenizerFast, or one of ${REBUILDING_CLASSES.join(", ")}`,
-    got: `${name}, whose own stages take the place of those in tokenizer.json in transformers`,
+    got: `${name}, which replaces the stages in tokenizer.json by its own in transformers`,
     fix: 'AutoTokenizer.from_pretrained(folder).save_pretrained(folder) in Python writes those stages; then set "tokenizer_class": "PreTrainedTokenizerFast"',
   });
 }

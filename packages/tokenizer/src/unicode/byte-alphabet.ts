@@ -1,4 +1,4 @@
-/** The alphabet of byte-level tokenizers: a visible character for each byte, as GPT-2 has it. */
+/** The alphabet of byte-level tokenizers: a visible character for each byte, as in GPT-2. */
 
 import { encodeUtf8 } from "./utf8.js";
 
@@ -12,15 +12,15 @@ for (let byte = 0, next = 256; byte < 256; byte++) {
   BYTES.set(code, byte);
 }
 
-/** The character that stands for a space, "Ġ". */
+/** The character for a space, "Ġ". */
 export const SPACE_CHAR = charOfByte(0x20);
 
-/** The character that stands for a byte. */
+/** Returns the character for a byte. */
 function charOfByte(byte: number): string {
   return CHARS[byte] as string;
 }
 
-/** A text in the byte alphabet, one character for each byte of its UTF-8. */
+/** Encodes a text in the byte alphabet, one character for each byte of its UTF-8. */
 export function toByteAlphabet(text: string): string {
   let out = "";
   for (let i = 0; i < text.length; i++) {
@@ -37,7 +37,7 @@ function bytesToAlphabet(bytes: Uint8Array): string {
   return out;
 }
 
-/** Adds the bytes that a token stands for; a token with a character of another alphabet stands for its own UTF-8. */
+/** Appends the bytes of a token; a token with a character outside the alphabet is encoded as UTF-8. */
 export function pushBytes(token: string, bytes: number[]): void {
   const start = bytes.length;
   for (let i = 0; i < token.length; i++) {

@@ -1,4 +1,4 @@
-/** Sets and classes of characters, as Python's `tokenizers` has them: an engine's own may be of another version of Unicode. */
+/** Character classes of Python's `tokenizers`: the engine's own may be of another version of Unicode. */
 
 import {
   COMBINING_CLASSES,
@@ -17,22 +17,22 @@ import {
 /** Number of code points. */
 const CODE_POINTS = 0x110000;
 
-/** Tells whether a code point belongs to a set. */
+/** Whether a code point belongs to a set. */
 export type CharacterTest = (code: number) => boolean;
 
 /** Word characters: `\w` of Rust's regex. */
 export const isWord = lazySet(WORD);
 /** Numbers: `char::is_numeric` of Rust. */
 export const isNumeric = lazySet(NUMERIC);
-/** Punctuation, ASCII symbols included, as the pre-tokenizers have it. */
+/** Punctuation, ASCII symbols included, as in the pre-tokenizers. */
 export const isPunctuation = lazySet(PUNCTUATION);
-/** Characters that BertNormalizer cleans away. */
+/** Characters that BertNormalizer removes. */
 export const isControl = lazySet(CONTROL);
 /** Marks that BertNormalizer strips. */
 export const isNonspacingMark = lazySet(NONSPACING_MARK);
 /** Marks that StripAccents strips. */
 export const isCombiningMark = lazySet(COMBINING_MARK);
-/** Characters that came after the version of Unicode that the reference's normal forms know. */
+/** Characters that are newer than the Unicode version of the reference's normal forms. */
 export const isInert = lazySet(INERT);
 
 /** Returns the canonical combining class of a code point. */
@@ -76,14 +76,16 @@ export function generalCategories(): Uint8Array {
   return categories;
 }
 
-/** A bit for each general category that one of the names, such as `L` or `Lu`, stands for. */
+/** Returns a bit for each general category that one of the names, such as `L` or `Lu`, covers. */
 export function categoryMask(...names: string[]): number {
   let mask = 0;
   for (const [i, category] of CATEGORY_NAMES.entries()) if (names.some((n) => category.startsWith(n))) mask |= 1 << i;
   return mask;
 }
 
-/** Lower case of each character by itself, as Rust's `char::to_lowercase` has it: without the rule of the final sigma. */
+/**
+ * Returns the lower case of each character by itself, like Rust's `char::to_lowercase`: without the final sigma rule.
+ */
 export function lowerCase(char: string): string {
   lowerCases ??= pairs(LOWER_CASE);
   return lowerCases.get(char) ?? char.toLowerCase();
@@ -100,7 +102,7 @@ function numbers(data: string): number[] {
   return data.split(" ").map((text) => Number.parseInt(text, 36));
 }
 
-/** A set from `gap length gap length …`, unpacked on first use. */
+/** Decodes a set from `gap length gap length …` on first use. */
 function lazySet(data: string): CharacterTest {
   let bits: Uint8Array | undefined;
   return (code) => {
@@ -119,7 +121,7 @@ function unpackSet(data: string): Uint8Array {
   return bits;
 }
 
-/** Values from `value length value length …`, unpacked on first use. */
+/** Decodes values from `value length value length …` on first use. */
 function lazyValues(data: string): (code: number) => number {
   let values: Uint8Array | undefined;
   return (code) => {

@@ -1,11 +1,11 @@
 /**
- * Normal forms of Unicode (UAX #15), character by character, with what becomes of each: which characters came to one, and
- * which one came apart. An engine's `normalize` tells neither, and knows newer characters than the reference does.
+ * Normal forms of Unicode (UAX #15), character by character, recording which characters were composed and which were
+ * decomposed. The engine's `normalize` does not report that, and knows newer characters than the reference does.
  */
 
 import { combiningClass, isInert } from "./characters.js";
 
-/** A character of the result and how many characters it takes the place of: 1 + `-change`; a positive change adds it. */
+/** A character of the result, and how many characters it replaces: 1 + `-change`; a positive change inserts it. */
 export interface Change {
   readonly char: string;
   readonly change: number;
@@ -17,13 +17,13 @@ interface Part extends Change {
   readonly order: number;
 }
 
-/** The changes that bring a text into a normal form. */
+/** Returns the changes that convert a text to a normal form. */
 export function normalFormChanges(text: string, form: NormalForm): Change[] {
   const parts = decompose(text, form === "NFC" || form === "NFD" ? "NFD" : "NFKD");
   return form === "NFC" || form === "NFKC" ? recompose(parts) : parts;
 }
 
-/** How many characters and pairs are remembered, so that no text fills the memory. */
+/** Number of cached characters and pairs, to bound memory. */
 const REMEMBERED = 20_000;
 
 const decompositions = { NFD: new Map<string, readonly string[]>(), NFKD: new Map<string, readonly string[]>() };
@@ -39,7 +39,7 @@ function decompositionOf(char: string, form: "NFD" | "NFKD"): readonly string[] 
   return parts;
 }
 
-/** Characters taken apart, marks in canonical order. */
+/** Decomposes characters, with marks in canonical order. */
 function decompose(text: string, form: "NFD" | "NFKD"): Part[] {
   const out: Part[] = [];
   let pending = 0;
@@ -61,7 +61,7 @@ function decompose(text: string, form: "NFD" | "NFKD"): Part[] {
   return out;
 }
 
-/** Characters put together again, where nothing between them blocks it. */
+/** Composes characters unless something between them blocks it. */
 function recompose(parts: readonly Part[]): Change[] {
   const out: Change[] = [];
   let starter: Change | undefined;

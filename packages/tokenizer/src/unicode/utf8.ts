@@ -1,15 +1,15 @@
-/** How texts of UTF-16 and of UTF-8 lie beside each other. */
+/** Conversions between UTF-16 and UTF-8. */
 
 const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lossy = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Number of bytes of a code point in UTF-8. */
+/** Returns the number of UTF-8 bytes of a code point. */
 export function utf8Length(code: number): number {
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
 
-/** Number of bytes of a text in UTF-8. */
+/** Returns the number of UTF-8 bytes of a text. */
 export function byteLength(text: string): number {
   let bytes = 0;
   for (let i = 0; i < text.length; i++) {
@@ -20,12 +20,12 @@ export function byteLength(text: string): number {
   return bytes;
 }
 
-/** The bytes of a text. */
+/** Encodes a text as UTF-8. */
 export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** The text of bytes; undefined where they are not UTF-8. */
+/** Decodes bytes; undefined if they are not UTF-8. */
 export function decodeStrictly(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes);
@@ -34,17 +34,17 @@ export function decodeStrictly(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The text of bytes, with U+FFFD for each maximal part that is not UTF-8. */
+/** Decodes bytes, with U+FFFD for each maximal part that is not UTF-8. */
 export function decodeLossily(bytes: Uint8Array): string {
   return lossy.decode(bytes);
 }
 
-/** The length in UTF-16 units of the character that begins at a place. */
+/** Returns the length in UTF-16 units of the character that begins at `at`. */
 export function unitLength(text: string, at: number): number {
   return (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
 }
 
-/** Halves of surrogate pairs that stand alone become U+FFFD, as in every encoder to UTF-8. */
+/** Replaces lone surrogates by U+FFFD, as every UTF-8 encoder does. */
 export function wellFormed(text: string): string {
   return LONE_SURROGATE.test(text) ? text.replace(new RegExp(LONE_SURROGATE, "gu"), "\uFFFD") : text;
 }

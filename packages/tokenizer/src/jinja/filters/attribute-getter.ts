@@ -5,13 +5,13 @@ import { asInt, asText, Markup, Undefined, type Value } from "../values.js";
 type Getter = (item: Value) => Value;
 
 interface GetterOptions {
-  /** Stands in for what is missing along the path. */
+  /** Default for values that are missing along the path. */
   readonly fallback?: Value | undefined;
-  /** Lower-cases strings, for comparisons without regard to case. */
+  /** Lower-cases strings, for case-insensitive comparisons. */
   readonly ignoreCase?: boolean;
 }
 
-/** Reads an attribute by its path, such as `function.name` or `0`; the item itself where there is no path. */
+/** Reads an attribute by its path, such as `function.name` or `0`; the item itself without a path. */
 export function attributeGetter(
   attribute: Value | undefined,
   runtime: Runtime,
@@ -44,7 +44,7 @@ function pathOf(attribute: Value | undefined): Value[] {
   return text.split(".").map((part) => (/^\p{Nd}+$/u.test(part) ? BigInt(part) : part));
 }
 
-/** Strings in lower case, everything else as it is. */
+/** Lower-cases strings and returns other values unchanged. */
 function lower(value: Value): Value {
   if (typeof value === "string") return value.toLowerCase();
   return value instanceof Markup ? new Markup(value.text.toLowerCase()) : value;

@@ -140,7 +140,7 @@ function last(value: Value, args: Arguments, { budget }: Runtime): Value {
   return orElse(reversed(value, budget)[0], new Undefined("No last item, sequence was empty."));
 }
 
-/** Items from the end; only of what Python's `reversed` takes. */
+/** Returns items from the end; only for types that Python's `reversed` accepts. */
 function reversed(value: Value, budget: Runtime["budget"]): Value[] {
   const reversible =
     Array.isArray(value) ||

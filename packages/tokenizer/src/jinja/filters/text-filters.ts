@@ -42,12 +42,12 @@ export const TEXT_FILTERS: readonly (readonly [string, Filter])[] = [
   ["xmlattr", xmlAttributes],
 ];
 
-/** `soft_str`: a string, safe ones as they are. */
+/** `soft_str`: converts to a string and keeps safe strings. */
 function softText(value: Value, budget: Runtime["budget"]): string | Markup {
   return value instanceof Markup ? value : str(value, budget);
 }
 
-/** A method of a string, safe or not. */
+/** Calls a method of a string, safe or not. */
 function callMethod(
   text: string | Markup,
   name: string,
@@ -59,7 +59,7 @@ function callMethod(
   return (STRING_METHODS.get(name) as NonNullable<ReturnType<typeof STRING_METHODS.get>>)(text, args, budget);
 }
 
-/** A filter that is a method of the value's text. */
+/** Creates a filter that is a method of the value's text. */
 function method(
   name: string,
   parameters: readonly string[],
@@ -108,7 +108,7 @@ function trim(value: Value, args: Arguments, { budget }: Runtime): Value {
   return callMethod(softText(value, budget), "strip", [chars], budget);
 }
 
-/** Words begin behind white space, hyphens and opening brackets; unlike `str.title`, not behind apostrophes. */
+/** Words begin after white space, hyphens and opening brackets; unlike in `str.title`, not after apostrophes. */
 function title(value: Value, args: Arguments, { budget }: Runtime): Value {
   bind("title", args, []);
   const text = str(value, budget);

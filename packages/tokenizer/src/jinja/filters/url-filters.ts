@@ -38,7 +38,7 @@ const WORD = "[\\p{L}\\p{N}_]";
 const HTTP =
   /^(?:(?:https?:\/\/|www\.)(?:(?:[\p{L}\p{N}_%-]+\.)+)?(?:[a-z]{2,63}|xn--[\p{L}\p{N}_%]{2,59})|(?:[\p{L}\p{N}_%-]{2,63}\.)+(?:com|net|int|edu|gov|org|info|mil)|https?:\/\/(?:\d{1,3}(?:\.\d{1,3}){3}|\[(?:[\da-f]{0,4}:){2}(?:[\da-f]{0,4}:?){1,6}\]))(?::\d{1,5})?(?:[/?#]\S*)?$/iu;
 const EMAIL = new RegExp(`^\\S+@${WORD}[\\p{L}\\p{N}_.-]*\\.${WORD}+$`, "u");
-/** Longest word that may be a link; browsers stop at about this length too. */
+/** Maximum length of a word that may be a link; browsers stop at about this length too. */
 const LONGEST_LINK = 4096;
 
 interface Links {

@@ -60,7 +60,7 @@ function fallback(value: Value, args: Arguments): Value {
   return value instanceof Undefined || (bound.flag("boolean", false) && !truth(value)) ? other : value;
 }
 
-/** `float(value)`, with Python's TypeError and ValueError as `undefined`. */
+/** `float(value)`, with `undefined` for Python's TypeError and ValueError. */
 function floatOf(value: Value): number | undefined {
   const text = asText(value);
   if (text !== undefined) return parseFloatText(text);

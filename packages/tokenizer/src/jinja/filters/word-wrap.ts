@@ -65,7 +65,7 @@ function wrap(line: string, { width, breakLongWords, breakOnHyphens }: Wrapping,
   return lines;
 }
 
-/** Where a word that is too long breaks: behind the last hyphen that fits, unless only hyphens stand before it. */
+/** Returns where a word that is too long breaks: after the last hyphen that fits, unless only hyphens precede it. */
 function breakPoint(word: readonly string[], room: number): number {
   const hyphen = word.slice(0, room).lastIndexOf("-");
   return hyphen > 0 && word.slice(0, hyphen).some((char) => char !== "-") ? hyphen + 1 : room;

@@ -1,24 +1,24 @@
-/** Arguments of a call, matched with a function's parameters as Python does it. */
+/** Binds the arguments of a call to a function's parameters, as Python does. */
 
 import { typeError } from "../template-error.js";
 import { type Arguments, asInt, asText, orElse, typeName, type Value } from "../values.js";
 import { truth } from "./compare.js";
 
-/** Arguments by the names of their parameters. */
+/** Arguments by parameter name. */
 export class Bound {
   constructor(
     readonly label: string,
     readonly values: ReadonlyMap<string, Value>,
   ) {}
 
-  /** The argument as it is; `None` is one too. */
+  /** Returns the argument unchanged; it may be `None`. */
   get(name: string): Value | undefined;
   get(name: string, absent: Value): Value;
   get(name: string, absent?: Value): Value | undefined {
     return orElse(this.values.get(name), absent);
   }
 
-  /** A string; the default where it is absent. */
+  /** Returns a string; the default if it is absent. */
   text(name: string): string;
   text<D>(name: string, absent: D): string | D;
   text(name: string, absent?: unknown): unknown {
@@ -29,12 +29,12 @@ export class Bound {
     return text;
   }
 
-  /** A string, with the default where it is absent or `None`. */
+  /** Returns a string; the default if it is absent or `None`. */
   optionalText<D>(name: string, absent: D): string | D {
     return this.values.get(name) === null ? absent : this.text(name, absent);
   }
 
-  /** An integer, within what a JavaScript number holds exactly. */
+  /** Returns an integer that a JavaScript number represents exactly. */
   int(name: string): number;
   int<D>(name: string, absent: D): number | D;
   int(name: string, absent?: unknown): unknown {
@@ -51,7 +51,7 @@ export class Bound {
   }
 }
 
-/** An integer as a number; what is beyond 2 ** 52 counts as that. */
+/** Converts an integer to a number, clamped to ±2 ** 52. */
 export function clampInt(value: bigint): number {
   const limit = 2n ** 52n;
   return Number(value > limit ? limit : value < -limit ? -limit : value);
@@ -64,8 +64,8 @@ export function takesNone<T>(label: string, args: Arguments, result: () => T): T
 }
 
 /**
- * Matches arguments with parameters. A parameter ends with `?` where it may be absent; behind `/` stand those that may be
- * named, and a list without `/` has only such ones.
+ * Binds arguments to parameters. A parameter that ends with `?` is optional; parameters after `/` may be named, and in
+ * a list without `/` all may.
  */
 export function bind(label: string, { positional, named }: Arguments, parameters: readonly string[]): Bound {
   const slash = parameters.indexOf("/");

@@ -1,4 +1,4 @@
-/** `value.name`, `value[key]` and `value[a:b:c]`, as Jinja's sandbox looks them up. */
+/** `value.name`, `value[key]` and `value[a:b:c]`, as Jinja's sandbox resolves them. */
 
 import type { Budget } from "../budget.js";
 import { TemplateError, typeError, valueError } from "../template-error.js";
@@ -26,7 +26,7 @@ import { floatRepr } from "./numbers.js";
 import { STRING_METHODS } from "./string-methods.js";
 import { pointLength, points } from "./text.js";
 
-/** Attributes that every Python object has. The sandbox hides them: neither they nor what is behind them is ever reached. */
+/** Attributes of every Python object. The sandbox hides them: neither they nor their attributes can be reached. */
 const DUNDER =
   /^__(?:class|doc|init|new|repr|str|hash|eq|ne|lt|le|gt|ge|dir|format|getattribute|setattr|delattr|reduce|reduce_ex|sizeof|subclasshook|init_subclass|len|iter|contains|getitem|setitem|delitem|reversed|add|mul|rmul|mod|rmod|or|ror|ior|iadd|imul|getnewargs|class_getitem)__$/;
 
@@ -84,7 +84,7 @@ function at<T>(items: readonly T[], index: bigint): T | undefined {
   return items.at(clampInt(index));
 }
 
-/** A text, safe where the string that it was taken from is. */
+/** Wraps a text, safe if the string that it was taken from is. */
 function like(value: Value, text: string): Value {
   return value instanceof Markup ? new Markup(text) : text;
 }

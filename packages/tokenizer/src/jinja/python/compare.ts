@@ -31,7 +31,7 @@ export function truth(value: Value): boolean {
   return Boolean(value) || Number.isNaN(value);
 }
 
-/** `len(value)`; `undefined` for what has none. */
+/** `len(value)`; `undefined` for values without a length. */
 export function sizeOf(value: Value): number | undefined {
   const text = asText(value);
   if (text !== undefined) return pointLength(text);
@@ -71,7 +71,7 @@ export function equals(a: Value, b: Value, budget: Budget): boolean {
   return result;
 }
 
-/** Compares by exact values, also an integer with a float. */
+/** Compares exact values, even of an integer with a float. */
 function equalNumbers(x: bigint | number, y: bigint | number): boolean {
   return x <= y && x >= y;
 }
@@ -100,7 +100,7 @@ function equalContainers(a: PyObject | Value[], b: PyObject | Value[], budget: B
   return false;
 }
 
-/** Containers hold what is the same object, or equal. */
+/** Containers compare items by identity or equality. */
 function same(a: Value, b: Value, budget: Budget): boolean {
   return (a === b && typeof a === "object") || equals(a, b, budget);
 }
@@ -115,7 +115,7 @@ function sequence(value: Value): readonly Value[] | undefined {
   return value instanceof Tuple ? value.items : undefined;
 }
 
-/** Order of two values: negative, 0 or positive; NaN where both are numbers and one is not a number. */
+/** Orders two values: negative, 0 or positive; NaN if both are numbers and one of them is NaN. */
 export function compare(a: Value, b: Value, operator: string, budget: Budget): number {
   budget.spend();
   const x = asNumber(a);
@@ -171,7 +171,7 @@ export function contains(container: Value, value: Value, budget: Budget): boolea
   return holds(iterate(container, budget), value, budget);
 }
 
-/** The items of a value; one step of the budget for each. */
+/** Yields the items of a value; one step of the budget for each. */
 export function* iterate(value: Value, budget: Budget): Generator<Value, void> {
   for (const item of source(value)) {
     budget.spend();
@@ -197,7 +197,7 @@ export function isIterable(value: Value): boolean {
   return sizeOf(value) !== undefined || value instanceof OneShot;
 }
 
-/** A list of a value's items. */
+/** Returns a list of a value's items. */
 export function toList(value: Value, budget: Budget): Value[] {
   return Array.from(iterate(value, budget));
 }

@@ -1,4 +1,4 @@
-/** Methods of lists, tuples, dicts and ranges. The immutable sandbox keeps those that would change a value out of reach. */
+/** Methods of lists, tuples, dicts and ranges. The immutable sandbox hides those that would change a value. */
 
 import type { Budget } from "../budget.js";
 import { TemplateError, valueError } from "../template-error.js";
@@ -11,7 +11,7 @@ const DICT_CHANGES = new Set(["clear", "pop", "popitem", "setdefault", "update"]
 
 type Method = (args: Arguments) => Value;
 
-/** A method by its name, "mutates" for one that would change the value, `undefined` where there is none. */
+/** Returns a method by its name, "mutates" for one that would change the value, `undefined` if there is none. */
 export function containerMethod(value: Value, name: string, budget: Budget): Method | "mutates" | undefined {
   if (value instanceof Dict) return DICT_CHANGES.has(name) ? "mutates" : dictMethod(value, name, budget);
   if (value instanceof DictView) {
@@ -91,7 +91,7 @@ function dictMethod(dict: Dict, name: string, budget: Budget): Method | undefine
   }
 }
 
-/** `dict(...)`: from a dict, or from pairs; names after them. */
+/** `dict(...)`: from a dict, or from pairs; then from named arguments. */
 export function makeDict({ positional, named }: Arguments, budget: Budget): Dict {
   const [from] = positional;
   if (positional.length > 1)

@@ -1,4 +1,4 @@
-/** Names of HTML entities that stand for what markup must escape, and for common signs. */
+/** Names of HTML entities for characters that markup must escape, and for common signs. */
 const NAMED = new Map(
   Object.entries({
     amp: "&",
@@ -24,7 +24,7 @@ const NAMED = new Map(
   }),
 );
 
-/** Entities as characters: numbers of any kind, and the names above; other names stay as they are. */
+/** Converts entities to characters: numeric ones, and the names above; other names stay unchanged. */
 export function unescapeEntities(text: string): string {
   return text.replace(/&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([a-zA-Z]{2,8}));?/g, (whole, decimal, hex, name) => {
     if (name !== undefined) return NAMED.get(name) ?? whole;

@@ -1,4 +1,4 @@
-/** Format specifications: what stands behind the colon in `"{:>8.2f}".format(x)`. */
+/** Format specifications: the part after the colon in `"{:>8.2f}".format(x)`. */
 
 import type { Budget } from "../budget.js";
 import { TemplateError, typeError, valueError } from "../template-error.js";
@@ -91,7 +91,7 @@ function formatInt(value: bigint, spec: Spec, budget: Budget): string {
   return padNumber(head, digits, "", groups, spec, budget);
 }
 
-/** Digits of a size in the base of a format code, and the prefix of that base. */
+/** Returns the digits of a magnitude in the base of a format code, and the prefix of that base. */
 export function intDigits(size: bigint, type: string): { digits: string; prefix: string } {
   if (type === "b") return { digits: size.toString(2), prefix: "0b" };
   if (type === "o") return { digits: size.toString(8), prefix: "0o" };
@@ -111,7 +111,7 @@ function formatFloat(value: number, spec: Spec, budget: Budget): string {
   return padNumber(sign, whole, rest, 3, spec, budget);
 }
 
-/** A float that is not negative, by a format code of `format` or of `%`. */
+/** Formats a non-negative float by a format code of `format` or of `%`. */
 export function floatDigits(
   value: number,
   type: string,
@@ -142,7 +142,7 @@ function floatText(
     return `${mantissa}${alternate && places === 0 ? "." : ""}${exponentText(exponent)}`;
   }
   if (type === "" && precision === undefined) return floatRepr(value);
-  // "g", and no code with a precision, which keeps one digit behind the point.
+  // "g", and a precision without a code, which keeps one digit after the point.
   const digits = Math.max(1, places);
   const { mantissa, exponent } = toExponent(value, digits - 1);
   const limit = type === "" ? digits - 1 : digits;
@@ -168,7 +168,7 @@ function exponentText(exponent: number): string {
   return `e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
 
-/** Groups the digits and fills up to the width; zeros that fill between sign and digits are grouped as well. */
+/** Groups the digits and pads to the width; zeros between sign and digits are grouped as well. */
 function padNumber(head: string, whole: string, rest: string, group: number, spec: Spec, budget: Budget): string {
   let digits = whole;
   if (spec.grouping !== "" && /^[0-9a-fA-F]+$/.test(whole)) {
@@ -184,7 +184,7 @@ function groupDigits(digits: string, mark: string, group: number, width: number)
   for (let index = digits.length - 1; index >= 0 || text.length < width; index--) {
     if (count > 0 && count % group === 0) {
       text = mark + text;
-      // A separator never stands first.
+      // A separator never comes first.
       if (index < 0 && text.length >= width) return `0${text}`;
     }
     text = (digits[index] ?? "0") + text;

@@ -60,7 +60,10 @@ export function printf(format: string, values: Value, safe: boolean, budget: Bud
   return text + format.slice(from);
 }
 
-/** What has keys may be left over: any object that can be subscribed and is neither a tuple nor a string. */
+/**
+ * Whether extra values are ignored: a value with keys may be unused, that is, any subscriptable object except a tuple
+ * or a string.
+ */
 function isIgnored(value: Value): boolean {
   return Array.isArray(value) || value instanceof Undefined;
 }
@@ -128,7 +131,7 @@ function numeric(value: Value, code: string): bigint | number {
   return int;
 }
 
-/** Looks up attributes (`.name`) and items (`[key]`) of a field, as the environment does. */
+/** Resolves attributes (`.name`) and items (`[key]`) of a field, as the environment does. */
 export interface FieldLookup {
   attribute(value: Value, name: string): Value;
   item(value: Value, key: Value): Value;

@@ -1,4 +1,4 @@
-/** Python's `json.dumps`, which is what `tojson` of a chat template is: HTML is not escaped. */
+/** Python's `json.dumps`, as used by `tojson` in chat templates: HTML is not escaped. */
 
 import type { Budget } from "../budget.js";
 import { typeError, valueError } from "../template-error.js";
@@ -8,7 +8,7 @@ import { floatRepr, intRepr } from "./numbers.js";
 
 export interface JsonOptions {
   readonly ensureAscii: boolean;
-  /** One level's indentation; `undefined` writes everything on one line. */
+  /** Indentation of one level; `undefined` writes everything on one line. */
   readonly indent: string | undefined;
   readonly separators: readonly [string, string];
   readonly sortKeys: boolean;
@@ -101,7 +101,7 @@ function quoteJson(text: string, ensureAscii: boolean): string {
   return `"${text.replace(unsafe, (char) => SHORT.get(char) ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)}"`;
 }
 
-/** Indentation as `json.dumps` takes it: a number of spaces, a text, or none. */
+/** Reads the indentation for `json.dumps`: a number of spaces, a text, or none. */
 export function readIndent(value: Value | undefined, budget: Budget): string | undefined {
   if (value === undefined || value === null) return undefined;
   const text = asText(value);
@@ -112,7 +112,7 @@ export function readIndent(value: Value | undefined, budget: Budget): string | u
   return " ".repeat(Number(width > 0n ? width : 0n));
 }
 
-/** Separators as `json.dumps` takes them: a pair of texts. */
+/** Reads the separators for `json.dumps`: a pair of texts. */
 export function readSeparators(value: Value | undefined, indent: string | undefined): readonly [string, string] {
   if (value === undefined || value === null) return [indent === undefined ? ", " : ",", ": "];
   const items = Array.isArray(value) ? value : value instanceof Tuple ? value.items : [];

@@ -1,4 +1,4 @@
-/** Methods of safe strings (markupsafe's `Markup`): they escape what they are given, and give safe strings. */
+/** Methods of safe strings (markupsafe's `Markup`): they escape their arguments, and return safe strings. */
 
 import type { Budget } from "../budget.js";
 import { type Arguments, asText, Markup, Tuple, type Value } from "../values.js";
@@ -9,7 +9,7 @@ import { escapeHtml } from "./markup.js";
 import { joinText, STRING_METHODS } from "./string-methods.js";
 import { words } from "./text.js";
 
-/** Methods with an argument that goes into the result, and which one it is. */
+/** Methods whose result contains an argument, with the index of that argument. */
 const ESCAPED = new Map([
   ["replace", 1],
   ["ljust", 1],
@@ -50,7 +50,7 @@ function safe(value: Value): Value {
   return value instanceof Tuple ? new Tuple(value.items.map(safe)) : value;
 }
 
-/** Text without tags and comments, its white space as single spaces, its entities as characters. */
+/** Removes tags and comments, collapses white space, and decodes entities. */
 export function stripTags(markup: string, budget: Budget): string {
   budget.text(markup.length);
   let text = "";

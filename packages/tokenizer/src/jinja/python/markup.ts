@@ -1,4 +1,4 @@
-/** Escaping of HTML, as markupsafe does it. */
+/** HTML escaping as in markupsafe. */
 
 import type { Budget } from "../budget.js";
 import { Markup, type Value } from "../values.js";
@@ -12,7 +12,7 @@ const ENTITIES = new Map([
   ['"', "&#34;"],
 ]);
 
-/** `escapeHtml(value)`: a safe string stays as it is. */
+/** `escapeHtml(value)`: a safe string stays unchanged. */
 export function escapeHtml(value: Value, budget: Budget): Markup {
   if (value instanceof Markup) return value;
   const text = str(value, budget);

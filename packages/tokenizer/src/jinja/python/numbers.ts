@@ -5,7 +5,7 @@ import { TemplateError, typeError, valueError } from "../template-error.js";
 import { asInt, type Value } from "../values.js";
 import { strip } from "./text.js";
 
-/** Digits of the longest integer that Python turns into text, or reads from it. */
+/** Maximum digits of an integer that Python converts to or from text. */
 const MAX_DIGITS = 4300;
 const ZERO_DIVISION = "division by zero";
 
@@ -43,14 +43,14 @@ function bitLength(value: bigint): number {
   return (hex.length - 1) * 4 + (32 - Math.clz32(Number.parseInt(hex[0] as string, 16)));
 }
 
-/** `float(int)`: rounds to the nearest, and refuses what is beyond all floats. */
+/** `float(int)`: rounds to nearest, and refuses values beyond all floats. */
 export function toFloat(value: bigint): number {
   const float = Number(value);
   if (!Number.isFinite(float)) throw new TemplateError("OverflowError", "int too large to convert to float");
   return float;
 }
 
-/** The number that arithmetic sees; `undefined` for what is none. */
+/** Returns the number for arithmetic; `undefined` for values that are not numbers. */
 export function asNumber(value: Value): bigint | number | undefined {
   return typeof value === "number" ? value : asInt(value);
 }
@@ -99,12 +99,12 @@ function floorDivide(a: bigint, b: bigint): bigint {
   return a % b !== 0n && a < 0n !== b < 0n ? quotient - 1n : quotient;
 }
 
-/** The float that is nearest to the quotient. */
+/** Returns the float nearest to the quotient. */
 function divideInts(a: bigint, b: bigint): number {
   if (b === 0n) throw new TemplateError("ZeroDivisionError", ZERO_DIVISION);
   const exact = 2n ** 53n;
   if (a <= exact && a >= -exact && b <= exact && b >= -exact) return Number(a) / Number(b);
-  // A quotient of at least 66 bits, its last one set where there is a remainder, rounds once and right.
+  // A quotient of at least 66 bits, with its last bit set if there is a remainder, is rounded once and correctly.
   const shift = Math.max(0, 66 - (bitLength(a) - bitLength(b)));
   const size = (a < 0n ? -a : a) << BigInt(shift);
   const divisor = b < 0n ? -b : b;
@@ -163,7 +163,7 @@ function floatDivMod(a: number, b: number): [number, number] {
   return [div - floor > 0.5 ? floor + 1 : floor, mod];
 }
 
-/** A float as the fraction `numerator / 2 ** shift`, or times `2 ** -shift` where that is negative. */
+/** Returns a float as the fraction `numerator / 2 ** shift`, or times `2 ** -shift` if that is negative. */
 function fraction(value: number): { numerator: bigint; shift: number } {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, Math.abs(value));
@@ -174,7 +174,7 @@ function fraction(value: number): { numerator: bigint; shift: number } {
   return { numerator: mantissa | 0x10000000000000n, shift: 1075 - exponent };
 }
 
-/** |value| times 10 ** digits, rounded to an integer: half to even, of the exact value, as C's printf does. */
+/** Returns |value| times 10 ** digits, rounded to an integer: half to even, of the exact value, like C's printf. */
 function scaled(value: number, digits: number): bigint {
   const { numerator, shift } = fraction(value);
   let top = numerator * (digits > 0 ? 10n ** BigInt(digits) : 1n);
@@ -187,7 +187,7 @@ function scaled(value: number, digits: number): bigint {
   return up ? quotient + 1n : quotient;
 }
 
-/** Digits of a finite |value| with so many places behind the point. */
+/** Returns the digits of a finite |value| with `places` decimals. */
 export function toFixed(value: number, places: number): string {
   const digits = scaled(value, places)
     .toString()
@@ -195,7 +195,7 @@ export function toFixed(value: number, places: number): string {
   return places === 0 ? digits : `${digits.slice(0, -places)}.${digits.slice(-places)}`;
 }
 
-/** Mantissa and exponent of a finite |value| with so many places behind the point. */
+/** Returns mantissa and exponent of a finite |value|, with `places` decimals. */
 export function toExponent(value: number, places: number): { mantissa: string; exponent: number } {
   const point = (digits: string) => (places === 0 ? digits : `${digits[0]}.${digits.slice(1)}`);
   if (value === 0) return { mantissa: point("0".repeat(places + 1)), exponent: 0 };
@@ -241,7 +241,7 @@ const PREFIXES = new Map([
   ["0x", 16],
 ]);
 
-/** Python's `int(text, base)`; `undefined` where it is no integer of that base. */
+/** Python's `int(text, base)`; `undefined` if it is not an integer of that base. */
 export function parseInteger(text: string, base = 10): bigint | undefined {
   const match = /^([+-]?)(0[box]_?)?([0-9a-z]+(?:_[0-9a-z]+)*)$/i.exec(asciiDigits(text));
   if (match === null) return undefined;
@@ -279,7 +279,7 @@ export function parseInteger(text: string, base = 10): bigint | undefined {
   return sign === "-" ? -value : value;
 }
 
-/** Python's `float(text)`; `undefined` where it is no number. */
+/** Python's `float(text)`; `undefined` if it is not a number. */
 export function parseFloatText(text: string): number | undefined {
   const plain = asciiDigits(text);
   const named = /^([+-]?)(inf|infinity|nan)$/i.exec(plain);
@@ -292,12 +292,12 @@ export function parseFloatText(text: string): number | undefined {
   return pattern.test(plain) ? Number(plain.replaceAll("_", "")) : undefined;
 }
 
-/** Decimal digits of other scripts as ASCII, without white space around: what `int()` and `float()` read. */
+/** Converts decimal digits of other scripts to ASCII and strips white space: the input of `int()` and `float()`. */
 function asciiDigits(text: string): string {
   return strip(text).replace(/\p{Nd}/gu, (digit) => String(digitValue(digit)));
 }
 
-/** Value of a decimal digit of any script: they come in runs of ten. */
+/** Returns the value of a decimal digit of any script: they come in runs of ten. */
 function digitValue(digit: string): number {
   let code = digit.codePointAt(0) as number;
   let value = 0;

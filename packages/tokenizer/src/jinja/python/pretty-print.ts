@@ -1,4 +1,4 @@
-/** Python's `pprint.pformat`: a value over as many lines as it takes for none to be longer than 80 characters, keys sorted. */
+/** Python's `pprint.pformat`: breaks a value into lines of at most 80 characters, with sorted keys. */
 
 import type { Budget } from "../budget.js";
 import { Dict, Tuple, typeName, type Value } from "../values.js";
@@ -8,7 +8,7 @@ import { isSpace, pointLength, splitLines } from "./text.js";
 
 const WIDTH = 80;
 
-/** Where a value begins, and how much must be left free behind it on its last line. */
+/** Indentation of a value, and the space to reserve after it on its last line. */
 interface Place {
   readonly indent: number;
   readonly allowance: number;
@@ -52,7 +52,7 @@ class PrettyPrinter {
     return text;
   }
 
-  /** Entries in the order of their keys, as far as these have one; else in the order of their types. */
+  /** Sorts entries by key if the keys are comparable; otherwise by the keys' types. */
   #sorted(dict: Dict): (readonly [Value, Value])[] {
     return [...dict.entries()].sort(([a], [b]) => {
       this.#budget.spend();
@@ -91,9 +91,9 @@ class PrettyPrinter {
     return open + parts.join(separator) + close;
   }
 
-  /** A string as several with nothing between them, one a line: at ends of lines, and behind words where a line is too long. */
+  /** Formats a string as adjacent literals, one a line: split at line ends, and after words if a line is too long. */
   #string(text: string, place: Place, outermost: boolean): string {
-    // In brackets of its own.
+    // In its own brackets.
     const indent = place.indent + Number(outermost);
     const last = WIDTH - indent - place.allowance - Number(outermost);
     const lines = splitLines(text, true);
@@ -107,7 +107,7 @@ class PrettyPrinter {
     return this.#join(chunks, `\n${" ".repeat(indent)}`, outermost ? "(" : "", outermost ? ")" : "");
   }
 
-  /** Words put together while the `repr` of them is no longer than `width`, or `last` with the last of them. */
+  /** Joins words while their `repr` is at most `width` long, or `last` with the last of them. */
   #fill(words: readonly string[], width: number, last: number): string[] {
     const chunks: string[] = [];
     let current = "";
@@ -121,7 +121,7 @@ class PrettyPrinter {
   }
 }
 
-/** Words, each with the white space behind it. */
+/** Splits into words, each with the white space after it. */
 function wordsWithSpace(text: string): string[] {
   const words: string[] = [];
   let start = 0;

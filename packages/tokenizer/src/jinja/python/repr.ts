@@ -16,7 +16,7 @@ import {
 } from "../values.js";
 import { floatRepr, intRepr } from "./numbers.js";
 
-/** `str(value)`: what `{{ value }}` prints. */
+/** `str(value)`: the output of `{{ value }}`. */
 export function str(value: Value, budget: Budget): string {
   if (typeof value === "string") return value;
   if (value instanceof Markup) return value.text;
@@ -24,7 +24,7 @@ export function str(value: Value, budget: Budget): string {
   return repr(value, budget);
 }
 
-/** `repr(value)`: how a value stands inside a printed list or dict. */
+/** `repr(value)`: the form of a value inside a printed list or dict. */
 export function repr(value: Value, budget: Budget): string {
   budget.spend();
   if (value === null) return "None";
@@ -61,7 +61,7 @@ function reprObject(value: Exclude<Value, null | boolean | bigint | number | str
   }
   if (value instanceof Namespace) return `<Namespace ${dict(value.attributes)}>`;
   if (value instanceof Record) return value.repr();
-  // Python prints an address here, which is another one in each run.
+  // Python prints an address here, which differs in each run.
   if (value instanceof OneShot) return `<${value.typeName} object>`;
   if (value instanceof Callable)
     return value.typeName === "Macro" ? `<Macro ${quote(value.label, budget)}>` : `<${value.typeName} ${value.label}>`;
@@ -82,7 +82,7 @@ const ESCAPES = new Map([
   ["\t", "\\t"],
 ]);
 
-/** `repr` of a string: in single quotes, unless it holds those and no double ones. */
+/** `repr` of a string: in single quotes, unless it contains those and no double quotes. */
 export function quote(text: string, budget: Budget): string {
   budget.text(text.length * 2);
   const mark = text.includes("'") && !text.includes('"') ? '"' : "'";

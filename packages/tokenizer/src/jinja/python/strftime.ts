@@ -30,7 +30,7 @@ export function strftime(format: string, date: Date, budget: Budget): string {
   });
 }
 
-/** A field's text, or its number with width and filling. */
+/** Returns a field's text, or its number with width and padding. */
 function fieldOf(code: string, date: Date, budget: Budget): string | readonly [number, number, string] | undefined {
   const number = (value: number, width = 2, fill = "0") => [value, width, fill] as const;
   const again = (format: string) => strftime(format, date, budget);
@@ -128,7 +128,7 @@ function dayOfYear(date: Date): number {
   );
 }
 
-/** Week of ISO 8601, and the year that it belongs to: that of its Thursday. */
+/** Returns the week of ISO 8601 and its year: that of its Thursday. */
 function isoWeek(date: Date): { year: number; week: number } {
   const thursday = new Date(date.getFullYear(), date.getMonth(), date.getDate() + 4 - (date.getDay() || 7));
   return { year: thursday.getFullYear(), week: Math.floor(dayOfYear(thursday) / 7) + 1 };

@@ -1,5 +1,5 @@
 import type { Budget } from "../budget.js";
 import type { Arguments, Value } from "../values.js";
 
-/** A method: it gets the string, the arguments and the budget. `format` and `format_map` are the interpreter's. */
+/** A method: takes the string, the arguments and the budget. The interpreter implements `format` and `format_map`. */
 export type StringMethod = (text: string, args: Arguments, budget: Budget) => Value;

@@ -21,7 +21,7 @@ import {
   titleCase,
 } from "./text.js";
 
-/** Methods whose results a safe string (`Markup`) keeps as plain strings are those that give no text. */
+/** Methods of `str`. A safe string (`Markup`) returns plain results for those that return no text. */
 export const STRING_METHODS: ReadonlyMap<string, StringMethod> = new Map<string, StringMethod>([
   ["capitalize", plain("capitalize", capitalize)],
   ["casefold", plain("casefold", casefold)],
@@ -100,7 +100,7 @@ function stripping(label: string, change: (text: string, chars?: string) => stri
 }
 
 function casefold(text: string): string {
-  // Full case folding: what differs from lower case are the letters whose upper case is longer, and sigma.
+  // Full case folding differs from lower case for letters whose upper case is longer, and for sigma.
   return Array.from(text, (char) => {
     if (/^[\u13a0-\u13f5]$/.test(char)) return char;
     if (/^[\uab70-\uabbf]$/.test(char)) return String.fromCodePoint((char.codePointAt(0) as number) - 0xab70 + 0x13a0);

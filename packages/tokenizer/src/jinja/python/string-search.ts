@@ -1,4 +1,4 @@
-/** Methods of Python's `str` that look for a text in a part of a string. */
+/** Methods of Python's `str` that search a part of a string. */
 
 import type { Budget } from "../budget.js";
 import { typeError, valueError } from "../template-error.js";
@@ -7,7 +7,7 @@ import { bind } from "./arguments.js";
 import type { StringMethod } from "./string-method.js";
 import { pointIndex, pointLength, pointSlice } from "./text.js";
 
-/** Start and end of the part of a text that a search looks at, in code points. */
+/** Returns start and end of the searched part of a text, in code points. */
 function bounds(text: string, start: Value | undefined, end: Value | undefined): { from: number; to: number } {
   const length = pointLength(text);
   const bound = (value: Value | undefined, absent: number) => {

@@ -1,4 +1,4 @@
-/** Methods of Python's `str` that take a string apart. */
+/** Methods of Python's `str` that split a string. */
 
 import type { Budget } from "../budget.js";
 import { valueError } from "../template-error.js";

@@ -1,4 +1,4 @@
-/** Strings as Python sees them: sequences of code points, with Python's idea of white space and lines. */
+/** Strings as in Python: sequences of code points, with Python's definition of white space and lines. */
 
 const WHITESPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const IS_SPACE = new RegExp(`^[${WHITESPACE}]$`);
@@ -7,17 +7,17 @@ const LINE_ENDS = "\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029";
 const LINE_END = new RegExp(`\\r\\n|[${LINE_ENDS}]`, "g");
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** Whether a character (a UTF-16 code unit is enough: no white space lies beyond them) is white space. */
+/** Whether a character is white space (one UTF-16 code unit suffices: no white space is beyond the BMP). */
 export function isSpace(char: string): boolean {
   return IS_SPACE.test(char);
 }
 
-/** Code points of a text, each as a string. */
+/** Returns the code points of a text, each as a string. */
 export function points(text: string): string[] {
   return Array.from(text);
 }
 
-/** Length in code points. */
+/** Returns the length in code points. */
 export function pointLength(text: string): number {
   if (!SURROGATE.test(text)) return text.length;
   let length = 0;
@@ -25,14 +25,14 @@ export function pointLength(text: string): number {
   return length;
 }
 
-/** The text from a code point on up to another, both within it. */
+/** Returns the text between two code point indices, both within it. */
 export function pointSlice(text: string, start: number, stop: number): string {
   if (start >= stop) return "";
   if (!SURROGATE.test(text)) return text.slice(start, stop);
   return points(text).slice(start, stop).join("");
 }
 
-/** Index in code points of an index in UTF-16 code units. */
+/** Converts an index in UTF-16 code units to one in code points. */
 export function pointIndex(text: string, unit: number): number {
   return unit <= 0 ? unit : pointLength(text.slice(0, unit));
 }
@@ -78,7 +78,7 @@ function charBefore(text: string, end: number): string {
   return pair.length === 2 && (pair.codePointAt(0) ?? 0) > 0xffff ? pair : text.slice(end - 1, end);
 }
 
-/** Words between runs of white space, with where each starts. */
+/** Returns the words between runs of white space, with the start of each. */
 export function words(text: string): { word: string; index: number }[] {
   return Array.from(text.matchAll(WORDS), (match) => ({ word: match[0], index: match.index }));
 }
@@ -95,7 +95,7 @@ export function splitLines(text: string, keepEnds = false): string[] {
   return lines;
 }
 
-/** Order of two strings by code points; UTF-16 order differs beyond U+FFFF. */
+/** Orders two strings by code points; UTF-16 order differs beyond U+FFFF. */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
@@ -106,7 +106,7 @@ export function compareText(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Surrogates sort behind all other code units. */
+/** Sorts surrogates after all other code units. */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
@@ -119,7 +119,7 @@ const DIGRAPHS = new Map(
   }),
 );
 
-/** Title case of one character. */
+/** Returns the title case of one character. */
 function titleChar(char: string): string {
   const digraph = DIGRAPHS.get(char);
   if (digraph !== undefined) return digraph;
@@ -144,7 +144,7 @@ export function capitalize(text: string): string {
   return titleChar(first) + lower.slice(first.toLowerCase().length);
 }
 
-/** Python's `str.title`: a cased character that follows none begins a word. */
+/** Python's `str.title`: a cased character after an uncased one begins a word. */
 export function titleCase(text: string): string {
   const lower = points(text);
   let inWord = false;
