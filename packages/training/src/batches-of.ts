@@ -1,10 +1,9 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import { uniformInt } from "pure-rand/distribution/uniformInt";
-import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import { type Example, IGNORED, type TrainingBatch, type TrainingData } from "./batch.js";
 import { expectThat } from "./checks.js";
 import { type Truncation, truncate } from "./data/truncate.js";
 import { TrainingError } from "./errors.js";
+import { shuffled } from "./shuffle.js";
 
 /** How texts become batches. */
 export interface BatchesOptions {
@@ -114,18 +113,6 @@ function packed(texts: readonly Required<Example>[], length: number): Row[] {
     } else rows.push({ free: length - size, row: [text] });
   }
   return rows.map(({ row }) => row);
-}
-
-/** By Fisher and Yates, in the version of Durstenfeld 1964. */
-function shuffled<T>(items: readonly T[], seed: number | null, epoch: number): readonly T[] {
-  if (seed === null) return items;
-  const order = [...items];
-  const generator = xoroshiro128plus(Math.imul(seed, 0x9e3779b1) ^ epoch);
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = uniformInt(generator, 0, i);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
 }
 
 function checkSizes(batchSize: number, maxLength: number, pack: boolean): void {

@@ -1,19 +1,10 @@
 import { causalLoss, ForCausalLM, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
-import {
-  expertCounts,
-  loadBalancingLoss,
-  namedRouters,
-  type RoutingObserver,
-  routerZLoss,
-  type TokenRouter,
-} from "@mixtape/layers";
-import { noGrad } from "@mixtape/ops";
-import { add, mul, type Scalar } from "@tensorflow/tfjs-core";
+import type { RoutingObserver } from "@mixtape/layers";
 import { countLabels, countTokens, type TrainingBatch } from "./batch.js";
 import { expectThat } from "./checks.js";
-import { TrainingError } from "./errors.js";
 import { type NamedParam, trainableParams } from "./params.js";
+import { RouterTerms } from "./router-terms.js";
 import type { ExpertLoad, LossScale, TaskLoss, TrainingTask } from "./training-task.js";
 
 /** Options of {@link CausalLMTask}. */
@@ -48,10 +39,7 @@ const OPTIONS: OptionNames<CausalLMTaskOptions> = {
 export class CausalLMTask implements TrainingTask<TrainingBatch> {
   readonly model: ForCausalLM;
   readonly params: readonly NamedParam[];
-  readonly #routers: ReadonlyMap<string, TokenRouter>;
-  readonly #auxLossCoef: number;
-  readonly #zLossCoef: number;
-  readonly #expertBiasRate: number;
+  readonly #routers: RouterTerms;
   readonly #gradientCheckpointing: boolean;
   readonly #routing: NonNullable<CausalLMTaskOptions["routing"]>;
 
@@ -63,29 +51,17 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
     checkOptions("CausalLMTask", options, OPTIONS);
     expectThat(model instanceof ForCausalLM, "CausalLMTask", "a causal language model, loaded and awaited", model);
     const config = model.config as { readonly routerAuxLossCoef?: number };
-    const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0, zLossCoef = 0 } = options;
-    const { expertBiasRate = 0, gradientCheckpointing = false, routing = () => undefined } = options;
+    const { params = trainableParams(model), auxLossCoef = config.routerAuxLossCoef ?? 0 } = options;
+    const { gradientCheckpointing = false, routing = () => undefined } = options;
     this.model = model;
     this.params = [...params];
-    this.#routers = new Map(namedRouters(model));
-    this.#auxLossCoef = coefficient("auxLossCoef", auxLossCoef);
-    this.#zLossCoef = coefficient("zLossCoef", zLossCoef);
-    this.#expertBiasRate = coefficient("expertBiasRate", expertBiasRate);
+    this.#routers = new RouterTerms(model, { ...options, auxLossCoef });
     this.#gradientCheckpointing = gradientCheckpointing;
     this.#routing = routing;
-    if (expertBiasRate > 0 && [...this.#routers.values()].every(({ balancingBias }) => balancingBias === null))
-      throw new TrainingError({
-        where: "expertBiasRate",
-        expected: "0 for a model whose routers have no bias",
-        got: `${expertBiasRate}`,
-        fix: "Its load is balanced by auxLossCoef",
-      });
   }
 
   get buffers(): NamedParam[] {
-    if (this.#expertBiasRate === 0) return [];
-    const biases = new Set([...this.#routers.values()].map(({ balancingBias }) => balancingBias));
-    return [...this.model.namedParameters()].filter(([, param]) => biases.has(param));
+    return this.#routers.buffers;
   }
 
   labels(batch: TrainingBatch): number {
@@ -101,32 +77,15 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
     const { logits, routings = [] } = this.model.forward({
       ...tokens,
       outputRouterLogits: false,
-      outputRoutings: this.#routers.size > 0,
+      outputRoutings: this.#routers.hasRouters,
       gradientCheckpointing: this.#gradientCheckpointing,
       routing: this.#routing(batch),
     });
     const lmLoss = causalLoss(logits, readBatch(labels, "labels"), numItems);
-    if (routings.length === 0) return { loss: lmLoss, metrics: { lmLoss } };
-    const share = (coef: number, f: () => Scalar): Scalar => mul(coef > 0 ? f() : noGrad(f), 1 / batches);
-    const auxLoss = share(this.#auxLossCoef, () => loadBalancingLoss(routings));
-    const zLoss = share(this.#zLossCoef, () => routerZLoss(routings));
-    let loss = lmLoss;
-    if (this.#auxLossCoef > 0) loss = add(loss, mul(auxLoss, this.#auxLossCoef));
-    if (this.#zLossCoef > 0) loss = add(loss, mul(zLoss, this.#zLossCoef));
-    return {
-      loss,
-      metrics: { lmLoss, auxLoss, zLoss },
-      expertCounts: expertCounts(this.model, routings),
-    };
+    return this.#routers.add(lmLoss, "lmLoss", routings, batches);
   }
 
   afterStep(loads: readonly ExpertLoad[]): void {
-    if (this.#expertBiasRate > 0)
-      for (const { router, counts } of loads) this.#routers.get(router)?.updateBias(counts, this.#expertBiasRate);
+    this.#routers.afterStep(loads);
   }
-}
-
-function coefficient(where: string, value: number): number {
-  if (!(value >= 0 && value < Infinity)) throw new TrainingError({ where, expected: "at least 0", got: `${value}` });
-  return value;
 }

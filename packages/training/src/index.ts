@@ -43,6 +43,31 @@ export { type Truncation, truncate } from "./data/truncate.js";
 export { DataError, TrainingError } from "./errors.js";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { Gradients, lossAndGradients } from "./gradients.js";
+export {
+  type HeadBatchesOptions,
+  type QuestionExample,
+  questionBatches,
+  type SequenceExample,
+  sequenceBatches,
+  type TokenExample,
+  tokenBatches,
+} from "./heads/head-batches.js";
+export {
+  type EpochData,
+  type HeadEvaluateOptions,
+  type HeadEvaluation,
+  HeadTask,
+  type HeadTaskOptions,
+  type TokensBatch,
+} from "./heads/head-task.js";
+export { QuestionAnsweringTask, type QuestionBatch } from "./heads/question-answering-task.js";
+export type { LabelledDataset, ReadLabelledOptions } from "./heads/read-labelled.js";
+export { readQuestionDataset } from "./heads/read-questions.js";
+export { readSequenceDataset, type SequenceDataset } from "./heads/read-sequences.js";
+export { readTokenDataset } from "./heads/read-tokens.js";
+export { ClassScores, FlagScores, type Scores } from "./heads/scores.js";
+export { type SequenceBatch, SequenceClassificationTask } from "./heads/sequence-classification-task.js";
+export { TokenClassificationTask, type TokenLabelsBatch } from "./heads/token-classification-task.js";
 export { bestStep, type HeldOutOptions } from "./held-out.js";
 export { parseMetrics, type StepEvaluation, type TrainingStep, toMetricsLine } from "./metrics.js";
 export { freeze, type NamedParam, trainableParams, unfreeze } from "./params.js";

@@ -1,13 +1,11 @@
 /** Files of texts to learn, as token ids and labels. */
 
-import { checkOptions, MixtapeError } from "@mixtape/errors";
-import { parsePythonJson } from "@mixtape/tokenizer";
+import { checkOptions } from "@mixtape/errors";
 import type { Example } from "../batch.js";
 import { DataError } from "../errors.js";
 import { checkArguments } from "./check-arguments.js";
 import type { DataTokenizer } from "./data-tokenizer.js";
 import { FORMATS_TEXT } from "./dataset-row.js";
-import { kindOf } from "./kind-of.js";
 import {
   type PreparedExample,
   type PrepareWarning,
@@ -16,7 +14,8 @@ import {
   sentenceOf,
   textExample,
 } from "./prepare-example.js";
-import { type ByteSource, readLines, readText } from "./read-lines.js";
+import type { ByteSource } from "./read-lines.js";
+import { rowsOf } from "./rows.js";
 
 /** Options of {@link readDataset}. */
 export interface ReadDatasetOptions {
@@ -38,9 +37,6 @@ export interface Dataset {
 /** Why nothing is learnt, said at most so often. */
 const MOST_REASONS = 3;
 
-/** Endings of files that hold one row on each line. */
-const LINES = [".jsonl", ".ndjson"];
-
 /**
  * Reads a `.txt` file, which is one text; a `.jsonl` file, which has a row on each line; or a `.json` file, which has a list of
  * rows. {@link prepareExample} says what of a row is learnt. Only one line is in memory at a time, besides the ids.
@@ -59,7 +55,7 @@ export async function readDataset(
   const { name, ignoreKeys = [], chatTemplate } = options;
   const warnings = new Warnings();
   const examples: Example[] = [];
-  for await (const { where, row } of rowsOf(source, name)) {
+  for await (const { where, row } of rowsOf(source, name, FORMATS_TEXT)) {
     const made = row.isText
       ? textExample(row.value, tokenizer)
       : prepareExample(row.value, tokenizer, { where, ignoreKeys, chatTemplate });
@@ -79,59 +75,6 @@ export async function readDataset(
       ].join(". "),
     });
   return { examples, warnings: warnings.sentences() };
-}
-
-type Row = {
-  readonly where: string;
-  readonly row: { readonly isText: true; readonly value: string } | { readonly isText: false; readonly value: unknown };
-};
-
-async function* rowsOf(source: ByteSource, name: string): AsyncGenerator<Row> {
-  const ending = /\.[^./\\]*$/.exec(name)?.[0].toLowerCase() ?? "";
-  if (ending === ".txt") {
-    const value = await readText(source, name);
-    if (value.trim() !== "") yield { where: name, row: { isText: true, value } };
-  } else if (LINES.includes(ending)) {
-    for await (const { number, text } of readLines(source, name)) {
-      const where = `${name}: line ${number}`;
-      yield { where, row: { isText: false, value: parsed(text, where) } };
-    }
-  } else if (ending === ".json") {
-    const all = parsed(await readText(source, name), name);
-    if (!Array.isArray(all))
-      throw new DataError({
-        where: name,
-        expected: "a list of rows",
-        got: kindOf(all),
-        fix: "A file with a row on each line is called .jsonl",
-      });
-    for (const [i, value] of all.entries()) yield { where: `${name}: row ${i + 1}`, row: { isText: false, value } };
-  } else
-    throw new DataError({
-      where: name,
-      expected: "a .txt, .jsonl or .json file",
-      got: ending === "" ? "a name without an ending" : ending,
-      fix: FIXES[ending] ?? "Rename it if it is one of these",
-    });
-}
-
-const EXPORT = 'In Python, datasets.load_dataset(…).to_json("data.jsonl") writes rows as lines';
-const FIXES: Readonly<Record<string, string>> = {
-  ".parquet": EXPORT,
-  ".arrow": EXPORT,
-  ".csv": EXPORT,
-  ".gz": "Decompress it",
-  ".zst": "Decompress it",
-};
-
-function parsed(text: string, where: string): unknown {
-  try {
-    return parsePythonJson(text, where);
-  } catch (cause) {
-    if (!(cause instanceof MixtapeError)) throw cause;
-    const got = `no JSON: ${cause.got} where there should be ${cause.expected}`;
-    throw new DataError({ where, expected: FORMATS_TEXT, got, cause });
-  }
 }
 
 /** How many texts each warning is about, and the first of them. */
