@@ -38,6 +38,9 @@ const DECODE_EMPTY: Task = {
   measures: "decode",
 };
 
+/** Decoding alone. */
+export const DECODE_TASKS: readonly Task[] = [DECODE_EMPTY];
+
 /** For the sample model, whose context is 1,024. */
 export const SHORT_TASKS: readonly Task[] = [
   START,

@@ -1,7 +1,7 @@
 /** The process that measures Mixtape: `main.js ENGINE REQUEST`. Its last line is the answer. */
 
 import { argv } from "node:process";
-import { type EngineName, useEngine } from "@mixtape/engine";
+import { type EngineName, type EngineOptions, useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
 import { measurePeaks } from "@mixtape/native";
 import type { Found } from "../runners/runner.js";
@@ -17,7 +17,7 @@ console.log(JSON.stringify(await answer(engine, JSON.parse(request) as Request))
 async function answer(engine: EngineName, request: Request): Promise<object> {
   switch (request.kind) {
     case "find":
-      return find(engine);
+      return find(engine, request.threads === undefined ? {} : { threads: request.threads });
     case "peaks":
       await useEngine(engine);
       return measurePeaks();
@@ -32,9 +32,9 @@ async function answer(engine: EngineName, request: Request): Promise<object> {
   }
 }
 
-async function find(engine: EngineName): Promise<Found> {
+async function find(engine: EngineName, options: EngineOptions): Promise<Found> {
   try {
-    return { description: (await useEngine(engine)).description };
+    return { description: (await useEngine(engine, options)).description };
   } catch (error) {
     if (error instanceof MixtapeError) return { missing: error.message };
     throw error;

@@ -8,10 +8,10 @@ import type { Task } from "../tasks.js";
 /** Loads a model and does tasks with it, as a user's program would. */
 export function measureTasks(
   engine: EngineName,
-  { folder, tasks }: { folder: string; tasks: readonly Task[] },
+  { folder, tasks, threads }: { folder: string; tasks: readonly Task[]; threads?: number },
 ): Promise<Answer> {
   return runTasks(tasks, async () => {
-    await useEngine(engine);
+    await useEngine(engine, threads === undefined ? {} : { threads });
     const model = await loadModel(folder);
     return {
       vocabSize: model.config.vocabSize,

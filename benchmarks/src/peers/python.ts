@@ -7,8 +7,11 @@ import type { Found } from "../runners/runner.js";
 import { python } from "./folder.js";
 
 /** Asks a script what it runs with, where there is a Python for it. */
-export async function findPython(script: string): Promise<Found> {
-  if (existsSync(python())) return ask<Found>(pythonCommand(script, { kind: "find" }));
+export async function findPython(
+  script: string,
+  { threads, ...options }: { readonly threads?: number | undefined } = {},
+): Promise<Found> {
+  if (existsSync(python())) return ask<Found>(pythonCommand(script, { kind: "find", ...options }, threads));
   return {
     missing:
       `There is no Python at ${process.env.MIXTAPE_BENCH_PYTHON ?? "the cache"}. \`npm run bench -- --install-peers\` ` +
@@ -16,9 +19,8 @@ export async function findPython(script: string): Promise<Found> {
   };
 }
 
-/** As many threads as there are cores, and nothing from elsewhere. */
-export function pythonCommand(script: string, request: object): Command {
-  const threads = availableParallelism();
+/** @param threads default: as many as there are cores */
+export function pythonCommand(script: string, request: object, threads = availableParallelism()): Command {
   return {
     file: python(),
     args: [script, JSON.stringify({ ...request, threads })],

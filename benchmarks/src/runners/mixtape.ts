@@ -9,8 +9,8 @@ import type { Answer, Found, KernelMeasure, Products, Runner, StepProfile } from
 
 const CHILD = fileURLToPath(new URL("../mixtape/main.js", import.meta.url));
 
-/** Mixtape on one of its engines. */
-export function mixtape(engine: EngineName): Runner {
+/** Mixtape on one of its engines. @param options how its threads are limited: as the engine has it where absent */
+export function mixtape(engine: EngineName, options: { readonly threads?: number } = {}): Runner {
   const command = (request: Request): Command => ({
     file: process.execPath,
     args: [CHILD, engine, JSON.stringify(request)],
@@ -20,8 +20,8 @@ export function mixtape(engine: EngineName): Runner {
     name: engine,
     peer: false,
     reads: "folder",
-    find: () => ask<Found>(command({ kind: "find" })),
-    run: ({ folder }, tasks) => sample<Answer>(command({ kind: "run", folder, tasks })),
+    find: () => ask<Found>(command({ kind: "find", ...options })),
+    run: ({ folder }, tasks) => sample<Answer>(command({ kind: "run", folder, tasks, ...options })),
     // What bounds `native` is the machine, not what it makes of it.
     ...(engine !== "native" && { products: ({ folder }) => ask<Products>(command({ kind: "products", folder })) }),
     kernels: ({ folder }, longest) => ask<KernelMeasure[]>(command({ kind: "kernels", folder, longest })),

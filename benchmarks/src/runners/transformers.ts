@@ -5,11 +5,24 @@ import type { Answer, Runner } from "./runner.js";
 
 const SCRIPT = fileURLToPath(new URL("../../python/transformers_peer.py", import.meta.url));
 
+/** How transformers is run, where not as by default. */
+export interface TransformersOptions {
+  /** Default: as many as there are cores. */
+  readonly threads?: number;
+  /** Of these the one that decodes fastest is taken. Default: bfloat16. */
+  readonly dtypes?: readonly string[];
+}
+
 /** Hugging Face transformers on PyTorch. */
-export const transformers: Runner = {
-  name: "transformers",
-  peer: true,
-  reads: "folder",
-  find: () => findPython(SCRIPT),
-  run: ({ folder }, tasks) => sample<Answer>(pythonCommand(SCRIPT, { kind: "run", folder, tasks })),
-};
+export function transformersOn({ threads, ...options }: TransformersOptions = {}): Runner {
+  return {
+    name: "transformers",
+    peer: true,
+    reads: "folder",
+    find: () => findPython(SCRIPT, { threads, ...options }),
+    run: ({ folder }, tasks) =>
+      sample<Answer>(pythonCommand(SCRIPT, { kind: "run", folder, tasks, ...options }, threads)),
+  };
+}
+
+export const transformers = transformersOn();

@@ -7,6 +7,7 @@ import {
   ForQuestionAnswering,
   ForSequenceClassification,
   ForTokenClassification,
+  keepFloat32,
   rename,
   SandwichNormDecoderLayer,
 } from "@mixtape/decoder";
@@ -56,6 +57,7 @@ export const afmoe = defineFamily({
   decoder: AfmoeDecoder,
   names: [
     rename("mlp.router.expert_bias", "mlp.expert_bias"),
+    ...["*norm.weight", "*.expert_bias"].map((name) => keepFloat32(name, ["F16"])),
     ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ],
 });

@@ -84,6 +84,8 @@ export {
   from,
   type IgnoreMapping,
   ignore,
+  type KeepFloat32Mapping,
+  keepFloat32,
   type PrefixMapping,
   prefix,
   type RenameMapping,

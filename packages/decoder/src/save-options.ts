@@ -6,7 +6,7 @@ import type { SaveProgress } from "./save.js";
 
 /** Options of saving a model. */
 export interface SaveOptions {
-  /** The dtype of all parameters, of floating point; each keeps that of the checkpoint that it came from where absent. */
+  /** The dtype of all parameters but those that the family keeps in float32, of floating point; each keeps that of the checkpoint that it came from where absent. */
   readonly dtype?: Dtype;
   /** Larger checkpoints are split into shards of at most that size. */
   readonly maxShardBytes?: number;

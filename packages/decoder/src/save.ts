@@ -7,14 +7,14 @@ import {
   type TensorView,
   toFloat32,
 } from "@mixtape/safetensors";
-import { type BoundWeights, bindMappings } from "./weights/bind-mappings.js";
+import { type BoundWeights, bindMappings, keptFloat32By } from "./weights/bind-mappings.js";
 import type { Bundle } from "./weights/operations.js";
 import { paramView } from "./weights/param-view.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /**
  * The parameters of a module under the names and in the layouts that they have on disk, each made when it is asked for.
- * @param dtype the dtype to save in. Default: that of the checkpoint that a parameter was loaded from.
+ * @param dtype the dtype to save in, but for what `keepFloat32` says. Default: that of the checkpoint that a parameter was loaded from.
  * @throws {DecoderError} where the mappings contradict each other or do not fit the module
  */
 export function* tensorsToWrite(
@@ -22,7 +22,11 @@ export function* tensorsToWrite(
   mappings: readonly WeightMapping[],
   dtype?: Dtype,
 ): IterableIterator<TensorToWrite> {
-  for (const weights of bindMappings(module, mappings)) yield* tensorsOf(weights, dtype);
+  const isKept = dtype ? keptFloat32By(mappings, dtype) : () => false;
+  for (const weights of bindMappings(module, mappings)) {
+    const [{ files }] = weights.sources;
+    yield* tensorsOf(weights, files.flat().some(({ name }) => isKept(name)) ? "F32" : dtype);
+  }
 }
 
 function* tensorsOf({ params, sources: [source] }: BoundWeights, dtype?: Dtype): IterableIterator<TensorToWrite> {

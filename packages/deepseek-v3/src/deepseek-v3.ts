@@ -3,6 +3,7 @@ import {
   expertWeights,
   ForCausalLM,
   ignore,
+  keepFloat32,
   PreNormDecoderLayer,
   rename,
   type WeightMapping,
@@ -44,6 +45,7 @@ export const deepseekV3 = defineFamily({
   names: ({ numHiddenLayers, numNextnPredictLayers }: DeepseekV3Config): WeightMapping[] => [
     rename("mlp.router.gate.weight", "mlp.gate.weight"),
     rename("mlp.router.expert_bias", "mlp.gate.e_score_correction_bias"),
+    keepFloat32("*.e_score_correction_bias"),
     ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
     ...Array.from({ length: numNextnPredictLayers }, (_, i) => ignore(`model.layers.${numHiddenLayers + i}.*`)),
   ],

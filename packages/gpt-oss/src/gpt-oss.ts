@@ -4,6 +4,7 @@ import {
   deinterleave,
   ForCausalLM,
   from,
+  keepFloat32,
   PreNormDecoderLayer,
   rename,
   split,
@@ -65,6 +66,7 @@ export const gptOss = defineFamily({
       from("mlp.experts.gate_up_proj_bias", deinterleave(2, 1), split(1)),
     ),
     convert("mlp.experts.down_proj", from("mlp.experts.down_proj", transpose())),
+    keepFloat32("*norm.weight", ["F16"]),
   ],
 });
 

@@ -1,5 +1,6 @@
 /** Mappings with the parameters of a module: whole names, and the shapes that tensors must have on disk. */
 import type { Module, Param } from "@mixtape/layers";
+import type { Dtype } from "@mixtape/safetensors";
 import { DecoderError } from "../errors.js";
 import type { Bundle, Shape } from "./operations.js";
 import type { ConvertMapping, WeightMapping, WeightSource } from "./weight-mapping.js";
@@ -89,10 +90,21 @@ export function sourcesOf(
 
 /** Whether a mapping says to pass over a tensor of that name. */
 export function ignoredBy(mappings: readonly WeightMapping[]): (name: string) => boolean {
-  const patterns = mappings.flatMap((mapping) =>
-    mapping.kind === "ignore" ? [mapping.pattern.split("*").map(escaped).join(".*")] : [],
+  return likeAny(mappings.flatMap((mapping) => (mapping.kind === "ignore" ? [mapping.pattern] : [])));
+}
+
+/** Whether a tensor of that name is saved in float32 where a model is saved in that dtype. */
+export function keptFloat32By(mappings: readonly WeightMapping[], dtype: Dtype): (name: string) => boolean {
+  return likeAny(
+    mappings.flatMap((mapping) =>
+      mapping.kind === "keepFloat32" && mapping.insteadOf.includes(dtype) ? [mapping.pattern] : [],
+    ),
   );
-  const all = new RegExp(`^(?:${patterns.join("|")})$`, "s");
+}
+
+function likeAny(patterns: readonly string[]): (name: string) => boolean {
+  const parts = patterns.map((pattern) => pattern.split("*").map(escaped).join(".*"));
+  const all = new RegExp(`^(?:${parts.join("|")})$`, "s");
   return (name) => patterns.length > 0 && all.test(name);
 }
 

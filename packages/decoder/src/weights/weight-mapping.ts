@@ -4,6 +4,7 @@
  * A parameter's name in memory is its path of fields; most lie on disk under the same name, as they are. What differs is a list
  * of mappings, which loads and saves: of the sources of a mapping the first is the one that is written, all are read.
  */
+import type { Dtype } from "@mixtape/safetensors";
 import { DecoderError } from "../errors.js";
 import { split, stack, type WeightOperation } from "./operations.js";
 
@@ -43,8 +44,19 @@ export interface PrefixMapping {
   readonly disk: string;
 }
 
-/** How names or layouts on disk differ from those in memory: made by `rename`, `convert`, `ignore` and `prefix`. */
-export type WeightMapping = ConvertMapping | RenameMapping | IgnoreMapping | PrefixMapping;
+/** Tensors that stay float32 where the others are saved in a narrower dtype. */
+export interface KeepFloat32Mapping {
+  readonly kind: "keepFloat32";
+  readonly pattern: string;
+  /** The dtypes that they are not saved in. */
+  readonly insteadOf: readonly Dtype[];
+}
+
+/**
+ * How names, layouts or dtypes on disk differ from those in memory: made by `rename`, `convert`, `ignore`, `prefix` and
+ * `keepFloat32`.
+ */
+export type WeightMapping = ConvertMapping | RenameMapping | IgnoreMapping | PrefixMapping | KeepFloat32Mapping;
 
 /** The mappings of a family, or how they follow from a config: `(config) => [ignore(`model.layers.${config.numHiddenLayers}.*`)]`. */
 export type WeightMappings<C> =
@@ -108,6 +120,17 @@ export function ignore(pattern: string): IgnoreMapping {
  */
 export function prefix(memory: string, disk: string): PrefixMapping {
   return { kind: "prefix", memory, disk };
+}
+
+const NARROW: readonly Dtype[] = ["BF16", "F16", "F8_E4M3", "F8_E5M2"];
+
+/**
+ * Saves tensors in float32 where a model is saved in one of these dtypes, by default in any that is narrower. The pattern is like the
+ * whole name on disk, `*` standing for anything. transformers says it with `_keep_in_fp32_modules_strict`, and with
+ * `_keep_in_fp32_modules` of float16 alone.
+ */
+export function keepFloat32(pattern: string, insteadOf: readonly Dtype[] = NARROW): KeepFloat32Mapping {
+  return { kind: "keepFloat32", pattern, insteadOf };
 }
 
 /** What the matrices of experts are called on disk. */

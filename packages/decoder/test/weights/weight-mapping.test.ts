@@ -12,6 +12,7 @@ import {
   expertWeights,
   from,
   ignore,
+  keepFloat32,
   matchTensors,
   rename,
   sourcesOf,
@@ -265,3 +266,26 @@ function sourcesAndShapes(module: Params, list: readonly WeightMapping[]): unkno
   const empty = { names: [], metadata: {}, has: () => false } as unknown as Parameters<typeof matchTensors>[1];
   return matchTensors(module, empty, list);
 }
+
+describe("tensors that stay float32", () => {
+  const shapes = { norm: [2], bias: [3] } as const;
+  const names = [rename("bias", "other.bias"), keepFloat32("*.bias"), keepFloat32("norm", ["F16"])];
+  const dtypesIn = async (dtype?: "F64" | "F32" | "F16" | "BF16" | "F8_E4M3") => {
+    const module = new Params(shapes);
+    await load(module, await fileOf({ norm: sample([2]), "other.bias": sample([3]) }, "BF16"), names);
+    const contents = await contentsOf(await save(module, names, dtype));
+    return [contents.norm?.dtype, contents["other.bias"]?.dtype];
+  };
+
+  test("are known by their names on disk, in the dtypes that they are not saved in", async () => {
+    expect(await dtypesIn("BF16")).toEqual(["BF16", "F32"]);
+    expect(await dtypesIn("F16")).toEqual(["F32", "F32"]);
+    expect(await dtypesIn("F8_E4M3")).toEqual(["F8_E4M3", "F32"]);
+  });
+
+  test("are saved as all others where that is no narrower, or as they were", async () => {
+    expect(await dtypesIn("F32")).toEqual(["F32", "F32"]);
+    expect(await dtypesIn("F64")).toEqual(["F64", "F64"]);
+    expect(await dtypesIn()).toEqual(["BF16", "BF16"]);
+  });
+});
