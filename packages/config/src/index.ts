@@ -46,8 +46,10 @@ export {
   type LayerType,
   layerCount,
   layerTypeList,
+  layerTypesWhere,
   type MlpLayerType,
   mlpLayerTypesWhere,
+  noWindow,
   uniformLayerTypes,
 } from "./layer-types.js";
 export { geometricFrequencies } from "./rope/geometric.js";
@@ -76,3 +78,4 @@ export {
   type RopeType,
 } from "./rope/rope-type.js";
 export { yarnMscale } from "./rope/yarn.js";
+export { checkSparseLayers, type SparseLayers, sparseLayerFields, sparseLayers } from "./sparse-layers.js";

@@ -33,6 +33,19 @@ export function uniformLayerTypes(config: {
   );
 }
 
+/** Returns layer types by a function of the layer index. */
+export function layerTypesWhere(numHiddenLayers: number, typeOf: (layer: number) => LayerType): readonly LayerType[] {
+  return Array.from({ length: numHiddenLayers }, (_, layer) => typeOf(layer));
+}
+
+/** Returns the field of `slidingWindow` of a family whose layers do not slide. @param family its name, for errors */
+export function noWindow(family: string) {
+  return count()
+    .nullable()
+    .refine((window) => window === null, { error: `null, as ${family}'s layers do not slide` })
+    .default(null);
+}
+
 /** Returns feed-forward types by a predicate on the layer index. */
 export function mlpLayerTypesWhere(
   numHiddenLayers: number,

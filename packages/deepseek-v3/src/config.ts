@@ -9,46 +9,24 @@ import {
   flag,
   layerCount,
   mlpLayerTypesWhere,
+  noWindow,
   number,
   rope,
   tokenId,
   tokenIds,
 } from "@mixtape/config";
+import type { GroupLimitedRouterConfig, LatentAttentionConfig } from "@mixtape/layers";
 
 /** A config as {@link deepseekV3Config} reads it, with every default filled in. */
-export interface DeepseekV3Config extends DecoderConfig {
-  /** Width of a dense layer's MLP. */
-  readonly intermediateSize: number;
+export interface DeepseekV3Config extends DecoderConfig, LatentAttentionConfig, GroupLimitedRouterConfig {
   /** Width of one expert. */
   readonly moeIntermediateSize: number;
   /** Number of layers, from the first, that have a dense MLP and no experts. */
   readonly firstKDenseReplace: number;
-  /** Number of routed experts in a layer. */
-  readonly numExperts: number;
-  /** Number of routed experts that a token is sent to. */
-  readonly numExpertsPerTok: number;
   /** Number of experts that see every token, computed as one of `numSharedExperts * moeIntermediateSize`. */
   readonly numSharedExperts: number;
-  /** Number of groups of equal size that the experts are divided into. */
-  readonly nGroup: number;
-  /** Number of groups that a token may choose from. */
-  readonly topkGroup: number;
   /** Whether the weights of the chosen experts are scaled to sum to 1, before `routeScale`. */
   readonly normTopkProb: boolean;
-  /** Factor of the weights of the chosen experts. */
-  readonly routeScale: number;
-  /** Width of the latents that queries are made of; null where they are made of the hidden states. */
-  readonly qLoraRank: number | null;
-  /** Width of the latents that keys and values are made of. */
-  readonly kvLoraRank: number;
-  /** Width of a head's queries and keys without positions. */
-  readonly qkNopeHeadDim: number;
-  /** Width of a head's queries, and of the one key of all heads, with rotary positions. */
-  readonly qkRopeHeadDim: number;
-  /** Width of a head's values. */
-  readonly vHeadDim: number;
-  /** Whether rotary pairs are neighbouring features, in place of features of the two halves. */
-  readonly ropeInterleave: boolean;
   /** Number of multi-token prediction layers in the checkpoint, behind the others; they are not loaded. */
   readonly numNextnPredictLayers: number;
 }
@@ -68,10 +46,7 @@ export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<De
     numHiddenLayers: layerCount().default(61),
     numAttentionHeads: count().default(128),
     headDim: count().nullish(),
-    slidingWindow: count()
-      .nullable()
-      .refine((window) => window === null, { error: "null, as DeepSeek-V3's layers do not slide" })
-      .default(null),
+    slidingWindow: noWindow("DeepSeek-V3"),
     bosTokenId: tokenId({ negative: true }).nullable().default(0),
     eosTokenId: tokenIds({ negative: true }).nullable().default(1),
     maxPositionEmbeddings: count().default(4096),

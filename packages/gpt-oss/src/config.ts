@@ -7,9 +7,9 @@ import {
   decoderConfig,
   defineConfig,
   flag,
-  type LayerType,
   layerCount,
   layerTypeList,
+  layerTypesWhere,
   mlpLayerTypesWhere,
   number,
   rope,
@@ -67,10 +67,12 @@ export const gptOssConfig: ConfigDefinition<GptOssConfig, ConfigInput<GptOssConf
   },
   keys: { numExperts: ["num_local_experts", "num_experts"] },
   derive: (c, given) => {
-    const typeOf = (layer: number): LayerType => (layer % 2 === 0 ? "sliding_attention" : "full_attention");
+    const layerTypes = layerTypesWhere(c.numHiddenLayers, (layer) =>
+      layer % 2 === 0 ? "sliding_attention" : "full_attention",
+    );
     return {
       moeIntermediateSize: c.intermediateSize,
-      layerTypes: given.layerTypes ?? Array.from({ length: c.numHiddenLayers }, (_, layer) => typeOf(layer)),
+      layerTypes: given.layerTypes ?? layerTypes,
       mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, () => true),
     };
   },

@@ -7,7 +7,12 @@ import { Module } from "./module.js";
 import { Param } from "./param.js";
 
 /** The part of a config that routed experts need. */
-export type ExpertsConfig = MlpConfig & { readonly numExperts: number; readonly moeIntermediateSize: number };
+export interface ExpertsConfig extends MlpConfig {
+  /** Number of routed experts in a layer. */
+  readonly numExperts: number;
+  /** Width of one expert. */
+  readonly moeIntermediateSize: number;
+}
 
 /**
  * Routed experts, each a gated MLP, their matrices stacked: `gateProj` and `upProj` `[E, I, M]`, `downProj` `[E, M, I]`, and with biases

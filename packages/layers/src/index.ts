@@ -26,6 +26,7 @@ export { Mlp, type MlpOptions } from "./mlp.js";
 export { Module } from "./module.js";
 export type { FeedForward, FeedForwardContext } from "./moe/feed-forward.js";
 export { GatedSharedExpert } from "./moe/gated-shared-expert.js";
+export { type GatedSharedMoeConfig, gatedSharedMoe } from "./moe/gated-shared-moe.js";
 export { MoeBlock, type MoeBlockParts, type RoutedExperts, type SharedExperts } from "./moe/moe-block.js";
 export { TokenMask } from "./moe/token-mask.js";
 export type { Norm } from "./norm.js";

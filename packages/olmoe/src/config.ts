@@ -9,6 +9,7 @@ import {
   flag,
   layerCount,
   mlpLayerTypesWhere,
+  noWindow,
   number,
   paddingId,
   rope,
@@ -45,10 +46,7 @@ export const olmoeConfig: ConfigDefinition<OlmoeConfig, ConfigInput<OlmoeConfig>
     numAttentionHeads: count().default(16),
     maxPositionEmbeddings: count().default(4096),
     rmsNormEps: number({ min: 0 }).default(1e-5),
-    slidingWindow: count()
-      .nullable()
-      .refine((window) => window === null, { error: "null, as OLMoE's layers do not slide" })
-      .default(null),
+    slidingWindow: noWindow("OLMoE"),
     ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
     padTokenId: paddingId().nullable().default(1),
     eosTokenId: tokenIds({ negative: true }).nullable().default(50_279),

@@ -1,35 +1,30 @@
 import {
   type ConfigDefinition,
   type ConfigInput,
-  checkExperts,
+  checkSparseLayers,
   count,
   type DecoderConfig,
   decoderConfig,
   defineConfig,
   flag,
-  type LayerType,
   layerCount,
   layerTypeList,
-  listOf,
-  mlpLayerTypesWhere,
+  layerTypesWhere,
   number,
   rope,
+  type SparseLayers,
+  sparseLayerFields,
+  sparseLayers,
 } from "@mixtape/config";
 
 /** A config as {@link qwen2MoeConfig} reads it, with every default filled in. */
-export interface Qwen2MoeConfig extends DecoderConfig {
-  /** Width of a dense layer's MLP. */
-  readonly intermediateSize: number;
+export interface Qwen2MoeConfig extends DecoderConfig, SparseLayers {
   /** Whether the projections of queries, keys and values have biases. */
   readonly qkvBias: boolean;
   /** Whether `slidingWindow` of the file holds; without it there is no window. */
   readonly useSlidingWindow: boolean;
   /** Layers from this index on do not slide, where the file has no `layer_types`. */
   readonly maxWindowLayers: number;
-  /** Layer i can have experts if i + 1 is a multiple of this. */
-  readonly decoderSparseStep: number;
-  /** Indices of layers that are dense whatever the step says. */
-  readonly mlpOnlyLayers: readonly number[];
   /** Width of one expert. */
   readonly moeIntermediateSize: number;
   /** Width of the expert that sees every token. */
@@ -70,8 +65,7 @@ export const qwen2MoeConfig: ConfigDefinition<Qwen2MoeConfig, ConfigInput<Qwen2M
     maxWindowLayers: count({ min: 0 }).default(28),
     layerTypes: layerTypeList().nullish(),
     ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
-    decoderSparseStep: count().default(1),
-    mlpOnlyLayers: listOf(count({ min: 0 }), "layer indices").nullish(),
+    ...sparseLayerFields(),
     moeIntermediateSize: count().default(1408),
     sharedExpertIntermediateSize: count().default(5632),
     numExperts: count({ min: 0 }).default(60),
@@ -81,34 +75,16 @@ export const qwen2MoeConfig: ConfigDefinition<Qwen2MoeConfig, ConfigInput<Qwen2M
   },
   keys: { numExperts: ["num_experts", "num_local_experts"] },
   derive: (c, given) => {
-    const mlpOnlyLayers = c.mlpOnlyLayers ?? [];
-    const dense = new Set(mlpOnlyLayers);
     const slides = (layer: number) => c.useSlidingWindow && layer % 2 === 0 && layer < c.maxWindowLayers;
-    const isSparse = (layer: number) =>
-      !dense.has(layer) && c.numExperts > 0 && (layer + 1) % c.decoderSparseStep === 0;
+    const layerTypes = layerTypesWhere(c.numHiddenLayers, (layer) =>
+      slides(layer) ? "sliding_attention" : "full_attention",
+    );
     return {
+      ...sparseLayers(c),
       // 0 is what transformers writes for none.
       slidingWindow: (c.useSlidingWindow && c.slidingWindow) || null,
-      mlpOnlyLayers,
-      layerTypes:
-        given.layerTypes ??
-        Array.from(
-          { length: c.numHiddenLayers },
-          (_, i): LayerType => (slides(i) ? "sliding_attention" : "full_attention"),
-        ),
-      mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, isSparse),
+      layerTypes: given.layerTypes ?? layerTypes,
     };
   },
-  check: (c, report) => {
-    // Without experts every layer is dense, and nothing reads how many a token would go to.
-    if (c.numExperts > 0) checkExperts(c, report);
-    const beyond = c.mlpOnlyLayers.find((layer) => layer >= c.numHiddenLayers);
-    if (beyond !== undefined) {
-      report("mlpOnlyLayers", {
-        expected: `layers below ${c.numHiddenLayers}, the number of layers`,
-        got: String(beyond),
-        tolerated: true,
-      });
-    }
-  },
+  check: checkSparseLayers,
 });

@@ -1,10 +1,8 @@
 import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename } from "@mixtape/decoder";
 import {
   Attention,
-  Experts,
   type FeedForward,
-  GatedSharedExpert,
-  MoeBlock,
+  gatedSharedMoe,
   SoftmaxRouter,
   type TokenMixer,
   type TokenRouter,
@@ -18,11 +16,7 @@ export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> ext
   }
 
   override buildMoe(config: C, layer: number): FeedForward {
-    return new MoeBlock({
-      router: this.buildRouter(config, layer),
-      experts: new Experts(config),
-      sharedExperts: new GatedSharedExpert(config, config.sharedExpertIntermediateSize),
-    });
+    return gatedSharedMoe(config, this.buildRouter(config, layer));
   }
 
   buildRouter(config: C, _layer: number): TokenRouter {

@@ -6,13 +6,9 @@ import type { Qwen3NextConfig } from "./config.js";
 /** Normalised queries and keys, and a sigmoid gate on what the heads give (Qiu et al. 2025, https://arxiv.org/abs/2505.06708). */
 export class Qwen3NextAttention<C extends Qwen3NextConfig = Qwen3NextConfig> extends QKNormAttention<C> {
   /** `[H·D, M]`; on disk its rows lie in `q_proj`, behind those of each head's query. */
-  readonly gateProj: Linear;
-
-  constructor(config: C, layer: number) {
-    super(config, layer);
-    const { hiddenSize, numAttentionHeads, headDim, attentionBias: bias } = config;
-    this.gateProj = new Linear(hiddenSize, numAttentionHeads * headDim, { bias });
-  }
+  readonly gateProj: Linear = new Linear(this.config.hiddenSize, this.config.numAttentionHeads * this.config.headDim, {
+    bias: this.config.attentionBias,
+  });
 
   protected override gateOutput(out: Tensor3D, x: Tensor3D): Tensor3D {
     return gate(this.gateProj.forward(x), out, sigmoid);

@@ -1,49 +1,28 @@
 import {
   type ConfigDefinition,
   type ConfigInput,
-  checkExperts,
+  checkSparseLayers,
   count,
   type DecoderConfig,
   decoderConfig,
   defineConfig,
   flag,
-  type LayerType,
   layerCount,
   layerTypeList,
-  listOf,
-  mlpLayerTypesWhere,
+  layerTypesWhere,
+  noWindow,
   number,
   rope,
+  type SparseLayers,
+  sparseLayerFields,
+  sparseLayers,
 } from "@mixtape/config";
+import type { GatedDeltaNetConfig, GatedSharedMoeConfig } from "@mixtape/layers";
 
 /** A config as {@link qwen3NextConfig} reads it, with every default filled in. */
-export interface Qwen3NextConfig extends DecoderConfig {
-  /** Width of a dense layer's MLP. */
-  readonly intermediateSize: number;
+export interface Qwen3NextConfig extends DecoderConfig, GatedDeltaNetConfig, GatedSharedMoeConfig, SparseLayers {
   /** Every so many layers one attends; the others are Gated DeltaNet. Read where the file has no `layer_types`. */
   readonly fullAttentionInterval: number;
-  /** Key heads of Gated DeltaNet. */
-  readonly linearNumKeyHeads: number;
-  /** Value heads of Gated DeltaNet, a multiple of its key heads. */
-  readonly linearNumValueHeads: number;
-  /** Width of a key head of Gated DeltaNet. */
-  readonly linearKeyHeadDim: number;
-  /** Width of a value head of Gated DeltaNet. */
-  readonly linearValueHeadDim: number;
-  /** Inputs that the convolution of Gated DeltaNet sees, a token's own included. */
-  readonly linearConvKernelDim: number;
-  /** Layer i can have experts if i + 1 is a multiple of this. */
-  readonly decoderSparseStep: number;
-  /** Indices of layers that are dense whatever the step says. */
-  readonly mlpOnlyLayers: readonly number[];
-  /** Width of one expert. */
-  readonly moeIntermediateSize: number;
-  /** Width of the shared expert. */
-  readonly sharedExpertIntermediateSize: number;
-  /** Number of experts in a layer; with 0, every layer is dense. */
-  readonly numExperts: number;
-  /** Number of experts that a token is sent to. */
-  readonly numExpertsPerTok: number;
   /** Whether the weights of the chosen experts are scaled to sum to 1. */
   readonly normTopkProb: boolean;
   /** Load balancing loss coefficient. */
@@ -66,10 +45,7 @@ export const qwen3NextConfig: ConfigDefinition<Qwen3NextConfig, ConfigInput<Qwen
     numKeyValueHeads: count().nullable().default(2),
     headDim: count().nullable().default(256),
     maxPositionEmbeddings: count().default(32_768),
-    slidingWindow: count()
-      .nullable()
-      .refine((window) => window === null, { error: "null, as Qwen3-Next's layers do not slide" })
-      .default(null),
+    slidingWindow: noWindow("Qwen3-Next"),
     layerTypes: layerTypeList(["linear_attention", "full_attention"]).nullish(),
     fullAttentionInterval: count().default(4),
     ropeParameters: rope({ defaultTheta: 1e4, defaultPartialRotaryFactor: 0.25 }),
@@ -78,8 +54,7 @@ export const qwen3NextConfig: ConfigDefinition<Qwen3NextConfig, ConfigInput<Qwen
     linearKeyHeadDim: count().default(128),
     linearValueHeadDim: count().default(128),
     linearConvKernelDim: count({ min: 2 }).default(4),
-    decoderSparseStep: count().default(1),
-    mlpOnlyLayers: listOf(count({ min: 0 }), "layer indices").nullish(),
+    ...sparseLayerFields(),
     moeIntermediateSize: count().default(512),
     sharedExpertIntermediateSize: count().default(512),
     numExperts: count({ min: 0 }).default(512),
@@ -89,21 +64,16 @@ export const qwen3NextConfig: ConfigDefinition<Qwen3NextConfig, ConfigInput<Qwen
   },
   keys: { numExperts: ["num_experts", "num_local_experts"] },
   derive: (c, given) => {
-    const mlpOnlyLayers = c.mlpOnlyLayers ?? [];
-    const isSparse = (layer: number) =>
-      !mlpOnlyLayers.includes(layer) && c.numExperts > 0 && (layer + 1) % c.decoderSparseStep === 0;
-    const typeOf = (layer: number): LayerType =>
-      (layer + 1) % c.fullAttentionInterval ? "linear_attention" : "full_attention";
-    return {
-      mlpOnlyLayers,
-      layerTypes: given.layerTypes ?? Array.from({ length: c.numHiddenLayers }, (_, layer) => typeOf(layer)),
-      mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, isSparse),
-    };
+    const attends = (layer: number) => (layer + 1) % c.fullAttentionInterval === 0;
+    const layerTypes = layerTypesWhere(c.numHiddenLayers, (layer) =>
+      attends(layer) ? "full_attention" : "linear_attention",
+    );
+    return { ...sparseLayers(c), layerTypes: given.layerTypes ?? layerTypes };
   },
   // A key of the released config.
   fixed: { use_sliding_window: [false] },
   check: (c, report) => {
-    if (c.numExperts > 0) checkExperts(c, report);
+    checkSparseLayers(c, report);
     if (c.linearNumValueHeads % c.linearNumKeyHeads !== 0)
       report("linearNumValueHeads", {
         expected: `a multiple of linear_num_key_heads, ${c.linearNumKeyHeads}`,

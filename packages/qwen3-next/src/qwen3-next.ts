@@ -14,11 +14,9 @@ import {
   type WeightMapping,
 } from "@mixtape/decoder";
 import {
-  Experts,
   type FeedForward,
   GatedDeltaNet,
-  GatedSharedExpert,
-  MoeBlock,
+  gatedSharedMoe,
   SoftmaxRouter,
   type TokenMixer,
   type TokenRouter,
@@ -35,11 +33,7 @@ export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> 
   }
 
   override buildMoe(config: C, layer: number): FeedForward {
-    return new MoeBlock({
-      router: this.buildRouter(config, layer),
-      experts: new Experts(config),
-      sharedExperts: new GatedSharedExpert(config, config.sharedExpertIntermediateSize),
-    });
+    return gatedSharedMoe(config, this.buildRouter(config, layer));
   }
 
   buildRouter(config: C, _layer: number): TokenRouter {

@@ -27,7 +27,9 @@ import type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./ro
 /** The part of a config that a router needs. */
 export interface RouterConfig {
   readonly hiddenSize: number;
+  /** Number of routed experts in a layer. */
   readonly numExperts: number;
+  /** Number of routed experts that a token is sent to. */
   readonly numExpertsPerTok: number;
 }
 

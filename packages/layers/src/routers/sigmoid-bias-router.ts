@@ -5,7 +5,7 @@ import { Router, type RouterConfig } from "./router.js";
 
 /** The part of a config that a {@link SigmoidBiasRouter} needs. */
 export interface SigmoidBiasRouterConfig extends RouterConfig {
-  /** Factor of the weights. */
+  /** Factor of the weights of the chosen experts. */
   readonly routeScale: number;
   /** Whether the weights of a token are made to sum to 1 first. Default true. */
   readonly normTopkProb?: boolean;
