@@ -86,7 +86,7 @@ function inFlags(message: string): string {
       /pass ignoreKeys: \[([^\]]+)\]/g,
       (_, keys: string) => `pass --ignore-keys ${keys.replaceAll(/"?,"|"/g, " ").trim()}`,
     )
-    .replace(/(g|G)ive (it|one) as (?:options\.template|chatTemplate)\b/, "$1ive $2 as --chat-template FILE")
+    .replace(/(p|P)ass (it|one) as (?:options\.template|chatTemplate)\b/, "$1ass $2 as --chat-template FILE")
     .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
 }
 

@@ -24,7 +24,7 @@ import { mul, type Tensor3D } from "@tensorflow/tfjs-core";
 import { AfmoeAttention } from "./attention.js";
 import { type AfmoeConfig, afmoeConfig } from "./config.js";
 
-/** Norms on both sides of each part; after the dense layers, shared and routed experts. */
+/** Norms before and after attention and feed-forward; shared and routed experts after the dense layers. */
 export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends SandwichNormDecoderLayer<C> {
   override buildMixer(config: C, layer: number): TokenMixer {
     return new AfmoeAttention(config, layer);
@@ -41,9 +41,9 @@ export class AfmoeDecoderLayer<C extends AfmoeConfig = AfmoeConfig> extends Sand
   }
 }
 
-/** The stack of AFMoE. */
+/** Decoder of AFMoE. */
 export class AfmoeDecoder<C extends AfmoeConfig = AfmoeConfig> extends DecoderModel<C> {
-  /** muP: embeddings times √M (Yang et al. 2022, https://arxiv.org/abs/2203.03466). */
+  /** Scales embeddings by √M (muP, Yang et al. 2022, https://arxiv.org/abs/2203.03466). */
   protected override scaleEmbeddings(embeds: Tensor3D): Tensor3D {
     return this.config.mupEnabled ? mul(embeds, Math.sqrt(this.config.hiddenSize)) : embeds;
   }
@@ -79,17 +79,17 @@ export class AfmoeModel<C extends AfmoeConfig = AfmoeConfig> extends BaseModel<C
   static readonly family = afmoe;
 }
 
-/** AFMoE that classifies texts. */
+/** AFMoE for sequence classification. */
 export class AfmoeForSequenceClassification<C extends AfmoeConfig = AfmoeConfig> extends ForSequenceClassification<C> {
   static readonly family = afmoe;
 }
 
-/** AFMoE that classifies tokens. */
+/** AFMoE for token classification. */
 export class AfmoeForTokenClassification<C extends AfmoeConfig = AfmoeConfig> extends ForTokenClassification<C> {
   static readonly family = afmoe;
 }
 
-/** AFMoE that finds answers in a text. */
+/** AFMoE for extractive question answering. */
 export class AfmoeForQuestionAnswering<C extends AfmoeConfig = AfmoeConfig> extends ForQuestionAnswering<C> {
   static readonly family = afmoe;
 }

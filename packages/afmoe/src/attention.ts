@@ -3,7 +3,7 @@ import { gate, type RotaryTables, sigmoid } from "@mixtape/ops";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 import type { AfmoeConfig } from "./config.js";
 
-/** Normalised queries and keys, positions on sliding layers only, and a sigmoid gate on what the heads give. */
+/** QK-norm, rotary embeddings in sliding layers only, and a sigmoid gate on the output of the heads. */
 export class AfmoeAttention<C extends AfmoeConfig = AfmoeConfig> extends QKNormAttention<C> {
   /** `[H·D, M]` */
   readonly gateProj: Linear;

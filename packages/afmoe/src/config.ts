@@ -14,31 +14,32 @@ import {
   rope,
 } from "@mixtape/config";
 
-/** A config as {@link afmoeConfig} reads it, with every default filled in. */
+/** Config of AFMoE, with defaults filled in. */
 export interface AfmoeConfig extends DecoderConfig {
-  /** Width of a dense layer's MLP. */
+  /** Width of the dense MLP. */
   readonly intermediateSize: number;
-  /** Every so many layers one attends to everything; the others slide. */
+  /** Period of full-attention layers; the others slide. */
   readonly globalAttnEveryNLayers: number;
-  /** Number of layers, from the first, that have a dense MLP and no experts. */
+  /** Number of initial layers with a dense MLP instead of experts. */
   readonly numDenseLayers: number;
   /** Width of one expert. */
   readonly moeIntermediateSize: number;
-  /** Number of routed experts in a layer. */
+  /** Number of routed experts per layer. */
   readonly numExperts: number;
-  /** Number of routed experts that a token is sent to. */
+  /** Number of routed experts per token. */
   readonly numExpertsPerTok: number;
-  /** Number of experts that see every token, computed as one of `numSharedExperts * moeIntermediateSize`. */
+  /** Number of shared experts, computed as one of width `numSharedExperts * moeIntermediateSize`. */
   readonly numSharedExperts: number;
-  /** Factor of the weights of the chosen experts, which sum to 1 before it. */
+  /** Factor of the weights of the selected experts, after they are normalised to sum to 1. */
   readonly routeScale: number;
-  /** Whether embeddings are multiplied by √hiddenSize (muP). */
+  /** Whether embeddings are scaled by √hiddenSize (muP). */
   readonly mupEnabled: boolean;
 }
 
 /**
- * AFMoE's config (Arcee's Trinity models): dense layers first, then layers with shared and routed experts; every
- * `globalAttnEveryNLayers`-th layer attends to everything, the others slide. The defaults are transformers' `AfmoeConfig`.
+ * Config of AFMoE (Arcee's Trinity models): dense layers first, then layers with shared and routed experts; every
+ * `globalAttnEveryNLayers`-th layer has full attention, the others slide. Defaults are those of transformers'
+ * `AfmoeConfig`.
  */
 export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>> = defineConfig({
   modelType: "afmoe",
@@ -79,7 +80,7 @@ export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>
       ),
     mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, (layer) => layer >= c.numDenseLayers),
   }),
-  // Keys of the released Trinity models that the Python code which came with them read.
+  // Keys of the released Trinity models that their own Python code reads.
   fixed: {
     score_func: ["sigmoid"],
     route_norm: [true],
@@ -89,7 +90,7 @@ export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>
     num_limited_groups: [1, null],
   },
   ignored: {
-    load_balance_coeff: "how fast expert_bias moves in training, which the checkpoint's own trainer did",
+    load_balance_coeff: "learning rate of expert_bias in the checkpoint's own trainer",
     use_grouped_mm: "selects a kernel, with the same result",
   },
   check: (c, report) => {

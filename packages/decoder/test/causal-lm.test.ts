@@ -195,7 +195,7 @@ describe("folders that are no checkpoint", () => {
   test("an adapter, and a checkpoint in another format", async () => {
     await writeFile(join(folder, "adapter_config.json"), "{}");
     expect((await refusal()).message).toContain(
-      "got none. It is an adapter: pass the folder of the model that it was made for",
+      "got none. It is an adapter: pass the folder of the model that it was trained for",
     );
     await rm(join(folder, "adapter_config.json"));
     await writeFile(join(folder, "config.json"), JSON.stringify(tinyConfig.toJSON(tinyOf())));

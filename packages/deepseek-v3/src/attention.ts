@@ -2,7 +2,7 @@ import { yarnMscale } from "@mixtape/config";
 import { LatentAttention } from "@mixtape/layers";
 import type { DeepseekV3Config } from "./config.js";
 
-/** Latent attention whose scores are scaled up where YaRN stretches the context. */
+/** Latent attention whose scores are scaled up if YaRN stretches the context. */
 export class DeepseekV3Attention<C extends DeepseekV3Config = DeepseekV3Config> extends LatentAttention<C> {
   protected override get scale(): number {
     const rope = this.config.ropeParameters;

@@ -21,7 +21,7 @@ import type { GroupLimitedRouterConfig, LatentAttentionConfig } from "@mixtape/l
 export interface DeepseekV3Config extends DecoderConfig, LatentAttentionConfig, GroupLimitedRouterConfig {
   /** Width of one expert. */
   readonly moeIntermediateSize: number;
-  /** Number of layers, from the first, that have a dense MLP and no experts. */
+  /** Number of initial layers with a dense MLP instead of experts. */
   readonly firstKDenseReplace: number;
   /** Number of experts that see every token, computed as one of `numSharedExperts * moeIntermediateSize`. */
   readonly numSharedExperts: number;
@@ -32,8 +32,8 @@ export interface DeepseekV3Config extends DecoderConfig, LatentAttentionConfig, 
 }
 
 /**
- * DeepSeek-V3's config: dense layers first, then layers with shared and routed experts; latent attention throughout. The defaults
- * are transformers' `DeepseekV3Config`.
+ * Config of DeepSeek-V3: dense layers first, then layers with shared and routed experts; latent attention in all of
+ * them. Defaults are those of transformers' `DeepseekV3Config`.
  */
 export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<DeepseekV3Config>> = defineConfig({
   modelType: "deepseek_v3",
@@ -77,11 +77,11 @@ export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<De
     numNextnPredictLayers: ["num_nextn_predict_layers", "num_mtp_layers"],
   },
   derive: (c, given) => ({
-    /** The width that positions rotate. */
+    /** Rotated width. */
     headDim: given.headDim ?? c.qkRopeHeadDim,
     mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, (layer) => layer >= c.firstKDenseReplace),
   }),
-  // Keys of the released checkpoints that the Python code which came with them reads.
+  // Keys of the released checkpoints that their own Python code reads.
   fixed: {
     qk_head_dim: (c) => [c.qkNopeHeadDim + c.qkRopeHeadDim, null],
     scoring_func: ["sigmoid"],
@@ -106,7 +106,7 @@ export const deepseekV3Config: ConfigDefinition<DeepseekV3Config, ConfigInput<De
       });
     if (c.numKeyValueHeads !== numAttentionHeads)
       report("numKeyValueHeads", {
-        expected: `${numAttentionHeads}, as each head has keys and values of its own`,
+        expected: `${numAttentionHeads}, as each head has its own keys and values`,
         got: String(c.numKeyValueHeads),
       });
     if (c.headDim !== qkRopeHeadDim)

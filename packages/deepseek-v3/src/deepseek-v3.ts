@@ -52,8 +52,8 @@ export const deepseekV3 = defineFamily({
 });
 
 /**
- * DeepSeek-V3 (DeepSeek-AI 2024, https://arxiv.org/abs/2412.19437) with its language modelling head. The reference gives it no
- * auxiliary loss: its load is balanced by the router's bias. Layers for multi-token prediction are not loaded.
+ * DeepSeek-V3 (DeepSeek-AI 2024, https://arxiv.org/abs/2412.19437) with a causal language modelling head. The reference
+ * has no auxiliary loss for it: the router's bias balances the load. Multi-token prediction layers are not loaded.
  *
  * ```ts
  * const model = await DeepseekV3ForCausalLM.fromPretrained("./Moonlight-16B-A3B");

@@ -76,7 +76,7 @@ test.each<[object, string]>([
   [{ n_routed_experts: 16, topk_group: 3 }, "config.json: topk_group: expected from 4, which hold 8 experts, to 8"],
   [
     { num_key_value_heads: 64 },
-    "config.json: num_key_value_heads: expected 128, as each head has keys and values of its own, got 64.",
+    "config.json: num_key_value_heads: expected 128, as each head has its own keys and values, got 64.",
   ],
   [{ head_dim: 192 }, "config.json: head_dim: expected 64, the width of rotary positions, got 192."],
   [{ qk_rope_head_dim: 7 }, "config.json: head_dim: expected an even number of rotated features, at least 2, got 7."],

@@ -2,7 +2,7 @@ import { Attention, Param } from "@mixtape/layers";
 import type { Tensor1D } from "@tensorflow/tfjs-core";
 import type { GptOssConfig } from "./config.js";
 
-/** Attention in which each head has a sink: a learned score that takes its share of the softmax and has no value. */
+/** Attention with a sink per head: a learned score that takes part in the softmax and has no value. */
 export class GptOssAttention<C extends GptOssConfig = GptOssConfig> extends Attention<C> {
   /** `[H]`; on disk `sinks` */
   readonly sinkScores: Param;

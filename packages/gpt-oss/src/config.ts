@@ -15,23 +15,23 @@ import {
   rope,
 } from "@mixtape/config";
 
-/** A config as {@link gptOssConfig} reads it, with every default filled in. */
+/** Config of GPT-OSS, with defaults filled in. */
 export interface GptOssConfig extends DecoderConfig {
   /** Width of one expert. */
   readonly intermediateSize: number;
   /** Width of one expert: GPT-OSS's `intermediateSize`. */
   readonly moeIntermediateSize: number;
-  /** Number of experts in a layer. */
+  /** Number of experts per layer. */
   readonly numExperts: number;
-  /** Number of experts that a token is sent to. */
+  /** Number of experts per token. */
   readonly numExpertsPerTok: number;
-  /** Load balancing loss coefficient. */
+  /** Load-balancing loss coefficient. */
   readonly routerAuxLossCoef: number;
 }
 
 /**
- * GPT-OSS's config: every layer has experts, `intermediateSize` wide each; where the file has no `layer_types`, the first layer
- * slides and then every other. The defaults are transformers' `GptOssConfig`.
+ * Config of GPT-OSS: every layer has experts of width `intermediateSize`; without `layer_types` in the file, every
+ * other layer slides, from the first. Defaults are those of transformers' `GptOssConfig`.
  */
 export const gptOssConfig: ConfigDefinition<GptOssConfig, ConfigInput<GptOssConfig>> = defineConfig({
   modelType: "gpt_oss",
@@ -76,7 +76,7 @@ export const gptOssConfig: ConfigDefinition<GptOssConfig, ConfigInput<GptOssConf
       mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, () => true),
     };
   },
-  // Keys of the released config, which say again what others say or what the activation has anyway.
+  // Keys of the released config that repeat others, or the activation's constants.
   fixed: {
     experts_per_token: (c) => [c.numExpertsPerTok],
     swiglu_limit: [7],

@@ -23,17 +23,17 @@ import { clampedSwiglu } from "@mixtape/ops";
 import { GptOssAttention } from "./attention.js";
 import { type GptOssConfig, gptOssConfig } from "./config.js";
 
-/** The constants of `GptOssExperts` in transformers, which no key of the config changes. */
+/** Constants of `GptOssExperts` in transformers, which no config key changes. */
 const GATING = clampedSwiglu({ limit: 7, alpha: 1.702 });
 
-/** A router whose gate has a bias. Its weights are the softmax over the logits of the chosen experts. */
+/** Router whose gate has a bias. Its weights are the softmax over the logits of the selected experts. */
 export class GptOssRouter<C extends GptOssConfig = GptOssConfig> extends SoftmaxRouter<C> {
   protected override buildGate({ hiddenSize, numExperts }: C): Linear {
     return new Linear(hiddenSize, numExperts, { bias: true });
   }
 }
 
-/** Attention with sinks, and a mixture whose router and experts have biases. */
+/** Attention with sinks, and a mixture of experts with biases in the router and the experts. */
 export class GptOssDecoderLayer<C extends GptOssConfig = GptOssConfig> extends PreNormDecoderLayer<C> {
   override buildMixer(config: C, layer: number): TokenMixer {
     return new GptOssAttention(config, layer);
@@ -49,7 +49,10 @@ export class GptOssDecoderLayer<C extends GptOssConfig = GptOssConfig> extends P
   }
 }
 
-/** The family GPT-OSS: its config, layer and names on disk, where experts lie input first, with gate and up in alternating columns. */
+/**
+ * The family GPT-OSS: its config, layer and names on disk, where expert matrices have the input dimension first, and
+ * gate and up in alternating columns.
+ */
 export const gptOss = defineFamily({
   name: "GptOss",
   config: gptOssConfig,
@@ -71,8 +74,8 @@ export const gptOss = defineFamily({
 });
 
 /**
- * GPT-OSS (OpenAI 2025, https://arxiv.org/abs/2508.10925) with its language modelling head. Checkpoints in bfloat16, float16 or
- * float32 are read; those in MXFP4, as released, are refused.
+ * GPT-OSS (OpenAI 2025, https://arxiv.org/abs/2508.10925) with a causal language modelling head. Reads checkpoints in
+ * bfloat16, float16 or float32; MXFP4, as released, is refused.
  *
  * ```ts
  * const model = await GptOssForCausalLM.fromPretrained("./gpt-oss-20b-bf16");

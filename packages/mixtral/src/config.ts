@@ -14,15 +14,15 @@ import {
   tokenIds,
 } from "@mixtape/config";
 
-/** A config as {@link mixtralConfig} reads it, with every default filled in. */
+/** Config of Mixtral, with defaults filled in. */
 export interface MixtralConfig extends DecoderConfig {
   /** Width of one expert. */
   readonly intermediateSize: number;
-  /** Number of experts in a layer. */
+  /** Number of experts per layer. */
   readonly numExperts: number;
-  /** Number of experts that a token is sent to. */
+  /** Number of experts per token. */
   readonly numExpertsPerTok: number;
-  /** Load balancing loss coefficient. */
+  /** Load-balancing loss coefficient. */
   readonly routerAuxLossCoef: number;
   /** ε: in training, hidden states are multiplied by noise from U(1 − ε, 1 + ε) before they are routed. */
   readonly routerJitterNoise: number;
@@ -31,8 +31,8 @@ export interface MixtralConfig extends DecoderConfig {
 }
 
 /**
- * Mixtral's config: every layer has experts, `intermediateSize` wide each, and slides if there is a window. The defaults
- * are transformers' `MixtralConfig`.
+ * Config of Mixtral: every layer has experts of width `intermediateSize`, and slides if there is a window. Defaults are
+ * those of transformers' `MixtralConfig`.
  */
 export const mixtralConfig: ConfigDefinition<MixtralConfig, ConfigInput<MixtralConfig>> = defineConfig({
   modelType: "mixtral",

@@ -12,7 +12,7 @@ import {
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenRouter } from "@mixtape/layers";
 import { type MixtralConfig, mixtralConfig } from "./config.js";
 
-/** Every layer is a mixture: softmax probabilities, the chosen ones made to sum to 1. */
+/** Every layer is a mixture of experts: softmax probabilities, normalised over the selected experts. */
 export class MixtralDecoderLayer<C extends MixtralConfig = MixtralConfig> extends PreNormDecoderLayer<C> {
   override buildMoe(config: C, layer: number): FeedForward {
     const { routerJitterNoise: jitterNoise } = config;
@@ -52,19 +52,19 @@ export class MixtralModel<C extends MixtralConfig = MixtralConfig> extends BaseM
   static readonly family = mixtral;
 }
 
-/** Mixtral that classifies texts. */
+/** Mixtral for sequence classification. */
 export class MixtralForSequenceClassification<
   C extends MixtralConfig = MixtralConfig,
 > extends ForSequenceClassification<C> {
   static readonly family = mixtral;
 }
 
-/** Mixtral that classifies tokens. */
+/** Mixtral for token classification. */
 export class MixtralForTokenClassification<C extends MixtralConfig = MixtralConfig> extends ForTokenClassification<C> {
   static readonly family = mixtral;
 }
 
-/** Mixtral that finds answers in a text. */
+/** Mixtral for extractive question answering. */
 export class MixtralForQuestionAnswering<C extends MixtralConfig = MixtralConfig> extends ForQuestionAnswering<C> {
   static readonly family = mixtral;
 }

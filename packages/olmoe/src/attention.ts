@@ -3,7 +3,7 @@ import { splitHeads } from "@mixtape/ops";
 import { maximum, minimum, type Tensor3D } from "@tensorflow/tfjs-core";
 import type { OlmoeConfig } from "./config.js";
 
-/** Attention whose queries and keys are normalised over all heads together, and clamped together with the values. */
+/** Attention that normalises queries and keys over all heads together, and clamps queries, keys and values. */
 export class OlmoeAttention<C extends OlmoeConfig = OlmoeConfig> extends Attention<C> {
   /** `[H·D]` */
   readonly qNorm: RMSNorm;
@@ -27,7 +27,7 @@ export class OlmoeAttention<C extends OlmoeConfig = OlmoeConfig> extends Attenti
   }
 }
 
-/** The gradient is 1 at the bounds, as that of torch's `clamp`. */
+/** Clamps; the gradient is 1 at the bounds, as in torch's `clamp`. */
 function clamp(x: Tensor3D, bound: number): Tensor3D {
   return minimum(maximum(x, -bound), bound);
 }

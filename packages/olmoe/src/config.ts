@@ -16,25 +16,28 @@ import {
   tokenIds,
 } from "@mixtape/config";
 
-/** A config as {@link olmoeConfig} reads it, with every default filled in. */
+/** Config of OLMoE, with defaults filled in. */
 export interface OlmoeConfig extends DecoderConfig {
   /** Width of one expert. */
   readonly intermediateSize: number;
   /** Width of one expert: OLMoE's `intermediateSize`. */
   readonly moeIntermediateSize: number;
-  /** Queries, keys and values are clamped to at most this magnitude; null for no clamp. */
+  /** Magnitude to which queries, keys and values are clamped; null for no clamp. */
   readonly clipQkv: number | null;
-  /** Number of experts in a layer. */
+  /** Number of experts per layer. */
   readonly numExperts: number;
-  /** Number of experts that a token is sent to. */
+  /** Number of experts per token. */
   readonly numExpertsPerTok: number;
-  /** Whether the weights of the chosen experts are scaled to sum to 1. */
+  /** Whether the weights of the selected experts are normalised to sum to 1. */
   readonly normTopkProb: boolean;
-  /** Load balancing loss coefficient. */
+  /** Load-balancing loss coefficient. */
   readonly routerAuxLossCoef: number;
 }
 
-/** OLMoE's config: every layer has experts, `intermediateSize` wide each. The defaults are transformers' `OlmoeConfig`. */
+/**
+ * Config of OLMoE: every layer has experts of width `intermediateSize`. Defaults are those of transformers'
+ * `OlmoeConfig`.
+ */
 export const olmoeConfig: ConfigDefinition<OlmoeConfig, ConfigInput<OlmoeConfig>> = defineConfig({
   modelType: "olmoe",
   extends: decoderConfig,
@@ -63,11 +66,11 @@ export const olmoeConfig: ConfigDefinition<OlmoeConfig, ConfigInput<OlmoeConfig>
   }),
   check: (c, report) => {
     checkExperts(c, report);
-    // The norms of queries and keys are as wide as this share says, whatever head_dim is.
+    // The norms of queries and keys have this width, whatever head_dim is.
     const headDim = c.hiddenSize / c.numAttentionHeads;
     if (c.headDim !== headDim)
       report("headDim", {
-        expected: `${headDim}, hidden_size by the number of attention heads`,
+        expected: `${headDim}, hidden_size / num_attention_heads`,
         got: String(c.headDim),
       });
   },

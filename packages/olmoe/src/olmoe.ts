@@ -3,7 +3,7 @@ import { Experts, type FeedForward, MoeBlock, SoftmaxRouter, type TokenMixer, ty
 import { OlmoeAttention } from "./attention.js";
 import { type OlmoeConfig, olmoeConfig } from "./config.js";
 
-/** Every layer is a mixture. */
+/** Every layer is a mixture of experts. */
 export class OlmoeDecoderLayer<C extends OlmoeConfig = OlmoeConfig> extends PreNormDecoderLayer<C> {
   override buildMixer(config: C, layer: number): TokenMixer {
     return new OlmoeAttention(config, layer);

@@ -49,7 +49,7 @@ test("the released config comes back key by key, and means what transformers 5 w
 test.each<[object, string]>([
   [{ num_experts: 4 }, "config.json: num_experts_per_tok: expected at most the number of experts, 4, got 8."],
   [{ clip_qkv: -1 }, "config.json: clip_qkv: expected a number of at least 0, got -1."],
-  [{ head_dim: 64 }, "config.json: head_dim: expected 128, hidden_size by the number of attention heads, got 64."],
+  [{ head_dim: 64 }, "config.json: head_dim: expected 128, hidden_size / num_attention_heads, got 64."],
   [{ sliding_window: 8 }, "config.json: sliding_window: expected null"],
   [{ partial_rotary_factor: 0.5 }, "config.json: partial_rotary_factor: expected 1, as this model rotates whole heads"],
 ])("refuses %j", (keys, message) => {

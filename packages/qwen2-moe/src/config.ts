@@ -21,27 +21,27 @@ import {
 export interface Qwen2MoeConfig extends DecoderConfig, SparseLayers {
   /** Whether the projections of queries, keys and values have biases. */
   readonly qkvBias: boolean;
-  /** Whether `slidingWindow` of the file holds; without it there is no window. */
+  /** Whether `slidingWindow` of the file is used; otherwise there is no window. */
   readonly useSlidingWindow: boolean;
-  /** Layers from this index on do not slide, where the file has no `layer_types`. */
+  /** Layers from this index on do not slide, if the file has no `layer_types`. */
   readonly maxWindowLayers: number;
   /** Width of one expert. */
   readonly moeIntermediateSize: number;
-  /** Width of the expert that sees every token. */
+  /** Width of the shared expert. */
   readonly sharedExpertIntermediateSize: number;
-  /** Number of routed experts in a layer; with 0, every layer is dense. */
+  /** Number of routed experts per layer; with 0, every layer is dense. */
   readonly numExperts: number;
-  /** Number of routed experts that a token is sent to. */
+  /** Number of routed experts per token. */
   readonly numExpertsPerTok: number;
-  /** Whether the weights of the chosen experts are scaled to sum to 1. */
+  /** Whether the weights of the selected experts are normalised to sum to 1. */
   readonly normTopkProb: boolean;
-  /** Load balancing loss coefficient. */
+  /** Load-balancing loss coefficient. */
   readonly routerAuxLossCoef: number;
 }
 
 /**
- * Qwen2-MoE's config: every `decoderSparseStep`-th layer has experts, the others are dense; with `useSlidingWindow` every other of
- * the first `maxWindowLayers` layers slides. The defaults are transformers' `Qwen2MoeConfig`.
+ * Config of Qwen2-MoE: every `decoderSparseStep`-th layer has experts, the others are dense; with `useSlidingWindow`
+ * every other of the first `maxWindowLayers` layers slides. Defaults are those of transformers' `Qwen2MoeConfig`.
  */
 export const qwen2MoeConfig: ConfigDefinition<Qwen2MoeConfig, ConfigInput<Qwen2MoeConfig>> = defineConfig({
   modelType: "qwen2_moe",
@@ -56,7 +56,7 @@ export const qwen2MoeConfig: ConfigDefinition<Qwen2MoeConfig, ConfigInput<Qwen2M
     maxPositionEmbeddings: count().default(32_768),
     attentionBias: flag()
       .refine((bias) => !bias, {
-        error: "false, as qkv_bias says it of queries, keys and values, and the output has none",
+        error: "false, as qkv_bias sets the biases of queries, keys and values, and the output has none",
       })
       .default(false),
     qkvBias: flag().default(true),

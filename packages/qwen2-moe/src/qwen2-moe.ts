@@ -9,7 +9,9 @@ import {
 } from "@mixtape/layers";
 import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
-/** Biases on queries, keys and values, none on the output. Beside the routed experts, a shared one with a gate of its own. */
+/**
+ * Biases on queries, keys and values, none on the output; a shared expert with a sigmoid gate beside the routed ones.
+ */
 export class Qwen2MoeDecoderLayer<C extends Qwen2MoeConfig = Qwen2MoeConfig> extends PreNormDecoderLayer<C> {
   override buildMixer(config: C, layer: number): TokenMixer {
     return new Attention({ ...config, attentionBias: config.qkvBias }, layer, { outputBias: false });

@@ -22,19 +22,19 @@ export interface Qwen3MoeConfig extends DecoderConfig, SparseLayers {
   readonly useSlidingWindow: boolean;
   /** Width of one expert. */
   readonly moeIntermediateSize: number;
-  /** Number of experts in a layer; with 0, every layer is dense. */
+  /** Number of experts per layer; with 0, every layer is dense. */
   readonly numExperts: number;
-  /** Number of experts that a token is sent to. */
+  /** Number of experts per token. */
   readonly numExpertsPerTok: number;
-  /** Whether the weights of the chosen experts are scaled to sum to 1. */
+  /** Whether the weights of the selected experts are normalised to sum to 1. */
   readonly normTopkProb: boolean;
-  /** Load balancing loss coefficient. */
+  /** Load-balancing loss coefficient. */
   readonly routerAuxLossCoef: number;
 }
 
 /**
- * Qwen3-MoE's config: heads are normalised, every `decoderSparseStep`-th layer has experts, the others are dense. The
- * defaults are transformers' `Qwen3MoeConfig`.
+ * Config of Qwen3-MoE: queries and keys are normalised per head, every `decoderSparseStep`-th layer has experts, the
+ * others are dense. Defaults are those of transformers' `Qwen3MoeConfig`.
  */
 export const qwen3MoeConfig: ConfigDefinition<Qwen3MoeConfig, ConfigInput<Qwen3MoeConfig>> = defineConfig({
   modelType: "qwen3_moe",
@@ -68,7 +68,7 @@ export const qwen3MoeConfig: ConfigDefinition<Qwen3MoeConfig, ConfigInput<Qwen3M
     shared_expert_intermediate_size: [0, null],
   },
   ignored: {
-    max_window_layers: "transformers keeps it and does not read it: with use_sliding_window, every layer slides",
+    max_window_layers: "transformers does not read it: with use_sliding_window, every layer slides",
   },
   check: checkSparseLayers,
 });

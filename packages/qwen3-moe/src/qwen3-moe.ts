@@ -20,7 +20,7 @@ import {
 } from "@mixtape/layers";
 import { type Qwen3MoeConfig, qwen3MoeConfig } from "./config.js";
 
-/** Queries and keys are normalised; layers that the config calls sparse are mixtures. */
+/** QK-norm; layers that are sparse in the config are mixtures of experts. */
 export class Qwen3MoeDecoderLayer<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends PreNormDecoderLayer<C> {
   override buildMixer(config: C, layer: number): TokenMixer {
     return new QKNormAttention(config, layer);
@@ -44,7 +44,7 @@ export const qwen3Moe = defineFamily({
     rename("mlp.router.gate.weight", "mlp.gate.weight"),
     ...expertWeights({ gate: "gate_proj", up: "up_proj", down: "down_proj" }),
   ],
-  // transformers keeps the name that it once had there.
+  // transformers keeps an older name there.
   headPrefixes: { ForQuestionAnswering: "transformer" },
 });
 
@@ -64,21 +64,21 @@ export class Qwen3MoeModel<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends Ba
   static readonly family = qwen3Moe;
 }
 
-/** Qwen3-MoE that classifies texts. */
+/** Qwen3-MoE for sequence classification. */
 export class Qwen3MoeForSequenceClassification<
   C extends Qwen3MoeConfig = Qwen3MoeConfig,
 > extends ForSequenceClassification<C> {
   static readonly family = qwen3Moe;
 }
 
-/** Qwen3-MoE that classifies tokens. */
+/** Qwen3-MoE for token classification. */
 export class Qwen3MoeForTokenClassification<
   C extends Qwen3MoeConfig = Qwen3MoeConfig,
 > extends ForTokenClassification<C> {
   static readonly family = qwen3Moe;
 }
 
-/** Qwen3-MoE that finds answers in a text. */
+/** Qwen3-MoE for extractive question answering. */
 export class Qwen3MoeForQuestionAnswering<C extends Qwen3MoeConfig = Qwen3MoeConfig> extends ForQuestionAnswering<C> {
   static readonly family = qwen3Moe;
 }

@@ -3,7 +3,7 @@ import { gate, sigmoid } from "@mixtape/ops";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 import type { Qwen3NextConfig } from "./config.js";
 
-/** Normalised queries and keys, and a sigmoid gate on what the heads give (Qiu et al. 2025, https://arxiv.org/abs/2505.06708). */
+/** QK-norm, and a sigmoid gate on the output of the heads (Qiu et al. 2025, https://arxiv.org/abs/2505.06708). */
 export class Qwen3NextAttention<C extends Qwen3NextConfig = Qwen3NextConfig> extends QKNormAttention<C> {
   /** `[H·D, M]`; on disk its rows lie in `q_proj`, behind those of each head's query. */
   readonly gateProj: Linear = new Linear(this.config.hiddenSize, this.config.numAttentionHeads * this.config.headDim, {

@@ -25,13 +25,13 @@ export interface Qwen3NextConfig extends DecoderConfig, GatedDeltaNetConfig, Gat
   readonly fullAttentionInterval: number;
   /** Whether the weights of the chosen experts are scaled to sum to 1. */
   readonly normTopkProb: boolean;
-  /** Load balancing loss coefficient. */
+  /** Load-balancing loss coefficient. */
   readonly routerAuxLossCoef: number;
 }
 
 /**
- * Qwen3-Next's config: every `fullAttentionInterval`-th layer attends, the others are Gated DeltaNet. The defaults are transformers'
- * `Qwen3NextConfig`.
+ * Config of Qwen3-Next: every `fullAttentionInterval`-th layer has attention, the others are Gated DeltaNet. Defaults
+ * are those of transformers' `Qwen3NextConfig`.
  */
 export const qwen3NextConfig: ConfigDefinition<Qwen3NextConfig, ConfigInput<Qwen3NextConfig>> = defineConfig({
   modelType: "qwen3_next",

@@ -24,7 +24,7 @@ import {
 import { Qwen3NextAttention } from "./attention.js";
 import { type Qwen3NextConfig, qwen3NextConfig } from "./config.js";
 
-/** Gated attention or Gated DeltaNet, and a mixture with a shared expert that has a gate of its own. */
+/** Gated attention or Gated DeltaNet, and a mixture of experts with a gated shared expert. */
 export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> extends PreNormDecoderLayer<C> {
   override buildMixer(config: C, layer: number): TokenMixer {
     return config.layerTypes[layer] === "linear_attention"
@@ -41,7 +41,7 @@ export class Qwen3NextDecoderLayer<C extends Qwen3NextConfig = Qwen3NextConfig> 
   }
 }
 
-/** Norms on disk whose weights are 1 less than what they multiply by. */
+/** Norms whose weights on disk are 1 less than their factors. */
 const OFFSET_NORMS = [
   "input_layernorm.weight",
   "post_attention_layernorm.weight",
@@ -51,7 +51,7 @@ const OFFSET_NORMS = [
 ];
 
 function names({ layerTypes, numAttentionHeads, headDim }: Qwen3NextConfig): WeightMapping[] {
-  // Each head has its query, and behind it its gate.
+  // Each head's query is followed by its gate.
   const gated = (part: string): WeightMapping =>
     convert(
       [`q_proj.${part}`, `gate_proj.${part}`].map((name) => `self_attn.${name}`),
@@ -70,7 +70,7 @@ function names({ layerTypes, numAttentionHeads, headDim }: Qwen3NextConfig): Wei
     ...layerTypes.flatMap((type, i) =>
       type === "linear_attention" ? [rename(`layers.${i}.self_attn.*`, `layers.${i}.linear_attn.*`)] : [],
     ),
-    // Layers that predict several tokens at once.
+    // Multi-token prediction layers.
     ignore("mtp.*"),
   ];
 }
