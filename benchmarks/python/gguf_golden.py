@@ -38,7 +38,7 @@ def main():
         writer.add_tensor(name, (array.astype(np.uint32) << 16).view(np.float32))
 
     bf16("token_embd.weight", values("embed", 15).reshape(3, 5))
-    # As llama.cpp's conversion permutes the rows of each of 2 heads.
+    # llama.cpp's conversion permutes the rows of each of 2 heads like this.
     query = values("query", 24).reshape(2, 2, 2, 3).swapaxes(1, 2).reshape(8, 3)
     bf16("blk.0.attn_q.weight", np.ascontiguousarray(query))
     bf16("blk.0.ffn_up_exps.weight", np.stack([values(f"experts.{i}.up", 8).reshape(4, 2) for i in range(3)]))

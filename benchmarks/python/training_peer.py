@@ -8,7 +8,7 @@ import json
 import sys
 import time
 
-# How transformers multiplies by experts.
+# Expert implementations of transformers.
 EXPERTS = ("grouped_mm", "eager")
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-# Before torch is imported: importing it is a part of loading, as it is for whoever uses it.
+# Taken before torch is imported: importing it is part of loading, as for any user.
 STARTED = float(os.environ["MIXTAPE_BENCH_STARTED"])
 
 # As in src/child/repeat.ts.
@@ -19,8 +19,8 @@ MOST_SECONDS = 10
 
 DTYPES = ("bfloat16",)
 
-# How transformers multiplies by experts: all are tried on the machine, for prompts and for single tokens apart.
-# `batched_mm` copies the weights of the experts of every token, which is too much memory for a prompt.
+# Expert implementations of transformers: all are tried on the machine, separately for prompts and for single tokens.
+# `batched_mm` copies the weights of the experts of every token, which takes too much memory for a prompt.
 PREFILL_EXPERTS = ("grouped_mm", "eager")
 DECODE_EXPERTS = ("grouped_mm", "eager", "batched_mm")
 
@@ -89,7 +89,7 @@ class Writer:
         self.dtype = dtype
         try:
             self.model = load("sdpa")
-        except ValueError:  # GPT-OSS has sinks, which `sdpa` knows nothing of.
+        except ValueError:  # GPT-OSS has sinks, which `sdpa` does not support.
             self.model = load("eager")
         self.model.eval()
         self.prefill_experts = PREFILL_EXPERTS[0]
@@ -133,7 +133,7 @@ class Writer:
     def next_token(self, ids, cache):
         logits = self.model(ids, past_key_values=cache, logits_to_keep=1).logits
         token = logits[:, -1].argmax(-1, keepdim=True)
-        # Where a program would look at it.
+        # Reads the token, as a program would.
         token.item()
         return token
 

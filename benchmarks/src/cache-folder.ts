@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Where things lie that are made once. `npm run verify:tensorflow` reads `MIXTAPE_CACHE` in the same way. */
+/** Returns the folder for generated files. `npm run verify:tensorflow` reads `MIXTAPE_CACHE` in the same way. */
 export function cacheFolder(name: string): string {
   return resolve(ROOT, env.MIXTAPE_CACHE ?? ".cache", name);
 }

@@ -1,10 +1,10 @@
-/** What the two commands have in common. */
+/** Helpers that both commands share. */
 
 import { resolve } from "node:path";
 import { env, stderr } from "node:process";
 import { InvalidArgumentError } from "commander";
 
-/** A path as the user meant it: npm runs this in another folder than the one it was called in. */
+/** Resolves a path against the folder in which npm was called, which differs from the current one. */
 export function called(path: string): string {
   return resolve(env.INIT_CWD ?? ".", path);
 }

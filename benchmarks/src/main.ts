@@ -1,4 +1,4 @@
-/** `npm run bench`: races the engines, prints tables, and writes them where asked to. */
+/** `npm run bench`: races the engines, prints tables, and writes them to files on request. */
 
 import { writeFile } from "node:fs/promises";
 import { argv, exit } from "node:process";
@@ -20,7 +20,7 @@ import { decodeBytes, workOf } from "./shapes/work.js";
 import { heatsOf, TASKS, type Task } from "./tasks.js";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
-/** Twice what the largest caches hold. */
+/** Twice the size of the largest caches. */
 const LARGE = 2 ** 30;
 
 interface Flags {
@@ -36,16 +36,18 @@ interface Flags {
 }
 
 const program = new Command("bench")
-  .description("Races the engines that are here, and other projects': loading, prefilling, decoding, memory, kernels.")
-  .option("--engines <names>", "comma-separated; all that are here where absent")
-  .option("--shapes <names>", "models, comma-separated; all where absent")
-  .option("--tasks <names>", "comma-separated; all where absent")
+  .description(
+    "Races the available engines, and those of other projects: loading, prefilling, decoding, memory, kernels.",
+  )
+  .option("--engines <names>", "comma-separated; default: all that are available")
+  .option("--shapes <names>", "models, comma-separated; default: all")
+  .option("--tasks <names>", "comma-separated; default: all")
   .option("--runs <n>", "processes for each figure", positive, 3)
-  .option("--baseline <name>", "the engine that ratios are against; the best peer, or the slowest, where absent")
-  .option("--json <file>", "write all that was measured")
-  .option("--after <file>", "what --json wrote of an earlier run here: its shapes are reported too")
+  .option("--baseline <name>", "baseline of the ratios; default: the best peer, or the slowest engine")
+  .option("--json <file>", "write all measurements")
+  .option("--after <file>", "output of --json of an earlier run on this machine: its shapes are reported too")
   .option("--write-docs", "write docs/benchmarks.md")
-  .option("--install-peers", "install node-llama-cpp, torch and transformers into the cache, and race nothing");
+  .option("--install-peers", "install node-llama-cpp, torch and transformers into the cache, without a race");
 
 program.parse();
 const flags = program.opts<Flags>();
@@ -70,7 +72,7 @@ async function bench(flags: Flags): Promise<void> {
   }
   const run: BenchRun = {
     date: new Date().toISOString().slice(0, 10),
-    // Where the JSON lies is nobody else's business.
+    // Leaves out the path of the JSON file.
     args: argv
       .slice(2)
       .join(" ")
@@ -87,7 +89,7 @@ async function bench(flags: Flags): Promise<void> {
   if (flags.writeDocs) await writeFile(PAGE, pageOf(results, flags.baseline));
 }
 
-/** Races on a shape whoever it suits; null where that leaves nobody or nothing. */
+/** Races the suitable runners on a shape; null if none is left or nothing is to be measured. */
 async function raceOn(
   { name, description, runners, tasks, prepare }: Shape,
   wanted: { readonly field: readonly Starter[]; readonly tasks: readonly Task[]; readonly rounds: number },
@@ -106,7 +108,7 @@ async function raceOn(
   return { name, description, tasks: own, work, weightsMemory, ...outcome };
 }
 
-/** Those that run. One that was named and does not run is an error; others that do not are told of. */
+/** Returns the runners that work here. A named one that does not is an error; others that do not are reported. */
 async function lineUp(
   { engines, baseline }: Flags,
   shapes: readonly Shape[],

@@ -1,57 +1,60 @@
-/** Runners against each other, in turns. */
+/** Races runners against each other, in turns. */
 
 import { warmUp } from "./machine/page-cache.js";
 import type { Found, KernelMeasure, Products, Runner, Sample, StepProfile } from "./runners/runner.js";
 import type { Files } from "./shapes/shape.js";
 import type { Heat } from "./tasks.js";
 
-/** A runner that is here. */
+/** A runner that works here. */
 export interface Starter {
   readonly runner: Runner;
   readonly description: string;
 }
 
-/** What a runner was measured to do. */
+/** Measurements of a runner. */
 export interface Entry {
   readonly name: string;
   readonly description: string;
   readonly peer: boolean;
-  /** By heat, one per round. */
+  /** Samples by heat, one per round. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>;
   readonly products: Products | null;
   readonly kernels: readonly KernelMeasure[] | null;
   readonly profile: StepProfile | null;
 }
 
-/** What to do next. */
+/** One process to run. */
 export interface Turn {
   readonly round: number;
   readonly runner: Runner;
   readonly heat: Heat;
 }
 
-/** Every runner runs a heat before the next heat comes, and every round starts with another runner. */
+/**
+ * Returns the order of processes: every runner runs a heat before the next heat, and every round starts with another
+ * runner.
+ */
 export function turnsOf(runners: readonly Runner[], heats: readonly Heat[], rounds: number): Turn[] {
   return Array.from({ length: rounds }, (_, round) =>
     heats.flatMap((heat) => runners.map((_, i) => ({ round, runner: runners[(i + round) % runners.length]!, heat }))),
   ).flat();
 }
 
-/** Asks each runner whether it is here. */
+/** Asks each runner whether it works here. */
 export async function findRunners(runners: readonly Runner[]): Promise<{ runner: Runner; found: Found }[]> {
   const answers = [];
   for (const runner of runners) answers.push({ runner, found: await runner.find() });
   return answers;
 }
 
-/** What a race gave. */
+/** Result of a race. */
 export interface Outcome {
   readonly entries: readonly Entry[];
-  /** Who failed on the way, at anything, and is left out, and why. */
+  /** Runners that failed at any point and are left out, with reasons. */
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Runs every heat on every runner in turns, one process at a time, its files in the page cache. */
+/** Runs every heat on every runner in turns, one process at a time, with its files in the page cache. */
 export async function race(
   field: readonly Starter[],
   { files, heats, rounds, log }: { files: Files; heats: readonly Heat[]; rounds: number; log: (line: string) => void },

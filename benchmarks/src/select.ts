@@ -1,8 +1,8 @@
-/** What was named on the command line. */
+/** Selection by names on the command line. */
 
 /**
- * Those of `all` that a comma-separated list names, in the order of the list.
- * @throws {Error} that lists the names there are, for one that is none of them.
+ * Returns the items of `all` that a comma-separated list names, in the order of the list.
+ * @throws {Error} listing the known names, for an unknown one.
  */
 export function select<T extends { readonly name: string }>(all: readonly T[], list: string, what: string): T[] {
   return list.split(",").map((name) => {

@@ -1,11 +1,11 @@
 import { max, median, min } from "simple-statistics";
 
-/** A figure that was taken several times. */
+/** A figure that was measured several times. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** How often it was taken. */
+  /** Number of measurements. */
   readonly count: number;
 }
 

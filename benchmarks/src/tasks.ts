@@ -1,17 +1,17 @@
-/** What is asked of every runner: read a prompt, write tokens. */
+/** Tasks of every runner: read a prompt, generate tokens. */
 
-/** A prompt's length and how many tokens to write after it, greedily, whatever they are. */
+/** Length of a prompt and number of tokens to generate greedily after it, whatever they are. */
 export interface Task {
   readonly name: string;
   readonly title: string;
   readonly promptTokens: number;
   readonly newTokens: number;
   /**
-   * `start`: how long after the start of the process the first new token is there; nothing has warmed up. `prefill`: how fast
-   * the prompt is read, the first new token included. `decode`: how fast those after it are written.
+   * `start`: time from the start of the process to the first new token, without a warm-up. `prefill`: speed of reading
+   * the prompt, the first new token included. `decode`: speed of generating the following tokens.
    */
   readonly measures: "start" | "prefill" | "decode";
-  /** Whether it is done a single time, since its prompt takes long; the tasks before it have warmed up. */
+  /** Whether it runs only once, since its prompt takes long; the tasks before it have warmed up. */
   readonly once?: true;
 }
 
@@ -38,7 +38,7 @@ const DECODE_EMPTY: Task = {
   measures: "decode",
 };
 
-/** Decoding alone. */
+/** Decoding only. */
 export const DECODE_TASKS: readonly Task[] = [DECODE_EMPTY];
 
 /** For the sample model, whose context is 1,024. */
@@ -71,14 +71,14 @@ export const TASKS: readonly Task[] = [
   ...new Map([...SHORT_TASKS, ...LONG_TASKS].map((task) => [task.name, task])).values(),
 ];
 
-/** Tasks that a process does one after another. */
+/** Tasks that a process runs one after another. */
 export interface Heat {
   readonly name: "start" | "speed";
   readonly title: string;
   readonly tasks: readonly Task[];
 }
 
-/** A process that has just started is measured alone, with nothing else in memory. */
+/** A newly started process is measured alone, with nothing else in memory. */
 export function heatsOf(tasks: readonly Task[]): Heat[] {
   const start = tasks.filter(({ measures }) => measures === "start");
   const speed = tasks.filter(({ measures }) => measures !== "start");
@@ -89,7 +89,7 @@ export function heatsOf(tasks: readonly Task[]): Heat[] {
   return heats.filter((heat) => heat.tasks.length > 0);
 }
 
-/** The same prompt for every runner: ids that jump about the vocabulary, so that tokens are routed to all experts. */
+/** Returns the same prompt for every runner: ids spread over the vocabulary, so that tokens are routed to all experts. */
 export function promptOf({ promptTokens }: Pick<Task, "promptTokens">, vocabSize: number): number[] {
   return Array.from({ length: promptTokens }, (_, i) => (Math.imul(i + 1, 2_654_435_761) >>> 0) % vocabSize);
 }

@@ -5,7 +5,7 @@ import { NewError } from "./new-error.js";
 import { WorkspaceFiles } from "./workspace-files.js";
 
 /**
- * Writes a package for a family, as a copy of another, and enters it where packages and families are listed.
+ * Writes a package for a family, as a copy of another, and adds it to the lists of packages and families.
  *
  * @param {string} root
  * @param {string} name
@@ -40,14 +40,14 @@ It computes what ${from.title} computes. Change packages/${name}/src until it co
   };
 }
 
-/** The families that there are, from the rules of imports. */
+/** Returns the existing families, from the import rules. */
 function familiesOf(/** @type {WorkspaceFiles} */ files) {
   const list = /const FAMILIES = \[([^\]]*)\]/.exec(files.read(".dependency-cruiser.cjs"))?.[1] ?? "";
   return [...list.matchAll(/"([^"]+)"/g)].map(([, name]) => String(name));
 }
 
 /**
- * The lists that a family stands in.
+ * Adds a family to the lists.
  * @param {WorkspaceFiles} files
  * @param {import("./names.js").Names} from
  * @param {import("./names.js").Names} to
@@ -90,7 +90,7 @@ function insertReference(
 }
 
 /**
- * The other family's example, with what holds for the new one.
+ * Returns the other family's README, reduced to the parts that are true for the new one.
  * @param {string} copy
  * @param {import("./names.js").Names} from
  * @param {import("./names.js").Names} to
@@ -120,7 +120,8 @@ ${errors}`;
 }
 
 /**
- * The conformance suite on a small config with random weights: there is nothing to compare with yet.
+ * Returns a test that runs the conformance suite on a small config with random weights, since there are no golden files
+ * yet.
  * @param {import("./names.js").Names} to
  * @param {string} config the config's source
  */
@@ -131,7 +132,7 @@ function testOf({ pascal, camel, title }, config) {
   return `import { conformance } from "@mixtape/testing";
 import { ${camel}Config, ${pascal}ForCausalLM } from "../src/index.js";
 
-// On random weights. Golden files of the reference say more: docs/add-a-family.md makes them for ${title}.
+// Random weights. Golden files of the reference are a stronger test: docs/add-a-family.md creates them for ${title}.
 conformance(${pascal}ForCausalLM, {
   config: ${camel}Config.create({
     vocabSize: 97,

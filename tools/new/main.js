@@ -1,6 +1,7 @@
 /**
- * `npm run new -- family NAME` and `npm run new -- variant NAME`: writes the files of a new family or variant, and enters them
- * where the workspace lists its packages. Both begin as a copy of one that is there (`--like`), which works before anyone edits it.
+ * `npm run new -- family NAME` and `npm run new -- variant NAME`: writes the files of a new family or variant, and adds
+ * them to the workspace's lists of packages. Both start as a copy of an existing one (`--like`), which works before
+ * anyone edits it.
  */
 
 import { spawnSync } from "node:child_process";
@@ -23,7 +24,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     like: { type: "string" },
-    // Where to write: tests give a copy of the workspace.
+    // Output folder: tests pass a copy of the workspace.
     root: { type: "string", default: fileURLToPath(new URL("../..", import.meta.url)) },
     help: { type: "boolean", short: "h", default: false },
   },

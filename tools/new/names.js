@@ -1,19 +1,20 @@
 import { NewError } from "./new-error.js";
 
 /**
- * The ways in which code spells a name.
+ * Spellings of a name in code.
  *
  * @typedef {object} Names
  * @property {string} kebab `my-moe`: files, packages
  * @property {string} snake `my_moe`: `model_type`
  * @property {string} camel `myMoe`: values
  * @property {string} pascal `MyMoe`: classes
- * @property {string} title what prose calls it
+ * @property {string} title name in prose
  */
 
 /**
+ * Derives the spellings of a name.
  * @param {string} kebab
- * @param {string} [title] what prose calls it. Default: the name of its classes
+ * @param {string} [title] name in prose. Default: the name of its classes
  * @returns {Names}
  */
 export function namesOf(kebab, title) {
@@ -29,8 +30,8 @@ export function namesOf(kebab, title) {
 }
 
 /**
- * A text about one name as a text about another. A name of one word is spelled alike in several places: what stands around it
- * tells which it is.
+ * Rewrites a text about one name to be about another. A name of one word has the same spelling in several roles: its
+ * context tells which it is.
  *
  * @param {string} text
  * @param {Names} from
@@ -39,13 +40,13 @@ export function namesOf(kebab, title) {
 export function rename(text, from, to) {
   return (
     text
-      // The family's own constant: where it is declared, named by a class, and exported.
+      // The family's own constant: its declaration, its use in classes, and its export.
       .replace(new RegExp(`(const |family = |ForCausalLM, )${from.camel}\\b(?!-)`, "g"), `$1${to.camel}`)
       .replaceAll(`modelType: "${from.snake}"`, `modelType: "${to.snake}"`)
       .replaceAll(`modelType: "${from.kebab}"`, `modelType: "${to.kebab}"`)
       .replace(new RegExp(`${from.pascal}(?=[A-Z])`, "g"), to.pascal)
       .replace(new RegExp(`${from.camel}(?=[A-Z])`, "g"), to.camel)
-      // The paper that the other family is from, and its released checkpoints.
+      // The other family's paper, and its released checkpoints.
       .replace(new RegExp(`${from.title} \\([^()]*https?:[^()]*\\)`, "g"), to.title)
       .replaceAll(/fromPretrained\("[^"]*"\)/g, `fromPretrained("./${to.title}")`)
       .replaceAll(from.title, to.title)

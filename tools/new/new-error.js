@@ -1,4 +1,4 @@
-/** Something is in the way of a new family or variant. */
+/** A reason why a new family or variant cannot be created. */
 export class NewError extends Error {
   /**
    * @param {string} where

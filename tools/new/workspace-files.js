@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { NewError } from "./new-error.js";
 
-/** Files of a workspace that are read, written and edited; all is checked before anything is written. */
+/** Files of a workspace to read, write and edit; everything is checked before anything is written. */
 export class WorkspaceFiles {
   /** @type {Map<string, string>} */
   #written = new Map();
@@ -21,7 +21,7 @@ export class WorkspaceFiles {
   }
 
   /**
-   * A new file.
+   * Adds a new file.
    * @param {string} path
    * @param {string} text
    */
@@ -31,7 +31,7 @@ export class WorkspaceFiles {
   }
 
   /**
-   * Replaces what a pattern finds, of which there must be something.
+   * Replaces the matches of a pattern, which must exist.
    * @param {string} path
    * @param {RegExp} pattern
    * @param {string} replacement
@@ -53,7 +53,7 @@ export class WorkspaceFiles {
     this.#written.set(path, `${JSON.stringify(json, null, 2)}\n`);
   }
 
-  /** Writes all of it. @returns the paths */
+  /** Writes everything. @returns the paths */
   write() {
     for (const [path, text] of this.#written) {
       mkdirSync(dirname(join(this.root, path)), { recursive: true });

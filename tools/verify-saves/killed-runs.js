@@ -1,4 +1,5 @@
-// A training run that is killed at random moments and resumed until it ends: it ends with the numbers of one that was let alone.
+// A training run that is killed at random moments and resumed until it ends: its result equals that of an uninterrupted
+// run.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// Saves killed at random moments: the folder holds the last version or the one before, whole.
+// Saves killed at random moments: the folder holds the last version or the one before, complete.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -34,7 +34,7 @@ export async function killedSaves(parent, tries, progress) {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * duration));
     child.kill("SIGKILL");
     await once(child, "exit");
-    // As it lies, for a program that knows nothing of journals; then as our readers see it.
+    // As a program that ignores journals sees it; then as our readers see it.
     if (isAlike(folder)) alike++;
     const version = await versionOf(folder);
     if (version >= begun - 1) whole++;

@@ -1,6 +1,6 @@
 /**
- * `npm run verify:saves`: kills saves and training runs with SIGKILL, lets writers race, and reads folders while they are
- * written with code that knows nothing of these packages. Prints one table; exits with 1 where something is not as it must be.
+ * `npm run verify:saves`: kills saves and training runs with SIGKILL, lets writers race, and reads folders during saves
+ * with code that knows nothing of these packages. Prints one table; exits with 1 if anything fails.
  *
  *   npm run verify:saves -- [--saves 400] [--runs 100] [--writers 50] [--races 20] [--reads 300]
  */

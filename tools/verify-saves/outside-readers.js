@@ -1,4 +1,4 @@
-// Reads a folder over and over, as a program that knows nothing of this project, while it is saved.
+// Reads a folder repeatedly, as a program that knows nothing of this project, while it is saved.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -56,7 +56,7 @@ export async function outsideReaders(parent, saves, progress) {
   ];
 }
 
-/** Reads the config before the weights and after them: where it changed meanwhile, the reader was slower than the save. */
+/** Reads the config before and after the weights: if it changed, the reader was slower than the save. */
 function look(folder) {
   try {
     const { config, weights } = outsideView(folder);

@@ -1,4 +1,4 @@
-// Two training runs that begin in one folder at once: one of them runs, the other is told why it does not.
+// Two training runs that begin in one folder at once: one of them runs, the other is refused with the reason.
 
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";

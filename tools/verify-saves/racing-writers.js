@@ -1,4 +1,4 @@
-// Two processes that save into one folder: each save is whole, and who comes second is told who was first.
+// Two processes that save into one folder: each save is complete, and the second is refused with the name of the first.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";

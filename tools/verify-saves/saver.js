@@ -1,5 +1,6 @@
-// Saves versions into a folder, one after the other: node saver.js FOLDER FIRST LAST. Tensors and config say the version.
-// Sends each version before it begins with it.
+// Saves versions into a folder, one after the other: node saver.js FOLDER FIRST LAST. Tensors and config contain the
+// version.
+// Reports each version before saving it.
 
 import { writeCheckpoint } from "@mixtape/safetensors";
 
@@ -8,7 +9,7 @@ const [folder, first, last] = process.argv.slice(2);
 for (let version = Number(first); version <= Number(last); version++) {
   process.send?.(version);
   try {
-    // One file, two shards, one file a tensor: each layout replaces each.
+    // One file, two shards, one file per tensor: each layout replaces each.
     const maxShardBytes = [5e9, 2 ** 17, 2 ** 16][version % 3];
     await writeCheckpoint(folder, tensorsOf(version), {
       maxShardBytes,

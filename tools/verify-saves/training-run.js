@@ -1,4 +1,4 @@
-// A short training run, as a command of its own.
+// A short training run, as a separate command.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ const MODEL = here("../../models/sample-afmoe");
 
 export const STEPS = 40;
 
-/** What comes after `node` to run it. */
+/** Returns the arguments of `node` that run it. */
 export function trainingRun(parent, output) {
   const data = join(parent, "texts.txt");
   writeFileSync(data, "The condition of the Treasury is sound, and the receipts exceed what was expected. ".repeat(60));
@@ -18,7 +18,7 @@ export function trainingRun(parent, output) {
   return [TRAIN, "--model", MODEL, "--data", data, "--output", output, "--json", ...flags.split(" ")];
 }
 
-/** Whether two runs have learnt the same, bit for bit, by the same losses. */
+/** Whether two runs have the same weights, bit for bit, and the same losses. */
 export function isSameRun(one, other) {
   const losses = (folder) =>
     readFileSync(join(folder, "metrics.jsonl"), "utf8")

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint, readSideFile, toFloat32 } from "@mixtape/safetensors";
 
-/** As readers of this project see it. @throws where tensors or the config are of different versions */
+/** Returns the version as readers of this project see it. @throws if tensors or the config are of different versions */
 export async function versionOf(folder) {
   const config = JSON.parse(new TextDecoder().decode(await readSideFile(folder, "config.json")));
   const source = await openCheckpoint(folder);
@@ -20,7 +20,7 @@ export async function versionOf(folder) {
   }
 }
 
-/** As a program sees it that reads the files and knows nothing else: one number for each file. @throws for a broken one */
+/** Returns the version of each file, as a program sees it that only reads the files. @throws for a damaged one */
 export function outsideView(folder) {
   const config = configVersion(folder);
   const single = join(folder, "model.safetensors");
@@ -30,7 +30,7 @@ export function outsideView(folder) {
   return { config, weights: files.flatMap((file) => versionsIn(readFileSync(join(folder, file)))) };
 }
 
-/** The version that config.json says. */
+/** Returns the version in config.json. */
 export function configVersion(folder) {
   return JSON.parse(readFileSync(join(folder, "config.json"), "utf8")).version;
 }

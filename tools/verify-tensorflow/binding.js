@@ -13,7 +13,7 @@ import { mustRun } from "./run.js";
 
 const TENSORFLOW = "2.21.0";
 const TFJS_NODE = "4.22.0";
-/** What tfjs-node's build looks for. It links whatever library is there under the names without a version. */
+/** Library that tfjs-node's build looks for. It links any library under the names without a version. */
 const EXPECTED_LIBRARY = "libtensorflow.so.2.9.1";
 
 // biome-ignore lint/suspicious/noUndeclaredEnvVars: no turbo task runs this
@@ -36,7 +36,7 @@ export async function buildBinding(cache) {
 }
 
 /**
- * Makes a folder under another name and moves it into its place when it is complete.
+ * Creates a folder under a temporary name and moves it into place when it is complete.
  *
  * @param {string} folder
  * @param {string} what
@@ -58,7 +58,7 @@ export async function step(folder, what, make) {
 }
 
 /**
- * An npm project with packages in it, none of whose scripts has run.
+ * Creates an npm project with packages, without running their scripts.
  *
  * @param {string} folder
  * @param {Record<string, string>} dependencies
@@ -124,7 +124,7 @@ async function build(folder, library, project) {
   ]) {
     await symlink(relative(join(deps, "lib"), join(library, "lib", String(target))), join(deps, "lib", String(name)));
   }
-  // Names no download: that a library is named at all makes the script build from source.
+  // Prevents a download: naming a library makes the script build from source.
   await writeFile(join(folder, "scripts", "custom-binary.json"), JSON.stringify({ "tf-lib": "unused" }));
   await mustRun(process.execPath, ["scripts/install.js"], {
     cwd: folder,

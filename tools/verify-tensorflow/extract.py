@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
-# The C API, and what its headers include.
+# The C API, and the headers that it includes.
 HEADERS = ("tensorflow/c/", "tensorflow/core/platform/", "tsl/", "xla/tsl/")
 
 

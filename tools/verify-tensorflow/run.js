@@ -21,7 +21,7 @@ export function run(command, args, { cwd, env = {} } = {}) {
 }
 
 /**
- * The same; a status other than 0 is an error.
+ * Runs a program like {@link run}; a status other than 0 is an error.
  *
  * @param {Parameters<typeof run>} args
  */

@@ -1,12 +1,12 @@
-/** How processes that measure repeat a task. The Python one does the same. */
+/** Repetition of a task in measuring processes. The Python one does the same. */
 
-/** How long a measurement warms up, and how long it measures, at least. */
+/** Minimum duration of the warm-up, and of the measurement. */
 const LEAST_MS = 1000;
 const LEAST_RUNS = 3;
-/** No further run begins after this: a long task is done less often. */
+/** No further run begins after this: a long task is repeated less often. */
 const MOST_MS = 10_000;
 
-/** Does something for a while, so that code is compiled and weights are packed, and then for a while to measure it. */
+/** Warms up, so that code is compiled and weights are packed, and then repeats `f` to measure it. */
 export async function repeat<T>(f: () => T | Promise<T>, leastMs = LEAST_MS): Promise<T[]> {
   await collect(f, 1, leastMs);
   return collect(f, LEAST_RUNS, leastMs);
@@ -21,7 +21,7 @@ async function collect<T>(f: () => T | Promise<T>, leastRuns: number, leastMs: n
   return results;
 }
 
-/** How long `f` takes, in milliseconds. */
+/** Returns the duration of `f`, in milliseconds. */
 export async function timed(f: () => unknown): Promise<number> {
   const begin = performance.now();
   await f();

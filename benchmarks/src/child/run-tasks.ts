@@ -4,13 +4,13 @@ import type { Answer, Run } from "../runners/runner.js";
 import { promptOf, type Task } from "../tasks.js";
 import { repeat } from "./repeat.js";
 
-/** A model that has been loaded: writes tokens after a prompt, from an empty cache, and yields each. */
+/** A loaded model: writes tokens after a prompt, from an empty cache, and yields each. */
 export interface Writer {
   readonly vocabSize: number;
   write(prompt: number[], newTokens: number): AsyncIterable<unknown>;
 }
 
-/** Loads a model and does tasks with it, in a process that was started for this. */
+/** Loads a model and runs tasks with it, in a process started for this purpose. */
 export async function runTasks(tasks: readonly Task[], load: () => Promise<Writer>): Promise<Answer> {
   const writer = await load();
   const loadMs = performance.timeOrigin + performance.now() - Number(env[STARTED]);

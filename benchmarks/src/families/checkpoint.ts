@@ -7,13 +7,13 @@ import { sizeOf } from "../weights/model.js";
 import { asFloat32, bfloat16Values, type Distribution } from "../weights/values.js";
 import { type Cut, configOf } from "./cuts.js";
 
-/** Counts up when the same cut gets other bytes. */
+/** Increases when the bytes of a cut change. */
 const VERSION = 1;
 
-/** The folder of a cut with random weights, bfloat16, written where it is not there yet. */
+/** Returns the folder of a cut with random bfloat16 weights, which is written if it does not exist yet. */
 export async function checkpointOf(cut: Cut): Promise<string> {
   const folder = join(cacheFolder("bench"), `cut-${cut.name}-v${VERSION}`);
-  // A checkpoint is complete when its config is there: that is written last.
+  // A checkpoint is complete once it has a config: that is written last.
   if (!existsSync(join(folder, "config.json"))) {
     const config = await configOf(cut);
     const files = { "config.json": `${JSON.stringify(config, null, 2)}\n` };
@@ -22,7 +22,7 @@ export async function checkpointOf(cut: Cut): Promise<string> {
   return folder;
 }
 
-/** Every tensor that a checkpoint of that config has, by its name on disk, with random values. */
+/** Returns every tensor of a checkpoint with that config, by its name on disk, with random values. */
 export function randomTensors(config: Readonly<Record<string, unknown>>): TensorToWrite[] {
   const Family = familyOf(config.model_type, "a cut");
   // Parameters have a shape before they have values.
@@ -38,7 +38,7 @@ export function randomTensors(config: Readonly<Record<string, unknown>>): Tensor
   }));
 }
 
-/** Of a usual initialisation, and tokens as large as what layers add to them, so that they are routed to all experts. */
+/** A common initialisation, with embeddings as large as the layers' output, so that tokens are routed to all experts. */
 function distributionOf(name: string): Distribution {
   if (name.endsWith("norm.weight")) return { mean: 1, deviation: 0.0625 };
   return { mean: 0, deviation: name.endsWith("embed_tokens.weight") ? 1 : 0.02 };

@@ -6,9 +6,9 @@ import { readFile } from "node:fs/promises";
 export interface Cut {
   /** The family. */
   readonly name: string;
-  /** The published config that it is cut from. */
+  /** Published config of the full model. */
   readonly released: string;
-  /** What is cut, in words. */
+  /** Description of the cut. */
   readonly layers: string;
   /** Keys of the config that differ. */
   readonly changes: Readonly<Record<string, unknown>>;
@@ -62,7 +62,7 @@ export const CUTS: readonly Cut[] = [
   },
 ];
 
-/** The config of a cut, as its file has it. */
+/** Returns the config of a cut, with the keys of its file. */
 export async function configOf({ released, changes }: Cut): Promise<Record<string, unknown>> {
   const path = new URL(`../../../packages/testing/__fixtures__/configs/${released}.json`, import.meta.url);
   return { ...(JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>), ...changes };

@@ -27,7 +27,7 @@ interface Flags {
 
 const program = new Command("bench:families")
   .description("Races native against transformers in decoding, on parts of released models with 16 experts.")
-  .option("--families <names>", `comma-separated, of ${CUTS.map(({ name }) => name).join(", ")}; all where absent`)
+  .option("--families <names>", `comma-separated, of ${CUTS.map(({ name }) => name).join(", ")}; default: all`)
   .option("--runs <n>", "processes for each figure", positive, 3)
   .option("--threads <n>", "threads of each engine", positive, 1)
   .option("--write-docs", "write docs/benchmarks-families.md");

@@ -1,4 +1,4 @@
-/** What `npm run bench:families` measured, as text: for a terminal, and for the manual. */
+/** Results of `npm run bench:families` as text: for a terminal, and for the manual. */
 
 import type { Machine } from "../machine/machine.js";
 import type { Entry } from "../race.js";
@@ -9,12 +9,12 @@ import { spreadOf } from "../statistics.js";
 import { DECODE_TASKS, type Task } from "../tasks.js";
 import type { Cut } from "./cuts.js";
 
-/** All that was measured. */
+/** All measurements. */
 export interface FamiliesResults {
   readonly run: BenchRun;
   readonly threads: number;
   readonly machine: Machine;
-  /** Who ran, and what that is. */
+  /** Runners with their descriptions. */
   readonly runners: Readonly<Record<string, string>>;
   readonly families: readonly FamilyResult[];
 }
@@ -25,18 +25,18 @@ export interface FamilyResult {
   readonly entries: readonly Pick<Entry, "name" | "peer" | "samples">[];
 }
 
-/** The page `docs/benchmarks-families.md`. */
+/** Returns the page `docs/benchmarks-families.md`. */
 export function familiesPage(results: FamiliesResults): string {
   return `# Benchmarks of families
 
-What \`npm run bench:families\` measured; it writes this page itself when asked to with \`--write-docs\`. Figures of one machine, to
+Results of \`npm run bench:families\`, which writes this page itself with \`--write-docs\`. Figures of one machine, to
 compare decoding with each family on Mixtape's native engine with transformers on PyTorch.
 
 ${familiesReport(results)}
 ${METHOD}`;
 }
 
-/** All tables. */
+/** Returns all tables. */
 export function familiesReport({ run, threads, machine, runners, families }: FamiliesResults): string {
   const rows = [
     ["machine", `${machine.processor}, ${machine.cores} cores, ${number(machine.memoryBytes / 2 ** 30)} GiB of memory`],
@@ -77,7 +77,7 @@ function rowsOf({ cut, entries }: FamilyResult, task: Task): string[][] {
   });
 }
 
-/** What a runner chose, where it chose. */
+/** Returns the runners' remarks on their own choices. */
 function remarksOf(families: readonly FamilyResult[]): string[] {
   return families.flatMap(({ cut, entries }) =>
     entries.flatMap(({ name, samples }) => {

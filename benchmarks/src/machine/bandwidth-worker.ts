@@ -1,9 +1,9 @@
-/** Reads two large buffers against each other, when told to, and says how long each time took. */
+/** Compares two large buffers on request, and reports the duration of each comparison. */
 
 import { parentPort, workerData } from "node:worker_threads";
 
 const { bytes, times, gate } = workerData as { bytes: number; times: number; gate: SharedArrayBuffer };
-// Filled, so that every page is there: untouched memory is one page of zeros, and comes from the cache.
+// Filled, so that every page is allocated: untouched memory is one page of zeros, and comes from the cache.
 const a = Buffer.alloc(bytes / 2, 1);
 const b = Buffer.alloc(bytes / 2, 1);
 const readAll = (): void => {

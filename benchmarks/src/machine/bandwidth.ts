@@ -1,11 +1,11 @@
-/** How fast this machine reads memory, as far as JavaScript can have it measured: by `memcmp`. */
+/** Memory bandwidth of this machine, as far as JavaScript can measure it: by `memcmp`. */
 
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 
 /**
- * Bytes per second, of all threads together.
- * @param bytes split over the threads; each reads its share over and over again.
+ * Returns bytes per second of all threads together.
+ * @param bytes split over the threads; each reads its share repeatedly.
  */
 export async function readBandwidth({ bytes, threads }: { bytes: number; threads: number }): Promise<number> {
   const gate = new SharedArrayBuffer(4);

@@ -2,7 +2,7 @@ import { arch, availableParallelism, cpus, loadavg, platform, release, totalmem 
 import { spreadOf } from "../statistics.js";
 import { readBandwidth } from "./bandwidth.js";
 
-/** What the figures were taken on. */
+/** The machine that the figures were taken on. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
@@ -21,21 +21,26 @@ export function machine(): Machine {
   };
 }
 
-/** Runnable processes, averaged over the last minute; more than cores means that processes wait. */
+/**
+ * Returns the number of runnable processes, averaged over the last minute; more than cores means that processes wait.
+ */
 export function load(): number {
   return loadavg()[0]!;
 }
 
-/** Reading memory, in bytes per second. */
+/** Memory bandwidth, in bytes per second. */
 export interface Bandwidth {
-  /** Of all threads together. */
+  /** Bytes read by all threads together. */
   readonly bytes: number;
   readonly oneThread: number;
   /** One thread per core. */
   readonly allThreads: number;
 }
 
-/** Reads as many bytes over and over again, by one thread and by one per core. The best of five: it is a bound. */
+/**
+ * Reads this many bytes repeatedly, with one thread and with one per core. Returns the best of five, since it is a
+ * bound.
+ */
 export async function measureBandwidth(bytes: number): Promise<Bandwidth> {
   const bestOf = async (threads: number): Promise<number> => {
     const all: number[] = [];

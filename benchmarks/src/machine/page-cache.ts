@@ -4,7 +4,7 @@ import type { Files } from "../shapes/shape.js";
 
 const CHUNK = 2 ** 24;
 
-/** Reads what a runner will read, so that the system has it in memory, as far as there is room. */
+/** Reads the files of a runner, so that the system caches them, as far as there is room. */
 export async function warmUp({ folder, gguf }: Files, reads: keyof Files): Promise<void> {
   const paths = reads === "gguf" ? [gguf!] : (await readdir(folder)).map((name) => join(folder, name));
   const buffer = Buffer.alloc(CHUNK);

@@ -5,7 +5,7 @@ import { ask } from "../runners/child.js";
 
 const CHILD = fileURLToPath(new URL("../mixtape/main.js", import.meta.url));
 
-/** What the processor can do at most: asks `native`, in a process of its own. */
+/** Measures the peak performance of the processor with `native`, in a separate process. */
 export function measurePeaks(): Promise<Peaks> {
   const request: Request = { kind: "peaks" };
   return ask({ file: process.execPath, args: [CHILD, "native", JSON.stringify(request)] });

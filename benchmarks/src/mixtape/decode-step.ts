@@ -1,43 +1,45 @@
-/** What one decode step asks of an engine: the kernels it runs and the tensors it reads back, by layer. */
+/** Work of one decode step: the kernels that it runs and the tensors that it reads back, by layer. */
 
 import type { DecoderLayer, ForCausalLM } from "@mixtape/decoder";
 import type { Cache, Module } from "@mixtape/layers";
 import { MoeBlock } from "@mixtape/layers";
 import { backend, engine, profile } from "@tensorflow/tfjs-core";
 
-/** One kernel of a step, in the order in which they ran. */
+/** One kernel of a step, in execution order. */
 export interface StepKernel {
   readonly name: string;
   readonly ms: number;
 }
 
-/** A stretch of a step. */
+/** A part of a step. */
 export interface Stretch {
   readonly kernels: readonly StepKernel[];
-  /** How many tensors were read back from the engine. */
+  /** Number of tensors that were read back from the engine. */
   readonly readBacks: number;
-  /** How many tensors the engine's own kernels read in the same way. Where memory is shared, a copy and no wait. */
+  /**
+   * Number of tensors that the engine's own kernels read in the same way. With shared memory, a copy without waiting.
+   */
   readonly readsInKernels: number;
 }
 
-/** A decoder layer's stretch; `moe` is the MoE block alone, null for a dense layer. */
+/** The part of a decoder layer; `moe` is the MoE block alone, null for a dense layer. */
 export interface LayerStretch extends Stretch {
   readonly moe: Stretch | null;
 }
 
-/** One decode step: everything that it ran, the layers in their order among it. */
+/** One decode step: everything that it ran, with its layers in order. */
 export interface DecodeStep extends Stretch {
   readonly layers: readonly LayerStretch[];
 }
 
-/** Puts tokens into a cache. The logits are not needed. */
+/** Fills a cache with tokens, without computing logits. */
 export function prefill(model: ForCausalLM, cache: Cache, ids: readonly number[]): void {
   model.forward({ inputIds: [ids], cache, logitsToKeep: 1, outputRouterLogits: false }).logits.dispose();
 }
 
 /**
- * One step: a token in, its logits read back. With a fixed model as `generateTokens` takes it, which engines may repeat without
- * JavaScript; else each kernel is run by it.
+ * Runs one step: a token in, its logits read back. With a captured graph, as in `generateTokens`, engines may repeat it
+ * without JavaScript; otherwise JavaScript runs each kernel.
  */
 export async function decodeOne(
   model: ForCausalLM,
@@ -56,7 +58,7 @@ export async function decodeOne(
   logits.dispose();
 }
 
-/** The kernels that `f` runs, timed by `tf.profile`. */
+/** Returns the kernels that `f` runs, timed by `tf.profile`. */
 export async function kernelsOf(f: () => Promise<void>): Promise<StepKernel[]> {
   const { kernels } = await profile(async () => {
     await f();
@@ -65,7 +67,7 @@ export async function kernelsOf(f: () => Promise<void>): Promise<StepKernel[]> {
   return kernels.map(({ name, kernelTimeMs }) => ({ name, ms: milliseconds(name, kernelTimeMs) }));
 }
 
-/** Runs {@link decodeOne} and says what it did in which layer. */
+/** Runs {@link decodeOne} and reports the work of each layer. */
 export async function watchDecodeStep(model: ForCausalLM, cache: Cache, id: number): Promise<DecodeStep> {
   const reads = countReads();
   const marks = new Map<Module, Mark>();
@@ -91,11 +93,11 @@ export async function watchDecodeStep(model: ForCausalLM, cache: Cache, id: numb
   }
 }
 
-/** What had been counted as a module began, and as it ended. */
+/** Counts when a module began, and when it ended. */
 type Mark = readonly [begin: Counted, end: Counted];
 type Counted = Record<"kernels" | "readBacks" | "readsInKernels", number>;
 
-/** Notes what was counted when a module's `forward` begins and ends, until the function that it returns is called. */
+/** Records the counts when a module's `forward` begins and ends, until the returned function is called. */
 function mark(part: Module, marks: Map<Module, Mark>, reads: Reads): () => void {
   const module = part as Module & { forward(...args: unknown[]): unknown };
   const forward = module.forward;
@@ -116,7 +118,7 @@ interface Reads {
   stop(): void;
 }
 
-/** Counts what is read from the engine in use. */
+/** Counts reads from the current engine. */
 function countReads(): Reads {
   const current = backend();
   const { read, readSync } = current;

@@ -1,4 +1,4 @@
-/** Kernels as a model calls them, with its own weights: which, with how much to read and to compute. */
+/** Kernels as a model calls them, with its own weights, and the bytes and operations of each. */
 
 import { type ForCausalLM, summarize } from "@mixtape/decoder";
 import { Attention, GatedMlp, KeyValueCache, type Linear, MoeBlock, type Param } from "@mixtape/layers";
@@ -21,18 +21,18 @@ import {
 export interface KernelCase {
   readonly name: string;
   readonly tokens: number;
-  /** Of weights, keys and values, each once, and of what is read and written besides where there are none of these. */
+  /** Bytes of weights, keys and values, each once; for a kernel without these, of its inputs and outputs. */
   readonly bytes: number;
   readonly flops: number;
-  /** Calls it for the `i`-th time: layer after layer, so that no cache holds what is read. */
+  /** Calls it for the `i`-th time, cycling through the layers, so that no processor cache holds the weights. */
   run(i: number): Tensor;
 }
 
 const FLOAT_BYTES = 4;
-/** How many choices of experts are taken in turns. */
+/** Number of expert selections to cycle through. */
 const CHOICES = 8;
 
-/** @param longest how many tokens attention looks back at, at most. Tensors of the cases stay until the process ends. */
+/** @param longest maximum number of tokens that attention sees. Tensors of the cases stay until the process ends. */
 export async function kernelCases(model: ForCausalLM, longest: number): Promise<KernelCase[]> {
   const cases: KernelCase[] = [];
   for (const tokens of [1, 512]) {
@@ -80,7 +80,7 @@ function linearCases({ model, lmHead, config }: ForCausalLM, tokens: number): Ke
   return [queries, ...head, gated];
 }
 
-/** The dense feed-forward of a layer, or its shared experts. */
+/** Returns the dense feed-forward of a layer, or its shared experts. */
 function gatedMlpOf(mlp: unknown): GatedMlp | null {
   if (mlp instanceof GatedMlp) return mlp;
   const shared = mlp instanceof MoeBlock && "sharedExperts" in mlp ? mlp.sharedExperts : null;
@@ -114,7 +114,7 @@ async function expertCases(causalLM: ForCausalLM, tokens: number): Promise<Kerne
 function attentionCase(model: ForCausalLM, tokens: number, keys: number): KernelCase {
   const { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim } = model.config;
   const cache = model.createCache();
-  // Layers that see everything.
+  // Layers with full attention.
   const caches = cache.layers.filter(
     (layer): layer is KeyValueCache => layer instanceof KeyValueCache && (layer.window === null || layer.window > keys),
   );
@@ -126,7 +126,7 @@ function attentionCase(model: ForCausalLM, tokens: number, keys: number): Kernel
   });
   const q: Tensor4D = randomNormal([1, heads, tokens, headDim]);
   const mask = new AttentionMask({ queries: tokens, keys });
-  // A query sees all keys before it.
+  // A query sees all previous keys.
   const pairs = tokens * (keys - tokens) + (tokens * (tokens + 1)) / 2;
   return {
     name: `attention over ${keys.toLocaleString("en-US")}, ${heads} and ${kvHeads} heads of ${headDim}`,
@@ -169,7 +169,7 @@ function bytesOf(param: Param): number {
   return param.size * bytesPerValue(param);
 }
 
-/** As the engine keeps weights, keys and values. */
+/** Storage size of weights, keys and values on the engine. */
 function bytesPerValue({ dtype }: Param): number {
   return storageOf() instanceof FloatStorage ? FLOAT_BYTES : bytesPerElement(dtype);
 }

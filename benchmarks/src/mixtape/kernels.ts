@@ -5,9 +5,9 @@ import type { KernelMeasure } from "../runners/runner.js";
 import { spreadOf } from "../statistics.js";
 import { type KernelCase, kernelCases } from "./kernel-cases.js";
 
-/** A clock tells a millisecond well. */
+/** Minimum duration of a batch, which a clock measures precisely. */
 const BATCH_MS = 1;
-/** There are many kernels. */
+/** Minimum duration per kernel, short because there are many kernels. */
 const LEAST_MS = 250;
 
 /** Times the kernels of a model one by one. */

@@ -7,11 +7,11 @@ import type { Products } from "../runners/runner.js";
 import { workOf } from "../shapes/work.js";
 import { spreadOf } from "../statistics.js";
 
-/** 64 MiB of float32: past that, a larger matrix is read no faster. */
+/** 64 MiB of float32: a larger matrix is not read faster. */
 const LARGEST = 4096;
 const CUBE = 512;
 
-/** Measures an engine's own products, with matrices stored as a model's are. */
+/** Measures an engine's own matrix products, with matrices stored like a model's. */
 export async function measureProducts(engine: EngineName, folder: string): Promise<Products> {
   await useEngine(engine);
   const { weights } = await workOf(folder);
@@ -21,12 +21,12 @@ export async function measureProducts(engine: EngineName, folder: string): Promi
   return { vector: { size, bytesPerSecond }, matrix: { size: CUBE, flopsPerSecond } };
 }
 
-/** How long `rows` rows by a square matrix take, at best: it is a bound. */
+/** Returns the best time of multiplying `rows` rows by a square matrix, since it is a bound. */
 async function secondsOf(rows: number, size: number): Promise<number> {
   const matrix = new Linear(size, size);
   await initialize(matrix);
   const x = randomNormal([rows, size]);
-  // Several at a time: one may be shorter than what a clock can tell.
+  // Several at a time: one may be too short for the clock.
   const times = 10;
   const all = await repeat(() =>
     timed(async () => {
@@ -34,7 +34,7 @@ async function secondsOf(rows: number, size: number): Promise<number> {
         for (let i = 1; i < times; i++) matrix.forward(x);
         return matrix.forward(x);
       });
-      // Where products run in the background, this waits for them.
+      // If products run in the background, this waits for them.
       await last.data();
       last.dispose();
     }),

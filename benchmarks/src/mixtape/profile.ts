@@ -22,13 +22,13 @@ export async function measureProfile(engine: EngineName, folder: string): Promis
   const stepMs: number[] = [];
   const generatedMs: number[] = [];
   const kernels: (readonly StepKernel[])[] = [];
-  // In turns, so that all see the same machine.
+  // In turns, so that all run on the machine in the same state.
   for (let i = 0; i < WARM_UP_STEPS + STEPS; i++) {
     stepMs.push(await timed(() => step(i)));
     generatedMs.push(await timed(() => decodeOne(model, cache, prompt[i % CONTEXT]!, { captureGraph: true })));
     kernels.push(await kernelsOf(() => step(i)));
   }
-  // At the end: modules that are watched are not compiled as well as before.
+  // At the end: instrumented modules are not optimised as well as before.
   const watched = await watchDecodeStep(model, cache, prompt[0]!);
   cache.dispose();
   return {
@@ -65,7 +65,7 @@ function countByName(kernels: readonly StepKernel[]): Counts {
   return counts;
 }
 
-/** For each kernel's name, the median over the steps of the time that all kernels of the name took. */
+/** Returns the median over the steps of the total time of each kernel name. */
 function medianTimes(steps: readonly (readonly StepKernel[])[]): Record<string, number> {
   const names = [...new Set(steps.flat().map(({ name }) => name))];
   const sumOf = (step: readonly StepKernel[], wanted: string): number =>

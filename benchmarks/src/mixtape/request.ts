@@ -1,6 +1,6 @@
 import type { Task } from "../tasks.js";
 
-/** What a measuring process is asked. */
+/** Request to a measuring process. */
 export type Request =
   | { readonly kind: "find"; readonly threads?: number }
   | { readonly kind: "peaks" }

@@ -5,7 +5,7 @@ import { runTasks } from "../child/run-tasks.js";
 import type { Answer } from "../runners/runner.js";
 import type { Task } from "../tasks.js";
 
-/** Loads a model and does tasks with it, as a user's program would. */
+/** Loads a model and runs tasks with it, as a user's program would. */
 export function measureTasks(
   engine: EngineName,
   { folder, tasks, threads }: { folder: string; tasks: readonly Task[]; threads?: number },

@@ -6,12 +6,12 @@ import { env } from "node:process";
 import { fileURLToPath } from "node:url";
 import { NODE_PEERS, VENV } from "./folder.js";
 
-/** The version that the figures of the manual were taken with. */
+/** Version of the manual's figures. */
 const NODE_LLAMA_CPP = "node-llama-cpp@3.22.1";
-/** The versions that the golden files were made with. */
+/** Versions of the golden files. */
 const REQUIREMENTS = fileURLToPath(new URL("../../../tools/reference/requirements.txt", import.meta.url));
 
-/** Installs what is raced against, outside of this repository's own `node_modules`. None of it compiles anything. */
+/** Installs the peers, outside this repository's own `node_modules`. Nothing is compiled. */
 export async function installPeers(log: (line: string) => void): Promise<void> {
   log(`${NODE_LLAMA_CPP} into ${NODE_PEERS}`);
   await mkdir(NODE_PEERS, { recursive: true });

@@ -1,4 +1,4 @@
-/** As much of node-llama-cpp's interface as is used here. It is not a dependency: who wants to race it installs it. */
+/** The part of node-llama-cpp's interface that is used here. It is not a dependency: install it to race it. */
 
 export interface NodeLlamaCpp {
   getLlama(options: { gpu: false; build: "never"; logLevel: "error"; maxThreads: number }): Promise<Llama>;
@@ -21,6 +21,6 @@ interface LlamaContext {
 
 export interface LlamaSequence {
   clearHistory(): Promise<void>;
-  /** Reads tokens, then writes some without end. */
+  /** Reads tokens, then generates endlessly. */
   evaluate(tokens: readonly number[], options: { temperature: 0; yieldEogToken: true }): AsyncGenerator<number>;
 }

@@ -1,6 +1,6 @@
 /**
- * The process that measures llama.cpp, through node-llama-cpp: `llama-cpp.js FOLDER REQUEST`, the folder being where it is
- * installed. Its last line is the answer.
+ * The process that measures llama.cpp, through node-llama-cpp: `llama-cpp.js FOLDER REQUEST`, where FOLDER is its
+ * installation. Its last line is the answer.
  */
 
 import { readFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import type { Found } from "../runners/runner.js";
 import type { Task } from "../tasks.js";
 import type { Llama, LlamaSequence, NodeLlamaCpp } from "./llama-cpp-api.js";
 
-/** What the process is asked. */
+/** Request to the process. */
 export type LlamaRequest =
   | { readonly kind: "find" }
   | { readonly kind: "run"; readonly gguf: string; readonly vocabSize: number; readonly tasks: readonly Task[] };
@@ -21,14 +21,14 @@ export type LlamaRequest =
 const [folder, request] = argv.slice(2) as [string, string];
 const answer = await answerTo(JSON.parse(request) as LlamaRequest);
 console.log(JSON.stringify(answer));
-// Its threads would keep the process.
+// Its threads would keep the process alive.
 exit();
 
 async function answerTo(asked: LlamaRequest): Promise<object> {
   return asked.kind === "find" ? find() : runTasks(asked.tasks, () => load(asked));
 }
 
-/** It has builds for several processors, and takes the best that this one runs. */
+/** Finds the build for this processor: there are several, and the best that runs is used. */
 async function find(): Promise<Found> {
   const { version } = JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as { version: string };
   const info = JSON.parse(readFileSync(join(packageFolder(), "llama", "llama.cpp.info.json"), "utf8")) as {

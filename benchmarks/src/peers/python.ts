@@ -1,4 +1,4 @@
-/** Peers that are written in Python: a script whose argument is a request, and whose last line is the answer. */
+/** Peers written in Python: a script whose argument is a request, and whose last line is the answer. */
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -6,7 +6,7 @@ import { ask, type Command } from "../runners/child.js";
 import type { Found } from "../runners/runner.js";
 import { python } from "./folder.js";
 
-/** Asks a script what it runs with, where there is a Python for it. */
+/** Asks a script for its versions, if there is a Python to run it. */
 export async function findPython(
   script: string,
   { threads, ...options }: { readonly threads?: number | undefined } = {},
@@ -19,7 +19,7 @@ export async function findPython(
   };
 }
 
-/** @param threads default: as many as there are cores */
+/** @param threads default: one per core */
 export function pythonCommand(script: string, request: object, threads = availableParallelism()): Command {
   return {
     file: python(),

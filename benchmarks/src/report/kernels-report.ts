@@ -1,10 +1,10 @@
-/** Kernels alone as a table. */
+/** Table of kernels alone. */
 
 import type { Entry } from "../race.js";
 import { kernelBoundMs, type Limits } from "./bounds.js";
 import { number, percent, table } from "./format.js";
 
-/** @param entries that were measured, each with the same kernels */
+/** @param entries measured entries, each with the same kernels */
 export function kernelsReport(entries: readonly Entry[], limits: Limits): string {
   const cases = entries[0]!.kernels!;
   const head = ["", "tokens", "engine", "µs", "GB/s", "GFLOP/s", "of the bound"];

@@ -1,4 +1,4 @@
-/** From what was sampled to what is reported. */
+/** Computes the reported figures from the samples. */
 
 import type { Entry } from "../race.js";
 import type { Run } from "../runners/runner.js";
@@ -14,26 +14,26 @@ export interface Measure {
   readonly unit: string;
   readonly runner: string;
   readonly spread: Spread;
-  /** How many times better than what it is compared with; null where there is nothing to compare with. */
+  /** Factor by which it is better than its baseline; null without one. */
   readonly ratio: number | null;
-  /** Shares of what could be reached; null where nothing bounds the figure. */
+  /** Fractions of the attainable speed; null if there is no bound. */
   readonly ofOwnProducts: number | null;
   readonly ofBound: number | null;
 }
 
-/** What ratios are against: a runner's name, or, figure by figure, the best of the peers or the worst of all. */
+/** Baseline of ratios: a runner's name, or, for each figure, the best of the peers or the worst of all. */
 export type Baseline = string;
 export const BEST_PEER: Baseline = "best peer";
 export const SLOWEST: Baseline = "slowest";
 
 type Figure = Omit<Measure, "ratio"> & { readonly peer: boolean; readonly lessIsBetter: boolean };
 
-/** Against whom a shape's runners are compared where nobody was named. */
+/** Returns the default baseline of a shape's runners. */
 export function usualBaseline({ entries }: Pick<ShapeResults, "entries">): Baseline {
   return entries.some(({ peer }) => peer) ? BEST_PEER : SLOWEST;
 }
 
-/** Every figure of every runner, figure by figure. */
+/** Returns every figure of every runner, figure by figure. */
 export function measuresOf(shape: ShapeResults, { peaks }: Pick<Results, "peaks">, baseline: Baseline): Measure[] {
   const limits = { ...shape, peaks };
   const figures = [
@@ -48,7 +48,7 @@ export function measuresOf(shape: ShapeResults, { peaks }: Pick<Results, "peaks"
   );
 }
 
-/** Tokens per second of one process: the median of its runs. */
+/** Returns tokens per second of one process: the median of its runs. */
 export function tokensPerSecond(runs: readonly Run[], task: Task): number {
   if (task.measures === "prefill")
     return (1000 * task.promptTokens) / spreadOf(runs.map(({ firstTokenMs }) => firstTokenMs)).median;
@@ -89,7 +89,7 @@ function figureOf(entry: Entry, task: Task, limits: Limits): Figure {
   };
 }
 
-/** These engines keep weights in float32. */
+/** Only engines that keep weights in float32. */
 function ofOwnProducts(
   { products }: Entry,
   { measures, promptTokens }: Task,

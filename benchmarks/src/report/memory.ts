@@ -1,10 +1,10 @@
-/** What was said of memory. */
+/** Memory figures. */
 
 import { type Spread, spreadOf } from "../statistics.js";
 import { heatsOf } from "../tasks.js";
 import type { ShapeResults } from "./results.js";
 
-/** The most that one runner's processes had resident in one heat, in bytes. */
+/** Maximum resident memory of one runner's processes in one heat, in bytes. */
 export interface MemoryRow {
   readonly heat: string;
   readonly runner: string;
@@ -13,7 +13,7 @@ export interface MemoryRow {
   readonly anonymous: Spread;
 }
 
-/** Heat by heat. Nothing of runners whose system does not tell. */
+/** Rows by heat, without runners whose system does not report memory. */
 export function memoryOf({ entries, tasks }: Pick<ShapeResults, "entries" | "tasks">): MemoryRow[] {
   return heatsOf(tasks).flatMap(({ name, title }) =>
     entries.flatMap((entry) => {

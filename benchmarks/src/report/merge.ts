@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import type { Results } from "./results.js";
 
-/** Reads what `--json` wrote. */
+/** Reads the results that `--json` wrote. */
 export async function readResults(path: string): Promise<Results> {
   return JSON.parse(await readFile(path, "utf8")) as Results;
 }
 
 /**
- * Two runs as one report: shapes of the earlier one first, unless the later one has them too.
- * @throws {Error} where the runs are from different machines or versions of Node: their figures say nothing about each other.
+ * Merges two runs into one report: shapes of the earlier one first, unless the later one has them too.
+ * @throws {Error} if the runs are from different machines or versions of Node: their figures are not comparable.
  */
 export function merge(earlier: Results, later: Results): Results {
   const [a, b] = [earlier, later].map(({ machine }) => JSON.stringify(machine));

@@ -11,7 +11,7 @@ import { method } from "./method.js";
 import type { Results, ShapeResults } from "./results.js";
 import { stepReport } from "./step-report.js";
 
-/** The page `docs/benchmarks.md`. */
+/** Returns the page `docs/benchmarks.md`. */
 export function pageOf(results: Results, baseline?: string): string {
   return `# Benchmarks
 
@@ -22,7 +22,7 @@ ${reportOf(results, baseline)}
 ${method()}`;
 }
 
-/** All tables. */
+/** Returns all tables. */
 export function reportOf(results: Results, baseline?: string): string {
   const { machine, memory, peaks, runs, shapes, missing } = results;
   const descriptions = new Map(
@@ -87,7 +87,7 @@ ${remarksOf(entries)}`,
   return parts.filter((part) => part !== "").join("\n");
 }
 
-/** What runners said of what they chose. */
+/** Returns the runners' remarks on their own choices. */
 function remarksOf(entries: readonly Entry[]): string {
   const lines = entries.flatMap(({ name, samples }) => {
     const remarks = new Set(

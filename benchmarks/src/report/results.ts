@@ -4,27 +4,27 @@ import type { Outcome } from "../race.js";
 import type { Work } from "../shapes/work.js";
 import type { Task } from "../tasks.js";
 
-/** All that was measured: what `--json` writes, and what the tables are made of. */
+/** All measurements: the contents of `--json`, and the source of the tables. */
 export interface Results {
-  /** One, or several whose shapes are reported together, the first first. */
+  /** One run, or several whose shapes are reported together, in order. */
   readonly runs: readonly BenchRun[];
   readonly machine: Machine;
-  /** Reading memory that no cache holds. */
+  /** Bandwidth of memory outside the caches. */
   readonly memory: Bandwidth;
-  /** Null where `native` is not here to measure them. */
+  /** Null if `native` is not available to measure them. */
   readonly peaks: Peaks | null;
   readonly shapes: readonly ShapeResults[];
-  /** Runners that were looked for and are not here, and why. */
+  /** Runners that were not found, with reasons. */
   readonly missing: readonly { readonly name: string; readonly reason: string }[];
 }
 
 /** One `npm run bench`. */
 export interface BenchRun {
   readonly date: string;
-  /** Its arguments. */
+  /** Command line arguments. */
   readonly args: string;
   readonly rounds: number;
-  /** The load average of the last minute as the run began, and as it ended. */
+  /** Load average of the last minute at the beginning and at the end of the run. */
   readonly load: { readonly before: number; readonly after: number };
 }
 
@@ -33,6 +33,6 @@ export interface ShapeResults extends Outcome {
   readonly description: string;
   readonly tasks: readonly Task[];
   readonly work: Work;
-  /** Reading as many bytes as a token is multiplied by, split over the threads. */
+  /** Bandwidth for as many bytes as the weights that a token uses, split over the threads. */
   readonly weightsMemory: Bandwidth;
 }

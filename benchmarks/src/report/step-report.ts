@@ -1,4 +1,4 @@
-/** A decode step's kernels as tables. */
+/** Tables of a decode step's kernels. */
 
 import type { Entry } from "../race.js";
 import { number, percent, table } from "./format.js";

@@ -1,8 +1,8 @@
-/** What is said of a decode step. */
+/** Figures of a decode step. */
 
 import type { Counts, StepProfile } from "../runners/runner.js";
 
-/** Kernels that are matrix products, or mostly. */
+/** Kernels that are matrix products, at least mostly. */
 export const PRODUCTS: ReadonlySet<string> = new Set([
   "BatchMatMul",
   "_FusedMatMul",
@@ -12,7 +12,7 @@ export const PRODUCTS: ReadonlySet<string> = new Set([
   "MixtapeExperts",
 ]);
 
-/** How many kernels a MoE layer may run in a decode step with k experts per token. */
+/** Returns the allowed number of kernels of a MoE layer in a decode step with k experts per token. */
 export function kernelBound(expertsPerToken: number): number {
   return 30 + 8 * expertsPerToken;
 }
@@ -21,7 +21,7 @@ export function total(counts: Counts): number {
   return Object.values(counts).reduce((sum, n) => sum + n, 0);
 }
 
-/** Where the time of a step goes, as shares that sum to 1. */
+/** Fractions of the time of a step, which sum to 1. */
 export interface Shares {
   readonly products: number;
   readonly otherKernels: number;

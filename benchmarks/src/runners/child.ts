@@ -10,18 +10,20 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Tells a process when it was started, in milliseconds since 1970: it cannot know how long it took until its first line ran. */
+/**
+ * Passes the start time to a process, in milliseconds since 1970: it cannot measure the time before its first line ran.
+ */
 export const STARTED = "MIXTAPE_BENCH_STARTED";
 
 /**
- * Runs a command in a process of its own.
- * @throws {Error} with what the process wrote to standard error, where it fails or answers nothing.
+ * Runs a command in a separate process.
+ * @throws {Error} with the process's standard error, if it fails or does not answer.
  */
 export async function ask<T>(command: Command): Promise<T> {
   return (await watch<T>(command)).answer;
 }
 
-/** Runs a command that measures, and watches its memory. */
+/** Runs a measuring command, and monitors its memory. */
 export async function sample<A extends object>(command: Command): Promise<A & Pick<Sample, "memory">> {
   const { answer, memory } = await watch<A>(command);
   return { ...answer, memory };

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import type { Memory } from "./runner.js";
 
-/** Often enough for what lasts as long as a prompt; one look takes 30 microseconds. */
+/** Short enough for a prompt; one reading takes 30 microseconds. */
 const EVERY_MS = 50;
 
-/** Watches a process from outside, so that all runners are watched alike. Linux tells; elsewhere the answer is `null`. */
+/**
+ * Monitors a process from outside, so that all runners are measured alike. Works on Linux; elsewhere the result is
+ * `null`.
+ */
 export function watchMemory(pid: number): { stop(): Memory | null } {
   let most: Memory | null = null;
   const look = (): void => {
@@ -29,7 +32,7 @@ function memoryOf(pid: number): Memory | null {
   }
 }
 
-/** Reads `/proc/PID/status`; `null` for a process that has no memory any more. */
+/** Parses `/proc/PID/status`; `null` for a process without memory. */
 export function parseStatus(status: string): Memory | null {
   const bytes = (field: string): number => Number(new RegExp(`^${field}:\\s*(\\d+) kB$`, "m").exec(status)?.[1]) * 1024;
   const memory = {

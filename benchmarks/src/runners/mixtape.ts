@@ -9,7 +9,7 @@ import type { Answer, Found, KernelMeasure, Products, Runner, StepProfile } from
 
 const CHILD = fileURLToPath(new URL("../mixtape/main.js", import.meta.url));
 
-/** Mixtape on one of its engines. @param options how its threads are limited: as the engine has it where absent */
+/** Mixtape on one of its engines. @param options limit of its threads. Default: the engine's. */
 export function mixtape(engine: EngineName, options: { readonly threads?: number } = {}): Runner {
   const command = (request: Request): Command => ({
     file: process.execPath,
@@ -22,14 +22,14 @@ export function mixtape(engine: EngineName, options: { readonly threads?: number
     reads: "folder",
     find: () => ask<Found>(command({ kind: "find", ...options })),
     run: ({ folder }, tasks) => sample<Answer>(command({ kind: "run", folder, tasks, ...options })),
-    // What bounds `native` is the machine, not what it makes of it.
+    // The limit of `native` is the machine, not its own products.
     ...(engine !== "native" && { products: ({ folder }) => ask<Products>(command({ kind: "products", folder })) }),
     kernels: ({ folder }, longest) => ask<KernelMeasure[]>(command({ kind: "kernels", folder, longest })),
     profile: ({ folder }) => ask<StepProfile>(command({ kind: "profile", folder })),
   };
 }
 
-/** The tfjs-node that `npm run verify:tensorflow` built, where no other is named. */
+/** Uses the tfjs-node that `npm run verify:tensorflow` built, unless another is named. */
 function builtTfjsNode(): Record<string, string> {
   if (process.env.MIXTAPE_TFJS_NODE) return {};
   const cache = cacheFolder("tensorflow");

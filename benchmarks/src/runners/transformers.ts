@@ -5,11 +5,11 @@ import type { Answer, Runner } from "./runner.js";
 
 const SCRIPT = fileURLToPath(new URL("../../python/transformers_peer.py", import.meta.url));
 
-/** How transformers is run, where not as by default. */
+/** Options for running transformers. */
 export interface TransformersOptions {
-  /** Default: as many as there are cores. */
+  /** Default: one per core. */
   readonly threads?: number;
-  /** Of these the one that decodes fastest is taken. Default: bfloat16. */
+  /** Candidates, of which the fastest in decoding is used. Default: bfloat16. */
   readonly dtypes?: readonly string[];
 }
 

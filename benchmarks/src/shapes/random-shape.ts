@@ -4,8 +4,8 @@ import type { RandomModel } from "../weights/model.js";
 import type { Shape } from "./shape.js";
 
 /**
- * A shape of a released model, with random weights. Only runners that keep weights in bfloat16 race on it: the others would
- * need several times the memory that the files take.
+ * A shape of a released model, with random weights. Only runners that keep weights in bfloat16 race on it: the others
+ * would need several times the size of the files.
  */
 export function randomShape(name: string, description: string, model: () => RandomModel): Shape {
   return {

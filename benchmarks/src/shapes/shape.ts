@@ -1,21 +1,21 @@
 import type { Task } from "../tasks.js";
 
-/** A model that runners are raced on. A shape is one file beside this one, and a line in `shapes.ts`. */
+/** A model to race runners on. A shape is one file beside this one, and a line in `shapes.ts`. */
 export interface Shape {
   readonly name: string;
   /** One sentence for the page. */
   readonly description: string;
-  /** The names of the runners that it suits. */
+  /** Names of the suitable runners. */
   readonly runners: readonly string[];
   readonly tasks: readonly Task[];
-  /** Finds its files. A shape whose weights are random writes them first. */
+  /** Finds its files. A shape with random weights writes them first. */
   prepare(): Promise<Files>;
 }
 
-/** The same weights, for whoever reads which format. */
+/** The same weights in each format. */
 export interface Files {
-  /** The folder of its checkpoint in Hugging Face format. */
+  /** Folder of its checkpoint in Hugging Face format. */
   readonly folder: string;
-  /** As llama.cpp reads it, where it was written so. */
+  /** File for llama.cpp, if it was written. */
   readonly gguf: string | null;
 }

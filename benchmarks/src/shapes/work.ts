@@ -2,23 +2,23 @@ import { type ForCausalLM, readConfig, summarize } from "@mixtape/decoder";
 import { familyOf } from "@mixtape/mixtape";
 import { bytesPerElement, openCheckpoint } from "@mixtape/safetensors";
 
-/** How many weights a token is multiplied by. */
+/** Weights that a token uses. */
 export interface Work {
-  /** All of them, for a token whose logits are wanted: routed experts alone, no table that is only looked up. */
+  /** All weights, for a token whose logits are needed: of the experts only the routed ones, and no embedding. */
   readonly weights: number;
-  /** Those of the head among them, which of a prompt only the last token meets. */
+  /** Weights of the head, which only the last token of a prompt uses. */
   readonly headWeights: number;
-  /** Those of the routed experts among them. */
+  /** Weights of the routed experts. */
   readonly routedWeights: number;
-  /** Which share of the routed experts one token meets. */
+  /** Fraction of the routed experts that one token uses. */
   readonly routedShare: number;
-  /** On disk. */
+  /** Bytes per weight on disk. */
   readonly bytesPerWeight: number;
   /** One line about the model. */
   readonly summary: string;
 }
 
-/** Counts the work of a checkpoint from its config and its largest tensor. */
+/** Computes the work of a checkpoint from its config and its largest tensor. */
 export async function workOf(folder: string): Promise<Work> {
   const { json, where } = await readConfig(folder);
   const Family = familyOf(json.model_type, where);
@@ -46,17 +46,20 @@ export async function workOf(folder: string): Promise<Work> {
   };
 }
 
-/** What a token reads to be written. */
+/** Returns the bytes read to generate a token. */
 export function decodeBytes({ weights, bytesPerWeight }: Work): number {
   return weights * bytesPerWeight;
 }
 
-/** What a prompt multiplies, attention not counted. */
+/** Returns the operations of a prompt, without attention. */
 export function prefillFlops({ weights, headWeights }: Work, tokens: number): number {
   return 2 * ((weights - headWeights) * tokens + headWeights);
 }
 
-/** What a prompt reads if each expert is as likely as the next: the more tokens, the fewer experts that none is routed to. */
+/**
+ * Returns the bytes read for a prompt if all experts are equally likely: the more tokens, the fewer experts remain
+ * unused.
+ */
 export function prefillBytes({ weights, routedWeights, routedShare, bytesPerWeight }: Work, tokens: number): number {
   const met = 1 - (1 - routedShare) ** tokens;
   return (weights - routedWeights + (routedWeights / routedShare) * met) * bytesPerWeight;

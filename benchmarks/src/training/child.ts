@@ -1,4 +1,4 @@
-/** The process that measures how Mixtape trains: `child.js REQUEST`. Its last line is the answer. */
+/** The process that measures training with Mixtape: `child.js REQUEST`. Its last line is the answer. */
 
 import { argv } from "node:process";
 import type { ForCausalLM } from "@mixtape/decoder";

@@ -8,13 +8,13 @@ import type { TrainingFiles } from "./answers.js";
 import { writeAdapter } from "./native.js";
 import type { ModelName, TrainingTask } from "./tasks.js";
 
-/** The checkpoint of a model. Random weights are written where they are not there yet. */
+/** Returns the checkpoint of a model. Random weights are written if they do not exist yet. */
 export async function folderOf(model: ModelName): Promise<string> {
   if (model === "sample-afmoe") return (await sampleAfmoe.prepare()).folder;
   return checkpointOf(model, () => qwen330bA3bOf(2));
 }
 
-/** What a task starts from, for all runners the same. */
+/** Returns the initial files of a task, the same for all trainers. */
 export async function trainingFilesOf({ name, model, adapter }: TrainingTask): Promise<TrainingFiles> {
   const folder = await folderOf(model);
   if (adapter === null) return { folder, adapter: null };

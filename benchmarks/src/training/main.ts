@@ -1,4 +1,4 @@
-/** `npm run bench:train`: how fast models and adapters are trained, and in how much memory, beside PyTorch. */
+/** `npm run bench:train`: training speed and memory of models and adapters, beside PyTorch. */
 
 import { writeFile } from "node:fs/promises";
 import { argv, exit } from "node:process";
@@ -26,13 +26,13 @@ interface Flags {
 
 const program = new Command("bench:train")
   .description("Races native against PyTorch in training: all parameters, LoRA, and four adapters in one batch.")
-  .option("--engines <names>", "native and torch, comma-separated; those that are here where absent")
+  .option("--engines <names>", "native and torch, comma-separated; default: those that are available")
   .option(
     "--tasks <names>",
     `comma-separated, of ${[...TRAINING_TASKS, ...TOGETHER_TASKS].map(({ name }) => name).join(", ")}`,
   )
   .option("--runs <n>", "processes for each figure", positive, 3)
-  .option("--json <file>", "write all that was measured")
+  .option("--json <file>", "write all measurements")
   .option("--write-docs", "write docs/benchmarks-training.md");
 
 program.parse();
@@ -56,7 +56,7 @@ async function bench({ engines, tasks, runs: rounds, json, writeDocs }: Flags): 
   const results: TrainingResults = {
     run: {
       date: new Date().toISOString().slice(0, 10),
-      // Where the JSON lies is nobody else's business.
+      // Leaves out the path of the JSON file.
       args: argv
         .slice(2)
         .join(" ")
@@ -75,7 +75,7 @@ async function bench({ engines, tasks, runs: rounds, json, writeDocs }: Flags): 
   if (writeDocs) await writeFile(PAGE, trainingPage(results));
 }
 
-/** Those that run. One that was named and does not run is an error; others that do not are told of. */
+/** Returns the trainers that work here. A named one that does not is an error; others that do not are reported. */
 async function lineUp(engines: string | undefined): Promise<{ field: Found[]; missing: Record<string, string> }> {
   const field: Found[] = [];
   const missing: Record<string, string> = {};

@@ -15,14 +15,14 @@ export const native: Trainer = {
   train: (task, files) => sample<TrainingAnswer>(command({ kind: "train", task, files, pace: PACE })),
 };
 
-/** Steps of adapters in one batch, and of each alone. */
+/** Measures steps of adapters in one batch, and of each alone. */
 export function trainTogether(
   request: Omit<TrainingRequest & { kind: "together" }, "kind" | "pace">,
 ): Promise<TogetherAnswer> {
   return ask<TogetherAnswer>(command({ kind: "together", ...request, pace: PACE }));
 }
 
-/** Writes an adapter as it is before training. */
+/** Writes an initial adapter. */
 export async function writeAdapter(request: Omit<TrainingRequest & { kind: "adapter" }, "kind">): Promise<void> {
   await ask(command({ kind: "adapter", ...request }));
 }

@@ -1,4 +1,4 @@
-/** Trainers against each other, in turns. */
+/** Races trainers against each other, in turns. */
 
 import { warmUp } from "../machine/page-cache.js";
 import type { TogetherAnswer, TrainingSample } from "./answers.js";
@@ -7,7 +7,7 @@ import { trainTogether } from "./native.js";
 import type { TogetherTask, TrainingTask } from "./tasks.js";
 import type { Trainer } from "./trainer.js";
 
-/** A trainer that is here. */
+/** A trainer that works here. */
 export interface Found {
   readonly trainer: Trainer;
   readonly description: string;
@@ -16,7 +16,7 @@ export interface Found {
 export interface TrainingEntry {
   readonly name: string;
   readonly peer: boolean;
-  /** One per round. */
+  /** Samples, one per round. */
   readonly samples: readonly TrainingSample[];
 }
 
@@ -27,7 +27,7 @@ export interface TrainingResult {
 
 export interface TogetherResult {
   readonly task: TogetherTask;
-  /** One per round. */
+  /** Samples, one per round. */
   readonly samples: readonly TogetherAnswer[];
 }
 
@@ -52,7 +52,7 @@ export async function raceTraining(
   };
 }
 
-/** Adapters in one batch against each alone, in processes one after another. */
+/** Measures adapters in one batch against each alone, in processes one after another. */
 export async function raceTogether(
   task: TogetherTask,
   { rounds, log }: { rounds: number; log: (line: string) => void },

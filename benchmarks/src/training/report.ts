@@ -1,4 +1,4 @@
-/** What was measured, as text: for a terminal, and for the manual. */
+/** Results as text: for a terminal, and for the manual. */
 
 import type { Machine } from "../machine/machine.js";
 import { number, spread, table } from "../report/format.js";
@@ -8,19 +8,19 @@ import type { TogetherResult, TrainingEntry, TrainingResult } from "./race.js";
 import { PACE } from "./steps.js";
 import type { TrainingTask } from "./tasks.js";
 
-/** All that `npm run bench:train` measured. */
+/** All measurements of `npm run bench:train`. */
 export interface TrainingResults {
   readonly run: BenchRun;
   readonly machine: Machine;
-  /** Who trained, and what that is. */
+  /** Trainers with their descriptions. */
   readonly trainers: Readonly<Record<string, string>>;
-  /** Who was looked for and is not here, and why. */
+  /** Trainers that were not found, with reasons. */
   readonly missing: Readonly<Record<string, string>>;
   readonly training: readonly TrainingResult[];
   readonly together: readonly TogetherResult[];
 }
 
-/** The page `docs/benchmarks-training.md`. */
+/** Returns the page `docs/benchmarks-training.md`. */
 export function trainingPage(results: TrainingResults): string {
   return `# Benchmarks of training
 
@@ -31,7 +31,7 @@ ${trainingReport(results)}
 ${METHOD}`;
 }
 
-/** All tables. */
+/** Returns all tables. */
 export function trainingReport({ run, machine, trainers, missing, training, together }: TrainingResults): string {
   const rows = [
     ["machine", `${machine.processor}, ${machine.cores} cores, ${number(machine.memoryBytes / 2 ** 30)} GiB of memory`],
@@ -49,7 +49,7 @@ export function trainingReport({ run, machine, trainers, missing, training, toge
   ].join("\n");
 }
 
-/** Tokens per second of one trainer, one figure per process. */
+/** Returns tokens per second of one trainer, one figure per process. */
 function trainingSpeeds({ samples }: TrainingEntry, { rows, length }: TrainingTask): number[] {
   return samples.map(({ stepMs }) => (1000 * rows * length) / spreadOf(stepMs).median);
 }

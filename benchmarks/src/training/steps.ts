@@ -1,19 +1,19 @@
-/** How steps are repeated and timed. `python/training_peer.py` does the same. */
+/** Repetition and timing of steps. `python/training_peer.py` does the same. */
 
 import { timed } from "../child/repeat.js";
 
-/** How long a process trains. */
+/** Number and duration of training steps. */
 export interface Pace {
-  /** Steps that warm up, and whose losses are compared; and as many that are measured, at least. */
+  /** Number of warm-up steps, whose losses are compared; and minimum number of measured steps. */
   readonly steps: number;
-  /** So long both take at least. */
+  /** Minimum duration of both. */
   readonly warmUpMs: number;
   readonly measuredMs: number;
 }
 
 export const PACE: Pace = { steps: 5, warmUpMs: 2000, measuredMs: 5000 };
 
-/** Does steps that warm up, then steps that are measured: how long each of these took, in milliseconds. */
+/** Runs warm-up steps, then measured steps, and returns the milliseconds of each of these. */
 export async function collectSteps(
   step: () => Promise<void>,
   { steps, warmUpMs, measuredMs }: Pace,

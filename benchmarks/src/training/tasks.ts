@@ -1,4 +1,4 @@
-/** What is trained, on what, and how. */
+/** Training tasks: the model, the data and the method. */
 
 import type { AdapterConfigInput } from "@mixtape/peft";
 
@@ -6,11 +6,11 @@ export interface TrainingTask {
   readonly name: string;
   readonly title: string;
   readonly model: ModelName;
-  /** How the frozen weights are stored, and those that train in full. Adapters train in float32. */
+  /** Storage of the frozen weights, and of those that train in full. Adapters train in float32. */
   readonly dtype: "float32" | "bfloat16";
-  /** Null where all parameters train. */
+  /** Null if all parameters train. */
   readonly adapter: AdapterConfigInput | null;
-  /** Texts in a batch, and tokens in each. */
+  /** Number of texts in a batch, and of tokens in each. */
   readonly rows: number;
   readonly length: number;
   readonly learningRate: number;
@@ -43,13 +43,13 @@ export const TRAINING_TASKS: readonly TrainingTask[] = [
   },
 ];
 
-/** Adapters of four kinds that learn at the same time, on one model. */
+/** Adapters of four kinds that train at the same time, on one model. */
 export interface TogetherTask {
   readonly name: string;
   readonly title: string;
   readonly model: ModelName;
   readonly adapters: Readonly<Record<string, AdapterConfigInput>>;
-  /** Texts of each adapter in a batch, and tokens in each. */
+  /** Number of texts of each adapter in a batch, and of tokens in each. */
   readonly rows: number;
   readonly length: number;
 }
@@ -81,8 +81,8 @@ export const TOGETHER_TASKS: readonly TogetherTask[] = [
 ];
 
 /**
- * The token ids of a step, the same for every runner: they jump about the vocabulary, and no step has those of another.
- * `python/training_peer.py` makes the same.
+ * Returns the token ids of a step, the same for every runner: they are spread over the vocabulary, and differ in every
+ * step. `python/training_peer.py` generates the same.
  */
 export function rowsOf(
   step: number,

@@ -1,4 +1,4 @@
-/** Adapters that learn in one batch, against each in a run of its own. */
+/** Adapters that train in one batch, against each in a separate run. */
 
 import type { ForCausalLM } from "@mixtape/decoder";
 import { type Adapter, type AdapterBatch, adapterLosses, applyAdapter } from "@mixtape/peft";
@@ -10,7 +10,7 @@ import { rowsOf, type TogetherTask } from "./tasks.js";
 
 type Batch = readonly AdapterBatch[];
 
-/** A step of all at once, and a step of each, in turns. */
+/** Runs a step of all at once, and a step of each, in turns. */
 export async function measureTogether(
   model: ForCausalLM,
   { task, pace }: { task: TogetherTask; pace: Pace },
@@ -37,7 +37,7 @@ export async function measureTogether(
   return { togetherMs: last.map(({ together }) => together), apartMs: last.map(({ apart }) => apart) };
 }
 
-/** A run of adapters that share a batch, each with rows of its own. */
+/** Runs adapters that share a batch, each with its own rows. */
 function stepsOf(model: ForCausalLM, adapters: readonly Adapter[], task: TogetherTask): AsyncIterator<unknown> {
   const adaptersTask: TrainingTask<Batch> = {
     params: adapters.flatMap((adapter) => adapter.trainableParams()),
@@ -54,7 +54,7 @@ function stepsOf(model: ForCausalLM, adapters: readonly Adapter[], task: Togethe
   };
   const optimizer = {
     learningRate: 2e-4,
-    // Each adapter is clipped by its own gradients, as it is where it learns alone.
+    // Each adapter is clipped by its own gradient norm, as when it trains alone.
     groups: adapters.map(({ name }) => ({
       name,
       match: (param: string) => param.startsWith(`${name}.`),

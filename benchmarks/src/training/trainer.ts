@@ -2,13 +2,13 @@ import type { Found } from "../runners/runner.js";
 import type { TrainingFiles, TrainingSample } from "./answers.js";
 import type { TrainingTask } from "./tasks.js";
 
-/** Whoever trains a model. */
+/** A program that trains a model. */
 export interface Trainer {
   readonly name: string;
-  /** Whether it is another project's, which Mixtape is compared with. */
+  /** Whether it is another project, which Mixtape is compared with. */
   readonly peer: boolean;
-  /** What it is, with versions, or why it does not run here. */
+  /** Returns its description, with versions, or the reason why it does not work here. */
   find(): Promise<Found>;
-  /** Trains in a process of its own. */
+  /** Trains in a separate process. */
   train(task: TrainingTask, files: TrainingFiles): Promise<TrainingSample>;
 }

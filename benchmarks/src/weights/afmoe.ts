@@ -3,7 +3,7 @@ import { bias, experts, type MoeSizes, matrix, norm, type RandomModel, router, t
 import type { Distribution } from "./values.js";
 
 /**
- * What a layer adds is as large as the norm after it says. Small, so that 56 layers' averages over all tokens do not
+ * Scale of a layer's output, set by the norm after it. Small, so that 56 layers' averages over all tokens do not
  * outweigh the token itself.
  */
 const POST_NORM: Distribution = { mean: 0.0625, deviation: 0.00390625 };
@@ -11,14 +11,14 @@ const POST_NORM: Distribution = { mean: 0.0625, deviation: 0.00390625 };
 const TOKENS: Distribution = { mean: 0, deviation: 0.04 };
 
 export interface AfmoeSizes extends MoeSizes {
-  /** The first layers, which have a dense feed-forward. */
+  /** Number of initial layers with a dense feed-forward. */
   readonly denseLayers: number;
   readonly denseWidth: number;
   readonly sharedExperts: number;
   readonly window: number;
 }
 
-/** AFMoE, whose every fourth layer attends to all tokens and the others to a window. */
+/** AFMoE, whose every fourth layer has full attention and the others a window. */
 export function afmoe(sizes: AfmoeSizes): RandomModel {
   const { layers, vocab, hidden, heads, kvHeads, headDim, window } = sizes;
   const { denseLayers, denseWidth, width, experts: count, perToken, sharedExperts: shared } = sizes;

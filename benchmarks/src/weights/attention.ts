@@ -1,4 +1,4 @@
-/** Weights that the attention of several families has in common. */
+/** Attention weights that several families share. */
 
 import { interleaved, type MoeSizes, matrix, norm, type Weight } from "./model.js";
 
@@ -16,13 +16,13 @@ export function projections(layer: number, { hidden, heads, kvHeads, headDim }: 
   ];
 }
 
-/** The same, where llama.cpp rotates neighbours. */
+/** The four projections of a layer, for families where llama.cpp rotates adjacent features. */
 export function interleavedProjections(layer: number, sizes: Heads): Weight[] {
   const [q, k, ...others] = projections(layer, sizes);
   return [interleaved(q!, sizes.heads), interleaved(k!, sizes.kvHeads), ...others];
 }
 
-/** Norms of queries and keys, head by head. */
+/** Norms of queries and keys per head. */
 export function headNorms(layer: number, headDim: number): Weight[] {
   const hf = `model.layers.${layer}.self_attn`;
   return [

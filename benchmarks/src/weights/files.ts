@@ -9,13 +9,13 @@ import type { RandomModel } from "./model.js";
 import { writeGguf } from "./write-gguf.js";
 import { writeSafetensors } from "./write-safetensors.js";
 
-/** Counts up when the same shape gets other bytes. */
+/** Increases when the bytes of a shape change. */
 const VERSION = 1;
 const MIB = 2 ** 20;
 
 /**
- * A model's two files, written where they are not there yet.
- * @throws {Error} where the disk has no room for them
+ * Returns a model's two files, which are written if they do not exist yet.
+ * @throws {Error} if the disk is full
  */
 export async function filesOf(name: string, model: () => RandomModel): Promise<Files & { gguf: string }> {
   const folder = await checkpointOf(name, model);
@@ -26,12 +26,12 @@ export async function filesOf(name: string, model: () => RandomModel): Promise<F
 }
 
 /**
- * The folder of a model in Hugging Face's format, written where it is not there yet.
- * @throws {Error} where the disk has no room for it
+ * Returns the folder of a model in Hugging Face's format, which is written if it does not exist yet.
+ * @throws {Error} if the disk is full
  */
 export async function checkpointOf(name: string, model: () => RandomModel): Promise<string> {
   const folder = join(baseOf(name), "safetensors");
-  // A checkpoint is complete when its config is there: that is written last.
+  // A checkpoint is complete once it has a config: that is written last.
   if (!existsSync(join(folder, "config.json")))
     await writing(`${name}, safetensors`, folder, model(), (weights, progress) =>
       writeSafetensors(folder, weights, progress),
@@ -64,7 +64,7 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   );
 }
 
-/** Writes how far something is on standard error, gigabyte by gigabyte. */
+/** Reports progress on standard error, gigabyte by gigabyte. */
 async function reporting(
   what: string,
   total: number,

@@ -1,13 +1,16 @@
-/** The head of a GGUF file, version 3: metadata, and where each tensor lies. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
+/**
+ * The header of a GGUF file, version 3: metadata, and the offset of each tensor.
+ * https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+ */
 
 import { GGMLQuantizationType, type GGUFTypedMetadata, GGUFValueType, serializeGgufMetadata } from "@huggingface/gguf";
 import { type TypedValue, vocabulary } from "./gguf-vocabulary.js";
 import { type GgufValue, type RandomModel, sizeOf, type Weight } from "./model.js";
 
-/** What tensors are aligned to where metadata do not say otherwise. */
+/** Alignment of tensors unless the metadata set another. */
 const ALIGNMENT = 32;
 
-/** Everything before the first tensor, padded. */
+/** Returns everything before the first tensor, padded. */
 export function ggufHeader(model: RandomModel): Uint8Array {
   let offset = 0;
   const infos = model.weights.map((weight) => {
@@ -19,12 +22,12 @@ export function ggufHeader(model: RandomModel): Uint8Array {
   return Buffer.concat([head, padding(head.length)]);
 }
 
-/** The bytes of a tensor's values, without padding. */
+/** Returns the bytes of a tensor's values, without padding. */
 export function ggufBytes(weight: Weight): number {
   return (weight.experts ?? 1) * sizeOf(weight.shape) * (weight.stored === "matrix" ? 2 : 4);
 }
 
-/** Zeros up to where the next tensor begins. */
+/** Returns zeros up to the beginning of the next tensor. */
 export function padding(length: number): Uint8Array {
   return new Uint8Array(aligned(length) - length);
 }
@@ -64,7 +67,7 @@ function typed(value: GgufValue): TypedValue {
   }
 }
 
-/** Name, sizes (the fastest first), type, and how many bytes after the header it begins. */
+/** Name, sizes (the fastest first), type, and offset after the header. */
 function tensorInfo({ gguf, shape, experts, stored }: Weight, offset: number): Uint8Array {
   const name = Buffer.from(gguf);
   const sizes = experts === undefined ? shape : [experts, ...shape];

@@ -1,8 +1,8 @@
-/** A vocabulary of SentencePiece's kind without words, since llama.cpp's bindings ask for one: what is measured are token ids. */
+/** A SentencePiece vocabulary without words, since llama.cpp's bindings require one: the benchmarks use token ids. */
 
 import { GGUFValueType } from "@huggingface/gguf";
 
-/** llama.cpp's types of tokens. */
+/** llama.cpp's token types. */
 const [NORMAL, UNKNOWN, CONTROL, BYTE] = [1, 2, 3, 6];
 
 /** A metadata value with its type, as `serializeGgufMetadata` takes it. */

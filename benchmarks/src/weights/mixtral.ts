@@ -1,7 +1,7 @@
 import { interleavedProjections } from "./attention.js";
 import { experts, type MoeSizes, matrix, norm, type RandomModel, router, TOKENS, type Weight } from "./model.js";
 
-/** Mixtral, whose heads are as wide as its hidden size allows. */
+/** Mixtral, whose head width is the hidden size divided by the number of heads. */
 export function mixtral(sizes: MoeSizes): RandomModel {
   const { layers, vocab, hidden, heads, kvHeads, headDim, width, experts: count, perToken } = sizes;
   const layer = (i: number): Weight[] => {

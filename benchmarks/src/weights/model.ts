@@ -1,24 +1,28 @@
-/** A model whose weights are random: what its two files, in Hugging Face's format and in llama.cpp's, have in common. */
+/**
+ * A model with random weights: the common description of its two files, in Hugging Face's format and in llama.cpp's.
+ */
 
 import { bfloat16Values, type Distribution } from "./values.js";
 
-/** One tensor of GGUF, which may be several of a Hugging Face checkpoint. */
+/** One tensor of GGUF, which may be several in a Hugging Face checkpoint. */
 export interface Weight {
-  /** In a Hugging Face checkpoint; of experts with `*` where the expert's number stands. */
+  /** Name in a Hugging Face checkpoint; for experts with `*` for the expert's number. */
   readonly name: string;
   readonly gguf: string;
-  /** Of one expert, where it has experts. */
+  /** Shape of one expert, if it has experts. */
   readonly shape: readonly number[];
-  /** How many experts GGUF stacks along a first axis. */
+  /** Number of experts that GGUF stacks along a first axis. */
   readonly experts?: number;
   readonly distribution: Distribution;
-  /** How each format stores it. */
+  /** Storage in each format. */
   readonly stored: Stored;
-  /** llama.cpp rotates neighbours where Hugging Face rotates halves: rows of each head in its order. */
+  /** llama.cpp rotates adjacent features where Hugging Face rotates halves: rows of each head are in its order. */
   readonly interleavedHeads?: number;
 }
 
-/** `matrix`: bfloat16 in both. `small`: bfloat16, and float32 in GGUF, as llama.cpp asks for. `bias`: float32 in both. */
+/**
+ * `matrix`: bfloat16 in both. `small`: bfloat16, and float32 in GGUF, as llama.cpp requires. `bias`: float32 in both.
+ */
 export type Stored = "matrix" | "small" | "bias";
 
 export type GgufValue = string | number | boolean | { readonly float32: number };
@@ -32,7 +36,7 @@ export interface RandomModel {
   readonly weights: readonly Weight[];
 }
 
-/** What the families have in common. */
+/** Sizes that the families share. */
 export interface MoeSizes {
   readonly layers: number;
   readonly vocab: number;
@@ -40,17 +44,17 @@ export interface MoeSizes {
   readonly heads: number;
   readonly kvHeads: number;
   readonly headDim: number;
-  /** Of one expert. */
+  /** Width of one expert. */
   readonly width: number;
   readonly experts: number;
   readonly perToken: number;
 }
 
-/** Of a usual initialisation. */
+/** A common initialisation. */
 const MATRIX: Distribution = { mean: 0, deviation: 0.02 };
 /**
- * As large as what layers add to it: else what attention averages over all tokens, which is the same for each, outweighs
- * the token itself, and all are routed to the same few experts.
+ * As large as the output of the layers: otherwise attention's average over all tokens, which is the same for each,
+ * outweighs the token itself, and all are routed to the same few experts.
  */
 export const TOKENS: Distribution = { mean: 0, deviation: 1 };
 const NORM: Distribution = { mean: 1, deviation: 0.0625 };
@@ -59,7 +63,7 @@ export function matrix(name: string, gguf: string, shape: readonly number[], dis
   return { name, gguf, shape, distribution, stored: "matrix" };
 }
 
-/** Projections to heads that are rotated; given for llama.cpp's order where it rotates neighbours. */
+/** Projections to rotated heads, in llama.cpp's order if it rotates adjacent features. */
 export function interleaved(weight: Weight, heads: number): Weight {
   return { ...weight, interleavedHeads: heads };
 }
@@ -68,7 +72,7 @@ export function experts(name: string, gguf: string, count: number, shape: readon
   return { name, gguf, shape, experts: count, distribution: MATRIX, stored: "matrix" };
 }
 
-/** A router's matrix: small, and float32 in GGUF. */
+/** Weight of a router: small, and float32 in GGUF. */
 export function router(name: string, gguf: string, shape: readonly number[]): Weight {
   return { name, gguf, shape, distribution: MATRIX, stored: "small" };
 }
@@ -81,13 +85,13 @@ export function bias(name: string, gguf: string, size: number): Weight {
   return { name, gguf, shape: [size], distribution: MATRIX, stored: "bias" };
 }
 
-/** The names in a Hugging Face checkpoint: one, or one for each expert. */
+/** Returns the names in a Hugging Face checkpoint: one, or one for each expert. */
 export function namesOf({ name, experts }: Weight): string[] {
   if (experts === undefined) return [name];
   return Array.from({ length: experts }, (_, expert) => name.replace("*", `${expert}`));
 }
 
-/** The bfloat16 values of one tensor of a Hugging Face checkpoint. Float32 stores hold these too. */
+/** Returns the bfloat16 values of one tensor of a Hugging Face checkpoint. Float32 storage holds these too. */
 export function valuesOf({ shape, distribution }: Weight, name: string): Uint8Array {
   return bfloat16Values(name, sizeOf(shape), distribution);
 }

@@ -2,7 +2,7 @@ import { headNorms, projections } from "./attention.js";
 import { experts, type MoeSizes, matrix, norm, type RandomModel, router, TOKENS, type Weight } from "./model.js";
 
 export interface Qwen3MoeSizes extends MoeSizes {
-  /** Of a dense feed-forward, which no layer here has. */
+  /** Width of a dense feed-forward, which no layer here has. */
   readonly denseWidth: number;
 }
 

@@ -1,17 +1,17 @@
 /**
- * Random values that are the same on every machine, and cost little more than copying: one block of normally distributed
- * numbers is drawn, and each tensor reads it round and round from a place of its own.
+ * Random values that are the same on every machine, and cost little more than copying: one block of normally
+ * distributed numbers is drawn, and each tensor reads it cyclically from its own offset.
  */
 
 import { fromFloat32, toFloat32 } from "@mixtape/safetensors";
 
-/** How the values of a tensor are distributed. */
+/** Distribution of the values of a tensor. */
 export interface Distribution {
   readonly mean: number;
   readonly deviation: number;
 }
 
-/** Not a multiple of anything that a model's shapes are multiples of: rows of a matrix do not repeat. */
+/** Not a multiple of any dimension of a model, so that rows of a matrix do not repeat. */
 const LENGTH = 4_194_301;
 /** Bytes of a bfloat16. */
 const BYTES = 2;
@@ -19,7 +19,7 @@ const BYTES = 2;
 let normals: Float32Array | undefined;
 const blocks = new Map<string, Uint8Array>();
 
-/** The values of a tensor as bfloat16, little-endian. The name decides where in the block they begin. */
+/** Returns the values of a tensor as bfloat16, little-endian. The name decides the offset in the block. */
 export function bfloat16Values(name: string, count: number, distribution: Distribution): Uint8Array {
   const block = blockOf(distribution);
   const bytes = new Uint8Array(count * BYTES);
@@ -31,7 +31,7 @@ export function bfloat16Values(name: string, count: number, distribution: Distri
   return bytes;
 }
 
-/** The same values as float32. */
+/** Converts the values to float32. */
 export function asFloat32(bfloat16: Uint8Array): Uint8Array {
   const { buffer, byteOffset, byteLength } = toFloat32(bfloat16, "BF16");
   return new Uint8Array(buffer, byteOffset, byteLength);
@@ -50,7 +50,7 @@ function blockOf({ mean, deviation }: Distribution): Uint8Array {
   return block;
 }
 
-/** Sums of twelve uniform numbers, less their mean: nearly normal, of deviation 1, and by exact arithmetic alone. */
+/** Sums of twelve uniform numbers, less their mean: nearly normal, of deviation 1, with exact arithmetic only. */
 function drawNormals(): Float32Array {
   const values = new Float32Array(LENGTH);
   let state = 0x9e3779b9;

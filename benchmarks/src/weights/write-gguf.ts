@@ -4,7 +4,9 @@ import { ggufBytes, ggufHeader, padding } from "./gguf-header.js";
 import { namesOf, type RandomModel, valuesOf, type Weight } from "./model.js";
 import { asFloat32 } from "./values.js";
 
-/** Writes a model as GGUF, under a temporary name until it is whole. One tensor of one expert is in memory at a time. */
+/**
+ * Writes a model as GGUF, under a temporary name until it is complete. One tensor of one expert is in memory at a time.
+ */
 export async function writeGguf(path: string, model: RandomModel, progress: (bytes: number) => void): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
@@ -31,7 +33,7 @@ function ggufValues(weight: Weight, name: string): Uint8Array {
   return weight.stored === "matrix" ? inOrder(weight, values) : asFloat32(values);
 }
 
-/** Rows `i` and `i + half` of each head next to each other, where llama.cpp rotates neighbours. */
+/** Interleaves rows `i` and `i + half` of each head, where llama.cpp rotates adjacent features. */
 function inOrder({ shape, interleavedHeads }: Weight, values: Uint8Array): Uint8Array {
   if (interleavedHeads === undefined) return values;
   const rows = shape[0]!;

@@ -1,4 +1,4 @@
-/** Makes `dist`: the page, its worker, and the .wasm files of the engine. `npm run build` */
+/** Builds `dist`: the page, its worker, and the .wasm files of the engine. `npm run build` */
 
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,7 +18,7 @@ await build({
   bundle: true,
   minify: true,
   format: "esm",
-  // An engine's code is a file of its own, and loaded where the engine is chosen.
+  // An engine's code is a separate file, loaded when the engine is chosen.
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
   target: "es2022",

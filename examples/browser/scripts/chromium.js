@@ -12,8 +12,8 @@ const PLACES = [
 ];
 
 /**
- * The path of a browser: what the environment variable CHROMIUM names, or one that is installed.
- * @throws {Error} that says how to get one
+ * Returns the path of a browser: from the environment variable CHROMIUM, or an installed one.
+ * @throws {Error} explaining how to get one
  */
 export function findChromium() {
   const { CHROMIUM, PATH = "" } = process.env;

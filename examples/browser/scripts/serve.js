@@ -1,4 +1,4 @@
-/** Serves what was built, and the sample model beside it. `npm start`; PORT chooses the port. */
+/** Serves the build, and the sample model beside it. `npm start`; PORT chooses the port. */
 
 import { fileURLToPath } from "node:url";
 import { serve } from "./server.js";

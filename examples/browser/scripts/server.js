@@ -1,19 +1,19 @@
-/** Serves folders under prefixes of the address. */
+/** Serves folders under URL prefixes. */
 
 import { createServer } from "node:http";
 import sirv from "sirv";
 
 /**
- * What a careful site would send: scripts from this site alone, none of them made out of text. `wasm-unsafe-eval` lets
- * WebAssembly be compiled and nothing else.
+ * Headers of a strict site: scripts from this site only, and no code from strings. `wasm-unsafe-eval` allows compiling
+ * WebAssembly and nothing else.
  */
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'";
 
 /**
- * Starts a server on this machine alone. It answers range requests, by which tensors are read.
+ * Starts a server that only this machine can reach. It answers range requests, which read tensors.
  *
- * @param {Record<string, string>} folders a folder for each prefix, such as `/model/`; the first that fits counts
- * @param {number} port 0 for any that is free
+ * @param {Record<string, string>} folders a folder for each prefix, such as `/model/`; the first match is used
+ * @param {number} port 0 for any free port
  * @returns {Promise<{ url: string, close: () => void }>}
  */
 export function serve(folders, port) {

@@ -1,11 +1,11 @@
-/** How large the page is. */
+/** Sizes of the page's files. */
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 /**
- * Prints the size of every file of a folder, as it is and as a server sends it.
+ * Prints the size of every file of a folder, uncompressed and as a server sends it.
  * @param {string} folder
  */
 export function printSizes(folder) {

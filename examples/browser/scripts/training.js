@@ -1,4 +1,4 @@
-/** LoRA on the sample model, by the same code in Node and in a browser. `scripts/verify.js` compares the two. */
+/** LoRA on the sample model, with the same code in Node and in a browser. `scripts/verify.js` compares the two. */
 
 import { loadModel, loadTokenizer, useEngine } from "@mixtape/mixtape";
 import { applyAdapter } from "@mixtape/peft";
@@ -10,9 +10,9 @@ const TEXT =
 const STEPS = 20;
 
 /**
- * The losses of 20 steps on wasm.
+ * Returns the losses of 20 steps on wasm.
  * @param {string | URL} source the model's folder
- * @param {string} [wasmPath] where the .wasm files lie, in a browser
+ * @param {string} [wasmPath] folder of the .wasm files, in a browser
  */
 export async function lossesOnWasm(source, wasmPath) {
   await useEngine("wasm", { wasmPath });

@@ -1,9 +1,10 @@
 /**
- * Looks at the page in a real browser: `npm run verify:browser` at the top of the repository.
+ * Checks the page in a real browser: `npm run verify:browser` at the top of the repository.
  *
- * The text that the page writes is Node's for the same seed, from a URL and from chosen files; Stop stops; logits of golden
- * checkpoints agree with the reference on wasm, cpu and webgpu; LoRA has the losses of Node; and all that under a strict content security policy, without an
- * error on the console. `--screenshots FOLDER` keeps pictures. Needs a Chromium; CHROMIUM names one.
+ * The page's text equals Node's for the same seed, from a URL and from chosen files; Stop stops; logits of golden
+ * checkpoints agree with the reference on wasm, cpu and webgpu; LoRA has the losses of Node; all of it under a strict
+ * content security policy, without an error on the console. `--screenshots FOLDER` keeps pictures. Needs a Chromium;
+ * CHROMIUM names one.
  */
 
 import assert from "node:assert/strict";
@@ -25,25 +26,25 @@ const folder = (/** @type {string} */ path) => fileURLToPath(new URL(path, impor
 const MODEL = folder("../../../models/sample-afmoe");
 const GOLDENS = folder("../../../packages/testing/__fixtures__/models");
 
-/** One checkpoint for each family; where it has no golden file of its own, that of the checkpoint that it spells anew. */
+/** One checkpoint for each family; one without its own golden file uses that of the checkpoint that it respells. */
 const CASES = [
   { checkpoint: "mixtral/basic-sharded", golden: "mixtral/basic" },
   { checkpoint: "qwen3-moe/basic-fused", golden: "qwen3-moe/basic" },
   { checkpoint: "afmoe/left-padded", golden: "afmoe/left-padded" },
 ];
-/** Files that a checkpoint may lack. The page asks for them, and a browser reports every 404 on its console. */
+/** Files that a checkpoint may lack. The page requests them, and a browser reports every 404 on its console. */
 const OPTIONAL = ["model.safetensors", "generation_config.json", ...TOKENIZER_FILES];
 const ENGINES = /** @type {const} */ (["wasm", "cpu", "webgpu"]);
 const TOLERANCE = 1e-4;
-/** Of a loss in nats, after up to 20 steps that each round otherwise. */
+/** Tolerance of a loss in nats, after up to 20 steps with different rounding. */
 const LOSS_TOLERANCE = 1e-3;
 const SCREEN = { width: 900, height: 820 };
 
 const PROMPT = "It was a fine morning, and";
 const TEMPERATURE = 0.8;
-/** Of the texts that are compared. */
+/** Number of compared tokens. */
 const TOKENS = 120;
-/** Of the text that is stopped: long enough that a stop at its first token comes in time, however fast the machine is. */
+/** Number of tokens of the stopped text: long enough that a stop at its first token is in time on any machine. */
 const MANY_TOKENS = 900;
 const FEWEST_TOKENS = 400;
 
@@ -70,7 +71,7 @@ const browser = await chromium.launch({
     "--disable-quic",
     "--disable-background-networking",
     "--disable-component-update",
-    // WebGPU computed by Chromium itself: slow, and there without a graphics card.
+    // WebGPU in software by Chromium itself: slow, but independent of a graphics card.
     "--enable-unsafe-webgpu",
     "--use-webgpu-adapter=swiftshader",
     "--enable-features=Vulkan",
@@ -102,7 +103,7 @@ async function verify() {
   page.on("console", (message) => {
     const isFault = ["error", "warning"].includes(message.type());
     const isExpected = OPTIONAL.some((name) => message.location().url.endsWith(`/${name}`));
-    // What a browser without WebGPU says when it is asked for it.
+    // Message of a browser without WebGPU.
     const isNoAdapter = message.text().startsWith("No available adapters");
     if (isFault && !isExpected && !isNoAdapter) complaints.push(message.text());
   });
@@ -139,7 +140,7 @@ async function verify() {
   assert.deepEqual(complaints, [], "the console");
 }
 
-/** The text of the first seed with which the model does not end it early: as much as is compared, and in full. */
+/** Returns the text of the first seed for which the model does not end early: the compared part, and in full. */
 async function writeInNode() {
   await useEngine("wasm");
   const [model, tokenizer] = [await loadModel(MODEL), await loadTokenizer(MODEL)];
@@ -159,7 +160,7 @@ async function writeInNode() {
 }
 
 /**
- * Waits for the model, has the page write, and takes its text.
+ * Waits for the model, makes the page generate, and returns its text.
  * @param {Page} page
  * @param {number} seed
  */
@@ -181,7 +182,7 @@ async function writeInPage(page, seed) {
   };
 }
 
-/** Runs in the page: the longest that it could not do anything while text was written. @returns {Promise<number>} */
+/** Runs in the page: the longest time that it was blocked during generation. @returns {Promise<number>} */
 function watchFrames() {
   return new Promise((resolve) => {
     let last = performance.now();
@@ -202,7 +203,7 @@ function watchFrames() {
 
 /**
  * @param {Page} page
- * @param {string} whole what the page would write if it were not stopped
+ * @param {string} whole the text of the page if it is not stopped
  */
 async function stopAtOnce(page, whole) {
   await page.fill("#max-new-tokens", String(MANY_TOKENS));
@@ -217,7 +218,9 @@ async function stopAtOnce(page, whole) {
   return `stopped after ${text.length} of ${whole.length} characters`;
 }
 
-/** Runs in the page: presses Stop as soon as there is text, which no way from outside is quick enough for on every machine. */
+/**
+ * Runs in the page: presses Stop as soon as there is text, since no way from outside is quick enough on every machine.
+ */
 function stopAtFirstText() {
   const written = document.getElementById("written");
   const stop = document.getElementById("stop");
@@ -241,7 +244,7 @@ async function picturesOfWriting(page) {
 }
 
 /**
- * What is no checkpoint is refused with a reason, and the page goes on.
+ * Checks that folders without a checkpoint are refused with a reason, and that the page still works afterwards.
  * @param {Page} page
  */
 async function refuse(page) {

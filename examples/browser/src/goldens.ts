@@ -1,19 +1,19 @@
-/** Forward passes in this browser, compared with what the reference computed. `scripts/verify.js` runs it. */
+/** Forward passes in this browser, compared with the reference. `scripts/verify.js` runs it. */
 
 import { type CausalLMInputs, type EngineName, loadModel, useEngine } from "@mixtape/mixtape";
 import { openSafetensors, type TensorSource, toFloat32 } from "@mixtape/safetensors";
 
-/** A checkpoint with random weights, and what the reference computed with it: addresses. */
+/** URLs of a checkpoint with random weights, and of the reference's output for it. */
 export interface GoldenPlace {
   readonly checkpoint: string;
   readonly golden: string;
 }
 
-/** How far logits are from the reference's. */
+/** Difference of the logits from the reference's. */
 export interface Difference {
   readonly engine: string;
   readonly shape: readonly number[];
-  /** Infinity where the shapes differ or a logit is no number. */
+  /** Infinity if the shapes differ or a logit is NaN. */
   readonly largest: number;
 }
 

@@ -1,12 +1,12 @@
-/** What the page and its worker tell each other. */
+/** Messages between the page and its worker. */
 
 import type { Engine, EngineName, FinishReason } from "@mixtape/mixtape";
 
-/** What the page asks of the worker. */
+/** Requests of the page. */
 export type Request =
   | {
       readonly kind: "load";
-      /** The URL of a folder, or the files themselves: the worker reads them where they lie. */
+      /** The URL of a folder, or the files themselves: the worker reads them directly. */
       readonly source: string | ReadonlyMap<string, File>;
       readonly engine: EngineName | "auto";
     }
@@ -14,14 +14,14 @@ export type Request =
       readonly kind: "write";
       readonly prompt: string;
       readonly maxNewTokens: number;
-      /** 0 for the likeliest token each time. */
+      /** 0 chooses the most likely token each time. */
       readonly temperature: number;
       readonly seed: number;
     }
-  /** Ends what is under way. */
+  /** Stops the current request. */
   | { readonly kind: "stop" };
 
-/** What the worker answers. */
+/** Replies of the worker. */
 export type Reply =
   | { readonly kind: "loading"; readonly loadedBytes: number; readonly totalBytes: number }
   | {
@@ -29,7 +29,7 @@ export type Reply =
       readonly modelType: string;
       readonly parameters: number;
       readonly engine: string;
-      /** The engines that the automatic choice tried before, and why not. */
+      /** Engines that the automatic choice tried before, with reasons. */
       readonly passedOver: Engine["passedOver"];
       readonly seconds: number;
     }
@@ -41,6 +41,6 @@ export type Reply =
 
 export interface Progress {
   readonly tokens: number;
-  /** Null until there are two: the first comes with the reading of the prompt. */
+  /** Null until there are two tokens: the first includes reading the prompt. */
   readonly tokensPerSecond: number | null;
 }

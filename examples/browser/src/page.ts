@@ -1,4 +1,4 @@
-/** The page: what the user does goes to the worker, what the worker says is shown. */
+/** The page: sends the user's actions to the worker, and shows its replies. */
 
 import type { Progress, Reply, Request } from "./messages.js";
 

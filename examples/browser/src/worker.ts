@@ -1,7 +1,7 @@
 /**
- * Where the model lives: in a worker, so that the page stays responsive while the model computes.
+ * Runs the model in a worker, so that the page stays responsive while the model computes.
  *
- * One thing is done at a time. A new request ends the one before it.
+ * Requests run one at a time. A new request ends the one before it.
  */
 
 import { type ForCausalLM, loadModel, loadTokenizer, streamText, type Tokenizer, useEngine } from "@mixtape/mixtape";
@@ -38,7 +38,7 @@ async function load({ source: from, engine: name }: Load, signal: AbortSignal): 
   const source = typeof from === "string" ? new URL(from) : from;
   ready?.model.dispose();
   ready = undefined;
-  // The .wasm files lie beside this script.
+  // The .wasm files are beside this script.
   const engine = await useEngine(name, { wasmPath: new URL("wasm/", location.href).href });
   const tokenizer = await loadTokenizer(source);
   const model = await loadModel(source, { signal, onProgress: (progress) => send({ kind: "loading", ...progress }) });

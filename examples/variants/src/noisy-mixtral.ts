@@ -9,7 +9,10 @@ class NoisyRouter extends SoftmaxRouter {
   }
 }
 
-/** Mixtral whose router explores: in training, its logits get normal noise (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538). */
+/**
+ * Mixtral whose router explores: in training, normal noise is added to its logits (Shazeer et al. 2017,
+ * https://arxiv.org/abs/1701.06538).
+ */
 export class NoisyMixtralForCausalLM extends MixtralForCausalLM {
   static override family = mixtral.extend({ modelType: "noisy-mixtral", buildRouter: (c) => new NoisyRouter(c) });
 }

@@ -1,6 +1,6 @@
 import { defineRopeType, geometricFrequencies, number, registerRopeType } from "@mixtape/config";
 
-/** NTK-aware scaling by a constant: θ is stretched once and for all, so that the longest wavelength is `factor` times as long. */
+/** NTK-aware scaling by a constant: θ is scaled once, so that the longest wavelength is `factor` times as long. */
 export const ntkRope = defineRopeType({
   name: "ntk",
   fields: { factor: number({ min: 1 }).default(1) },

@@ -1,7 +1,7 @@
 import { Experts, GatedMlp, MoeBlock } from "@mixtape/layers";
 import { MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 
-/** Mixtral with an expert that every token goes to, beside those that it is routed to. */
+/** Mixtral with a shared expert beside the routed ones. */
 export class SharedMixtralForCausalLM extends MixtralForCausalLM {
   static override readonly family = mixtral.extend({
     modelType: "shared-mixtral",

@@ -9,7 +9,7 @@ const family = qwen3Moe.extend({
   buildRouter: (config) => new SigmoidBiasRouter(config),
 });
 
-/** Qwen3-MoE whose layers slide where its config says so, and whose router scores by sigmoid and balances by a bias. */
+/** Qwen3-MoE whose layers slide where its config says so, and whose router has sigmoid scores and a balancing bias. */
 export class SlidingQwen3MoeForCausalLM extends ForCausalLM<ConfigOf<typeof family.config>> {
   static readonly family = family;
 }

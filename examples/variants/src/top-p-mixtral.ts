@@ -9,7 +9,10 @@ const family = mixtral.extend({
   buildRouter: (config) => new TopPRouter(config),
 });
 
-/** Mixtral whose tokens go to as many experts as it takes to be sure (Huang et al. 2024, https://arxiv.org/abs/2403.07652). */
+/**
+ * Mixtral with top-p routing: a token goes to the fewest experts whose probabilities sum to p (Huang et al. 2024,
+ * https://arxiv.org/abs/2403.07652).
+ */
 export class TopPMixtralForCausalLM extends ForCausalLM<ConfigOf<typeof family.config>> {
   static readonly family = family;
 }

@@ -1,9 +1,12 @@
-/** LoRA adapters by their grammar, with the tensors that their configs ask for: of dtypes, ranks and targets that nobody ships. */
+/**
+ * Generates LoRA adapters by grammar, with the tensors that their configs require: of dtypes, ranks and targets that
+ * nobody ships.
+ */
 
 import type { Random } from "./random.js";
 import { fileOf } from "./safetensors-file.js";
 
-/** Rows and columns of the linear maps of the small model that adapters are loaded onto. */
+/** Rows and columns of the linear layers of the small model that adapters are loaded onto. */
 const SHAPES: Readonly<Record<string, readonly [rows: number, columns: number]>> = {
   q_proj: [32, 32],
   k_proj: [16, 32],
@@ -15,7 +18,7 @@ const VOCABULARY = 97;
 const HIDDEN = 32;
 const BYTES = { F32: 4, F16: 2, BF16: 2, F64: 8 } as const;
 
-/** An adapter for the small Mixtral. */
+/** Generates an adapter for the small Mixtral. */
 export function adapter(random: Random): { readonly config: string; readonly tensors: Uint8Array } {
   const names = Object.keys(SHAPES).filter(() => random.chance(0.5));
   const targets = names.length === 0 ? ["q_proj"] : names;
@@ -70,7 +73,7 @@ function tensorsOf(shapes: readonly [string, number[]][], dtype: keyof typeof BY
     end += shape.reduce((product, size) => product * size, BYTES[dtype]);
     header[name] = { dtype, shape, data_offsets: [begin, end] };
   }
-  // Bytes of any kind are numbers of any kind, NaN and infinities among them; or small ones.
+  // Arbitrary bytes are arbitrary numbers, NaN and infinities among them; or small ones.
   const data = new Uint8Array(end);
   if (random.chance(0.3)) for (let i = 0; i < end; i++) data[i] = random.below(256);
   else if (dtype === "F32")

@@ -1,8 +1,11 @@
-/** Chat templates that render: real ones with a few changes, and made ones in which each expression has the type that it needs. */
+/**
+ * Chat templates that render: real ones with a few changes, and generated ones in which each expression has the
+ * required type.
+ */
 
 import type { Random } from "./random.js";
 
-/** A template with one to three changes of its tags and of the text between them. */
+/** Returns a template with one to three changes of its tags and of the text between them. */
 export function mutateTemplate(source: string, random: Random): string {
   let parts = source.split(/(\{\{.*?\}\}|\{%.*?%\})/s);
   for (let i = 1 + random.below(3); i > 0; i--) parts = changed(parts, source, random);
@@ -33,7 +36,7 @@ function changed(parts: readonly string[], source: string, random: Random): stri
       break;
     }
     case 5: {
-      // One word for another that the template has.
+      // Replaces a word by another of the template.
       const where = random.below(copy.length);
       const words = source.match(/[a-z_]{3,}/g) ?? ["x"];
       const found = copy[where]!.match(/[a-z_]{3,}/g);
@@ -46,7 +49,7 @@ function changed(parts: readonly string[], source: string, random: Random): stri
   return copy;
 }
 
-/** A template of statements that work for the most part. */
+/** Generates a template of mostly valid statements. */
 export function typedTemplate(random: Random): string {
   return Array.from({ length: 1 + random.below(4) }, () => statement(random, 3)).join("\n");
 }

@@ -1,4 +1,4 @@
-/** Regular expressions by their grammar, the classic bombs among them. */
+/** Generates regular expressions by grammar, including the classic bombs. */
 
 import type { Random } from "./random.js";
 
@@ -92,7 +92,7 @@ const QUANTIFIERS = [
   "**",
 ];
 
-/** A pattern: valid for the most part. */
+/** Generates a mostly valid pattern. */
 export function regex(random: Random): string {
   if (random.chance(0.1)) return random.pick(BOMBS);
   if (random.chance(0.02))

@@ -1,4 +1,4 @@
-/** Chat templates by their grammar: most are valid Jinja that does odd things. */
+/** Generates chat templates by grammar: most are valid Jinja that does odd things. */
 
 import type { Random } from "./random.js";
 
@@ -206,7 +206,7 @@ const BOMBS = [
   "{{ 1 // 0 }}{{ 1 % 0 }}",
 ];
 
-/** A template. */
+/** Generates a template. */
 export function template(random: Random): string {
   const kind = random.next();
   if (kind < 0.02) return random.pick(BOMBS);

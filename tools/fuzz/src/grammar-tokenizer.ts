@@ -1,4 +1,7 @@
-/** `tokenizer.json` by its grammar: each part and option that the library knows, in combinations that nobody ships. */
+/**
+ * Generates `tokenizer.json` by grammar: each part and option that the library supports, in combinations that nobody
+ * ships.
+ */
 
 import { regex } from "./grammar-regex.js";
 import type { Random } from "./random.js";
@@ -10,7 +13,7 @@ const CHARS = [" ", "a", "▁", "_", "é", "😀"];
 const BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
 const SCHEMES = ["always", "never", "first"];
 
-/** A tokenizer: valid for the most part. */
+/** Generates a mostly valid tokenizer. */
 export function tokenizerJson(random: Random): string {
   const { model, vocab } = random.pick([bpe, bpe, wordPiece, wordLevel, unigram])(random);
   return JSON.stringify({
@@ -131,7 +134,7 @@ function pattern(random: Random): Part {
 
 interface Made {
   readonly model: Part;
-  /** Tokens by their ids. */
+  /** Tokens by id. */
   readonly vocab: readonly string[];
 }
 
@@ -142,7 +145,7 @@ function bpe(random: Random): Made {
   const fallback = random.chance(0.3);
   const vocab = ["<unk>", "<s>", "</s>", ...(fallback ? bytes : []), ...LETTERS];
   const merges: [string, string][] = [];
-  // Each merge makes a token of two that are there: runs of one letter too, which take the most steps.
+  // Each merge joins two existing tokens: runs of one letter too, which take the most steps.
   for (let i = random.below(40); i > 0; i--) {
     const [left, right] = [random.pick(vocab.slice(3)), random.chance(0.3) ? "a" : random.pick(vocab.slice(3))];
     if (vocab.includes(left + right) || left.startsWith("<") || right.startsWith("<")) continue;

@@ -1,11 +1,11 @@
-/** Where the values of a JSON text are. */
+/** Locations of the values of a JSON text. */
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** A value, as its holder and key. */
+/** Location of a value: its holder and key. */
 export type Place = readonly [holder: Json[] | { [key: string]: Json }, key: string | number];
 
-/** Every value inside. At most a few thousand: a vocabulary has more than anybody has to try. */
+/** Lists every value inside, at most a few thousand: a vocabulary has more than need be tried. */
 export function placesOf(root: Json): Place[] {
   const places: Place[] = [];
   const open: Json[] = [root];

@@ -1,10 +1,10 @@
 /**
- * `npm run fuzz`: hostile inputs for everything that reads files. Prints a table, and ends with 1 where an input crashed a process, took more
- * than two seconds of processor time, or threw what is no typed error.
+ * `npm run fuzz`: hostile inputs for everything that reads files. Prints a table, and exits with 1 if an input crashed
+ * a process, took more than two seconds of processor time, or threw an untyped error.
  *
- *     npm run fuzz -- --inputs 1000000            # how many in all; 20,000 unless given
+ *     npm run fuzz -- --inputs 1000000            # total number; default: 20,000
  *     npm run fuzz -- --only templates --seed 2   # one row, other inputs
- *     npm run fuzz -- --only templates --seed 1 --index 1234   # one input: its files, and what becomes of it
+ *     npm run fuzz -- --only templates --seed 1 --index 1234   # one input: its files, and its outcome
  */
 
 import { availableParallelism } from "node:os";
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Inputs between two lines that say how far a run is. */
+/** Number of inputs between two progress lines. */
 const PROGRESS = 20_000;
 
 const seed = whole("seed", values.seed);
@@ -61,7 +61,7 @@ async function all(inputs: number): Promise<void> {
     const seconds = (performance.now() - begin) / 1000;
     process.stdout.write(`${table}\nSeed ${seed}, ${seconds.toFixed(0)} s.\n${table.failures(seed)}`);
   };
-  // A long run that is ended early has found something, too.
+  // A long run that is stopped early reports its findings too.
   process.once("SIGINT", () => {
     print();
     process.exit(130);

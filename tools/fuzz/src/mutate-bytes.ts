@@ -1,8 +1,8 @@
 import type { Random } from "./random.js";
 
-/** Bytes with one to four changes: flips, cuts, repetitions, lengths that lie. */
+/** Returns bytes with one to four changes: flips, cuts, repetitions, wrong lengths. */
 export function mutateBytes(source: Uint8Array, random: Random): Uint8Array {
-  // `slice` of a Buffer would be a view of the same bytes.
+  // `slice` of a Buffer would share its memory.
   let bytes: Uint8Array = new Uint8Array(source);
   for (let i = 1 + random.below(4); i > 0; i--) bytes = changed(bytes, random);
   return bytes;
@@ -39,7 +39,7 @@ function changed(bytes: Uint8Array, random: Random): Uint8Array {
   }
 }
 
-/** Byte arrays one after the other. */
+/** Concatenates byte arrays. */
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -1,4 +1,4 @@
-/** Structure-aware mutations of JSON: the text stays JSON for the most part, and what it says does not make sense. */
+/** Structure-aware mutations of JSON: the text mostly stays JSON, but its contents do not make sense. */
 
 import { type Json, placesOf } from "./json-places.js";
 import { mutateMildly } from "./mutate-mildly.js";
@@ -6,7 +6,7 @@ import type { Random } from "./random.js";
 
 const MARK = "@raw@";
 
-/** JSON texts that are unusual. Functions are made anew each time, since they are long. */
+/** Unusual JSON texts. Functions create them each time, since they are long. */
 const EXTREMES: readonly ((random: Random) => string)[] = [
   ...[
     "0",
@@ -106,12 +106,12 @@ const KEYS = [
   "toJSON",
 ];
 
-/** A JSON text that changed: in every second case so little that it may be accepted, and what reads it goes on. */
+/** Mutates a JSON text: in every second case so little that it may be accepted and used. */
 export function mutateJson(source: string, random: Random): string {
   return random.chance(0.5) ? mutateMildly(source, random) : mutateWildly(source, random);
 }
 
-/** A JSON text with one to four changes. */
+/** Returns a JSON text with one to four changes. */
 function mutateWildly(source: string, random: Random): string {
   const root = JSON.parse(source) as Json;
   const raws: string[] = [];
@@ -176,7 +176,7 @@ function changed(root: Json, random: Random, extreme: () => Json): Json {
   return root;
 }
 
-/** No JSON any more, or another one. */
+/** Returns text that is not JSON any more, or other JSON. */
 function damaged(text: string, random: Random): string {
   const at = random.below(text.length + 1);
   const piece = random.pick(["", "{", "}", "[", ",", '"', "\\", "\u0000", "//", "NaN", "'", "\ufeff", '"a":1,"a":2,']);

@@ -1,9 +1,9 @@
-/** Mutations of JSON that readers may well accept: every value keeps its type, and strings are such as the text has itself. */
+/** Mutations of JSON that readers may accept: every value keeps its type, and strings come from the text itself. */
 
 import { type Json, placesOf } from "./json-places.js";
 import type { Random } from "./random.js";
 
-/** A JSON text with one or two changes. */
+/** Returns a JSON text with one or two changes. */
 export function mutateMildly(source: string, random: Random): string {
   const root = JSON.parse(source) as Json;
   for (let i = 1 + random.below(2); i > 0; i--) change(root, random);
@@ -22,7 +22,7 @@ function change(root: Json, random: Random): void {
   } else if (typeof value === "number") holder[key] = nextTo(value, random);
   else if (typeof value === "boolean") holder[key] = !value;
   else if (typeof value === "string") {
-    // What stands elsewhere under the same key, such as another "type", is likelier to be a word of the format.
+    // A value of the same key elsewhere, such as another "type", is more likely to be a word of the format.
     const alike = places.filter(([, other]) => other === key);
     const [other, otherKey] = random.pick(random.chance(0.7) ? alike : places);
     const found = (other as Record<string | number, Json>)[otherKey];

@@ -2,10 +2,10 @@ import { MixtapeError } from "@mixtape/errors";
 import { Random } from "./random.js";
 import type { Files, Reader } from "./target.js";
 
-/** What became of an input. */
+/** Outcome of an input. */
 export interface Outcome {
   readonly kind: "read" | "refused" | "untyped" | "hang" | "crash";
-  /** The class of the error, or what else tells it from others. */
+  /** Class of the error, or another distinguishing property. */
   readonly what: string;
 }
 
@@ -13,8 +13,8 @@ export interface Outcome {
 const LIMIT_MS = 2000;
 
 /**
- * Runs one input. Time is that of the processor, and what takes long is run once more: a processor that others share makes an
- * input slow, but not twice.
+ * Runs one input. Time is processor time, and a slow input runs once more: a shared processor makes an input slow, but
+ * not twice.
  */
 export async function outcomeOf(reader: Reader, seed: number, index: number): Promise<Outcome> {
   const first = await timed(reader, seed, index);

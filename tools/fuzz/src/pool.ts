@@ -2,22 +2,23 @@ import { type ChildProcess, fork } from "node:child_process";
 import type { Outcome } from "./outcome.js";
 import type { Job } from "./worker.js";
 
-/** Inputs that a worker is given at once. */
+/** Number of inputs that a worker gets at once. */
 const BATCH = 50;
 /**
- * A batch that is not done by then is run again, one by one, to find the input that hangs. These are times of the clock, since a
- * worker that hangs cannot be asked; each is so long that on the busiest machine, too, nothing that ends is taken for a hang.
+ * A batch that is not done in time runs again, one by one, to find the input that hangs. These are wall-clock times,
+ * since a hanging worker cannot be asked; they are long enough that even on the busiest machine no input that
+ * terminates counts as a hang.
  */
 const BATCH_TIMEOUT_MS = 600_000;
 const SINGLE_TIMEOUT_MS = 300_000;
 
-/** Runs jobs in worker processes. `report` gets the outcome of each input. */
+/** Runs jobs in worker processes. `report` receives the outcome of each input. */
 export async function runAll(
   jobs: readonly Job[],
   workers: number,
   report: (job: Job, index: number, outcome: Outcome) => void,
 ): Promise<void> {
-  // Rows take turns, so that a run that is ended early has had something of each.
+  // Rows take turns, so that a run that is stopped early has covered each of them.
   const waiting = jobs
     .flatMap((job) => batches(job).map((batch) => ({ batch, share: batch.from / job.count })))
     .reverse()
@@ -50,7 +51,7 @@ function batches(job: Job): Job[] {
 
 class Worker {
   readonly #process: ChildProcess = fork(new URL("worker.js", import.meta.url), {
-    // What packages write, such as tfjs's greeting, is not part of the table.
+    // Output of packages, such as tfjs's greeting, is not part of the table.
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     execArgv: ["--max-old-space-size=1024", "--no-warnings"],
   });
@@ -62,7 +63,7 @@ class Worker {
     });
   }
 
-  /** The outcome of each input, or the one outcome that ended the process. */
+  /** Returns the outcome of each input, or the one outcome that ended the process. */
   run(job: Job, timeout: number): Promise<Outcome[] | Outcome> {
     return new Promise((resolve) => {
       const done = (result: Outcome[] | Outcome): void => {

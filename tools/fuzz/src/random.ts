@@ -1,4 +1,4 @@
-/** Random numbers that follow from a seed: the same input for the same seed and index, on any machine. */
+/** Seeded random numbers: the same input for the same seed and index, on any machine. */
 export class Random {
   #state: number;
 
@@ -7,7 +7,7 @@ export class Random {
     for (let i = 0; i < 4; i++) this.next();
   }
 
-  /** From 0 to below 1 (Mulberry32). */
+  /** Returns a number in [0, 1) (Mulberry32). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -16,7 +16,7 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 to below a limit. */
+  /** Returns an integer from 0 to below `limit`. */
   below(limit: number): number {
     return Math.floor(this.next() * limit);
   }
@@ -29,7 +29,7 @@ export class Random {
     return items[this.below(items.length)]!;
   }
 
-  /** What a part of the items gives, each with the probability. */
+  /** Calls `make` up to `most` times, each with the probability. */
   times<T>(most: number, make: () => T): T[] {
     return Array.from({ length: this.below(most + 1) }, make);
   }

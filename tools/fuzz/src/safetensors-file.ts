@@ -1,6 +1,6 @@
 import { joined } from "./mutate-bytes.js";
 
-/** A safetensors file of a header and the bytes behind it. */
+/** Builds a safetensors file from a header and the bytes after it. */
 export function fileOf(header: string, data: Uint8Array): Uint8Array {
   const text = new TextEncoder().encode(header);
   const length = new Uint8Array(8);

@@ -2,10 +2,10 @@ import type { Outcome } from "./outcome.js";
 
 const KINDS = ["read", "refused", "untyped", "hang", "crash"] as const;
 
-/** Failures that are shown for each target; the rest is counted. */
+/** Number of failures shown for each target; the rest is counted. */
 const SHOWN = 12;
 
-/** Counts outcomes, and keeps those that should not be. */
+/** Counts outcomes, and keeps the failures. */
 export class Table {
   readonly #counts = new Map<string, Record<Outcome["kind"], number>>();
   readonly #failures = new Map<string, { index: number; outcome: Outcome; count: number }>();
@@ -15,7 +15,7 @@ export class Table {
     counts[outcome.kind]++;
     this.#counts.set(target, counts);
     if (outcome.kind === "read" || outcome.kind === "refused") return;
-    // The same fault comes with many inputs: numbers in its text do not make it another.
+    // The same failure occurs for many inputs: numbers in its text are ignored.
     const key = `${target} ${outcome.kind} ${outcome.what.replace(/\d+/g, "#").slice(0, 120)}`;
     const known = this.#failures.get(key);
     if (known === undefined) this.#failures.set(key, { index, outcome, count: 1 });
@@ -26,7 +26,7 @@ export class Table {
     return this.#failures.size > 0;
   }
 
-  /** A table in Markdown. */
+  /** Returns a Markdown table. */
   toString(): string {
     const rows = [...this.#counts].map(([target, counts]) => {
       const all = KINDS.reduce((sum, kind) => sum + counts[kind], 0);
@@ -39,7 +39,7 @@ export class Table {
     return `| input | inputs | read | refused by a typed error | untyped errors | beyond 2 s | crashes |\n|---|--:|--:|--:|--:|--:|--:|\n${lines.join("")}`;
   }
 
-  /** The inputs that should have been read or refused, one of each kind. */
+  /** Returns the inputs that should have been read or refused, one of each kind. */
   failures(seed: number): string {
     const byTarget = [...this.#failures].map(([key, failure]) => ({ target: key, ...failure }));
     return byTarget

@@ -4,11 +4,11 @@ import type { Random } from "./random.js";
 /** The files of one input. */
 export type Files = ReadonlyMap<string, string | Uint8Array>;
 
-/** Something that reads files, made ready in a worker. */
+/** A prepared file reader in a worker. */
 export interface Reader {
-  /** The files that follow from random numbers. */
+  /** Generates files from random numbers. */
   make(random: Random): Files;
-  /** Reads them, and uses what was read. Throws what the package throws. */
+  /** Reads and uses them. Throws the package's errors. */
   read(files: Files): Promise<void>;
 }
 
@@ -20,17 +20,17 @@ export interface Target {
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** A file of the repository, as bytes. */
+/** Reads a file of the repository as bytes. */
 export function bytesOf(path: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(path, ROOT)));
 }
 
-/** A file of the repository, as text. */
+/** Reads a file of the repository as text. */
 export function textOf(path: string): string {
   return readFileSync(new URL(path, ROOT), "utf8");
 }
 
-/** The same as a checkpoint in memory. */
+/** Converts to a checkpoint in memory. */
 export function asBytes(files: Files): Map<string, Uint8Array> {
   return new Map(
     [...files].map(([name, content]) => [name, typeof content === "string" ? encoder.encode(content) : content]),

@@ -1,11 +1,11 @@
-/** A process that runs inputs as it is told: a crash or a hang ends this process, and no other. */
+/** A process that runs inputs on request: a crash or a hang ends only this process. */
 
 import type { Outcome } from "./outcome.js";
 import { outcomeOf } from "./outcome.js";
 import type { Reader } from "./target.js";
 import { TARGETS } from "./targets/index.js";
 
-/** A run of inputs in a row. */
+/** A range of consecutive inputs. */
 export interface Job {
   readonly target: string;
   readonly seed: number;

@@ -10,10 +10,10 @@ import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js"
 
 const FIXTURES = "packages/testing/__fixtures__";
 const METHODS = ["lora-attention", "dora-attention", "rslora-all", "loramoe", "mixlora-switch"];
-/** A model that so many adapters were loaded onto is taken anew. */
+/** Number of adapters after which the model is created again. */
 const MOST = 100;
 
-/** The configs of adapters and their tensors, changed, on a small model, which then runs with them. */
+/** Mutates the configs and tensors of adapters, on a small model, which then runs with them. */
 export const adapters: Target = {
   name: "adapters",
   async prepare() {
@@ -68,7 +68,7 @@ export function forward(model: ForCausalLM): void {
   });
 }
 
-/** A model of three layers, in memory. */
+/** Creates a model of three layers, in memory. */
 export function smallModel(): Map<string, Uint8Array> {
   const folder = `${FIXTURES}/models/mixtral/basic`;
   return new Map(["config.json", "model.safetensors"].map((name) => [name, bytesOf(`${folder}/${name}`)]));

@@ -30,7 +30,7 @@ const ROWS = [
   },
 ].map((row) => JSON.stringify(row));
 
-/** Files of texts to learn: rows that changed, lines that are cut, lists in place of lines. */
+/** Files of training texts: mutated rows, truncated lines, lists instead of lines. */
 export const chatData: Target = {
   name: "training data",
   async prepare() {

@@ -12,10 +12,13 @@ import { forward } from "./adapters.js";
 const FIXTURES = "packages/testing/__fixtures__";
 
 const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "gpt-oss", "qwen3-next"];
-/** Models of at most so many numbers are built, and run. */
+/** Maximum size of models that are built and run. */
 const SMALL = 60_000;
 
-/** Configs that changed, of small models and of published ones, inspected beside a file of tensors; small ones run on three tokens. */
+/**
+ * Mutated configs, of small models and of published ones, inspected beside a file of tensors; small ones run on three
+ * tokens.
+ */
 export const config: Target = {
   name: "config",
   async prepare() {
@@ -30,7 +33,7 @@ export const config: Target = {
     return {
       make: (random): Files =>
         new Map<string, string | Uint8Array>([
-          // The small ones can be built, and run.
+          // Only the small ones can be built and run.
           [
             "config.json",
             mutateJson(random.chance(0.8) ? random.pick(texts.slice(0, FAMILIES.length)) : random.pick(texts), random),
@@ -58,7 +61,7 @@ function modelOf(file: { readonly json: Readonly<Record<string, unknown>>; reado
   return new Family(parseConfig(Family.family.config, file, { onWarning: () => {} }));
 }
 
-/** Generation configs that changed; a small model generates two tokens by them. */
+/** Mutated generation configs, with which a small model generates two tokens. */
 export const generationConfigs: Target = {
   name: "generation config",
   async prepare() {

@@ -9,7 +9,7 @@ import { tokenizers } from "./tokenizers.js";
 import { trainingFolders } from "./training-folders.js";
 import { webServers } from "./web-servers.js";
 
-/** The rows of the table, and what share of the inputs each gets. */
+/** Rows of the table, with the fraction of the inputs that each gets. */
 export const TARGETS: readonly (readonly [target: Target, share: number])[] = [
   [safetensors, 9],
   [index, 6],

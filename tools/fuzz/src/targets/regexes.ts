@@ -2,7 +2,7 @@ import { compileRegex } from "@mixtape/regex";
 import { regex } from "../grammar-regex.js";
 import type { Files, Target } from "../target.js";
 
-/** Patterns by their grammar, in both syntaxes, on texts that bombs go off on. */
+/** Generated patterns, in both syntaxes, on texts that trigger bombs. */
 export const regexes: Target = {
   name: "regular expressions",
   async prepare() {

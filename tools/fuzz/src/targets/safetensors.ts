@@ -6,12 +6,12 @@ import { fileOf } from "../safetensors-file.js";
 import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
 
 const FOLDER = "packages/testing/__fixtures__/models/mixtral";
-/** Tensors that are read; more of them would only be more of the same. */
+/** Number of tensors to read; more would add nothing. */
 const TENSORS = 4;
-/** The share of indices that are long: they take a thousand times as long as the others. */
+/** Fraction of indices that are long: they take a thousand times as long as the others. */
 const LONG = 1 / 2000;
 
-/** Files whose bytes, or whose header, changed. */
+/** Files with mutated bytes, or a mutated header. */
 export const safetensors: Target = {
   name: "safetensors",
   async prepare() {
@@ -30,7 +30,7 @@ export const safetensors: Target = {
   },
 };
 
-/** An index of shards that changed, beside shards that are as they were. */
+/** A mutated index of shards, beside unchanged shards. */
 export const index: Target = {
   name: "index",
   async prepare() {
@@ -51,7 +51,10 @@ export const index: Target = {
   },
 };
 
-/** An index with up to a million entries more. Most name tensors that no shard has, the rest name shards that are not there. */
+/**
+ * Returns an index with up to a million more entries. Most name tensors that no shard has, the rest name missing
+ * shards.
+ */
 function longIndex(text: string, random: Random): string {
   const { weight_map, ...rest } = JSON.parse(text) as { weight_map: Record<string, string> };
   const shards = Object.values(weight_map);
@@ -75,7 +78,7 @@ async function readSome(file: TensorSource): Promise<void> {
   }
 }
 
-/** The first two tensors of a file. */
+/** Returns the first two tensors of a file. */
 function smallFile(bytes: Uint8Array): Uint8Array {
   const { header, data } = parts(bytes);
   const entries = Object.entries(header).filter(([name]) => name !== "__metadata__");

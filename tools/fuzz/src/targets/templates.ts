@@ -38,10 +38,10 @@ const CHATS = [
   ],
 ];
 
-/** The chat in which tools are called. */
+/** Index of the chat with tool calls. */
 const WITH_TOOLS = 2;
 
-/** Chat templates: real ones that changed, and such as follow from a grammar. Each renders a chat, with or without tools. */
+/** Chat templates: mutated real ones, and generated ones. Each renders a chat, with or without tools. */
 export const templates: Target = {
   name: "templates",
   async prepare() {

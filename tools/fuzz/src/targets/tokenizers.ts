@@ -14,7 +14,7 @@ const TEXTS = [
   "",
 ];
 
-/** Tokenizer files that changed, their patterns too, and files made by their grammar; texts are encoded and decoded. */
+/** Mutated tokenizer files, with their patterns, and generated ones; texts are encoded and decoded. */
 export const tokenizers: Target = {
   name: "tokenizer files",
   async prepare() {
@@ -22,7 +22,7 @@ export const tokenizers: Target = {
       tokenizer: textOf(`${FIXTURES}/${name}/tokenizer.json`),
       config: textOf(`${FIXTURES}/${name}/tokenizer_config.json`),
     }));
-    // The parts that say most are changed most: vocabularies are long.
+    // The most meaningful parts are mutated most: vocabularies are long.
     const parts = all.map(({ tokenizer }) => splitVocabulary(tokenizer));
     return {
       make(random): Files {
@@ -66,7 +66,7 @@ function joinVocabulary(rest: string, model: string): string {
   return rest.replace(`"${MODEL}"`, () => model);
 }
 
-/** A pattern of the file in place of another. */
+/** Replaces a pattern of the file. */
 function withRegex(text: string, random: Random): string {
   if (!random.chance(0.4)) return text;
   const pattern = JSON.stringify(regex(random));

@@ -11,7 +11,7 @@ import { smallModel } from "./adapters.js";
 
 const STEPS = 2;
 
-/** Folders of saved runs, changed, that a run goes on from. One that is refused leaves the model as it was. */
+/** Mutated folders of saved runs, which a run resumes from. A refused one leaves the model unchanged. */
 export const trainingFolders: Target = {
   name: "training folders",
   async prepare() {

@@ -3,17 +3,17 @@ import { mutateBytes } from "../mutate-bytes.js";
 import type { Random } from "../random.js";
 import { bytesOf, type Files, type Target } from "../target.js";
 
-/** What a server does to one of its answers. */
+/** Faults of one answer of a server. */
 interface Answer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string | null>>;
-  /** Of the body: bytes in front of the cut, and whether the connection breaks there or ends. */
+  /** Cuts the body: bytes before the cut, and whether the connection breaks there or ends. */
   readonly cut?: readonly [after: number, breaks: boolean];
-  /** Bytes behind the body: without an end where it is infinite. */
+  /** Bytes after the body, possibly endless. */
   readonly more?: number | "endless";
-  /** Whole, although a range was asked for. */
+  /** Sends the whole file, although a range was requested. */
   readonly whole?: boolean;
-  /** No answer. */
+  /** Does not answer. */
   readonly fails?: boolean;
 }
 
@@ -36,12 +36,12 @@ const HEADERS: Readonly<Record<string, readonly (string | null)[]>> = {
   "last-modified": ["Mon, 30 Nov 2026 00:00:00 GMT", "never", ""],
   "retry-after": ["0", "1e99", "-1", "Mon, 30 Nov 2099 00:00:00 GMT", "soon"],
 };
-/** Tensors that are read: the last ones, which the first request does not bring. */
+/** Tensors to read: the last ones, which the first request does not include. */
 const TENSORS = 5;
 
 const STATUSES = [200, 204, 206, 301, 304, 400, 401, 403, 404, 408, 410, 416, 418, 425, 429, 500, 501, 503, 599];
 
-/** Servers that answer range requests in ways that they should not: the file is right, or there is an error. */
+/** Servers that answer range requests wrongly: the file is right, or there is an error. */
 export const webServers: Target = {
   name: "web servers",
   async prepare() {
