@@ -51,7 +51,7 @@ class NotBefore(LogitsProcessor):
 
 
 class Favoured(LogitsProcessor):
-    """Adds 2 to ids that 5 divides: not the same before temperature and top-p as after."""
+    """Adds 2 to ids that 5 divides: not the same before the repetition penalty as after, nor before temperature and top-p."""
 
     def __call__(self, input_ids, scores):
         return scores + 2.0 * (torch.arange(scores.shape[1]) % 5 == 0)
@@ -84,6 +84,7 @@ CASES = {
     "banned-once": {"processors": ["banned", "once"], "options": {"repetition_penalty": 1.3}},
     "total": {"criteria": ["total"], "options": {"eos_token_id": EOS}, "processors": ["once"]},
     "total-or-repeated": {"criteria": ["total", "repeated"]},
+    "favoured-penalised": {"processors": ["favoured"], "options": {"repetition_penalty": 1.5}},
     "favoured-sampled": {
         "processors": ["favoured"],
         "options": {"do_sample": True, "temperature": 0.7, "top_k": 20, "top_p": 0.9},

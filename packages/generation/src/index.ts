@@ -39,7 +39,7 @@ export {
   typicalProcessor,
 } from "./processors/truncation.js";
 export { contextLimit, type PromptBatch, padPrompts } from "./prompts.js";
-export type { FinishReason, GeneratedToken } from "./rows/generation-row.js";
+export { type FinishReason, type GeneratedToken, GenerationRow, type RowText } from "./rows/generation-row.js";
 export type { PerRow, RowContext } from "./rows/row-context.js";
 export { type Rng, seededRng } from "./sampling/rng.js";
 export { argmax, greedySampler, multinomialSampler, type Sampler } from "./sampling/sampler.js";

@@ -3,6 +3,7 @@ import { logprobsOf, type TokenLogprobs } from "../logprobs.js";
 import type { ResolvedOptions } from "../options/generation-options.js";
 import type { LogitsProcessor } from "../processors/logits-processor.js";
 import { processorsOf } from "../processors/processors-of.js";
+import { checkPrompts } from "../prompts.js";
 import { type Rng, seededRng } from "../sampling/rng.js";
 import { argmax, greedySampler, multinomialSampler, type Sampler } from "../sampling/sampler.js";
 import type { StoppingContext, StoppingCriterion } from "../stopping/stopping-criterion.js";
@@ -41,7 +42,15 @@ export interface RowText {
   push(id: number): string | undefined;
 }
 
-/** The state of one row: its tokens, and the parts that choose the next one and end the row. */
+/**
+ * The state of one row: its tokens, and the parts that choose the next one and end the row. It knows no model: whoever drives it gives
+ * it the logits of each step, so rows of different options and ages may share a batch.
+ *
+ * ```ts
+ * const row = new GenerationRow(0, [1, 2, 3], resolveOptions({ maxNewTokens: 10 }, model));
+ * while (!row.done) row.next(await logitsOf(row.ids));
+ * ```
+ */
 export class GenerationRow implements StoppingContext {
   readonly row: number;
   readonly ids: number[];
@@ -55,8 +64,13 @@ export class GenerationRow implements StoppingContext {
   readonly #criteria: readonly StoppingCriterion[];
   readonly #text: RowText | undefined;
 
-  /** @throws {GenerationError} naming a part of the caller's that cannot be built */
+  /**
+   * @param row index, on which the random numbers depend, and which the row's parts see
+   * @param text the row's text, for criteria that look at it and for stop strings
+   * @throws {GenerationError} naming a part of the caller's that cannot be built; for anything else than ids and resolved options
+   */
   constructor(row: number, prompt: readonly number[], options: ResolvedOptions, text?: RowText) {
+    checkPrompts([prompt]);
     this.row = row;
     this.ids = [...prompt];
     this.promptLength = prompt.length;
@@ -81,11 +95,11 @@ export class GenerationRow implements StoppingContext {
   /**
    * Chooses the next token, adds it, and says whether it is the last.
    * @param logits `[V]` of the row's last position, not changed
-   * @param scratch `[V]`, for the processed logits
+   * @param scratch `[V]`, for the processed logits; rows that take their steps one after the other may share it
    * @throws {GenerationError} for logits that are not numbers, naming the processor, sampler or criterion at fault if it is one of
    * the caller's
    */
-  next(logits: Float32Array, scratch: Float32Array): GeneratedToken {
+  next(logits: Float32Array, scratch: Float32Array = new Float32Array(logits.length)): GeneratedToken {
     const { logprobs } = this.#options;
     const { id, scores } = this.#choose(logits, scratch);
     const wanted = logprobs && logprobsOf(logprobs.of === "scores" ? scores : logits, id, logprobs.top);
