@@ -1,0 +1,88 @@
+import type { Cache } from "@mixtape/layers";
+import { GenerationError } from "./generation-error.js";
+import type { PromptBatch } from "./prompts.js";
+
+/** Caches that a generation is writing to. */
+const inUse = new WeakSet<Cache>();
+
+/**
+ * Runs a generation that goes on from a cache of the caller's, which nobody else may use meanwhile.
+ * @throws {GenerationError} where another generation does
+ */
+export async function* usingCache<T>(cache: Cache, run: () => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+  if (inUse.has(cache))
+    throw new GenerationError({
+      where: "cache",
+      expected: "a cache that no other generation is using",
+      got: "one in use",
+      fix: "Finish the other generation first, or give this one a copy: cache.copy()",
+    });
+  inUse.add(cache);
+  try {
+    yield* run();
+  } finally {
+    inUse.delete(cache);
+  }
+}
+
+/**
+ * Truncates a cache to what it has in common with the prompts, and returns the batch of tokens that are left to compute: at least
+ * the last one of each prompt, since its logits are needed. All rows compute equally many tokens, so that they end together; a
+ * shorter prompt is padded on the left. A cache of one row serves any number of prompts, as their common prefix.
+ * @param padTokenId the id of padding
+ * @throws {GenerationError} where the cache has other rows
+ */
+export function takeUp(cache: Cache, prompts: readonly (readonly number[])[], padTokenId: number): PromptBatch {
+  if (cache.rows === 1 && prompts.length > 1) cache.reorder(new Array<number>(prompts.length).fill(0));
+  if (cache.rows > 0 && cache.rows !== prompts.length)
+    throw new GenerationError({
+      where: "cache",
+      expected: `a cache of ${prompts.length} rows, as there are prompts, or of one`,
+      got: `${cache.rows}`,
+      fix: "Reorder it to the rows that go on, or start a new one: model.createCache()",
+    });
+  const count = Math.max(...prompts.map((prompt, row) => prompt.length - sharedLength(cache.tokens(row), prompt)));
+  const kept = prompts.map(({ length }) => Math.max(0, length - count));
+  if (cache.length > 0) {
+    // Sliding windows and recurrences cannot always be truncated: then all is computed anew.
+    if (!cache.canTruncate(kept)) {
+      cache.dispose();
+      return takeUp(cache, prompts, padTokenId);
+    }
+    cache.truncate(kept);
+  }
+  return batchOf(cache, prompts, kept, count, padTokenId);
+}
+
+function batchOf(
+  cache: Cache,
+  prompts: readonly (readonly number[])[],
+  kept: readonly number[],
+  count: number,
+  padTokenId: number,
+): PromptBatch {
+  const pads = prompts.map(({ length }, row) => count - (length - kept[row]!));
+  const columns = <T>(row: number, fill: T, rest: (from: number) => readonly T[]): T[] => [
+    ...new Array<T>(pads[row]!).fill(fill),
+    ...rest(kept[row]!),
+  ];
+  const inputIds = prompts.map((prompt, row) => columns(row, padTokenId, (from) => prompt.slice(from)));
+  if (pads.every((pad) => pad === 0)) return { inputIds };
+  const { length, padding } = cache;
+  const past = (row: number): number[] =>
+    padding ? [...padding.values.subarray(row * length, (row + 1) * length)] : new Array<number>(length).fill(1);
+  return {
+    inputIds,
+    attentionMask: prompts.map((prompt, row) => [...past(row), ...columns(row, 0, (from) => prompt.slice(from).map(() => 1))]),
+    positionIds: prompts.map((prompt, row) => {
+      const first = cache.nextPositions[row] ?? 0;
+      return columns(row, 0, (from) => prompt.slice(from).map((_, i) => first + i));
+    }),
+  };
+}
+
+/** How many tokens of a prompt a row of the cache has, the last one not counted. */
+function sharedLength(tokens: readonly (number | null)[], prompt: readonly number[]): number {
+  const differs = prompt.findIndex((id, i) => tokens[i] !== id);
+  return Math.min(differs < 0 ? prompt.length : differs, prompt.length - 1);
+}
