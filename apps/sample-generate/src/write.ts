@@ -17,6 +17,8 @@ export interface Written {
   readonly logprobs: readonly TokenLogprobs[] | undefined;
   /** Log-probabilities of the prompt's tokens, if options ask for them. */
   readonly promptLogprobs: readonly (TokenLogprobs | null)[] | undefined;
+  /** With a cache: prompt tokens that it had. */
+  readonly cachedTokens: number | undefined;
   /** Until the first new token. */
   readonly prefillMs: number;
   /** From the first new token to the last. */
@@ -42,6 +44,7 @@ export async function write(
   const ids: number[] = [];
   const logprobs: TokenLogprobs[] = [];
   let text = "";
+  let cachedTokens: number | undefined;
   let finishReason: Written["finishReason"] = "length";
   let stopReason: string | undefined;
   let promptLogprobs: Written["promptLogprobs"];
@@ -57,6 +60,7 @@ export async function write(
     ids.push(piece.id);
     text += piece.text;
     show(piece.text);
+    cachedTokens ??= piece.cachedTokens;
     if (piece.logprobs) logprobs.push(piece.logprobs);
     promptLogprobs ??= piece.promptLogprobs;
     if (piece.finishReason) finishReason = interrupt.came ? "interrupted" : piece.finishReason;
@@ -70,6 +74,7 @@ export async function write(
     stopReason,
     logprobs: logprobs.length > 0 ? logprobs : undefined,
     promptLogprobs,
+    cachedTokens,
     ...times,
   };
 }

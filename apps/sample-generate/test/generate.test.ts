@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Tokenizer } from "@mixtape/tokenizer";
@@ -25,6 +25,43 @@ describe("greedy, as the reference writes", () => {
     const prompt = greedy.prompt_ids[0]!;
     const result = await generate("--model", folder, "--prompt-ids", prompt.join(), "--max-new-tokens", "64");
     expect(result).toMatchObject({ promptIds: prompt, ids: greedy.ids[0], text: null, finishReason: "length" });
+  });
+});
+
+describe("--prompt-cache", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "mixtape-prompt-cache-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("keeps what is computed for the next run, also of another engine, which writes the same as without", async () => {
+    const file = join(folder, "text.cache");
+    const model = golden("mixtral/basic");
+    const prompt = [1, 2, 3, 4, 5];
+    const args = ["--model", model, "--max-new-tokens", "4", "--prompt-cache", file];
+    const first = await generate(...args, "--prompt-ids", prompt.join(), "--engine", "wasm");
+    expect(first.cachedTokens).toBe(0);
+    const longer = [...prompt, ...first.ids, 6].join();
+    const second = await generate(...args, "--prompt-ids", longer, "--engine", "cpu");
+    expect(second.cachedTokens).toBe(prompt.length + first.ids.length - 1);
+    const { ids } = await generate("--model", model, "--max-new-tokens", "4", "--prompt-ids", longer);
+    expect(second.ids).toEqual(ids);
+    expect(readdirSync(folder)).toEqual(["text.cache"]);
+  });
+
+  test("refuses a file that cannot be, or is that of another model, and leaves it", async () => {
+    const common = ["generate", "--prompt-ids", "1,2", "--max-new-tokens", "1", "--engine", "cpu", "--prompt-cache"];
+    const mixtral = ["--model", golden("mixtral/basic")];
+    expect((await run([...common, join(folder, "no/such.cache"), ...mixtral])).stderr).toContain("there is no folder");
+    expect((await run([...common, folder, ...mixtral])).stderr).toContain("is not a file");
+    const file = join(folder, "other.cache");
+    await generate(...common.slice(1), file, ...mixtral);
+    const before = readFileSync(file);
+    const { code, stderr } = await run([...common, file, "--model", golden("afmoe/basic")]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("It was saved of another model");
+    expect(readFileSync(file)).toEqual(before);
   });
 });
 

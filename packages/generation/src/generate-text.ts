@@ -38,6 +38,8 @@ export interface GeneratedText {
   readonly logprobs?: readonly TokenLogprobs[];
   /** Log-probabilities of the prompt's tokens, null for the first, if `promptLogprobs` asks for them. */
   readonly promptLogprobs?: readonly (TokenLogprobs | null)[];
+  /** With a `cache`: prompt tokens that it had, and that were not computed again. */
+  readonly cachedTokens?: number;
 }
 
 /**
@@ -133,14 +135,16 @@ async function writeTexts(
   for await (const piece of streamRows(model, tokenizer, promptIds, options)) rows[piece.row]!.pieces.push(piece);
   return rows.map(({ promptIds, pieces }) => {
     const { finishReason = "length", stopReason } = pieces.at(-1)!;
+    const [{ cachedTokens, promptLogprobs, logprobs: first }] = pieces as [TextPiece];
     return {
       promptIds,
       ids: pieces.map(({ id }) => id),
       text: pieces.map(({ text }) => text).join(""),
       finishReason,
       ...(stopReason !== undefined && { stopReason }),
-      ...(pieces[0]!.promptLogprobs && { promptLogprobs: pieces[0]!.promptLogprobs }),
-      ...(pieces[0]!.logprobs && { logprobs: pieces.map(({ logprobs }) => logprobs!) }),
+      ...(cachedTokens !== undefined && { cachedTokens }),
+      ...(promptLogprobs && { promptLogprobs }),
+      ...(first && { logprobs: pieces.map(({ logprobs }) => logprobs!) }),
     };
   });
 }

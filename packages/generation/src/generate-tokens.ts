@@ -1,11 +1,13 @@
 import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
 import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
+import type { Cache } from "@mixtape/layers";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
+import { type Remaining, takeUp, usingCache } from "./kept-cache.js";
 import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
-import { checkPrompts, padPrompts } from "./prompts.js";
+import { checkPrompts, type PromptBatch, padPrompts } from "./prompts.js";
 import { type GeneratedToken, GenerationRow, type RowText } from "./rows/generation-row.js";
 
 /**
@@ -46,41 +48,81 @@ export async function* generateRows(
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   checkModel(model);
   checkPrompts(prompts);
-  const { signal } = options;
-  const routing = options.routing ?? undefined;
   const resolved = resolveOptions(options, model);
   const rows = prompts.map((prompt, row) => new GenerationRow(row, prompt, resolved, texts?.[row]));
   const defaults = options.defaults ?? model.generationConfig;
   const batch = padPrompts(prompts, model.config, resolved.padTokenId, nameOfPad(options, defaults));
   checkRoom(prompts, resolved, generationConfigFaults(defaults)?.file);
-  const pause = pauses();
+  const decoding: Decoding = { model, rows, resolved, signal: options.signal, routing: options.routing ?? undefined };
+  const kept = options.cache ?? undefined;
+  if (kept) {
+    checkPromptLogprobs(resolved);
+    yield* usingCache(kept, () => decode(decoding, { ...takeUp(kept, prompts, resolved.padTokenId), cache: kept }));
+    return;
+  }
   const cache = model.createCache();
   try {
-    let inputs: CausalLMInputs = batch;
-    let scratch: Float32Array | undefined;
-    while (true) {
-      signal?.throwIfAborted();
-      const isPrompt = inputs === batch;
-      const positions = isPrompt && resolved.promptLogprobs !== null ? batch.inputIds[0]!.length : 1;
-      const logits = await nextLogits(model, { ...inputs, cache, routing }, positions);
-      await pause();
-      signal?.throwIfAborted();
-      const size = logits.length / rows.length;
-      const vocabSize = size / positions;
-      scratch ??= new Float32Array(vocabSize);
-      for (const row of rows) {
-        if (row.done) continue;
-        const own = logits.subarray(row.row * size, (row.row + 1) * size);
-        const prompt = isPrompt && promptLogprobs(own, row, vocabSize, resolved);
-        const token = row.next(own.subarray(-vocabSize), scratch);
-        yield prompt ? { ...token, promptLogprobs: prompt } : token;
-      }
-      if (rows.every(({ done }) => done)) return;
-      inputs = nextInputs(rows, batch.attentionMask);
-    }
+    yield* decode(decoding, { batch, cache });
   } finally {
     cache.dispose();
   }
+}
+
+interface Decoding {
+  readonly model: ForCausalLM;
+  readonly rows: readonly GenerationRow[];
+  readonly resolved: ResolvedOptions;
+  readonly signal: AbortSignal | undefined;
+  readonly routing: CausalLMInputs["routing"];
+}
+
+/** Runs the prompts, and then one token of each row a step until all rows have ended. */
+async function* decode(
+  { model, rows, resolved, signal, routing }: Decoding,
+  { batch, cache, cachedTokens }: Partial<Remaining> & { readonly batch: PromptBatch; readonly cache: Cache },
+): AsyncGenerator<GeneratedToken, void, undefined> {
+  const pause = pauses();
+  let inputs: CausalLMInputs = batch;
+  let scratch: Float32Array | undefined;
+  while (true) {
+    signal?.throwIfAborted();
+    const isPrompt = inputs === batch;
+    const positions = isPrompt && resolved.promptLogprobs !== null ? batch.inputIds[0]!.length : 1;
+    const logits = await nextLogits(model, { ...inputs, cache, routing }, positions);
+    await pause();
+    signal?.throwIfAborted();
+    const size = logits.length / rows.length;
+    const vocabSize = size / positions;
+    scratch ??= new Float32Array(vocabSize);
+    for (const row of rows) {
+      if (row.done) continue;
+      const own = logits.subarray(row.row * size, (row.row + 1) * size);
+      const ofPrompt = isPrompt && {
+        promptLogprobs: promptLogprobs(own, row, vocabSize, resolved),
+        cachedTokens: cachedTokens?.[row.row],
+      };
+      yield { ...row.next(own.subarray(-vocabSize), scratch), ...(ofPrompt && defined(ofPrompt)) };
+    }
+    if (rows.every(({ done }) => done)) return;
+    // Rows that have ended repeat their last token, and nobody reads their logits: all rows keep the same length. Positions and
+    // padding follow from the cache.
+    inputs = { inputIds: rows.map(({ ids }) => [ids.at(-1)!]) };
+  }
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** A cache has no logits of the tokens that it holds. */
+function checkPromptLogprobs({ promptLogprobs }: ResolvedOptions): void {
+  if (promptLogprobs === null) return;
+  throw new GenerationError({
+    where: "promptLogprobs",
+    expected: "no cache beside it",
+    got: "a cache, whose tokens are not computed again",
+    fix: "Leave one of the two out",
+  });
 }
 
 /** Returns the log-probabilities of a row's prompt. @param logits `[L, V]`, those of the padding first */
@@ -124,17 +166,4 @@ async function nextLogits(model: ForCausalLM, inputs: CausalLMInputs, positions:
   } finally {
     outputs.logits.dispose();
   }
-}
-
-/** The newest token of each row, with its position. */
-function nextInputs(rows: readonly GenerationRow[], mask: readonly number[][] | undefined): CausalLMInputs {
-  // Rows that have ended repeat their last token, and nobody reads their logits: all rows keep the same length.
-  const inputIds = rows.map(({ ids }) => [ids.at(-1)!]);
-  if (!mask) return { inputIds };
-  const steps = Math.max(...rows.map(({ newTokens }) => newTokens));
-  return {
-    inputIds,
-    attentionMask: mask.map((row) => [...row, ...new Array<number>(steps).fill(1)]),
-    positionIds: rows.map(({ promptLength }) => [promptLength + steps - 1]),
-  };
 }

@@ -2,6 +2,13 @@ import type { Cache } from "@mixtape/layers";
 import { GenerationError } from "./generation-error.js";
 import type { PromptBatch } from "./prompts.js";
 
+/** What is left of prompts to compute. */
+export interface Remaining {
+  readonly batch: PromptBatch;
+  /** Tokens of each prompt that the cache has. */
+  readonly cachedTokens: readonly number[];
+}
+
 /** Caches that a generation is writing to. */
 const inUse = new WeakSet<Cache>();
 
@@ -9,7 +16,10 @@ const inUse = new WeakSet<Cache>();
  * Runs a generation that goes on from a cache of the caller's, which nobody else may use meanwhile.
  * @throws {GenerationError} where another generation does
  */
-export async function* usingCache<T>(cache: Cache, run: () => AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+export async function* usingCache<T>(
+  cache: Cache,
+  run: () => AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
   if (inUse.has(cache))
     throw new GenerationError({
       where: "cache",
@@ -32,7 +42,7 @@ export async function* usingCache<T>(cache: Cache, run: () => AsyncGenerator<T, 
  * @param padTokenId the id of padding
  * @throws {GenerationError} where the cache has other rows
  */
-export function takeUp(cache: Cache, prompts: readonly (readonly number[])[], padTokenId: number): PromptBatch {
+export function takeUp(cache: Cache, prompts: readonly (readonly number[])[], padTokenId: number): Remaining {
   if (cache.rows === 1 && prompts.length > 1) cache.reorder(new Array<number>(prompts.length).fill(0));
   if (cache.rows > 0 && cache.rows !== prompts.length)
     throw new GenerationError({
@@ -51,7 +61,7 @@ export function takeUp(cache: Cache, prompts: readonly (readonly number[])[], pa
     }
     cache.truncate(kept);
   }
-  return batchOf(cache, prompts, kept, count, padTokenId);
+  return { batch: batchOf(cache, prompts, kept, count, padTokenId), cachedTokens: kept };
 }
 
 function batchOf(
@@ -73,7 +83,10 @@ function batchOf(
     padding ? [...padding.values.subarray(row * length, (row + 1) * length)] : new Array<number>(length).fill(1);
   return {
     inputIds,
-    attentionMask: prompts.map((prompt, row) => [...past(row), ...columns(row, 0, (from) => prompt.slice(from).map(() => 1))]),
+    attentionMask: prompts.map((prompt, row) => [
+      ...past(row),
+      ...columns(row, 0, (from) => prompt.slice(from).map(() => 1)),
+    ]),
     positionIds: prompts.map((prompt, row) => {
       const first = cache.nextPositions[row] ?? 0;
       return columns(row, 0, (from) => prompt.slice(from).map((_, i) => first + i));

@@ -67,12 +67,17 @@ export class ScriptedModel {
     const held = (cache as unknown as ScriptedCache).append(ids);
     const length = held[0]!.length;
     this.lengths.push(ids[0]!.length);
-    const mask = (attentionMask as number[][] | undefined) ?? held.map((row) => row.map(() => 1));
+    const mask = (cache as unknown as ScriptedCache).masked(
+      attentionMask as number[][] | undefined,
+      length,
+      ids.length,
+    );
     const positions = positionIds as number[][] | undefined;
     const rows = held.map((row, r) => {
       if (mask[r]!.length !== length) throw new Error(`expected a mask of ${length}, got ${mask[r]!.length}`);
       const real = row.filter((_, i) => mask[r]![i] === 1);
-      const own = positions?.[r] ?? (attentionMask ? [] : [length - 1]);
+      // Without positions, those that follow in the cache.
+      const own = positions?.[r] ?? [real.length - 1];
       if (own.at(-1) !== real.length - 1) throw new Error(`expected position ${real.length - 1}, got ${own}`);
       return this.#script(real);
     });
@@ -82,6 +87,22 @@ export class ScriptedModel {
 
 class ScriptedCache {
   #ids: Tensor2D | undefined;
+  #mask: readonly (readonly number[])[] = [];
+
+  /** The mask that is given, or the last one with new tokens. */
+  masked(
+    given: readonly (readonly number[])[] | undefined,
+    length: number,
+    rows: number,
+  ): readonly (readonly number[])[] {
+    this.#mask =
+      given ??
+      Array.from({ length: rows }, (_, r) => {
+        const past = this.#mask[r] ?? [];
+        return [...past, ...new Array<number>(length - past.length).fill(1)];
+      });
+    return this.#mask;
+  }
 
   append(ids: readonly (readonly number[])[]): number[][] {
     const past = this.#ids?.arraySync() ?? ids.map(() => []);

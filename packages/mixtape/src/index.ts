@@ -12,11 +12,13 @@ export {
   type CausalLMOutput,
   CheckpointError,
   DecoderError,
+  encodeCache,
   ForCausalLM,
   ForQuestionAnswering,
   ForSequenceClassification,
   ForTokenClassification,
   type LoadWarning,
+  loadCache,
   type ModelInputs,
   type ModelOutput,
   type PoolingOptions,
@@ -27,6 +29,7 @@ export {
   resizeTokenEmbeddings,
   type SequenceClassifierInputs,
   type SequenceClassifierOutput,
+  saveCache,
   type TokenClassifierInputs,
   type TokenClassifierOutput,
 } from "@mixtape/decoder";
@@ -63,6 +66,7 @@ export {
 } from "@mixtape/generation";
 export {
   banExperts,
+  Cache,
   combineObservers,
   forceExperts,
   namedRouters,

@@ -22,6 +22,12 @@ async function write(
   return rows;
 }
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
 /** Counts the positions that a model computes while `run` does. */
 async function computed(model: ForCausalLM, run: () => Promise<void>): Promise<number> {
   let count = 0;
@@ -39,33 +45,36 @@ async function computed(model: ForCausalLM, run: () => Promise<void>): Promise<n
 const userTokens = (turn: number): number[] => [3 + turn, 1, 4 + turn];
 
 onEachEngine(() => {
-  test.each(MODELS)("%s: five turns compute each token once, and write what runs without a cache write", async (name) => {
-    const model = await loadModel(golden(name));
-    await withoutLeak(async () => {
-      const cache = model.createCache();
-      let text: number[] = [];
-      const total = await computed(model, async () => {
-        for (let turn = 0; turn < 5; turn++) {
-          text = [...text, ...userTokens(turn)];
-          const [reply] = await write(model, [text], { cache });
-          text = [...text, ...reply!];
-        }
-      });
-      // The last token of all has not been computed, since nothing follows it.
-      expect(total).toBe(text.length - 1);
-      expect([...cache.tokens(0)]).toEqual(text.slice(0, -1));
-      cache.dispose();
+  test.each(MODELS)(
+    "%s: five turns compute each token once, and write what runs without a cache write",
+    async (name) => {
+      const model = await loadModel(golden(name));
+      await withoutLeak(async () => {
+        const cache = model.createCache();
+        let text: number[] = [];
+        const total = await computed(model, async () => {
+          for (let turn = 0; turn < 5; turn++) {
+            text = [...text, ...userTokens(turn)];
+            const [reply] = await write(model, [text], { cache });
+            text = [...text, ...reply!];
+          }
+        });
+        // The last token of all has not been computed, since nothing follows it.
+        expect(total).toBe(text.length - 1);
+        expect([...cache.tokens(0)]).toEqual(text.slice(0, -1));
+        cache.dispose();
 
-      let without: number[] = [];
-      for (let turn = 0; turn < 5; turn++) {
-        without = [...without, ...userTokens(turn)];
-        const [reply] = await write(model, [without]);
-        without = [...without, ...reply!];
-      }
-      expect(text).toEqual(without);
-    });
-    model.dispose();
-  });
+        let without: number[] = [];
+        for (let turn = 0; turn < 5; turn++) {
+          without = [...without, ...userTokens(turn)];
+          const [reply] = await write(model, [without]);
+          without = [...without, ...reply!];
+        }
+        expect(text).toEqual(without);
+      });
+      model.dispose();
+    },
+  );
 
   test.each(MODELS)("%s: a cache that has something else, or other rows, serves as far as it can", async (name) => {
     const model = await loadModel(golden(name));
@@ -150,7 +159,9 @@ test("a cache serves one generation at a time, and rows that fit", async () => {
   const cache = model.createCache();
   const first = generateTokens(model, [[1, 2], [3]], { cache, maxNewTokens: 3 });
   await first.next();
-  await expect(write(model, [[1]], { cache })).rejects.toThrow("cache: expected a cache that no other generation is using");
+  await expect(write(model, [[1]], { cache })).rejects.toThrow(
+    "cache: expected a cache that no other generation is using",
+  );
   await first.return();
   await expect(write(model, [[1], [2], [3]], { cache })).rejects.toThrow(
     "cache: expected a cache of 3 rows, as there are prompts, or of one, got 2",
@@ -158,9 +169,14 @@ test("a cache serves one generation at a time, and rows that fit", async () => {
   // A loop that was left keeps what was computed.
   expect(cache.lengths).toEqual([2, 1]);
   await expect(write(model, [[1]], { cache: {} as Cache })).rejects.toThrow("cache: expected a cache");
+  await expect(all(generateTokens(model, [[1]], { cache, promptLogprobs: 1 }))).rejects.toThrow(
+    "promptLogprobs: expected no cache beside it",
+  );
   const other = await loadModel(golden("afmoe/window"));
   const foreign = other.createCache();
-  await expect(write(model, [[1]], { cache: foreign })).rejects.toThrow("cache: expected one that this model's createCache");
+  await expect(write(model, [[1]], { cache: foreign })).rejects.toThrow(
+    "cache: expected one that this model's createCache",
+  );
   for (const one of [cache, foreign]) one.dispose();
   for (const one of [model, other]) one.dispose();
 });

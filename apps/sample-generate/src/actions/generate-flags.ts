@@ -5,6 +5,7 @@ import type { PromptFlags } from "../prompt.js";
 /** The flags of `sample-generate generate`, checked one by one. Generation options have the names of their flags. */
 export interface GenerateFlags extends PromptFlags, LoadFlags, TextOptions {
   readonly ignoreEos?: boolean;
+  readonly promptCache?: string;
   readonly json?: boolean;
 }
 

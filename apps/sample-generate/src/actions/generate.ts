@@ -15,11 +15,18 @@ import {
 } from "@mixtape/command-line";
 import { aboutAdapter, type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { OPTION_ENTRIES } from "@mixtape/generation/options";
-import { type EngineName, type ForCausalLM, generationConfigFaults, type TextOptions } from "@mixtape/mixtape";
+import {
+  type EngineName,
+  type ForCausalLM,
+  generationConfigFaults,
+  saveCache,
+  type TextOptions,
+} from "@mixtape/mixtape";
 import { type ExpertsStrategy, expertsRuns } from "@mixtape/ops";
 import type { Tokenizer } from "@mixtape/tokenizer";
 import { logprobTable, type ShownLogprobs, shownLogprobs, shownPrompt } from "../logprob-table.js";
 import { promptOf } from "../prompt.js";
+import { checkPromptCache, openPromptCache } from "../prompt-cache.js";
 import { type Written, write } from "../write.js";
 import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 
@@ -45,6 +52,8 @@ interface GenerateResult {
   readonly logprobs?: readonly ShownLogprobs[];
   /** With `--prompt-logprobs`: the same of the prompt's tokens, null for the first. */
   readonly promptLogprobs?: readonly (ShownLogprobs | null)[];
+  /** With `--prompt-cache`: prompt tokens that the file had. */
+  readonly cachedTokens?: number;
   readonly loadMs: number;
   readonly prefillTokensPerSecond: number;
   /** Null where a single token was written: that one comes with the prompt. */
@@ -62,12 +71,14 @@ type ShownTokens = Pick<GenerateResult, "logprobs" | "promptLogprobs">;
 export async function generate(flags: GenerateFlags): Promise<number> {
   using interrupt = new Interrupt();
   warnOfNoEffect(flags);
+  checkPromptCache(flags.promptCache);
   const tokenizer = await loadTokenizerOf(flags.model, { optional: flags.promptIds !== undefined });
   if (flags.stop && !tokenizer) throw new UsageError(`--stop needs a tokenizer, and ${flags.model} has none`);
   const { ids: promptIds, notes } = await promptOf(flags, tokenizer, interrupt);
   for (const one of notes) note(one);
   const loaded = await load(flags, interrupt);
-  const options = optionsOf(flags, loaded.model);
+  const cache = flags.promptCache === undefined ? undefined : await openPromptCache(loaded.model, flags.promptCache);
+  const options = { ...optionsOf(flags, loaded.model), ...(cache && { cache }) };
   if (!tokenizer && loaded.model.generationConfig.stopStrings?.length)
     note("without a tokenizer, the model's stop strings cannot be seen");
   const before = expertsRuns();
@@ -90,7 +101,8 @@ export async function generate(flags: GenerateFlags): Promise<number> {
     if (shown) process.stderr.write("\n");
     throw error;
   });
-  // A summary of a text that nobody got would be a lie.
+  if (cache && flags.promptCache !== undefined) await saveCache(loaded.model, cache, flags.promptCache);
+  // A summary of a text that nobody got would be wrong.
   await outputTaken();
   const shownTokens: ShownTokens = {
     ...(written.logprobs && { logprobs: shownLogprobs(written.logprobs, tokenizer) }),
@@ -142,7 +154,7 @@ function resultOf(
   { model, adapter }: GenerateFlags,
   { engine, model: { config }, loadMs }: Loaded,
   promptIds: readonly number[],
-  { ids, text, finishReason, stopReason, prefillMs, decodeMs }: Written,
+  { ids, text, finishReason, stopReason, cachedTokens, prefillMs, decodeMs }: Written,
   shownTokens: ShownTokens,
   experts: string | null,
 ): GenerateResult {
@@ -158,8 +170,9 @@ function resultOf(
     finishReason,
     ...(stopReason !== undefined && { stopReason }),
     ...shownTokens,
+    ...(cachedTokens !== undefined && { cachedTokens }),
     loadMs,
-    prefillTokensPerSecond: promptIds.length / (prefillMs / 1000),
+    prefillTokensPerSecond: (promptIds.length - (cachedTokens ?? 0)) / (prefillMs / 1000),
     decodeTokensPerSecond: ids.length > 1 ? (ids.length - 1) / (decodeMs / 1000) : null,
     peakRssBytes: process.resourceUsage().maxRSS * 1024,
   };
@@ -175,7 +188,7 @@ function show(text: string): void {
 }
 
 function showSummary(result: GenerateResult, { engine, adapter }: Loaded): void {
-  const { experts, promptIds, ids, finishReason, loadMs, peakRssBytes } = result;
+  const { experts, ids, finishReason, loadMs, peakRssBytes } = result;
   process.stdout.write("\n");
   const prompt = result.promptLogprobs?.filter((one) => one !== null);
   for (const tokens of [prompt, result.logprobs])
@@ -185,12 +198,17 @@ function showSummary(result: GenerateResult, { engine, adapter }: Loaded): void 
     ...engine.passedOver.map(({ name, reason }) => ["not used", `${name}: ${reason}`] as const),
     ["experts", experts ?? "none"],
     ...(adapter ? ([["adapter", aboutAdapter(adapter)]] as const) : []),
-    ["prefill", `${plural(promptIds.length, "token")}, ${rate(result.prefillTokensPerSecond)}`],
+    ["prefill", `${prefilled(result)}, ${rate(result.prefillTokensPerSecond)}`],
     ["decode", `${plural(ids.length, "token")}, ${rate(result.decodeTokensPerSecond)}, ended by ${ENDS[finishReason]}`],
     ["loading", seconds(loadMs)],
     ["memory", `${bytes(peakRssBytes)} at most`],
   ] as const;
   process.stderr.write(`\n${table(rows, colors.dim)}`);
+}
+
+function prefilled({ promptIds, cachedTokens }: GenerateResult): string {
+  if (cachedTokens === undefined) return plural(promptIds.length, "token");
+  return `${plural(promptIds.length - cachedTokens, "token")}, and ${cachedTokens} of the cache`;
 }
 
 const ENDS: Record<Written["finishReason"], string> = {

@@ -41,6 +41,10 @@ Examples:
   Show the log-probability of each token, and the 3 likeliest:
     sample-generate generate --model DIR --prompt "It was" --logprobs 3
 
+  Ask several things about one long text, which is read once; a chat goes on in the same way:
+    sample-generate generate --model DIR --prompt "$(cat manual.txt)" --max-new-tokens 1 --prompt-cache manual.cache
+    sample-generate generate --model DIR --prompt "$(cat manual.txt) In short:" --prompt-cache manual.cache
+
   Token ids in, JSON out, for a script; this needs no tokenizer:
     sample-generate generate --model DIR --prompt-ids 5,6,7 --max-new-tokens 64 --json
 
@@ -64,6 +68,11 @@ export function generateCommand(end: (exitCode: number) => void): Command {
   for (const option of generationFlags(DEFAULTS)) command.addOption(option);
   return command
     .option("--ignore-eos", "go on after the token that ends a text")
+    .option(
+      "--prompt-cache <file>",
+      "go on from what a run before computed of the same text, and keep it in the file",
+      someText,
+    )
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(precisionOption())

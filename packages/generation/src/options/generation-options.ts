@@ -1,5 +1,6 @@
 import type { GenerationConfig } from "@mixtape/config";
 import type { CausalLMInputs } from "@mixtape/decoder";
+import type { Cache } from "@mixtape/layers";
 import type { LogprobOptions } from "../logprobs.js";
 import type { LogitsProcessor } from "../processors/logits-processor.js";
 import type { PerRow } from "../rows/row-context.js";
@@ -81,6 +82,12 @@ export interface GenerationOptions {
    * tokens. Computes logits for the whole prompt: B · L · V · 4 bytes.
    */
   readonly promptLogprobs?: boolean | number | null;
+  /**
+   * A cache of this model (`createCache`, `loadCache`) to go on from and to keep. Tokens that it has in common with a prompt are not
+   * computed again; what it has beyond them is forgotten, and the new tokens are added. A cache of one row serves any number of
+   * prompts, as their common prefix. It stays the caller's to dispose. Default: a cache of its own, which is freed at the end.
+   */
+  readonly cache?: Cache;
   /**
    * Observes and controls which experts tokens are routed to, such as a `RoutingRecorder` or `banExperts` of `@mixtape/layers`. Decode
    * steps are not captured then, which takes longer.

@@ -69,7 +69,7 @@ const TEXT_OPTIONS = namesOf<TextOptions>(() => true);
 const TOKEN_OPTIONS = namesOf<GenerationOptions>(({ textOnly }) => !textOnly);
 
 /** Options that belong to the call as a whole, or that resolve to something of another name. */
-const NOT_RESOLVED: ReadonlySet<string> = new Set(["stop", "routing", "defaults", "signal", "eosTokenId"]);
+const NOT_RESOLVED: ReadonlySet<string> = new Set(["stop", "cache", "routing", "defaults", "signal", "eosTokenId"]);
 
 /** Returns every option with the value of the call, of the generation config, or the default. */
 function withDefaults(options: GenerationOptions, defaults: GenerationConfig): ResolvedOptions {

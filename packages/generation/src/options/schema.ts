@@ -4,6 +4,7 @@
  * it. What the file may set is in `generationFields` of `@mixtape/config`; what only a call has is here.
  */
 import { custom, type GenerationField, generationFields } from "@mixtape/config";
+import { Cache } from "@mixtape/layers";
 import { GenerationError } from "../generation-error.js";
 import type { LogprobOptions } from "../logprobs.js";
 import type { GenerationOptions, TextOptions } from "./generation-options.js";
@@ -58,6 +59,13 @@ export const GENERATION_OPTIONS: OptionSchema = {
     default: null,
     about: "return the log-probabilities of the prompt's tokens, and of this many of the likeliest",
     flag: "--prompt-logprobs [n]",
+  },
+  cache: {
+    schema: custom((cache) => cache instanceof Cache, "a cache, such as model.createCache()"),
+    key: null,
+    default: null,
+    defaultText: "one of its own",
+    about: "go on from a cache of the model, and keep what is computed",
   },
   routing: {
     schema: custom(isObject, "a routing observer"),

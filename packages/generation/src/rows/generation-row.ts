@@ -32,6 +32,8 @@ export interface GeneratedToken {
    * token of the prompt, which nothing predicts.
    */
   readonly promptLogprobs?: readonly (TokenLogprobs | null)[];
+  /** With a `cache`, given with the first token of the row: prompt tokens that it had, and that were not computed again. */
+  readonly cachedTokens?: number;
 }
 
 /** The text of a row, for stop strings and for criteria that look at it. */

@@ -1,0 +1,22 @@
+/** `--prompt-cache FILE`: what was computed of a text, kept from one run to the next. */
+
+import { existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { UsageError } from "@mixtape/command-line";
+import { type Cache, type ForCausalLM, loadCache } from "@mixtape/mixtape";
+
+/**
+ * Checks the file before anything is loaded: what is computed could not be saved otherwise.
+ * @throws {UsageError}
+ */
+export function checkPromptCache(file: string | undefined): void {
+  if (file === undefined) return;
+  const folder = dirname(file);
+  if (!existsSync(folder)) throw new UsageError(`--prompt-cache: there is no folder ${folder}`);
+  if (existsSync(file) && !statSync(file).isFile()) throw new UsageError(`--prompt-cache: ${file} is not a file`);
+}
+
+/** Returns the cache in the file, or an empty one if there is no file yet. */
+export async function openPromptCache(model: ForCausalLM, file: string): Promise<Cache> {
+  return existsSync(file) ? loadCache(model, file) : model.createCache();
+}
