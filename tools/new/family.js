@@ -126,7 +126,7 @@ ${errors}`;
  * @param {string} config the config's source
  */
 function testOf({ pascal, camel, title }, config) {
-  const widths = config.includes("moeIntermediateSize: count(")
+  const widths = config.includes("moeIntermediateSize: int(")
     ? "intermediateSize: 40,\n    moeIntermediateSize: 12,"
     : "intermediateSize: 12,";
   return `import { conformance } from "@mixtape/testing";

@@ -2,7 +2,7 @@
 
 import type { ForCausalLM } from "@mixtape/mixtape";
 import { adaptersOf } from "@mixtape/peft";
-import { batchesOf, evaluate } from "@mixtape/training";
+import { dataLoader, evaluate } from "@mixtape/training";
 import type { Texts } from "./plan.js";
 import { EvaluationProgress } from "./progress.js";
 import type { Settings } from "./settings.js";
@@ -18,7 +18,7 @@ export async function evaluateLearners(
   const parts = learners.map(({ name, adapter, batchSize, maxLength }) => ({
     name,
     selection: adapter && name,
-    data: batchesOf(byPath.get(path)!, { batchSize, maxLength, seed: null }),
+    data: dataLoader(byPath.get(path)!, { batchSize, maxLength, seed: null }),
   }));
   const progress = new EvaluationProgress(parts.reduce((count, { data }) => count + data.batchesPerEpoch, 0));
   const adapters = adaptersOf(model);

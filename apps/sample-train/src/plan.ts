@@ -8,10 +8,10 @@ import {
   type AdamWOptions,
   AdaptersTask,
   adapterBatches,
-  batchesOf,
   CausalLMTask,
   constantSchedule,
   cosineSchedule,
+  dataLoader,
   type Example,
   type ExamplesData,
   linearSchedule,
@@ -135,7 +135,7 @@ function dataOf(
       expected: `at most the model's context, ${context} tokens`,
       got: `${maxLength}`,
     });
-  return batchesOf(byPath.get(data)!, { batchSize, maxLength, pack, seed });
+  return dataLoader(byPath.get(data)!, { batchSize, maxLength, pack, seed });
 }
 
 function stepsOf({ epochs }: Learner, { batchesPerEpoch }: ExamplesData, accumulate: number): number {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadModel, loadTokenizer, useEngine } from "@mixtape/mixtape";
 import { loadAdapter } from "@mixtape/peft";
-import { batchesOf, evaluate, parseMetrics } from "@mixtape/training";
+import { dataLoader, evaluate, parseMetrics } from "@mixtape/training";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readAdapters } from "../src/adapters-file.js";
 import { readData } from "../src/data-file.js";
@@ -58,7 +58,7 @@ describe("sample-train", () => {
     const [model, tokenizer] = [await loadModel(join(folder, "tiny")), await loadTokenizer(join(folder, "tiny"))];
     await loadAdapter(model, join(folder, "best"));
     const { examples } = await readData(heldOut, tokenizer);
-    const again = await evaluate(model, batchesOf(examples, { batchSize: 2, maxLength: 16, seed: null }));
+    const again = await evaluate(model, dataLoader(examples, { batchSize: 2, maxLength: 16, seed: null }));
     expect(again.loss).toBeCloseTo(best.loss, 4);
     model.dispose();
     expect(adapterConfig("best").base_model_name_or_path).toBe(join(folder, "tiny"));
@@ -91,7 +91,7 @@ describe("sample-train", () => {
     const [model, tokenizer] = [await loadModel(join(folder, "tiny")), await loadTokenizer(join(folder, "tiny"))];
     await loadAdapter(model, output);
     const { examples } = await readData(heldOut, tokenizer);
-    const again = await evaluate(model, batchesOf(examples, { batchSize: 2, maxLength: 16, seed: null }));
+    const again = await evaluate(model, dataLoader(examples, { batchSize: 2, maxLength: 16, seed: null }));
     expect(again.loss).toBeCloseTo(best.loss, 4);
     model.dispose();
     const { steps: taken } = await trained("--resume", "--output", output, "--steps", `${steps.length + 2}`);

@@ -2,7 +2,7 @@
 
 import { loadModel, loadTokenizer, useEngine } from "@mixtape/mixtape";
 import { applyAdapter } from "@mixtape/peft";
-import { batchesOf, CausalLMTask, train } from "@mixtape/training";
+import { CausalLMTask, dataLoader, train } from "@mixtape/training";
 
 const TEXT =
   "Climate: temperate; cool, damp winters and warm, dry summers. Terrain: a low plain in the north, hills in the south. " +
@@ -19,7 +19,7 @@ export async function lossesOnWasm(source, wasmPath) {
   const [model, tokenizer] = [await loadModel(source), await loadTokenizer(source)];
   try {
     const adapter = await applyAdapter(model, { method: "lora", r: 8, targetModules: ["q_proj", "v_proj", "o_proj"] });
-    const data = batchesOf([{ inputIds: tokenizer.encode(TEXT) }], { batchSize: 2, maxLength: 32 });
+    const data = dataLoader([{ inputIds: tokenizer.encode(TEXT) }], { batchSize: 2, maxLength: 32 });
     const trainee = new CausalLMTask(model, { params: adapter.trainableParams() });
     /** @type {number[]} */
     const losses = [];

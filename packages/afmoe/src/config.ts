@@ -1,12 +1,12 @@
 import {
+  bool,
   type ConfigDefinition,
   type ConfigInput,
   checkExperts,
-  count,
   type DecoderConfig,
   decoderConfig,
   defineConfig,
-  flag,
+  int,
   type LayerType,
   layerTypeList,
   mlpLayerTypesWhere,
@@ -45,27 +45,27 @@ export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>
   modelType: "afmoe",
   extends: decoderConfig,
   fields: {
-    vocabSize: count().default(200_192),
-    hiddenSize: count().default(2048),
-    intermediateSize: count().default(6144),
-    numAttentionHeads: count().default(16),
-    headDim: count().nullable().default(128),
-    maxPositionEmbeddings: count().default(16_384),
+    vocabSize: int().default(200_192),
+    hiddenSize: int().default(2048),
+    intermediateSize: int().default(6144),
+    numAttentionHeads: int().default(16),
+    headDim: int().nullable().default(128),
+    maxPositionEmbeddings: int().default(16_384),
     rmsNormEps: number({ min: 0 }).default(1e-5),
-    slidingWindow: count().nullable().default(1024),
+    slidingWindow: int().nullable().default(1024),
     layerTypes: layerTypeList().nullish(),
-    globalAttnEveryNLayers: count()
+    globalAttnEveryNLayers: int()
       .nullable()
       .default(4)
       .transform((n) => n ?? 4),
-    numDenseLayers: count({ min: 0 }).default(1),
+    numDenseLayers: int({ min: 0 }).default(1),
     ropeParameters: rope({ defaultTheta: 1e4, partial: false }),
-    moeIntermediateSize: count().default(1408),
-    numExperts: count().default(64),
-    numExpertsPerTok: count().default(6),
-    numSharedExperts: count({ min: 0 }).default(2),
+    moeIntermediateSize: int().default(1408),
+    numExperts: int().default(64),
+    numExpertsPerTok: int().default(6),
+    numSharedExperts: int({ min: 0 }).default(2),
     routeScale: number().default(1),
-    mupEnabled: flag()
+    mupEnabled: bool()
       .nullable()
       .default(false)
       .transform((on) => on ?? false),
@@ -81,7 +81,7 @@ export const afmoeConfig: ConfigDefinition<AfmoeConfig, ConfigInput<AfmoeConfig>
     mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, (layer) => layer >= c.numDenseLayers),
   }),
   // Keys of the released Trinity models that their own Python code reads.
-  fixed: {
+  allowedValues: {
     score_func: ["sigmoid"],
     route_norm: [true],
     n_group: [1, null],

@@ -1,10 +1,10 @@
 /** Types behind {@link defineConfig}: a config's type follows from its fields, its base and `derive`. */
 import type * as z from "zod";
-import type { Fault } from "./config-error.js";
+import type { ConfigIssue } from "./config-error.js";
 import type { JsonObject } from "./json.js";
 
 /** Reports that a key is wrong. The key is given in camelCase and reported in the spelling of the source. */
-export type Report<Key extends string = string> = (key: Key, fault: Omit<Fault, "key">) => void;
+export type Report<Key extends string = string> = (key: Key, issue: Omit<ConfigIssue, "key">) => void;
 
 /** A field that is read from several keys of the file, or from one that is not a plain value. */
 export interface CompoundField<Out, In = Out> {
@@ -77,7 +77,7 @@ export interface ParseOptions {
    * Called for each issue that transformers tolerates too, such as an unknown key; the config is then read without that
    * key. By default such issues are errors.
    */
-  readonly onWarning?: (fault: Fault) => void;
+  readonly onWarning?: (issue: ConfigIssue) => void;
 }
 
 /**
@@ -135,13 +135,13 @@ export interface ConfigDefinition<Config extends object, Input extends object> {
   explain(key: string): KeyRole | undefined;
 
   /** The definitions that this one extends, then its own. @internal */
-  readonly layers: readonly Layer[];
+  readonly levels: readonly ConfigLevel[];
 }
 
 /** Role of a key of the file. */
 export type KeyRole =
   | { readonly role: "field"; readonly field: string }
-  | { readonly role: "fixed" }
+  | { readonly role: "restricted" }
   | { readonly role: "ignored"; readonly reason: string };
 
 /** Type of the config that a definition creates: `type AfmoeConfig = ConfigOf<typeof afmoeConfig>`. */
@@ -151,10 +151,10 @@ export type ConfigOf<D extends { parse(json: unknown): object }> = ReturnType<D[
 export type Allowed<C> = readonly unknown[] | ((config: C) => readonly unknown[]);
 
 /** One level of `extends`, with its types erased. */
-export interface Layer {
+export interface ConfigLevel {
   readonly fields: Fields;
   readonly keys: Readonly<Record<string, readonly [string, ...string[]]>>;
-  readonly fixed: Readonly<Record<string, Allowed<JsonObject>>>;
+  readonly allowedValues: Readonly<Record<string, Allowed<JsonObject>>>;
   readonly ignored: Readonly<Record<string, string>>;
   readonly inert: readonly string[];
   readonly derive: ((config: JsonObject, given: JsonObject) => object) | undefined;

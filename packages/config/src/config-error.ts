@@ -1,7 +1,7 @@
 import { MixtapeError } from "@mixtape/errors";
 
 /** One issue in a config. */
-export interface Fault {
+export interface ConfigIssue {
   /** The key, spelled as in the source: `num_experts`, `rope_scaling.factor`, `layer_types[3]`. */
   readonly key: string;
   /** The expected value, as a noun phrase. */
@@ -21,25 +21,25 @@ export class ConfigError extends MixtapeError {
   /** The file, or the name of its definition for a config created in code: `config.json`, `afmoe config`. */
   readonly file: string;
   /** All issues that were found. */
-  readonly faults: readonly Fault[];
+  readonly issues: readonly ConfigIssue[];
 
-  constructor(file: string, faults: readonly [Fault, ...Fault[]]) {
-    const [first, ...more] = faults;
+  constructor(file: string, issues: readonly [ConfigIssue, ...ConfigIssue[]]) {
+    const [first, ...more] = issues;
     if (more.length === 0) super({ ...first, where: `${file}: ${first.key}` });
-    else super({ where: file, expected: "a valid config", got: `${faults.length} issues:${list(faults)}` });
+    else super({ where: file, expected: "a valid config", got: `${issues.length} issues:${list(issues)}` });
     this.file = file;
-    this.faults = faults;
+    this.issues = issues;
   }
 }
 
 /** Number of issues that the message lists; all of them are in `faults`. */
 const LISTED = 20;
 
-function list(faults: readonly Fault[]): string {
-  const lines = faults
+function list(issues: readonly ConfigIssue[]): string {
+  const lines = issues
     .slice(0, LISTED)
     .map(({ key, expected, got, fix }) => `\n  ${key}: expected ${expected}, got ${got}${fix ? `. ${fix}` : ""}`);
-  const more = faults.length - lines.length;
+  const more = issues.length - lines.length;
   return lines.join("") + (more > 0 ? `\n  and ${more} more` : "");
 }
 

@@ -1,6 +1,6 @@
 import { checkOptions } from "@mixtape/errors";
-import type { KeyRole, Layer, ParseOptions } from "./config-definition.js";
-import { ConfigError, type Fault, show } from "./config-error.js";
+import type { ConfigLevel, KeyRole, ParseOptions } from "./config-definition.js";
+import { ConfigError, type ConfigIssue, show } from "./config-error.js";
 import { type Refusal, refusals } from "./inherited-keys.js";
 import { copyJson, isObject, type JsonObject, own, sameJson } from "./json.js";
 import { KeyTable } from "./key-table.js";
@@ -28,10 +28,10 @@ const IN_CODE = { inCode: true, ignore: [], tolerates: false };
 /** Per field: a list of a million invalid items needs no million lines. */
 const MOST_ISSUES = 100;
 
-type Reporter = (key: string, fault: Omit<Fault, "key">) => void;
+type Reporter = (key: string, issue: Omit<ConfigIssue, "key">) => void;
 
 /** An invalid value of a file. The config has no value for its field. */
-export interface UnusableValue extends Fault {
+export interface UnusableValue extends ConfigIssue {
   /** The field that the key belongs to, in camelCase; the key itself if it belongs to no field. */
   readonly field: string;
 }
@@ -45,7 +45,7 @@ export function readFrom(
 }
 
 /** Creates an empty config for a file that could not be read at all, as {@link readFrom} reports. */
-export function unreadableConfig(file: string, { expected, got, fix }: Omit<Fault, "key">): object {
+export function unreadableConfig(file: string, { expected, got, fix }: Omit<ConfigIssue, "key">): object {
   const unusable = [{ key: "the whole file", field: "", expected, got, ...(fix && { fix }) }];
   const source: Source = { json: {}, inCode: false, ignore: [], tolerates: false, file, unusable };
   return { [SOURCE]: source };
@@ -62,10 +62,10 @@ export class ConfigSchema {
   constructor(
     readonly modelType: string | undefined,
     readonly file: string,
-    readonly layers: readonly Layer[],
+    readonly levels: readonly ConfigLevel[],
     { name, lenient = false }: { readonly name?: string | undefined; readonly lenient?: boolean | undefined } = {},
   ) {
-    this.#keys = new KeyTable(layers);
+    this.#keys = new KeyTable(levels);
     this.#name = name ?? (modelType === undefined ? file : `${modelType} config`);
     this.#lenient = lenient;
   }
@@ -120,31 +120,31 @@ export class ConfigSchema {
   }
 
   /** Builds a config from a file's keys; fields in `input` replace the file's. */
-  #assemble(file: string, source: Source, input: JsonObject, onWarning?: (fault: Fault) => void): JsonObject {
-    const faults: Fault[] = [];
+  #assemble(file: string, source: Source, input: JsonObject, onWarning?: (issue: ConfigIssue) => void): JsonObject {
+    const issues: ConfigIssue[] = [];
     const unusable: UnusableValue[] = [];
-    const report: Reporter = (key, fault) => {
-      const named = { key: source.inCode ? key : this.#keys.spell(key, source.json, input), ...fault };
+    const report: Reporter = (key, issue) => {
+      const named = { key: source.inCode ? key : this.#keys.spell(key, source.json, input), ...issue };
       const field = rootOf(key);
       if (this.#lenient && !source.inCode && !Object.hasOwn(input, field)) unusable.push({ ...named, field });
-      else if (fault.tolerated && source.tolerates) onWarning?.(named);
-      else faults.push(named);
+      else if (issue.tolerated && source.tolerates) onWarning?.(named);
+      else issues.push(named);
     };
-    const throwFaults = () => {
-      const [first, ...more] = faults;
+    const throwIssues = () => {
+      const [first, ...more] = issues;
       if (first) throw new ConfigError(file, [first, ...more]);
     };
 
     const readable = this.#lenient ? without(source.json, source.ignore) : source.json;
     this.#refuseKeys({ ...source, json: readable }, report);
     const read = this.#readFields(readable, input, report);
-    throwFaults();
+    throwIssues();
 
     const config = this.#derive(read);
     this.#refuseOverruled(input, read, config, report);
     this.#refuseFixed({ ...source, json: readable }, config, report);
-    for (const { check } of this.layers) check?.(config, report);
-    throwFaults();
+    for (const { check } of this.levels) check?.(config, report);
+    throwIssues();
 
     const json = this.#write(config, source.json, (name) => Object.hasOwn(input, name));
     const kept: Source = { ...source, json: Object.freeze(json), unusable };
@@ -170,13 +170,13 @@ export class ConfigSchema {
         tolerated: true,
       });
     }
-    for (const [key, allowed] of this.#keys.fixed) {
+    for (const [key, allowed] of this.#keys.allowedValues) {
       if (typeof allowed !== "function") this.#refuseValue(source, key, allowed, report);
     }
   }
 
   #refuseFixed(source: Source, config: JsonObject, report: Reporter): void {
-    for (const [key, allowed] of this.#keys.fixed) {
+    for (const [key, allowed] of this.#keys.allowedValues) {
       if (typeof allowed === "function") this.#refuseValue(source, key, allowed(config), report);
     }
   }
@@ -224,7 +224,7 @@ export class ConfigSchema {
   #derive(read: JsonObject): JsonObject {
     const config: Record<string, unknown> = { ...read };
     if (this.modelType !== undefined) config.modelType = this.modelType;
-    for (const { fields, derive } of this.layers) {
+    for (const { fields, derive } of this.levels) {
       for (const name of Object.keys(fields)) config[name] = read[name] ?? config[name];
       Object.assign(config, derive?.(config, read));
     }
@@ -267,7 +267,7 @@ export class ConfigSchema {
   }
 
   /** Explains why a value would not be read back. */
-  #difference(name: string, config: JsonObject, again: JsonObject): Fault {
+  #difference(name: string, config: JsonObject, again: JsonObject): ConfigIssue {
     const got = show(config[name]);
     if (this.#keys.field(name) || Object.hasOwn(again, name))
       return { key: name, expected: `${show(again[name])}, as derived from the other fields`, got };
@@ -281,13 +281,13 @@ export class ConfigSchema {
 
   /** A config assembled by hand can hold anything, and a compound field writes only what it would accept. */
   #acceptCompounds(config: JsonObject): void {
-    const faults: Fault[] = [];
+    const issues: ConfigIssue[] = [];
     for (const [name, field] of this.#keys.compoundFields) {
-      const accepted = field.accept(config[name], config, (key, fault) => faults.push({ key, ...fault }));
-      if (faults.length > 0 || sameJson(accepted, config[name])) continue;
-      faults.push({ key: name, expected: show(accepted), got: show(config[name]) });
+      const accepted = field.accept(config[name], config, (key, issue) => issues.push({ key, ...issue }));
+      if (issues.length > 0 || sameJson(accepted, config[name])) continue;
+      issues.push({ key: name, expected: show(accepted), got: show(config[name]) });
     }
-    const [first, ...more] = faults;
+    const [first, ...more] = issues;
     if (first) throw new ConfigError(this.#name, [first, ...more]);
   }
 

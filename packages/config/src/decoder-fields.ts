@@ -3,7 +3,7 @@ import { classifierDropout } from "./classifier-dropout.js";
 import type { ConfigDefinition } from "./config-definition.js";
 import type { ConfigInput } from "./config-input.js";
 import { defineConfig } from "./define-config.js";
-import { count, flag, listOf, number, oneOf, paddingId, text, tokenId, tokenIds } from "./fields.js";
+import { bool, int, listOf, number, oneOf, paddingId, string, tokenId, tokenIds } from "./fields.js";
 import { type HiddenAct, hiddenAct } from "./hidden-act.js";
 import { fixedKeys, ignoredKeys, inertKeys } from "./inherited-keys.js";
 import { defaultLabels, type Labels, labels, MAX_LABELS } from "./labels.js";
@@ -90,33 +90,33 @@ function withoutTorch(dtype: unknown): unknown {
 export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderConfig>> = defineConfig({
   modelType: "decoder",
   fields: {
-    vocabSize: count().default(32_000),
-    hiddenSize: count().default(4096),
-    intermediateSize: count().default(11_008),
+    vocabSize: int().default(32_000),
+    hiddenSize: int().default(4096),
+    intermediateSize: int().default(11_008),
     numHiddenLayers: layerCount().default(32),
-    numAttentionHeads: count().default(32),
-    numKeyValueHeads: count().nullish(),
-    headDim: count().nullish(),
-    maxPositionEmbeddings: count().default(2048),
+    numAttentionHeads: int().default(32),
+    numKeyValueHeads: int().nullish(),
+    headDim: int().nullish(),
+    maxPositionEmbeddings: int().default(2048),
     rmsNormEps: number({ min: 0 }).default(1e-6),
     hiddenAct: hiddenAct().default("silu"),
-    tieWordEmbeddings: flag().default(false),
-    attentionBias: flag().default(false),
+    tieWordEmbeddings: bool().default(false),
+    attentionBias: bool().default(false),
     attentionDropout: number({ min: 0, below: 1 })
       .nullable()
       .default(0)
       .transform((share) => share ?? 0),
     initializerRange: number({ min: 0 }).default(0.02),
-    useCache: flag().default(true),
-    outputRouterLogits: flag().default(false),
-    slidingWindow: count().nullable().default(null),
+    useCache: bool().default(true),
+    outputRouterLogits: bool().default(false),
+    slidingWindow: int().nullable().default(null),
     ropeParameters: rope(),
     bosTokenId: tokenId({ negative: true }).nullable().default(null),
     eosTokenId: tokenIds({ negative: true }).nullable().default(null),
     padTokenId: paddingId().nullable().default(null),
     dtype: z.preprocess(withoutTorch, oneOf(...DTYPES).nullable()).default(null),
-    architectures: listOf(text(), "class names").nullable().default(null),
-    numLabels: count({ max: MAX_LABELS }).nullish(),
+    architectures: listOf(string(), "class names").nullable().default(null),
+    numLabels: int({ max: MAX_LABELS }).nullish(),
     id2label: labels(),
     classifierDropout: classifierDropout(),
     problemType: oneOf("regression", "single_label_classification", "multi_label_classification")
@@ -135,7 +135,7 @@ export const decoderFields: ConfigDefinition<DecoderConfig, ConfigInput<DecoderC
       numLabels: c.id2label ? Object.keys(id2label).length : (c.numLabels ?? Object.keys(id2label).length),
     };
   },
-  fixed: {
+  allowedValues: {
     ...fixedKeys,
     layer_types: (c) => [c.layerTypes, null],
     mlp_layer_types: (c) => [c.mlpLayerTypes, null],

@@ -1,11 +1,11 @@
 import type {
   Allowed,
   ConfigDefinition,
+  ConfigLevel,
   Derived,
   Fields,
   Given,
   Inputs,
-  Layer,
   Parsed,
   Report,
 } from "./config-definition.js";
@@ -48,11 +48,11 @@ export interface ConfigOptions<
    */
   readonly derive?: (config: Parsed<Base, F>, given: Given<F>) => D;
   /** Keys of the file with the values that are implemented; any other value is an error. */
-  readonly fixed?: Readonly<Record<string, Allowed<Derived<Base, F, D>>>>;
+  readonly allowedValues?: Readonly<Record<string, Allowed<Derived<Base, F, D>>>>;
   /** Keys of the file that are not read, each with the reason. */
   readonly ignored?: Readonly<Record<string, string>>;
   /**
-   * Fields and fixed keys that do not change the model's output: a wrong value in a file is tolerated and replaced by
+   * Fields and restricted keys that do not change the model's output: a wrong value in a file is tolerated and replaced by
    * the default.
    */
   readonly inert?: readonly string[];
@@ -76,7 +76,7 @@ type Finished<M, Base, F extends Fields, D> = Derived<Base & Typed<M>, F, D>;
  * type MyConfig = ConfigOf<typeof myConfig>;
  * ```
  *
- * @throws {TypeError} If a key is both a field and fixed or ignored, or if two fields claim it.
+ * @throws {TypeError} If a key is both a field and restricted or ignored, or if two fields claim it.
  */
 export function defineConfig<
   M extends string | undefined = undefined,
@@ -92,22 +92,22 @@ export function defineConfig<
   options: ConfigOptions<M, F, D, Base, BaseInput>,
 ): ConfigDefinition<Finished<M, Base, F, D>, Inputs<BaseInput & { readonly modelType?: string | undefined }, F>> {
   type Config = Finished<M, Base, F, D>;
-  const { fields, keys, fixed, ignored, inert, derive, check } = options;
+  const { fields, keys, allowedValues, ignored, inert, derive, check } = options;
   // The schema works on plain objects: it cannot know the types that the generics promise to the caller.
   const layer = {
     fields: fields ?? {},
     keys: keys ?? {},
-    fixed: fixed ?? {},
+    allowedValues: allowedValues ?? {},
     ignored: ignored ?? {},
     inert: inert ?? [],
     derive,
     check,
-  } as unknown as Layer;
-  const layers = [...(options.extends?.layers ?? []), layer];
+  } as unknown as ConfigLevel;
+  const layers = [...(options.extends?.levels ?? []), layer];
   const schema = new ConfigSchema(options.modelType, options.file ?? "config.json", layers, options);
   return {
     modelType: options.modelType,
-    layers: schema.layers,
+    levels: schema.levels,
     parse: (json, options) => schema.parse(json, options) as Config,
     create: (input) => schema.create({ ...input }) as Config,
     with: (config, changes) => schema.with(config as JsonObject, { ...changes }) as Config,

@@ -6,7 +6,7 @@
 import * as z from "zod";
 
 /** An integer from `min` (default: 1) to `max`. */
-export function count({ min = 1, max }: { min?: number; max?: number } = {}) {
+export function int({ min = 1, max }: { min?: number; max?: number } = {}) {
   const error = max === undefined ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
   return z
     .int({ error })
@@ -46,12 +46,12 @@ export interface NumberBounds {
 }
 
 /** `true` or `false`. */
-export function flag() {
+export function bool() {
   return z.boolean({ error: "true or false" });
 }
 
 /** Any string. */
-export function text() {
+export function string() {
   return z.string({ error: "a string" });
 }
 

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import type { ConfigDefinition } from "./config-definition.js";
-import type { Fault } from "./config-error.js";
+import type { ConfigIssue } from "./config-error.js";
 import type { ConfigInput } from "./config-input.js";
 import { readFrom, type UnusableValue, unreadableConfig } from "./config-schema.js";
 import { defineConfig } from "./define-config.js";
-import { count, optional } from "./fields.js";
+import { int, optional } from "./fields.js";
 import { type GenerationField, generationFields } from "./generation-fields.js";
 import { camelCase } from "./json.js";
 
@@ -20,7 +20,7 @@ const ENCODER = "only models with an encoder read it";
  * absent, so configs merge by spreading: `{ ...defaults, ...model, ...call }`.
  *
  * Reading refuses no key and no value, as in the reference, since a model can be loaded without generating. Fields with
- * invalid values are absent too, and {@link generationConfigFaults} lists them.
+ * invalid values are absent too, and {@link generationConfigIssues} lists them.
  */
 export interface GenerationConfig {
   /** Maximum number of new tokens. */
@@ -86,10 +86,10 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
   lenient: true,
   fields: {
     ...optionFields(),
-    maxLength: optional(count()),
+    maxLength: optional(int()),
     bosTokenId: optional(z.int({ error: "a token id" })),
   },
-  fixed: {
+  allowedValues: {
     num_beams: [1, null],
     constraints: [null],
     force_words_ids: [null],
@@ -168,28 +168,28 @@ function optionFields(): { readonly [K in OptionField]: z.ZodType<GenerationConf
 type OptionField = Exclude<keyof GenerationConfig, "maxLength" | "bosTokenId">;
 
 /** The values of a `generation_config.json` that cannot be used, and the file's name. */
-export interface GenerationConfigFaults {
+export interface GenerationConfigIssues {
   /** Path, URL or name of the file. */
   readonly file: string;
   /** Every invalid value, except of fields that have been set since. */
-  readonly faults: readonly UnusableValue[];
+  readonly issues: readonly UnusableValue[];
 }
 
 /**
  * Lists the invalid values of a `generation_config.json`. Generation refuses them, unless the call sets those options.
  * @returns undefined for a config that was not read from a file
  */
-export function generationConfigFaults(config: GenerationConfig): GenerationConfigFaults | undefined {
+export function generationConfigIssues(config: GenerationConfig): GenerationConfigIssues | undefined {
   const source = readFrom(config);
   if (!source) return undefined;
   const given = config as Readonly<Record<string, unknown>>;
-  return { file: source.file, faults: source.unusable.filter(({ field }) => given[field] === undefined) };
+  return { file: source.file, issues: source.unusable.filter(({ field }) => given[field] === undefined) };
 }
 
 /**
- * Creates the generation config of a file that holds no JSON object: nothing is set, and {@link generationConfigFaults}
+ * Creates the generation config of a file that holds no JSON object: nothing is set, and {@link generationConfigIssues}
  * has the reason.
  */
-export function unreadableGenerationConfig(file: string, fault: Omit<Fault, "key">): GenerationConfig {
-  return unreadableConfig(file, fault);
+export function unreadableGenerationConfig(file: string, issue: Omit<ConfigIssue, "key">): GenerationConfig {
+  return unreadableConfig(file, issue);
 }

@@ -4,7 +4,7 @@
  * options that only a call has.
  */
 import * as z from "zod";
-import { count, flag, listOf, number, tokenId } from "./fields.js";
+import { bool, int, listOf, number, tokenId } from "./fields.js";
 
 /** One option of generation. */
 export interface GenerationField<T = unknown> {
@@ -57,7 +57,7 @@ const cutoffInFile = () => number().transform((cutoff) => (cutoff > 0 && cutoff 
 /** The options of a call that `generation_config.json` may set, in the order of the docs. */
 export const generationFields = {
   maxNewTokens: {
-    schema: count(),
+    schema: int(),
     key: "max_new_tokens",
     default: 20,
     defaultText: "20, or what `max_length` of the model leaves",
@@ -65,21 +65,21 @@ export const generationFields = {
     flag: "--max-new-tokens <n>",
   },
   minNewTokens: {
-    schema: count({ min: 0 }),
+    schema: int({ min: 0 }),
     key: "min_new_tokens",
     default: 0,
     about: "allow no end token before this many new tokens",
     flag: "--min-new-tokens <n>",
   },
   minLength: {
-    schema: count({ min: 0 }),
+    schema: int({ min: 0 }),
     key: "min_length",
     default: 0,
     about: "allow no end token before prompt and text together have this many tokens",
     flag: "--min-length <n>",
   },
   doSample: {
-    schema: flag(),
+    schema: bool(),
     key: "do_sample",
     default: false,
     defaultText: "true if the call gives a `temperature` above 0",
@@ -102,7 +102,7 @@ export const generationFields = {
     flag: "--top-h <h>",
   },
   topK: {
-    schema: count({ min: 0 }),
+    schema: int({ min: 0 }),
     key: "top_k",
     default: 50,
     about: "sample among the k likeliest tokens; 0 keeps all",
@@ -170,7 +170,7 @@ export const generationFields = {
     flag: "--repetition-penalty <r>",
   },
   noRepeatNgramSize: {
-    schema: count({ min: 0 }),
+    schema: int({ min: 0 }),
     fileSchema: z.int({ error: "an integer" }).transform((size) => Math.max(size, 0)),
     key: "no_repeat_ngram_size",
     default: 0,

@@ -11,7 +11,7 @@ export type {
   ParseOptions,
   Report,
 } from "./config-definition.js";
-export { ConfigError, type Fault } from "./config-error.js";
+export { ConfigError, type ConfigIssue } from "./config-error.js";
 export type { ConfigInput } from "./config-input.js";
 export type { UnusableValue } from "./config-schema.js";
 export { checkExperts } from "./decoder-checks.js";
@@ -19,24 +19,24 @@ export { decoderConfig } from "./decoder-config.js";
 export { type DecoderConfig, DTYPES } from "./decoder-fields.js";
 export { type ConfigOptions, defineConfig } from "./define-config.js";
 export {
-  count,
+  bool,
   custom,
-  flag,
+  int,
   listOf,
   type NumberBounds,
   number,
   oneOf,
   optional,
   paddingId,
-  text,
+  string,
   tokenId,
   tokenIds,
 } from "./fields.js";
 export {
   type GenerationConfig,
-  type GenerationConfigFaults,
+  type GenerationConfigIssues,
   generationConfig,
-  generationConfigFaults,
+  generationConfigIssues,
   unreadableGenerationConfig,
 } from "./generation-config.js";
 export { type GenerationField, generationFields } from "./generation-fields.js";

@@ -124,7 +124,7 @@ const QUANTISED: Refusal = {
   },
 };
 
-/** Refusals of some fixed keys that need more than the default reason. */
+/** Refusals of some restricted keys that need more than the default reason. */
 export const refusals: Readonly<Record<string, Refusal>> = {
   quantization_config: QUANTISED,
   quantization: QUANTISED,

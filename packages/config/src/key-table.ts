@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Allowed, CompoundField, Field, KeyRole, Layer, Report } from "./config-definition.js";
+import type { Allowed, CompoundField, ConfigLevel, Field, KeyRole, Report } from "./config-definition.js";
 import { show } from "./config-error.js";
 import { type JsonObject, own, snakeCase } from "./json.js";
 
@@ -10,25 +10,25 @@ export type AnyCompound = CompoundField<unknown, unknown>;
 export class KeyTable {
   readonly plainFields = new Map<string, z.ZodType>();
   readonly compoundFields = new Map<string, AnyCompound>();
-  readonly fixed = new Map<string, Allowed<JsonObject>>();
+  readonly allowedValues = new Map<string, Allowed<JsonObject>>();
   readonly #roles = new Map<string, KeyRole>();
   readonly #spellings = new Map<string, readonly string[]>();
   readonly #inert = new Set<string>();
 
-  constructor(layers: readonly Layer[]) {
+  constructor(layers: readonly ConfigLevel[]) {
     for (const layer of layers) {
       for (const name of layer.inert) this.#inert.add(name);
       for (const [name, keys] of Object.entries(layer.keys)) this.#spellings.set(name, keys);
       for (const [name, field] of Object.entries(layer.fields)) this.#addField(name, field);
-      for (const [key, allowed] of Object.entries(layer.fixed)) {
+      for (const [key, allowed] of Object.entries(layer.allowedValues)) {
         this.#refuseField(key);
-        this.#roles.set(key, { role: "fixed" });
-        this.fixed.set(key, allowed);
+        this.#roles.set(key, { role: "restricted" });
+        this.allowedValues.set(key, allowed);
       }
       for (const [key, reason] of Object.entries(layer.ignored)) {
         this.#refuseField(key);
         this.#roles.set(key, { role: "ignored", reason });
-        this.fixed.delete(key);
+        this.allowedValues.delete(key);
       }
     }
   }
@@ -44,7 +44,7 @@ export class KeyTable {
       const role = this.#roles.get(key);
       if (role?.role === "field") throw new TypeError(`Both ${role.field} and ${name} claim the key ${key}.`);
       this.#roles.set(key, { role: "field", field: name });
-      this.fixed.delete(key);
+      this.allowedValues.delete(key);
     }
   }
 
@@ -66,7 +66,7 @@ export class KeyTable {
     return [...this.plainFields.keys(), ...this.compoundFields.keys()];
   }
 
-  /** Whether a field or a fixed key does not change the model's output. */
+  /** Whether a field or a restricted key does not change the model's output. */
   isInert(name: string): boolean {
     return this.#inert.has(name);
   }

@@ -1,4 +1,4 @@
-import { count, listOf, oneOf } from "./fields.js";
+import { int, listOf, oneOf } from "./fields.js";
 
 /**
  * Token mixer of a layer: attention to everything before it or to the last `slidingWindow` positions, or a recurrence.
@@ -13,7 +13,7 @@ const MAX_LAYERS = 10_000;
 
 /** A number of layers. Bounded for every family, since lists get an entry per layer before anything is checked. */
 export function layerCount({ min = 1 } = {}) {
-  return count({ min, max: MAX_LAYERS });
+  return int({ min, max: MAX_LAYERS });
 }
 
 /** A `layer_types` list. @param types allowed types. Default: full and sliding attention. */
@@ -40,7 +40,7 @@ export function layerTypesWhere(numHiddenLayers: number, typeOf: (layer: number)
 
 /** Returns the field of `slidingWindow` of a family whose layers do not slide. @param family its name, for errors */
 export function noWindow(family: string) {
-  return count()
+  return int()
     .nullable()
     .refine((window) => window === null, { error: `null, as ${family}'s layers do not slide` })
     .default(null);

@@ -1,6 +1,6 @@
 import type { Report } from "./config-definition.js";
 import { checkExperts } from "./decoder-checks.js";
-import { count, listOf } from "./fields.js";
+import { int, listOf } from "./fields.js";
 import { type MlpLayerType, mlpLayerTypesWhere } from "./layer-types.js";
 
 /** Which layers have experts, as the configs of Qwen say it. */
@@ -14,8 +14,8 @@ export interface SparseLayers {
 /** Returns the fields of {@link SparseLayers}, for the `fields` of a family. */
 export function sparseLayerFields() {
   return {
-    decoderSparseStep: count().default(1),
-    mlpOnlyLayers: listOf(count({ min: 0 }), "layer indices").nullish(),
+    decoderSparseStep: int().default(1),
+    mlpOnlyLayers: listOf(int({ min: 0 }), "layer indices").nullish(),
   };
 }
 

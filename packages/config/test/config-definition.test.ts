@@ -1,16 +1,16 @@
 /** What must compile and what must not. `npm run typecheck` is the test; vitest only runs the few values that it needs. */
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
+  bool,
   type ConfigDefinition,
   type ConfigOf,
-  count,
   type DecoderConfig,
   decoderConfig,
   defineConfig,
-  flag,
   type GenerationConfig,
   generationConfig,
   type HiddenAct,
+  int,
   type LayerType,
   layerTypeList,
   type MlpLayerType,
@@ -19,17 +19,17 @@ import {
   optional,
   type RopeParameters,
   rope,
-  text,
+  string,
 } from "../src/index.js";
 
 const moeConfig = defineConfig({
   modelType: "moe",
   extends: decoderConfig,
   fields: {
-    numExperts: count().default(8),
-    numExpertsPerTok: count().default(2),
+    numExperts: int().default(8),
+    numExpertsPerTok: int().default(2),
     layerTypes: layerTypeList().nullish(),
-    comment: optional(text()),
+    comment: optional(string()),
   },
   derive: (c, given) => {
     expectTypeOf(c.layerTypes).toEqualTypeOf<readonly LayerType[]>();
@@ -40,7 +40,7 @@ const moeConfig = defineConfig({
       expertsInAll: c.numExperts * c.numHiddenLayers,
     };
   },
-  fixed: { experts_in_all: (c) => [c.expertsInAll] },
+  allowedValues: { experts_in_all: (c) => [c.expertsInAll] },
   check: (c, report) => {
     expectTypeOf(c.expertsInAll).toEqualTypeOf<number>();
     // @ts-expect-error There is no such field.
@@ -157,7 +157,7 @@ describe("compositions that do not compile", () => {
   test("definitions", () => {
     expect(() =>
       // @ts-expect-error Spellings of a field that is not there.
-      defineConfig({ modelType: "x", fields: { a: flag() }, keys: { b: ["b_key"] } }).create({ a: true }),
+      defineConfig({ modelType: "x", fields: { a: bool() }, keys: { b: ["b_key"] } }).create({ a: true }),
     ).not.toThrow();
     const noReasons = { auto_map: true };
     // @ts-expect-error A key is ignored for a reason, which is text.

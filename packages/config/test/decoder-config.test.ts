@@ -226,7 +226,7 @@ const pretrainedKeys = `
   tf_legacy_loss tie_encoder_decoder tie_last_hidden_states tie_word_embeddings tokenizer_class top_k top_p torch_dtype
   torchscript transformers.js_config transformers_version typical_p use_bfloat16 vocab_size`;
 
-test.each(pretrainedKeys.trim().split(/\s+/))("%s is used, fixed, or ignored for a reason", (key) => {
+test.each(pretrainedKeys.trim().split(/\s+/))("%s is used, restricted, or ignored for a reason", (key) => {
   const role = decoderConfig.explain(key);
   expect(role).toBeDefined();
   if (role?.role === "ignored") expect(role.reason).not.toBe("");

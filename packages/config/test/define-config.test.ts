@@ -1,18 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { ConfigError, type ConfigOf, count, defineConfig, flag, number, oneOf, text } from "../src/index.js";
+import { bool, ConfigError, type ConfigOf, defineConfig, int, number, oneOf, string } from "../src/index.js";
 
 const shape = defineConfig({
   modelType: "shape",
   fields: {
-    width: count().default(4),
+    width: int().default(4),
     halfWidth: number().nullish(),
     hiddenAct: oneOf("silu", "relu").default("silu"),
-    useBias: flag().default(false),
-    numExperts: count().default(2),
+    useBias: bool().default(false),
+    numExperts: int().default(2),
   },
   keys: { numExperts: ["num_experts", "num_local_experts"] },
   derive: (c) => ({ halfWidth: c.halfWidth ?? c.width / 2, area: c.width * c.width }),
-  fixed: { score_func: ["sigmoid"], area_hint: (c) => [c.area, null] },
+  allowedValues: { score_func: ["sigmoid"], area_hint: (c) => [c.area, null] },
   ignored: { note: "it is a note" },
   check: (c, report) => {
     if (c.halfWidth > c.width) report("halfWidth", { expected: `at most ${c.width}`, got: String(c.halfWidth) });
@@ -24,7 +24,7 @@ function faultsOf(run: () => unknown): string[] {
   try {
     run();
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults.map((f) => `${f.key}: expected ${f.expected}, got ${f.got}`);
+    if (error instanceof ConfigError) return error.issues.map((f) => `${f.key}: expected ${f.expected}, got ${f.got}`);
     throw error;
   }
   throw new Error("expected a ConfigError, got nothing");
@@ -84,7 +84,7 @@ describe("parse", () => {
     ]);
   });
 
-  test("a fixed key can hang on the finished config", () => {
+  test("a restricted key can hang on the finished config", () => {
     expect(shape.parse({ model_type: "shape", width: 3, area_hint: 9 }).area).toBe(9);
     expect(shape.parse({ model_type: "shape", width: 3, area_hint: null }).area).toBe(9);
     expect(faultsOf(() => shape.parse({ model_type: "shape", width: 3, area_hint: 8 }))[0]).toMatch(
@@ -202,7 +202,7 @@ describe("create", () => {
   test("what derive overrules is refused, not lost", () => {
     const gated = defineConfig({
       modelType: "gated",
-      fields: { useWindow: flag().default(false), window: count().nullable().default(8) },
+      fields: { useWindow: bool().default(false), window: int().nullable().default(8) },
       derive: (c) => ({ window: c.useWindow ? c.window : null }),
     });
     expect(gated.parse({ model_type: "gated", window: 8 }).window).toBeNull();
@@ -329,15 +329,15 @@ describe("extends", () => {
   const square = defineConfig({
     modelType: "square",
     extends: shape,
-    fields: { width: count().default(9), colour: text().nullable().default(null), note: number().default(0) },
+    fields: { width: int().default(9), colour: string().nullable().default(null), note: number().default(0) },
     derive: (c, given) => ({ area: c.width * c.width + (given.note ?? 0) }),
     check: (c, report) => {
       if (c.colour === "mauve") report("colour", { expected: "a colour", got: "mauve" });
     },
   });
-  const small = defineConfig({ modelType: "small", extends: square, fields: { width: count().default(1) } });
+  const small = defineConfig({ modelType: "small", extends: square, fields: { width: int().default(1) } });
 
-  test("inherits fields, spellings, rules and fixed keys, to any depth", () => {
+  test("inherits fields, spellings, rules and restricted keys, to any depth", () => {
     const config: ConfigOf<typeof small> = small.parse({ model_type: "small", num_local_experts: 3, note: 5 });
     expect(config).toMatchObject({ width: 1, area: 6, numExperts: 3, colour: null, halfWidth: 0.5 });
     expect(faultsOf(() => small.create({ halfWidth: 2, colour: "mauve" }))).toEqual([
@@ -354,24 +354,30 @@ describe("extends", () => {
     expect(square.toJSON(config)).toMatchObject({ model_type: "square" });
   });
 
-  test("a field takes its key over from what the base ignored or fixed", () => {
+  test("a field takes its key over from what the base ignored or restricted", () => {
     expect(shape.explain("note")).toEqual({ role: "ignored", reason: "it is a note" });
     expect(square.explain("note")).toEqual({ role: "field", field: "note" });
-    const free = defineConfig({ modelType: "free", extends: shape, fields: { scoreFunc: text().default("sigmoid") } });
+    const free = defineConfig({
+      modelType: "free",
+      extends: shape,
+      fields: { scoreFunc: string().default("sigmoid") },
+    });
     expect(free.parse({ model_type: "free", score_func: "softmax" }).scoreFunc).toBe("softmax");
   });
 
   test("a field of the level wins over what the base worked out, unless it is null", () => {
-    const given = defineConfig({ modelType: "g", extends: shape, fields: { area: count().nullish() } });
+    const given = defineConfig({ modelType: "g", extends: shape, fields: { area: int().nullish() } });
     expect(given.create({ width: 2, area: 7 }).area).toBe(7);
     expect(given.create({ width: 2 }).area).toBe(4);
   });
 
   test("two meanings of one key are a mistake of the definition", () => {
     const define = (extra: object) => () => defineConfig({ modelType: "x", extends: shape, ...extra });
-    expect(define({ fixed: { width: [4] } })).toThrow("width is the key of the field width: redeclare the field.");
+    expect(define({ allowedValues: { width: [4] } })).toThrow(
+      "width is the key of the field width: redeclare the field.",
+    );
     expect(define({ ignored: { width: "no" } })).toThrow(TypeError);
-    expect(define({ fields: { experts: count() }, keys: { experts: ["num_experts"] } })).toThrow(
+    expect(define({ fields: { experts: int() }, keys: { experts: ["num_experts"] } })).toThrow(
       "Both numExperts and experts claim the key num_experts.",
     );
   });
@@ -381,7 +387,7 @@ describe("explain", () => {
   test("says what becomes of a key", () => {
     expect(shape.explain("model_type")).toEqual({ role: "field", field: "modelType" });
     expect(shape.explain("num_local_experts")).toEqual({ role: "field", field: "numExperts" });
-    expect(shape.explain("score_func")).toEqual({ role: "fixed" });
+    expect(shape.explain("score_func")).toEqual({ role: "restricted" });
     expect(shape.explain("hight")).toBeUndefined();
   });
 });

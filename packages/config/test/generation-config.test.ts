@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ConfigError, type GenerationConfig, generationConfig, generationConfigFaults } from "../src/index.js";
+import { ConfigError, type GenerationConfig, generationConfig, generationConfigIssues } from "../src/index.js";
 
 /** A few hundred, and thousands in `npm run test:long`. */
 const RUNS = process.env.MIXTAPE_TEST_LONG ? 10_000 : 500;
@@ -49,7 +49,7 @@ test("one stop string is a list of one", () => {
   expect(generationConfig.create({ stopStrings: ["a", "b"] }).stopStrings).toEqual(["a", "b"]);
 });
 
-const faultsOf = (json: object) => generationConfigFaults(generationConfig.parse(json))!.faults;
+const faultsOf = (json: object) => generationConfigIssues(generationConfig.parse(json))!.issues;
 
 test("neutral values of what is not done here pass, others are faults", () => {
   const neutral = {
@@ -66,10 +66,10 @@ test("neutral values of what is not done here pass, others are faults", () => {
   expect(faultsOf(neutral)).toEqual([]);
   const refused = { num_beams: 4, penalty_alpha: 0.6, guidance_scale: 2, cache_implementation: "quantized" };
   const config = generationConfig.parse(refused, { file: "model/generation_config.json" });
-  const { file, faults } = generationConfigFaults(config)!;
+  const { file, issues } = generationConfigIssues(config)!;
   expect(file).toBe("model/generation_config.json");
-  expect(faults.map((fault) => fault.key).sort()).toEqual(Object.keys(refused).sort());
-  expect(faults).toContainEqual({
+  expect(issues.map((fault) => fault.key).sort()).toEqual(Object.keys(refused).sort());
+  expect(issues).toContainEqual({
     key: "num_beams",
     field: "num_beams",
     expected: "1 or null, since other values need computations that are not implemented",
@@ -90,7 +90,7 @@ test.each<[object, string, string]>([
   [{ suppress_tokens: [1, "a"] }, "suppressTokens", 'expected a token id, got "a"'],
 ])("%j is a fault, and its field is absent", (json, field, message) => {
   const config = generationConfig.parse(json);
-  const [fault] = generationConfigFaults(config)!.faults;
+  const [fault] = generationConfigIssues(config)!.issues;
   expect(`expected ${fault!.expected}, got ${fault!.got}`).toBe(message);
   expect(fault!.field).toBe(field);
   expect(Object.keys(config)).toEqual([]);
@@ -102,7 +102,7 @@ test.each<[object, string, string]>([
 
 test("a field that was given in place of a fault is none any more", () => {
   const config = { ...generationConfig.parse({ temperature: -1, top_k: -1 }), temperature: 0.5 };
-  expect(generationConfigFaults(config)!.faults.map(({ key }) => key)).toEqual(["top_k"]);
+  expect(generationConfigIssues(config)!.issues.map(({ key }) => key)).toEqual(["top_k"]);
   expect(generationConfig.toJSON(config)).toEqual({ temperature: 0.5, top_k: -1 });
   expect(() => generationConfig.toJSON({ ...config, temperature: -2 })).toThrow(
     "temperature: expected a number of at least 0, got -2",
@@ -112,7 +112,7 @@ test("a field that was given in place of a fault is none any more", () => {
 test("unknown keys, and those that are to be ignored, are passed over and kept", () => {
   const json = { topk: 5, house: { style: "plain" }, num_beams: 4, temperature: 0.5 };
   const config = generationConfig.parse(json, { ignore: ["num_beams", "temperature"] });
-  expect(generationConfigFaults(config)!.faults).toEqual([]);
+  expect(generationConfigIssues(config)!.issues).toEqual([]);
   expect(Object.keys(config)).toEqual([]);
   expect(generationConfig.toJSON(config)).toEqual(json);
 });
@@ -127,8 +127,8 @@ test("values of which transformers applies nothing say so", () => {
 });
 
 test("a config made in code has no file, and is refused as such", () => {
-  expect(generationConfigFaults(generationConfig.create({ topK: 3 }))).toBeUndefined();
-  expect(generationConfigFaults({})).toBeUndefined();
+  expect(generationConfigIssues(generationConfig.create({ topK: 3 }))).toBeUndefined();
+  expect(generationConfigIssues({})).toBeUndefined();
   expect(() => generationConfig.create({ topK: -3 })).toThrow(ConfigError);
 });
 
@@ -150,7 +150,7 @@ const keys = `
   return_dict_in_generate sequence_bias speculation_type stop_strings suppress_tokens target_lookbehind temperature
   token_healing top_h top_k top_p transformers_version typical_p use_cache use_mtp watermarking_config`;
 
-test.each(keys.trim().split(/\s+/))("%s is used, fixed, or ignored for a reason", (key) => {
+test.each(keys.trim().split(/\s+/))("%s is used, restricted, or ignored for a reason", (key) => {
   expect(generationConfig.explain(key)).toBeDefined();
 });
 

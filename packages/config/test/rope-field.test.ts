@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import {
   ConfigError,
   contextLength,
-  count,
   decoderConfig,
   defineConfig,
+  int,
   type RopeParameters,
   rope,
 } from "../src/index.js";
@@ -180,7 +180,7 @@ describe("golden values of transformers 5.18", () => {
   const theta = defineConfig({
     modelType: "mixtral",
     extends: decoderConfig,
-    fields: { maxPositionEmbeddings: count().default(131_072), ropeParameters: rope({ defaultTheta: 1e6 }) },
+    fields: { maxPositionEmbeddings: int().default(131_072), ropeParameters: rope({ defaultTheta: 1e6 }) },
   });
 
   test.each(Object.entries(cases))("%s", (_, { config, rope_parameters: { type: _legacy, ...expected } }) => {

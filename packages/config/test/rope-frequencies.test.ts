@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { count, decoderConfig, defineConfig, rope, ropeFrequencies, ropeTypes } from "../src/index.js";
+import { decoderConfig, defineConfig, int, rope, ropeFrequencies, ropeTypes } from "../src/index.js";
 
 interface GoldenCase {
   readonly config: Record<string, unknown>;
@@ -22,7 +22,7 @@ const cases = Object.entries(shared);
 const mixtral = defineConfig({
   modelType: "mixtral",
   extends: decoderConfig,
-  fields: { maxPositionEmbeddings: count().default(131_072), ropeParameters: rope({ defaultTheta: 1e6 }) },
+  fields: { maxPositionEmbeddings: int().default(131_072), ropeParameters: rope({ defaultTheta: 1e6 }) },
 });
 
 /** The reference rounds each step to float32, in another order for some types. */

@@ -2,11 +2,11 @@
 import { expect, expectTypeOf, test } from "vitest";
 import {
   contextLength,
-  count,
   decoderConfig,
   defineConfig,
   defineRopeType,
   geometricFrequencies,
+  int,
   number,
   type RopeParameters,
   registerRopeType,
@@ -20,7 +20,7 @@ const gentle = defineRopeType({
   name: "gentle",
   fields: {
     strength: number({ above: 0 }).default(1),
-    softLimit: count(),
+    softLimit: int(),
   },
   fill: (given, { maxPositionEmbeddings }) => {
     expectTypeOf(given.softLimit).toEqualTypeOf<number | undefined>();

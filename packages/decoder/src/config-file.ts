@@ -1,7 +1,7 @@
 import {
   type ConfigDefinition,
   ConfigError,
-  type Fault,
+  type ConfigIssue,
   type GenerationConfig,
   generationConfig,
   unreadableGenerationConfig,
@@ -52,8 +52,8 @@ export function parseConfig<C extends object>(
   { json, where }: ConfigFile,
   { ignore, onWarning }: ParseConfigOptions,
 ): C {
-  const unknown: Fault[] = [];
-  const odd: Fault[] = [];
+  const unknown: ConfigIssue[] = [];
+  const odd: ConfigIssue[] = [];
   const config = definition.parse(json, {
     file: where,
     ...(ignore && { ignore }),
@@ -96,7 +96,7 @@ const LISTED = 12;
 /**
  * Reads the `generation_config.json` of a checkpoint. Where there is none, what `config.json` says of generation counts, as in
  * transformers: old checkpoints have it there. What they say does not stand in the way of loading: generation refuses what
- * cannot be used ({@link generationConfigFaults}).
+ * cannot be used ({@link generationConfigIssues}).
  * @param model the `config.json`
  * @param options keys that are passed over, and how files are fetched
  */

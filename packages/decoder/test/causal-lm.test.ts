@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError, generationConfigFaults } from "@mixtape/config";
+import { ConfigError, generationConfigIssues } from "@mixtape/config";
 import { OptionError } from "@mixtape/errors";
 import { encodeSafetensors, openCheckpoint, type TensorToWrite } from "@mixtape/safetensors";
 import { tidy } from "@tensorflow/tfjs-core";
@@ -37,7 +37,7 @@ describe("saving and loading", () => {
     await writeFile(join(folder, "generation_config.json"), JSON.stringify(json));
     const loaded = await TinyForCausalLM.fromPretrained(folder);
     expect(loaded.generationConfig.temperature).toBeUndefined();
-    expect(generationConfigFaults(loaded.generationConfig)).toMatchObject({
+    expect(generationConfigIssues(loaded.generationConfig)).toMatchObject({
       file: `${folder}/generation_config.json`,
       faults: [{ key: "num_beams" }, { key: "temperature" }],
     });

@@ -1,4 +1,4 @@
-import { type ConfigOf, count } from "@mixtape/config";
+import { type ConfigOf, int } from "@mixtape/config";
 import { GatedMlp, LayerNorm, Linear } from "@mixtape/layers";
 import { beforeAll, expect, expectTypeOf, test } from "vitest";
 import { ForCausalLM } from "../src/index.js";
@@ -27,7 +27,7 @@ test("a family is extended by a builder, with the rest as it was", () => {
 test("fields are in the config that builders get, and extensions add up", () => {
   const wide = tinyFamily.extend({
     modelType: "wide-tiny",
-    fields: { extraWidth: count().default(3) },
+    fields: { extraWidth: int().default(3) },
     buildMlp: (config) => new GatedMlp(config, config.intermediateSize + config.extraWidth),
   });
   const both = wide.extend({

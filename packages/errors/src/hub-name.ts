@@ -1,7 +1,7 @@
 /**
  * Suggests how to download a model, where a local folder was expected and the name of a model on the Hugging Face Hub
  * was given, `owner/name`, which transformers would download.
- * @returns a sentence for {@link Complaint.fix}; undefined if `source` is not such a name
+ * @returns a sentence for {@link ErrorDetails.fix}; undefined if `source` is not such a name
  */
 export function hubHint(source: unknown): string | undefined {
   if (typeof source !== "string" || !/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source)) return undefined;

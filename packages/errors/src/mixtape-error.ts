@@ -13,7 +13,7 @@ import { safeMessage } from "./safe-text.js";
 const BRANDS = Symbol.for("mixtape.error.brands");
 
 /** Parts of a {@link MixtapeError}'s message. */
-export interface Complaint {
+export interface ErrorDetails {
   /** Location of the error: a file, a config key, a tensor, an argument. */
   readonly where: string;
   /** Expected value, as a noun phrase. */
@@ -39,9 +39,9 @@ export class MixtapeError extends Error {
   readonly got: string;
   readonly fix: string | undefined;
 
-  constructor({ where, expected, got, fix, cause }: Complaint) {
-    const complaint = sentence(safeMessage(`${where}: expected ${expected}, got ${got}`));
-    const message = `${complaint}${fix ? sentence(safeMessage(fix)) : ""}`;
+  constructor({ where, expected, got, fix, cause }: ErrorDetails) {
+    const problem = sentence(safeMessage(`${where}: expected ${expected}, got ${got}`));
+    const message = `${problem}${fix ? sentence(safeMessage(fix)) : ""}`;
     super(message.trimEnd(), cause === undefined ? {} : { cause });
     this.where = where;
     this.expected = expected;

@@ -1,4 +1,4 @@
-import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
+import { type GenerationConfig, generationConfigIssues } from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
 import type { Tokenizer } from "@mixtape/tokenizer";
 import { generateRows } from "./generate-tokens.js";
@@ -86,8 +86,8 @@ async function* streamRows(
 function stopsOf(stop: TextOptions["stop"], defaults: GenerationConfig): readonly string[] {
   const stops = [stop ?? defaults.stopStrings ?? []].flat();
   checkStops(stops);
-  const { file, faults } = generationConfigFaults(defaults) ?? { file: "", faults: [] };
-  const fault = faults.find(({ field }) => field === "stopStrings");
+  const { file, issues } = generationConfigIssues(defaults) ?? { file: "", issues: [] };
+  const fault = issues.find(({ field }) => field === "stopStrings");
   if (stop !== undefined || !fault) return stops;
   const { key, expected, got } = fault;
   throw new GenerationError({ where: `${file}: ${key}`, expected, got, fix: wayOut("stop", key) });

@@ -1,4 +1,4 @@
-import { type GenerationConfig, generationConfigFaults } from "@mixtape/config";
+import { type GenerationConfig, generationConfigIssues } from "@mixtape/config";
 import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import type { Cache } from "@mixtape/layers";
 import { pauses } from "./event-loop.js";
@@ -52,7 +52,7 @@ export async function* generateRows(
   const rows = prompts.map((prompt, row) => new GenerationRow(row, prompt, resolved, texts?.[row]));
   const defaults = options.defaults ?? model.generationConfig;
   const batch = padPrompts(prompts, model.config, resolved.padTokenId, nameOfPad(options, defaults));
-  checkRoom(prompts, resolved, generationConfigFaults(defaults)?.file);
+  checkRoom(prompts, resolved, generationConfigIssues(defaults)?.file);
   const decoding: Decoding = { model, rows, resolved, signal: options.signal, routing: options.routing ?? undefined };
   const kept = options.cache ?? undefined;
   if (kept) {
@@ -138,7 +138,7 @@ function promptLogprobs(
 /** Names the padding token in errors: the option, or the key of the file that has it. */
 function nameOfPad(options: GenerationOptions, defaults: GenerationConfig): string {
   const file =
-    options.padTokenId === undefined && defaults.padTokenId !== undefined && generationConfigFaults(defaults);
+    options.padTokenId === undefined && defaults.padTokenId !== undefined && generationConfigIssues(defaults);
   return file ? `${file.file}: pad_token_id` : "padTokenId";
 }
 

@@ -52,7 +52,7 @@ export async function classifyTexts(
   const rows = texts.map((text, i) => idsOf(text, tokenizer, `texts[${i}]`));
   const { numLabels } = model.config;
   const scores: LabelScore[][] = [];
-  for await (const batch of batchesOf(rows, model.config, options)) {
+  for await (const batch of dataLoader(rows, model.config, options)) {
     const { logits } = model.forward(batch);
     const values = await logits.data();
     logits.dispose();
@@ -75,7 +75,7 @@ export async function classifyTokens(
   const { ids, offsets } = tokenizer.encodeWithOffsets(text);
   const { numLabels, id2label } = model.config;
   const tokens: ClassifiedToken[] = [];
-  for await (const batch of batchesOf([checked(ids, "text")], model.config, options)) {
+  for await (const batch of dataLoader([checked(ids, "text")], model.config, options)) {
     const { logits } = model.forward(batch);
     const values = await logits.data();
     logits.dispose();
@@ -119,7 +119,7 @@ interface PaddedBatch {
 }
 
 /** Rows of ids as batches, padded on the right. */
-async function* batchesOf(
+async function* dataLoader(
   rows: readonly (readonly number[])[],
   { padTokenId }: Pick<DecoderConfig, "padTokenId">,
   options: ClassifyOptions,

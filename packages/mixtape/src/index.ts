@@ -4,7 +4,7 @@ export {
   contextLength,
   type DecoderConfig,
   type GenerationConfig,
-  generationConfigFaults,
+  generationConfigIssues,
 } from "@mixtape/config";
 export {
   BaseModel,

@@ -1,4 +1,4 @@
-import { type Complaint, type MixtapeError, parseJson } from "@mixtape/errors";
+import { type ErrorDetails, type MixtapeError, parseJson } from "@mixtape/errors";
 import { SafetensorsNotFoundError } from "./errors.js";
 import { explainBytes } from "./explain-bytes.js";
 import { type FetchOptions, isWebAddress } from "./fetch-options.js";
@@ -20,26 +20,26 @@ const MAX_JSON_BYTES = 16 * 2 ** 20;
 
 /**
  * Reads a JSON object beside the tensors, such as `config.json`, like {@link readSideFile}; of at most 16 MiB.
- * @param Fault the error for a file that is not a JSON object in UTF-8
+ * @param ErrorClass the error for a file that is not a JSON object in UTF-8
  */
 export async function readJsonFile(
   source: CheckpointSource,
   name: string,
-  Fault: new (complaint: Complaint) => MixtapeError,
+  ErrorClass: new (complaint: ErrorDetails) => MixtapeError,
   options: FetchOptions = {},
 ): Promise<JsonFile> {
   const where = whereIs(source, name);
   const bytes = await lookForSideFile(source, name, options, MAX_JSON_BYTES);
   if (bytes instanceof SafetensorsNotFoundError) return { where, json: undefined, absent: bytes };
   const other = explainBytes(bytes);
-  if (other) throw new Fault({ where, expected: "a JSON object in UTF-8", ...other });
+  if (other) throw new ErrorClass({ where, expected: "a JSON object in UTF-8", ...other });
   try {
     const json: unknown = parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
     if (typeof json === "object" && json !== null && !Array.isArray(json)) return { where, json: { ...json } };
     throw new TypeError(`it is ${Array.isArray(json) ? "a list" : String(json)}`);
   } catch (cause) {
     const got = cause instanceof Error ? cause.message : String(cause);
-    throw new Fault({ where, expected: "a JSON object in UTF-8", got, cause });
+    throw new ErrorClass({ where, expected: "a JSON object in UTF-8", got, cause });
   }
 }
 

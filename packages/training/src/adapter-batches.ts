@@ -1,8 +1,8 @@
 import type { AdapterBatch } from "@mixtape/peft";
 import type { AdaptersBatch } from "./adapters-task.js";
 import { countLabels, type TrainingBatch, type TrainingData } from "./batch.js";
-import type { ExamplesData } from "./batches-of.js";
 import { checkList, checkWhole } from "./checks.js";
+import type { ExamplesData } from "./data-loader.js";
 
 /** The batches of an adapter. */
 export interface AdapterData {

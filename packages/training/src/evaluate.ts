@@ -2,8 +2,8 @@ import { causalLoss, type ForCausalLM, readBatch } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { tidy } from "@tensorflow/tfjs-core";
 import { countLabels, type TrainingBatch } from "./batch.js";
-import type { ExamplesData } from "./batches-of.js";
 import { checkWhole, expectThat } from "./checks.js";
+import type { ExamplesData } from "./data-loader.js";
 import { TrainingError } from "./errors.js";
 import { nextTurn } from "./next-turn.js";
 
@@ -43,7 +43,7 @@ export async function evaluate(
   checkOptions("evaluate", options, OPTIONS);
   const { signal, onBatch } = options;
   expectThat(typeof model?.forward === "function", "evaluate", "a model, or an object with its forward", model);
-  expectThat(typeof data?.batch === "function", "evaluate: data", "batches, as batchesOf makes them", data);
+  expectThat(typeof data?.batch === "function", "evaluate: data", "batches, as dataLoader makes them", data);
   checkWhole("evaluate: data.batchesPerEpoch", data.batchesPerEpoch, 1);
   const all = data.batchesPerEpoch;
   let [sum, tokens] = [0, 0];

@@ -3,9 +3,9 @@
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { encodeWeight } from "@mixtape/ops";
 import { viewOfBytes } from "@mixtape/safetensors";
-import type { ExamplesData } from "./batches-of.js";
 import { CausalLMTask } from "./causal-lm-task.js";
 import { checkList, checkWhole } from "./checks.js";
+import type { ExamplesData } from "./data-loader.js";
 import { TrainingError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
 import type { StepEvaluation, TrainingStep } from "./metrics.js";
@@ -48,7 +48,7 @@ export function checkHeldOut(options: HeldOutOptions): void {
   if (typeof data === "function" || typeof (data as ExamplesData | undefined)?.batch === "function") return;
   throw new TrainingError({
     where: "evaluation.data",
-    expected: "batches, as batchesOf makes them, or a function that returns the loss",
+    expected: "batches, as dataLoader makes them, or a function that returns the loss",
     got: data === null ? "null" : typeof data,
   });
 }

@@ -9,7 +9,6 @@ export {
 export { type AdapterData, adapterBatches } from "./adapter-batches.js";
 export { type AdaptersBatch, AdaptersTask, type AdaptersTaskOptions } from "./adapters-task.js";
 export { countLabels, countTokens, type Example, type TrainingBatch, type TrainingData } from "./batch.js";
-export { type BatchesOptions, batchesOf, type ExamplesData } from "./batches-of.js";
 export type {
   EvaluateEvent,
   SaveEvent,
@@ -40,6 +39,7 @@ export { type Chat, readChat } from "./data/read-chat.js";
 export { type Dataset, type ReadDatasetOptions, readDataset } from "./data/read-dataset.js";
 export type { ByteSource } from "./data/read-lines.js";
 export { type Truncation, truncate } from "./data/truncate.js";
+export { type DataLoaderOptions, dataLoader, type ExamplesData } from "./data-loader.js";
 export { DataError, TrainingError } from "./errors.js";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export { Gradients, lossAndGradients } from "./gradients.js";

@@ -2,7 +2,7 @@ import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { adaptersOf, applyAdapter } from "@mixtape/peft";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { expect, test } from "vitest";
-import { AdaptersTask, adapterBatches, batchesOf, CausalLMTask, type TrainOptions, train } from "../src/index.js";
+import { AdaptersTask, adapterBatches, CausalLMTask, dataLoader, type TrainOptions, train } from "../src/index.js";
 
 const TEXTS = [
   [{ inputIds: [1, 2, 3, 4, 5, 6] }, { inputIds: [9, 8, 7] }],
@@ -22,7 +22,7 @@ onEachEngine(() => {
     await withoutLeak(async () => {
       const model = await MixtralForCausalLM.fromPretrained(fixture("models/mixtral/basic"));
       const names = ["a", "b"];
-      const data = () => TEXTS.map((texts) => batchesOf(texts, { batchSize: 2, seed: 3 }));
+      const data = () => TEXTS.map((texts) => dataLoader(texts, { batchSize: 2, seed: 3 }));
       const values = async (name: string): Promise<number[]> => {
         const params = [...adaptersOf(model).get(name).namedParameters()];
         return (await Promise.all(params.map(([, { weight }]) => weight.parts[0]!.data()))).flatMap((one) => [...one]);

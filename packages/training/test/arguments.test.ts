@@ -34,20 +34,24 @@ test.each<[string, () => unknown, RegExp]>([
     () => training.evaluate(wrong({ forward: () => {} }), wrong([])),
     /evaluate: data: expected batches/,
   ],
-  ["batchesOf", () => training.batchesOf(wrong(5), { batchSize: 1 }), /batchesOf: expected a list of examples, got 5/],
   [
-    "batchesOf: an example",
-    () => training.batchesOf(wrong([{ inputIds: ["a", "b"] }]), { batchSize: 1 }),
+    "dataLoader",
+    () => training.dataLoader(wrong(5), { batchSize: 1 }),
+    /dataLoader: expected a list of examples, got 5/,
+  ],
+  [
+    "dataLoader: an example",
+    () => training.dataLoader(wrong([{ inputIds: ["a", "b"] }]), { batchSize: 1 }),
     /examples\[0\]\.inputIds\[0\]: expected a token id, from 0, got "a"/,
   ],
   [
-    "batchesOf: a token id",
-    () => training.batchesOf([{ inputIds: [3, 2, -1] }], { batchSize: 1 }),
+    "dataLoader: a token id",
+    () => training.dataLoader([{ inputIds: [3, 2, -1] }], { batchSize: 1 }),
     /examples\[0\]\.inputIds\[2\]: expected a token id, from 0, got -1/,
   ],
   [
-    "batchesOf: an example that is a text",
-    () => training.batchesOf(wrong([{ inputIds: "ab" }]), { batchSize: 1 }),
+    "dataLoader: an example that is a text",
+    () => training.dataLoader(wrong([{ inputIds: "ab" }]), { batchSize: 1 }),
     /examples\[0\]\.inputIds: expected a list of token ids, got "ab"/,
   ],
   [

@@ -4,7 +4,7 @@ import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import { batchesOf, evaluate, TrainingError } from "../src/index.js";
+import { dataLoader, evaluate, TrainingError } from "../src/index.js";
 
 const folder = fixture("models/mixtral/basic");
 const examples = [
@@ -27,14 +27,14 @@ onEachEngine(() => {
       const tokens = alone.reduce((sum, { counted }) => sum + counted, 0);
       const expected = alone.reduce((sum, part) => sum + part.sum, 0) / tokens;
       for (const batchSize of [1, 2, 3]) {
-        const found = await evaluate(model, batchesOf(examples, { batchSize, seed: null }));
+        const found = await evaluate(model, dataLoader(examples, { batchSize, seed: null }));
         expect(found.tokens).toBe(tokens);
         expect(Math.abs(found.loss - expected)).toBeLessThan(2e-5);
         expect(found.perplexity).toBe(Math.exp(found.loss));
       }
       const packed = await evaluate(
         model,
-        batchesOf(examples, { batchSize: 1, maxLength: 16, pack: true, seed: null }),
+        dataLoader(examples, { batchSize: 1, maxLength: 16, pack: true, seed: null }),
       );
       expect(Math.abs(packed.loss - expected)).toBeLessThan(2e-5);
     });
@@ -44,7 +44,7 @@ onEachEngine(() => {
 
 test("reports each batch, stops where the signal says so, and needs a label", async () => {
   const model = await MixtralForCausalLM.fromPretrained(folder);
-  const data = batchesOf(examples, { batchSize: 1, seed: null });
+  const data = dataLoader(examples, { batchSize: 1, seed: null });
   const seen: string[] = [];
   const stop = new AbortController();
   const run = evaluate(model, data, {

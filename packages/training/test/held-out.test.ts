@@ -10,9 +10,9 @@ import { memory, setBackend } from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  batchesOf,
   bestStep,
   CausalLMTask,
+  dataLoader,
   type EvaluateEvent,
   evaluate,
   type HeldOutOptions,
@@ -32,8 +32,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(scratch, { recursive: true }));
 
-const texts = batchesOf([{ inputIds: [1, 2, 3, 4, 5] }, { inputIds: [6, 7, 8, 9, 10] }], { batchSize: 2 });
-const heldOut = batchesOf([{ inputIds: [1, 2, 3, 9, 5] }, { inputIds: [2, 3, 4, 11] }], { batchSize: 1, seed: null });
+const texts = dataLoader([{ inputIds: [1, 2, 3, 4, 5] }, { inputIds: [6, 7, 8, 9, 10] }], { batchSize: 2 });
+const heldOut = dataLoader([{ inputIds: [1, 2, 3, 9, 5] }, { inputIds: [2, 3, 4, 11] }], { batchSize: 1, seed: null });
 
 const options = (evaluation: Partial<HeldOutOptions>, more: Partial<TrainOptions> = {}): TrainOptions => ({
   maxSteps: 12,
@@ -102,7 +102,7 @@ describe("held-out losses", () => {
   test.each([
     [{ every: 0 }, "evaluation.every: expected a whole number of at least 1, got 0"],
     [{ patience: 1.5 }, "evaluation.patience: expected a whole number of at least 1, got 1.5"],
-    [{ data: 5 }, "evaluation.data: expected batches, as batchesOf makes them, or a function that returns the loss"],
+    [{ data: 5 }, "evaluation.data: expected batches, as dataLoader makes them, or a function that returns the loss"],
     [{ data: () => 3 }, "evaluation.data: expected a loss, a number, got undefined"],
     [{ keepbest: true }, "Did you mean keepBest?"],
   ])("%j is refused", async (wrong, message) => {

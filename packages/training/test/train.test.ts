@@ -8,12 +8,12 @@ import { mul, type Scalar, scalar, sum } from "@tensorflow/tfjs-core";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   AdamW,
-  type BatchesOptions,
-  batchesOf,
   CausalLMTask,
   constantSchedule,
   cosineSchedule,
+  type DataLoaderOptions,
   type Decay,
+  dataLoader,
   linearSchedule,
   lossAndGradients,
   type TrainingBatch,
@@ -182,7 +182,7 @@ test("an option that is not known is refused: of a run, its optimiser, a group, 
     await expect(running(more)).rejects.toThrow(message);
   }
   expect(() => new CausalLMTask(model, { auxlosscoef: 1 } as object)).toThrow("Did you mean auxLossCoef?");
-  expect(() => batchesOf([], { batchSize: 1, maxlength: 3 } as BatchesOptions)).toThrow("Did you mean maxLength?");
+  expect(() => dataLoader([], { batchSize: 1, maxlength: 3 } as DataLoaderOptions)).toThrow("Did you mean maxLength?");
   for (const schedule of [constantSchedule, linearSchedule, cosineSchedule])
     expect(() => schedule({ totalSteps: 1, warmup: 1 } as Decay)).toThrow("Did you mean warmupSteps?");
   model.dispose();

@@ -24,7 +24,7 @@ const SAMPLE = `
 import { mixtralConfig, type MixtralForCausalLM } from "@mixtape/mixtral";
 import { generateText } from "@mixtape/generation";
 import { applyAdapter, adapterConfig } from "@mixtape/peft";
-import { defineConfig, decoderConfig, count } from "@mixtape/config";
+import { defineConfig, decoderConfig, int } from "@mixtape/config";
 import { AdamW, train } from "@mixtape/training";
 declare const model: MixtralForCausalLM;
 const §config = mixtralConfig.create({ §numExperts: 4 });
@@ -39,9 +39,9 @@ const own = defineConfig({
   extends: decoderConfig,
   fields: {
     /** Sharpness of the gate. */
-    sharpness: count().default(1),
+    sharpness: int().default(1),
     /** Softness of the gate. */
-    softness: count().nullish(),
+    softness: int().nullish(),
   },
 });
 own.create({ §sharpness: 2 }).§headDim;

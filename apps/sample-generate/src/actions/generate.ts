@@ -18,7 +18,7 @@ import { OPTION_ENTRIES } from "@mixtape/generation/options";
 import {
   type EngineName,
   type ForCausalLM,
-  generationConfigFaults,
+  generationConfigIssues,
   saveCache,
   type TextOptions,
 } from "@mixtape/mixtape";
@@ -115,9 +115,9 @@ export async function generate(flags: GenerateFlags): Promise<number> {
 }
 
 function optionsOf(flags: GenerateFlags, { generationConfig }: ForCausalLM): TextOptions {
-  const faults = generationConfigFaults(generationConfig)?.faults ?? [];
+  const issues = generationConfigIssues(generationConfig)?.issues ?? [];
   // A length that cannot be used is refused like any other value of the file, rather than replaced by the default.
-  const hasLength = generationConfig.maxNewTokens ?? faults.some(({ field }) => field === "maxNewTokens");
+  const hasLength = generationConfig.maxNewTokens ?? issues.some(({ field }) => field === "maxNewTokens");
   return {
     ...flaggedOptions(flags),
     maxNewTokens: flags.maxNewTokens ?? (hasLength ? undefined : DEFAULT_LENGTH),

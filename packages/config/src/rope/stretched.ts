@@ -1,12 +1,12 @@
 /** Fields shared by the types that stretch a model beyond the context it was trained on. */
-import { count, number } from "../fields.js";
+import { int, number } from "../fields.js";
 import type { RopeFillConfig } from "./rope-type.js";
 
 export const stretchFields = {
   /** Ratio of the new to the original context. Default: `maxPositionEmbeddings / originalMaxPositionEmbeddings`. */
   factor: number({ above: 0 }),
   /** Context length of the original training. Default: `maxPositionEmbeddings`. */
-  originalMaxPositionEmbeddings: count(),
+  originalMaxPositionEmbeddings: int(),
   /** Factor of cosines and sines; null uses the type's formula. */
   attentionFactor: number({ above: 0 }).nullable().default(null),
 };

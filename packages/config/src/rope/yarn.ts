@@ -1,5 +1,5 @@
 import { show } from "../config-error.js";
-import { flag, number } from "../fields.js";
+import { bool, number } from "../fields.js";
 import { wavelengthOver2Pi } from "./geometric.js";
 import { defineRopeType } from "./rope-type.js";
 import { fillStretch, stretchFields } from "./stretched.js";
@@ -18,7 +18,7 @@ export const yarnRope = defineRopeType({
     /** Coefficient in the denominator of the attention factor. Read only if both coefficients are set. */
     mscaleAllDim: number().nullable().default(null),
     /** Whether the bounds of the ramp are rounded to whole dimensions. */
-    truncate: flag().default(true),
+    truncate: bool().default(true),
   },
   fill: fillStretch,
   check: ({ ropeTheta, betaFast, betaSlow }, _, report) => {

@@ -1,5 +1,5 @@
 import "@tensorflow/tfjs-backend-cpu";
-import { type ConfigOf, count, decoderConfig, defineConfig, mlpLayerTypesWhere, number } from "@mixtape/config";
+import { type ConfigOf, decoderConfig, defineConfig, int, mlpLayerTypesWhere, number } from "@mixtape/config";
 import { Experts, type FeedForward, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { env, memory, setBackend } from "@tensorflow/tfjs-core";
 import { expect } from "vitest";
@@ -15,9 +15,9 @@ export const tinyConfig = defineConfig({
   modelType: "tiny",
   extends: decoderConfig,
   fields: {
-    numExperts: count().default(3),
-    numExpertsPerTok: count().default(2),
-    moeIntermediateSize: count().default(2),
+    numExperts: int().default(3),
+    numExpertsPerTok: int().default(2),
+    moeIntermediateSize: int().default(2),
     routerAuxLossCoef: number({ min: 0 }).default(0.5),
   },
   derive: (c) => ({ mlpLayerTypes: mlpLayerTypesWhere(c.numHiddenLayers, (layer) => layer > 0) }),

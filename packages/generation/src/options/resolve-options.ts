@@ -2,7 +2,7 @@ import {
   type DecoderConfig,
   type GenerationConfig,
   type GenerationField,
-  generationConfigFaults,
+  generationConfigIssues,
 } from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";
@@ -98,7 +98,7 @@ function endTokens(
   config: DecoderConfig,
 ): number | readonly number[] | null | undefined {
   if (options.eosTokenId !== undefined) return options.eosTokenId;
-  return generationConfigFaults(defaults) ? defaults.eosTokenId : (defaults.eosTokenId ?? config.eosTokenId);
+  return generationConfigIssues(defaults) ? defaults.eosTokenId : (defaults.eosTokenId ?? config.eosTokenId);
 }
 
 function logprobOptions(value: GenerationOptions["logprobs"]): Required<LogprobOptions> | null {
@@ -148,7 +148,7 @@ function sourceOf(
 ): { readonly where: string; readonly fix?: string } {
   const { key } = GENERATION_OPTIONS[name];
   const inCall = (options as TextOptions)[name] !== undefined;
-  const file = inCall ? undefined : generationConfigFaults(defaults)?.file;
+  const file = inCall ? undefined : generationConfigIssues(defaults)?.file;
   return file === undefined || key === null ? { where: name } : { where: `${file}: ${key}`, fix: wayOut(name, key) };
 }
 

@@ -1,5 +1,5 @@
 /** Values of a generation config that cannot be used: refused if they would change the text, unless the call gives the option. */
-import { type GenerationConfig, generationConfigFaults, type UnusableValue } from "@mixtape/config";
+import { type GenerationConfig, generationConfigIssues, type UnusableValue } from "@mixtape/config";
 import { GenerationError } from "../generation-error.js";
 import type { GenerationOptions, ResolvedOptions } from "./generation-options.js";
 import { OPTION_ENTRIES } from "./schema.js";
@@ -10,8 +10,8 @@ export function refuseUnusable(
   options: GenerationOptions,
   defaults: GenerationConfig,
 ): void {
-  const { file, faults } = generationConfigFaults(defaults) ?? { file: "", faults: [] };
-  const fault = faults.find((one) => counts(one, resolved, options, defaults));
+  const { file, issues } = generationConfigIssues(defaults) ?? { file: "", issues: [] };
+  const fault = issues.find((one) => counts(one, resolved, options, defaults));
   if (!fault) return;
   const { key, field, expected, got } = fault;
   throw new GenerationError({

@@ -1,6 +1,6 @@
 /** The fields that the configs of all kinds of adapters share. */
 
-import { count, flag, listOf, number, optional, text } from "@mixtape/config";
+import { bool, int, listOf, number, optional, string } from "@mixtape/config";
 import * as z from "zod";
 
 /** The largest rank. A matrix of that rank is whole in all but the very largest layers. */
@@ -17,7 +17,7 @@ const targets = () => {
   const ticked = z
     .record(z.string(), z.boolean())
     .transform((ticks) => Object.keys(ticks).filter((name) => ticks[name]));
-  return z.union([z.string(), listOf(text(), "names"), ticked], { error: what });
+  return z.union([z.string(), listOf(string(), "names"), ticked], { error: what });
 };
 
 /** The fields that adapters of all kinds have. */
@@ -38,12 +38,12 @@ export interface AdapterFields {
 
 /** A flag that null turns off, as in Python. */
 export const offUnlessTrue = () =>
-  flag()
+  bool()
     .nullish()
     .transform((value) => value ?? false);
 
 export const low = {
-  r: count({ max: MAX_RANK }).default(8),
+  r: int({ max: MAX_RANK }).default(8),
   loraAlpha: number().default(8),
   loraDropout: number({ min: 0, below: 1 }).default(0),
   targetModules: optional(targets()),

@@ -1,12 +1,12 @@
 import {
   type ConfigDefinition,
   type ConfigInput,
-  count,
   defineConfig,
+  int,
   listOf,
   number,
   optional,
-  text,
+  string,
 } from "@mixtape/config";
 import * as z from "zod";
 import { AdapterError } from "../errors.js";
@@ -60,28 +60,28 @@ export const loraConfig: ConfigDefinition<LoraConfig, ConfigInput<LoraConfig>> =
   name: "adapter config",
   fields: {
     ...low,
-    targetParameters: optional(listOf(text(), "names")),
+    targetParameters: optional(listOf(string(), "names")),
     useDora: offUnlessTrue(),
     // null is false, as in Python.
     initLoraWeights: z
       .literal([...INITS, null], { error: `one of ${INITS.map((init) => JSON.stringify(init)).join(", ")}` })
       .default(true)
       .transform((init) => init ?? false),
-    rankPattern: pattern(count({ max: MAX_RANK }), "ranks"),
+    rankPattern: pattern(int({ max: MAX_RANK }), "ranks"),
     alphaPattern: pattern(number(), "alphas"),
-    layersToTransform: optional(z.union([count({ min: 0 }), listOf(count({ min: 0 }), "layers")])),
-    layersPattern: optional(z.union([text(), listOf(text(), "names")])),
-    modulesToSave: optional(listOf(text(), "names")),
+    layersToTransform: optional(z.union([int({ min: 0 }), listOf(int({ min: 0 }), "layers")])),
+    layersPattern: optional(z.union([string(), listOf(string(), "names")])),
+    modulesToSave: optional(listOf(string(), "names")),
     ensureWeightTying: offUnlessTrue(),
     loraBias: offUnlessTrue(),
     trainableTokenIndices: optional(
-      z.union([listOf(count({ min: 0 }), "token ids"), z.record(z.string(), listOf(count({ min: 0 }), "token ids"))], {
+      z.union([listOf(int({ min: 0 }), "token ids"), z.record(z.string(), listOf(int({ min: 0 }), "token ids"))], {
         error: "a list of token ids, or an object of such lists",
       }),
     ),
-    baseModelNameOrPath: optional(text()),
+    baseModelNameOrPath: optional(string()),
   },
-  fixed: { peft_type: ["LORA"] },
+  allowedValues: { peft_type: ["LORA"] },
   ignored: {
     bias: "biases that were trained are in the file as tensors, which are read",
     peft_version: "it says who wrote the file",

@@ -1,15 +1,15 @@
 import {
+  bool,
   type ConfigDefinition,
   type ConfigInput,
-  count,
   defineConfig,
-  flag,
   type HiddenAct,
   hiddenAct,
+  int,
   number,
   oneOf,
   optional,
-  text,
+  string,
 } from "@mixtape/config";
 import { type AdapterFields, low, MAX_EXPERTS } from "./fields.js";
 
@@ -57,27 +57,27 @@ export const mixtureConfig: ConfigDefinition<MixtureConfig, ConfigInput<MixtureC
   fields: {
     ...low,
     routingStrategy: oneOf(...ROUTERS),
-    numExperts: count({ min: 2, max: MAX_EXPERTS }).default(8),
-    topK: count().default(2),
+    numExperts: int({ min: 2, max: MAX_EXPERTS }).default(8),
+    topK: int().default(2),
     topP: number({ above: 0, max: 1 }).default(0.8),
     temperature: number({ min: 0 }).default(0),
-    expertCapacity: count().default(32),
+    expertCapacity: int().default(32),
     jitterNoise: optional(number({ min: 0, below: 1 })),
     ffnDropout: number({ min: 0, below: 1 }).default(0),
     routerInitRange: optional(number({ min: 0 })),
-    routerLoss: optional(flag()),
+    routerLoss: optional(bool()),
     routerAuxLossCoef: number({ min: 0 }).default(0.001),
     routerZLossCoef: number({ min: 0 }).default(0.001),
     loraInit: oneOf("original", "gaussian").default("original"),
     actFn: optional(hiddenAct()),
-    baseModelNameOrPath: optional(text()),
+    baseModelNameOrPath: optional(string()),
   },
   derive: ({ routingStrategy, jitterNoise, routerInitRange, routerLoss }) => ({
     jitterNoise: jitterNoise ?? (routingStrategy === "mixlora-switch" ? 0.01 : 0),
     routerInitRange: routerInitRange ?? DEFAULT_INIT_RANGE[routingStrategy],
     routerLoss: routerLoss ?? routingStrategy.startsWith("mixlora"),
   }),
-  fixed: {
+  allowedValues: {
     peft_type: ["MIXLORA", "LORAMOE", "MOLA"],
     bias: ["none"],
     use_dora: [false],

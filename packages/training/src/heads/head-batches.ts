@@ -49,7 +49,7 @@ export function sequenceBatches(
   examples: readonly SequenceExample[],
   options: HeadBatchesOptions,
 ): EpochData<SequenceBatch> {
-  return batchesOf(examples, options, (rows, tokens) => ({
+  return dataLoader(examples, options, (rows, tokens) => ({
     ...tokens,
     labels: rows.map(({ label }) => label) as SequenceBatch["labels"],
   }));
@@ -60,7 +60,7 @@ export function tokenBatches(
   examples: readonly TokenExample[],
   options: HeadBatchesOptions,
 ): EpochData<TokenLabelsBatch> {
-  return batchesOf(examples, options, (rows, { inputIds, ...tokens }) => ({
+  return dataLoader(examples, options, (rows, { inputIds, ...tokens }) => ({
     ...tokens,
     inputIds,
     labels: rows.map(({ labels }) => filled(labels, inputIds[0]!.length, IGNORED)),
@@ -72,14 +72,14 @@ export function questionBatches(
   examples: readonly QuestionExample[],
   options: HeadBatchesOptions,
 ): EpochData<QuestionBatch> {
-  return batchesOf(examples, options, (rows, tokens) => ({
+  return dataLoader(examples, options, (rows, tokens) => ({
     ...tokens,
     startPositions: rows.map(({ start }) => start),
     endPositions: rows.map(({ end }) => end),
   }));
 }
 
-function batchesOf<E extends { readonly inputIds: readonly number[] }, B>(
+function dataLoader<E extends { readonly inputIds: readonly number[] }, B>(
   examples: readonly E[],
   options: HeadBatchesOptions,
   collate: (rows: readonly E[], tokens: TokensBatch) => B,

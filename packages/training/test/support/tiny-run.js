@@ -1,7 +1,7 @@
 /** A run that is short and uses all that a checkpoint has to bring back: noise, shuffled and packed texts, schedule, accumulation. */
 
 import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
-import { batchesOf, cosineSchedule, train, unfreeze } from "@mixtape/training";
+import { cosineSchedule, dataLoader, train, unfreeze } from "@mixtape/training";
 import { env, setBackend } from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
 
@@ -33,7 +33,7 @@ async function tinyRun(folder, tell) {
   const examples = Array.from({ length: 9 }, (_, i) => ({
     inputIds: Array.from({ length: 3 + (i % 4) }, (_, at) => (i * 7 + at * at * 3) % 20),
   }));
-  const data = batchesOf(examples, { batchSize: 1, maxLength: 8, pack: true, seed: 5 });
+  const data = dataLoader(examples, { batchSize: 1, maxLength: 8, pack: true, seed: 5 });
   const options = {
     maxSteps: MAX_STEPS,
     accumulate: 2,

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { batchesOf, countLabels, countTokens, type Example, TrainingError } from "../src/index.js";
+import { countLabels, countTokens, dataLoader, type Example, TrainingError } from "../src/index.js";
 
 const text = (...inputIds: number[]): Example => ({ inputIds });
 
 test("texts are filled up on the right; the first label of a text is never one", () => {
-  const data = batchesOf([text(1, 2, 3), { inputIds: [4, 5], labels: [-100, 6] }], {
+  const data = dataLoader([text(1, 2, 3), { inputIds: [4, 5], labels: [-100, 6] }], {
     batchSize: 2,
     seed: null,
     padId: 9,
@@ -31,7 +31,7 @@ test("texts are filled up on the right; the first label of a text is never one",
 });
 
 test("packed, several share a row: positions begin anew, segments tell them apart", () => {
-  const data = batchesOf([text(1, 2, 3), text(4, 5), text(6, 7)], {
+  const data = dataLoader([text(1, 2, 3), text(4, 5), text(6, 7)], {
     batchSize: 1,
     maxLength: 6,
     pack: true,
@@ -49,7 +49,7 @@ test("packed, several share a row: positions begin anew, segments tell them apar
 });
 
 test("what is longer than a row is cut; a rest of one token teaches nothing", () => {
-  const data = batchesOf([text(1, 2, 3, 4, 5)], { batchSize: 4, maxLength: 2, seed: null });
+  const data = dataLoader([text(1, 2, 3, 4, 5)], { batchSize: 4, maxLength: 2, seed: null });
   expect(data.batch(0).inputIds).toEqual([
     [1, 2],
     [3, 4],
@@ -62,7 +62,7 @@ test("each epoch has every token once, in an order of its own that the seed deci
     fc.property(examples, fc.integer({ min: 1, max: 4 }), fc.boolean(), fc.nat(1000), (ids, batchSize, pack, seed) => {
       const options = { batchSize, maxLength: 12, pack, seed };
       const texts = ids.map((inputIds) => ({ inputIds }));
-      const [data, same] = [batchesOf(texts, options), batchesOf(texts, options)];
+      const [data, same] = [dataLoader(texts, options), dataLoader(texts, options)];
       for (const epoch of [0, 3]) {
         const seen: string[] = [];
         for (let i = 0; i < data.batchesPerEpoch; i++) {
@@ -86,7 +86,7 @@ test("each epoch has every token once, in an order of its own that the seed deci
     { numRuns: 60 },
   );
   const many = Array.from({ length: 20 }, (_, i) => text(i, i));
-  const order = (seed: number, epoch: number) => batchesOf(many, { batchSize: 20, seed }).batch(epoch).inputIds;
+  const order = (seed: number, epoch: number) => dataLoader(many, { batchSize: 20, seed }).batch(epoch).inputIds;
   expect(order(1, 0)).not.toEqual(order(1, 1));
   expect(order(1, 0)).not.toEqual(order(2, 0));
 });
@@ -95,7 +95,7 @@ test("no data, or data that teaches nothing, is refused", () => {
   const of =
     (examples: readonly Example[], more = {}) =>
     () =>
-      batchesOf(examples, { batchSize: 1, ...more });
+      dataLoader(examples, { batchSize: 1, ...more });
   expect(of([])).toThrow("examples: expected a text of at least two tokens with a label that counts, got no examples");
   expect(of([text(1), { inputIds: [1, 2], labels: [1, -100] }])).toThrow("got none among 2");
   expect(of([{ inputIds: [1, 2], labels: [1] }])).toThrow("examples[0].labels: expected 2, got 1");

@@ -6,7 +6,7 @@ import { TrainingError } from "./errors.js";
 import { shuffled } from "./shuffle.js";
 
 /** How texts become batches. */
-export interface BatchesOptions {
+export interface DataLoaderOptions {
   /** How many rows a batch has. */
   readonly batchSize: number;
   /**
@@ -22,7 +22,13 @@ export interface BatchesOptions {
   readonly padId?: number;
 }
 
-const OPTIONS: OptionNames<BatchesOptions> = { batchSize: true, maxLength: true, pack: true, seed: true, padId: true };
+const OPTIONS: OptionNames<DataLoaderOptions> = {
+  batchSize: true,
+  maxLength: true,
+  pack: true,
+  seed: true,
+  padId: true,
+};
 
 /** Batches of texts, epoch after epoch. The last batch of an epoch may be smaller. */
 export interface ExamplesData extends TrainingData {
@@ -39,12 +45,12 @@ type Row = readonly Required<Example>[];
  * @throws {OptionError} for an option that it does not know
  * @throws {TrainingError} where there is no text with a label that counts
  */
-export function batchesOf(examples: readonly Example[], options: BatchesOptions): ExamplesData {
-  checkOptions("batchesOf", options, OPTIONS);
+export function dataLoader(examples: readonly Example[], options: DataLoaderOptions): ExamplesData {
+  checkOptions("dataLoader", options, OPTIONS);
   const { batchSize, maxLength = Infinity, pack = false, seed = 0, padId = 0 } = options;
   checkSizes(batchSize, maxLength, pack);
   expectThat(seed === null || Number.isInteger(seed), "seed", "a whole number, or null", seed);
-  expectThat(Array.isArray(examples), "batchesOf", "a list of examples", examples);
+  expectThat(Array.isArray(examples), "dataLoader", "a list of examples", examples);
   for (const [i, example] of examples.entries()) checkIds(`examples[${i}].inputIds`, example?.inputIds);
   const { rows: texts, truncation } = truncate(examples, maxLength);
   if (texts.length === 0)
