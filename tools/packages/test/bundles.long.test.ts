@@ -27,7 +27,7 @@ const oursAlone: Plugin = {
 };
 
 /** Packages that browsers cannot run. That no other package's bundle has them is what its own test shows. */
-const NODE_ONLY = ["native"];
+const NODE_ONLY = ["native", "testing"];
 
 describe.each(published)("$manifest.name", ({ folder, path }) => {
   const readme = join(path, "README.md");

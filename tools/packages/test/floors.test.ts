@@ -166,6 +166,6 @@ test("the diagram in docs/architecture.md shows the floors that the rules have",
     names: names!.split(" · ").sort(),
   }));
   drawn.sort((a, b) => a.floor - b.floor);
-  // `testing` stands above all, and is not published.
+  // `testing` stands above all, and is no part of an app.
   expect(drawn.map(({ names }) => names)).toEqual(floors.slice(0, -1).map((names) => [...names].sort()));
 });

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { DecoderConfig } from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
@@ -17,7 +18,7 @@ import { matchesGoldenGradients, trains } from "./training.js";
 /** Models that a family is tested with. */
 export type ConformanceOptions<C extends DecoderConfig> =
   | {
-      /** A folder of golden checkpoints: one of those in `__fixtures__/models`, such as `afmoe`, or a path. */
+      /** A folder of golden checkpoints: a path, or in the repository a name in `__fixtures__/models`, such as `afmoe`. */
       readonly goldens: string;
       /** Minimum number of checkpoints. Default: 1. */
       readonly atLeast?: number;
@@ -32,7 +33,7 @@ export type ConformanceOptions<C extends DecoderConfig> =
  * gradient; nothing leaks; and bad input is refused with a message that names it.
  */
 export function conformance<C extends DecoderConfig>(Model: Family<C>, options: ConformanceOptions<C>): void {
-  const folder = options.goldens === undefined ? undefined : resolve(fixture("models"), options.goldens);
+  const folder = options.goldens === undefined ? undefined : folderOf(options.goldens);
   const subjects = options.config ? [freshSubject(Model, options.config)] : goldenSubjects(Model, folder!);
 
   onEachEngine((engine) => {
@@ -61,4 +62,9 @@ export function conformance<C extends DecoderConfig>(Model: Family<C>, options: 
     describe("leaves nothing behind", () => leavesNothing(subject));
     describe("refuses", () => refuses(Model, subject));
   });
+}
+
+function folderOf(goldens: string): string {
+  const own = resolve(fixture("models"), goldens);
+  return existsSync(own) ? own : resolve(goldens);
 }
