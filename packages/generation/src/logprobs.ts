@@ -1,4 +1,5 @@
 /** Log-probabilities of chosen and of likely tokens. */
+import { largestIds } from "./processors/largest-ids.js";
 
 /** The log-probability of one token. */
 export interface TokenLogprob {
@@ -67,18 +68,4 @@ function maxOf(logits: Float32Array): number {
   let largest = -Infinity;
   for (let i = 0; i < logits.length; i++) if (logits[i]! > largest) largest = logits[i]!;
   return largest;
-}
-
-/** Returns the ids of the `count` largest logits, largest first. `count` is small: one comparison rejects most logits. */
-function largestIds(logits: Float32Array, count: number): number[] {
-  const ids: number[] = [];
-  if (count === 0) return ids;
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id]!;
-    if (ids.length === count && logit <= logits[ids[count - 1]!]!) continue;
-    let place = ids.length < count ? ids.length : count - 1;
-    for (; place > 0 && logits[ids[place - 1]!]! < logit; place--) ids[place] = ids[place - 1]!;
-    ids[place] = id;
-  }
-  return ids;
 }

@@ -123,6 +123,13 @@ property.prop([logitsOf, fc.double({ min: 0.001, max: 0.999, noNaN: true })])(
   },
 );
 
+test("top-p drops higher ids first among equals, and leaves out tokens that are ruled out", () => {
+  expect(keptOf([2, 2, 2, 2], topPProcessor(0.5))).toEqual([0, 1]);
+  expect(keptOf([0, -0, 0, -0], topPProcessor(0.5))).toEqual([0, 1]);
+  expect(keptOf([-Infinity, 1, 1, -Infinity], topPProcessor(0.1))).toEqual([1]);
+  expect(keptOf([-Infinity, -Infinity], topPProcessor(0.5))).toEqual([]);
+});
+
 property.prop([logitsOf, fc.double({ min: 0, max: 1, noNaN: true })])("min-p keeps the likeliest", (values, share) => {
   const rounded = Float32Array.from(values);
   expect(keptOf(values, minPProcessor(share))).toContain(rounded.indexOf(Math.max(...rounded)));

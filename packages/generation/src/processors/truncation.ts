@@ -1,4 +1,5 @@
 /** Processors that sample among some of the tokens alone. Each keeps at least one. */
+import { largestIds } from "./largest-ids.js";
 import { drop, type LogitsProcessor, softmax } from "./logits-processor.js";
 
 /** Keeps the k largest logits, and those equal to the k-th (Fan et al. 2018, https://arxiv.org/abs/1805.04833). */
@@ -21,18 +22,30 @@ export function topPProcessor(p: number): LogitsProcessor {
   return {
     name: "topP",
     process(logits) {
-      const probabilities = softmax(logits);
-      const ascending = [...logits.keys()]
-        .filter((i) => logits[i] !== -Infinity)
-        .sort((a, b) => logits[a]! - logits[b]! || b - a);
+      // Sorts values, not ids: several times as fast for a vocabulary of 150,000.
+      const ascending = logits.filter((logit) => logit !== -Infinity).sort();
+      const largest = ascending.at(-1) ?? 0;
+      let sum = 0;
+      for (let i = 0; i < ascending.length; i++) sum += Math.exp(ascending[i]! - largest);
       let below = 0;
-      for (const i of ascending.slice(0, -1)) {
-        below += probabilities[i]!;
-        if (below > 1 - p) return;
-        logits[i] = -Infinity;
+      let dropped = 0;
+      for (; dropped < ascending.length - 1; dropped++) {
+        below += Math.exp(ascending[dropped]! - largest) / sum;
+        if (below > 1 - p) break;
       }
+      dropSmallest(logits, ascending, dropped);
     },
   };
+}
+
+/** Rules out the `count` smallest logits; of equals those of higher ids. @param ascending the logits that count, sorted */
+function dropSmallest(logits: Float32Array, ascending: Float32Array, count: number): void {
+  const least = ascending[count];
+  if (count === 0 || least === undefined) return;
+  let equals = count - ascending.indexOf(least);
+  for (let id = logits.length - 1; id >= 0; id--) {
+    if (logits[id]! < least || (logits[id] === least && equals-- > 0)) logits[id] = -Infinity;
+  }
 }
 
 /** Drops tokens less likely than a share of the likeliest (Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). */
@@ -97,7 +110,7 @@ export function topHProcessor(share: number): LogitsProcessor {
   return {
     name: "topH",
     process(logits) {
-      const descending = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, TOP_H_TOKENS);
+      const descending = largestIds(logits, Math.min(TOP_H_TOKENS, logits.length));
       const probabilities = softmax(Float32Array.from(descending, (id) => logits[id]!));
       const limit = share * entropyOf(probabilities);
       let entropy = 0;
