@@ -8,6 +8,7 @@ import {
   type Engine,
   explainSource,
   ForCausalLM,
+  type LoadModelOptions,
   type LoadWarning,
   loadModel,
   loadTokenizer,
@@ -37,6 +38,9 @@ export interface LoadFlags extends EngineFlags {
   readonly checkFinite?: boolean;
 }
 
+/** How a new head begins. */
+export type HeadOptions = Pick<LoadModelOptions, "config" | "seed">;
+
 /** What is ready to run. */
 export interface Loaded<M extends AnyModel = ForCausalLM> {
   readonly engine: Engine;
@@ -52,13 +56,24 @@ export interface Loaded<M extends AnyModel = ForCausalLM> {
  * @param task what the model is for; `auto` for what its config says. Default: text generation.
  * @throws {InterruptedError} at Ctrl-C
  */
-export function load<T extends Task>(flags: LoadFlags, interrupt: Interrupt, task: T): Promise<Loaded<ModelByTask[T]>>;
-export function load(flags: LoadFlags, interrupt: Interrupt, task: Task | "auto"): Promise<Loaded<AnyModel>>;
+export function load<T extends Task>(
+  flags: LoadFlags,
+  interrupt: Interrupt,
+  task: T,
+  options?: HeadOptions,
+): Promise<Loaded<ModelByTask[T]>>;
+export function load(
+  flags: LoadFlags,
+  interrupt: Interrupt,
+  task: Task | "auto",
+  options?: HeadOptions,
+): Promise<Loaded<AnyModel>>;
 export function load(flags: LoadFlags, interrupt: Interrupt): Promise<Loaded>;
 export async function load(
   { model: folder, adapter: from, ignore, checkFinite, ...flags }: LoadFlags,
   interrupt: Interrupt,
   task: Task | "auto" = "text-generation",
+  options: HeadOptions = {},
 ): Promise<Loaded<AnyModel>> {
   const begin = performance.now();
   checkFolder(folder);
@@ -71,6 +86,7 @@ export async function load(
     let fresh: LoadWarning | undefined;
     const model = await loadModel(folder, {
       task,
+      ...options,
       ...head,
       ignore,
       checkFinite,

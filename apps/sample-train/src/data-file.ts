@@ -33,6 +33,14 @@ export async function readData(
       got: "-, which is standard input for other programs",
       fix: "Save the texts to a file first: the file's ending says what it holds, and a run that goes on reads it again",
     });
+  return withDigest(path, (bytes) => readDataset(bytes, tokenizer, { ...options, name: path }));
+}
+
+/** Reads a file by `read`, with the digest of its bytes. @throws {InputError} where there is no such file */
+export async function withDigest<T extends object>(
+  path: string,
+  read: (bytes: AsyncGenerator<Uint8Array>) => Promise<T>,
+): Promise<T & { readonly sha256: string }> {
   const file = await openFile(path);
   const hash = createHash("sha256");
   try {
@@ -42,7 +50,7 @@ export async function readData(
         yield chunk as Uint8Array;
       }
     }
-    const dataset = await readDataset(bytes(), tokenizer, { ...options, name: path });
+    const dataset = await read(bytes());
     return { ...dataset, sha256: hash.digest("hex") };
   } finally {
     await file.close();

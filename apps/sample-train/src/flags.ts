@@ -1,6 +1,7 @@
 /** The flags of `sample-train`, checked one by one. */
 
 import type { LoadFlags } from "@mixtape/command-line/load";
+import type { Task } from "@mixtape/mixtape";
 import type { Method } from "@mixtape/peft";
 
 /** What is trained: the model itself, or an adapter of a kind. */
@@ -19,6 +20,8 @@ export const METHODS = {
 /** What decides what a run computes. */
 export interface TrainFlags {
   readonly model: string;
+  /** Default: text generation. */
+  readonly task?: Task;
   readonly data?: string;
   readonly ignoreKeys?: readonly string[];
   /** A file with the chat template. */

@@ -2,7 +2,7 @@
 
 import { InputError, note, plural, whole } from "@mixtape/command-line";
 import { aboutAdapter } from "@mixtape/command-line/load";
-import { contextLength, type ForCausalLM, type Tokenizer } from "@mixtape/mixtape";
+import { contextLength, type DecoderConfig, type ForCausalLM, type Tokenizer } from "@mixtape/mixtape";
 import { type Adapter, type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
 import {
   type AdamWOptions,
@@ -86,11 +86,8 @@ export async function planOf(model: ForCausalLM, settings: Settings, texts: Text
     adapters[i]
       ? `${adapters[i].name}: ${aboutAdapter(adapters[i])}`
       : `the model: ${whole(params.reduce((sum, [, { size }]) => sum + size, 0))} parameters`;
-  const courseOf = ({ data: path }: Learner, { batchesPerEpoch }: ExamplesData, count: number): string => {
-    const epochs = (count * accumulate) / batchesPerEpoch;
-    const passes = `${Number(epochs.toPrecision(2))} ${epochs === 1 ? "epoch" : "epochs"}`;
-    return `${plural(texts.byPath.get(path)!.length, "text")}, ${plural(count, "step")}, ${passes}`;
-  };
+  const courseOf = ({ data: path }: Learner, { batchesPerEpoch }: ExamplesData, count: number): string =>
+    aboutCourse(texts.byPath.get(path)!.length, count, (count * accumulate) / batchesPerEpoch);
   const planFor = <B>(task: TrainingTask<B>, data: TrainingData<B>): Plan => ({
     train: (options) => train(task, data, { ...common, ...options }),
     steps,
@@ -112,6 +109,12 @@ export async function planOf(model: ForCausalLM, settings: Settings, texts: Text
   return planFor(task, adapterBatches(parts, accumulate));
 }
 
+/** Says on how much a run trains, and for how long. */
+export function aboutCourse(texts: number, steps: number, epochs: number): string {
+  const passes = `${Number(epochs.toPrecision(2))} ${epochs === 1 ? "epoch" : "epochs"}`;
+  return `${plural(texts, "text")}, ${plural(steps, "step")}, ${passes}`;
+}
+
 /** MixLoRA mixes at feed-forwards; elsewhere it is plain LoRA, as in MoE-PEFT. */
 function warnOfNoMixture({ name, config, mixtures }: Adapter): void {
   if (!config.method.startsWith("mixlora") || mixtures.size > 0) return;
@@ -122,12 +125,8 @@ function warnOfNoMixture({ name, config, mixtures }: Adapter): void {
   );
 }
 
-function dataOf(
-  { name, data, batchSize, maxLength }: Learner,
-  { pack, seed }: Settings,
-  { byPath }: Texts,
-  { config }: ForCausalLM,
-): ExamplesData {
+/** @throws {InputError} where rows are longer than the model's context */
+export function checkContext({ name, maxLength }: Pick<Learner, "name" | "maxLength">, config: DecoderConfig): void {
   const context = contextLength(config);
   if (maxLength > context)
     throw new InputError({
@@ -135,10 +134,24 @@ function dataOf(
       expected: `at most the model's context, ${context} tokens`,
       got: `${maxLength}`,
     });
+}
+
+function dataOf(
+  { name, data, batchSize, maxLength }: Learner,
+  { pack, seed }: Settings,
+  { byPath }: Texts,
+  { config }: ForCausalLM,
+): ExamplesData {
+  checkContext({ name, maxLength }, config);
   return dataLoader(byPath.get(data)!, { batchSize, maxLength, pack, seed });
 }
 
-function stepsOf({ epochs }: Learner, { batchesPerEpoch }: ExamplesData, accumulate: number): number {
+/** Number of steps that the epochs of a learner come to. */
+export function stepsOf(
+  { epochs }: Learner,
+  { batchesPerEpoch }: { readonly batchesPerEpoch: number },
+  accumulate: number,
+): number {
   return Math.max(1, Math.ceil((epochs * batchesPerEpoch) / accumulate));
 }
 
@@ -146,7 +159,7 @@ function stepsOf({ epochs }: Learner, { batchesPerEpoch }: ExamplesData, accumul
  * One group for each adapter, with settings of its own. LoRA+ has its `lora_b` learn faster within the group, so that all its
  * gradients are still shortened as one vector.
  */
-function optimizerOf(learners: readonly Learner[], lengths: readonly number[]): AdamWOptions {
+export function optimizerOf(learners: readonly Learner[], lengths: readonly number[]): AdamWOptions {
   const groups = learners.map((learner, i): ParamGroup => {
     const { name, learningRate, weightDecay, maxGradNorm, loraPlusRatio } = learner;
     const isOwn = (param: string): boolean => learner.adapter === null || param.startsWith(`${name}.`);

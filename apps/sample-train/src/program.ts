@@ -14,6 +14,7 @@ import {
   precisionOption,
   prepared,
   someText,
+  taskOption,
   threadsOption,
   UsageError,
 } from "@mixtape/command-line";
@@ -28,6 +29,12 @@ list of them, in the formats of trl and transformers:
                                            what the assistant says is learnt; the tokenizer's chat template is used, with
                                            "tools", "documents" and "chat_template_kwargs" of the row
 
+With --task, rows have labels in place of what is to be written, and the model gets a head:
+  text-classification    {"text": "…", "label": "good"}, a name or number of a class, or 4.5, a number to predict;
+                         {"text": "…", "labels": ["a", "b"]} for several at once
+  token-classification   {"tokens": ["Ann", "was", "late"], "labels": ["PER", "O", "O"]}; also "tags" or "ner_tags"
+  question-answering     {"question": "…", "context": "…", "answers": {"text": ["…"], "answer_start": [17]}}, as SQuAD
+
 Examples:
   Look at what will be learnt:
     sample-train --model DIR --data chats.jsonl --show-data 3
@@ -41,6 +48,10 @@ Examples:
 
   Texts held out during the run: what had the lowest loss on them is saved, and the run ends when it no longer falls:
     sample-train --model DIR --data train.jsonl --eval held-out.jsonl --eval-every 20 --keep-best --patience 3 --output out
+
+  A classifier of texts by LoRA, with texts held out, and what it says of a text:
+    sample-train --model DIR --task text-classification --data train.jsonl --eval held-out.jsonl --output out
+    sample-generate classify --model DIR --adapter out --text "A fine day!"
 
   All weights of the model:
     sample-train --model DIR --data train.jsonl --method full --learning-rate 5e-5 --output out
@@ -65,6 +76,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .usage("--model <dir> --data <file> --output <dir> [options]")
     .optionsGroup("Model, texts and run:")
     .addOption(modelOption())
+    .addOption(taskOption("what the model learns to do (default: text-generation)", ["feature-extraction"]))
     .option("--data <file>", "the texts to learn: .txt, .jsonl or .json, see below", someText)
     .option(
       "--ignore-keys <key...>",

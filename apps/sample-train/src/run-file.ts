@@ -14,12 +14,15 @@ export interface RunFile {
   readonly data: Readonly<Record<string, string>>;
   /** The loss of the texts that are held out before the first step, by learner. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
+  /** Their scores then, of a head. */
+  readonly scoresBefore?: Readonly<Record<string, number>>;
 }
 
 type Kind = "string" | "number" | "boolean" | "object" | "null";
 
 const SETTINGS: Readonly<Record<keyof Settings, readonly Kind[]>> = {
   model: ["string"],
+  task: ["string"],
   learners: ["object"],
   eval: ["string", "null"],
   evalEvery: ["number", "null"],
@@ -65,7 +68,11 @@ export function parseRun(text: string, where: string): RunFile {
   const file = object(json, where);
   if (file.format !== 1)
     throw new InputError({ where: `${where}: format`, expected: "1", got: JSON.stringify(file.format) ?? "none" });
-  const settings = object(file.settings, `${where}: settings`);
+  // Runs that were begun before there were others.
+  const settings: Readonly<Record<string, unknown>> = {
+    task: "text-generation",
+    ...object(file.settings, `${where}: settings`),
+  };
   check(settings, SETTINGS, `${where}: settings`);
   const { learners, ignoreKeys } = settings;
   if (!Array.isArray(ignoreKeys) || ignoreKeys.some((key) => typeof key !== "string"))
@@ -88,7 +95,7 @@ export function parseRun(text: string, where: string): RunFile {
       });
   }
   check(file, { steps: ["number"], data: ["object"], evalBefore: ["object", "null"] }, where);
-  return file as unknown as RunFile;
+  return { ...file, settings } as unknown as RunFile;
 }
 
 function object(value: unknown, where: string): Readonly<Record<string, unknown>> {

@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { copyNamedTemplates, InputError, readInput, tokenizerFiles } from "@mixtape/command-line";
-import type { ForCausalLM } from "@mixtape/mixtape";
+import type { PreTrainedModel } from "@mixtape/mixtape";
 import { adapterFiles, adaptersOf } from "@mixtape/peft";
 import { makeFolder } from "@mixtape/safetensors";
 import { parseMetrics, type TrainingStep, toMetricsLine, toReport } from "@mixtape/training";
@@ -45,9 +45,10 @@ export class RunFolder {
   }
 
   /** Removes the run that is there, and what it has learnt: the files that it wrote, and no others. */
-  remove({ settings: { learners } }: RunFile): void {
+  remove({ settings: { learners, task } }: RunFile): void {
     const isFull = learners.some(({ adapter }) => adapter === null);
-    const learnt = isFull ? [] : ["adapter_config.json", "adapter_model.safetensors"];
+    const config = task === "text-generation" ? [] : ["config.json"];
+    const learnt = isFull ? [] : ["adapter_config.json", "adapter_model.safetensors", ...config];
     const folders = learners.length === 1 ? [this.path] : learners.map(({ name }) => join(this.path, name));
     for (const folder of folders) for (const name of learnt) rmSync(join(folder, name), { force: true });
     // Last, so that a removal that was cut off can be tried again.
@@ -102,7 +103,7 @@ export class RunFolder {
   }
 
   /** Saves what was learnt: the model, an adapter, or each adapter in a folder of its own. */
-  async saveLearnt(model: ForCausalLM, settings: Settings): Promise<string[]> {
+  async saveLearnt(model: PreTrainedModel, settings: Settings): Promise<string[]> {
     const { learners, model: source, resizeEmbeddings, chatTemplate } = settings;
     const folders: string[] = [];
     // A model that learnt by another template than its tokenizer's is saved with that one alone, as trl does.
@@ -120,6 +121,8 @@ export class RunFolder {
       } else {
         await makeFolder(folder);
         for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
+        // The classes of its head, which the base model may not know.
+        if (settings.task !== "text-generation") replace(folder, "config.json", configOf(model));
         // An adapter with tokens of its own goes with the tokenizer that has them.
         if (resizeEmbeddings) {
           for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);
@@ -130,6 +133,10 @@ export class RunFolder {
     }
     return folders;
   }
+}
+
+function configOf(model: PreTrainedModel): string {
+  return model.family.config.stringify({ ...model.config, architectures: [model.architecture] });
 }
 
 /** Writes a file into a folder that is there. A process that dies meanwhile leaves the old one or the new. */

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { readChatTemplate, UsageError } from "@mixtape/command-line";
+import type { Task } from "@mixtape/mixtape";
 import { type AdapterConfig, type AdapterConfigInput, adapterConfig, type Method } from "@mixtape/peft";
 import { readAdapters } from "./adapters-file.js";
 import type { TrainFlags } from "./flags.js";
@@ -10,6 +11,8 @@ import { type Learner, trainingOf } from "./learner.js";
 /** What decides what a run computes, engine aside. It is kept with the run. */
 export interface Settings {
   readonly model: string;
+  /** What the model learns to do: to write text, or what a head does. */
+  readonly task: Task;
   readonly learners: readonly Learner[];
   /** The file of texts that are held out. */
   readonly eval: string | null;
@@ -59,6 +62,8 @@ const DEFAULT_TARGETS: Readonly<Record<Method, readonly string[]>> = {
  * @throws {ConfigError} for an adapter out of its range, such as a rank of 0
  */
 export async function settingsOf(flags: TrainFlags): Promise<Settings> {
+  const task = flags.task ?? "text-generation";
+  if (task !== "text-generation") checkHeadFlags(flags, task);
   const file = flags.adapters === undefined ? null : await readAdapters(flags.adapters, flags);
   const learners = file?.learners ?? [learnerOf(flags)];
   const isFull = learners.some(({ adapter }) => adapter === null);
@@ -76,6 +81,7 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
         throw new UsageError(`${flag} is for --method full: the base's routers stay as they are`);
   return {
     model: resolve(flags.model),
+    task,
     learners: learners.map((learner) => ({
       ...learner,
       data: resolve(learner.data),
@@ -92,7 +98,8 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
     accumulate: flags.accumulate ?? file?.accumulate ?? 1,
     pack: flags.pack ?? false,
     seed: flags.seed ?? 0,
-    auxLossCoef: isFull ? (flags.auxLossCoef ?? null) : 0,
+    // As in transformers, heads have no router loss unless it is asked for.
+    auxLossCoef: isFull ? (flags.auxLossCoef ?? (task === "text-generation" ? null : 0)) : 0,
     zLossCoef: flags.zLossCoef ?? 0,
     expertBiasRate: flags.expertBiasRate ?? 0,
     gradientCheckpointing: flags.gradientCheckpointing ?? false,
@@ -161,6 +168,22 @@ function checkEvaluation({ eval: heldOut, evalEvery, keepBest, patience }: Train
     if (heldOut === undefined) throw new UsageError(`${flag} needs texts that are held out: --eval FILE`);
     if (evalEvery === undefined) throw new UsageError(`${flag} needs --eval-every N`);
   }
+}
+
+/** Refuses flags of language models for a run of another head. */
+function checkHeadFlags(flags: TrainFlags, task: Task): void {
+  const { method = "lora" } = flags;
+  if (![FULL, "lora", "rslora", "dora"].includes(method))
+    throw new UsageError(
+      `--task ${task} is for --method full, lora, rslora and dora: a mixture has no head of its own`,
+    );
+  for (const [flag, value] of Object.entries({
+    "--adapters": flags.adapters,
+    "--pack": flags.pack,
+    "--resize-embeddings": flags.resizeEmbeddings,
+    "--chat-template": flags.chatTemplate,
+  }))
+    if (value !== undefined) throw new UsageError(`${flag} is for --task text-generation`);
 }
 
 function checkPack({ pack }: TrainFlags, learners: readonly Learner[]): void {

@@ -5,6 +5,7 @@ import { loadTokenizer } from "@mixtape/mixtape";
 import { type DataTokenizer, type Example, learntParts, truncate } from "@mixtape/training";
 import { aboutTruncation } from "./about-truncation.js";
 import { readData } from "./data-file.js";
+import { type HeadTexts, headTextsOf } from "./head-run.js";
 import type { Settings } from "./settings.js";
 
 /**
@@ -12,10 +13,13 @@ import type { Settings } from "./settings.js";
  * @param json one object a text instead: `inputIds`, `labels` and `parts`
  */
 export async function showData(
-  { model, learners, ignoreKeys, chatTemplate }: Settings,
+  settings: Settings,
   { count, json }: { readonly count: number; readonly json: boolean },
 ): Promise<void> {
+  const { model, learners, ignoreKeys, chatTemplate } = settings;
   const tokenizer = await loadTokenizer(model);
+  if (settings.task !== "text-generation")
+    return showLabelled(await headTextsOf(settings, tokenizer), tokenizer, { count, json });
   const shown = new Set<string>();
   for (const { data, maxLength } of learners) {
     if (shown.has(data)) continue;
@@ -30,6 +34,26 @@ export async function showData(
     for (const warning of warnings) note(warning);
     if (truncation.examples > 0) note(aboutTruncation(truncation, maxLength));
   }
+}
+
+/** Prints labelled texts, their labels first. */
+function showLabelled(
+  { examples, warnings, head }: HeadTexts,
+  tokenizer: DataTokenizer,
+  { count, json }: { readonly count: number; readonly json: boolean },
+): void {
+  if (json) for (const row of examples.slice(0, count)) process.stdout.write(`${JSON.stringify(row)}\n`);
+  else {
+    const names = Object.values(head.config?.id2label ?? {});
+    process.stdout.write(
+      `${plural(examples.length, "text")}${names.length > 0 ? `; labels ${names.join(", ")}` : ""}\n\n`,
+    );
+    for (const row of examples.slice(0, count)) {
+      const { inputIds, ...labels } = row as { readonly inputIds: readonly number[] };
+      process.stdout.write(`${JSON.stringify(labels)}\n${safeText(tokenizer.decode(inputIds))}\n\n`);
+    }
+  }
+  for (const warning of warnings) note(warning);
 }
 
 function aboutFile(path: string, examples: readonly Example[], rows: readonly Required<Example>[]): string {

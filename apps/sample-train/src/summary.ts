@@ -16,6 +16,9 @@ export interface TrainResult {
   /** Nats per token of the texts that are held out, by learner; null without `--eval`. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
   readonly evalAfter: Readonly<Record<string, number>> | null;
+  /** Scores of those texts, of a run with a head: `accuracy` and `f1`, `exactMatch` or `mse`. */
+  readonly scoresBefore?: Readonly<Record<string, number>>;
+  readonly scoresAfter?: Readonly<Record<string, number>>;
   /** The step with the lowest held-out loss; null without `--eval-every`, and where none was evaluated. */
   readonly bestStep: number | null;
   readonly tokensPerSecond: number | null;
@@ -41,6 +44,8 @@ export function showSummary(result: TrainResult, settings: Settings, run: RunSum
   const { saved, engine, steps, finishReason, firstLoss, lastLoss, evalBefore, evalAfter } = result;
   const { model, learners, patience } = settings;
   const { done, all, time } = run;
+  const isHead = settings.task !== "text-generation";
+  const seen = settings.task === "question-answering" ? "--question … --text …" : isHead ? "--text …" : "--prompt …";
   const output = near(result.output);
   const losses = (by: Readonly<Record<string, number>>): string =>
     Object.entries(by)
@@ -57,15 +62,24 @@ export function showSummary(result: TrainResult, settings: Settings, run: RunSum
       ? []
       : [["loss", `${firstLoss.toFixed(4)} at first, ${lastLoss.toFixed(4)} at last`] as [string, string]]),
     ...(evalBefore && evalAfter
-      ? [["held out", `${losses(evalBefore)} before, ${losses(evalAfter)} after (nats per token)`] as [string, string]]
+      ? [
+          [
+            "held out",
+            `${losses(evalBefore)} before, ${losses(evalAfter)} after (${isHead ? "mean loss" : "nats per token"})`,
+          ] as [string, string],
+        ]
       : []),
+    ...Object.entries(result.scoresAfter ?? {}).map(([name, score]): [string, string] => {
+      const before = result.scoresBefore?.[name];
+      return [name, `${before === undefined ? "" : `${before.toFixed(4)} before, `}${score.toFixed(4)} after`];
+    }),
     ...(result.bestStep === null ? [] : [["lowest at", bestOf(result, settings, run)] as [string, string]]),
     ...(finishReason === "patience"
       ? [["ended", `after ${plural(patience!, "evaluation")} without a new lowest loss`] as [string, string]]
       : []),
     ["saved", saved.map(near).join(", ")],
     ["report", `${output}/report.html`],
-    ["to see it", `sample-generate generate --model ${trained} --prompt …`],
+    ["to see it", `sample-generate ${isHead ? "classify" : "generate"} --model ${trained} ${seen}`],
     ...(finishReason === "interrupted"
       ? [["to go on", `sample-train --resume --output ${shellWord(output)}`] as [string, string]]
       : []),

@@ -3,13 +3,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { EXIT, InputError, Interrupt, InterruptedError, near, note, shellWord } from "@mixtape/command-line";
-import { load, loadTokenizerOf } from "@mixtape/command-line/load";
-import { type ForCausalLM, MixtapeError } from "@mixtape/mixtape";
+import { type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
+import { type AnyModel, type Engine, MixtapeError, type PreTrainedModel, type Tokenizer } from "@mixtape/mixtape";
 import { lockFolder } from "@mixtape/safetensors";
 import { bestStep, type HeldOutOptions } from "@mixtape/training";
 import { evaluateLearners } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
-import { planOf, type Texts, textsOf } from "./plan.js";
+import { type HeadTexts, headPlanOf, headTextsOf } from "./head-run.js";
+import { type Plan, planOf, type Texts, textsOf } from "./plan.js";
 import { Progress } from "./progress.js";
 import { settingsOnResume } from "./resume.js";
 import type { RunFile } from "./run-file.js";
@@ -50,14 +51,19 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
     ? await settingsOnResume(flags, before.settings, done)
     : await settingsOf(flags as TrainFlags);
   const tokenizer = (await loadTokenizerOf(settings.model, { optional: false }))!;
-  const texts = await textsOf(settings, tokenizer);
+  const isHead = settings.task !== "text-generation";
+  const headTexts = isHead ? await headTextsOf(settings, tokenizer) : null;
+  const plainTexts = headTexts ? null : await textsOf(settings, tokenizer);
+  const texts = (headTexts ?? plainTexts)!;
   if (before)
     for (const [path, sha256] of Object.entries(texts.digests))
       if (before.data[path] !== sha256)
         throw new InputError({ where: path, expected: "the texts that the run began with", got: "others" });
 
-  const { model, engine } = await load({ ...flags, model: settings.model }, interrupt);
-  const plan = await planOf(model, await fitVocabulary(model, tokenizer, settings, texts), texts);
+  const loading = { ...flags, model: settings.model };
+  const { plan, engine, model, evaluate } = headTexts
+    ? await headSession(settings, headTexts, await load(loading, interrupt, headTexts.task, headTexts.head))
+    : await textSession(settings, plainTexts!, tokenizer, await load(loading, interrupt));
   if (plan.steps < done)
     throw new InputError({
       where: "--epochs",
@@ -68,9 +74,17 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   if (before && plan.steps !== before.steps)
     note(`the run has ${plan.steps} steps now, in place of ${before.steps}; its schedule is that of the longer run`);
   for (const warning of [...texts.warnings, ...plan.truncations]) note(warning);
-  const evalBefore = before ? before.evalBefore : await evaluateLearners(model, settings, texts, interrupt.signal);
+  const first = before ? null : await evaluate(interrupt.signal);
+  const evalBefore = before ? before.evalBefore : (first?.losses ?? null);
+  const scoresBefore = before ? before.scoresBefore : first?.scores;
   if (interrupt.came) throw new InterruptedError();
-  const run = { settings, steps: plan.steps, data: texts.digests, evalBefore };
+  const run = {
+    settings,
+    steps: plan.steps,
+    data: texts.digests,
+    evalBefore,
+    ...(scoresBefore && { scoresBefore }),
+  };
   if (found && flags.restart) folder.remove(found);
   if (before) folder.continueWith(run);
   else folder.begin(run);
@@ -79,7 +93,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   interrupt.signal.addEventListener("abort", () => progress.interrupted(), { once: true });
   try {
     const checkpoints = { folder: folder.checkpoint, every: settings.saveEvery };
-    const evaluation = evaluationOf(model, settings, texts, progress);
+    const evaluation = evaluationOf(evaluate, settings, progress);
     for await (const step of plan.train({ checkpoints, evaluation, signal: interrupt.signal })) {
       folder.add(step);
       progress.show(step);
@@ -96,8 +110,10 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   const kept = settings.keepBest && bestAt !== null ? bestAt : folder.steps.length;
   if (settings.keepBest && bestAt === null)
     note("no evaluation gave a loss that --keep-best could go by: what the last step left is saved");
-  const evalAfter =
-    folder.steps[kept - 1]?.evaluation?.metrics ?? (await evaluateLearners(model, settings, texts, interrupt.signal));
+  // Scores are not kept with the steps.
+  const known = isHead ? undefined : folder.steps[kept - 1]?.evaluation?.metrics;
+  const last = known ? { losses: known } : await evaluate(interrupt.signal);
+  const evalAfter = last?.losses ?? null;
   const own = folder.steps.slice(done);
   const time = own.reduce((sum, step) => sum + step.seconds, 0);
   const result: TrainResult = {
@@ -110,6 +126,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
     lastLoss: folder.steps.at(-1)?.loss ?? null,
     evalBefore,
     evalAfter,
+    ...(scoresBefore && last?.scores && { scoresBefore, scoresAfter: last.scores }),
     bestStep: bestAt,
     tokensPerSecond: time > 0 ? own.reduce((sum, step) => sum + step.tokens, 0) / time : null,
   };
@@ -141,11 +158,52 @@ function checkFolder(folder: RunFolder, found: RunFile | null, { resume, restart
     );
 }
 
-/** The evaluation during the run. With several learners, the mean of their losses says which step is the best. */
-function evaluationOf(
-  model: ForCausalLM,
+/** A model that is ready to train, and how it is evaluated. */
+interface Session {
+  readonly model: PreTrainedModel;
+  readonly engine: Engine;
+  readonly plan: Plan;
+  /** Null where nothing is held out, or where the signal came. */
+  readonly evaluate: (signal: AbortSignal | undefined) => Promise<Evaluated | null>;
+}
+
+/** Losses of the texts that are held out, by learner, and scores of a head. */
+interface Evaluated {
+  readonly losses: Readonly<Record<string, number>>;
+  readonly scores?: Readonly<Record<string, number>>;
+}
+
+async function textSession(
   settings: Settings,
   texts: Texts,
+  tokenizer: Tokenizer,
+  { model, engine }: Loaded,
+): Promise<Session> {
+  const plan = await planOf(model, await fitVocabulary(model, tokenizer, settings, texts), texts);
+  const evaluate: Session["evaluate"] = async (signal) => {
+    const losses = await evaluateLearners(model, settings, texts, signal);
+    return losses && { losses };
+  };
+  return { model, engine, plan, evaluate };
+}
+
+async function headSession(
+  settings: Settings,
+  texts: HeadTexts,
+  { model, engine }: Loaded<AnyModel>,
+): Promise<Session> {
+  const plan = await headPlanOf(model, settings, texts);
+  const evaluate: Session["evaluate"] = async (signal) => {
+    const found = await plan.evaluate(signal);
+    return found && { losses: { [settings.learners[0]!.name]: found.loss }, scores: found.metrics };
+  };
+  return { model, engine, plan, evaluate };
+}
+
+/** The evaluation during the run. With several learners, the mean of their losses says which step is the best. */
+function evaluationOf(
+  evaluate: Session["evaluate"],
+  settings: Settings,
   progress: Progress,
 ): HeldOutOptions | undefined {
   const { evalEvery, keepBest, patience } = settings;
@@ -156,10 +214,11 @@ function evaluationOf(
     ...(patience !== null && { patience }),
     data: async (signal) => {
       progress.pause();
-      const metrics = await evaluateLearners(model, settings, texts, signal);
+      const found = await evaluate(signal);
       // Null where the signal came.
       signal?.throwIfAborted();
-      return { loss: meanOf(metrics)!, metrics: metrics! };
+      const { losses } = found!;
+      return { loss: meanOf(losses)!, metrics: losses };
     },
   };
 }

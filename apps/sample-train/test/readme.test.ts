@@ -33,6 +33,17 @@ describe("README.md", () => {
     expect(readdirSync(join(folder, "out")).sort()).toEqual(listed.map((name) => name.replace(/\/$/, "")).sort());
   });
 
+  test("its labelled rows are learnt, each by its task", async () => {
+    const [tasks, rows] = [column("Labelled texts", 0).flatMap(quoted), column("Labelled texts", 1).flatMap(quoted)];
+    expect(rows).toHaveLength(5);
+    for (const [i, row] of rows.entries()) {
+      // A class alone is none.
+      const other = row.replace('"good"', '"bad"').replace('"mood"', '"place"');
+      const data = write(folder, `labelled-${i}.jsonl`, `${row}\n${other}\n`);
+      expect((await train(`labelled-${i}`, "--data", data, "--task", tasks[i]!)).steps).toBe(1);
+    }
+  });
+
   test("its file of several adapters trains them", async () => {
     const file = /```json\n(.*?)```/s.exec(readme)![1]!;
     for (const name of ["one.jsonl", "two.jsonl"]) write(folder, name, [{ text: "It was a fine morning." }]);

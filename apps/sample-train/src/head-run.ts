@@ -1,0 +1,194 @@
+/** A run of a model with a head: its labelled texts, what trains, and how well it does. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { whole } from "@mixtape/command-line";
+import { aboutAdapter, type HeadOptions } from "@mixtape/command-line/load";
+import {
+  type AnyModel,
+  type ForQuestionAnswering,
+  type ForSequenceClassification,
+  type ForTokenClassification,
+  HEADS,
+  type Task,
+  type Tokenizer,
+} from "@mixtape/mixtape";
+import { type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
+import {
+  type EpochData,
+  type HeadBatchesOptions,
+  type HeadEvaluateOptions,
+  type HeadEvaluation,
+  type LabelledDataset,
+  QuestionAnsweringTask,
+  type QuestionExample,
+  questionBatches,
+  readQuestionDataset,
+  readSequenceDataset,
+  readTokenDataset,
+  SequenceClassificationTask,
+  type SequenceDataset,
+  type SequenceExample,
+  sequenceBatches,
+  TokenClassificationTask,
+  type TokenExample,
+  type TrainingTask,
+  tokenBatches,
+  train,
+  unfreeze,
+} from "@mixtape/training";
+import { withDigest } from "./data-file.js";
+import { aboutCourse, checkContext, optimizerOf, type Plan, stepsOf } from "./plan.js";
+import { EvaluationProgress } from "./progress.js";
+import type { Settings } from "./settings.js";
+
+/** A task with a head. */
+export type HeadTaskName = Exclude<Task, "text-generation" | "feature-extraction">;
+
+/** The labelled texts of a run. */
+export interface HeadTexts {
+  readonly task: HeadTaskName;
+  readonly examples: readonly unknown[];
+  readonly heldOut: readonly unknown[] | null;
+  readonly digests: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+  /** How the model is loaded for them: its classes, and the token that fills rows up. */
+  readonly head: HeadOptions;
+  readonly padId: number;
+}
+
+const READERS = {
+  "text-classification": readSequenceDataset,
+  "token-classification": readTokenDataset,
+  "question-answering": readQuestionDataset,
+};
+
+/**
+ * Reads the files of a run. Classes are those of the model, if it has such a head already, or else those of the file.
+ * @throws {InputError} where there is no such file
+ * @throws {DataError} naming the row that is not as it should be
+ */
+export async function headTextsOf(settings: Settings, tokenizer: Tokenizer): Promise<HeadTexts> {
+  const { learners, eval: heldOutPath, ignoreKeys, model, seed } = settings;
+  const task = settings.task as HeadTaskName;
+  const { data, maxLength } = learners[0]!;
+  const config = configIn(model);
+  const own = hasHead(config, task) ? (config.id2label as Readonly<Record<number, string>> | undefined) : undefined;
+  const digests: Record<string, string> = {};
+  const warnings: string[] = [];
+  const read = async (path: string, id2label: Readonly<Record<number, string>> | null | undefined) => {
+    const options = { name: path, ignoreKeys, maxLength, ...(id2label && { id2label }) };
+    const dataset = await withDigest(
+      path,
+      (bytes): Promise<LabelledDataset<unknown>> => READERS[task](bytes, tokenizer, options),
+    );
+    digests[path] = dataset.sha256;
+    warnings.push(...dataset.warnings);
+    return dataset;
+  };
+  const dataset: LabelledDataset<unknown> & Pick<Partial<SequenceDataset>, "problemType"> = await read(data, own);
+  const { examples, id2label, problemType } = dataset;
+  const heldOut = heldOutPath === null ? null : (await read(heldOutPath, id2label)).examples;
+  const known = config.pad_token_id;
+  const hasPad = typeof known === "number" && known >= 0;
+  const padId = hasPad ? known : (tokenizer.padTokenId ?? tokenizer.eosTokenId ?? 0);
+  // The last token that is not padding decides: a classifier of texts has to know the padding.
+  const isNewPad = !hasPad && task === "text-classification";
+  const changes = {
+    ...(id2label && { id2label }),
+    ...(problemType && { problemType }),
+    ...(isNewPad && { padTokenId: padId }),
+  };
+  return { task, examples, heldOut, digests, warnings, head: { config: changes, seed }, padId };
+}
+
+/** What trains, and how it is evaluated. */
+export interface HeadPlan extends Plan {
+  /** The loss and the scores of the texts that are held out; null where there are none, or where the signal came. */
+  readonly evaluate: (signal: AbortSignal | undefined) => Promise<HeadEvaluation | null>;
+}
+
+/**
+ * Puts the adapter on the model, or lets the model train.
+ * @throws {AdapterError} where the targets of an adapter match nothing
+ */
+export async function headPlanOf(model: AnyModel, settings: Settings, texts: HeadTexts): Promise<HeadPlan> {
+  const { learners, accumulate, seed, zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
+  const learner = learners[0]!;
+  checkContext(learner, model.config);
+  const { name, adapter: config } = learner;
+  const adapter = config ? await applyAdapter(model, config as AdapterConfigInput, { name, seed }) : null;
+  const params = adapter ? adapter.trainableParams() : unfreeze(model);
+  const auxLossCoef = settings.auxLossCoef ?? 0;
+  const options = { params, auxLossCoef, zLossCoef, expertBiasRate, gradientCheckpointing };
+  const what = adapter
+    ? `${name}: ${aboutAdapter(adapter)}`
+    : `the model: ${whole(params.reduce((sum, [, { size }]) => sum + size, 0))} parameters`;
+  const planFor = <B>(
+    task: EvaluatedTask<B>,
+    batches: (examples: readonly unknown[], options: HeadBatchesOptions) => EpochData<B>,
+  ): HeadPlan => {
+    const batching = { batchSize: learner.batchSize, padId: texts.padId };
+    const data = batches(texts.examples, { ...batching, seed });
+    const heldOut = texts.heldOut && batches(texts.heldOut, { ...batching, seed: null });
+    const steps = settings.steps ?? stepsOf(learner, data, accumulate);
+    const common = { maxSteps: steps, optimizer: optimizerOf(learners, [steps]), accumulate, seed };
+    return {
+      train: (more) => train(task, data, { ...common, ...more }),
+      steps,
+      about: `${what}; ${aboutCourse(texts.examples.length, steps, (steps * accumulate) / data.batchesPerEpoch)}`,
+      truncations: [],
+      evaluate: async (signal) => (heldOut ? evaluated(task, heldOut, signal) : null),
+    };
+  };
+  switch (texts.task) {
+    case "text-classification":
+      return planFor(new SequenceClassificationTask(model as ForSequenceClassification, options), (rows, batching) =>
+        sequenceBatches(rows as SequenceExample[], batching),
+      );
+    case "token-classification":
+      return planFor(new TokenClassificationTask(model as ForTokenClassification, options), (rows, batching) =>
+        tokenBatches(rows as TokenExample[], batching),
+      );
+    case "question-answering":
+      return planFor(new QuestionAnsweringTask(model as ForQuestionAnswering, options), (rows, batching) =>
+        questionBatches(rows as QuestionExample[], batching),
+      );
+  }
+}
+
+/** A task that can be evaluated on batches of its kind. */
+interface EvaluatedTask<B> extends TrainingTask<B> {
+  evaluate(data: EpochData<B>, options: HeadEvaluateOptions): Promise<HeadEvaluation>;
+}
+
+/** Evaluates, with a bar; null where the signal came. */
+async function evaluated<B>(
+  task: EvaluatedTask<B>,
+  data: EpochData<B>,
+  signal: AbortSignal | undefined,
+): Promise<HeadEvaluation | null> {
+  const progress = new EvaluationProgress(data.batchesPerEpoch);
+  try {
+    return await task.evaluate(data, { signal, onBatch: () => progress.step() });
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return null;
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+/** The `config.json` of a model; loading says what is wrong with it. */
+function configIn(model: string): Readonly<Record<string, unknown>> {
+  const path = join(model, "config.json");
+  try {
+    return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+function hasHead({ architectures }: Readonly<Record<string, unknown>>, task: HeadTaskName): boolean {
+  return Array.isArray(architectures) && architectures.some((name) => String(name).endsWith(HEADS[task].head));
+}
