@@ -45,6 +45,12 @@ async function bench({ families, runs: rounds, threads, writeDocs }: Flags): Pro
     transformersOn({ threads, dtypes: ["bfloat16", "float32"] }),
   ]);
   const before = load();
+  const run = { date: new Date().toISOString().slice(0, 10), args: argv.slice(2).join(" "), rounds };
+  const header = {
+    threads,
+    machine: machine(),
+    runners: Object.fromEntries(field.map(({ runner, description }) => [runner.name, description])),
+  };
   const results: FamilyResult[] = [];
   for (const cut of cuts) {
     log(cut.name);
@@ -57,19 +63,10 @@ async function bench({ families, runs: rounds, threads, writeDocs }: Flags): Pro
     const { entries, failed } = await race(runners, { files, heats: heatsOf(DECODE_TASKS), rounds, log });
     if (failed.length > 0) throw new Error(failed.map(({ name, reason }) => `${name}: ${reason}`).join("\n"));
     results.push({ cut, entries });
+    // Families take minutes each.
+    log(familiesReport({ ...header, run: { ...run, load: { before, after: load() } }, families: results.slice(-1) }));
   }
-  const all = {
-    run: {
-      date: new Date().toISOString().slice(0, 10),
-      args: argv.slice(2).join(" "),
-      rounds,
-      load: { before, after: load() },
-    },
-    threads,
-    machine: machine(),
-    runners: Object.fromEntries(field.map(({ runner, description }) => [runner.name, description])),
-    families: results,
-  };
+  const all = { ...header, run: { ...run, load: { before, after: load() } }, families: results };
   console.log(familiesReport(all));
   if (writeDocs) await writeFile(PAGE, familiesPage(all));
 }
