@@ -71,29 +71,31 @@ void attention_of(const Args& args) {
 }
 
 /**
- * attentionBack(byQ, byKeys, byValues, q, keys, values, dy, tokens | null, starts | null, [rows, heads, groups, queries, slots, width],
- * window | null, scale): byQ as q, byKeys as keys, byValues as values, dy as what attention gives
+ * attentionBack(byQ, byKeys, byValues, q, keys, values, dy, tokens | null, starts | null, [rows, heads, groups, queries, slots, width,
+ * value width], window | null, scale): byQ as q, byKeys as keys, byValues as values, dy as what attention gives
  */
 void attention_back_of(const Args& args) {
   const auto shape = args.ints(9, "shape");
-  args.require(shape.length == 6, "a shape of six numbers");
-  for (size_t i = 0; i < 6; i++) args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
+  args.require(shape.length == 7, "a shape of seven numbers");
+  for (size_t i = 0; i < 7; i++) args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
   const auto axis = [&](size_t i) { return static_cast<size_t>(shape.data[i]); };
   const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), length = axis(4), width = axis(5);
+  const size_t value_width = axis(6);
   args.require(heads % groups == 0, "heads as a multiple of groups");
   args.require(length >= queries, "as many slots as queries");
   const size_t size = args.product(args.product(rows, heads), args.product(queries, width));
   const size_t all = args.product(args.product(rows, groups), args.product(length, width));
-  const AttentionGradients to{args.floats(0, "byQ", size), args.floats(1, "byKeys", all), args.floats(2, "byValues", all)};
+  const size_t all_values = args.product(args.product(rows, groups), args.product(length, value_width));
+  const AttentionGradients to{args.floats(0, "byQ", size), args.floats(1, "byKeys", all), args.floats(2, "byValues", all_values)};
   const float* const q = args.floats(3, "q", size);
   const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(4, "keys", all));
-  const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(5, "values", all));
-  const float* const dy = args.floats(6, "dy", size);
+  const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(5, "values", all_values));
+  const float* const dy = args.floats(6, "dy", args.product(args.product(rows, heads), args.product(queries, value_width)));
   const int32_t* const tokens = args.absent(7) ? nullptr : args.ints(7, "tokens", args.product(rows, length));
   const auto starts = starts_of(args, 8, rows, queries, length);
   const size_t window = args.absent(10) ? length : std::min(args.count(10, "window", 1), length);
   const auto scale = static_cast<float>(args.number(11, "scale"));
-  const KeyValues held = {Dtype::float32, rows * groups, length, width, width, width, length, 0, &keys, &values};
+  const KeyValues held = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
   attention_back({q, rows, heads, groups, queries, held, tokens, window, scale, starts.empty() ? nullptr : starts.data()}, dy, to);
 }
 

@@ -40,8 +40,8 @@ struct AttentionGradients {
 };
 
 /**
- * The way back of `attention` of float32 numbers, values as wide as keys and no sinks, given the gradient `dy` of what it gives. Scores are computed again, for some
- * queries at a time. On all threads.
+ * The way back of `attention` of float32 numbers without sinks, given the gradient `dy` of what it gives. Scores are computed
+ * again, for some queries at a time. On all threads.
  */
 void attention_back(const Attention& given, const float* dy, const AttentionGradients& to);
 

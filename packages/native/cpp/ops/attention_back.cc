@@ -15,7 +15,7 @@ namespace {
 /** Queries whose scores are held at the same time. */
 constexpr size_t kQueries = 96;
 
-/** One head of queries, with the keys and values that it attends to: matrices of `width` columns, and gradients of such. */
+/** One head of queries, with the keys and values that it attends to: matrices of `width` or `value_width` columns, and their gradients. */
 struct Head {
   size_t row;
   const float* q;
@@ -65,20 +65,20 @@ bool sees_any(const Attention& given, size_t row, size_t query) {
  * gradients nevertheless, as in the reference, where the mask is a number that is added to them.
  */
 void back_evenly(const Attention& given, const Head& head, size_t query) {
-  const size_t width = given.slots.width, slots = given.slots.length;
+  const size_t width = given.slots.width, value_width = given.slots.value_width, slots = given.slots.length;
   const float share = 1 / static_cast<float>(slots);
   const float* const dy = head.dy + query * head.stride;
   const float* const q = head.q + query * width;
   float* const by_q = head.by_q + query * width;
   Scratch scratch;
   float* const above = scratch.floats(slots);
-  matmul_block(numbers(dy, head.stride, 1), numbers(head.values, width, 1), width, {0, 1}, {0, slots}, above, slots);
+  matmul_block(numbers(dy, head.stride, 1), numbers(head.values, value_width, 1), value_width, {0, 1}, {0, slots}, above, slots);
   const float mean = kernels().sum(above, slots) * share;
   memset(by_q, 0, width * sizeof *by_q);
   for (size_t slot = 0; slot < slots; slot++) {
     const float score = (above[slot] - mean) * share * given.scale;
+    for (size_t i = 0; i < value_width; i++) head.by_values[slot * value_width + i] += share * dy[i];
     for (size_t i = 0; i < width; i++) {
-      head.by_values[slot * width + i] += share * dy[i];
       head.by_keys[slot * width + i] += score * q[i];
       by_q[i] += score * head.keys[slot * width + i];
     }
@@ -106,20 +106,20 @@ void weigh(const Attention& given, const Head& head, const Block& block, float* 
 }
 
 void back_through_block(const Attention& given, const Head& head, const Block& block) {
-  const size_t width = given.slots.width;
+  const size_t width = given.slots.width, value_width = given.slots.value_width;
   const size_t queries = block.queries(), slots = block.slots();
   const float* const q = head.q + block.from * width;
   const float* const keys = head.keys + block.first * width;
-  const float* const values = head.values + block.first * width;
+  const float* const values = head.values + block.first * value_width;
   const float* const dy = head.dy + block.from * head.stride;
   Scratch scratch;
   float* const weights = scratch.floats(queries * slots);
   float* const above = scratch.floats(queries * slots);
   matmul_block(numbers(q, width, 1), numbers(keys, width, 1), width, {0, queries}, {0, slots}, weights, slots);
   weigh(given, head, block, weights);
-  matmul_block(numbers(weights, 1, slots), numbers(dy, 1, head.stride), queries, {0, slots}, {0, width},
-               head.by_values + block.first * width, width, true);
-  matmul_block(numbers(dy, head.stride, 1), numbers(values, width, 1), width, {0, queries}, {0, slots}, above, slots);
+  matmul_block(numbers(weights, 1, slots), numbers(dy, 1, head.stride), queries, {0, slots}, {0, value_width},
+               head.by_values + block.first * value_width, value_width, true);
+  matmul_block(numbers(dy, head.stride, 1), numbers(values, value_width, 1), value_width, {0, queries}, {0, slots}, above, slots);
   // Back through softmax: weight · (above − Σ weight · above), and the scale of scores.
   for (size_t i = 0; i < queries; i++) {
     float* const weight = weights + i * slots;
@@ -150,42 +150,45 @@ void back_through_head(const Attention& given, const Head& head) {
 }  // namespace
 
 void attention_back(const Attention& given, const float* dy, const AttentionGradients& to) {
-  const size_t width = given.slots.width;
+  const size_t width = given.slots.width, value_width = given.slots.value_width;
   const size_t heads = given.heads / given.groups;
   const size_t of_queries = given.count * width;
-  const size_t of_slots = given.slots.length * width;
+  const size_t of_keys = given.slots.length * width;
+  const size_t of_values = given.slots.length * value_width;
   const size_t lanes = given.rows * given.groups;
   const auto head_of = [&](size_t i, float* by_keys, float* by_values) {
     const size_t row = i / given.heads;
-    const size_t at = (row * given.groups + i % given.heads / heads) * of_slots;
-    const auto* const keys = reinterpret_cast<const float*>(*given.slots.keys) + at;
-    const auto* const values = reinterpret_cast<const float*>(*given.slots.values) + at;
-    const float* const above = dy + (row * given.count * given.heads + i % given.heads) * width;
-    return Head{row, given.q + i * of_queries, keys, values, above, given.heads * width, to.q + i * of_queries, by_keys, by_values};
+    const size_t lane = row * given.groups + i % given.heads / heads;
+    const auto* const keys = reinterpret_cast<const float*>(*given.slots.keys) + lane * of_keys;
+    const auto* const values = reinterpret_cast<const float*>(*given.slots.values) + lane * of_values;
+    const float* const above = dy + (row * given.count * given.heads + i % given.heads) * value_width;
+    return Head{row, given.q + i * of_queries, keys, values, above, given.heads * value_width, to.q + i * of_queries, by_keys, by_values};
   };
-  memset(to.keys, 0, lanes * of_slots * sizeof *to.keys);
-  memset(to.values, 0, lanes * of_slots * sizeof *to.values);
+  memset(to.keys, 0, lanes * of_keys * sizeof *to.keys);
+  memset(to.values, 0, lanes * of_values * sizeof *to.values);
   Pool& pool = Pool::shared();
   if (heads == 1 || lanes >= 4 * static_cast<size_t>(pool.size()))
     return pool.run(lanes, [&](size_t lane) {
       for (size_t head = 0; head < heads; head++)
-        back_through_head(given, head_of(lane * heads + head, to.keys + lane * of_slots, to.values + lane * of_slots));
+        back_through_head(given, head_of(lane * heads + head, to.keys + lane * of_keys, to.values + lane * of_values));
     });
   // Too few lanes for all threads: each head has sums of its own, which are added up in the end.
   Scratch scratch;
-  const size_t all = lanes * heads * of_slots;
-  float* const by_keys = scratch.floats(2 * all);
-  float* const by_values = by_keys + all;
-  pool.run(lanes * heads, [&](size_t i) {
-    memset(by_keys + i * of_slots, 0, of_slots * sizeof *by_keys);
-    memset(by_values + i * of_slots, 0, of_slots * sizeof *by_values);
-    back_through_head(given, head_of(i, by_keys + i * of_slots, by_values + i * of_slots));
+  const size_t all = lanes * heads;
+  float* const by_keys = scratch.floats(all * (of_keys + of_values));
+  float* const by_values = by_keys + all * of_keys;
+  pool.run(all, [&](size_t i) {
+    memset(by_keys + i * of_keys, 0, of_keys * sizeof *by_keys);
+    memset(by_values + i * of_values, 0, of_values * sizeof *by_values);
+    back_through_head(given, head_of(i, by_keys + i * of_keys, by_values + i * of_values));
   });
+  const auto add_up = [&](const float* own, size_t size, float* sum) {
+    for (size_t head = 0; head < heads; head++) kernels().binary(Binary::add, sum, false, own + head * size, false, size, sum);
+  };
   pool.run(2 * lanes, [&](size_t i) {
-    float* const sum = (i < lanes ? to.keys : to.values) + i % lanes * of_slots;
-    const float* const own = (i < lanes ? by_keys : by_values) + i % lanes * heads * of_slots;
-    for (size_t head = 0; head < heads; head++)
-      kernels().binary(Binary::add, sum, false, own + head * of_slots, false, of_slots, sum);
+    const size_t lane = i % lanes;
+    if (i < lanes) add_up(by_keys + lane * heads * of_keys, of_keys, to.keys + lane * of_keys);
+    else add_up(by_values + lane * heads * of_values, of_values, to.values + lane * of_values);
   });
 }
 

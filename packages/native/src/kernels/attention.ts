@@ -38,7 +38,7 @@ export const attentionBackKernel: NativeKernel = {
   run(backend, inputs: Back<Attention>["inputs"], { scale, window, wanted }: Back<Attention>["attrs"]) {
     const { q, k, v, padding, starts, sinks, dy0 } = inputs;
     // Where it has no kernel, `ops` differentiates the composition.
-    if (sinks || v.shape[3] !== k.shape[3]) return [];
+    if (sinks) return [];
     const [b, h, l, d] = q.shape as [number, number, number, number];
     const [, g, s] = k.shape as [number, number, number];
     const to = new Wanted(backend, { q, k, v }, ["q", "k", "v"]);
@@ -52,7 +52,7 @@ export const attentionBackKernel: NativeKernel = {
       backend.floats(dy0),
       padding ? backend.ints(padding) : null,
       starts ? backend.ints(starts) : null,
-      Int32Array.of(b, h, g, l, s, d),
+      Int32Array.of(b, h, g, l, s, d, v.shape[3]!),
       window,
       scale,
     );

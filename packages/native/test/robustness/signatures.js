@@ -258,10 +258,12 @@ export const SIGNATURES = {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 130]), w.size()];
     const isPacked = w.flag();
     const [heads, queries] = [groups * w.whole(1, 4), isPacked ? length : w.whole(1, length)];
-    const [size, all] = [rows * heads * queries * width, rows * groups * length * width];
-    const arrays = [size, all, all, size, all, all, size].map((count) => w.floats(count));
-    const shape = w.indices(6, 1);
-    shape.set([rows, heads, groups, queries, length, width]);
+    const valueWidth = w.flag() ? width : w.size();
+    const [above, slots] = [rows * heads * queries, rows * groups * length];
+    const [q, keys, values] = [above * width, slots * width, slots * valueWidth];
+    const arrays = [q, keys, values, q, keys, values, above * valueWidth].map((count) => w.floats(count));
+    const shape = w.indices(7, 1);
+    shape.set([rows, heads, groups, queries, length, width, valueWidth]);
     const tokens = w.flag() ? w.indices(rows * length, 2) : null;
     const starts = isPacked ? startsOf(w, rows, length) : null;
     return [...arrays, tokens, starts, shape, w.flag() ? w.whole(1, length) : null, 0.5];

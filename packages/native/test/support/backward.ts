@@ -35,7 +35,8 @@ import {
   tensor2d,
   unregisterKernel,
 } from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { addon } from "../../src/addon.js";
 import { registerNative } from "../../src/index.js";
 import { normal, numbersOf } from "./numbers.js";
 
@@ -253,11 +254,9 @@ export function backwardTests(): void {
   ] as [string, AttentionCase][])(
     "attention: %s",
     (_, { rows, heads, groups, queries, keys, window, texts, padding }) => {
-      const [q, k, v] = [
-        held<Tensor4D>([rows, heads, queries, 24], 1),
-        held<Tensor4D>([rows, groups, keys, 24], 2),
-        held<Tensor4D>([rows, groups, keys, 24], 3),
-      ];
+      const [q, k] = [held<Tensor4D>([rows, heads, queries, 24], 1), held<Tensor4D>([rows, groups, keys, 24], 2)];
+      // As wide as keys, narrower as in latent attention, and wider.
+      const values = [24, 16, 37].map((width) => held<Tensor4D>([rows, groups, keys, width], 3));
       const ends = texts?.map((_, i) => texts.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
       const textOf = (slot: number) => ends!.findIndex((end) => slot < end);
       const documentIds = texts && {
@@ -279,8 +278,11 @@ export function backwardTests(): void {
       // What the mask makes on demand is its own.
       for (const made of [() => mask.additive(), () => mask.padding(), () => mask.starts()]) made();
       // Queries that see nothing attend evenly, and have gradients by their scores, as in the reference.
-      expectSameGradients(() => attention(q, k, v, mask, 0.2), [q, k, v]);
-      expectSameGradients(() => attention(q, k, v, mask, 0.2), [k]);
+      const kernel = vi.spyOn(addon(), "attentionBack");
+      for (const v of values) expectSameGradients(() => attention(q, k, v, mask, 0.2), [q, k, v]);
+      expectSameGradients(() => attention(q, k, values[1]!, mask, 0.2), [k]);
+      expect(kernel).toHaveBeenCalledTimes(values.length + 1);
+      kernel.mockRestore();
       mask.dispose();
     },
   );
