@@ -16,7 +16,8 @@ export function pageOf(results: Results, baseline?: string): string {
   return `# Benchmarks
 
 What \`npm run bench\` measured; it writes this page itself when asked to with \`--write-docs\`. Figures of one machine, to compare
-engines with each other, with other projects' and with what the machine could do.
+engines with each other, with other projects' and with what the machine could do. Every family beside transformers: [Benchmarks of
+families](benchmarks-families.md).
 
 ${reportOf(results, baseline)}
 ${method()}`;
