@@ -39,7 +39,7 @@ const DECODE_EMPTY: Task = {
 };
 
 /** Decoding only. */
-export const DECODE_TASKS: readonly Task[] = [DECODE_EMPTY];
+export const DECODE_TASKS: readonly Task[] = [{ ...DECODE_EMPTY, newTokens: 17 }];
 
 /** For the sample model, whose context is 1,024. */
 export const SHORT_TASKS: readonly Task[] = [

@@ -9,7 +9,7 @@ const START: Task = { name: "s", title: "start", promptTokens: 10, newTokens: 2,
 const PREFILL: Task = { name: "p", title: "prefill", promptTokens: 100, newTokens: 1, measures: "prefill" };
 const DECODE: Task = { name: "d", title: "decode", promptTokens: 10, newTokens: 11, measures: "decode" };
 
-const run = (ms: number) => ({ firstTokenMs: ms, restMs: ms });
+const run = (ms: number) => ({ firstTokenMs: ms, restMs: ms, restCpuMs: ms });
 const sample = (runs: Sample["runs"], loadMs: number): Sample => ({ loadMs, runs, memory: null });
 const entry = (name: string, ms: number, { peer = false, products = null as Products | null } = {}): Entry => ({
   name,
@@ -45,7 +45,7 @@ const figures = (shape: ShapeResults, results: Parameters<typeof measuresOf>[1],
   );
 
 test("a process's figure is the median of its runs", () => {
-  const runs = [50, 100, 10_000].map((ms) => ({ firstTokenMs: ms, restMs: ms / 5 }));
+  const runs = [50, 100, 10_000].map((ms) => ({ firstTokenMs: ms, restMs: ms / 5, restCpuMs: ms / 5 }));
   expect(tokensPerSecond(runs, PREFILL)).toBe(1000);
   expect(tokensPerSecond(runs, DECODE)).toBe(500);
 });

@@ -8,7 +8,7 @@ import { SHORT_TASKS } from "../src/tasks.js";
 const MIB = 2 ** 20;
 const sample: Sample = {
   loadMs: 100,
-  runs: Object.fromEntries(SHORT_TASKS.map(({ name }) => [name, [{ firstTokenMs: 10, restMs: 320 }]])),
+  runs: Object.fromEntries(SHORT_TASKS.map(({ name }) => [name, [{ firstTokenMs: 10, restMs: 320, restCpuMs: 320 }]])),
   memory: { residentBytes: 300 * MIB, mappedBytes: 200 * MIB, anonymousBytes: 110 * MIB },
 };
 const profile: StepProfile = {

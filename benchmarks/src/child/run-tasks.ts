@@ -25,7 +25,12 @@ export async function runTasks(tasks: readonly Task[], load: () => Promise<Write
 async function runOnce({ vocabSize, write }: Writer, task: Task): Promise<Run> {
   const begin = performance.now();
   let firstTokenMs: number | undefined;
-  for await (const _ of write(promptOf(task, vocabSize), task.newTokens)) firstTokenMs ??= performance.now() - begin;
+  let firstCpu: NodeJS.CpuUsage | undefined;
+  for await (const _ of write(promptOf(task, vocabSize), task.newTokens)) {
+    firstTokenMs ??= performance.now() - begin;
+    firstCpu ??= process.cpuUsage();
+  }
   if (firstTokenMs === undefined) throw new Error("expected new tokens, got none");
-  return { firstTokenMs, restMs: performance.now() - begin - firstTokenMs };
+  const cpu = process.cpuUsage(firstCpu);
+  return { firstTokenMs, restMs: performance.now() - begin - firstTokenMs, restCpuMs: (cpu.user + cpu.system) / 1000 };
 }

@@ -46,7 +46,15 @@ export function familiesReport({ run, threads, machine, runners, families }: Fam
     ["command", `\`npm run bench:families${run.args ? ` -- ${run.args}` : ""}\`, ${run.rounds} rounds, ${run.date}`],
     ["load average", `${run.load.before.toFixed(1)} before, ${run.load.after.toFixed(1)} after`],
   ];
-  const head = ["family", "engine", "decode, tokens/s", "× transformers", "load, ms", "peak anonymous memory, MiB"];
+  const head = [
+    "family",
+    "engine",
+    "decode, tokens/s",
+    "processor time, ms/token",
+    "× transformers",
+    "load, ms",
+    "peak anonymous memory, MiB",
+  ];
   const cells = families.flatMap((family) => DECODE_TASKS.flatMap((task) => rowsOf(family, task)));
   const cuts = families.map(({ cut }) => `- \`${cut.name}\`: ${cut.released} with ${cut.layers}.`);
   return [
@@ -62,6 +70,13 @@ function rowsOf({ cut, entries }: FamilyResult, task: Task): string[][] {
   const speeds = entries.map(({ samples }) =>
     spreadOf(samples.speed!.map(({ runs }) => tokensPerSecond(runs[task.name]!, task))),
   );
+  const costs = entries.map(({ samples }) =>
+    spreadOf(
+      samples.speed!.map(
+        ({ runs }) => spreadOf(runs[task.name]!.map(({ restCpuMs }) => restCpuMs)).median / (task.newTokens - 1),
+      ),
+    ),
+  );
   const peer = entries.findIndex((entry) => entry.peer);
   return entries.map(({ name, samples }, i) => {
     const all = samples.speed!;
@@ -70,7 +85,8 @@ function rowsOf({ cut, entries }: FamilyResult, task: Task): string[][] {
       i === 0 ? `\`${cut.name}\`` : "",
       `\`${name}\``,
       spread(speeds[i]!),
-      number(speeds[i]!.median / speeds[peer]!.median),
+      spread(costs[i]!),
+      number(costs[peer]!.median / costs[i]!.median),
       number(spreadOf(all.map(({ loadMs }) => loadMs)).median),
       anonymous.length > 0 ? number(spreadOf(anonymous).median) : "",
     ];
@@ -94,9 +110,11 @@ const METHOD = `
   Weights are random, bfloat16 on disk, the same for both. They are written on first use into \`bench\` under \`.cache\`, or under the
   folder that \`MIXTAPE_CACHE\` names: 9 GB for all.
 - Each figure is taken in a process of its own, one at a time and in turns, and each round starts with the other engine. A process warms up
-  for at least a second, then decodes 32 tokens at least three times; its figure is the median.
+  for at least a second, then decodes 16 tokens at least three times; its figure is the median.
 - transformers computes in bfloat16 or in float32, whichever decodes faster here (a processor without instructions for bfloat16 is slow
   at it), from the same files. It runs with \`sdpa\` attention (GPT-OSS with \`eager\`, as it has no other here), a growing cache, and whichever of its ways of
   multiplying by experts is fastest here. What it chose stands below the table.
+- The ratio is that of processor times, which other work on the machine does not count towards; the more threads, the less it says.
+- The ratio is that of processor times, in which other work on the machine does not count. With several threads it says less.
 - \`load\` goes from the start of the process until all weights are ready to be multiplied, with the files in the page cache.
 `;

@@ -47,6 +47,8 @@ export interface Run {
   readonly firstTokenMs: number;
   /** Time from the first new token to the last. */
   readonly restMs: number;
+  /** Processor time of the whole process meanwhile: what other work on the machine takes is not in it. */
+  readonly restCpuMs: number;
 }
 
 /** Maximum resident memory; the maxima of the parts need not coincide. */
