@@ -116,8 +116,8 @@ export function aboutCourse(texts: number, steps: number, epochs: number): strin
 }
 
 /** MixLoRA mixes at feed-forwards; elsewhere it is plain LoRA, as in MoE-PEFT. */
-function warnOfNoMixture({ name, config, mixtures }: Adapter): void {
-  if (!config.method.startsWith("mixlora") || mixtures.size > 0) return;
+function warnOfNoMixture({ name, config, routers }: Adapter): void {
+  if (!config.method.startsWith("mixlora") || routers.size > 0) return;
   const targets = [config.targetModules ?? []].flat().join(", ");
   note(
     `${name}: ${config.method} mixes experts at feed-forwards (gate_proj, up_proj, down_proj), and ${targets} is none: ` +

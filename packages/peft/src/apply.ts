@@ -2,13 +2,13 @@ import type { PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import type { Adapter } from "./adapter/adapter.js";
 import { Adapters } from "./adapter/adapters.js";
-import { makeAdapter } from "./adapter/build-adapter.js";
-import { start } from "./adapter/initialize-adapter.js";
+import { buildAdapter } from "./adapter/build-adapter.js";
+import { initializeAdapter } from "./adapter/initialize-adapter.js";
 import { type AdapterConfig, type AdapterConfigInput, adapterConfig } from "./config/adapter-config.js";
 import { checkArguments } from "./config/check-arguments.js";
 import { AdapterError } from "./errors.js";
 import { trainedCopies } from "./layers/trained-copies.js";
-import { targetsOf } from "./targets/match-target-modules.js";
+import { matchTargetModules } from "./targets/match-target-modules.js";
 import { peftTaskOf } from "./targets/task-types.js";
 
 const ofModels = new WeakMap<PreTrainedModel, Adapters>();
@@ -51,15 +51,15 @@ export async function applyAdapter(
   const adapters = adaptersOf(model);
   const given = adapterConfig(input);
   checkNew(given);
-  trainedCopies(model, adapters.sites, given);
+  trainedCopies(model, adapters.targetModules, given);
   const { taskType, modulesToSave } = peftTaskOf(model);
   const config = withModules(given, modulesToSave);
   // A name that peft writes need not match.
-  const copies = trainedCopies(model, adapters.sites, config, { strict: false });
-  const targets = targetsOf(adapters.sites, config);
-  const adapter = makeAdapter(name, config, adapters.sites, targets, copies, taskType);
+  const copies = trainedCopies(model, adapters.targetModules, config, { strict: false });
+  const targets = matchTargetModules(adapters.targetModules, config);
+  const adapter = buildAdapter(name, config, adapters.targetModules, targets, copies, taskType);
   try {
-    await start(adapter, seed);
+    await initializeAdapter(adapter, seed);
     adapter.unfreeze();
     adapters.add(adapter);
   } catch (error) {

@@ -1,7 +1,8 @@
 export { Adapter, type TableRow } from "./adapter/adapter.js";
-export { Adapters, type Selection } from "./adapter/adapters.js";
+export { Adapters } from "./adapter/adapters.js";
 export type { ExpertCounts } from "./adapter/mixture-losses.js";
 export { type ApplyOptions, adaptersOf, applyAdapter } from "./apply.js";
+export type { AdapterSelection } from "./batch/slice-batch.js";
 export {
   type AdapterConfig,
   type AdapterConfigInput,
@@ -18,4 +19,4 @@ export {
 export { AdapterError } from "./errors.js";
 export { type LoadAdapterOptions, loadAdapter } from "./load.js";
 export { type AdapterBatch, type AdapterLoss, type AdapterLossOptions, adapterLosses } from "./losses.js";
-export { adapterFiles, peftRefusal, type SaveAdapterOptions, saveAdapter } from "./save.js";
+export { adapterFiles, peftIncompatibility, type SaveAdapterOptions, saveAdapter } from "./save.js";

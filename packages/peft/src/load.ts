@@ -2,21 +2,21 @@ import type { PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { type CheckpointSource, type FetchOptions, readJsonFile, toFloat32 } from "@mixtape/safetensors";
 import type { Adapter } from "./adapter/adapter.js";
-import { makeAdapter } from "./adapter/build-adapter.js";
+import { buildAdapter } from "./adapter/build-adapter.js";
 import { adaptersOf } from "./apply.js";
 import { type AdapterConfig, readAdapterConfig } from "./config/adapter-config.js";
 import { checkArguments } from "./config/check-arguments.js";
 import { AdapterError } from "./errors.js";
 import { AdapterFile, CONFIG_FILE, noConfig, TENSORS_FILE } from "./files/adapter-file.js";
-import { layoutOf, storedTensors } from "./files/adapter-keys.js";
-import { loadValues, type Stored, type StoredParam, valuesOf } from "./files/adapter-tensors.js";
+import { adapterTensors, expertLayoutOf } from "./files/adapter-keys.js";
+import { type AdapterTensor, loadValues, type ParamTensors, valuesOf } from "./files/adapter-tensors.js";
 import { baseCopies } from "./files/base-copies.js";
 import { modulesOf } from "./files/peft-keys.js";
 import { tokenCopies } from "./files/token-copies.js";
 import type { CopiedParam } from "./layers/copied-param.js";
 import { trainedCopies } from "./layers/trained-copies.js";
-import { targetsInFile, targetsOf } from "./targets/match-target-modules.js";
-import type { Site } from "./targets/target-module.js";
+import { matchTargetModules, matchTargetModulesInFile } from "./targets/match-target-modules.js";
+import type { TargetModule } from "./targets/target-module.js";
 import { peftTaskOf } from "./targets/task-types.js";
 
 /** Options of {@link loadAdapter}. */
@@ -80,17 +80,17 @@ export async function loadAdapter(
   });
   let adapter: Adapter | undefined;
   try {
-    const { sites } = adapters;
-    const { chosen, absent } = targetsWith(sites, config, file);
-    adapter = makeAdapter(
+    const { targetModules } = adapters;
+    const { chosen, absent } = targetsWith(targetModules, config, file);
+    adapter = buildAdapter(
       name,
       config,
-      sites,
+      targetModules,
       chosen,
-      await copiesIn(model, sites, config, file, chosen),
+      await copiesIn(model, targetModules, config, file, chosen),
       peftTaskOf(model).taskType,
     );
-    const stored = storedTensors(adapter, layoutOf(file.names));
+    const stored = adapterTensors(adapter, expertLayoutOf(file.names));
     check(stored, absent, file, onWarning);
     await fill(stored, file, signal);
     adapters.add(adapter);
@@ -105,22 +105,22 @@ export async function loadAdapter(
 
 /** The targets that the file has tensors for, and those that its config asks for besides. */
 function targetsWith(
-  sites: readonly Site[],
+  all: readonly TargetModule[],
   config: AdapterConfig,
   file: AdapterFile,
-): { chosen: readonly Site[]; absent: readonly Site[] } {
-  if (config.method !== "lora") return { chosen: targetsOf(sites, config), absent: [] };
-  const layout = layoutOf(file.names);
-  const targets = targetsInFile(sites, config, layout);
-  const isThere = (site: Site): boolean =>
-    modulesOf(site, layout, targets).some((module) => file.hasModule(module)) ||
-    (site.kind === "experts" && file.hasModule(`base_model.model.${site.peftModule}`));
+): { chosen: readonly TargetModule[]; absent: readonly TargetModule[] } {
+  if (config.method !== "lora") return { chosen: matchTargetModules(all, config), absent: [] };
+  const layout = expertLayoutOf(file.names);
+  const targets = matchTargetModulesInFile(all, config, layout);
+  const isThere = (target: TargetModule): boolean =>
+    modulesOf(target, layout, targets).some((module) => file.hasModule(module)) ||
+    (target.kind === "experts" && file.hasModule(`base_model.model.${target.peftModule}`));
   // peft takes linear maps that are called as experts' matrices for these, and does not look for them.
-  const ofExperts = new Set(sites.flatMap(({ perExpert }) => (perExpert ? [leafOf(perExpert)] : [])));
-  const isSought = ({ kind, name }: Site): boolean => kind !== "linear" || !ofExperts.has(leafOf(name));
+  const ofExperts = new Set(all.flatMap(({ perExpert }) => (perExpert ? [leafOf(perExpert)] : [])));
+  const isSought = ({ kind, name }: TargetModule): boolean => kind !== "linear" || !ofExperts.has(leafOf(name));
   return {
     chosen: targets.filter(isThere),
-    absent: targets.filter((site) => !isThere(site) && isSought(site)),
+    absent: targets.filter((target) => !isThere(target) && isSought(target)),
   };
 }
 
@@ -131,19 +131,19 @@ function leafOf(name: string): string {
 /** The adapter's own copies of parameters of the model. */
 async function copiesIn(
   model: PreTrainedModel,
-  sites: readonly Site[],
+  targets: readonly TargetModule[],
   config: AdapterConfig,
   file: AdapterFile,
-  pieces: readonly Site[],
+  layers: readonly TargetModule[],
 ): Promise<CopiedParam[]> {
   if (config.method !== "lora") return [];
-  const trained = [...trainedCopies(model, sites, config, { strict: false }), ...tokenCopies(model, sites, config)];
-  return [...trained, ...(await baseCopies(model, sites, file, { pieces, trained }))];
+  const trained = [...trainedCopies(model, targets, config, { strict: false }), ...tokenCopies(model, targets, config)];
+  return [...trained, ...(await baseCopies(model, targets, file, { layers, trained }))];
 }
 
 function check(
-  stored: readonly StoredParam[],
-  absent: readonly Site[],
+  stored: readonly ParamTensors[],
+  absent: readonly TargetModule[],
   file: AdapterFile,
   onWarning: (message: string) => void,
 ): void {
@@ -168,7 +168,7 @@ function check(
 }
 
 /** What is wrong with a tensor of the file. */
-function faultOf({ name, aliases = [], shape }: Stored, file: AdapterFile): string[] {
+function faultOf({ name, aliases = [], shape }: AdapterTensor, file: AdapterFile): string[] {
   const found = file.find(name, ...aliases);
   if (!found) return [`missing ${name}`];
   return found.shape.join() === shape.join() ? [] : [`${name} is [${found.shape}] and should be [${shape}]`];
@@ -194,7 +194,11 @@ function listOf(names: readonly string[]): string {
   return rest.length === 0 ? `${first}` : `${first} and ${rest.length} more`;
 }
 
-async function fill(stored: readonly StoredParam[], file: AdapterFile, signal: AbortSignal | undefined): Promise<void> {
+async function fill(
+  stored: readonly ParamTensors[],
+  file: AdapterFile,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   for (const { param, tensors, from } of stored) {
     signal?.throwIfAborted();
     const values = from ? Float32Array.from(await valuesOf(from)) : new Float32Array(param.size);

@@ -9,7 +9,7 @@ import {
 } from "@mixtape/layers";
 import { captureIntermediates, type Intermediate } from "@mixtape/ops";
 import { addN, dispose, mul, type Scalar, split, type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
-import type { RoutingOf } from "./adapter/adapter.js";
+import type { RoutingSource } from "./adapter/adapter.js";
 import { type ExpertCounts, type MixtureRouting, mixtureLoss, mixtureRoutings } from "./adapter/mixture-losses.js";
 import { adaptersOf } from "./apply.js";
 import { AdapterError } from "./errors.js";
@@ -74,7 +74,7 @@ export function adapterLosses(
   });
   const { baseRouterLoss = false, outputExpertCounts = false, ...inputs } = options;
   checkBatches(batches);
-  adaptersOf(model).select(batches.flatMap(({ adapter, inputIds }) => inputIds.map(() => adapter)));
+  adaptersOf(model).setAdapter(batches.flatMap(({ adapter, inputIds }) => inputIds.map(() => adapter)));
   const inputIds = batches.flatMap((batch) => batch.inputIds.map((row) => [...row]));
   const masks = batches.flatMap((batch) => maskOf(batch));
   const { result: outputs, intermediates: sides } = captureIntermediates(() =>
@@ -139,9 +139,9 @@ function mixtureCounts(adapter: string, routings: readonly MixtureRouting[]): Ex
 }
 
 /** The logits of the adapter's routers. */
-function seenOf({ adapter }: AdapterBatch, sides: readonly Intermediate[]): (RoutingOf & { logits: Tensor2D })[] {
+function seenOf({ adapter }: AdapterBatch, sides: readonly Intermediate[]): (RoutingSource & { logits: Tensor2D })[] {
   return sides
-    .map(({ from, tensor }) => ({ ...(from as RoutingOf), logits: tensor as Tensor2D }))
+    .map(({ from, tensor }) => ({ ...(from as RoutingSource), logits: tensor as Tensor2D }))
     .filter((routing) => routing.adapter.name === adapter);
 }
 

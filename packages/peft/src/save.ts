@@ -4,9 +4,9 @@ import type { Adapter } from "./adapter/adapter.js";
 import { writeMixtureConfig } from "./config/adapter-config.js";
 import { AdapterError } from "./errors.js";
 import { CONFIG_FILE, TENSORS_FILE } from "./files/adapter-file.js";
-import { storedTensors } from "./files/adapter-keys.js";
-import { take, valuesOf } from "./files/adapter-tensors.js";
-import { layoutFor, peftConfig, peftRefuses } from "./files/peft-config.js";
+import { adapterTensors } from "./files/adapter-keys.js";
+import { extractValues, valuesOf } from "./files/adapter-tensors.js";
+import { expertLayoutFor, peftConfig, peftIncompatibilityOf } from "./files/peft-config.js";
 
 /** How an adapter is saved. */
 export interface SaveAdapterOptions {
@@ -16,10 +16,10 @@ export interface SaveAdapterOptions {
    * Whether Hugging Face peft must be able to place a LoRA or DoRA: else it is an error. Default true for {@link saveAdapter}, and
    * false for {@link adapterFiles}.
    */
-  readonly portable?: boolean;
+  readonly peftCompatible?: boolean;
 }
 
-const OPTIONS: OptionNames<SaveAdapterOptions> = { dtype: true, portable: true };
+const OPTIONS: OptionNames<SaveAdapterOptions> = { dtype: true, peftCompatible: true };
 
 /**
  * Saves an adapter in a folder (Node): `adapter_config.json` and `adapter_model.safetensors`, in Hugging Face peft's format, or
@@ -30,19 +30,19 @@ const OPTIONS: OptionNames<SaveAdapterOptions> = { dtype: true, portable: true }
  * peft takes no dropout at parameters, which routed experts and routers are there: where there are any, the file says 0.
  * @param folder made where it does not exist
  * @throws {OptionError} for an option that it does not know
- * @throws {AdapterError} where peft could not place the adapter, unless `portable` is false, and for a dtype that is none of floats.
+ * @throws {AdapterError} where peft could not place the adapter, unless `peftCompatible` is false, and for a dtype that is none of floats.
  */
 export async function saveAdapter(adapter: Adapter, folder: string, options: SaveAdapterOptions = {}): Promise<void> {
   checkOptions("saveAdapter", options, OPTIONS);
   checkDtype("saveAdapter", options);
-  const config = configOf(adapter, { portable: true, ...options });
+  const config = configOf(adapter, { peftCompatible: true, ...options });
   const tensors = await tensorsOf(adapter, options);
   await writeCheckpoint(folder, tensors, { file: TENSORS_FILE, files: { [CONFIG_FILE]: config } });
 }
 
 /**
  * The same files in memory, by name: what `loadAdapter` takes too.
- * @throws {AdapterError} where `portable` is true and peft could not place the adapter.
+ * @throws {AdapterError} where `peftCompatible` is true and peft could not place the adapter.
  */
 export async function adapterFiles(
   adapter: Adapter,
@@ -70,30 +70,32 @@ function checkDtype(where: string, { dtype = "F32" }: SaveAdapterOptions): void 
 }
 
 /** Why Hugging Face peft could not place a LoRA or DoRA; null where it can, and for mixtures, which it does not have. */
-export function peftRefusal(adapter: Adapter): string | null {
-  return adapter.config.method === "lora" ? peftRefuses(adapter, adapter.sites, layoutFor(adapter)) : null;
+export function peftIncompatibility(adapter: Adapter): string | null {
+  return adapter.config.method === "lora"
+    ? peftIncompatibilityOf(adapter, adapter.targetModules, expertLayoutFor(adapter))
+    : null;
 }
 
-function configOf(adapter: Adapter, { portable = false }: SaveAdapterOptions): string {
+function configOf(adapter: Adapter, { peftCompatible = false }: SaveAdapterOptions): string {
   if (adapter.config.method !== "lora") return `${JSON.stringify(writeMixtureConfig(adapter.config), null, 2)}\n`;
-  const layout = layoutFor(adapter);
-  const refusal = portable ? peftRefusal(adapter) : null;
+  const layout = expertLayoutFor(adapter);
+  const refusal = peftCompatible ? peftIncompatibility(adapter) : null;
   if (refusal)
     throw new AdapterError({
       where: `save ${adapter.name}`,
       expected: "an adapter that Hugging Face peft can place",
       got: refusal,
-      fix: "Pass portable: false to save it for use here alone",
+      fix: "Pass peftCompatible: false to save it for use here alone",
     });
-  return `${JSON.stringify(peftConfig(adapter, adapter.sites, layout), null, 2)}\n`;
+  return `${JSON.stringify(peftConfig(adapter, adapter.targetModules, layout), null, 2)}\n`;
 }
 
 async function tensorsOf(adapter: Adapter, { dtype = "F32" }: SaveAdapterOptions): Promise<TensorToWrite[]> {
   const files: TensorToWrite[] = [];
-  for (const { param, tensors } of storedTensors(adapter, layoutFor(adapter))) {
+  for (const { param, tensors } of adapterTensors(adapter, expertLayoutFor(adapter))) {
     const values = await valuesOf(param);
     for (const tensor of tensors) {
-      const bytes = fromFloat32(take(tensor, values), dtype);
+      const bytes = fromFloat32(extractValues(tensor, values), dtype);
       files.push({ name: tensor.name, dtype, shape: tensor.shape, bytes: async () => bytes });
     }
   }

@@ -4,8 +4,8 @@ import type { Linear } from "@mixtape/layers";
 import { expectAllClose, type Golden, onEachEngine, type Values, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { storedTensors } from "../src/files/adapter-keys.js";
-import { take } from "../src/files/adapter-tensors.js";
+import { adapterTensors } from "../src/files/adapter-keys.js";
+import { extractValues } from "../src/files/adapter-tensors.js";
 import { adapterLosses, adaptersOf, loadAdapter } from "../src/index.js";
 import { goldenAdapters, loadGoldenModel, readTensors } from "./support/golden-adapters.js";
 import { lossAndGradients } from "./support/gradients.js";
@@ -84,7 +84,7 @@ onEachEngine(() => {
           adapter.unfreeze();
           const { inputIds, attentionMask, labels } = golden.inputs;
           const batch = { adapter: "default", inputIds, labels, attentionMask };
-          const stored = storedTensors(adapter, "fused").filter(({ param }) => param.isTrainable);
+          const stored = adapterTensors(adapter, "fused").filter(({ param }) => param.isTrainable);
           const { loss, gradients } = await lossAndGradients(
             () => adapterLosses(model, [batch], { gradientCheckpointing }).loss,
             stored.map(({ param }) => param),
@@ -93,7 +93,7 @@ onEachEngine(() => {
           for (const [i, { tensors }] of stored.entries())
             for (const tensor of tensors) {
               const { values } = expected.get(`grad.${tensor.name}`)!;
-              await expectAllClose(take(tensor, gradients[i]!), values, GRADIENTS, tensor.name);
+              await expectAllClose(extractValues(tensor, gradients[i]!), values, GRADIENTS, tensor.name);
             }
           adaptersOf(model).delete("default");
         });

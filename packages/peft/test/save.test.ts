@@ -20,7 +20,7 @@ import {
   applyAdapter,
   type LoadAdapterOptions,
   loadAdapter,
-  peftRefusal,
+  peftIncompatibility,
   readAdapterConfig,
   type SaveAdapterOptions,
   saveAdapter,
@@ -90,9 +90,9 @@ onEachEngine(() => {
         const adapter = await applyAdapter(model, config);
         fillWithNoise(adapter, 7, 0.2);
         const before = model.forward({ inputIds: IDS });
-        await saveAdapter(adapter, folder, { portable: false });
+        await saveAdapter(adapter, folder, { peftCompatible: false });
         expect(readdirSync(folder).sort()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
-        const files = await adapterFiles(adapter, { portable: false });
+        const files = await adapterFiles(adapter, { peftCompatible: false });
         adaptersOf(model).delete("default");
         const sources = [
           folder,
@@ -130,8 +130,8 @@ describe("what Hugging Face peft could not place is refused", () => {
     const { model } = await loadGoldenModel("afmoe/basic");
     const adapter = await applyAdapter(model, config);
     await expect(saveAdapter(adapter, folder)).rejects.toThrow(AdapterError);
-    expect(peftRefusal(adapter)).toContain(got);
-    await expect(adapterFiles(adapter, { portable: true })).rejects.toThrow(got);
+    expect(peftIncompatibility(adapter)).toContain(got);
+    await expect(adapterFiles(adapter, { peftCompatible: true })).rejects.toThrow(got);
     expect(readdirSync(folder)).toEqual([]);
     await adapterFiles(adapter);
     model.dispose();
@@ -218,7 +218,9 @@ test("an option that is not known is refused", async () => {
   const adapter = await applyAdapter(model, config);
   const wrong = { torchDtype: "BF16" } as SaveAdapterOptions;
   await expect(saveAdapter(adapter, folder, wrong)).rejects.toThrow(OptionError);
-  await expect(adapterFiles(adapter, wrong)).rejects.toThrow("adapterFiles: expected options among dtype, portable");
+  await expect(adapterFiles(adapter, wrong)).rejects.toThrow(
+    "adapterFiles: expected options among dtype, peftCompatible",
+  );
   expect(readdirSync(folder)).toEqual([]);
   const loading = loadAdapter(model, folder, { adapter: "b" } as LoadAdapterOptions);
   await expect(loading).rejects.toThrow(

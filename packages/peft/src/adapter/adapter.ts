@@ -1,12 +1,12 @@
 import type { Param } from "@mixtape/layers";
 import { sowIntermediate } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
-import type { Pieces } from "../batch/batch-slice.js";
+import type { AdapterLayers } from "../batch/batch-slice.js";
 import type { AdapterConfig } from "../config/adapter-config.js";
-import type { Piece } from "../layers/adapter-layer.js";
+import type { AdapterLayer } from "../layers/adapter-layer.js";
 import type { CopiedParam } from "../layers/copied-param.js";
-import type { NamedMixture } from "../routing/mixlora-router.js";
-import type { FeedForward, Site } from "../targets/target-module.js";
+import type { NamedRouter } from "../routing/mixlora-router.js";
+import type { FeedForward, TargetModule } from "../targets/target-module.js";
 
 /** What trains in one module of the model. */
 export interface TableRow {
@@ -16,13 +16,13 @@ export interface TableRow {
 }
 
 /** An adapter of a model: low-rank updates at some of its sites, and routers where it is a mixture. */
-export class Adapter implements Pieces {
+export class Adapter implements AdapterLayers {
   readonly name: string;
   readonly config: AdapterConfig;
   /** All sites of its model. */
-  readonly sites: readonly Site[];
-  readonly pieces: ReadonlyMap<Site, Piece>;
-  readonly mixtures: ReadonlyMap<FeedForward, NamedMixture>;
+  readonly targetModules: readonly TargetModule[];
+  readonly layers: ReadonlyMap<TargetModule, AdapterLayer>;
+  readonly routers: ReadonlyMap<FeedForward, NamedRouter>;
   /** Its own copies of parameters of the model. */
   readonly copies: readonly CopiedParam[];
   /** Hugging Face peft's type of the model's task, such as `SEQ_CLS`; null for a head that peft does not know. */
@@ -32,18 +32,18 @@ export class Adapter implements Pieces {
     name: string,
     config: AdapterConfig,
     {
-      sites,
-      pieces,
-      mixtures,
+      targetModules,
+      layers,
+      routers,
       copies,
       taskType,
-    }: Pick<Adapter, "sites" | "pieces" | "mixtures" | "copies" | "taskType">,
+    }: Pick<Adapter, "targetModules" | "layers" | "routers" | "copies" | "taskType">,
   ) {
     this.name = name;
     this.config = config;
-    this.sites = sites;
-    this.pieces = pieces;
-    this.mixtures = mixtures;
+    this.targetModules = targetModules;
+    this.layers = layers;
+    this.routers = routers;
     this.copies = copies;
     this.taskType = taskType;
   }
@@ -84,21 +84,21 @@ export class Adapter implements Pieces {
 
   /** Frees its values. */
   dispose(): void {
-    for (const part of [...this.pieces.values(), ...[...this.mixtures.values()].map(({ mixture }) => mixture)])
+    for (const part of [...this.layers.values(), ...[...this.routers.values()].map(({ router }) => router)])
       part.dispose();
     for (const { copy } of this.copies) copy.dispose();
   }
 
-  pieceAt(site: Site): Piece | undefined {
-    return this.pieces.get(site);
+  layerAt(target: TargetModule): AdapterLayer | undefined {
+    return this.layers.get(target);
   }
 
-  mixtureAt(feedForward: FeedForward): NamedMixture | undefined {
-    return this.mixtures.get(feedForward);
+  routerAt(feedForward: FeedForward): NamedRouter | undefined {
+    return this.routers.get(feedForward);
   }
 
   onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void {
-    const from: RoutingOf = { adapter: this, module, rowsPerToken, used };
+    const from: RoutingSource = { adapter: this, module, rowsPerToken, used };
     sowIntermediate(from, logits);
   }
 
@@ -116,10 +116,10 @@ export class Adapter implements Pieces {
 
   /** Each once: copies of tied parameters are one. */
   *#parameters(): IterableIterator<[module: string, name: string, param: Param]> {
-    for (const [site, piece] of this.pieces)
-      for (const [name, param] of piece.namedParameters()) yield [site.name, name, param];
-    for (const { name: module, mixture } of this.mixtures.values())
-      for (const [name, param] of mixture.namedParameters()) yield [module, name, param];
+    for (const [target, layer] of this.layers)
+      for (const [name, param] of layer.namedParameters()) yield [target.name, name, param];
+    for (const { name: module, router } of this.routers.values())
+      for (const [name, param] of router.namedParameters()) yield [module, name, param];
     const seen = new Set<Param>();
     for (const { name, copy } of this.copies) {
       if (seen.has(copy)) continue;
@@ -131,7 +131,7 @@ export class Adapter implements Pieces {
 }
 
 /** What the logits of an adapter's routers are handed out with: see {@link sowIntermediate}. */
-export interface RoutingOf {
+export interface RoutingSource {
   readonly adapter: Adapter;
   /** The name of the module that the router stands at. */
   readonly module: string;

@@ -2,34 +2,33 @@ import type { DecoderLayer, PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions } from "@mixtape/errors";
 import { type Experts, GatedMlp } from "@mixtape/layers";
 import { disposeWeight, reshape } from "@mixtape/ops";
-import { concat, type Tensor, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
-import { adaptedExperts, adaptedMlp, type FeedForwardSites } from "../batch/adapted-feed-forward.js";
-import { adapt, cutAll, type Segment } from "../batch/batch-slice.js";
+import type { Tensor, Tensor2D, Tensor3D } from "@tensorflow/tfjs-core";
+import { adaptedExperts, adaptedMlp, type FeedForwardTargets } from "../batch/adapted-feed-forward.js";
+import { adapt, type BatchSlice } from "../batch/batch-slice.js";
+import { forwardWithCopies, rowsOf } from "../batch/forward-rows.js";
+import { type AdapterSelection, sliceBatch } from "../batch/slice-batch.js";
 import { AdapterError } from "../errors.js";
-import { type CopiedParam, withCopies } from "../layers/copied-param.js";
-import { type Layout, layoutOf, textsOf } from "../routing/sequences.js";
-import { type FeedForward, type Site, sitesOf } from "../targets/target-module.js";
+import type { CopiedParam } from "../layers/copied-param.js";
+import { type BatchLayout, batchLayoutOf } from "../routing/sequences.js";
+import { type FeedForward, type TargetModule, targetModulesOf } from "../targets/target-module.js";
 import type { Adapter } from "./adapter.js";
 import { type MergeOptions, merge, type Originals, unmerge } from "./merge.js";
 
-/** Which adapter a batch runs with, or one for each of its rows; null is the model alone. */
-export type Selection = string | null | readonly (string | null)[];
-
 /** The adapters of a model, and which of them its forward passes go through. */
 export class Adapters {
-  readonly sites: readonly Site[];
+  readonly targetModules: readonly TargetModule[];
   readonly #layers: readonly DecoderLayer[];
   readonly #adapters = new Map<string, Adapter>();
-  #selection: Selection = null;
+  #selection: AdapterSelection = null;
   #isEnabled = true;
   /** How the batch lies that the layer has that runs now: some of its parts get all tokens in a row. */
-  #layout: Layout | null = null;
+  #layout: BatchLayout | null = null;
   /** Copies that are in the place of the model's parameters now. */
   #overlaid: readonly CopiedParam[] = [];
   #merged: { readonly name: string; readonly originals: Originals } | null = null;
 
   constructor(model: PreTrainedModel) {
-    this.sites = sitesOf(model);
+    this.targetModules = targetModulesOf(model);
     this.#layers = model.model.layers;
     model.onDispose(() => this.#dispose());
   }
@@ -59,11 +58,11 @@ export class Adapters {
         fix: "Delete that adapter, or give this one another name",
       });
     this.#adapters.set(adapter.name, adapter);
-    this.select(adapter.name);
+    this.setAdapter(adapter.name);
   }
 
   /** What the next forward passes go through. */
-  get selection(): Selection {
+  get activeAdapter(): AdapterSelection {
     return this.#selection;
   }
 
@@ -71,30 +70,30 @@ export class Adapters {
    * Says which adapter forward passes go through from now on: one for the whole batch, or one for each row.
    * @throws {AdapterError} for a name that no adapter has, and for an empty list.
    */
-  select(selection: Selection): void {
-    if (selection !== null && typeof selection !== "string" && !Array.isArray(selection))
+  setAdapter(activeAdapter: AdapterSelection): void {
+    if (activeAdapter !== null && typeof activeAdapter !== "string" && !Array.isArray(activeAdapter))
       throw new AdapterError({
-        where: "select",
+        where: "setAdapter",
         expected: "the name of an adapter, null for none, or a list with one of these for each row",
-        got: show(selection),
+        got: show(activeAdapter),
       });
-    const names = typeof selection === "object" && selection !== null ? selection : [selection];
+    const names = typeof activeAdapter === "object" && activeAdapter !== null ? activeAdapter : [activeAdapter];
     if (names.length === 0)
-      throw new AdapterError({ where: "select", expected: "an adapter for each row of the batch", got: "no row" });
+      throw new AdapterError({ where: "setAdapter", expected: "an adapter for each row of the batch", got: "no row" });
     for (const name of names) if (name !== null) this.get(name);
     this.#checkMixed([...new Set(names)]);
-    this.#selection = typeof selection === "string" || selection === null ? selection : [...selection];
-    this.#place();
+    this.#selection = typeof activeAdapter === "string" || activeAdapter === null ? activeAdapter : [...activeAdapter];
+    this.#setHooks();
   }
 
   /** Refuses rows of several adapters where one of them changes what cannot differ from row to row. */
   #checkMixed(names: readonly (string | null)[]): void {
     if (names.length < 2) return;
     for (const name of names) {
-      const copy = name === null ? undefined : this.get(name).copies.find(({ site }) => site === null);
+      const copy = name === null ? undefined : this.get(name).copies.find(({ target }) => target === null);
       if (copy)
         throw new AdapterError({
-          where: "select",
+          where: "setAdapter",
           expected:
             "adapters that leave norms, routers' biases and the like as they are, where rows differ in their adapter",
           got: `${name}, which has its own ${copy.name}`,
@@ -104,26 +103,26 @@ export class Adapters {
   }
 
   /** Runs `f` with another selection. */
-  with<T>(selection: Selection, f: () => T): T {
+  with<T>(activeAdapter: AdapterSelection, f: () => T): T {
     const before = this.#selection;
-    this.select(selection);
+    this.setAdapter(activeAdapter);
     try {
       return f();
     } finally {
-      this.select(before);
+      this.setAdapter(before);
     }
   }
 
   /** Lets forward passes go through the selected adapters again. */
   enable(): void {
     this.#isEnabled = true;
-    this.#place();
+    this.#setHooks();
   }
 
   /** Lets forward passes go through the model alone. The selection stays. */
   disable(): void {
     this.#isEnabled = false;
-    this.#place();
+    this.#setHooks();
   }
 
   /** The adapter that is part of the model's weights, if there is one. */
@@ -148,7 +147,7 @@ export class Adapters {
         fix: "Unmerge that one, or delete it to keep the model as it is",
       });
     this.#merged = { name, originals: await merge(adapter, options) };
-    this.#place();
+    this.#setHooks();
   }
 
   /** Gives the model the weights back that it had before {@link merge}, bit for bit. @throws {AdapterError} where none is merged. */
@@ -157,7 +156,7 @@ export class Adapters {
       throw new AdapterError({ where: "unmerge", expected: "a merged adapter", got: "none", fix: "Merge one first" });
     unmerge(this.#merged.originals);
     this.#merged = null;
-    this.#place();
+    this.#setHooks();
   }
 
   /**
@@ -173,7 +172,7 @@ export class Adapters {
     }
     adapter.dispose();
     const selection = this.#selection;
-    this.select(
+    this.setAdapter(
       typeof selection === "string" || selection === null
         ? selection === name
           ? null
@@ -190,7 +189,7 @@ export class Adapters {
     this.#adapters.clear();
     this.#selection = null;
     this.#isEnabled = true;
-    this.#place();
+    this.#setHooks();
   }
 
   #active(): Set<Adapter> {
@@ -200,31 +199,33 @@ export class Adapters {
   }
 
   /** Stands around the parts of the model that an active adapter changes, and around no other. */
-  #place(): void {
+  #setHooks(): void {
     const active = [...this.#active()];
     this.#overlay(active);
-    const hasPiece = (site: Site): boolean => active.some((adapter) => adapter.pieceAt(site));
-    const isMixture = active.some(({ mixtures }) => mixtures.size > 0);
+    const hasLayer = (target: TargetModule): boolean => active.some((adapter) => adapter.layerAt(target));
+    const isMixture = active.some(({ routers }) => routers.size > 0);
     for (const layer of this.#layers)
-      layer.wrapForward = isMixture ? (x, context, forward) => this.#aroundLayer(x, layoutOf(context), forward) : null;
-    const byFeedForward = new Map<FeedForward, Map<string, Site>>();
-    for (const site of this.sites) {
-      const { hook, feedForward } = site;
-      const isChanged = hasPiece(site) || active.some(({ copies }) => copies.some((copy) => copy.site === site));
-      if (hook) hook.wrapForward = isChanged ? (x, forward) => this.#aroundModule(site, x, forward) : null;
+      layer.wrapForward = isMixture
+        ? (x, context, forward) => this.#wrapLayer(x, batchLayoutOf(context), forward)
+        : null;
+    const byFeedForward = new Map<FeedForward, Map<string, TargetModule>>();
+    for (const target of this.targetModules) {
+      const { hook, feedForward } = target;
+      const isChanged = hasLayer(target) || active.some(({ copies }) => copies.some((copy) => copy.target === target));
+      if (hook) hook.wrapForward = isChanged ? (x, forward) => this.#wrapModule(target, x, forward) : null;
       if (!feedForward) continue;
-      const own = byFeedForward.get(feedForward) ?? new Map<string, Site>();
-      if (hasPiece(site)) own.set(site.name.slice(site.name.lastIndexOf(".") + 1), site);
+      const own = byFeedForward.get(feedForward) ?? new Map<string, TargetModule>();
+      if (hasLayer(target)) own.set(target.name.slice(target.name.lastIndexOf(".") + 1), target);
       byFeedForward.set(feedForward, own);
     }
-    for (const [feedForward, sites] of byFeedForward) {
-      const isMixed = active.some((adapter) => adapter.mixtureAt(feedForward));
-      if (feedForward instanceof GatedMlp) this.#placeMlp(feedForward, isMixed ? sites : null);
-      else this.#placeExperts(feedForward, isMixed || sites.size > 0 ? sites : null);
+    for (const [feedForward, targets] of byFeedForward) {
+      const isMixed = active.some((adapter) => adapter.routerAt(feedForward));
+      if (feedForward instanceof GatedMlp) this.#hookMlp(feedForward, isMixed ? targets : null);
+      else this.#hookExperts(feedForward, isMixed || targets.size > 0 ? targets : null);
     }
   }
 
-  #aroundLayer(x: Tensor3D, layout: Layout, forward: (x: Tensor3D) => Tensor3D): Tensor3D {
+  #wrapLayer(x: Tensor3D, layout: BatchLayout, forward: (x: Tensor3D) => Tensor3D): Tensor3D {
     this.#layout = layout;
     try {
       return forward(x);
@@ -233,27 +234,27 @@ export class Adapters {
     }
   }
 
-  #placeMlp(mlp: GatedMlp, sites: FeedForwardSites | null): void {
-    mlp.wrapForward = sites
+  #hookMlp(mlp: GatedMlp, targetModules: FeedForwardTargets | null): void {
+    mlp.wrapForward = targetModules
       ? (x) => {
           const rows = rowsOf(x);
-          return reshape(adaptedMlp(mlp, sites, rows, this.#segments(rows.shape[0], x)), x.shape as never);
+          return reshape(adaptedMlp(mlp, targetModules, rows, this.#slices(rows.shape[0], x)), x.shape as never);
         }
       : null;
   }
 
-  #placeExperts(experts: Experts, sites: FeedForwardSites | null): void {
-    experts.wrapForward = sites
-      ? (routed) => adaptedExperts(experts, sites, routed, this.#segments(routed.x.shape[0], routed.x))
+  #hookExperts(experts: Experts, targetModules: FeedForwardTargets | null): void {
+    experts.wrapForward = targetModules
+      ? (routed) => adaptedExperts(experts, targetModules, routed, this.#slices(routed.x.shape[0], routed.x))
       : null;
   }
 
-  #aroundModule(site: Site, x: Tensor, forward: (x: Tensor) => Tensor): Tensor {
-    const isTable = site.kind === "embedding";
+  #wrapModule(target: TargetModule, x: Tensor, forward: (x: Tensor) => Tensor): Tensor {
+    const isTable = target.kind === "embedding";
     const rows = isTable ? (reshape(x, [x.size, 1]) as Tensor2D) : rowsOf(x);
     const forwardRows = (part: Tensor2D): Tensor2D => forward(isTable ? reshape(part, [part.size]) : part) as Tensor2D;
-    const segments = this.#segments(rows.shape[0], x);
-    const adapted = adapt(site, rows, forwardOf(site, rows, segments, forwardRows), segments, null);
+    const slices = this.#slices(rows.shape[0], x);
+    const adapted = adapt(target, rows, forwardWithCopies(target, rows, slices, forwardRows), slices, null);
     const shape = isTable ? adapted.shape : [...x.shape.slice(0, -1), adapted.shape[1]];
     return reshape(adapted, shape as never);
   }
@@ -261,64 +262,17 @@ export class Adapters {
   /** Puts copies of parameters in the place of those that the model looks at from everywhere, such as those of norms. */
   #overlay(active: readonly Adapter[]): void {
     for (const { param } of this.#overlaid) param.overlay = null;
-    this.#overlaid = active.flatMap(({ copies }) => copies.filter(({ site }) => site === null));
+    this.#overlaid = active.flatMap(({ copies }) => copies.filter(({ target }) => target === null));
     for (const { param, copy } of this.#overlaid) param.overlay = copy;
   }
 
-  /** To whom the rows of a batch belong. */
-  #segments(rows: number, x: Tensor): Segment[] {
-    const selection = this.#selection;
+  /** Returns the slices of a batch, one for each run of rows with the same adapter. */
+  #slices(rows: number, x: Tensor): BatchSlice[] {
     const adapterOf = (name: string | null) => (name === null || name === this.merged ? null : this.get(name));
-    const isOne = typeof selection === "string" || selection === null;
-    const perRow = isOne ? rows : rows / selection.length;
-    if (!isOne && (!Number.isInteger(perRow) || (x.rank === 3 && x.shape[0] !== selection.length)))
-      throw new AdapterError({
-        where: "select",
-        expected: "an adapter for each row of the batch",
-        got: `${selection.length} for ${x.rank === 3 ? x.shape[0] : rows} rows`,
-      });
-    // A part that is run by itself gets rows of no known layout: each row of the batch is a text.
-    const length = x.rank === 3 ? x.shape[1]! : perRow;
-    const layout = this.#layout ?? { queries: length, tokenMask: null, documentIds: null };
-    const segment = (name: string | null, start: number, end: number): Segment => {
-      return {
-        adapter: adapterOf(name),
-        start,
-        end,
-        texts: () => textsOf(layout, start, end),
-        perToken: 1,
-        choice: null,
-      };
-    };
-    if (isOne) return [segment(selection, 0, rows)];
-    const segments: Segment[] = [];
-    for (let from = 0, row = 1; row <= selection.length; row++) {
-      if (row < selection.length && selection[row] === selection[from]) continue;
-      segments.push(segment(selection[from]!, from * perRow, row * perRow));
-      from = row;
-    }
-    return segments;
+    return sliceBatch(this.#selection, adapterOf, { rows, x, layout: this.#layout });
   }
 }
 
 function show(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
-}
-
-/** What the model gives, with an adapter's copies of the module's parameters for its rows. */
-function forwardOf(
-  site: Site,
-  x: Tensor2D,
-  segments: readonly Segment[],
-  forward: (x: Tensor2D) => Tensor2D,
-): Tensor2D {
-  const copies = segments.map(({ adapter }) => (adapter?.copies ?? []).filter((copy) => copy.site === site));
-  if (copies.every((own) => own.length === 0)) return forward(x);
-  const parts = cutAll(x, segments).map((part, i) => withCopies(copies[i]!, () => forward(part)));
-  return parts.length === 1 ? parts[0]! : concat(parts, 0);
-}
-
-function rowsOf(x: Tensor): Tensor2D {
-  const width = x.shape.at(-1)!;
-  return x.rank === 2 ? (x as Tensor2D) : reshape(x, [x.size / width, width]);
 }

@@ -1,39 +1,39 @@
 import { Experts } from "@mixtape/layers";
 import type { AdapterConfig, LoraConfig, MixtureConfig } from "../config/adapter-config.js";
 import { AdapterError } from "../errors.js";
-import type { Piece, UpdateOptions } from "../layers/adapter-layer.js";
+import type { AdapterLayer, UpdateOptions } from "../layers/adapter-layer.js";
 import type { CopiedParam } from "../layers/copied-param.js";
 import { Dora } from "../layers/dora.js";
 import { Lora } from "../layers/lora.js";
 import { LoraMoe } from "../layers/lora-moe.js";
-import { mixtureRouter } from "../routing/build-router.js";
-import { Mixture, type NamedMixture } from "../routing/mixlora-router.js";
+import { buildRouter } from "../routing/build-router.js";
+import { MixLoraRouter, type NamedRouter } from "../routing/mixlora-router.js";
 import { PatternTable } from "../targets/match-target-modules.js";
-import type { FeedForward, Site } from "../targets/target-module.js";
+import type { FeedForward, TargetModule } from "../targets/target-module.js";
 import { Adapter } from "./adapter.js";
 
 /** Makes an adapter of a config at some of a model's sites. Its parameters have shapes and no values. */
-export function makeAdapter(
+export function buildAdapter(
   name: string,
   config: AdapterConfig,
-  sites: readonly Site[],
-  chosen: readonly Site[],
+  targets: readonly TargetModule[],
+  chosen: readonly TargetModule[],
   copies: readonly CopiedParam[] = [],
   taskType: string | null = "CAUSAL_LM",
 ): Adapter {
   const isLora = config.method === "lora";
-  const pieceAt = isLora ? loraBuilder(config, copies) : (site: Site) => mixedAt(site, config);
-  const pieces = new Map(chosen.map((site) => [site, pieceAt(site)]));
-  const mixtures = new Map<FeedForward, NamedMixture>();
+  const layerAt = isLora ? loraBuilder(config, copies) : (target: TargetModule) => mixedAt(target, config);
+  const layers = new Map(chosen.map((target) => [target, layerAt(target)]));
+  const routers = new Map<FeedForward, NamedRouter>();
   if (!isLora && config.method.startsWith("mixlora"))
-    for (const { name: site, feedForward } of chosen) {
-      if (!feedForward || mixtures.has(feedForward)) continue;
-      mixtures.set(feedForward, {
-        name: site.slice(0, site.lastIndexOf(".")),
-        mixture: mixtureOf(feedForward, config),
+    for (const { name: target, feedForward } of chosen) {
+      if (!feedForward || routers.has(feedForward)) continue;
+      routers.set(feedForward, {
+        name: target.slice(0, target.lastIndexOf(".")),
+        router: mixLoraRouterOf(feedForward, config),
       });
     }
-  const adapter = new Adapter(name, config, { sites, pieces, mixtures, copies, taskType });
+  const adapter = new Adapter(name, config, { targetModules: targets, layers, routers, copies, taskType });
   checkSizes(adapter);
   return adapter;
 }
@@ -53,46 +53,47 @@ function checkSizes(adapter: Adapter): void {
       });
 }
 
-function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (site: Site) => Piece {
+function loraBuilder(config: LoraConfig, copies: readonly CopiedParam[]): (target: TargetModule) => AdapterLayer {
   const ranks = new PatternTable(config.rankPattern, "rankPattern");
   const alphas = new PatternTable(config.alphaPattern, "alphaPattern");
-  return (site) => {
-    const rank = ranks.get(site.names) ?? config.r;
-    const alpha = alphas.get(site.names) ?? config.loraAlpha;
+  return (target) => {
+    const rank = ranks.get(target.names) ?? config.r;
+    const alpha = alphas.get(target.names) ?? config.loraAlpha;
     const options = { rank, scale: scaleOf(alpha, rank, config.useRslora), dropout: config.loraDropout };
-    if (config.loraBias && (config.useDora || site.kind === "embedding" || site.kind === "experts"))
+    if (config.loraBias && (config.useDora || target.kind === "embedding" || target.kind === "experts"))
       throw new AdapterError({
         where: "loraBias",
         expected: "LoRA at linear maps",
-        got: `${config.useDora ? "DoRA" : "LoRA"} at ${site.name}`,
+        got: `${config.useDora ? "DoRA" : "LoRA"} at ${target.name}`,
         fix: "Hugging Face peft has no bias there either: leave it out",
       });
-    if (!config.useDora) return new Lora(site, { ...options, bias: config.loraBias });
+    if (!config.useDora) return new Lora(target, { ...options, bias: config.loraBias });
     // Norms are those of what the adapter's update is added to.
-    const weights = site.weights.map(
-      (weight) => copies.find((found) => found.site === site && found.param === weight)?.copy ?? weight,
+    const weights = target.weights.map(
+      (weight) => copies.find((found) => found.target === target && found.param === weight)?.copy ?? weight,
     );
-    return new Dora({ ...site, weights }, options);
+    return new Dora({ ...target, weights }, options);
   };
 }
 
 /** LoRAMoE mixes in feed-forwards and MoLA anywhere; what a mixture does not mix is adapted by plain LoRA. */
-function mixedAt(site: Site, config: MixtureConfig): Piece {
+function mixedAt(target: TargetModule, config: MixtureConfig): AdapterLayer {
   const { r: rank, loraAlpha, useRslora, loraDropout: dropout, numExperts: experts, routingStrategy } = config;
   const options: UpdateOptions = { rank, scale: scaleOf(loraAlpha, rank, useRslora), dropout };
-  const mixed = (): Piece => new LoraMoe(site, { ...options, experts }, mixtureRouter(config, site.inFeatures));
+  const mixed = (): AdapterLayer =>
+    new LoraMoe(target, { ...options, experts }, buildRouter(config, target.inFeatures));
   if (routingStrategy === "mola") return mixed();
-  if (!site.feedForward) return new Lora(site, options);
+  if (!target.feedForward) return new Lora(target, options);
   if (routingStrategy === "loramoe") return mixed();
-  return new Lora(site, { ...options, experts });
+  return new Lora(target, { ...options, experts });
 }
 
-function mixtureOf(feedForward: FeedForward, config: MixtureConfig): Mixture {
+function mixLoraRouterOf(feedForward: FeedForward, config: MixtureConfig): MixLoraRouter {
   checkActivation(feedForward, config);
   const { jitterNoise: jitter, ffnDropout, routingStrategy } = config;
   const { shape } = feedForward instanceof Experts ? feedForward.gateProj : feedForward.gateProj.weight;
   const dropout = routingStrategy === "mixlora-switch" ? ffnDropout : 0;
-  return new Mixture(mixtureRouter(config, shape.at(-1)!), { jitter, dropout });
+  return new MixLoraRouter(buildRouter(config, shape.at(-1)!), { jitter, dropout });
 }
 
 /** MoE-PEFT writes the model's activation into the file of every MixLoRA, and may be asked for another. */

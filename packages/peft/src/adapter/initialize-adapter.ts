@@ -11,9 +11,9 @@ import type { Adapter } from "./adapter.js";
  * the lengths of the base's rows. At the embedding it is A that is zero and B that is random, as in peft. Copies of the model's
  * parameters start as these are. Same seed, same values, on any engine.
  */
-export async function start(adapter: Adapter, seed: number): Promise<void> {
+export async function initializeAdapter(adapter: Adapter, seed: number): Promise<void> {
   const copies = new Map(adapter.copies.map(({ copy, param }) => [copy, param]));
-  const atEmbedding = [...adapter.pieces.values()].filter(({ isEmbedding }) => isEmbedding);
+  const atEmbedding = [...adapter.layers.values()].filter(({ isEmbedding }) => isEmbedding);
   // From 1: tfjs takes a seed of 0 for none.
   let index = 1;
   for (const [name, param] of adapter.namedParameters()) {
@@ -25,8 +25,8 @@ export async function start(adapter: Adapter, seed: number): Promise<void> {
       await fill(name, param, randomNormal([...param.shape], 0, 1, "float32", seed * 65_537 + index++));
     else if (end !== "magnitude") await fill(name, param, fresh(end, param, adapter.config, seed * 65_537 + index++));
   }
-  for (const [site, piece] of adapter.pieces)
-    if (piece instanceof Dora) await fill(`${site.name}.magnitude`, piece.magnitude, piece.norms());
+  for (const [target, layer] of adapter.layers)
+    if (layer instanceof Dora) await fill(`${target.name}.magnitude`, layer.magnitude, layer.norms());
 }
 
 async function fill(name: string, param: Param, values: Tensor): Promise<void> {

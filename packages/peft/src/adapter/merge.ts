@@ -3,10 +3,10 @@ import { disposeWeight, logicalTensor, storageOf, type Weight } from "@mixtape/o
 import { type Dtype, fromFloat32, toFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { split, type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { AdapterError } from "../errors.js";
-import type { Piece } from "../layers/adapter-layer.js";
+import type { AdapterLayer } from "../layers/adapter-layer.js";
 import { withCopies } from "../layers/copied-param.js";
 import { baseOf } from "../layers/dora.js";
-import type { Site } from "../targets/target-module.js";
+import type { TargetModule } from "../targets/target-module.js";
 import type { Adapter } from "./adapter.js";
 
 /** The values that a model had before an adapter was merged into it. */
@@ -32,7 +32,7 @@ export async function merge(adapter: Adapter, { dtype }: MergeOptions = {}): Pro
     for (const { name, param, copy } of adapter.copies)
       if (!merged.has(param))
         merged.set(param, await placed(name, param, logicalTensor(copy.weight), dtype ?? param.dtype));
-    for (const [site, piece] of adapter.pieces) await mergeAt(adapter, site, piece, merged, dtype);
+    for (const [target, layer] of adapter.layers) await mergeAt(adapter, target, layer, merged, dtype);
   } catch (error) {
     for (const weight of merged.values()) disposeWeight(weight);
     throw error;
@@ -41,14 +41,15 @@ export async function merge(adapter: Adapter, { dtype }: MergeOptions = {}): Pro
 }
 
 function checkMergeable(adapter: Adapter): void {
-  for (const [{ name }, piece] of adapter.pieces) if (!piece.merged) throw notMergeable(adapter, piece, name);
+  for (const [{ name }, layer] of adapter.layers) if (!layer.merged) throw notMergeable(adapter, layer, name);
   // The embedding and a tied head are one matrix in the model, and may be two in the adapter.
   const [table, head] = (["embedding", "head"] as const).map(
-    (kind) => adapter.sites.find((site) => site.kind === kind)!,
+    (kind) => adapter.targetModules.find((target) => target.kind === kind)!,
   );
   if (table!.weights[0] !== head!.weights[0]) return;
-  const copyAt = (site: Site): Param | undefined => adapter.copies.find((copy) => copy.site === site)?.copy;
-  const isOne = copyAt(table!) === copyAt(head!) && !adapter.pieces.has(table!) && !adapter.pieces.has(head!);
+  const copyAt = (target: TargetModule): Param | undefined =>
+    adapter.copies.find((copy) => copy.target === target)?.copy;
+  const isOne = copyAt(table!) === copyAt(head!) && !adapter.layers.has(table!) && !adapter.layers.has(head!);
   if (!isOne)
     throw new AdapterError({
       where: `merge ${adapter.name}`,
@@ -65,19 +66,19 @@ export function unmerge(originals: Originals): void {
 
 async function mergeAt(
   { copies }: Adapter,
-  site: Site,
-  piece: Piece,
+  target: TargetModule,
+  layer: AdapterLayer,
   merged: Map<Param, Weight>,
   dtype?: Dtype,
 ): Promise<void> {
   const sums = tidy(() => {
-    const base = withCopies(copies, () => baseOf(site));
-    const sum = piece.merged!(base);
-    return site.weights.length === 1 ? [sum] : split(sum, site.weights.length, 1);
+    const base = withCopies(copies, () => baseOf(target));
+    const sum = layer.merged!(base);
+    return target.weights.length === 1 ? [sum] : split(sum, target.weights.length, 1);
   });
   try {
-    for (const [i, param] of site.weights.entries()) {
-      const sum = await placed(site.name, param, sums[i]!, dtype ?? param.dtype);
+    for (const [i, param] of target.weights.entries()) {
+      const sum = await placed(target.name, param, sums[i]!, dtype ?? param.dtype);
       const copied = merged.get(param);
       if (copied) disposeWeight(copied);
       merged.set(param, sum);
@@ -112,13 +113,13 @@ function checkFinite(name: string, bytes: Uint8Array, dtype: Dtype): void {
     });
 }
 
-function notMergeable({ name, config }: Adapter, { loraBias }: Piece, site: string): AdapterError {
+function notMergeable({ name, config }: Adapter, { loraBias }: AdapterLayer, target: string): AdapterError {
   return new AdapterError({
     where: `merge ${name}`,
     expected: "LoRA, rsLoRA or DoRA",
     got: loraBias
-      ? `one with a bias of its own at ${site}`
-      : `${config.method}, whose update at ${site} depends on the input`,
+      ? `one with a bias of its own at ${target}`
+      : `${config.method}, whose update at ${target} depends on the input`,
     fix: "Keep it beside the model",
   });
 }

@@ -1,8 +1,8 @@
 import { type CapturedRouting, captureRouting, loadBalancingLoss, routerZLoss, TokenMask } from "@mixtape/layers";
 import { add, mul, type Scalar, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
 import type { MixtureConfig } from "../config/adapter-config.js";
-import { mixtureRouter } from "../routing/build-router.js";
-import type { RoutingOf } from "./adapter.js";
+import { buildRouter } from "../routing/build-router.js";
+import type { RoutingSource } from "./adapter.js";
 
 /** Number of tokens that each expert of a router was given, `[E]` by the router's name. */
 export type ExpertCounts = Readonly<Record<string, Tensor1D>>;
@@ -19,10 +19,10 @@ export interface MixtureRouting {
  */
 export function mixtureRoutings(
   config: MixtureConfig,
-  seen: readonly (Pick<RoutingOf, "module" | "rowsPerToken" | "used"> & { readonly logits: Tensor2D })[],
+  seen: readonly (Pick<RoutingSource, "module" | "rowsPerToken" | "used"> & { readonly logits: Tensor2D })[],
   mask: readonly number[],
 ): MixtureRouting[] {
-  const router = mixtureRouter(config, 1);
+  const router = buildRouter(config, 1);
   return seen.map(({ module, logits, rowsPerToken, used }) => {
     const rows = mask.flatMap((value) => new Array<number>(rowsPerToken).fill(value));
     const values = used ? rows.map((value, row) => value * used[row]!) : rows;

@@ -10,42 +10,42 @@ import {
   type Tensor2D,
   tensor1d,
 } from "@tensorflow/tfjs-core";
-import { withOwnRandomness } from "../layers/adapter-layer.js";
-import type { Ways } from "../routing/mixlora-router.js";
-import type { FeedForward, Site } from "../targets/target-module.js";
-import { adapt, cut, type Segment } from "./batch-slice.js";
+import { withSplitRng } from "../layers/adapter-layer.js";
+import type { TopKAssignment } from "../routing/mixlora-router.js";
+import type { FeedForward, TargetModule } from "../targets/target-module.js";
+import { adapt, type BatchSlice, cut } from "./batch-slice.js";
 
 /** The sites of a feed-forward, by the ends of their names. */
-export type FeedForwardSites = ReadonlyMap<string, Site>;
+export type FeedForwardTargets = ReadonlyMap<string, TargetModule>;
 
 /** A gated MLP with adapters. @param x `[N, M]` @returns `[N, M]` */
 export function adaptedMlp(
   mlp: GatedMlp,
-  sites: FeedForwardSites,
+  targets: FeedForwardTargets,
   x: Tensor2D,
-  segments: readonly Segment[],
+  slices: readonly BatchSlice[],
 ): Tensor2D {
-  return run(mlp, sites, x, null, segments, x);
+  return run(mlp, targets, x, null, slices, x);
 }
 
 /** Routed experts with adapters. @returns `[T, M]` */
 export function adaptedExperts(
   experts: Experts,
-  sites: FeedForwardSites,
+  targets: FeedForwardTargets,
   { x, indices, weights }: Routed,
-  segments: readonly Segment[],
+  slices: readonly BatchSlice[],
 ): Tensor2D {
   const [t, k] = indices.shape;
   const width = x.shape[1];
   const tokens = Int32Array.from({ length: t * k }, (_, row) => Math.floor(row / k));
   const rows = gather(x, tensor1d(tokens, "int32")) as Tensor2D;
-  const perChoice = segments.map((segment) => ({
-    ...segment,
-    start: segment.start * k,
-    end: segment.end * k,
+  const perChoice = slices.map((slice) => ({
+    ...slice,
+    start: slice.start * k,
+    end: slice.end * k,
     perToken: k,
   }));
-  const outputs = run(experts, sites, rows, reshape(indices, [t * k]), perChoice, x);
+  const outputs = run(experts, targets, rows, reshape(indices, [t * k]), perChoice, x);
   return reshape(matMul(reshape(weights, [t, 1, k]), reshape(outputs, [t, k, width])), [t, width]);
 }
 
@@ -56,98 +56,101 @@ export function adaptedExperts(
  */
 function run(
   module: FeedForward,
-  sites: FeedForwardSites,
+  targets: FeedForwardTargets,
   rows: Tensor2D,
   ids: Tensor1D | null,
-  segments: readonly Segment[],
+  slices: readonly BatchSlice[],
   tokens: Tensor2D,
 ): Tensor2D {
-  const plan = expand(module, segments, tokens);
+  const plan = expandSlots(module, slices, tokens);
   const spread = <T extends Tensor>(tensor: T): T => (plan.index ? (gather(tensor, plan.index) as T) : tensor);
   const spreadIds = ids && spread(ids);
   const at = (part: string, x: Tensor2D, y: Tensor2D): Tensor2D => {
-    const site = sites.get(part);
-    return site ? adapt(site, x, y, plan.segments, spreadIds) : y;
+    const target = targets.get(part);
+    return target ? adapt(target, x, y, plan.slices, spreadIds) : y;
   };
   const map = productsOf(module);
   const groups = ids && groupRows(ids, matricesOf(module));
   const x = spread(rows);
   const gateY = at("gate_proj", x, spread(map("gateProj", rows, groups)));
   const upY = at("up_proj", x, spread(map("upProj", rows, groups)));
-  const both = sites.has("gate_up_proj") ? at("gate_up_proj", x, concat([gateY, upY], 1)) : null;
+  const both = targets.has("gate_up_proj") ? at("gate_up_proj", x, concat([gateY, upY], 1)) : null;
   const [g, u] = both ? (split(both, 2, 1) as [Tensor2D, Tensor2D]) : [gateY, upY];
   const inner = gate(g, u, module.gating);
   const innerGroups = plan.index && spreadIds ? groupRows(spreadIds, matricesOf(module)) : groups;
   const downY = map("downProj", inner, innerGroups);
-  return gatherWays(at("down_proj", inner, downY), plan);
+  return combineSlots(at("down_proj", inner, downY), plan);
 }
 
 /** How rows that go several ways lie: the rows of each way in place of the row. */
-interface Plan {
+interface SlotPlan {
   /** Which row each spread row is; null where no row goes several ways. */
   readonly index: Tensor1D | null;
-  readonly segments: readonly Segment[];
+  readonly slices: readonly BatchSlice[];
   /** For each segment, its ways where it has a mixture. */
-  readonly ways: readonly (SegmentWays | null)[];
+  readonly assignments: readonly (SliceAssignment | null)[];
 }
 
-interface SegmentWays extends Ways {
+interface SliceAssignment extends TopKAssignment {
   readonly label: string;
   readonly dropout: number;
 }
 
-function expand(module: FeedForward, segments: readonly Segment[], tokens: Tensor2D): Plan {
-  const ways = segments.map(({ adapter, start, end, texts, perToken }): SegmentWays | null => {
-    const found = adapter?.mixtureAt(module);
+function expandSlots(module: FeedForward, slices: readonly BatchSlice[], tokens: Tensor2D): SlotPlan {
+  const assignments = slices.map(({ adapter, start, end, sequences, perToken }): SliceAssignment | null => {
+    const found = adapter?.routerAt(module);
     if (!found) return null;
-    const { name, mixture } = found;
+    const { name, router } = found;
     const own = cut(tokens, start / perToken, end / perToken);
     const label = `${adapter!.name} ${name} router`;
-    const ways = mixture.route(own, {
-      texts,
+    const assignment = router.route(own, {
+      sequences,
       label,
       onRouting: (logits) => adapter!.onRouting(logits, name, 1, null),
     });
-    return { ...ways, label: `${label} output`, dropout: mixture.options.dropout };
+    return { ...assignment, label: `${label} output`, dropout: router.options.dropout };
   });
-  if (ways.every((way) => way === null)) return { index: null, segments, ways };
+  if (assignments.every((assignment) => assignment === null)) return { index: null, slices, assignments };
   const index: number[] = [];
-  const spread = segments.map((segment, i): Segment => {
+  const spread = slices.map((slice, i): BatchSlice => {
     const start = index.length;
-    const k = ways[i]?.k ?? 1;
-    for (let row = segment.start; row < segment.end; row++) for (let way = 0; way < k; way++) index.push(row);
-    return { ...segment, start, end: index.length, choice: choiceOfRows(ways[i] ?? null, segment) };
+    const k = assignments[i]?.k ?? 1;
+    for (let row = slice.start; row < slice.end; row++) for (let slot = 0; slot < k; slot++) index.push(row);
+    return { ...slice, start, end: index.length, assignment: assignmentOfRows(assignments[i] ?? null, slice) };
   });
-  return { index: tensor1d(index, "int32"), segments: spread, ways };
+  return { index: tensor1d(index, "int32"), slices: spread, assignments };
 }
 
 /** A token's ways are those of each of its rows. */
-function choiceOfRows(ways: Ways | null, { start, end, perToken }: Segment): Tensor2D | null {
-  if (!ways) return null;
-  const index = Array.from({ length: (end - start) * ways.k }, (_, i) => {
-    const token = Math.floor(i / (perToken * ways.k));
-    return token * ways.k + (i % ways.k);
+function assignmentOfRows(assignment: TopKAssignment | null, { start, end, perToken }: BatchSlice): Tensor2D | null {
+  if (!assignment) return null;
+  const index = Array.from({ length: (end - start) * assignment.k }, (_, i) => {
+    const token = Math.floor(i / (perToken * assignment.k));
+    return token * assignment.k + (i % assignment.k);
   });
-  return perToken === 1 ? ways.choice : (gather(ways.choice, tensor1d(index, "int32")) as Tensor2D);
+  return perToken === 1 ? assignment.oneHot : (gather(assignment.oneHot, tensor1d(index, "int32")) as Tensor2D);
 }
 
 /** The weighted sum of the ways of each row. */
-function gatherWays(outputs: Tensor2D, { index, segments, ways }: Plan): Tensor2D {
+function combineSlots(outputs: Tensor2D, { index, slices, assignments }: SlotPlan): Tensor2D {
   if (!index) return outputs;
   const width = outputs.shape[1];
-  const parts = segments.map((segment, i) => {
-    const own = cut(outputs, segment.start, segment.end);
-    const way = ways[i];
-    if (!way) return own;
-    const n = own.shape[0] / way.k;
-    const weights = weightsOfRows(way, n, segment.perToken);
-    const sum = reshape(matMul(reshape(weights, [n, 1, way.k]), reshape(own, [n, way.k, width])), [n, width]);
-    return withOwnRandomness(way.label, () => dropout(sum, way.dropout)) as Tensor2D;
+  const parts = slices.map((slice, i) => {
+    const own = cut(outputs, slice.start, slice.end);
+    const assignment = assignments[i];
+    if (!assignment) return own;
+    const n = own.shape[0] / assignment.k;
+    const weights = weightsOfRows(assignment, n, slice.perToken);
+    const sum = reshape(matMul(reshape(weights, [n, 1, assignment.k]), reshape(own, [n, assignment.k, width])), [
+      n,
+      width,
+    ]);
+    return withSplitRng(assignment.label, () => dropout(sum, assignment.dropout)) as Tensor2D;
   });
   return parts.length === 1 ? parts[0]! : concat(parts, 0);
 }
 
-function weightsOfRows({ weights }: Ways, n: number, perToken: number): Tensor2D {
+function weightsOfRows({ weights }: TopKAssignment, n: number, perToken: number): Tensor2D {
   if (perToken === 1) return weights;
   const tokens = Int32Array.from({ length: n }, (_, row) => Math.floor(row / perToken));
   return gather(weights, tensor1d(tokens, "int32")) as Tensor2D;

@@ -1,32 +1,32 @@
 import { groupRows, type RowGroups } from "@mixtape/ops";
 import { concat, type Rank, slice, split, type Tensor1D, type Tensor2D } from "@tensorflow/tfjs-core";
-import type { Piece } from "../layers/adapter-layer.js";
+import type { AdapterLayer } from "../layers/adapter-layer.js";
 import type { CopiedParam } from "../layers/copied-param.js";
-import type { NamedMixture } from "../routing/mixlora-router.js";
-import type { Texts } from "../routing/sequences.js";
-import type { FeedForward, Site } from "../targets/target-module.js";
+import type { NamedRouter } from "../routing/mixlora-router.js";
+import type { Sequences } from "../routing/sequences.js";
+import type { FeedForward, TargetModule } from "../targets/target-module.js";
 
 /** What an adapter has at the places of a model. */
-export interface Pieces {
+export interface AdapterLayers {
   readonly name: string;
   readonly copies: readonly CopiedParam[];
-  pieceAt(site: Site): Piece | undefined;
-  mixtureAt(feedForward: FeedForward): NamedMixture | undefined;
+  layerAt(target: TargetModule): AdapterLayer | undefined;
+  routerAt(feedForward: FeedForward): NamedRouter | undefined;
   /** Takes the logits of a router of the adapter, `[N, E]`, with what it stands at and how many rows belong to one token. */
   onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void;
 }
 
 /** Rows of a batch, one after the other, that belong to one adapter; to none where it is null. */
-export interface Segment {
-  readonly adapter: Pieces | null;
+export interface BatchSlice {
+  readonly adapter: AdapterLayers | null;
   readonly start: number;
   readonly end: number;
   /** The texts of its tokens. */
-  readonly texts: () => Texts;
+  readonly sequences: () => Sequences;
   /** How many rows there are for one token. */
   readonly perToken: number;
   /** `[N, E]`: see {@link Rows.choice} */
-  readonly choice: Tensor2D | null;
+  readonly assignment: Tensor2D | null;
 }
 
 /**
@@ -34,23 +34,23 @@ export interface Segment {
  * @param x `[N, in]` @param y `[N, out]` @param ids int32 `[N]`, which of the site's matrices each row meets @returns `[N, out]`
  */
 export function adapt(
-  site: Site,
+  target: TargetModule,
   x: Tensor2D,
   y: Tensor2D,
-  segments: readonly Segment[],
+  slices: readonly BatchSlice[],
   ids: Tensor1D | null,
 ): Tensor2D {
-  if (!segments.some(({ adapter }) => adapter?.pieceAt(site))) return y;
-  const [inputs, outputs] = [cutAll(x, segments), cutAll(y, segments)];
-  const parts = segments.map(({ adapter, start, end, choice, perToken }, i) => {
+  if (!slices.some(({ adapter }) => adapter?.layerAt(target))) return y;
+  const [inputs, outputs] = [cutAll(x, slices), cutAll(y, slices)];
+  const parts = slices.map(({ adapter, start, end, assignment, perToken }, i) => {
     const own = outputs[i]!;
-    const piece = adapter?.pieceAt(site);
-    if (!piece) return own;
-    const groups = ids ? groupRows(cut(ids, start, end), site.matrices) : null;
+    const layer = adapter?.layerAt(target);
+    if (!layer) return own;
+    const groups = ids ? groupRows(cut(ids, start, end), target.matrices) : null;
     const onRouting = (logits: Tensor2D): void =>
-      adapter!.onRouting(logits, site.name, perToken, groups && usedRows(groups));
-    const label = `${adapter!.name} ${site.name}`;
-    return piece.forward(inputs[i]!, own, { groups, choice, label, onRouting });
+      adapter!.onRouting(logits, target.name, perToken, groups && usedRows(groups));
+    const label = `${adapter!.name} ${target.name}`;
+    return layer.forward(inputs[i]!, own, { groups, assignment, label, onRouting });
   });
   return parts.length === 1 ? parts[0]! : concat(parts, 0);
 }
@@ -64,11 +64,11 @@ function usedRows({ ids, sorted }: RowGroups): Uint8Array | null {
 }
 
 /** The rows of each segment. At once: the way back then puts their gradients beside each other, and adds up none. */
-export function cutAll(tensor: Tensor2D, segments: readonly Segment[]): Tensor2D[] {
-  if (segments.length === 1) return [tensor];
+export function cutAll(tensor: Tensor2D, slices: readonly BatchSlice[]): Tensor2D[] {
+  if (slices.length === 1) return [tensor];
   return split(
     tensor,
-    segments.map(({ start, end }) => end - start),
+    slices.map(({ start, end }) => end - start),
   );
 }
 

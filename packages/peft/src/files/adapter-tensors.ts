@@ -6,7 +6,7 @@ import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
  * One tensor of an adapter's file, as a part of a parameter: what it is called, its shape there, and how its numbers lie in
  * the parameter's.
  */
-export interface Stored {
+export interface AdapterTensor {
   readonly name: string;
   /** What else it may be called in a file that is loaded. */
   readonly aliases?: readonly string[];
@@ -16,9 +16,9 @@ export interface Stored {
 }
 
 /** A parameter of an adapter, and the tensors that hold its values on disk. */
-export interface StoredParam {
+export interface ParamTensors {
   readonly param: Param;
-  readonly tensors: readonly Stored[];
+  readonly tensors: readonly AdapterTensor[];
   /** A parameter of the model, whose values it has where no tensor says otherwise. */
   readonly from?: Param;
 }
@@ -28,7 +28,7 @@ export function whole(
   [name, ...aliases]: readonly [string, ...string[]],
   param: Param,
   shape: readonly number[] = param.shape,
-): StoredParam {
+): ParamTensors {
   return { param, tensors: [{ name, aliases, shape, at: (i) => i }] };
 }
 
@@ -43,7 +43,7 @@ export async function valuesOf(param: Param): Promise<Float32Array> {
 }
 
 /** The numbers of a stored tensor, out of its parameter's. */
-export function take({ shape, at }: Stored, values: Float32Array): Float32Array {
+export function extractValues({ shape, at }: AdapterTensor, values: Float32Array): Float32Array {
   const size = shape.reduce((product, n) => product * n, 1);
   return Float32Array.from({ length: size }, (_, i) => values[at(i)]!);
 }

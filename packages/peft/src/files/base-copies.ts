@@ -2,7 +2,7 @@ import type { PreTrainedModel } from "@mixtape/decoder";
 import { toFloat32 } from "@mixtape/safetensors";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
 import { type ModelParam, modelParams } from "../targets/model-params.js";
-import type { Site } from "../targets/target-module.js";
+import type { TargetModule } from "../targets/target-module.js";
 import type { AdapterFile } from "./adapter-file.js";
 import { valuesOf } from "./adapter-tensors.js";
 import { PREFIX } from "./peft-keys.js";
@@ -15,15 +15,15 @@ import { PREFIX } from "./peft-keys.js";
  */
 export async function baseCopies(
   model: PreTrainedModel,
-  sites: readonly Site[],
+  targets: readonly TargetModule[],
   file: AdapterFile,
-  { pieces, trained }: { readonly pieces: readonly Site[]; readonly trained: readonly CopiedParam[] },
+  { layers, trained }: { readonly layers: readonly TargetModule[]; readonly trained: readonly CopiedParam[] },
 ): Promise<CopiedParam[]> {
   const copies: CopiedParam[] = [];
-  const all = modelParams(model, sites);
+  const all = modelParams(model, targets);
   for (const param of all) {
     if (trained.some(({ name }) => name === param.name)) continue;
-    const name = param.site && pieces.includes(param.site) ? wrapped(param.name) : param.name;
+    const name = param.target && layers.includes(param.target) ? wrapped(param.name) : param.name;
     if (!file.has(PREFIX + name) || (await isSame(file, PREFIX + name, param))) continue;
     // Values of the embedding are those of a head that is tied to it: peft writes them into the one matrix.
     for (const found of all.filter((other) => other.param === param.param)) {

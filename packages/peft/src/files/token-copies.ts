@@ -3,7 +3,7 @@ import type { LoraConfig } from "../config/adapter-config.js";
 import { AdapterError } from "../errors.js";
 import { type CopiedParam, copyOf } from "../layers/copied-param.js";
 import { isTable, type ModelParam, modelParams } from "../targets/model-params.js";
-import { hasTiedHead, type Site } from "../targets/target-module.js";
+import { hasTiedHead, type TargetModule } from "../targets/target-module.js";
 
 const WHERE = "trainable_token_indices";
 
@@ -12,12 +12,16 @@ const WHERE = "trainable_token_indices";
  * Hugging Face peft. In a model that ties the two, the head has the rows of the embedding unless it has other ones.
  * @throws {AdapterError} where they are rows of something else, or not in the table
  */
-export function tokenCopies(model: PreTrainedModel, sites: readonly Site[], config: LoraConfig): CopiedParam[] {
+export function tokenCopies(
+  model: PreTrainedModel,
+  targets: readonly TargetModule[],
+  config: LoraConfig,
+): CopiedParam[] {
   const { trainableTokenIndices: given, ensureWeightTying } = config;
   if (given === undefined) return [];
   const isList = (tokens: typeof given): tokens is readonly number[] => Array.isArray(tokens);
   const byModule = isList(given) ? { embed_tokens: given } : given;
-  const tables = modelParams(model, sites).filter(isTable);
+  const tables = modelParams(model, targets).filter(isTable);
   const copies: CopiedParam[] = Object.entries(byModule).map(([module, rows]) => {
     const table = tables.find(({ name }) => name.replace(/\.weight$/, "").endsWith(module));
     if (!table)
@@ -30,11 +34,11 @@ export function tokenCopies(model: PreTrainedModel, sites: readonly Site[], conf
     checkRows(rows, table);
     return copyOf(table, { isTrained: false, file: fileOf(table), rows });
   });
-  const [embedding, head] = ["embedding", "head"].map((kind) => copies.find(({ site }) => site?.kind === kind));
+  const [embedding, head] = ["embedding", "head"].map((kind) => copies.find(({ target }) => target?.kind === kind));
   if (!hasTiedHead(model) || !embedding) return copies;
   const isOther = head && head.rows!.join() !== embedding.rows!.join();
   if (isOther && !ensureWeightTying) return copies;
-  const tied = tables.find(({ site }) => site?.kind === "head")!;
+  const tied = tables.find(({ target }) => target?.kind === "head")!;
   return [embedding, copyOf(tied, { isTrained: false, file: null, rows: embedding.rows }, embedding.copy)];
 }
 

@@ -11,14 +11,14 @@ import {
   withRng,
 } from "@mixtape/ops";
 import { add, matMul, mul, type Tensor, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
-import type { Site } from "../targets/target-module.js";
+import type { TargetModule } from "../targets/target-module.js";
 
 /** What is known of the rows that a piece gets. */
 export interface Rows {
   /** Which of the site's matrices each row meets; null where there is one. */
   readonly groups: RowGroups | null;
   /** `[N, E]`: by which expert of a mixture each row goes, where the router of a feed-forward has decided that. */
-  readonly choice: Tensor2D | null;
+  readonly assignment: Tensor2D | null;
   /** By what the piece's random numbers are told from others': they do not depend on what else is in the batch. */
   readonly label: string;
   /** Takes the logits of a piece's own router `[N, E]`. */
@@ -43,7 +43,7 @@ export interface UpdateOptions {
  * of E of them side by side, `s · Σ_e w_e · B_e·A_e·x`. A is `[E·r, in]`, expert by expert, and B `[out, E·r]`; at routed
  * experts either is a stack of one per expert.
  */
-export abstract class Piece extends Module {
+export abstract class AdapterLayer extends Module {
   readonly loraA: Param;
   readonly loraB: Param;
   readonly loraBias: Param | null;
@@ -52,15 +52,15 @@ export abstract class Piece extends Module {
   readonly isEmbedding: boolean;
   readonly #paddingIdx: number | null;
 
-  constructor(site: Site, options: UpdateOptions) {
+  constructor(target: TargetModule, options: UpdateOptions) {
     super();
-    const { kind, inFeatures, outFeatures, paddingIdx } = site;
+    const { kind, inFeatures, outFeatures, paddingIdx } = target;
     this.options = { experts: 1, bias: false, ...options };
     this.isEmbedding = kind === "embedding";
     this.#paddingIdx = paddingIdx;
     const width = this.options.experts * options.rank;
-    this.loraA = this.isEmbedding ? new Param([inFeatures, width], "table") : matrixParam(site, width, inFeatures);
-    this.loraB = matrixParam(site, outFeatures, width);
+    this.loraA = this.isEmbedding ? new Param([inFeatures, width], "table") : matrixParam(target, width, inFeatures);
+    this.loraB = matrixParam(target, outFeatures, width);
     this.loraBias = this.options.bias ? new Param([outFeatures], "vector", "zeros") : null;
   }
 
@@ -98,25 +98,25 @@ export abstract class Piece extends Module {
   protected update(x: Tensor2D, { groups, label }: Rows, weights?: Tensor2D | null): Tensor2D {
     const { rank, scale, experts } = this.options;
     const inner = this.#inner(x, groups, label);
-    const outer = times(weights ? weigh(inner, weights, rank, experts) : inner, this.loraB, groups);
+    const outer = times(weights ? weightExperts(inner, weights, rank, experts) : inner, this.loraB, groups);
     return mul(this.loraBias ? add(outer, this.loraBias.vector) : outer, scale);
   }
 
   #inner(x: Tensor2D, groups: RowGroups | null, label: string): Tensor2D {
     // As in peft, ids are not dropped.
     if (this.isEmbedding) return embedding(reshape(x, [x.size]), this.loraA.weight, { paddingIdx: this.#paddingIdx });
-    const dropped = withOwnRandomness(label, () => dropout(x, this.options.dropout));
+    const dropped = withSplitRng(label, () => dropout(x, this.options.dropout));
     return times(dropped, this.loraA, groups);
   }
 }
 
 /** Runs `f` with random numbers of its own, where there are any. */
-export function withOwnRandomness<T>(label: string, f: () => T): T {
+export function withSplitRng<T>(label: string, f: () => T): T {
   return withRng(currentRng()?.split(label), f);
 }
 
 /** A matrix, or at routed experts a stack of one for each of them, even of one. */
-export function matrixParam({ kind, matrices }: Site, rows: number, columns: number): Param {
+export function matrixParam({ kind, matrices }: TargetModule, rows: number, columns: number): Param {
   return kind === "experts" ? new Param([matrices, rows, columns], "stack") : new Param([rows, columns], "matrix");
 }
 
@@ -126,7 +126,7 @@ export function times(x: Tensor2D, { weight }: Param, groups: RowGroups | null):
 }
 
 /** What each of E updates makes of the input, `[N, E·r]`, times what it counts. */
-function weigh(inner: Tensor2D, weights: Tensor2D, rank: number, experts: number): Tensor2D {
+function weightExperts(inner: Tensor2D, weights: Tensor2D, rank: number, experts: number): Tensor2D {
   const [n] = inner.shape;
   const weighed = mul(reshape(inner, [n, experts, rank]), reshape(weights, [n, experts, 1]));
   return reshape(weighed, [n, experts * rank]);

@@ -19,28 +19,28 @@ import {
   type Tensor2D,
   tidy,
 } from "@tensorflow/tfjs-core";
-import type { Site } from "../targets/target-module.js";
-import { Piece, type Rows, type UpdateOptions } from "./adapter-layer.js";
+import type { TargetModule } from "../targets/target-module.js";
+import { AdapterLayer, type Rows, type UpdateOptions } from "./adapter-layer.js";
 
 /**
  * DoRA: `(m / ‖W + s·B·A‖) · (W·x + s·B·A·x) + b`, a magnitude per output that is trained, and a norm that is a constant to the
  * gradient (Liu et al. 2024, https://arxiv.org/abs/2402.09353, section 4.3).
  */
-export class Dora extends Piece {
+export class Dora extends AdapterLayer {
   /** `[out]`; of routed experts, one after the other, `[E · out]` */
   readonly magnitude: Param;
-  readonly #site: Site;
+  readonly #target: TargetModule;
   #known: { readonly of: readonly Weight[]; readonly norms: Tensor1D } | null = null;
 
-  constructor(site: Site, options: UpdateOptions) {
-    super(site, options);
-    this.#site = site;
-    this.magnitude = new Param([site.matrices * site.outFeatures], "vector", "ones");
+  constructor(target: TargetModule, options: UpdateOptions) {
+    super(target, options);
+    this.#target = target;
+    this.magnitude = new Param([target.matrices * target.outFeatures], "vector", "ones");
   }
 
   override forward(x: Tensor2D, y: Tensor2D, rows: Rows): Tensor2D {
     const { groups } = rows;
-    const { matrices, outFeatures, linear } = this.#site;
+    const { matrices, outFeatures, linear } = this.#target;
     const bias = linear?.bias?.vector;
     const scales = div(this.magnitude.vector, this.#currentNorms());
     // A row without a matrix, -1, is zeros: any scale will do.
@@ -63,7 +63,7 @@ export class Dora extends Piece {
   norms(): Tensor1D {
     return noGrad(() =>
       tidy(() => {
-        const rows = add(baseOf(this.#site), this.product);
+        const rows = add(baseOf(this.#target), this.product);
         return reshape(sqrt(sum(square(rows), this.isEmbedding ? 0 : -1)), [this.magnitude.size]) as Tensor1D;
       }),
     );
@@ -76,7 +76,7 @@ export class Dora extends Piece {
 
   /** The norms; while the adapter is frozen, they are worked out once for the values that there are. */
   #currentNorms(): Tensor1D {
-    const of = [this.loraA, this.loraB, ...this.#site.weights].map(({ weight }) => weight);
+    const of = [this.loraA, this.loraB, ...this.#target.weights].map(({ weight }) => weight);
     if (this.#known && of.every((weight, i) => weight === this.#known!.of[i])) return this.#known.norms;
     this.#forget();
     if (this.loraA.isTrainable || this.loraB.isTrainable) return this.norms();
@@ -91,7 +91,7 @@ export class Dora extends Piece {
 }
 
 /** The base's matrix `[out, in]` or stack `[E, out, in]` at a site. The caller disposes it. */
-export function baseOf({ weights }: Site): Tensor {
+export function baseOf({ weights }: TargetModule): Tensor {
   return tidy(() => {
     const parts = weights.map(({ weight }) => logicalTensor(weight));
     return parts.length === 1 ? parts[0]! : concat(parts, 1);

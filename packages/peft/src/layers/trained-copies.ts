@@ -1,7 +1,7 @@
 import type { PreTrainedModel } from "@mixtape/decoder";
 import type { AdapterConfig } from "../config/adapter-config.js";
 import { isTable, modelParams, paramsOfModules } from "../targets/model-params.js";
-import { hasTiedHead, type Site } from "../targets/target-module.js";
+import { hasTiedHead, type TargetModule } from "../targets/target-module.js";
 import { type CopiedParam, copyOf } from "./copied-param.js";
 
 /**
@@ -12,12 +12,12 @@ import { type CopiedParam, copyOf } from "./copied-param.js";
  */
 export function trainedCopies(
   model: PreTrainedModel,
-  sites: readonly Site[],
+  targets: readonly TargetModule[],
   config: AdapterConfig,
   { strict = true } = {},
 ): CopiedParam[] {
   if (config.method !== "lora" || !config.modulesToSave?.length) return [];
-  const all = modelParams(model, sites);
+  const all = modelParams(model, targets);
   const found = paramsOfModules(model, all, config.modulesToSave, strict);
   const isTied = config.ensureWeightTying && hasTiedHead(model) && found.some(isTable);
   const params = isTied ? all.filter((param) => found.includes(param) || isTable(param)) : found;

@@ -28,16 +28,16 @@ import {
   tensor2d,
 } from "@tensorflow/tfjs-core";
 import type { MixtureConfig } from "../config/adapter-config.js";
-import type { Texts } from "./sequences.js";
+import type { Sequences } from "./sequences.js";
 
 /** What the router of a mixture may know of its tokens. */
 export interface MixtureContext extends RoutingContext {
   /** The texts of the tokens; without them, experts have no capacity. */
-  readonly texts?: () => Texts;
+  readonly sequences?: () => Sequences;
 }
 
 /** Makes the router of a mixture. @param hiddenSize width of what it sees */
-export function mixtureRouter(config: MixtureConfig, hiddenSize: number): Router {
+export function buildRouter(config: MixtureConfig, hiddenSize: number): Router {
   const { numExperts, routingStrategy, topK, topP, temperature, expertCapacity } = config;
   const sizes = { hiddenSize, numExperts };
   switch (routingStrategy) {
@@ -96,18 +96,18 @@ class SwitchRouter extends SoftmaxRouter<
 > {
   override routeLogits(logits: Tensor2D, context: MixtureContext = {}): Routing {
     const routing = super.routeLogits(logits, context);
-    const { texts } = context;
-    if (!texts) return routing;
+    const { sequences } = context;
+    if (!sequences) return routing;
     const taken = noGrad(() => {
       const chosen: Tensor2D = reshape(oneHot(routing.indices, this.numExperts), logits.shape);
-      return cast(lessEqual(placesOf(chosen, texts()), this.config.expertCapacity), "float32") as Tensor2D;
+      return cast(lessEqual(positionsOf(chosen, sequences()), this.config.expertCapacity), "float32") as Tensor2D;
     });
     return { ...routing, weights: mul(routing.weights, taken) };
   }
 }
 
 /** Position of each token among those of its text that chose its expert, from 1; 0 for padding. @param chosen `[N, E]` @returns `[N, 1]` */
-function placesOf(chosen: Tensor2D, { starts, isToken }: Texts): Tensor2D {
+function positionsOf(chosen: Tensor2D, { starts, isToken }: Sequences): Tensor2D {
   const counted = isToken ? mul(chosen, tensor2d(isToken, [isToken.length, 1])) : chosen;
   const upTo = cumsum(counted, 0);
   const beforeText = gather(sub(upTo, counted), tensor1d(starts, "int32"));

@@ -1,20 +1,20 @@
 import { Module, type Param, type Router } from "@mixtape/layers";
 import { jitter, oneHot, reshape } from "@mixtape/ops";
 import type { Tensor2D } from "@tensorflow/tfjs-core";
-import { withOwnRandomness } from "../layers/adapter-layer.js";
+import { withSplitRng } from "../layers/adapter-layer.js";
 import type { MixtureContext } from "./build-router.js";
 
 /** Top-k expert assignment of each row of a feed-forward, k slots a row. */
-export interface Ways {
+export interface TopKAssignment {
   readonly k: number;
   /** `[N·k, E]`, row by row: 1 at the expert of each slot */
-  readonly choice: Tensor2D;
+  readonly oneHot: Tensor2D;
   /** `[N, k]`: weight of each slot; 0 for one that is not used */
   readonly weights: Tensor2D;
 }
 
 /** Training options of a mixture. */
-export interface MixtureOptions {
+export interface MixLoraOptions {
   /** ε: in training, the router's input is multiplied by uniform samples from `1 − ε` to `1 + ε`. */
   readonly jitter: number;
   /** Dropout probability of the output. */
@@ -22,7 +22,7 @@ export interface MixtureOptions {
 }
 
 /** What is known of the rows that a mixture routes. */
-export interface RoutedRows extends Required<Pick<MixtureContext, "texts">> {
+export interface RoutedRows extends Required<Pick<MixtureContext, "sequences">> {
   /** Seed salt. */
   readonly label: string;
   /** Called with the logits `[N, E]`. */
@@ -33,13 +33,13 @@ export interface RoutedRows extends Required<Pick<MixtureContext, "texts">> {
  * A feed-forward whose experts are the frozen feed-forward itself, each with updates of its own on gate, up and down (Li et al.
  * 2024, https://arxiv.org/abs/2404.15159).
  */
-export class Mixture extends Module {
+export class MixLoraRouter extends Module {
   /** Weight of the router's gate, `[E, M]`. */
   readonly gate: Param;
-  readonly options: MixtureOptions;
+  readonly options: MixLoraOptions;
   readonly #router: Router;
 
-  constructor(router: Router, options: MixtureOptions) {
+  constructor(router: Router, options: MixLoraOptions) {
     super();
     this.#router = router;
     this.gate = router.gate.weight;
@@ -47,18 +47,18 @@ export class Mixture extends Module {
   }
 
   /** @param x `[N, M]` */
-  route(x: Tensor2D, { texts, label, onRouting }: RoutedRows): Ways {
-    const moved = withOwnRandomness(label, () => jitter(x, this.options.jitter));
-    const context: MixtureContext = { texts };
+  route(x: Tensor2D, { sequences, label, onRouting }: RoutedRows): TopKAssignment {
+    const moved = withSplitRng(label, () => jitter(x, this.options.jitter));
+    const context: MixtureContext = { sequences };
     const { logits, indices, weights } = this.#router.route(moved, context);
     onRouting(logits);
-    const choice = oneHot(reshape(indices, [indices.size]), this.#router.numExperts) as Tensor2D;
-    return { k: indices.shape[1], choice, weights };
+    const assignment = oneHot(reshape(indices, [indices.size]), this.#router.numExperts) as Tensor2D;
+    return { k: indices.shape[1], oneHot: assignment, weights };
   }
 }
 
 /** A mixture with the name of its feed-forward. */
-export interface NamedMixture {
+export interface NamedRouter {
   readonly name: string;
-  readonly mixture: Mixture;
+  readonly router: MixLoraRouter;
 }

@@ -1,7 +1,7 @@
 import type { Masks, MixerContext, TokenMask } from "@mixtape/layers";
 
 /** The texts that the tokens of a batch belong to, for what counts within each text: N tokens, row by row. */
-export interface Texts {
+export interface Sequences {
   /** `[N]`: the first token of each token's text. */
   readonly starts: Int32Array;
   /** `[N]`: 1 for a token and 0 for padding; null where nothing is padding. */
@@ -9,15 +9,15 @@ export interface Texts {
 }
 
 /** What is known of a batch beside its values: see {@link Masks}. */
-export type Layout = Pick<Masks, "queries" | "documentIds"> & { readonly tokenMask: TokenMask | null };
+export type BatchLayout = Pick<Masks, "queries" | "documentIds"> & { readonly tokenMask: TokenMask | null };
 
 /** Returns what a layer knows of its batch. */
-export function layoutOf({ masks: { queries, documentIds }, tokenMask = null }: MixerContext): Layout {
+export function batchLayoutOf({ masks: { queries, documentIds }, tokenMask = null }: MixerContext): BatchLayout {
   return { queries, documentIds, tokenMask };
 }
 
 /** The texts of the tokens from `start` to `end` of a batch, which begin and end with a row of it. */
-export function textsOf({ queries, tokenMask, documentIds }: Layout, start: number, end: number): Texts {
+export function sequencesOf({ queries, tokenMask, documentIds }: BatchLayout, start: number, end: number): Sequences {
   const starts = new Int32Array(end - start);
   let first = 0;
   for (let token = start; token < end; token++) {

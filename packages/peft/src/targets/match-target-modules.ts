@@ -2,7 +2,7 @@ import type { AdapterConfig } from "../config/adapter-config.js";
 import { AdapterError } from "../errors.js";
 
 import { endsAsOne, layerFilter, looseModuleFilter, moduleFilter, savedFilter } from "./module-filter.js";
-import type { ExpertLayout, Site } from "./target-module.js";
+import type { ExpertLayout, TargetModule } from "./target-module.js";
 
 export { PatternTable } from "./patterns.js";
 
@@ -13,7 +13,7 @@ const EXAMPLES = "q_proj, mlp.router.gate, experts.down_proj";
  * Finds the target modules of a new adapter.
  * @throws {AdapterError} where a target matches nothing, or routed experts are asked for fused and apart at once.
  */
-export function targetsOf(sites: readonly Site[], config: AdapterConfig): Site[] {
+export function matchTargetModules(targets: readonly TargetModule[], config: AdapterConfig): TargetModule[] {
   const { targetModules, excludeModules } = config;
   const parameters = parametersOf(config);
   if (targetModules === undefined && parameters.length === 0)
@@ -25,24 +25,24 @@ export function targetsOf(sites: readonly Site[], config: AdapterConfig): Site[]
     });
   const modules = typeof targetModules === "object" ? targetModules : [];
   const unmatched = [
-    ...modules.filter((name) => !sites.some((site) => endsAsOne(site.names, [name]))),
-    ...parameters.filter((name) => !sites.some((site) => endsAsOne(site.parameters, [name]))),
+    ...modules.filter((name) => !targets.some((target) => endsAsOne(target.names, [name]))),
+    ...parameters.filter((name) => !targets.some((target) => endsAsOne(target.parameters, [name]))),
   ];
-  if (unmatched.length > 0) throw matchesNothing(unmatched.join(", "), sites);
+  if (unmatched.length > 0) throw matchesNothing(unmatched.join(", "), targets);
   const isTarget = moduleFilter(targetModules ?? [], "targetModules");
   const isExcluded = moduleFilter(excludeModules ?? [], "excludeModules");
   const isSaved = savedFilter(config);
   const isInLayers = layerFilter(config);
-  const chosen = sites.filter(
-    (site) =>
-      (isTarget(site) || endsAsOne(site.parameters, parameters)) &&
-      !isExcluded(site) &&
-      !isSaved(site) &&
-      isInLayers(site),
+  const chosen = targets.filter(
+    (target) =>
+      (isTarget(target) || endsAsOne(target.parameters, parameters)) &&
+      !isExcluded(target) &&
+      !isSaved(target) &&
+      isInLayers(target),
   );
-  if (chosen.length === 0) throw matchesNothing(JSON.stringify(targetModules ?? parameters), sites);
+  if (chosen.length === 0) throw matchesNothing(JSON.stringify(targetModules ?? parameters), targets);
   checkFused(chosen);
-  const tied = tiedTables(sites, config).find((site) => chosen.includes(site));
+  const tied = tiedTables(targets, config).find((target) => chosen.includes(target));
   if (tied)
     throw new AdapterError({
       where: "ensureWeightTying",
@@ -57,33 +57,37 @@ export function targetsOf(sites: readonly Site[], config: AdapterConfig): Site[]
  * Finds the target modules that the config of a file may mean, as Hugging Face peft 0.21 reads it: `target_parameters` are in all
  * layers, and gate or up of routed experts mean both where the file holds them as one. Which of them are adapted, its tensors say.
  */
-export function targetsInFile(sites: readonly Site[], config: AdapterConfig, layout: ExpertLayout): Site[] {
+export function matchTargetModulesInFile(
+  targets: readonly TargetModule[],
+  config: AdapterConfig,
+  layout: ExpertLayout,
+): TargetModule[] {
   const { targetModules, excludeModules } = config;
   const parameters = parametersOf(config);
-  const isNamed = looseModuleFilter(targetModules ?? [], "target_modules", sites);
+  const isNamed = looseModuleFilter(targetModules ?? [], "target_modules", targets);
   const isExcluded = moduleFilter(excludeModules ?? [], "exclude_modules");
   const isSaved = savedFilter(config);
   const isInLayers = layerFilter(config);
-  const isTarget = (site: Site): boolean =>
-    endsAsOne(site.parameters, parameters) ||
-    (isNamed(site) && !isExcluded(site) && !isSaved(site) && isInLayers(site));
-  const halvesOf = (site: Site): Site[] =>
-    sites.filter(
-      (half) => isFused(site) && half !== site && half.weights.every((weight) => site.weights.includes(weight)),
+  const isTarget = (target: TargetModule): boolean =>
+    endsAsOne(target.parameters, parameters) ||
+    (isNamed(target) && !isExcluded(target) && !isSaved(target) && isInLayers(target));
+  const halvesOf = (target: TargetModule): TargetModule[] =>
+    targets.filter(
+      (half) => isFused(target) && half !== target && half.weights.every((weight) => target.weights.includes(weight)),
     );
-  const halves = new Set(sites.flatMap(halvesOf));
-  const isHeld = (site: Site): boolean => (layout === "fused" ? !halves.has(site) : !isFused(site));
-  const tables = tiedTables(sites, config);
+  const halves = new Set(targets.flatMap(halvesOf));
+  const isHeld = (target: TargetModule): boolean => (layout === "fused" ? !halves.has(target) : !isFused(target));
+  const tables = tiedTables(targets, config);
   const isTied = tables.some(isTarget);
-  return sites.filter(
-    (site) => isHeld(site) && ([site, ...halvesOf(site)].some(isTarget) || (isTied && tables.includes(site))),
+  return targets.filter(
+    (target) => isHeld(target) && ([target, ...halvesOf(target)].some(isTarget) || (isTied && tables.includes(target))),
   );
 }
 
 /** The embedding and the head, where a model ties them and the config ties what adapts them. */
-function tiedTables(sites: readonly Site[], config: AdapterConfig): Site[] {
+function tiedTables(targets: readonly TargetModule[], config: AdapterConfig): TargetModule[] {
   if (config.method !== "lora" || !config.ensureWeightTying) return [];
-  const tables = sites.filter(({ kind }) => kind === "embedding" || kind === "head");
+  const tables = targets.filter(({ kind }) => kind === "embedding" || kind === "head");
   return tables.every(({ weights }) => weights[0] === tables[0]!.weights[0]) ? tables : [];
 }
 
@@ -91,14 +95,14 @@ function parametersOf(config: AdapterConfig): readonly string[] {
   return config.method === "lora" ? (config.targetParameters ?? []) : [];
 }
 
-function isFused({ weights }: Site): boolean {
+function isFused({ weights }: TargetModule): boolean {
   return weights.length > 1;
 }
 
-function checkFused(chosen: readonly Site[]): void {
+function checkFused(chosen: readonly TargetModule[]): void {
   for (const fused of chosen.filter(isFused)) {
     const apart = chosen.find(
-      (site) => site !== fused && site.weights.some((weight) => fused.weights.includes(weight)),
+      (target) => target !== fused && target.weights.some((weight) => fused.weights.includes(weight)),
     );
     if (apart)
       throw new AdapterError({
@@ -109,8 +113,8 @@ function checkFused(chosen: readonly Site[]): void {
   }
 }
 
-function matchesNothing(what: string, sites: readonly Site[]): AdapterError {
-  const known = new Set(sites.map(({ name }) => name.split(".").slice(-2).join(".")));
+function matchesNothing(what: string, targets: readonly TargetModule[]): AdapterError {
+  const known = new Set(targets.map(({ name }) => name.split(".").slice(-2).join(".")));
   return new AdapterError({
     where: "targetModules",
     expected: "targets that match a linear map of the model",

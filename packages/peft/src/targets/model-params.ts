@@ -1,7 +1,7 @@
 import type { PreTrainedModel } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { AdapterError } from "../errors.js";
-import { hasTiedHead, memoryNameOf, type Site } from "./target-module.js";
+import { hasTiedHead, memoryNameOf, type TargetModule } from "./target-module.js";
 
 /** A parameter of the model as transformers knows it. */
 export interface ModelParam {
@@ -9,20 +9,20 @@ export interface ModelParam {
   readonly name: string;
   readonly param: Param;
   /** The target module that it belongs to, whose forward pass may use another in its place row by row; null for others. */
-  readonly site: Site | null;
+  readonly target: TargetModule | null;
 }
 
 /** All parameters of a model, but for those of routed experts, which transformers holds in other tensors. */
-export function modelParams(model: PreTrainedModel, sites: readonly Site[]): ModelParam[] {
+export function modelParams(model: PreTrainedModel, targets: readonly TargetModule[]): ModelParam[] {
   const params = [...model.namedParameters()].flatMap(([own, param]) => {
     const name = memoryNameOf(model, own);
-    const site = sites.find(({ linear, kind, weights }) =>
+    const target = targets.find(({ linear, kind, weights }) =>
       linear ? linear.weight === param || linear.bias === param : kind !== "experts" && weights.includes(param),
     );
-    return name === null ? [] : [{ name, param, site: site ?? null }];
+    return name === null ? [] : [{ name, param, target: target ?? null }];
   });
-  const head = sites.find(({ kind }) => kind === "head")!;
-  return !hasTiedHead(model) ? params : [...params, { name: "lm_head.weight", param: head.weights[0]!, site: head }];
+  const head = targets.find(({ kind }) => kind === "head")!;
+  return !hasTiedHead(model) ? params : [...params, { name: "lm_head.weight", param: head.weights[0]!, target: head }];
 }
 
 /**
@@ -60,8 +60,8 @@ export function paramsOfModules(
 }
 
 /** Whether it is the embedding or the head. */
-export function isTable({ site }: Pick<ModelParam, "site">): boolean {
-  return site?.kind === "embedding" || site?.kind === "head";
+export function isTable({ target }: Pick<ModelParam, "target">): boolean {
+  return target?.kind === "embedding" || target?.kind === "head";
 }
 
 /** The modules that a parameter is in: those of `a.b.weight` are `a` and `a.b`. */

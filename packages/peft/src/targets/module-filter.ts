@@ -1,41 +1,45 @@
 import type { AdapterConfig, Targets } from "../config/adapter-config.js";
 import { compilePattern, type Pattern } from "./patterns.js";
-import type { Site } from "./target-module.js";
+import type { TargetModule } from "./target-module.js";
 
 /** Says whether a target module matches a list of names, a regular expression or `"all-linear"`. */
-export function moduleFilter(targets: Targets, where: string): (site: Site) => boolean {
+export function moduleFilter(targets: Targets, where: string): (target: TargetModule) => boolean {
   if (typeof targets !== "string") return ({ names }) => endsAsOne(names, targets);
   if (targets.toLowerCase() === "all-linear") return isLinear;
   const pattern = compilePattern(targets, where);
-  return (site) => namesInFiles(site).some((name) => pattern.fullMatch(name));
+  return (target) => namesInFiles(target).some((name) => pattern.fullMatch(name));
 }
 
 /**
  * Says the same as peft 0.21 does for a file: a regular expression of a mixture of experts is brought down to the last parts of the
  * names that it matches, and so matches modules of that name in all layers (`_resolve_string_target_modules`).
  */
-export function looseModuleFilter(targets: Targets, where: string, sites: readonly Site[]): (site: Site) => boolean {
+export function looseModuleFilter(
+  targets: Targets,
+  where: string,
+  all: readonly TargetModule[],
+): (target: TargetModule) => boolean {
   if (typeof targets !== "string" || targets.toLowerCase() === "all-linear") return moduleFilter(targets, where);
   const pattern = compilePattern(targets, where);
-  const matched = sites.flatMap((site) => namesInFiles(site).filter((name) => pattern.fullMatch(name)));
+  const matched = all.flatMap((target) => namesInFiles(target).filter((name) => pattern.fullMatch(name)));
   const leaves = [...new Set(matched.map((name) => name.slice(name.lastIndexOf(".") + 1)))];
   return ({ names }) => endsAsOne(names, leaves);
 }
 
 /** Says whether a module is within one that trains in full, which no LoRA is added to (peft's `check_target_module_exists`). */
-export function savedFilter(config: AdapterConfig): (site: Site) => boolean {
+export function savedFilter(config: AdapterConfig): (target: TargetModule) => boolean {
   const saved = config.method === "lora" ? (config.modulesToSave ?? []) : [];
   const patterns = saved.map((module) => compilePattern(`(?:.*\\.)?(?:${module})(?:\\..*)?`, "modulesToSave"));
   return ({ names }) => patterns.some((pattern) => names.some((name) => pattern.fullMatch(name)));
 }
 
 /** All linear maps but the head, as in peft. */
-function isLinear({ kind, weights }: Site): boolean {
+function isLinear({ kind, weights }: TargetModule): boolean {
   return (kind === "linear" || kind === "experts") && weights.length === 1;
 }
 
 /** Says whether a target module is in a layer that `layersToTransform` and `layersPattern` ask for. */
-export function layerFilter(config: AdapterConfig): (site: Site) => boolean {
+export function layerFilter(config: AdapterConfig): (target: TargetModule) => boolean {
   if (config.method !== "lora") return () => true;
   const { layersToTransform, layersPattern, targetModules } = config;
   const layers = layersToTransform === undefined ? [] : [layersToTransform].flat();
@@ -63,6 +67,6 @@ export function endsAsOne(names: readonly string[], targets: readonly string[]):
 }
 
 /** The names of a target module, and that of its first matrix where files have one for each expert. */
-function namesInFiles({ names, perExpert }: Site): readonly string[] {
+function namesInFiles({ names, perExpert }: TargetModule): readonly string[] {
   return perExpert ? [...names, perExpert.replace("*", "0")] : names;
 }

@@ -6,7 +6,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 export type FeedForward = GatedMlp | Experts;
 
 /** What wraps the forward pass of a target module goes here. */
-export interface Hook {
+export interface HookPoint {
   wrapForward: ForwardHook<Tensor, Tensor> | null;
 }
 
@@ -14,7 +14,7 @@ export interface Hook {
  * A target module: a linear map, the matrices of one kind of all routed experts of a layer, the embedding, or the head over the
  * vocabulary.
  */
-export interface Site {
+export interface TargetModule {
   readonly kind: "linear" | "experts" | "embedding" | "head";
   /** Its name in memory: `model.layers.0.self_attn.q_proj`, `model.layers.0.mlp.experts.down_proj`. */
   readonly name: string;
@@ -41,7 +41,7 @@ export interface Site {
   /** Where it is a linear map of its own. */
   readonly linear: Linear | null;
   /** Where its forward pass is wrapped; null for routed experts, whose feed-forward is. */
-  readonly hook: Hook | null;
+  readonly hook: HookPoint | null;
   /** The feed-forward that it is part of. */
   readonly feedForward: FeedForward | null;
 }
@@ -50,18 +50,18 @@ export interface Site {
 export type ExpertLayout = "fused" | "apart";
 
 /** All modules of a model that an adapter may stand at. */
-export function sitesOf(model: PreTrainedModel): Site[] {
-  const sites: Site[] = [];
+export function targetModulesOf(model: PreTrainedModel): TargetModule[] {
+  const targets: TargetModule[] = [];
   const parts = new Map<Linear, GatedMlp>();
   for (const [name, module] of model.namedModules()) {
     if (module instanceof GatedMlp)
       for (const part of [module.gateProj, module.upProj, module.downProj]) parts.set(part, module);
     if (module instanceof Linear && module !== vocabularyHead(model)?.lmHead)
-      sites.push(linearSite(model, name, module, parts.get(module) ?? null));
-    if (module instanceof Experts) sites.push(...expertSites(model, name, module));
+      targets.push(linearTarget(model, name, module, parts.get(module) ?? null));
+    if (module instanceof Experts) targets.push(...expertTargets(model, name, module));
   }
   const head = vocabularyHead(model);
-  return [...sites, embeddingSite(model), ...(head ? [headSite(head)] : [])];
+  return [...targets, embeddingTarget(model), ...(head ? [headTarget(head)] : [])];
 }
 
 /** The model, if it has a head over the vocabulary. */
@@ -74,33 +74,33 @@ export function hasTiedHead(model: PreTrainedModel): boolean {
   return vocabularyHead(model)?.lmHead === null;
 }
 
-function embeddingSite(model: PreTrainedModel): Site {
+function embeddingTarget(model: PreTrainedModel): TargetModule {
   const { embedTokens } = model.model;
   const name = prefixed("model.embed_tokens", model.weightMappings);
   return {
-    ...plainSite(name, embedTokens.weight),
+    ...sameNameTarget(name, embedTokens.weight),
     kind: "embedding",
     paddingIdx: embedTokens.paddingIdx,
-    hook: embedTokens as unknown as Hook,
+    hook: embedTokens as unknown as HookPoint,
   };
 }
 
 /** The head, whose weights are the embedding's in models that tie the two. */
-function headSite(model: ForCausalLM): Site {
+function headTarget(model: ForCausalLM): TargetModule {
   const { weight } = model.lmHead ?? model.model.embedTokens;
-  const hook: Hook = {
+  const hook: HookPoint = {
     get wrapForward() {
-      return model.wrapHead as Hook["wrapForward"];
+      return model.wrapHead as HookPoint["wrapForward"];
     },
     set wrapForward(around) {
       model.wrapHead = around as ForCausalLM["wrapHead"];
     },
   };
-  return { ...plainSite("lm_head", weight), kind: "head", hook };
+  return { ...sameNameTarget("lm_head", weight), kind: "head", hook };
 }
 
 /** A module that is called the same everywhere. */
-function plainSite(name: string, weight: Param): Omit<Site, "kind" | "hook"> {
+function sameNameTarget(name: string, weight: Param): Omit<TargetModule, "kind" | "hook"> {
   const isTable = name.endsWith("embed_tokens");
   const [rows, columns] = weight.shape as [number, number];
   return {
@@ -121,7 +121,12 @@ function plainSite(name: string, weight: Param): Omit<Site, "kind" | "hook"> {
   };
 }
 
-function linearSite(model: PreTrainedModel, path: string, linear: Linear, feedForward: GatedMlp | null): Site {
+function linearTarget(
+  model: PreTrainedModel,
+  path: string,
+  linear: Linear,
+  feedForward: GatedMlp | null,
+): TargetModule {
   const [outFeatures, inFeatures] = linear.weight.shape as [number, number];
   const name = prefixed(path, model.weightMappings);
   const params = diskNames(model, `${path}.weight`);
@@ -147,9 +152,9 @@ function linearSite(model: PreTrainedModel, path: string, linear: Linear, feedFo
   };
 }
 
-function expertSites(model: PreTrainedModel, path: string, experts: Experts): Site[] {
+function expertTargets(model: PreTrainedModel, path: string, experts: Experts): TargetModule[] {
   const name = prefixed(path, model.weightMappings);
-  const site = (part: string, ...weights: Param[]): Site => {
+  const target = (part: string, ...weights: Param[]): TargetModule => {
     const [matrices, rows, inFeatures] = weights[0]!.shape as [number, number, number];
     const own = `${name}.${part}`;
     const disk = weights.length === 1 ? diskNames(model, `${path}.${part}`) : [];
@@ -175,10 +180,10 @@ function expertSites(model: PreTrainedModel, path: string, experts: Experts): Si
     };
   };
   return [
-    site("gate_proj", experts.gateProj),
-    site("up_proj", experts.upProj),
-    site("gate_up_proj", experts.gateProj, experts.upProj),
-    site("down_proj", experts.downProj),
+    target("gate_proj", experts.gateProj),
+    target("up_proj", experts.upProj),
+    target("gate_up_proj", experts.gateProj, experts.upProj),
+    target("down_proj", experts.downProj),
   ];
 }
 

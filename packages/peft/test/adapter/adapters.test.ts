@@ -73,7 +73,7 @@ onEachEngine(() => {
   test("selected, disabled, enabled and deleted", async () => {
     const adapters = adaptersOf(model);
     fillWithNoise(await applyAdapter(model, { method: "lora", r: 2, targetModules: ["k_proj", "down_proj"] }), 1);
-    expect(adapters.selection).toBe("default");
+    expect(adapters.activeAdapter).toBe("default");
     expect(await isAlone()).toBe(false);
     adapters.disable();
     expect(around()).toEqual([]);
@@ -81,10 +81,10 @@ onEachEngine(() => {
     adapters.enable();
     expect(await isAlone()).toBe(false);
     expect(adapters.with(null, around)).toEqual([]);
-    adapters.select(["default", null]);
+    adapters.setAdapter(["default", null]);
     expect(await isAlone()).toBe(false);
     adapters.delete("default");
-    expect(adapters.selection).toEqual([null, null]);
+    expect(adapters.activeAdapter).toEqual([null, null]);
     expect(around()).toEqual([]);
     expect(await isAlone()).toBe(true);
   });
@@ -153,7 +153,7 @@ onEachEngine(() => {
       }
       if (isMerged) await adapters.merge("one");
       model.dispose();
-      expect([adapters.names, adapters.selection, adapters.merged]).toEqual([[], null, null]);
+      expect([adapters.names, adapters.activeAdapter, adapters.merged]).toEqual([[], null, null]);
     });
   });
 
@@ -164,7 +164,7 @@ onEachEngine(() => {
     await withoutLeak(() => {
       for (const first of methods)
         for (const second of methods) {
-          adaptersOf(model).select([first, second]);
+          adaptersOf(model).setAdapter([first, second]);
           dispose(model.forward({ inputIds: IDS }).logits);
         }
     });
@@ -251,7 +251,7 @@ describe("what cannot be is refused", () => {
       ],
     ];
     for (const [call, message] of calls) await expect(call).rejects.toThrow(message);
-    expect(() => adaptersOf(model).select(3 as never)).toThrow("select: expected the name of an adapter, null");
+    expect(() => adaptersOf(model).setAdapter(3 as never)).toThrow("setAdapter: expected the name of an adapter, null");
   });
 
   test("names", async () => {
@@ -260,11 +260,11 @@ describe("what cannot be is refused", () => {
     await expect(applyAdapter(model, { method: "lora", targetModules: ["q_proj"] }, { name: "one" })).rejects.toThrow(
       "a name that no adapter of the model has",
     );
-    expect(() => adapters.select("two")).toThrow('adapter: expected one of one, got "two"');
-    expect(() => adapters.select([])).toThrow("got no row");
-    adapters.select(["one", null, "one"]);
+    expect(() => adapters.setAdapter("two")).toThrow('adapter: expected one of one, got "two"');
+    expect(() => adapters.setAdapter([])).toThrow("got no row");
+    adapters.setAdapter(["one", null, "one"]);
     expect(() => model.forward({ inputIds: IDS })).toThrow(
-      "select: expected an adapter for each row of the batch, got 3 for 2 rows",
+      "setAdapter: expected an adapter for each row of the batch, got 3 for 2 rows",
     );
     await expect(adapters.merge("one")).rejects.toThrow("expected LoRA, rsLoRA or DoRA, got mola");
     expect(() => adapters.unmerge()).toThrow("expected a merged adapter, got none");

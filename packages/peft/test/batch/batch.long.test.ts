@@ -119,7 +119,7 @@ onEachEngine((engine) => {
       const adapters = adaptersOf(model);
       const selection = ["mixlora", null, "dora", "mola"];
       const inputIds = selection.map((_, i) => row(i));
-      adapters.select(selection);
+      adapters.setAdapter(selection);
       const cache = model.createCache();
       const prefix = model.forward({ inputIds: inputIds.map((ids) => ids.slice(0, -1)), cache });
       const last = model.forward({ inputIds: inputIds.map((ids) => ids.slice(-1)), cache });
@@ -128,7 +128,7 @@ onEachEngine((engine) => {
       await expectAllClose(last.logits, expected, { atol: 1e-4 }, "the last token");
       dispose([prefix.logits, last.logits, whole.logits, expected]);
       cache.dispose();
-      adapters.select(null);
+      adapters.setAdapter(null);
     });
   });
 });

@@ -69,7 +69,7 @@ describe("a new adapter", () => {
       expect(own.map(({ parameters }) => parameters.map((param) => param.name))).toEqual([
         taskType === "SEQ_CLS" ? ["weight"] : ["weight", "bias"],
       ]);
-      expect([...adapter.pieces.keys()].some((site) => site.name === head)).toBe(false);
+      expect([...adapter.layers.keys()].some((site) => site.name === head)).toBe(false);
       expect(json(await adapterFiles(adapter))).toMatchObject({ task_type: taskType, modules_to_save: modules });
       model.dispose();
     },

@@ -9,8 +9,8 @@ import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { expectAllClose, onEachEngine, type Values } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { storedTensors } from "../../src/files/adapter-keys.js";
-import { take } from "../../src/files/adapter-tensors.js";
+import { adapterTensors } from "../../src/files/adapter-keys.js";
+import { extractValues } from "../../src/files/adapter-tensors.js";
 import {
   type AdapterBatch,
   type AdapterConfigInput,
@@ -120,7 +120,7 @@ onEachEngine(() => {
       dispose([loss, losses[0]!.loss, lmLoss, ...(routerLoss ? [routerLoss] : [])]);
 
       adapter.unfreeze();
-      const stored = storedTensors(adapter, "fused");
+      const stored = adapterTensors(adapter, "fused");
       const found = await lossAndGradients(
         () => adapterLosses(model, [batch]).loss,
         [embedding, ...stored.map(({ param }) => param)],
@@ -130,7 +130,7 @@ onEachEngine(() => {
       await expectGradient(ofInput!, golden.get("grad.embed_tokens"), "embed_tokens");
       for (const [i, { tensors }] of stored.entries())
         for (const tensor of tensors)
-          await expectGradient(take(tensor, gradients[i]!), golden.get(`grad.${tensor.name}`), tensor.name);
+          await expectGradient(extractValues(tensor, gradients[i]!), golden.get(`grad.${tensor.name}`), tensor.name);
     });
 
     test("two in one batch: the losses that each has alone", async () => {

@@ -77,7 +77,7 @@ onEachEngine(() => {
       fillWithNoise(await applyAdapter(model, low, { name: "low" }), 2);
       const adapters = adaptersOf(model);
       const rows = ["saved", "low", null] as const;
-      adapters.select(rows);
+      adapters.setAdapter(rows);
       const together = model.forward({ inputIds: IDS }).logits;
       for (const [i, row] of rows.entries()) {
         const { logits } = adapters.with(row, () => model.forward({ inputIds: [IDS[i]!] }));
@@ -91,11 +91,11 @@ onEachEngine(() => {
     test("norms are those of one adapter for a whole batch", async () => {
       await applyAdapter(model, EVERYTHING, { name: "norms" });
       const adapters = adaptersOf(model);
-      expect(() => adapters.select(["norms", null, "norms"])).toThrow(
-        "select: expected adapters that leave norms, routers' biases and the like as they are",
+      expect(() => adapters.setAdapter(["norms", null, "norms"])).toThrow(
+        "setAdapter: expected adapters that leave norms, routers' biases and the like as they are",
       );
-      expect(adapters.selection).toBe("norms");
-      adapters.select(["norms", "norms", "norms"]);
+      expect(adapters.activeAdapter).toBe("norms");
+      adapters.setAdapter(["norms", "norms", "norms"]);
       adapters.disable();
       const { logits } = model.forward({ inputIds: IDS });
       await expectAllClose(logits, alone, { atol: 1e-5 });
