@@ -22,6 +22,7 @@ import golden_models
 import golden_ops
 import golden_padding
 import golden_peft
+import golden_peft_heads
 import golden_peft_v4
 import golden_resize
 import golden_rope
@@ -64,6 +65,10 @@ def write_adapters(out: Path) -> None:
     golden_mixtures.write(out)
 
 
+def write_head_adapters(out: Path) -> None:
+    golden_peft_heads.write(out, (out if (out / "heads").is_dir() else FIXTURES) / "heads")
+
+
 def write_merged(out: Path) -> None:
     fresh = (out / "models").is_dir() and (out / "adapters").is_dir()
     golden_merge.write(out, out if fresh else FIXTURES)
@@ -84,6 +89,7 @@ PARTS = {
     "dropout": write_dropout,
     "generation": write_generation,
     "heads": golden_heads.write,
+    "head-adapters": write_head_adapters,
     "ops": golden_ops.write,
     "padding": write_padding,
     "resize": write_resized,

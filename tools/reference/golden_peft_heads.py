@@ -1,13 +1,9 @@
 """head-adapters/: adapters that Hugging Face peft made for classifiers and question answerers, and what they compute.
 
-    python tools/reference/golden_peft_heads.py packages/testing/__fixtures__
-
-Needs peft 0.21.2, torch 2.13.0 and transformers 5.18.0. The models are golden checkpoints in heads/. An adapter has LoRA at
-projections and experts, with random values, and the head in full, as peft's task types do it.
+The models are golden checkpoints in heads/. An adapter has LoRA at projections and experts, with random values, and the head in
+full, as peft's task types do it.
 """
 
-import sys
-import warnings
 from pathlib import Path
 
 import torch
@@ -15,7 +11,6 @@ import transformers
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 
-import golden_heads  # Defines the classes.
 from golden_io import write_tensors
 from golden_models import EAGER
 
@@ -38,10 +33,11 @@ def inputs_of(folder: Path) -> dict[str, torch.Tensor]:
     return {name: tensors[name] for name in names if name in tensors}
 
 
-def write(fixtures: Path) -> None:
+def write(out: Path, heads: Path) -> None:
+    """Writes the adapters of the checkpoints in a folder."""
     for family in FAMILIES:
         for seed, (case, (head, task)) in enumerate(TASKS.items()):
-            source = fixtures / "heads" / family / case
+            source = heads / family / case
             torch.manual_seed(seed)
             base = class_of(family, head).from_pretrained(source, dtype=torch.float32, **EAGER)
             parameters = ["experts.gate_up_proj", "experts.down_proj"]
@@ -52,16 +48,10 @@ def write(fixtures: Path) -> None:
                     if parameter.requires_grad:
                         parameter.copy_(torch.randn(parameter.shape) * 0.3)
                 result = model(**inputs_of(source))
-            target = fixtures / "head-adapters" / family / case
+            target = out / "head-adapters" / family / case
             model.save_pretrained(target)
             (target / "README.md").unlink(missing_ok=True)
             config_file = target / "adapter_config.json"
             config_file.write_text(config_file.read_text().replace(str(source), f"heads/{family}/{case}"))
             write_tensors(target / "golden.safetensors", {name: result[name] for name in OUTPUTS if name in result})
             print(f"head-adapters/{family}/{case}: loss {result['loss']:.3f}", flush=True)
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    write(Path(sys.argv[1]))

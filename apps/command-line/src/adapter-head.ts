@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { LoadModelOptions, Task } from "@mixtape/mixtape";
 import { openSafetensors } from "@mixtape/safetensors";
 
-/** What to load a base model for. */
+/** Task and config of a base model's new head. */
 export interface AdapterHead {
   readonly task?: Task;
   readonly config?: NonNullable<LoadModelOptions["config"]>;

@@ -4,7 +4,7 @@ import { InputError, note, plural } from "@mixtape/command-line";
 import type { Task } from "@mixtape/mixtape";
 import { openSafetensors, type TensorSource, toFloat32 } from "@mixtape/safetensors";
 
-/** What a model with any head takes. */
+/** Inputs of a model with any head. */
 export interface ForwardInputs {
   readonly inputIds: number[][];
   readonly attentionMask: number[][] | undefined;

@@ -52,7 +52,7 @@ export interface HeadTexts {
   readonly heldOut: readonly unknown[] | null;
   readonly digests: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
-  /** How the model is loaded for them: its classes, and the token that fills rows up. */
+  /** Config for loading the model: its classes, and its padding token. */
   readonly head: HeadOptions;
   readonly padId: number;
 }
@@ -102,7 +102,7 @@ export async function headTextsOf(settings: Settings, tokenizer: Tokenizer): Pro
   return { task, examples, heldOut, digests, warnings, head: { config: changes, seed }, padId };
 }
 
-/** What trains, and how it is evaluated. */
+/** A plan, and its evaluation on held-out texts. */
 export interface HeadPlan extends Plan {
   /** The loss and the scores of the texts that are held out; null where there are none, or where the signal came. */
   readonly evaluate: (signal: AbortSignal | undefined) => Promise<HeadEvaluation | null>;

@@ -13,11 +13,11 @@ import {
 import { type BatchInput, readBatch } from "./batch.js";
 import { DecoderError } from "./errors.js";
 
-/** How the hidden states of a text become one vector. */
+/** Options of pooling hidden states to one vector for each text. */
 export interface PoolingOptions {
   /** The mean over the tokens of a row, or its last token: padding has no part in either. Default `mean`. */
   readonly pooling?: "mean" | "last-token";
-  /** Whether vectors are divided by their L2 norm. Default false. */
+  /** Divides vectors by their L2 norm. Default false. */
   readonly normalize?: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What heads do that golden files do not show. The numbers are tested with the families, against transformers. */
+/** Behaviour of heads that golden files do not show. The numbers are tested with the families, against transformers. */
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

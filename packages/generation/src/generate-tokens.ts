@@ -47,6 +47,7 @@ export async function* generateRows(
   texts?: readonly RowText[],
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   checkModel(model);
+  checkHead(model);
   checkPrompts(prompts);
   const resolved = resolveOptions(options, model);
   const rows = prompts.map((prompt, row) => new GenerationRow(row, prompt, resolved, texts?.[row]));
@@ -66,6 +67,17 @@ export async function* generateRows(
   } finally {
     cache.dispose();
   }
+}
+
+/** @throws {GenerationError} for a model with another head, whose logits are no next tokens */
+function checkHead(model: object): void {
+  if (!("architecture" in model) || "lmHead" in model) return;
+  throw new GenerationError({
+    where: "model",
+    expected: "a causal language model",
+    got: String(model.architecture),
+    fix: 'Load a checkpoint that has such a head, with task: "text-generation"',
+  });
 }
 
 interface Decoding {

@@ -5,7 +5,7 @@ import { encodeQuestion, type Tokenizer } from "@mixtape/tokenizer";
 /** A part of a text that may answer a question. */
 export interface Answer {
   readonly answer: string;
-  /** Where it begins and ends in the text, in UTF-16 units. */
+  /** Beginning and end in the text, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
   /** Probability of its start times that of its end, among the tokens of the text. */

@@ -17,6 +17,7 @@ import {
   CheckpointError,
   ForCausalLM,
   type ForQuestionAnswering,
+  generateTokens,
   inspectModel,
   type LoadWarning,
   loadModel,
@@ -146,6 +147,11 @@ describe("a task overrides it", () => {
     const attempt = loadModel(head("mixtral/tokens"), { ...quiet, task: "text-generation" });
     await expect(attempt).rejects.toThrow(CheckpointError);
     await expect(attempt).rejects.toThrow(/missing lm_head.weight(.|\n)*one of another head, score/);
+    const tagger = await loadModel(head("mixtral/tokens"), quiet);
+    await expect(generateTokens(tagger, [[1, 2]]).next()).rejects.toThrow(
+      "model: expected a causal language model, got MixtralForTokenClassification. Load a checkpoint that has such a head",
+    );
+    tagger.dispose();
     const base = await loadModel(head("mixtral/tokens"), { ...quiet, task: "feature-extraction" });
     const vectors = base.embeddings({ inputIds: [[4, 5]] }, { normalize: true });
     expect(vectors.shape).toEqual([1, 12]);

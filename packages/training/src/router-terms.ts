@@ -15,7 +15,7 @@ import { TrainingError } from "./errors.js";
 import type { NamedParam } from "./params.js";
 import type { ExpertLoad, TaskLoss } from "./training-task.js";
 
-/** How routers train. */
+/** Options of training routers. */
 export interface RouterOptions {
   /** Coefficient of the load-balancing loss. */
   readonly auxLossCoef?: number;
@@ -49,7 +49,7 @@ export class RouterTerms {
       });
   }
 
-  /** Whether the model has routers, whose routings are then to be captured. */
+  /** True for a model with routers, whose routings are then to be captured. */
   get hasRouters(): boolean {
     return this.#routers.size > 0;
   }

@@ -35,7 +35,7 @@ export interface ClassifyFlags extends LoadFlags {
 /** A text, or token ids. */
 type Text = string | readonly number[];
 
-/** What was found in a text, and the lines that say it. */
+/** Result for a text, and the lines that show it. */
 interface Found {
   readonly result: object;
   readonly lines: readonly string[];

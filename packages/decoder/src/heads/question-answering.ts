@@ -7,7 +7,7 @@ import { PreTrainedModel } from "../pre-trained-model.js";
 import { spanLoss } from "./head-losses.js";
 import type { LabelsInput } from "./labels.js";
 
-/** What `forward` of a question answerer takes. */
+/** Inputs of a question answerer. */
 export type QuestionAnsweringInputs = ModelInputs & {
   /** `[B]` positions of the first token of each answer; those at or beyond L do not count, those below 0 are taken for 0. */
   readonly startPositions?: LabelsInput;
@@ -15,7 +15,7 @@ export type QuestionAnsweringInputs = ModelInputs & {
   readonly endPositions?: LabelsInput;
 };
 
-/** What `forward` of a question answerer returns. */
+/** Outputs of a question answerer. */
 export type QuestionAnsweringOutput = HiddenOutput & {
   /** `[B, L]`, how much each token looks like the first of the answer; at padding too */
   readonly startLogits: Tensor2D;

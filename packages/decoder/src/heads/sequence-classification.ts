@@ -8,7 +8,7 @@ import { PreTrainedModel } from "../pre-trained-model.js";
 import { type ProblemType, problemTypeOf, sequenceLoss } from "./head-losses.js";
 import { type Labels, type LabelsInput, readLabels } from "./labels.js";
 
-/** What `forward` of a sequence classifier takes. C classes. */
+/** Inputs of a sequence classifier. C classes. */
 export type SequenceClassifierInputs = ModelInputs & {
   /**
    * `[B]` a class for each row, −100 where no loss is taken; `[B, C]` flags of any of several classes; or numbers to predict,
@@ -17,7 +17,7 @@ export type SequenceClassifierInputs = ModelInputs & {
   readonly labels?: LabelsInput;
 };
 
-/** What `forward` of a sequence classifier returns. */
+/** Outputs of a sequence classifier. */
 export type SequenceClassifierOutput = HiddenOutput & {
   /** `[B, C]`, of the last token of each row */
   readonly logits: Tensor2D;

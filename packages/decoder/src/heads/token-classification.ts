@@ -7,13 +7,13 @@ import type { HiddenOutput, ModelInputs } from "../forward.js";
 import { PreTrainedModel } from "../pre-trained-model.js";
 import { tokenLoss } from "./head-losses.js";
 
-/** What `forward` of a token classifier takes. */
+/** Inputs of a token classifier. */
 export type TokenClassifierInputs = ModelInputs & {
   /** `[B, L]` the class of each token, −100 where no loss is taken. With labels the output has a loss. */
   readonly labels?: BatchInput;
 };
 
-/** What `forward` of a token classifier returns. C classes. */
+/** Outputs of a token classifier. C classes. */
 export type TokenClassifierOutput = HiddenOutput & {
   /** `[B, L, C]` */
   readonly logits: Tensor3D;

@@ -1,6 +1,6 @@
 import type { PreTrainedModel } from "@mixtape/decoder";
 
-/** What Hugging Face peft knows of models with a head. */
+/** Hugging Face peft's view of a model with a head. */
 export interface PeftTask {
   /** `task_type` of `adapter_config.json`; null for a head that peft does not know. */
   readonly taskType: string | null;

@@ -32,7 +32,7 @@ export interface QuestionExample {
   readonly end: number;
 }
 
-/** How examples become batches. */
+/** Options of batches. */
 export interface HeadBatchesOptions {
   /** Number of rows of a batch. */
   readonly batchSize: number;

@@ -1,4 +1,4 @@
-/** What tasks of heads share: tokens in, a loss of labels, and scores of predictions. */
+/** Base of the tasks of heads: tokens in, a loss of labels, and scores of predictions. */
 
 import type { HiddenOutput, ModelInputs, PreTrainedModel } from "@mixtape/decoder";
 import { checkOptions, type OptionNames } from "@mixtape/errors";

@@ -34,7 +34,7 @@ export function rawRow(value: unknown, where: string, { known, ignoreKeys, forma
   });
 }
 
-/** What a row may be. */
+/** Keys that a row may have. */
 export interface RowShape {
   readonly known: readonly string[];
   readonly ignoreKeys: readonly string[];
@@ -69,7 +69,7 @@ export function keyIn(row: RawRow, keys: readonly string[]): string | undefined 
   return keys.find((key) => row[key] !== undefined);
 }
 
-/** Whether a number is written with a point. */
+/** Tells whether a number is written with a point. */
 export function isFloat(value: unknown): boolean {
   return value instanceof PythonFloat || (typeof value === "number" && !Number.isInteger(value));
 }

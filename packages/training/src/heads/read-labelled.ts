@@ -1,4 +1,4 @@
-/** What readers of labelled texts share. */
+/** Common parts of the readers of labelled texts. */
 
 import { checkOptions } from "@mixtape/errors";
 import { checkArguments } from "../data/check-arguments.js";
@@ -8,7 +8,7 @@ import { rowsOf } from "../data/rows.js";
 import { DataError } from "../errors.js";
 import { type RawRow, rawRow } from "./labelled-rows.js";
 
-/** How a file of labelled texts is read. */
+/** Options of reading a file of labelled texts. */
 export interface ReadLabelledOptions {
   /** The file's name: its ending says what it holds, `.jsonl` or `.json`. Errors begin with it. */
   readonly name: string;
@@ -25,7 +25,7 @@ export interface LabelledDataset<E> {
   readonly examples: readonly E[];
   /** Names of the classes; null for questions. */
   readonly id2label: Readonly<Record<number, string>> | null;
-  /** What to know about them, a sentence each. */
+  /** Warnings about them, a sentence each. */
   readonly warnings: readonly string[];
 }
 

@@ -83,7 +83,7 @@ interface LabelledRow {
   readonly inputIds: readonly number[];
   readonly labels: readonly RawLabel[];
   readonly isMany: boolean;
-  /** Whether all are written with a point. */
+  /** True where all are written with a point. */
   readonly areFloats: boolean;
 }
 

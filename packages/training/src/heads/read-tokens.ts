@@ -65,7 +65,7 @@ export async function readTokenDataset(
   return { examples, id2label: names.id2label, ...lengths.of(examples) };
 }
 
-/** Where each word ends in the text of all. */
+/** End of each word in the text of all. */
 function endsOf(words: readonly string[]): number[] {
   let at = -1;
   return words.map((word) => {

@@ -62,7 +62,7 @@ function filesOf(config: string, tensors: Uint8Array): Files {
 }
 
 /** Runs a model on a few tokens. */
-export function forward(model: ForCausalLM): void {
+export function forward(model: { forward(inputs: { readonly inputIds: number[][] }): object }): void {
   tidy(() => {
     model.forward({ inputIds: [[1, 2, 3]] });
   });

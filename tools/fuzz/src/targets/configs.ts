@@ -3,7 +3,14 @@ import { generationConfig } from "@mixtape/config";
 import { initialize, parseConfig } from "@mixtape/decoder";
 import { useEngine } from "@mixtape/engine";
 import { MixtapeError } from "@mixtape/errors";
-import { type ForCausalLM, familyOf, generateTokens, inspectModel } from "@mixtape/mixtape";
+import {
+  type AnyModel,
+  type ForCausalLM,
+  familyOf,
+  generateTokens,
+  inspectModel,
+  modelClassOf,
+} from "@mixtape/mixtape";
 import { readJsonFile } from "@mixtape/safetensors";
 import { mutateJson } from "../mutate-json.js";
 import { asBytes, bytesOf, type Files, type Target, textOf } from "../target.js";
@@ -11,6 +18,8 @@ import { forward } from "./adapters.js";
 
 const FIXTURES = "packages/testing/__fixtures__";
 
+/** Small models with other heads. */
+const HEADS = ["mixtral/tokens", "qwen3-moe/questions", "afmoe/sequence-multi-label"];
 const FAMILIES = ["mixtral", "qwen3-moe", "afmoe", "qwen2-moe", "deepseek-v3", "olmoe", "gpt-oss", "qwen3-next"];
 /** Maximum size of models that are built and run. */
 const SMALL = 60_000;
@@ -26,6 +35,7 @@ export const config: Target = {
     const published = readdirSync(folder).filter((name) => name.endsWith(".json"));
     const texts = [
       ...FAMILIES.map((family) => textOf(`${FIXTURES}/models/${family}/basic/config.json`)),
+      ...HEADS.map((name) => textOf(`${FIXTURES}/heads/${name}/config.json`)),
       ...published.map((name) => textOf(`${FIXTURES}/configs/${name}`)),
     ];
     await useEngine("cpu");
@@ -36,7 +46,10 @@ export const config: Target = {
           // Only the small ones can be built and run.
           [
             "config.json",
-            mutateJson(random.chance(0.8) ? random.pick(texts.slice(0, FAMILIES.length)) : random.pick(texts), random),
+            mutateJson(
+              random.chance(0.8) ? random.pick(texts.slice(0, FAMILIES.length + HEADS.length)) : random.pick(texts),
+              random,
+            ),
           ],
           ["model.safetensors", tensors],
         ]),
@@ -44,7 +57,7 @@ export const config: Target = {
         const { parameters } = await inspectModel(asBytes(files));
         if (parameters.total > SMALL) return;
         const { json, where } = await readJsonFile(asBytes(files), "config.json", MixtapeError);
-        const model = modelOf({ json: json!, where });
+        const model = anyModelOf({ json: json!, where });
         try {
           await initialize(model);
           forward(model);
@@ -56,9 +69,20 @@ export const config: Target = {
   },
 };
 
-function modelOf(file: { readonly json: Readonly<Record<string, unknown>>; readonly where: string }): ForCausalLM {
+interface ConfigFile {
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly where: string;
+}
+
+function modelOf(file: ConfigFile): ForCausalLM {
   const Family = familyOf(file.json.model_type);
   return new Family(parseConfig(Family.family.config, file, { onWarning: () => {} }));
+}
+
+/** The model that a config is of, whatever its head. */
+function anyModelOf(file: ConfigFile): AnyModel {
+  const Model = modelClassOf(file.json, file.where);
+  return new Model(parseConfig(Model.family.config, file, { onWarning: () => {} }));
 }
 
 /** Mutated generation configs, with which a small model generates two tokens. */
