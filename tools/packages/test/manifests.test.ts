@@ -1,6 +1,6 @@
 /** All packages are cast from one mould, and what is written in several places is the same everywhere. */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
@@ -95,6 +95,24 @@ describe("the binaries of native", () => {
       expect(readFileSync(join(path, "README.md"), "utf8")).toMatch(new RegExp(`^# ${manifest.name}\n`));
     },
   );
+});
+
+test("changesets name workspaces, and can be turned into versions, private ones included", () => {
+  const folder = join(root, ".changeset");
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as {
+    privatePackages: { version: boolean };
+  };
+  // Where private packages have no versions, changesets refuse one that names them beside others.
+  expect(config.privatePackages.version).toBe(true);
+  const names = [...packages, ...apps].map(({ manifest }) => manifest.name);
+  const files = readdirSync(folder).filter((file) => file.endsWith(".md") && file !== "README.md");
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) {
+    const head = /^---\n([\s\S]*?)\n---\n/.exec(readFileSync(join(folder, file), "utf8"))?.[1] ?? "";
+    const bumped = [...head.matchAll(/^"(.+)": (?:patch|minor|major)$/gm)].map(([, name]) => name!);
+    expect(bumped.length, file).toBeGreaterThan(0);
+    expect(names, file).toEqual(expect.arrayContaining(bumped));
+  }
 });
 
 test("a command's file is there before the build: npm links no other", () => {
