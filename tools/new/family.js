@@ -69,8 +69,11 @@ function enter(files, from, to) {
     insertReference(references, "../", from.kebab, to.kebab),
   );
   const registry = "packages/mixtape/src/families.ts";
-  files.edit(registry, /^import /m, `import { ${to.pascal}ForCausalLM } from "@mixtape/${to.kebab}";\nimport `);
-  files.edit(registry, /(const BUILT_IN = \[[^\]]*?),?\s*\]/, `$1, ${to.pascal}ForCausalLM]`);
+  const exported = files.read(`packages/${from.kebab}/src/index.ts`);
+  const heads = ["ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "Model"];
+  const classes = heads.filter((head) => exported.includes(from.pascal + head)).map((head) => to.pascal + head);
+  files.edit(registry, /^import /m, `import { ${classes.join(", ")} } from "@mixtape/${to.kebab}";\nimport `);
+  files.edit(registry, /(const BUILT_IN = \[[^\]]*?),?\s*\]/, `$1, ${classes.join(", ")}]`);
   files.edit("docs/architecture.md", new RegExp(`${from.kebab} · `), `${from.kebab} · ${to.kebab} · `);
   files.edit("docs/architecture.md", new RegExp(`\`${from.kebab}\``), `\`${from.kebab}\`, \`${to.kebab}\``);
   files.edit(
