@@ -41,7 +41,8 @@ export function rename(text, from, to) {
   return (
     text
       // The family's own constant: its declaration, its use in classes, and its export.
-      .replace(new RegExp(`(const |family = |ForCausalLM, )${from.camel}\\b(?!-)`, "g"), `$1${to.camel}`)
+      .replace(new RegExp(`(const |family = )${from.camel}\\b(?!-)`, "g"), `$1${to.camel}`)
+      .replace(new RegExp(`([{,]\\s*)${from.camel}(?=,?\\s*\\} from )`, "g"), `$1${to.camel}`)
       .replaceAll(`modelType: "${from.snake}"`, `modelType: "${to.snake}"`)
       .replaceAll(`modelType: "${from.kebab}"`, `modelType: "${to.kebab}"`)
       .replace(new RegExp(`${from.pascal}(?=[A-Z])`, "g"), to.pascal)
