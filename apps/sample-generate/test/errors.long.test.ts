@@ -207,9 +207,9 @@ describe("what cannot be done ends with 1", () => {
         expect(code).toBe(0);
         return command === "inspect" ? stdout : stderr;
       };
-      expect(await said()).toContain(warning("2 keys that no mixtral model reads, left out: foo_bar, foo_baz"));
+      expect(await said()).toContain(warning("2 keys that no mixtral model reads, ignored: foo_bar, foo_baz"));
       expect(await said("--ignore", "foo_bar")).toContain(
-        warning("1 key that no mixtral model reads, left out: foo_baz"),
+        warning("1 key that no mixtral model reads, ignored: foo_baz"),
       );
       expect(await said("--ignore", "foo_bar", "--ignore", "foo_baz")).not.toContain("warning");
     }
@@ -243,11 +243,11 @@ describe("what cannot be done ends with 1", () => {
     const { code, stderr } = await run(["generate", "--model", copy, "--prompt-ids", "5"]);
     expect(code).toBe(1);
     const lines = stderr.trimEnd().split("\n");
-    expect(lines[0]).toBe(`error: ${copy}: expected the tensors that its config asks for, got 114 faults:`);
+    expect(lines[0]).toBe(`error: ${copy}: expected the tensors of its config, got 114 issues:`);
     expect(lines.slice(1, 13).every((line) => line.startsWith("  missing model.layers.3."))).toBe(true);
     expect(lines.slice(13)).toEqual([
       "  … and 102 more (--debug shows all)",
-      "  All of them are of layers 3 to 8: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another.",
+      "  All of them are of layers 3 to 8: a file of the checkpoint is missing, or num_hidden_layers in config.json belongs to another checkpoint.",
     ]);
   });
 

@@ -3,11 +3,11 @@ import { checkExperts } from "./decoder-checks.js";
 import { int, listOf } from "./fields.js";
 import { type MlpLayerType, mlpLayerTypesWhere } from "./layer-types.js";
 
-/** Which layers have experts, as the configs of Qwen say it. */
+/** Config fields of Qwen that set which layers have experts. */
 export interface SparseLayers {
-  /** Layer i can have experts if i + 1 is a multiple of this. */
+  /** Layer i may have experts if i + 1 is a multiple of this. */
   readonly decoderSparseStep: number;
-  /** Indices of layers that are dense whatever the step says. */
+  /** Indices of layers that are dense regardless of the step. */
   readonly mlpOnlyLayers: readonly number[];
 }
 

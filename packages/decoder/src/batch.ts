@@ -1,10 +1,10 @@
 import { Tensor, type Tensor2D } from "@tensorflow/tfjs-core";
 import { DecoderError } from "./errors.js";
 
-/** Whole numbers in rows of one length: token ids, a mask, positions, labels. `[B, L]` */
+/** Integers in rows of one length: token ids, a mask, positions, labels. `[B, L]` */
 export type BatchInput = readonly (readonly number[])[] | Tensor2D;
 
-/** The same, flat: `values[row * length + column]`. */
+/** A batch as a flat array: `values[row * length + column]`. */
 export interface Batch {
   readonly rows: number;
   readonly length: number;
@@ -13,8 +13,8 @@ export interface Batch {
 
 /**
  * Reads a batch. A tensor is read back from the engine; arrays cost nothing.
- * @throws {DecoderError} naming `what` where it is no list of rows, rows differ in length, there is none, or a value is no whole
- * number of 32 bits.
+ * @throws {DecoderError} naming `what` if it is not a list of rows, rows differ in length, there are none, or a value
+ *   is not a 32-bit integer.
  */
 export function readBatch(input: BatchInput, what: string): Batch {
   if (input instanceof Tensor) {
@@ -28,7 +28,7 @@ export function readBatch(input: BatchInput, what: string): Batch {
     throw new DecoderError({
       where: what,
       expected: `rows of one length, ${length} as the first`,
-      got: `one of ${ragged.length}`,
+      got: `a row of ${ragged.length}`,
       fix: "Pad the shorter rows and mask the padding",
     });
   return toBatch(
@@ -39,7 +39,7 @@ export function readBatch(input: BatchInput, what: string): Batch {
   );
 }
 
-/** JavaScript lets pass what is no list of lists: ids without rows, a text. */
+/** Checks the nesting, since JavaScript accepts anything: ids without rows, a text. */
 function checkRows(input: unknown, what: string): void {
   const isRow = (row: unknown): boolean => Array.isArray(row) || ArrayBuffer.isView(row);
   if (Array.isArray(input) && input.every(isRow)) return;
@@ -58,11 +58,10 @@ function toBatch(rows: number, length: number, numbers: ArrayLike<number>, what:
     throw new DecoderError({ where: what, expected: "at least one token", got: `${rows} × ${length}` });
   const values = new Int32Array(numbers.length);
   for (let i = 0; i < values.length; i++) {
-    // A bigint, which JavaScript lets pass, cannot even be converted.
+    // A bigint, which JavaScript accepts, cannot even be converted.
     const number: unknown = numbers[i];
     if (typeof number === "number") values[i] = number;
-    if (values[i] !== number)
-      throw new DecoderError({ where: what, expected: "whole numbers of 32 bits", got: String(number) });
+    if (values[i] !== number) throw new DecoderError({ where: what, expected: "32-bit integers", got: String(number) });
   }
   return { rows, length, values };
 }

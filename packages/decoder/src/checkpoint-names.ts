@@ -1,17 +1,18 @@
 import type { TensorSource, TensorView } from "@mixtape/safetensors";
 
 /**
- * What checkpoints call the decoder within the model with its head. As in transformers (`rename_source_key`), a name that
- * nothing asks for is tried without such a prefix, and then with one: a decoder that was saved by itself has names without.
- * Question answerers of some families have the other one, where transformers would not find the decoder of another head.
+ * Prefixes of the decoder's names in a checkpoint with a head. As in transformers (`rename_source_key`), an unmatched
+ * name is tried without such a prefix, and then with one: a decoder that was saved by itself has names without.
+ * Question answering models of some families use the other prefix, with which transformers would not find the decoder
+ * of another head.
  */
 const PREFIXES = ["model.", "transformer."];
 
-/** The tensors of a checkpoint under the names that a model asks for. */
+/** Tensors of a checkpoint under the names that a model expects. */
 export class CheckpointNames {
-  /** Names on disk that differ from the name that is asked for only by the prefix. */
+  /** Names on disk that differ from the expected name only by the prefix. */
   readonly renamed: readonly string[];
-  /** Names on disk that nothing asks for, with the prefix or without. */
+  /** Names on disk that match nothing, with the prefix or without. */
   readonly others: readonly string[];
   readonly #onDisk = new Map<string, string>();
 
@@ -42,7 +43,7 @@ export class CheckpointNames {
     this.others = others;
   }
 
-  /** The names that were asked for and are there. */
+  /** Returns the expected names that exist. */
   names(): Iterable<string> {
     return this.#onDisk.keys();
   }
@@ -51,7 +52,7 @@ export class CheckpointNames {
     return this.#onDisk.has(name);
   }
 
-  /** What the file calls it; the name itself where there is none. */
+  /** Returns the name in the file; the name itself if there is none. */
   onDisk(name: string): string {
     return this.#onDisk.get(name) ?? name;
   }

@@ -11,16 +11,16 @@ import { type CheckpointSource, explainSource, type FetchOptions, readJsonFile }
 import { CheckpointError } from "./errors.js";
 import { listNames, type OnWarning, showName } from "./load-warning.js";
 
-/** What {@link readConfig} found. */
+/** Result of {@link readConfig}. */
 export interface ConfigFile {
   readonly json: Readonly<Record<string, unknown>>;
-  /** What to call it in errors. */
+  /** Name for errors. */
   readonly where: string;
 }
 
 /**
- * Reads the `config.json` of a checkpoint, which says by `model_type` of what family it is.
- * @throws {CheckpointError} where there is none, or it is no JSON object.
+ * Reads the `config.json` of a checkpoint, whose `model_type` names the family.
+ * @throws {CheckpointError} if it does not exist, or is not a JSON object.
  */
 export async function readConfig(source: CheckpointSource, options: FetchOptions = {}): Promise<ConfigFile> {
   const { json, where, absent } = await readJsonFile(source, "config.json", CheckpointError, options);
@@ -34,18 +34,18 @@ export async function readConfig(source: CheckpointSource, options: FetchOptions
   throw new CheckpointError({ where, expected: "a file", got, fix: hints.filter(Boolean).join(". ") });
 }
 
-/** How {@link parseConfig} treats keys that nothing here knows. */
+/** Treatment of unknown keys by {@link parseConfig}. */
 export interface ParseConfigOptions {
-  /** Keys of which nothing is to be said. */
+  /** Keys to accept without a warning. */
   readonly ignore?: readonly string[] | undefined;
   /** Called once with all other unknown keys. */
   readonly onWarning: OnWarning;
 }
 
 /**
- * Parses the config of a checkpoint. Keys that nothing here knows are left out with a warning, as transformers keeps them as
- * attributes that no model reads; so are the values that it tolerates.
- * @throws {ConfigError} for values that are wrong, or that ask for maths that is not done here
+ * Parses the config of a checkpoint. Unknown keys are ignored with a warning, as transformers keeps them as attributes
+ * that no model reads; so are the values that it tolerates.
+ * @throws {ConfigError} for invalid values, or values that ask for computations that are not implemented
  */
 export function parseConfig<C extends object>(
   definition: ConfigDefinition<C, object>,
@@ -67,7 +67,7 @@ export function parseConfig<C extends object>(
       unknown.map(({ key, expected }) => `${showName(key)}${suggestion(expected)}`),
       LISTED,
     );
-    const message = `${where}: ${keys} that no ${definition.modelType ?? "such"} model reads, left out: ${list}`;
+    const message = `${where}: ${keys} that no ${definition.modelType ?? "such"} model reads, ignored: ${list}`;
     onWarning({ kind: "unused-keys", names, message });
   }
   if (odd.length > 0) {
@@ -84,13 +84,13 @@ export function parseConfig<C extends object>(
   return config;
 }
 
-/** The known key that an unknown one resembles, out of its fault. */
+/** Extracts the known key that an unknown one resembles from its issue. */
 function suggestion(expected: string): string {
   const near = / such as (\w+)$/.exec(expected)?.[1];
   return near ? ` (did you mean ${near}?)` : "";
 }
 
-/** As many keys as a person reads. */
+/** Maximum number of listed keys. */
 const LISTED = 12;
 
 /**
@@ -98,7 +98,7 @@ const LISTED = 12;
  * transformers: old checkpoints have it there. What they say does not stand in the way of loading: generation refuses what
  * cannot be used ({@link generationConfigIssues}).
  * @param model the `config.json`
- * @param options keys that are passed over, and how files are fetched
+ * @param options keys to ignore, and options for fetching files
  */
 export async function readGenerationConfig(
   source: CheckpointSource,
@@ -117,10 +117,10 @@ export async function readGenerationConfig(
   }
 }
 
-/** What the model's own config says of tokens, with its defaults. */
+/** Token ids of the model's own config, with its defaults. */
 const TOKENS: readonly string[] = ["bos_token_id", "eos_token_id", "pad_token_id"];
 
-/** The keys of a `config.json` that are of generation; undefined where none of them would change a text. */
+/** Returns the generation settings of a `config.json`; undefined if none of them would change a text. */
 function generationSettings(json: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
   const settings = Object.entries(json).filter(([key, value]) => value !== null && generationConfig.explain(key));
   const counts = ([key]: readonly [string, unknown]): boolean =>

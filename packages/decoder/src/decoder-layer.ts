@@ -12,23 +12,24 @@ import {
 } from "@mixtape/layers";
 import type { Tensor3D } from "@tensorflow/tfjs-core";
 
-/** What a layer may know of the forward pass: what its token mixer and its feed-forward are given. */
+/** Context of a layer: the contexts of its token mixer and its feed-forward. */
 export type LayerContext = MixerContext & FeedForwardContext;
 
-/** What stands around the forward pass of a layer: see {@link Around}. It sees what the layer is given. */
+/** Wraps the forward pass of a layer, with the layer's context. */
 export type LayerForwardHook = (x: Tensor3D, context: LayerContext, forward: (x: Tensor3D) => Tensor3D) => Tensor3D;
 
 /**
- * A layer of the stack: a token mixer, then a feed-forward, each added to the residual stream. Subclasses say where the norms
- * are; families say, in `build…`, of what parts it is made.
+ * A decoder layer: a token mixer, then a feed-forward, each added to the residual stream. Subclasses place the norms;
+ * families choose the parts in `build…`.
  *
- * The `build…` hooks run in the constructor of the base class, before fields of a subclass exist: they must not read `this`.
+ * The `build…` hooks run in the constructor of the base class, before fields of a subclass exist: they must not read
+ * `this`.
  */
 export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> extends Module {
-  /** Attention in most layers, after which the field is named as in checkpoints. */
+  /** Token mixer. Named after attention, which it is in most layers, as in checkpoints. */
   readonly selfAttn: TokenMixer;
   readonly mlp: FeedForward;
-  /** What stands around `forward` where a model runs the layer; nothing where null. */
+  /** Wraps `forward` when a model runs the layer; null for no wrapper. */
   wrapForward: LayerForwardHook | null = null;
 
   constructor(config: C, layer: number) {
@@ -40,7 +41,7 @@ export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> exte
   /** @param x `[B, L, M]` @returns `[B, L, M]` */
   abstract forward(x: Tensor3D, context: LayerContext): Tensor3D;
 
-  /** Builds a norm of the residual stream: those of the layer, and the one after the last layer. */
+  /** Builds a norm of the residual stream: the layer's norms, and the one after the last layer. */
   buildNorm(config: C): Norm {
     return new RMSNorm(config.hiddenSize, config.rmsNormEps);
   }
@@ -49,15 +50,15 @@ export abstract class DecoderLayer<C extends DecoderConfig = DecoderConfig> exte
     return new Attention(config, layer);
   }
 
-  /** Builds the feed-forward: a mixture of experts or a dense one, as the config says of the layer. */
+  /** Builds the feed-forward: a mixture of experts or a dense one, by the config's type of the layer. */
   buildFeedForward(config: C, layer: number): FeedForward {
     return config.mlpLayerTypes[layer] === "sparse" ? this.buildMoe(config, layer) : this.buildMlp(config, layer);
   }
 
-  /** Builds the mixture of experts of a layer that the config calls sparse. */
+  /** Builds the mixture of experts of a sparse layer. */
   abstract buildMoe(config: C, layer: number): FeedForward;
 
-  /** Builds the feed-forward of a layer that the config calls dense. */
+  /** Builds the feed-forward of a dense layer. */
   buildMlp(config: C, _layer: number): FeedForward {
     return new GatedMlp(config, config.intermediateSize);
   }

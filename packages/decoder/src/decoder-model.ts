@@ -20,7 +20,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
   readonly #steps = new WeakMap<object, GraphedFunction>();
   readonly #checkedCaches = new WeakSet<Cache>();
 
-  /** @param Layer the class of the layers, of this config */
+  /** @param Layer class of the layers for this config */
   constructor(config: C, Layer: LayerClass<never>) {
     super();
     this.config = config;
@@ -41,19 +41,22 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     try {
       return tidy(() => this.#run(inputs));
     } catch (error) {
-      // Some layers have the new tokens and some do not.
+      // Some layers have cached the new tokens and some have not.
       cache?.rollback();
       throw error;
     }
   }
 
-  /** An empty cache for this model; an engine may keep it in the dtype of the embeddings' checkpoint. Dispose it. */
+  /**
+   * Creates an empty cache for this model; an engine may store it in the dtype of the checkpoint's embeddings. Dispose
+   * it.
+   */
   createCache(): Cache {
     const { dtype } = this.embedTokens.weight;
     return new Cache(this.layers.map(({ selfAttn }) => selfAttn.createCache({ dtype })));
   }
 
-  /** What happens to embeddings before the first layer. Nothing here. @param embeds `[B, L, M]` @returns `[B, L, M]` */
+  /** Scales the embeddings before the first layer. No-op by default. @param embeds `[B, L, M]` @returns `[B, L, M]` */
   protected scaleEmbeddings(embeds: Tensor3D): Tensor3D {
     return embeds;
   }
@@ -85,7 +88,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     return output;
   }
 
-  /** The step of one token with that cache, which is the same as long as the cache only grows. */
+  /** Returns the graph of a one-token step with that cache, which is valid as long as the cache only grows. */
   #stepOf(cache: Cache): GraphedFunction {
     const known = this.#steps.get(cache.generation);
     if (known) return known;
@@ -123,7 +126,7 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
         const made = gradientCheckpointing
           ? runLayerCheckpointed(decoderLayer, x, { rope, maskInputs, index, tokenMask, routing }, wanted)
           : runLayer(decoderLayer, x, { rope, masks, cache: cache?.layers[index], index, tokenMask, routing }, wanted);
-        // What is wanted by nobody is freed as soon as it can be: a long prompt fills memory otherwise.
+        // Frees unneeded tensors as early as possible, since a long prompt fills memory otherwise.
         if (index > 0 && !wanted.hiddenStates && made.x !== x) x.dispose();
         x = made.x;
         seen.push(made);
@@ -156,13 +159,13 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
     }
     throw new DecoderError({
       where: "cache",
-      expected: "one that this model's createCache made",
-      got: `one for ${cache.layers.length} layers, with ${cache.layouts.join("; ")}`,
+      expected: "a cache from this model's createCache",
+      got: `a cache for ${cache.layers.length} layers, with ${cache.layouts.join("; ")}`,
     });
   }
 }
 
-/** What the layers of one forward pass share. */
+/** Inputs that the layers of one forward pass share. */
 interface StackInputs extends MaskInputs {
   readonly rope: RotaryTables;
   readonly cache: Cache | undefined;

@@ -1,9 +1,9 @@
-/** Why a checkpoint does not fit its config, as far as the names of its tensors say it, and the way out. */
+/** Explains why a checkpoint does not fit its config, by the names of its tensors, with a fix. */
 
 import { CheckpointError } from "./errors.js";
 import { isQuantised, type TensorFaults, type TensorMatch } from "./match-tensors.js";
 
-/** @throws {CheckpointError} with all that is missing, unexpected or misshaped, where anything is. */
+/** @throws {CheckpointError} with all missing, unexpected and misshaped tensors, if there are any. */
 export function refuseFaults(match: TensorMatch, where: string): void {
   const { missing, misshaped, unexpected } = match.faults;
   const lines = [
@@ -14,13 +14,13 @@ export function refuseFaults(match: TensorMatch, where: string): void {
   if (lines.length === 0) return;
   throw new CheckpointError({
     where,
-    expected: "the tensors that its config asks for",
-    got: `${lines.length} ${lines.length === 1 ? "fault" : "faults"}:\n  ${lines.join("\n  ")}\n`,
+    expected: "the tensors of its config",
+    got: `${lines.length} ${lines.length === 1 ? "issue" : "issues"}:\n  ${lines.join("\n  ")}\n`,
     fix: wayOut(match),
   });
 }
 
-/** The way out, as sentences without the last full stop. */
+/** Suggests a fix, as sentences without the last full stop. */
 function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): string {
   return (
     explainQuantised(faults, unused) ??
@@ -38,23 +38,23 @@ function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): str
 
 function explainQuantised({ unexpected }: TensorFaults, unused: readonly string[]): string | undefined {
   if (![...unexpected, ...unused].some(isQuantised)) return undefined;
-  return "The weights are quantised, which is not read here. Take the checkpoint that they were made from, or dequantize it in transformers: model.dequantize().save_pretrained(folder)";
+  return "The weights are quantised, which is not supported. Use the checkpoint that they were quantised from, or dequantize it in transformers: model.dequantize().save_pretrained(folder)";
 }
 
 function explainAdapter(unused: readonly string[]): string | undefined {
   if (!unused.some((name) => name.includes(".base_layer."))) return undefined;
-  return "An adapter that was not merged lies in the checkpoint. Merge it in peft: model.merge_and_unload().save_pretrained(folder)";
+  return "The checkpoint contains an adapter that was not merged. Merge it in peft: model.merge_and_unload().save_pretrained(folder)";
 }
 
 function explainForeignNames(unused: readonly string[]): string | undefined {
   if (unused.some((name) => name.endsWith("tok_embeddings.weight") || /(^|\.)attention\.wq\.weight$/.test(name)))
-    return "These are the names of Mistral's own format. Take the checkpoint in the format of transformers, whose names begin with model.layers.0.self_attn";
+    return "These are the names of Mistral's own format. Use the checkpoint in the format of transformers, whose names begin with model.layers.0.self_attn";
   if (unused.includes("token_embd.weight"))
-    return "These are the names of GGUF. Take the checkpoint that it was made from";
+    return "These are the names of GGUF. Use the checkpoint that it was converted from";
   return undefined;
 }
 
-/** A prefix that most of the missing names have in the file. */
+/** Finds a prefix that most of the missing names have in the file. */
 function explainPrefix({ missing }: TensorFaults, unused: readonly string[]): string | undefined {
   const wanted = new Set(missing);
   const counts = new Map<string, number>();
@@ -69,35 +69,35 @@ function explainPrefix({ missing }: TensorFaults, unused: readonly string[]): st
   }
   const [prefix, count] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most), ["", 0]);
   if (count === 0 || count < missing.length / 2) return undefined;
-  const names = `The names in the file begin with ${JSON.stringify(prefix)}, which transformers does not take off either`;
+  const names = `The names in the file begin with ${JSON.stringify(prefix)}, which transformers does not remove either`;
   return prefix.startsWith("base_model.model.")
     ? `${names}. They come from a peft model: merge and save it there, model.merge_and_unload().save_pretrained(folder)`
-    : `${names}. Take it off in Python: save_file({k.removeprefix(${JSON.stringify(prefix)}): v for k, v in load_file(path).items()}, path)`;
+    : `${names}. Remove it in Python: save_file({k.removeprefix(${JSON.stringify(prefix)}): v for k, v in load_file(path).items()}, path)`;
 }
 
 function explainHead({ missing }: TensorFaults, unused: readonly string[]): string | undefined {
   if (missing.length !== 1 || missing[0] !== "lm_head.weight") return undefined;
   const other = unused.find((name) => /^(score|classifier|qa_outputs)\./.test(name));
-  if (other) return `The checkpoint is one of another head, ${other}: it does not write text`;
-  return "The checkpoint has no head: if it shares the weights of the embedding, set tie_word_embeddings to true in config.json; otherwise it is a model without a head, which does not write text";
+  if (other) return `The checkpoint has another head, ${other}: it cannot generate text`;
+  return "The checkpoint has no head: if it shares the weights of the embedding, set tie_word_embeddings to true in config.json; otherwise it is a model without a head, which cannot generate text";
 }
 
-/** A head that was trained for other classes. */
+/** Recognises a head that was trained for other classes. */
 function explainLabels({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
   const head = misshaped.find(({ name }) => /^score\.(weight|bias)$/.test(name));
   if (!head || missing.length + unexpected.length > 0 || misshaped.some(({ name }) => !name.startsWith("score.")))
     return undefined;
-  return `The checkpoint is that of a trained classifier: its head has ${head.shape[0]} classes. Take numLabels and id2label from its own config.json, or start from a checkpoint without such a head`;
+  return `The checkpoint has a trained classifier with ${head.shape[0]} classes. Copy numLabels and id2label from its own config.json, or start from a checkpoint without such a head`;
 }
 
-/** Whole layers that lack: the config counts more than the file holds, or a shard was left out. */
+/** Recognises missing layers: the config has more than the file, or a shard is missing. */
 function explainLayers({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
   if (missing.length === 0 || misshaped.length > 0 || unexpected.length > 0) return undefined;
   const layers = missing.map((name) => /(?:^|\.)layers\.(\d+)\./.exec(name)?.[1]);
   if (layers.includes(undefined)) return undefined;
   const numbers = [...new Set(layers.map(Number))].sort((a, b) => a - b);
   const which = numbers.length === 1 ? `layer ${numbers[0]}` : `layers ${numbers[0]} to ${numbers.at(-1)}`;
-  return `All of them are of ${which}: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another`;
+  return `All of them are of ${which}: a file of the checkpoint is missing, or num_hidden_layers in config.json belongs to another checkpoint`;
 }
 
 function explainVocabulary({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
@@ -105,7 +105,7 @@ function explainVocabulary({ missing, misshaped, unexpected }: TensorFaults): st
   const [first] = rows;
   if (!first || rows.length < misshaped.length || missing.length + unexpected.length > 0) return undefined;
   if (rows.some(({ shape, expected }) => shape[0] !== first.shape[0] || shape[1] !== expected[1])) return undefined;
-  return `The file has ${first.shape[0]} tokens: set vocab_size in config.json to that, where the rest of the config belongs to it`;
+  return `The file has ${first.shape[0]} tokens: set vocab_size in config.json to that, if the rest of the config belongs to the file`;
 }
 
 function explainExperts({ missing, misshaped, unexpected }: TensorFaults): string | undefined {
@@ -115,5 +115,5 @@ function explainExperts({ missing, misshaped, unexpected }: TensorFaults): strin
     /\.(gate|router\.gate)\.weight$|expert_bias$/.test(name);
   const names = [...missing, ...unexpected, ...misshaped.map(({ name }) => name)];
   if (names.length === 0 || !names.every(ofExperts)) return undefined;
-  return "All of them are of experts: their number or width in config.json is that of another checkpoint, or they are there in two spellings";
+  return "All of them are of experts: their number or width in config.json belongs to another checkpoint, or the file has them in two spellings";
 }

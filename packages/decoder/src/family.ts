@@ -11,35 +11,39 @@ import type { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { WeightMappings } from "./weights/weight-mapping.js";
 
-/** A family of models, whatever head they have. */
+/** A family of models, independent of their heads. */
 export interface Family<
   C extends DecoderConfig = DecoderConfig,
   Input extends object = object,
   L extends DecoderLayer = DecoderLayer,
 > {
-  /** Beginning of its class names in Transformers, such as `Mixtral`: `architectures` in a config is this and the head. */
+  /**
+   * Prefix of its class names in Transformers, such as `Mixtral`: followed by the head, it is `architectures` in a
+   * config.
+   */
   readonly name: string;
-  /** Reads and writes the family's `config.json`; its `modelType` names the family. */
+  /** Reads and writes the family's `config.json`; its `modelType` identifies the family. */
   readonly config: ConfigDefinition<C, Input>;
-  /** Its layers. */
+  /** Class of its layers. */
   readonly layer: new (
     config: C,
     layer: number,
   ) => L;
-  /** Names and layouts of parameters on disk, as they differ from those in memory. May depend on the config. */
+  /** Names and layouts of parameters on disk, where they differ from those in memory. May depend on the config. */
   readonly names: WeightMappings<C>;
   /**
-   * Beginning of the decoder's names on disk below a head, where it is not `model`: `{ ForQuestionAnswering: "transformer" }`.
+   * Prefix of the decoder's names on disk below a head, if it is not `model`: `{ ForQuestionAnswering: "transformer"
+   * }`.
    */
   readonly headPrefixes?: Readonly<Record<string, string>>;
-  /** The stack, where it differs from {@link DecoderModel}. It makes layers of the class that it is given. */
+  /** The stack, if it is not {@link DecoderModel}. It creates layers of the given class. */
   readonly decoder?: new (
     config: C,
     layer: LayerClass<never>,
   ) => DecoderModel;
 }
 
-/** A family that others may extend. */
+/** A family that others can extend. */
 export interface FamilyDefinition<
   C extends DecoderConfig = DecoderConfig,
   Input extends object = object,
@@ -58,7 +62,7 @@ export interface FamilyDefinition<
    */
   extend<F extends Fields = NoFields, L2 extends DecoderLayer = L>(
     changes: FamilyChanges<C & Given<F>, Input, L2> & {
-      /** Fields that its config has besides, or with other defaults. */
+      /** Additional fields of its config, or new defaults. */
       readonly fields?: F;
       readonly config?: never;
     },
@@ -73,8 +77,8 @@ export interface FamilyDefinition<
 type NoFields = {};
 
 /**
- * Parts in which a family differs from another. The layer changes by a class of its own, or by functions in place of its `build…`
- * methods; in methods of the object, `this` is the layer, whose own fields are not there yet.
+ * Changes of a family. The layer changes by a new class, or by functions that replace its `build…` methods; in methods
+ * of the object, `this` is the layer, whose own fields do not exist yet.
  */
 export type FamilyChanges<C extends DecoderConfig, Input extends object, L extends DecoderLayer> = Partial<
   Omit<Family<C, Input, L>, "config">
@@ -84,7 +88,7 @@ export type FamilyChanges<C extends DecoderConfig, Input extends object, L exten
 } & Builders<C, L> &
   ThisType<L>;
 
-/** The `build…` methods of a layer, for a config of its own. */
+/** The `build…` methods of a layer, for its config. */
 export type Builders<C extends DecoderConfig, L extends DecoderLayer> = {
   readonly [K in Extract<keyof L, `build${string}`>]?: L[K] extends (config: never, ...rest: infer Rest) => infer Part
     ? (config: C, ...rest: Rest) => Part
@@ -92,7 +96,7 @@ export type Builders<C extends DecoderConfig, L extends DecoderLayer> = {
 };
 
 /**
- * Returns the family, its parts checked against each other by type.
+ * Defines a family and checks its parts against each other by type.
  *
  * ```ts
  * const mixtral = defineFamily({ name: "Mixtral", config: mixtralConfig, layer: MixtralDecoderLayer, names });
@@ -109,7 +113,7 @@ export function defineFamily<C extends DecoderConfig, Input extends object, L ex
   return { ...family, extend: extend as FamilyDefinition<C, Input, L>["extend"] };
 }
 
-/** A family with its types erased: what the signatures promise is checked there. */
+/** A family with its types erased: the signatures check them. */
 type AnyFamily = Family<DecoderConfig, object, DecoderLayer>;
 type AnyChanges = Partial<AnyFamily> & { readonly modelType?: string; readonly fields?: Fields };
 
@@ -137,7 +141,7 @@ function withBuilders(
   layer: AnyFamily["layer"],
   builders: readonly (readonly [string, unknown])[],
 ): AnyFamily["layer"] {
-  // Abstract members are those of the class itself.
+  // Abstract members belong to the class itself.
   const Base = layer as unknown as new () => object;
   const Built = class extends Base {};
   for (const [name, value] of builders) {
@@ -145,7 +149,7 @@ function withBuilders(
       throw new DecoderError({
         where: `extend: ${name}`,
         expected: `a method of ${Base.name}`,
-        got: "none of that name",
+        got: "no such method",
       });
     Object.defineProperty(Built.prototype, name, { value, writable: true, configurable: true });
   }

@@ -3,34 +3,34 @@ import type { Module, Param } from "@mixtape/layers";
 import { type Dtype, fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { ones, randomNormal, type Tensor, zeros } from "@tensorflow/tfjs-core";
 
-/** How fresh values are made. */
+/** Options for initial values. */
 export interface InitOptions {
-  /** Same seed, same values, on any engine. Default 0. */
+  /** Same seed, same values, on any engine. Default: 0. */
   readonly seed?: number;
-  /** Standard deviation of matrices. Default 0.02. */
+  /** Standard deviation of matrices. Default: 0.02. */
   readonly std?: number;
-  /** The dtype that values are rounded to, and in which they are saved. Default F32. */
+  /** Dtype that values are rounded to and saved in. Default: F32. */
   readonly dtype?: Dtype;
 }
 
 /**
- * Gives every parameter fresh values: matrices are normal around 0, scales are 1, biases are 0. The
- * embedding of a padding token is 0, as in transformers.
+ * Initialises every parameter: matrices are normal with mean 0, scales are 1, biases are 0. The embedding of a padding
+ * token is 0, as in transformers.
  *
- * One parameter is in memory at a time, besides what the engine holds.
- * @throws {OptionError} for an option that it does not know
+ * One parameter is in memory at a time, besides the engine's.
+ * @throws {OptionError} for an unknown option
  */
 export async function initialize(module: Module, options: InitOptions = {}): Promise<void> {
   checkOptions("initialize", options, { seed: true, std: true, dtype: true });
   await initializeParams(module.namedParameters(), options);
 }
 
-/** Gives parameters fresh values, as {@link initialize} does. */
+/** Initialises parameters like {@link initialize}. */
 export async function initializeParams(
   params: Iterable<readonly [string, Param]>,
   { seed = 0, std = 0.02, dtype = "F32" }: InitOptions,
 ): Promise<void> {
-  // From 1: tfjs takes a seed of 0 for none.
+  // From 1: tfjs treats a seed of 0 as none.
   let index = 1;
   for (const [name, param] of params) {
     const fresh = freshTensor(param, std, seed * 65_537 + index++);
@@ -44,7 +44,7 @@ export async function initializeParams(
   }
 }
 
-/** A copy with zeros in a row. */
+/** Returns a copy with zeros in a row. */
 function withoutRow(values: Float32Array, { shape }: Param, row: number): Float32Array {
   const width = values.length / shape[0]!;
   return values.slice().fill(0, row * width, (row + 1) * width);

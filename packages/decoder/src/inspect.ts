@@ -4,25 +4,25 @@ import { storageOf } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
 import type { PreTrainedModel } from "./pre-trained-model.js";
 
-/** What a model is, before a byte of it is loaded. */
+/** Summary of a model, available before it is loaded. */
 export interface ModelSummary {
-  /** The family: `model_type` of its config. */
+  /** Family: `model_type` of its config. */
   readonly modelType: string;
-  /** The class in transformers, such as `MixtralForCausalLM`. */
+  /** Class in transformers, such as `MixtralForCausalLM`. */
   readonly architecture: string;
-  /** All layers, and how many of them have experts. */
+  /** Number of layers, and of those with experts. */
   readonly layers: { readonly total: number; readonly moe: number; readonly sliding: number };
-  /** Experts of a layer, those that a token is sent to, and those that every token is sent to. */
+  /** Experts of a layer, those that a token is sent to, and shared ones. */
   readonly experts: { readonly total: number; readonly perToken: number; readonly shared: number };
-  /** How many numbers the model has, and how many of them one token is multiplied by or looked up in. */
+  /** Number of parameters, and of those that are used for one token. */
   readonly parameters: { readonly total: number; readonly active: number };
 }
 
 /**
- * Counts a model. It need not be loaded: parameters know their shapes before.
+ * Summarises a model. It need not be loaded: parameters know their shapes before.
  *
- * Active parameters are all but the experts that a token is not routed to. Where tokens go to different numbers of experts, it is
- * the most that a token may use: {@link activeParameters} measures how many it does.
+ * Active parameters are all but the experts that a token is not routed to. If the number of experts per token varies,
+ * it is the maximum: {@link activeParameters} measures the actual number.
  */
 export function summarize(model: PreTrainedModel<DecoderConfig & Partial<ExpertCounts>>): ModelSummary {
   const { config } = model;
@@ -48,9 +48,9 @@ export function summarize(model: PreTrainedModel<DecoderConfig & Partial<ExpertC
 }
 
 /**
- * Number of parameters that a token is multiplied by or looked up in, on average over the tokens of a forward pass: a token that
- * goes to fewer experts than another one uses fewer parameters.
- * @param routings of the forward pass, as `outputRoutings` returns them
+ * Returns the number of parameters used for a token, averaged over the tokens of a forward pass: a token with fewer
+ * experts uses fewer parameters.
+ * @param routings of the forward pass, as returned by `outputRoutings`
  */
 export async function activeParameters(model: PreTrainedModel, routings: readonly CapturedRouting[]): Promise<number> {
   const shares = new Map<string, number>();
@@ -61,7 +61,7 @@ export async function activeParameters(model: PreTrainedModel, routings: readonl
     const slots = (await counts.data<"float32">()).reduce((sum, count) => sum + count, 0);
     counts.dispose();
     const tokens = tokenMaskOf(routing)?.numTokens ?? routing.logits.shape[0];
-    // The experts lie beside their router.
+    // The experts are beside their router.
     shares.set(names.get(router)!.replace(/[^.]*$/, ""), slots / tokens / router.numExperts);
   }
   let active = 0;
@@ -79,8 +79,8 @@ interface ExpertCounts {
 }
 
 /**
- * How many bytes the weights of a model take on a tfjs backend, caches and activations not counted.
- * @param dtype the dtype of the checkpoint, for engines that keep it
+ * Returns the bytes of a model's weights on a tfjs backend, without caches and activations.
+ * @param dtype dtype of the checkpoint, for engines that keep it
  */
 export function weightBytes(model: PreTrainedModel, backend: string, dtype: Dtype = "F32"): number {
   const storage = storageOf(backend);

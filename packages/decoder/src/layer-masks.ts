@@ -1,13 +1,13 @@
 import { type Masks, TokenMask } from "@mixtape/layers";
 import { AttentionMask, type DocumentIds, type KeyPadding } from "@mixtape/ops";
 
-/** What all layers see of the slots of a forward pass, before windows. */
+/** Mask inputs that all layers of a forward pass share, before windows. */
 export interface MaskInputs {
   readonly padding: KeyPadding | null;
   readonly documentIds: DocumentIds | null;
 }
 
-/** Masks of one forward pass: layers that see the same share one. */
+/** Masks of one forward pass: layers with the same visible keys share one. */
 export class LayerMasks implements Masks {
   readonly queries: number;
   readonly #inputs: MaskInputs;
@@ -38,14 +38,14 @@ export class LayerMasks implements Masks {
   }
 }
 
-/** The padding of the new tokens, the last `l` positions; null if there is none. */
+/** Returns the padding of the new tokens, the last `l` positions; null if there is none. */
 export function tokenMaskOf(padding: KeyPadding | null, l: number): TokenMask | null {
   if (!padding) return null;
   const { rows, values } = lastColumns(padding, l);
   return values.includes(0) ? new TokenMask(rows, values) : null;
 }
 
-/** What a layer that no longer holds the first slots sees of the padding. */
+/** Returns the padding for a layer that has evicted the first positions. */
 function lastColumns({ rows, values }: KeyPadding, keys: number): KeyPadding {
   const slots = values.length / rows;
   if (slots === keys) return { rows, values };

@@ -1,15 +1,15 @@
-/** What loading leaves out or decides against the config: it goes on, and says so. */
+/** Warnings of loading: parts of a checkpoint that are skipped, or that override the config. */
 
-/** One thing about a checkpoint that its owner should know, though it loads. */
+/** A warning about a checkpoint that loads. */
 export interface LoadWarning {
   /**
    * - `unused-keys`: keys of `config.json` or `generation_config.json` that no model here reads
-   * - `odd-values`: values in `config.json` that make no sense and change nothing, such as a token beyond the vocabulary
+   * - `odd-values`: values in `config.json` that are invalid and change nothing, such as a token beyond the vocabulary
    * - `unused-tensors`: tensors that no parameter is loaded from
-   * - `renamed-tensors`: names without the prefix `model.`, or with one too many
-   * - `whole-file`: a server does not answer range requests, and a file is downloaded whole and held in memory
+   * - `renamed-tensors`: names without the prefix `model.`, or with an extra one
+   * - `whole-file`: a server does not support range requests, and a file is downloaded whole and held in memory
    * - `newly-initialized`: parameters of a head that the checkpoint lacks
-   * - `untied-head`: `tie_word_embeddings` is true, and the file holds a head of its own
+   * - `untied-head`: `tie_word_embeddings` is true, but the file has its own head
    */
   readonly kind:
     | "unused-keys"
@@ -25,29 +25,29 @@ export interface LoadWarning {
   readonly names: readonly string[];
 }
 
-/** Takes a warning. */
+/** Receives a warning. */
 export type OnWarning = (warning: LoadWarning) => void;
 
 /** Prints a warning on the console, which is standard error in Node. */
 export const warnOnConsole: OnWarning = ({ message }) => console.warn(message);
 
-/** As many as a person reads. */
+/** Maximum number of listed names. */
 const LISTED = 6;
 const SHOWN = 120;
 
-/** A name out of a file as a message shows it: quoted where it is not made of plain characters, and cut short. */
+/** Formats a name from a file for a message: quoted unless it has only plain characters, and truncated. */
 export function showName(name: string): string {
   const text = name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name;
   return /^[\w.*…-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
-/** Names in a row, as many as a person reads. */
+/** Lists names, up to a maximum. */
 export function listNames(names: readonly string[], listed = LISTED): string {
   const more = names.length - listed;
   return `${names.slice(0, listed).join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
 }
 
-/** Names with their numbers as `*`, each once with how many there are: `model.layers.*.self_attn.rotary_emb.inv_freq (48)`. */
+/** Lists names with `*` for numbers, each once with its count: `model.layers.*.self_attn.rotary_emb.inv_freq (48)`. */
 export function summarizeNames(names: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const name of names) {

@@ -9,33 +9,33 @@ import { type OnWarning, summarizeNames, warnOnConsole } from "./load-warning.js
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
-/** How a model is filled from a checkpoint. */
+/** Options for loading a checkpoint. */
 export interface LoadOptions {
   /** Called after each parameter, with bytes of the checkpoint. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Stops between two parameters; the model is disposed. */
   readonly signal?: AbortSignal;
-  /** Whether to look for NaN and infinities, and name the tensor that has one. It costs a pass over each tensor. */
+  /** Whether to look for NaN and infinities, and name a tensor that has one. It costs a pass over each tensor. */
   readonly checkFinite?: boolean;
   /**
-   * Keys of `config.json` to pass over: of one that nothing here knows nothing is said, and one that asks for other maths is no
-   * error; and keys of `generation_config.json` to load without.
+   * Keys of `config.json` to accept although they are unknown or ask for computations that are not implemented; and
+   * keys of `generation_config.json` to ignore.
    */
   readonly ignore?: readonly string[];
-  /** Called for what loading leaves out or decides against the config. Default: `console.warn`. */
+  /** Called for everything that loading skips or that overrides the config. Default: `console.warn`. */
   readonly onWarning?: OnWarning;
   /**
-   * Values that take the place of the config's, such as the classes of a new head: `{ numLabels: 3 }`. Names of classes are made
-   * for another number of them, `LABEL_0` and so on, unless `id2label` has them.
+   * Values that replace the config's, such as the classes of a new head: `{ numLabels: 3 }`. For another number of
+   * classes, names are generated, `LABEL_0` and so on, unless `id2label` has them.
    */
   readonly config?: Partial<DecoderConfig>;
-  /** Seed of the parameters of a head that the checkpoint lacks. Default 0. */
+  /** Seed of the parameters of a head that the checkpoint lacks. Default: 0. */
   readonly seed?: number;
-  /** How files are fetched where the source is a URL: headers, retries, and what to do where a server answers no ranges. */
+  /** Options for fetching URLs: headers, retries, and the treatment of servers without range requests. */
   readonly fetchOptions?: Omit<FetchOptions, "signal" | "onWarning">;
 }
 
-/** What loading may be told, by name: for `checkOptions` of whoever passes it on. */
+/** Names of the loading options: for `checkOptions` of callers that pass them on. */
 export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   onProgress: true,
   signal: true,
@@ -48,8 +48,8 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
 };
 
 /**
- * Checks options of loading, by name and by type.
- * @throws {OptionError} for an option that loading does not know, or of another type than its own
+ * Checks loading options, by name and by type.
+ * @throws {OptionError} for an unknown option, or one of the wrong type
  */
 export function checkLoadOptions(where: string, options: LoadOptions): void {
   checkOptions(where, options, LOAD_OPTIONS);
@@ -64,27 +64,27 @@ export function checkLoadOptions(where: string, options: LoadOptions): void {
   });
 }
 
-/** How the files of a source are fetched by {@link LoadOptions}, with what the fetching warns of. */
+/** Returns the fetch options of {@link LoadOptions}, with warnings passed on. */
 export function fetchingOf({ fetchOptions, signal, onWarning = warnOnConsole }: LoadOptions): FetchOptions {
   const say = (message: string): void => onWarning({ kind: "whole-file", message, names: [] });
   return { ...fetchOptions, ...(signal && { signal }), onWarning: say };
 }
 
-/** How far loading is. */
+/** Progress of loading. */
 export interface LoadProgress {
   readonly loadedBytes: number;
   readonly totalBytes: number;
 }
 
 /**
- * Fills every parameter of a module, one at a time, each byte read once.
+ * Loads every parameter of a module, one at a time, each byte read once.
  *
- * It compares names and shapes before it reads any values. What is missing or of another shape is an error; what nothing asks
- * for is left out with a warning, as in transformers.
- * @param mappings how names and layouts on disk differ from those in memory
- * @throws {OptionError} for an option that it does not know
- * @throws {DecoderError} where the mappings contradict each other or do not fit the module
- * @throws {CheckpointError} listing all missing and wrongly shaped tensors, and those that would change a parameter.
+ * Compares names and shapes before reading any values. Missing and misshaped tensors are errors; unused ones are
+ * skipped with a warning, as in transformers.
+ * @param mappings differences of names and layouts on disk from those in memory
+ * @throws {OptionError} for an unknown option
+ * @throws {DecoderError} if the mappings contradict each other or do not fit the module
+ * @throws {CheckpointError} listing all missing and misshaped tensors, and those that would change a parameter.
  */
 export async function loadParameters(
   module: Module,
@@ -119,19 +119,19 @@ export async function loadParameters(
   }
 }
 
-/** What {@link loadParameters} is told by the model that it fills. */
+/** Context that a model passes to {@link loadParameters}. */
 export interface LoadContext {
-  /** What the checkpoint is called in errors. */
+  /** Name of the checkpoint in errors. */
   readonly where?: string;
-  /** What the model is called in warnings. Default: the model. */
+  /** Name of the model in warnings. Default: the model. */
   readonly architecture?: string;
-  /** Whether the checkpoint may lack a parameter, which is then initialized. Default: none. */
+  /** Whether the checkpoint may lack a parameter, which is then initialized. Default: never. */
   readonly mayLack?: (name: string) => boolean;
-  /** Standard deviation of matrices that are initialized. Default 0.02. */
+  /** Standard deviation of initialized matrices. Default: 0.02. */
   readonly std?: number;
 }
 
-/** Says which tensors are left out, which are read under another name, and which parameters are initialized. */
+/** Warns about skipped tensors, tensors with other names, and initialized parameters. */
 export function warnOfTensors(
   { unused, renamed, fresh }: Pick<TensorMatch, "unused" | "renamed" | "fresh">,
   where: string,
@@ -143,18 +143,18 @@ export function warnOfTensors(
     const tensors = names.length === 1 ? "1 tensor" : `${names.length} tensors`;
     onWarning({ kind, names, message: `${where}: ${tensors} ${what}: ${summarizeNames(names)}` });
   };
-  say("unused-tensors", unused, "that the model does not have, left out");
-  say("renamed-tensors", renamed, 'whose names lack the prefix "model." or have one too many, found all the same');
+  say("unused-tensors", unused, "that the model does not have, skipped");
+  say("renamed-tensors", renamed, 'whose names lack the prefix "model." or have an extra one, read anyway');
   if (fresh.length === 0) return;
   const names = fresh.map(({ name }) => name);
   onWarning({
     kind: "newly-initialized",
     names,
-    message: `Some weights of ${architecture} are not in ${where} and are newly initialized: ${names.join(", ")}. Train the model before you use what they compute`,
+    message: `Some weights of ${architecture} are not in ${where} and are newly initialized: ${names.join(", ")}. Train the model before using their output`,
   });
 }
 
-/** The view, but reading it throws where a value is not finite. */
+/** Returns the view, whose read throws if a value is not finite. */
 function finite(view: TensorView): TensorView {
   return {
     name: view.name,

@@ -13,16 +13,16 @@ import {
 import type { Batch } from "./batch.js";
 import { DecoderError } from "./errors.js";
 
-/** The label of a position that has no part in the loss. */
+/** Label of a position that the loss ignores. */
 export const IGNORED = -100;
 
 /**
  * Mean cross-entropy of the next token, in nats: the logits of position i against label i + 1.
  *
  * @param logits `[B, L, V]`
- * @param labels `[B, L]`, −100 where no loss is taken
- * @param numItems by what the sum is divided; the number of labels that count where absent
- * @throws {DecoderError} where no label counts (the reference returns NaN), or one lies outside the vocabulary.
+ * @param labels `[B, L]`, −100 is ignored
+ * @param numItems divisor of the sum. Default: the number of labels that are not ignored.
+ * @throws {DecoderError} if all labels are ignored (the reference returns NaN), or one is outside the vocabulary.
  */
 export function causalLoss(logits: Tensor3D, labels: Batch, numItems?: number): Scalar {
   const [b, l, v] = logits.shape;

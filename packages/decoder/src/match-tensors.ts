@@ -5,40 +5,40 @@ import { type BoundSource, bindMappings, ignoredBy } from "./weights/bind-mappin
 import type { Bundle } from "./weights/operations.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
-/** How a checkpoint differs from what a model asks for. All lists are empty where it loads. */
+/** Differences of a checkpoint from the model's tensors. All lists are empty if it loads. */
 export interface TensorFaults {
-  /** Names on disk of tensors that are not there. */
+  /** Names on disk of missing tensors. */
   readonly missing: readonly string[];
   /**
-   * Those of tensors that would change what a parameter is: experts beyond the config's, a second spelling of a
-   * parameter, scales of quantised weights.
+   * Names of tensors that would change a parameter: experts beyond the config's, a second spelling of a parameter,
+   * scales of quantised weights.
    */
   readonly unexpected: readonly string[];
-  /** Those of another shape than is asked for. */
+  /** Tensors with an unexpected shape. */
   readonly misshaped: readonly MisshapedTensor[];
 }
 
-/** A tensor of another shape than is asked for. */
+/** A tensor with an unexpected shape. */
 export interface MisshapedTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly expected: readonly number[];
 }
 
-/** What a checkpoint holds for a model, by names and shapes alone. */
+/** Tensors of a checkpoint for a model, by names and shapes alone. */
 export interface TensorMatch {
   readonly faults: TensorFaults;
-  /** Names on disk that no parameter is loaded from, as transformers passes them over. */
+  /** Names on disk that no parameter is loaded from, which transformers ignores too. */
   readonly unused: readonly string[];
-  /** Names on disk that are read with the prefix `model.` put before them, or taken off. */
+  /** Names on disk that are read with the prefix `model.` added or removed. */
   readonly renamed: readonly string[];
-  /** Parameters that the checkpoint lacks and may lack, with their names on disk: they are initialized. */
+  /** Parameters that the checkpoint may and does lack, with their names on disk: they are initialized. */
   readonly fresh: readonly FreshParam[];
-  /** The parameters that are there as they should be, with where their values lie. */
+  /** Parameters that match, with their values on disk. */
   readonly jobs: readonly LoadJob[];
 }
 
-/** A parameter that is initialized. */
+/** An initialized parameter. */
 export interface FreshParam {
   readonly name: string;
   readonly param: Param;
@@ -48,14 +48,14 @@ export interface FreshParam {
 export interface LoadJob {
   readonly param: Param;
   readonly view: TensorView;
-  /** The dtype on disk, which the parameter is saved in; a mapping may have changed that of the view. */
+  /** Dtype on disk, in which the parameter is saved; a mapping may have changed that of the view. */
   readonly dtype: Dtype;
 }
 
 /**
- * Compares names and shapes of a checkpoint with those that the parameters of a module ask for. No tensor is read.
- * @param mayLack says by its name in memory whether the checkpoint may lack a parameter. Default: none.
- * @throws {DecoderError} where the mappings contradict each other or do not fit the module
+ * Compares names and shapes of a checkpoint with those of a module's parameters. No tensor is read.
+ * @param mayLack whether the checkpoint may lack a parameter, by its name in memory. Default: never.
+ * @throws {DecoderError} if the mappings contradict each other or do not fit the module
  */
 export function matchTensors(
   module: Module,
@@ -102,7 +102,7 @@ export function matchTensors(
       misshaped: [...misshaped.values()],
     },
     unused: others.filter((name) => !isFault(name)),
-    // Without a prefix of its own, a model has that of a checkpoint with a head taken off as a matter of course.
+    // For a model without a prefix of its own, removing the prefix of a checkpoint with a head is normal.
     renamed: mappings.some(({ kind }) => kind === "prefix") ? [] : tensors.renamed,
     fresh,
     jobs,
@@ -113,7 +113,7 @@ function namesOf({ files }: BoundSource): string[] {
   return files.flat().map(({ name }) => name);
 }
 
-/** Whether mappings pass over a tensor, which a decoder that was saved by itself has without the prefix. */
+/** Whether mappings ignore a tensor, whose name has no prefix if the decoder was saved by itself. */
 function ignoredUnderAnyPrefix(mappings: readonly WeightMapping[]): (name: string) => boolean {
   const isIgnored = ignoredBy(mappings);
   return (name) => isIgnored(name) || isIgnored(`model.${name}`) || isIgnored(name.replace(/^model\./, ""));
@@ -133,19 +133,19 @@ function jobsOf(
   return params.map((param, i) => ({ param, view: views[i]![0]!, dtype: dtypes[i]! }));
 }
 
-/** What quantised checkpoints keep beside their weights: without it, the weights are other numbers. */
+/** Tensors of quantised checkpoints beside their weights: without them, the weights have other values. */
 const QUANTISED =
   /\.(weight_scale(_inv|_2)?|weight_packed|input_scale|activation_scale|qweight|qzeros|scales|biases|g_idx|SCB|weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+))$|_(scale_inv|blocks|scales)$/;
 
-/** Whether a name says that the weights are quantised. */
+/** Whether a name belongs to quantised weights. */
 export function isQuantised(name: string): boolean {
   return QUANTISED.test(name);
 }
 
-/** Experts that see every token: left out, the model computes other numbers. */
+/** Shared experts: without them, the model computes other numbers. */
 const SHARED_EXPERT = /^(?:model\.)?(.*layers\.\d+)\..*shared_experts?\./;
 
-/** Tells names that must not be passed over: experts beyond the config's, and scales. */
+/** Finds names that must not be ignored: experts beyond the config's, and scales. */
 function suspicion(sources: readonly BoundSource[]): (name: string) => boolean {
   const names = new Set(sources.flatMap(({ tensors }) => tensors));
   const stacks = new Set([...names].filter((name) => name.includes("*")));

@@ -15,13 +15,13 @@ import { DecoderError } from "./errors.js";
 
 /** Options of pooling hidden states to one vector for each text. */
 export interface PoolingOptions {
-  /** The mean over the tokens of a row, or its last token: padding has no part in either. Default `mean`. */
+  /** The mean over the tokens of a row, or its last token; padding is excluded. Default: `mean`. */
   readonly pooling?: "mean" | "last-token";
   /** Divides vectors by their L2 norm. Default false. */
   readonly normalize?: boolean;
 }
 
-/** Lower limit of a norm that is divided by, as in torch's `normalize`. */
+/** Lower bound of the norm in the division, as in torch's `normalize`. */
 const EPSILON = 1e-12;
 
 /**
@@ -29,7 +29,7 @@ const EPSILON = 1e-12;
  * @param hidden `[B, L, M]`
  * @param attentionMask `[B, L]`, 1 for a token and 0 for padding. Default: all are tokens.
  * @returns `[B, M]`
- * @throws {DecoderError} for a mask of another size, a row of padding alone, and an unknown pooling
+ * @throws {DecoderError} for a mask of another size, a row of padding only, and an unknown pooling
  */
 export function pool(
   hidden: Tensor3D,
@@ -51,18 +51,18 @@ export function pool(
   });
 }
 
-/** The positions of the tokens of each row. */
+/** Returns the positions of the tokens of each row. */
 function tokensOf(attentionMask: BatchInput | undefined, rows: number, length: number): number[][] {
   const mask = attentionMask && readBatch(attentionMask, "attentionMask");
   if (mask && (mask.rows !== rows || mask.length !== length))
     throw new DecoderError({
       where: "attentionMask",
-      expected: `${rows} × ${length}, of the tokens that are pooled`,
+      expected: `${rows} × ${length}, for the pooled tokens`,
       got: `${mask.rows} × ${mask.length}`,
     });
   return Array.from({ length: rows }, (_, row) => {
     const tokens = Array.from({ length }, (_, i) => i).filter((i) => mask?.values[row * length + i] !== 0);
     if (tokens.length > 0) return tokens;
-    throw new DecoderError({ where: `attentionMask[${row}]`, expected: "at least one token", got: "padding alone" });
+    throw new DecoderError({ where: `attentionMask[${row}]`, expected: "at least one token", got: "only padding" });
   });
 }

@@ -23,38 +23,38 @@ import { tensorsToWrite, watched } from "./save.js";
 import { checkSaveOptions, configDtype, type SaveOptions } from "./save-options.js";
 import { prefix, type WeightMapping } from "./weights/weight-mapping.js";
 
-/** A class of models, as what it says of itself: a head on a family. */
+/** Static side of a model class: a head on a family. */
 export interface ModelConstructor<M extends PreTrainedModel<C>, C extends DecoderConfig = DecoderConfig> {
   new (config: C): M;
   readonly family: Family<C>;
-  /** What the head is called in transformers' class names, such as `ForCausalLM`. */
+  /** Name of the head in transformers' class names, such as `ForCausalLM`. */
   readonly head: string;
   /** See {@link PreTrainedModel.settleConfig}. */
   settleConfig(config: C, tensors: TensorSource, context: SettleContext): Promise<C>;
 }
 
-/** A class of models. */
+/** A model class. */
 export interface ModelClass<M extends PreTrainedModel<C>, C extends DecoderConfig = DecoderConfig>
   extends ModelConstructor<M, C> {
   /** See {@link PreTrainedModel.fromPretrained}. */
   fromPretrained(source: CheckpointSource, options?: LoadOptions): Promise<M>;
 }
 
-/** Where a config comes from, and whom to tell what the checkpoint decides against it. */
+/** Source of a config, and receiver of warnings if the checkpoint overrides it. */
 export interface SettleContext {
   readonly where: string;
   readonly onWarning: OnWarning;
 }
 
 /**
- * A decoder that is loaded from, and saved in, Hugging Face format. What stands on it is a subclass: `static family` says which
- * decoder it is, `static head` which head.
+ * Base of all models: a decoder that is loaded from and saved in Hugging Face format. Subclasses set `static family`
+ * and `static head`.
  */
 export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> extends Module {
   readonly config: C;
   readonly model: DecoderModel<C>;
   readonly #disposers: (() => void)[] = [];
-  /** Defaults of sampling, of its `generation_config.json`. */
+  /** Sampling defaults from its `generation_config.json`. */
   generationConfig: GenerationConfig = {};
 
   constructor(config: C) {
@@ -65,11 +65,11 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
   }
 
   /**
-   * Loads a checkpoint in Hugging Face format onto the engine in use.
+   * Loads a checkpoint in Hugging Face format onto the current engine.
    * @param source a folder (Node), the URL of one, or a map of file names to contents
-   * @throws {OptionError} for an option that it does not know
-   * @throws {ConfigError} where the config asks for what this family does not do
-   * @throws {CheckpointError} listing all missing and wrongly shaped tensors
+   * @throws {OptionError} for an unknown option
+   * @throws {ConfigError} if the config asks for something that this family does not implement
+   * @throws {CheckpointError} listing all missing and misshaped tensors
    */
   static async fromPretrained<M extends PreTrainedModel<C>, C extends DecoderConfig>(
     this: ModelConstructor<M, C>,
@@ -102,7 +102,7 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     }
   }
 
-  /** Returns the config as the checkpoint bears it out. No-op by default. */
+  /** Returns the config adjusted to the checkpoint. No-op by default. */
   static async settleConfig<C extends DecoderConfig>(
     config: C,
     _tensors: TensorSource,
@@ -116,27 +116,27 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     return this.model.createCache();
   }
 
-  /** Gives every parameter fresh values, as for training from scratch. Same seed, same values. */
+  /** Initialises every parameter, as for training from scratch. Same seed, same values. */
   initialize(options?: InitOptions): Promise<void> {
     return initialize(this, { std: this.config.initializerRange, ...options });
   }
 
-  /** The family that the model is of. */
+  /** Family of the model. */
   get family(): Family {
     return classOf(this.constructor).family;
   }
 
-  /** What the head is called in transformers' class names, such as `ForCausalLM`; `Model` for none. */
+  /** Name of the head in transformers' class names, such as `ForCausalLM`; `Model` for none. */
   get head(): string {
     return classOf(this.constructor).head;
   }
 
-  /** Name of the class in transformers, as `architectures` in `config.json` has it: `MixtralForSequenceClassification`. */
+  /** Name of the class in transformers, as in `architectures` of `config.json`: `MixtralForSequenceClassification`. */
   get architecture(): string {
     return this.family.name + this.head;
   }
 
-  /** How names and layouts of parameters on disk differ from those in memory. */
+  /** Differences of names and layouts of parameters on disk from those in memory. */
   get weightMappings(): readonly WeightMapping[] {
     const { names, headPrefixes = {} } = this.family;
     const own = typeof names === "function" ? names(this.config) : names;
@@ -144,21 +144,21 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     return onDisk === undefined ? own : [...own, prefix("model", onDisk)];
   }
 
-  /** Compares a checkpoint with what this model asks for. No tensor is read, and the model need not be loaded. */
+  /** Compares a checkpoint with this model's tensors. No tensor is read, and the model need not be loaded. */
   matchTensors(source: TensorSource): TensorMatch {
     return matchTensors(this, source, this.weightMappings, (name) => this.mayLack(name));
   }
 
   /**
-   * Whether a checkpoint may lack a parameter, which is then initialized with a warning: those of a head that is to be trained.
-   * Default: none may be lacking.
+   * Whether a checkpoint may lack a parameter, which is then initialized with a warning: parameters of a head to be
+   * trained. Default: never.
    */
   mayLack(_name: string): boolean {
     return false;
   }
 
   /**
-   * Runs the decoder, and a head on its last hidden states. Of the tensors made, those that are returned remain.
+   * Runs the decoder, and a head on its last hidden states. Frees all tensors except the returned ones.
    * @param head from `[B, L, M]` to the outputs of the head
    */
   protected withHead<O extends object>(inputs: ModelInputs, head: (lastHiddenState: Tensor3D) => O): O & HiddenOutput {
@@ -170,17 +170,18 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     });
   }
 
-  /** Yields the tensors that a checkpoint of this model has, under their names on disk. */
+  /** Yields the tensors of a checkpoint of this model, under their names on disk. */
   tensorsToWrite(dtype?: Dtype): IterableIterator<TensorToWrite> {
     return tensorsToWrite(this, this.weightMappings, dtype);
   }
 
   /**
-   * Saves the model in Hugging Face format (Node). A process that is killed meanwhile leaves the old checkpoint or the new.
-   * @param folder made where it does not exist
-   * @throws {OptionError} for an option that it does not know
-   * @throws {DecoderError} for a dtype that weights cannot have; nothing is written then, and no folder made
-   * @throws {SafetensorsWriteError} when the system refuses
+   * Saves the model in Hugging Face format (Node). A process that is killed during the save leaves either the old
+   * checkpoint or the new one.
+   * @param folder created if it does not exist
+   * @throws {OptionError} for an unknown option
+   * @throws {DecoderError} for a dtype that weights cannot have; then nothing is written, and no folder created
+   * @throws {SafetensorsWriteError} if the system refuses
    */
   async savePretrained(folder: string, saveOptions: SaveOptions = {}): Promise<void> {
     checkSaveOptions(folder, saveOptions);
@@ -201,24 +202,29 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     });
   }
 
-  /** Calls `free` when the model is disposed: for what belongs to it and is no part of it, such as its adapters. */
+  /**
+   * Calls `free` when the model is disposed: for resources that belong to it but are not parameters, such as adapters.
+   */
   onDispose(free: () => void): void {
     this.#disposers.push(free);
   }
 
-  /** Frees the values of all parameters, and what belongs to the model, such as its adapters. It can be loaded again. */
+  /** Frees the values of all parameters, and resources such as adapters. The model can be loaded again. */
   override dispose(): void {
     super.dispose();
     for (const free of this.#disposers) free();
   }
 }
 
-/** Class of a model, with what its family says. No member: a model of a narrower config would be no `PreTrainedModel` any more. */
+/**
+ * Returns the class of a model with its family. Not a member: a model of a narrower config would then not be a
+ * `PreTrainedModel`.
+ */
 function classOf(made: unknown): ModelClass<PreTrainedModel> {
   return made as ModelClass<PreTrainedModel>;
 }
 
-/** What to call a checkpoint in errors. */
+/** Returns the name of a checkpoint in errors. */
 function nameOf(source: CheckpointSource): string {
   return source instanceof Map ? "the files" : String(source);
 }

@@ -6,24 +6,24 @@ import { type Batch, type BatchInput, readBatch } from "./batch.js";
 import { DecoderError } from "./errors.js";
 import type { ModelInputs, TokenInputs } from "./forward.js";
 
-/** Inputs of a forward pass, checked. B rows, L new positions, P positions in the cache. */
+/** Checked inputs of a forward pass. B rows, L new positions, P positions in the cache. */
 export interface ReadInputs {
-  /** `[B, L]`; null where tokens come as embeddings. */
+  /** `[B, L]`; null if tokens are embeddings. */
   readonly ids: Batch | null;
-  /** `[B, L, M]`; null where tokens come as ids. */
+  /** `[B, L, M]`; null if tokens are ids. */
   readonly embeds: Tensor3D | null;
   readonly rows: number;
   readonly length: number;
-  /** `[B, L]`, or `[1, L]` for all rows alike. */
+  /** `[B, L]`, or `[1, L]` for all rows. */
   readonly positions: Batch;
-  /** `[B, P + L]`; null where nothing is padding. */
+  /** `[B, P + L]`; null if there is no padding. */
   readonly padding: KeyPadding | null;
-  /** `[B, L]`; null where a row is one document. */
+  /** `[B, L]`; null if a row is one document. */
   readonly documentIds: DocumentIds | null;
 }
 
 /**
- * Reads what a model is called with. What is not given goes on from the cache: positions, and which of them are padding.
+ * Reads the inputs of a model. Omitted positions and padding continue the cache's.
  * @throws {DecoderError} for ids outside the vocabulary, and for masks, positions or caches that do not fit the tokens.
  */
 export function readInputs(inputs: ModelInputs, config: DecoderConfig): ReadInputs {
@@ -34,9 +34,9 @@ export function readInputs(inputs: ModelInputs, config: DecoderConfig): ReadInpu
   if (cache && cache.rows > 0 && cache.rows !== rows)
     throw new DecoderError({
       where: "cache",
-      expected: `one of ${rows} rows, as there are in the inputs`,
+      expected: `a cache of ${rows} rows, as many as the inputs`,
       got: `${cache.rows}`,
-      fix: "Use one cache per batch, or reorder it to the rows that go on",
+      fix: "Use one cache per batch, or reorder it to the rows that continue",
     });
   return {
     ids,
@@ -107,7 +107,7 @@ function readPadding(
   return values.includes(0) ? { rows, values: Uint8Array.from(values, (value) => (value === 0 ? 0 : 1)) } : null;
 }
 
-/** The padding of a cache, with new tokens that are none. */
+/** Returns the padding of a cache extended by new tokens without padding. */
 function grown(padding: KeyPadding | null, positions: number): KeyPadding | null {
   if (!padding) return null;
   const { rows, values } = padding;

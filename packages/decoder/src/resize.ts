@@ -8,33 +8,33 @@ import type { ForCausalLM } from "./heads/causal-lm.js";
 
 /** Options of {@link resizeTokenEmbeddings}. */
 export interface ResizeOptions {
-  /** Rounds the number of rows up to a multiple of this. Default: not. */
+  /** Rounds the number of rows up to a multiple of this. Default: no rounding. */
   readonly padToMultipleOf?: number;
   /**
-   * Whether new rows start near the mean of the old ones, so that the probabilities of the old tokens hardly change (Hewitt 2021,
-   * https://nlp.stanford.edu/~johnhew/vocab-expansion.html), or as fresh weights. Default true.
+   * Whether new rows start near the mean of the old ones, so that the probabilities of the old tokens hardly change
+   * (Hewitt 2021, https://nlp.stanford.edu/~johnhew/vocab-expansion.html), or as initial weights. Default: true.
    */
   readonly meanResizing?: boolean;
-  /** Same seed, same new rows. Default 0. */
+  /** Same seed, same new rows. Default: 0. */
   readonly seed?: number;
 }
 
 const OPTIONS: OptionNames<ResizeOptions> = { padToMultipleOf: true, meanResizing: true, seed: true };
 
-/** Variance of new rows, as a share of the covariance of the old ones. As in transformers. */
+/** Variance of new rows, as a fraction of the covariance of the old ones. As in transformers. */
 const SPREAD = 1e-9;
 
 /**
- * Gives the embedding, and the head with it, rows for more tokens or fewer: new ones are added at the end, or the last are cut off.
- * The config's `vocabSize` follows. As transformers' `resize_token_embeddings`: new rows are drawn from a normal distribution with
- * the mean of the old rows and 1e-9 times their covariance; where that covariance is singular, they are the mean itself.
+ * Resizes the embedding, and the head with it: new rows are added at the end, or the last rows are removed. Updates the
+ * config's `vocabSize`. Like transformers' `resize_token_embeddings`: new rows are drawn from a normal distribution
+ * with the mean of the old rows and 1e-9 times their covariance; if that covariance is singular, they equal the mean.
  *
- * Resize before adapters are applied: one at the embedding or the head has the old shape.
+ * Resize before adapters are applied: an adapter on the embedding or the head has the old shape.
  *
- * @param vocabSize how many rows there are to be; null for as many as now, rounded up by `padToMultipleOf`
- * @returns how many rows there are
- * @throws {OptionError} for an option that it does not know
- * @throws {DecoderError} for sizes that are no whole numbers of at least 1; then nothing is changed
+ * @param vocabSize new number of rows; null for the current number, rounded up by `padToMultipleOf`
+ * @returns the number of rows
+ * @throws {OptionError} for an unknown option
+ * @throws {DecoderError} for sizes that are not positive integers; then nothing is changed
  */
 export async function resizeTokenEmbeddings(
   model: ForCausalLM,
@@ -54,7 +54,7 @@ export async function resizeTokenEmbeddings(
   const std = meanResizing ? null : config.initializerRange;
   const resized: Param[] = [];
   try {
-    // All are made before any takes its place.
+    // All are created before any replaces the old one.
     for (const [i, { name, holder }] of holders.entries())
       resized.push(await withRows(name, holder.weight, rows, std, seed * 2 + i + 1));
   } catch (error) {
@@ -73,12 +73,12 @@ export async function resizeTokenEmbeddings(
   return rows;
 }
 
-/** A module whose parameter is replaced: to everybody else it is readonly. */
+/** A module whose parameter is replaced: it is readonly elsewhere. */
 interface Holder {
   weight: Param;
 }
 
-/** A copy of a parameter with another number of rows, in its dtype. */
+/** Returns a copy of a parameter with another number of rows, in its dtype. */
 async function withRows(name: string, old: Param, rows: number, std: number | null, seed: number): Promise<Param> {
   const [count, width] = old.shape as [number, number];
   const values = toFloat32(await encodeWeight(old.weight, "F32"), "F32");
@@ -104,8 +104,8 @@ async function fresh(rows: number, width: number, std: number, seed: number): Pr
 }
 
 /**
- * Rows around the mean: `μ + √(ε/V) · Z·(W − μ)`, where Z `[added, V]` is standard normal. Their covariance is ε times that of the V
- * rows of W, and no matrix has to be factored for it.
+ * Returns rows near the mean: `μ + √(ε/V) · Z·(W − μ)`, where Z `[added, V]` is standard normal. Their covariance is ε
+ * times that of the V rows of W, and no matrix has to be factorised for it.
  */
 async function nearMean(
   values: Float32Array,

@@ -11,7 +11,7 @@ import { dispose, keep, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D
 import type { DecoderLayer } from "./decoder-layer.js";
 import { LayerMasks, type MaskInputs } from "./layer-masks.js";
 
-/** What is wanted of a forward pass besides the last hidden state. */
+/** Requested outputs of a forward pass besides the last hidden state. */
 export interface OutputFlags {
   readonly hiddenStates: boolean;
   readonly attentions: boolean;
@@ -21,25 +21,25 @@ export interface OutputFlags {
 
 export const NO_OUTPUTS: OutputFlags = { hiddenStates: false, attentions: false, routerLogits: false, routings: false };
 
-/** What a layer gives, and what was seen of it on the way. */
+/** Output of a layer, with captured intermediates. */
 export type LayerOutput = {
   readonly x: Tensor3D;
   readonly attentions: readonly Tensor4D[];
   readonly routings: readonly CapturedRouting[];
 };
 
-/** What a layer is run with. */
+/** Inputs for running a layer. */
 export interface LayerInputs {
   readonly rope: RotaryTables;
   readonly masks: LayerMasks;
   readonly cache: LayerCache | undefined;
-  /** The index of the layer. */
+  /** Index of the layer. */
   readonly index: number;
   readonly tokenMask: TokenMask | null;
   readonly routing: RoutingObserver | undefined;
 }
 
-/** Runs a layer; of the tensors that it makes, what it gives and what is wanted are left. */
+/** Runs a layer; frees all tensors except its output and the requested ones. */
 export function runLayer(
   layer: DecoderLayer,
   x: Tensor3D,
@@ -50,7 +50,7 @@ export function runLayer(
     const attentions: Tensor4D[] = [];
     const kept: CapturedRouting[] = [];
     const onProbabilities = wanted.attentions ? (p: Tensor4D) => attentions.push(p) : undefined;
-    // Kept until the layer is through: its own code may be in a tidy.
+    // Kept until the layer has finished: its own code may be in a tidy.
     const onRouting = (routing: CapturedRouting) => kept.push(mapRouting(routing, (tensor) => keep(tensor.clone())));
     const capture = wanted.routerLogits || wanted.routings ? { onRouting } : {};
     const usesCache = cache !== undefined;
@@ -66,8 +66,8 @@ export function runLayer(
 }
 
 /**
- * The same, but of the tensors in between none is kept for the backward pass, where the layer runs again. Attention
- * probabilities are not to be had.
+ * Runs a layer with gradient checkpointing: no intermediate is kept for the backward pass, where the layer runs again.
+ * Attention probabilities are not available.
  */
 export function runLayerCheckpointed(
   layer: DecoderLayer,
@@ -85,7 +85,7 @@ export function runLayerCheckpointed(
   let captured: readonly CapturedRouting[] = [];
   const steady = routing && steadyObserver(routing);
   const run = ([input, cos, sin]: readonly Tensor[]): Tensor[] => {
-    // Its own masks: those of the forward pass are gone in the backward pass.
+    // Own masks: those of the forward pass are freed before the backward pass.
     const masks = new LayerMasks(l, maskInputs);
     try {
       const again = { cos, sin } as RotaryTables;
@@ -105,7 +105,7 @@ export function runLayerCheckpointed(
   return { x: output, attentions: [], routings };
 }
 
-/** An observer that is asked in the first run of a layer alone: the runs after it are constrained as that one was. */
+/** An observer that is called in the first run of a layer only: later runs are constrained as that one was. */
 function steadyObserver(observer: RoutingObserver): { next(): RoutingObserver } {
   type Constraint = ReturnType<NonNullable<RoutingObserver["constrain"]>>;
   const first: Constraint[] = [];

@@ -1,7 +1,7 @@
 import { fromFloat32, type TensorView, toFloat32 } from "@mixtape/safetensors";
 
 /**
- * Views that are to lie in one stack, decoded to float32 where their dtypes differ: some merges and quantisers keep single
+ * Returns views for one stack, decoded to float32 if their dtypes differ: some merges and quantisers keep single
  * experts in a wider type.
  */
 export function sameDtype(views: readonly TensorView[]): readonly TensorView[] {

@@ -6,15 +6,18 @@ import type { SaveProgress } from "./save.js";
 
 /** Options of saving a model. */
 export interface SaveOptions {
-  /** The dtype of all parameters but those that the family keeps in float32, of floating point; each keeps that of the checkpoint that it came from where absent. */
+  /**
+   * Dtype of all floating-point parameters except those that the family keeps in float32. Default: each parameter keeps
+   * its checkpoint's dtype.
+   */
   readonly dtype?: Dtype;
-  /** Larger checkpoints are split into shards of at most that size. */
+  /** Maximum bytes of a shard; larger checkpoints are split. */
   readonly maxShardBytes?: number;
-  /** More files that belong with the checkpoint, such as those of its tokenizer. */
+  /** More files of the checkpoint, such as the tokenizer's. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** Called after each tensor, with bytes of the checkpoint. */
   readonly onProgress?: (progress: SaveProgress) => void;
-  /** Stops between two tensors: what was in the folder before stays. */
+  /** Stops between two tensors: the folder keeps its previous contents. */
   readonly signal?: AbortSignal;
 }
 
@@ -27,9 +30,9 @@ const SAVE_OPTIONS: OptionNames<SaveOptions> = {
 };
 
 /**
- * Checks options of saving.
- * @throws {OptionError} for an option that it does not know
- * @throws {DecoderError} for a folder that is no path, and for a dtype that weights cannot have
+ * Checks saving options.
+ * @throws {OptionError} for an unknown option
+ * @throws {DecoderError} for a folder that is not a path, and for a dtype that weights cannot have
  */
 export function checkSaveOptions(folder: string, options: SaveOptions): void {
   if (typeof folder !== "string" || folder === "")
@@ -42,12 +45,12 @@ export function checkSaveOptions(folder: string, options: SaveOptions): void {
   if (options.dtype) checkDtype(options.dtype);
 }
 
-/** The name that a config has for a dtype of safetensors; undefined where it has none. */
+/** Returns the config's name of a safetensors dtype; undefined if it has none. */
 export function configDtype(dtype: Dtype): DecoderConfig["dtype"] | undefined {
   return CONFIG_DTYPES[dtype];
 }
 
-/** How configs call the dtypes of safetensors. */
+/** Names of the safetensors dtypes in configs. */
 const CONFIG_DTYPES: Partial<Record<Dtype, DecoderConfig["dtype"]>> = {
   F64: "float64",
   F32: "float32",
@@ -55,7 +58,7 @@ const CONFIG_DTYPES: Partial<Record<Dtype, DecoderConfig["dtype"]>> = {
   BF16: "bfloat16",
 };
 
-/** The dtypes that weights can be saved in. */
+/** Dtypes that weights can be saved in. */
 const WEIGHT_DTYPES: readonly Dtype[] = ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"];
 
 function checkDtype(dtype: string): void {
@@ -65,6 +68,6 @@ function checkDtype(dtype: string): void {
     where: "savePretrained: dtype",
     expected: `one of ${WEIGHT_DTYPES.join(", ")}`,
     got: JSON.stringify(dtype),
-    ...(meant && { fix: `As safetensors calls it, that is ${meant}` }),
+    ...(meant && { fix: `Its name in safetensors is ${meant}` }),
   });
 }

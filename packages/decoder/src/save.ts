@@ -13,9 +13,9 @@ import { paramView } from "./weights/param-view.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /**
- * The parameters of a module under the names and in the layouts that they have on disk, each made when it is asked for.
- * @param dtype the dtype to save in, but for what `keepFloat32` says. Default: that of the checkpoint that a parameter was loaded from.
- * @throws {DecoderError} where the mappings contradict each other or do not fit the module
+ * Yields the parameters of a module under their names and in their layouts on disk, each created on request.
+ * @param dtype dtype to save in, except for `keepFloat32`. Default: the checkpoint's dtype of each parameter.
+ * @throws {DecoderError} if the mappings contradict each other or do not fit the module
  */
 export function* tensorsToWrite(
   module: Module,
@@ -31,7 +31,7 @@ export function* tensorsToWrite(
 
 function* tensorsOf({ params, sources: [source] }: BoundWeights, dtype?: Dtype): IterableIterator<TensorToWrite> {
   const own = dtype ?? commonDtype(params);
-  // Values are worked with in float32, and rounded once.
+  // Values are computed in float32, and rounded once.
   const inner = source.operations.some(({ changesValues }) => changesValues) ? "F32" : own;
   let views: readonly Bundle<TensorView>[] = params.map((param) => [paramView(param, inner)]);
   for (const operation of source.operations.toReversed()) views = operation.save(views, params);
@@ -44,19 +44,19 @@ function* tensorsOf({ params, sources: [source] }: BoundWeights, dtype?: Dtype):
     }
 }
 
-/** The dtype of a tensor that holds all of them. */
+/** Returns a dtype that can represent all parameters of a tensor. */
 function commonDtype(params: readonly Param[]): Dtype {
   const [first, ...others] = new Set(params.map(({ dtype }) => dtype));
   return others.length === 0 ? first! : "F32";
 }
 
-/** How far saving is. */
+/** Progress of saving. */
 export interface SaveProgress {
   readonly savedBytes: number;
   readonly totalBytes: number;
 }
 
-/** The same tensors; as each is asked for, the signal may stop the save, and progress is reported. */
+/** Yields the same tensors; before each, the signal may stop the save, and progress is reported. */
 export function watched(
   tensors: readonly TensorToWrite[],
   { onProgress, signal }: { onProgress?: (progress: SaveProgress) => void; signal?: AbortSignal },

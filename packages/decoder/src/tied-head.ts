@@ -1,4 +1,4 @@
-/** Whether a head that the config ties to the embedding is tied: the file has the last word, as in transformers' `tie_weights`. */
+/** Decides whether a head is tied: the file takes precedence over the config, as in transformers' `tie_weights`. */
 
 import type { ConfigDefinition, DecoderConfig } from "@mixtape/config";
 import { type Dtype, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
@@ -9,12 +9,14 @@ import { convert, from, ignore, type WeightMapping } from "./weights/weight-mapp
 const EMBEDDING = "model.embed_tokens.weight";
 const HEAD = "lm_head.weight";
 
-/** For a tied model: where the file has the head alone, it is the embedding too; beside the embedding it is a copy. */
+/**
+ * Names for a tied model: if the file has only the head, it is the embedding too; beside the embedding it is a copy.
+ */
 export const TIED_NAMES: readonly WeightMapping[] = [convert(EMBEDDING, from(EMBEDDING), from(HEAD)), ignore(HEAD)];
 
 /**
- * The config as the checkpoint bears it out: untied, with a warning, where it says that the head is the embedding and the
- * file holds a head that is not.
+ * Returns the config adjusted to the checkpoint: untied, with a warning, if it ties the head to the embedding and the
+ * file has a different head.
  */
 export async function settleHead<C extends DecoderConfig>(
   definition: ConfigDefinition<C, object>,
@@ -32,7 +34,7 @@ export async function settleHead<C extends DecoderConfig>(
 }
 
 /**
- * Whether the checkpoint holds a head that is not its embedding. Both are read where both are there, up to the first
+ * Whether the checkpoint has a head that differs from its embedding. If both exist, both are read, up to the first
  * difference.
  */
 async function hasOwnHead(source: TensorSource): Promise<boolean> {
@@ -41,7 +43,7 @@ async function hasOwnHead(source: TensorSource): Promise<boolean> {
   return !(await sameValues(tensors.tensor(EMBEDDING), tensors.tensor(HEAD)));
 }
 
-/** Read at a time: differing weights differ early. */
+/** Bytes per read: differing weights differ early. */
 const CHUNK_BYTES = 2 ** 22;
 
 async function sameValues(a: TensorView, b: TensorView): Promise<boolean> {
@@ -58,7 +60,7 @@ async function sameValues(a: TensorView, b: TensorView): Promise<boolean> {
 
 function sameBytes(x: Uint8Array, y: Uint8Array): boolean {
   if (x.length !== y.length) return false;
-  // A vocabulary is long: four bytes at a time, where they lie so.
+  // A vocabulary is large: compares four bytes at a time if aligned.
   if (x.byteOffset % 4 === 0 && y.byteOffset % 4 === 0 && x.length % 4 === 0) return sameItems(words(x), words(y));
   return sameItems(x, y);
 }

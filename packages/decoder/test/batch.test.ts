@@ -24,12 +24,12 @@ describe("what is no batch is refused by its name", () => {
     [
       "rows of different lengths",
       [[1, 2], [3]],
-      "inputIds: expected rows of one length, 2 as the first, got one of 1. Pad",
+      "inputIds: expected rows of one length, 2 as the first, got a row of 1. Pad",
     ],
-    ["a fraction", [[1, 1.5]], "inputIds: expected whole numbers of 32 bits, got 1.5"],
-    ["a bigint", [[1, 2n as never]], "inputIds: expected whole numbers of 32 bits, got 2"],
-    ["NaN", [[Number.NaN]], "inputIds: expected whole numbers of 32 bits, got NaN"],
-    ["what wraps around to a token", [[2 ** 32 + 1]], "inputIds: expected whole numbers of 32 bits, got 4294967297"],
+    ["a fraction", [[1, 1.5]], "inputIds: expected 32-bit integers, got 1.5"],
+    ["a bigint", [[1, 2n as never]], "inputIds: expected 32-bit integers, got 2"],
+    ["NaN", [[Number.NaN]], "inputIds: expected 32-bit integers, got NaN"],
+    ["what wraps around to a token", [[2 ** 32 + 1]], "inputIds: expected 32-bit integers, got 4294967297"],
     ["no rows", [], "inputIds: expected at least one token, got 0 × 0"],
     ["empty rows", [[], []], "inputIds: expected at least one token, got 2 × 0"],
   ];
@@ -65,7 +65,7 @@ describe("what is no batch is refused by its name", () => {
       tensor.dispose();
     }
     const fraction = tensor2d([[0.5]]);
-    expect(() => readBatch(fraction, "labels")).toThrow("labels: expected whole numbers of 32 bits, got 0.5");
+    expect(() => readBatch(fraction, "labels")).toThrow("labels: expected 32-bit integers, got 0.5");
     fraction.dispose();
   });
 });

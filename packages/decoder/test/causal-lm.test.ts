@@ -82,8 +82,8 @@ describe("saving and loading", () => {
     const at = join(folder, "in", "here");
     const save = (dtype: string) => model.savePretrained(at, { dtype: dtype as "F32" });
     const expected = "savePretrained: dtype: expected one of F64, F32, F16, BF16, F8_E4M3, F8_E5M2, got";
-    await expect(save("float32")).rejects.toThrow(`${expected} "float32". As safetensors calls it, that is F32.`);
-    await expect(save("bfloat16")).rejects.toThrow('got "bfloat16". As safetensors calls it, that is BF16.');
+    await expect(save("float32")).rejects.toThrow(`${expected} "float32". Its name in safetensors is F32.`);
+    await expect(save("bfloat16")).rejects.toThrow('got "bfloat16". Its name in safetensors is BF16.');
     await expect(save("int4")).rejects.toThrow(`${expected} "int4".`);
     await expect(save("I64")).rejects.toThrow(DecoderError);
     expect(await readdir(folder)).toEqual([]);

@@ -59,7 +59,7 @@ test("a method may use others of the layer", () => {
 test("what does not fit fails to compile, and is refused where it ran", () => {
   // @ts-expect-error no layer of this family has a router to build
   expect(() => tinyFamily.extend({ buildRouter: () => null })).toThrow(
-    "extend: buildRouter: expected a method of TinyLayer, got none of that name",
+    "extend: buildRouter: expected a method of TinyLayer, got no such method",
   );
   // @ts-expect-error a name is no feed-forward
   tinyFamily.extend({ buildMlp: ({ hiddenAct }) => hiddenAct });

@@ -179,7 +179,7 @@ describe("inputs that do not fit are refused", () => {
     const other = await tiny({ numHiddenLayers: 3 });
     const cache = other.createCache();
     expect(await refusal({ inputIds: [[1]], cache })).toContain(
-      "cache: expected one that this model's createCache made, got one for 3 layers, with keys and values; keys and values; keys and values",
+      "cache: expected a cache from this model's createCache, got a cache for 3 layers, with keys and values; keys and values; keys and values",
     );
     other.dispose();
   });
@@ -188,7 +188,7 @@ describe("inputs that do not fit are refused", () => {
     const cache = model.createCache();
     tidy(() => model.forward({ inputIds: [[1], [2]], cache }));
     expect(await refusal({ inputIds: [[1]], cache })).toContain(
-      "cache: expected one of 1 rows, as there are in the inputs, got 2",
+      "cache: expected a cache of 1 rows, as many as the inputs, got 2",
     );
     cache.dispose();
   });
@@ -204,7 +204,7 @@ describe("inputs that do not fit are refused", () => {
         `logitsToKeep: expected positions from 0 to 2, got [${bad}]`,
       );
     expect(await refusal({ inputIds, labels: inputIds, logitsToKeep: 1 })).toContain(
-      "logitsToKeep: expected 0 where there are labels, got 1",
+      "logitsToKeep: expected 0 when labels are given, got 1",
     );
   });
 

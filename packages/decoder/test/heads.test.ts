@@ -166,7 +166,7 @@ describe("names on disk", () => {
     await model.savePretrained(folder);
     model.dispose();
     await expect(TinyForSequenceClassification.fromPretrained(folder, { config: { numLabels: 5 } })).rejects.toThrow(
-      /score.weight is \[2,4\] and should be \[5,4\](.|\n)*its head has 2 classes/,
+      /score.weight is \[2,4\] and should be \[5,4\](.|\n)*has a trained classifier with 2 classes/,
     );
     const config = new TextEncoder().encode(JSON.stringify({ ...(await configIn()) }));
     const files = new Map([
@@ -243,7 +243,7 @@ describe("embeddings", () => {
         [0, 0, 0],
       ],
       {},
-      "attentionMask[1]: expected at least one token, got padding alone",
+      "attentionMask[1]: expected at least one token, got only padding",
     );
     await attempt(attentionMask, { pooling: "max" }, 'pooling: expected "mean" or "last-token", got "max"');
     await attempt(attentionMask, { normalise: true }, "normalise");

@@ -72,7 +72,7 @@ describe("strictness", () => {
       zerosToWrite("model.layers.2.input_layernorm.weight", [4]),
       zerosToWrite("model.layers.1.mlp.experts.3.w1.weight", [2, 4]),
     ]);
-    expect(message).toBe(`tiny: expected the tensors that its config asks for, got 5 faults:
+    expect(message).toBe(`tiny: expected the tensors of its config, got 5 issues:
   missing model.layers.1.mlp.experts.2.w3.weight
   missing model.norm.weight
   model.layers.1.mlp.experts.0.w2.weight is [2,4] and should be [4,2]
@@ -104,7 +104,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
     [
       "a prefix",
       (all) => all.map((one) => ({ ...one, name: `module.${one.name}` })),
-      'The names in the file begin with "module.", which transformers does not take off either. Take it off in Python: save_file(',
+      'The names in the file begin with "module.", which transformers does not remove either. Remove it in Python: save_file(',
     ],
     [
       "the prefix of peft",
@@ -114,18 +114,18 @@ The checkpoint is incomplete, or its config belongs to another.`);
     [
       "an adapter inside",
       (all) => all.map((one) => ({ ...one, name: one.name.replace("q_proj.weight", "q_proj.base_layer.weight") })),
-      "An adapter that was not merged lies in the checkpoint",
+      "The checkpoint contains an adapter that was not merged",
     ],
     ["no head", (all) => all.filter(({ name }) => name !== "lm_head.weight"), "set tie_word_embeddings to true"],
     [
       "another head",
       (all) => [...all.filter(({ name }) => name !== "lm_head.weight"), zerosToWrite("score.weight", [2, 4])],
-      "The checkpoint is one of another head, score.weight: it does not write text.",
+      "The checkpoint has another head, score.weight: it cannot generate text.",
     ],
     [
       "a layer less",
       (all) => all.filter(({ name }) => !name.startsWith("model.layers.1.")),
-      "All of them are of layer 1: a file of the checkpoint is missing, or num_hidden_layers in config.json is that of another.",
+      "All of them are of layer 1: a file of the checkpoint is missing, or num_hidden_layers in config.json belongs to another checkpoint.",
     ],
     [
       "another vocabulary",
@@ -135,7 +135,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
     [
       "quantised weights",
       (all) => [...all, zerosToWrite("model.layers.0.self_attn.q_proj.weight_scale_inv", [1, 1])],
-      "The weights are quantised, which is not read here.",
+      "The weights are quantised, which is not supported.",
     ],
     [
       "names of Mistral's own",
@@ -171,7 +171,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
       ["renamed-tensors", source.names.length - 4],
     ]);
     expect(warnings[0]!.message).toBe(
-      'tiny: 3 tensors that the model does not have, left out: "a\\nb", layers.*.self_attn.rotary_emb.inv_freq (2)',
+      'tiny: 3 tensors that the model does not have, skipped: "a\\nb", layers.*.self_attn.rotary_emb.inv_freq (2)',
     );
   });
 
@@ -180,7 +180,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
       ...all,
       zerosToWrite("model.layers.1.mlp.experts.gate_up_proj", [3, 4, 4]),
     ]);
-    expect(message).toContain("got 1 fault:\n  unexpected model.layers.1.mlp.experts.gate_up_proj\n");
+    expect(message).toContain("got 1 issue:\n  unexpected model.layers.1.mlp.experts.gate_up_proj\n");
   });
 
   test("a stack of another shape is named with the shape of the whole", async () => {
@@ -195,7 +195,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
     const bytes = new WatchedBytes(await encodeSafetensors([zerosToWrite("model.norm.weight", [4])]));
     const source = await openSafetensors(bytes);
     const { length } = bytes.reads;
-    await expect(loadParameters(new TinyForCausalLM(tinyOf()), source, [])).rejects.toThrow("faults");
+    await expect(loadParameters(new TinyForCausalLM(tinyOf()), source, [])).rejects.toThrow("issues");
     expect(bytes.reads).toHaveLength(length);
   });
 });

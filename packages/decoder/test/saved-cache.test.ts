@@ -90,7 +90,7 @@ test("a cache of other weights is refused", async () => {
   await model.initialize({ seed: 77 });
   const before = memory().numTensors;
   await expect(loadCache(model, bytes)).rejects.toThrow(
-    /the saved cache: expected a cache that was saved of this model.*Load the same checkpoint/s,
+    /the saved cache: expected a cache that was saved from this model.*Load the same checkpoint/s,
   );
   expect(memory().numTensors).toBe(before);
 });
@@ -98,10 +98,10 @@ test("a cache of other weights is refused", async () => {
 test("a cache of other layers is refused", async () => {
   const { bytes } = await saved();
   await expect(loadCache(await tiny({ numHiddenLayers: 3 }), bytes)).rejects.toThrow(
-    "expected a cache of 3 layers, with keys and values, got one of 2 layers, with keys and values",
+    "expected a cache of 3 layers, with keys and values, got a cache of 2 layers, with keys and values",
   );
   await expect(loadCache(await tiny({ slidingWindow: 2 }), bytes)).rejects.toThrow(
-    "with keys and values, window 2, got one of 2 layers, with keys and values",
+    "with keys and values, window 2, got a cache of 2 layers, with keys and values",
   );
 });
 

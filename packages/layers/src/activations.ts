@@ -5,7 +5,8 @@ import { LayersError } from "./errors.js";
 const gatings = new Map<string, Gating>(ACTIVATIONS.map((activation) => [activation.name, activation]));
 
 /**
- * Lets configs name an activation of your own in `hidden_act`; feed-forwards, engines, training and saved models then know it.
+ * Registers a custom activation for `hidden_act` of configs; feed-forwards, engines, training and saved models then
+ * know it.
  *
  * ```ts
  * export const mish = registerActivation(
@@ -13,10 +14,10 @@ const gatings = new Map<string, Gating>(ACTIVATIONS.map((activation) => [activat
  * );
  * ```
  *
- * @param activation made by `defineActivation` or, for a formula of gate and up, by `defineGating`
+ * @param activation from `defineActivation` or, for a formula of gate and up, from `defineGating`
  * @param synonyms other names of the same function in files
  * @returns the activation
- * @throws {LayersError} when another activation has the name.
+ * @throws {LayersError} if another activation has the name.
  */
 export function registerActivation<A extends Gating>(activation: A, synonyms: readonly string[] = []): A {
   const { name } = activation;
@@ -26,7 +27,7 @@ export function registerActivation<A extends Gating>(activation: A, synonyms: re
       where: "registerActivation",
       expected: "a name that no activation has",
       got: JSON.stringify(name),
-      fix: "Give it another name",
+      fix: "Choose another name",
     });
   gatings.set(name, activation);
   registerHiddenAct(name, synonyms);
@@ -34,8 +35,8 @@ export function registerActivation<A extends Gating>(activation: A, synonyms: re
 }
 
 /**
- * The gating of a gated MLP by the name in a config.
- * @throws {LayersError} when there is none of that name.
+ * Returns the gating of a gated MLP by its name in a config.
+ * @throws {LayersError} if there is none of that name.
  */
 export function gatingOf(name: string): Gating {
   const gating = gatings.get(name);
@@ -49,8 +50,8 @@ export function gatingOf(name: string): Gating {
 }
 
 /**
- * The activation function by the name in a config, for an MLP without a gate.
- * @throws {LayersError} when there is none of that name, or it is a formula of gate and up.
+ * Returns the activation function by its name in a config, for an MLP without a gate.
+ * @throws {LayersError} if there is none of that name, or it is a formula of gate and up.
  */
 export function activationOf(name: string): Activation {
   const gating = gatingOf(name);

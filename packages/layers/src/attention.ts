@@ -17,7 +17,7 @@ import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import type { MixerContext, TokenMixer } from "./token-mixer.js";
 
-/** The part of a config that attention needs. */
+/** Part of a config that attention uses. */
 export type AttentionConfig = Pick<
   DecoderConfig,
   | "hiddenSize"
@@ -37,7 +37,9 @@ export type Heads = readonly [queries: Tensor4D, keys: Tensor4D];
 /** Queries, keys and values of new tokens: `[B, H, L, D]`, `[B, G, L, D]` and `[B, G, L, Dv]`. */
 export type ProjectedHeads = readonly [queries: Tensor4D, keys: Tensor4D, values: Tensor4D];
 
-/** What attention attends with: queries `[B, H, L, D]` of the new tokens, keys `[B, G, S, D]` and values `[B, G, S, Dv]` of all. */
+/**
+ * Inputs of attention: queries `[B, H, L, D]` of the new tokens, keys `[B, G, S, D]` and values `[B, G, S, Dv]` of all.
+ */
 export interface AttendInputs {
   readonly queries: Tensor4D;
   readonly keys: Tensor4D;
@@ -47,9 +49,10 @@ export interface AttendInputs {
 
 /**
  * Grouped-query attention with rotary positions. `forward` is the template; a variant overrides the hooks `project`,
- * `normalizeHeads`, `rotate`, `attend` and `gateOutput`, or says its `scale`, `sinks` and `window`.
+ * `normalizeHeads`, `rotate`, `attend` and `gateOutput`, or its `scale`, `sinks` and `window`.
  *
- * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads, G key and value heads, D head dimension, Dv width of values.
+ * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads, G key and value heads, D head dimension, Dv
+ * width of values.
  */
 export class Attention<C extends AttentionConfig = AttentionConfig> extends Module implements TokenMixer {
   protected readonly config: C;
@@ -86,17 +89,20 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
     return this.oProj.forward(this.gateOutput(attended, x));
   }
 
-  /** Positions that a token attends to at most, its own included, or null for all. By default as the config's layer types say. */
+  /**
+   * Maximum number of positions that a token attends to, its own included; null for all. Default: by the config's layer
+   * types.
+   */
   protected get window(): number | null {
     return this.config.layerTypes[this.layer] === "sliding_attention" ? this.config.slidingWindow : null;
   }
 
-  /** Scores are multiplied by it. Default `D^-½`. */
+  /** Factor of the scores. Default: `D^-½`. */
   protected get scale(): number {
     return this.config.headDim ** -0.5;
   }
 
-  /** `[H]`: a score of each head that takes part in its softmax and has no value. Default none. */
+  /** `[H]`: a score per head that takes part in its softmax and has no value. Default: none. */
   protected get sinks(): Tensor1D | undefined {
     return undefined;
   }
@@ -111,7 +117,7 @@ export class Attention<C extends AttentionConfig = AttentionConfig> extends Modu
     return [project(q), project(k), project(v)];
   }
 
-  /** Normalises queries and keys, head by head, before they are rotated. No-op by default. */
+  /** Normalises queries and keys per head, before they are rotated. No-op by default. */
   protected normalizeHeads(heads: Heads): Heads {
     return heads;
   }
@@ -140,7 +146,7 @@ function projectionOf({ weight, bias }: Linear): HeadProjection {
   return { weight: weight.weight, bias: bias?.vector };
 }
 
-/** Attends, and hands out the probabilities where they are asked for. @returns `[B, L, H·Dv]`, the heads merged */
+/** Computes attention, and passes on the probabilities if requested. @returns `[B, L, H·Dv]`, the heads merged */
 export function attendHeads(
   { queries, keys, values, mask }: AttendInputs,
   { scale, ...options }: AttentionOptions & { readonly scale: number },

@@ -2,18 +2,18 @@ import type { DocumentIds } from "@mixtape/ops";
 import { concat, gather, reshape, type Tensor2D, type Tensor3D, tensor1d, zeros } from "@tensorflow/tfjs-core";
 import { TokenMask } from "./moe/token-mask.js";
 
-/** Tokens that are laid out anew: each document of a packed batch in a row of its own, behind padding. */
+/** Unpacked tokens: each document of a packed batch in a separate row, after padding. */
 export interface UnpackedDocuments {
   /** `[documents, longest, M]` */
   readonly x: Tensor3D;
   readonly tokenMask: TokenMask;
-  /** Puts what was computed of each token back where the token was. @param y `[documents, longest, M]` @returns `[B, L, M]` */
+  /** Moves the output of each token back to its position. @param y `[documents, longest, M]` @returns `[B, L, M]` */
   pack(y: Tensor3D): Tensor3D;
 }
 
 /**
- * Gives each document of a packed batch a row of its own, for mixers that cannot mask others.
- * @param x `[B, L, M]` @param documentIds those that its tokens belong to @param tokenMask tells them from padding
+ * Moves each document of a packed batch to a separate row, for mixers that cannot mask others.
+ * @param x `[B, L, M]` @param documentIds document of each token @param tokenMask distinguishes tokens from padding
  */
 export function unpackDocuments(
   x: Tensor3D,
@@ -30,7 +30,7 @@ export function unpackDocuments(
   }
   const rows = [...tokensOf.values()];
   const longest = Math.max(...rows.map(({ length }) => length));
-  // Padding reads a row of zeros behind the tokens.
+  // Padding reads a row of zeros after the tokens.
   const sources = new Int32Array(rows.length * longest).fill(b * l);
   const places = new Int32Array(b * l);
   const isToken = new Uint8Array(sources.length);

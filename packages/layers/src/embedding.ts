@@ -7,24 +7,25 @@ import { Param } from "./param.js";
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions {
-  /** Whether the table is also the matrix of the head, and so stored as the engine multiplies. Default false. */
+  /** Whether the weight is also the matrix of the head, and therefore stored for matrix products. Default: false. */
   readonly tied?: boolean;
   /**
-   * The row of the padding token, as torch's `padding_idx`: looking it up gives it no gradient, and it starts as zeros. A
-   * negative one counts from the end. A head that shares the table still has a gradient with respect to it. Default: none.
+   * Row of the padding token, like torch's `padding_idx`: lookups give it no gradient, and it is initialised to zeros.
+   * A negative one counts from the end. A head that shares the weight still has a gradient with respect to it. Default:
+   * none.
    */
   readonly paddingIdx?: number | null;
 }
 
-/** Rows of a table `weight` `[rows, width]`, looked up by id. */
+/** Looks up rows of `weight` `[rows, width]` by id. */
 export class Embedding extends Module {
   readonly weight: Param;
-  /** The row that looking up gives no gradient, counted from 0; null for none. */
+  /** Row that gets no gradient from lookups, counted from 0; null for none. */
   readonly paddingIdx: number | null;
-  /** Wraps `forward`; null for nothing. */
+  /** Wraps `forward`; null for no wrapper. */
   wrapForward: ForwardHook<Tensor1D, Tensor2D> | null = null;
 
-  /** @throws {LayersError} for a `paddingIdx` that is no row */
+  /** @throws {LayersError} for a `paddingIdx` that is not a row */
   constructor(rows: number, width: number, { tied = false, paddingIdx = null }: EmbeddingOptions = {}) {
     super();
     if (paddingIdx !== null && !(Number.isInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows))

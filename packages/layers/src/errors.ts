@@ -1,6 +1,6 @@
 import { MixtapeError } from "@mixtape/errors";
 
-/** A module was built or used in a way that its shapes, its state or the engine does not allow. */
+/** A module used in a way that its shapes, its state or the engine does not allow. */
 export class LayersError extends MixtapeError {
   static override readonly brand: string = "LayersError";
 }

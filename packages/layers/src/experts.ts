@@ -6,7 +6,7 @@ import type { GatedMlpOptions, MlpConfig } from "./gated-mlp.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
 
-/** The part of a config that routed experts need. */
+/** Part of a config that routed experts use. */
 export interface ExpertsConfig extends MlpConfig {
   /** Number of routed experts in a layer. */
   readonly numExperts: number;
@@ -15,8 +15,8 @@ export interface ExpertsConfig extends MlpConfig {
 }
 
 /**
- * Routed experts, each a gated MLP, their matrices stacked: `gateProj` and `upProj` `[E, I, M]`, `downProj` `[E, M, I]`, and with biases
- * `gateProjBias` and `upProjBias` `[E, I]`, `downProjBias` `[E, M]`.
+ * Routed experts, each a gated MLP, with stacked weights: `gateProj` and `upProj` `[E, I, M]`, `downProj` `[E, M, I]`,
+ * and with biases `gateProjBias` and `upProjBias` `[E, I]`, `downProjBias` `[E, M]`.
  */
 export class Experts extends Module {
   readonly gateProj: Param;
@@ -26,7 +26,7 @@ export class Experts extends Module {
   readonly upProjBias: Param | null;
   readonly downProjBias: Param | null;
   readonly gating: Gating;
-  /** What stands around `forward`; nothing where null. */
+  /** Wraps `forward`; null for no wrapper. */
   wrapForward: ForwardHook<Routed, Tensor2D> | null = null;
 
   constructor(
@@ -45,7 +45,7 @@ export class Experts extends Module {
   }
 
   /**
-   * @param strategy how to run them. Default: what suits the engine
+   * @param strategy strategy to run them. Default: the engine's best
    * @returns `[T, M]`, each token's experts weighted and summed
    */
   forward(routed: Routed, strategy?: ExpertsStrategy): Tensor2D {

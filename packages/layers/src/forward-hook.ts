@@ -1,6 +1,6 @@
 /**
- * What stands around the forward pass of a part: it gets the input and the forward pass itself, and has the last word on the
- * output. Adapters are made of it: they add to what a part gives, or run its parts in another way. It is no state: neither
- * parameters nor checkpoints know of it.
+ * Wraps a module's forward pass (a forward hook): receives the input and the forward pass, and returns the output.
+ * Adapters use it to add to a module's output, or to run the module differently. It is not part of the state:
+ * parameters and checkpoints do not contain it.
  */
 export type ForwardHook<I, O> = (input: I, forward: (input: I) => O) => O;

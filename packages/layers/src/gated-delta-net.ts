@@ -26,7 +26,7 @@ import { Param } from "./param.js";
 import { RMSNorm } from "./rms-norm.js";
 import type { MixerContext, TokenMixer } from "./token-mixer.js";
 
-/** The part of a config that Gated DeltaNet needs. */
+/** Part of a config that Gated DeltaNet uses. */
 export interface GatedDeltaNetConfig extends Pick<DecoderConfig, "hiddenSize" | "hiddenAct" | "rmsNormEps"> {
   /** Hk */
   readonly linearNumKeyHeads: number;
@@ -36,7 +36,7 @@ export interface GatedDeltaNetConfig extends Pick<DecoderConfig, "hiddenSize" | 
   readonly linearKeyHeadDim: number;
   /** Dv */
   readonly linearValueHeadDim: number;
-  /** K, the inputs of the convolution that a token sees, its own included */
+  /** K, kernel width of the convolution, the current token included */
   readonly linearConvKernelDim: number;
 }
 
@@ -44,13 +44,14 @@ export interface GatedDeltaNetConfig extends Pick<DecoderConfig, "hiddenSize" | 
 const L2_NORM_EPS = 1e-6;
 
 /**
- * Gated DeltaNet (Yang et al. 2024, https://arxiv.org/abs/2412.06464) as Qwen3-Next has it: a linear recurrence in place of attention,
- * behind a short convolution, with a gated norm before the output projection.
+ * Gated DeltaNet (Yang et al. 2024, https://arxiv.org/abs/2412.06464) as in Qwen3-Next: a linear recurrence instead of
+ * attention, after a short convolution, with a gated norm before the output projection.
  *
- * Its cache is of fixed size: the last `K − 1` inputs of the convolution, and a state `[Hv, Dk, Dv]`. Padding is zeroed, so that a
- * left-padded row is the row alone.
+ * Its cache has a fixed size: the last `K − 1` inputs of the convolution, and a state `[Hv, Dk, Dv]`. Padding is
+ * zeroed, so that a left-padded row equals the row alone.
  *
- * Shapes: B batch, L tokens, M hidden, Hk key heads, Hv value heads, r = Hv / Hk, Dk and Dv their widths, C = 2·Hk·Dk + Hv·Dv.
+ * Shapes: B batch, L tokens, M hidden, Hk key heads, Hv value heads, r = Hv / Hk, Dk and Dv their widths, C = 2·Hk·Dk +
+ * Hv·Dv.
  */
 export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> extends Module implements TokenMixer {
   protected readonly config: C;
@@ -63,7 +64,7 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
   readonly dtBias: Param;
   /** `[Hv]`: logarithms of the rates of decay. */
   readonly aLog: Param;
-  /** `[Dv]`, for each value head alike. */
+  /** `[Dv]`, shared by all value heads. */
   readonly norm: RMSNorm;
   readonly outProj: Linear;
 
@@ -96,16 +97,16 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
 
   /**
    * @param x `[B, L, M]` @returns `[B, L, M]`
-   * @throws {LayersError} if a row holds several documents, and there is a cache: a row has one state.
+   * @throws {LayersError} if a row holds several documents and there is a cache: a row has one state.
    */
   forward(x: Tensor3D, { masks: { documentIds }, tokenMask, cache }: MixerContext): Tensor3D {
     if (!documentIds) return this.#mix(x, tokenMask, cache as StateCache | undefined);
     if (cache)
       throw new LayersError({
         where: "GatedDeltaNet",
-        expected: "rows of one document each beside a cache",
-        got: "rows of several",
-        fix: "Give each document a row of its own",
+        expected: "rows of one document each with a cache",
+        got: "rows of several documents",
+        fix: "Put each document into a separate row",
       });
     const unpacked = unpackDocuments(x, documentIds, tokenMask);
     return unpacked.pack(this.#mix(unpacked.x, unpacked.tokenMask));
@@ -145,7 +146,7 @@ export class GatedDeltaNet<C extends GatedDeltaNetConfig = GatedDeltaNetConfig> 
     return this.outProj.forward(reshape(gated, [b, l, heads * dv]));
   }
 
-  /** Parts of these widths of each key head, each with its heads merged: `[B, L, Hk·width]`. */
+  /** Returns parts of these widths of each key head, with heads merged: `[B, L, Hk·width]`. */
   #parts(x: Tensor3D, widths: number[]): Tensor3D[] {
     const [b, l] = x.shape;
     const heads = this.config.linearNumKeyHeads;

@@ -6,24 +6,24 @@ import type { ForwardHook } from "./forward-hook.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 
-/** The part of a config that a feed-forward needs. */
+/** Part of a config that a feed-forward uses. */
 export type MlpConfig = Pick<DecoderConfig, "hiddenSize" | "hiddenAct">;
 
-/** Variations of a gated MLP, and of experts that are such. */
+/** Options of a gated MLP, and of experts. */
 export interface GatedMlpOptions {
-  /** Whether the three linear maps have biases. Default false. */
+  /** Whether the three linear layers have biases. Default: false. */
   readonly bias?: boolean;
-  /** Joins gate and up. Default: `activation(gate) · up` with the activation that `hidden_act` names. */
+  /** Combines gate and up. Default: `activation(gate) · up` with the activation of `hidden_act`. */
   readonly gating?: Gating;
 }
 
-/** The gated feed-forward of Llama and its kin, SwiGLU with silu: `down(act(gate(x)) · up(x))`. */
+/** Gated feed-forward, as in Llama; SwiGLU with silu: `down(act(gate(x)) · up(x))`. */
 export class GatedMlp extends Module {
   readonly gateProj: Linear;
   readonly upProj: Linear;
   readonly downProj: Linear;
   readonly gating: Gating;
-  /** What stands around `forward`; nothing where null. */
+  /** Wraps `forward`; null for no wrapper. */
   wrapForward: ForwardHook<Tensor, Tensor> | null = null;
 
   constructor(

@@ -9,43 +9,45 @@ import { Module } from "./module.js";
 import { RMSNorm } from "./rms-norm.js";
 import type { MixerContext, TokenMixer } from "./token-mixer.js";
 
-/** The part of a config that multi-head latent attention needs. */
+/** Part of a config that multi-head latent attention uses. */
 export interface LatentAttentionConfig
   extends Pick<DecoderConfig, "hiddenSize" | "numAttentionHeads" | "attentionBias" | "attentionDropout"> {
-  /** Width of the latents that queries are made of; null where they are made of the hidden states. */
+  /** Rank of the query latents; null for queries computed from the hidden states directly. */
   readonly qLoraRank: number | null;
-  /** R: width of the latents that keys and values are made of. */
+  /** R: rank of the key and value latents. */
   readonly kvLoraRank: number;
-  /** Dn: width of a head's queries and keys without positions. */
+  /** Dn: width per head of queries and keys without rotary positions. */
   readonly qkNopeHeadDim: number;
-  /** Dr: width of a head's queries, and of the one key of all heads, with rotary positions. */
+  /** Dr: width per head of queries, and of the key that all heads share, with rotary positions. */
   readonly qkRopeHeadDim: number;
-  /** Dv: width of a head's values. */
+  /** Dv: width of values per head. */
   readonly vHeadDim: number;
-  /** Whether rotary pairs are neighbouring features, in place of features of the two halves. */
+  /** Whether rotary pairs are adjacent features, instead of features of the two halves. */
   readonly ropeInterleave: boolean;
 }
 
-/** Queries `[B, H, L, …]` in two parts: without positions, and to be rotated. */
+/** Queries `[B, H, L, …]` in two parts: without rotary positions, and to be rotated. */
 export type SplitHeads = readonly [nope: Tensor4D, rope: Tensor4D];
 
-/** ε of the norms of latents, which the reference leaves at its default whatever the config says. */
+/** ε of the norms of latents, a constant in the reference. */
 const LATENT_NORM_EPS = 1e-6;
 
 /**
- * Multi-head latent attention (DeepSeek-V2, https://arxiv.org/abs/2405.04434, section 2.1). Keys and values are made of one latent of
- * R numbers a token, and one rotated key of Dr numbers serves all heads: these `R + Dr` numbers are all that the cache keeps.
+ * Multi-head latent attention (DeepSeek-V2, https://arxiv.org/abs/2405.04434, section 2.1). Keys and values are
+ * computed from one latent of R numbers per token, and one rotated key of Dr numbers is shared by all heads: the cache
+ * keeps only these `R + Dr` numbers.
  *
- * It attends in one of two ways, which agree up to rounding:
- * - expanded: keys and values of each head are made of the latents by `kvBProj`, `[W_k; W_v]` in each head. For training, and for a
- *   prompt.
- * - absorbed: queries times W_k meet the latents themselves, and what is attended to is multiplied by W_v. For tokens that continue
- *   a cache, of which it reads the latents alone.
+ * There are two ways to compute it, which agree up to rounding:
+ * - expanded: `kvBProj`, `[W_k; W_v]` in each head, projects the latents to keys and values of each head. For training,
+ *   and for a prompt.
+ * - absorbed: queries are multiplied by W_k and attend to the latents themselves, and the result is multiplied by W_v.
+ *   For tokens that continue a cache; only the latents of the cache are read.
  *
- * Something around `kvBProj`, such as LoRA, rules out the absorbed way. A variant overrides `rotate` and `attend`, or says its `scale`
- * and `window`.
+ * A wrapper of `kvBProj`, such as LoRA, rules out the absorbed form. A variant overrides `rotate` and `attend`, or its
+ * `scale` and `window`.
  *
- * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads; R, Dn, Dr and Dv as in {@link LatentAttentionConfig}.
+ * Shapes: B batch, L new tokens, S tokens attended to, M hidden, H heads; R, Dn, Dr and Dv as in {@link
+ * LatentAttentionConfig}.
  */
 export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionConfig>
   extends Module
@@ -53,13 +55,13 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
 {
   protected readonly config: C;
   protected readonly layer: number;
-  /** `[H·(Dn + Dr), M]`, where queries have no latents. */
+  /** `[H·(Dn + Dr), M]`, if queries have no latents. */
   readonly qProj: Linear | null;
   readonly qAProj: Linear | null;
   readonly qALayernorm: RMSNorm | null;
   /** `[H·(Dn + Dr), qLoraRank]` */
   readonly qBProj: Linear | null;
-  /** `[R + Dr, M]`: to a latent, and to the key that is rotated. */
+  /** `[R + Dr, M]`: projects to a latent, and to the key to be rotated. */
   readonly kvAProjWithMqa: Linear;
   readonly kvALayernorm: RMSNorm;
   /** `[H·(Dn + Dv), R]` */
@@ -83,7 +85,7 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     this.oProj = new Linear(h * dv, m, { bias });
   }
 
-  /** A cache of `R + Dr` numbers a token. */
+  /** Creates a cache of `R + Dr` numbers per token. */
   createCache(options: LayerCacheOptions = {}): KeyValueCache {
     return new KeyValueCache({ ...options, window: this.window, sharedWidth: this.config.kvLoraRank });
   }
@@ -105,12 +107,12 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     return this.oProj.forward(attended);
   }
 
-  /** Positions that a token attends to at most, its own included, or null for all, the default. */
+  /** Maximum number of positions that a token attends to, its own included; null for all. Default: null. */
   protected get window(): number | null {
     return null;
   }
 
-  /** Scores are multiplied by it. Default `(Dn + Dr)^-½`. */
+  /** Factor of the scores. Default: `(Dn + Dr)^-½`. */
   protected get scale(): number {
     return (this.config.qkNopeHeadDim + this.config.qkRopeHeadDim) ** -0.5;
   }
@@ -123,7 +125,7 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     return cut(splitHeads(flat, dn + dr), dn);
   }
 
-  /** Projects tokens to their latents, and to the key to be rotated. @returns `[B, 1, L, R]` and `[B, 1, L, Dr]` */
+  /** Projects tokens to latents, and to the key to be rotated. @returns `[B, 1, L, R]` and `[B, 1, L, Dr]` */
   protected projectLatents(x: Tensor3D): SplitHeads {
     const { kvLoraRank: r, qkRopeHeadDim: dr } = this.config;
     const [latents, key] = cut(splitHeads(this.kvAProjWithMqa.forward(x), r + dr), r);
@@ -136,7 +138,7 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     return [rotary(q, rope, options), rotary(k, rope, options)];
   }
 
-  /** Attends: with H heads of keys or, absorbed, with one. @returns `[B, L, H·…]`, the heads merged */
+  /** Computes attention: with H heads of keys or, absorbed, with one. @returns `[B, L, H·…]`, the heads merged */
   protected attend(inputs: AttendInputs, context: MixerContext): Tensor3D {
     return attendHeads(inputs, { scale: this.scale, dropout: this.config.attentionDropout }, context);
   }
@@ -158,7 +160,7 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     const { qkNopeHeadDim: dn, vHeadDim: dv, kvLoraRank: r } = this.config;
     const [b, h, l] = nope.shape;
     const kvB = this.kvBProj.weight.weight;
-    // The rows of W_k and W_v lie together in each head: zeros for those of W_v, so that no weight is cut.
+    // The rows of W_k and W_v are adjacent in each head: zeros for those of W_v avoid slicing the weight.
     const padded = concat([headsFirst(nope), fill([h, b * l, dv], 0)], 2) as Tensor3D;
     const absorbed = headsSecond(perHeadTransposedLinear(padded, kvB), b);
     const mask = context.masks.of(keys.shape[2], this.window);
@@ -175,7 +177,7 @@ interface Latents {
   readonly values: Tensor4D;
 }
 
-/** The first `width` numbers of the last axis, and the others. */
+/** Splits the last axis into its first `width` numbers and the others. */
 function cut(x: Tensor4D, width: number): SplitHeads {
   const [b, h, l, d] = x.shape;
   return [slice(x, [0, 0, 0, 0], [b, h, l, width]), slice(x, [0, 0, 0, width], [b, h, l, d - width])];

@@ -7,11 +7,11 @@ import { Param } from "./param.js";
 export class LayerNorm extends Module implements Norm {
   /** `[D]` */
   readonly weight: Param;
-  /** `[D]`; null where there is none. */
+  /** `[D]`; null without a bias. */
   readonly bias: Param | null;
   readonly #epsilon: number;
 
-  /** @param options.bias whether a bias is added. Default true. */
+  /** @param options.bias whether a bias is added. Default: true. */
   constructor(size: number, epsilon: number, { bias = true } = {}) {
     super();
     this.weight = new Param([size], "vector", "ones");

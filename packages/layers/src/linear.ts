@@ -4,11 +4,11 @@ import type { ForwardHook } from "./forward-hook.js";
 import { Module } from "./module.js";
 import { Param } from "./param.js";
 
-/** A linear map of the last axis: `x·Wᵀ + b`, with `weight` `[out, in]` and, where asked for, `bias` `[out]`. */
+/** Linear layer on the last axis: `x·Wᵀ + b`, with `weight` `[out, in]` and optionally `bias` `[out]`. */
 export class Linear extends Module {
   readonly weight: Param;
   readonly bias: Param | null;
-  /** What stands around `forward`; nothing where null. */
+  /** Wraps `forward`; null for no wrapper. */
   wrapForward: ForwardHook<Tensor, Tensor> | null = null;
 
   constructor(inFeatures: number, outFeatures: number, { bias = false } = {}) {
@@ -18,8 +18,8 @@ export class Linear extends Module {
   }
 
   /**
-   * Whether its weight and bias are all that it does, so that an op may take them in its place: a subclass may do more in
-   * `forward`, and something may stand around it.
+   * Whether weight and bias are its whole computation, so that a fused op may use them directly: a subclass may do more
+   * in `forward`, and `forward` may be wrapped.
    */
   get canFuse(): boolean {
     return this.forward === Linear.prototype.forward && !this.wrapForward;
@@ -31,7 +31,7 @@ export class Linear extends Module {
     return (wrapForward ? wrapForward(x, (input) => this.map(input)) : this.map(x)) as T;
   }
 
-  /** The map alone, without what stands around it. @param x `[…, in]` @returns `[…, out]` */
+  /** Applies the linear layer without its wrapper. @param x `[…, in]` @returns `[…, out]` */
   map(x: Tensor): Tensor {
     return linear(x, this.weight.weight, this.bias?.vector);
   }

@@ -5,11 +5,11 @@ import type { MlpConfig } from "./gated-mlp.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 
-/** Variations of an MLP without a gate. */
+/** Options of an MLP without a gate. */
 export interface MlpOptions {
-  /** Whether both linear maps have biases. Default false. */
+  /** Whether both linear layers have biases. Default: false. */
   readonly bias?: boolean;
-  /** Default: the activation that `hidden_act` names. */
+  /** Default: the activation of `hidden_act`. */
   readonly activation?: Activation;
 }
 

@@ -2,14 +2,14 @@
 import { Param } from "./param.js";
 
 /**
- * A part of a model: a class whose fields are its parts. Parameters are found by walking the fields, so there is nothing to
- * register; what is not state sits in `#private` fields, which the walk does not see.
+ * Base of all layers: a class whose fields are its parts. Parameters are found by walking the fields, so nothing needs
+ * to be registered; values that are not state are in `#private` fields, which the walk skips.
  *
- * A parameter's name is its path of fields in snake_case: `selfAttn.qProj.weight` is `self_attn.q_proj.weight`. Items of an
- * array are named by their index: `layers.0`.
+ * A parameter's name is its path of fields in snake_case: `selfAttn.qProj.weight` is `self_attn.q_proj.weight`. Items
+ * of an array are named by their index: `layers.0`.
  */
 export abstract class Module {
-  /** Every parameter of this module and its parts with its name, in the order of the fields. */
+  /** Yields every parameter of this module and its parts with its name, in the order of the fields. */
   *namedParameters(prefix = ""): IterableIterator<[name: string, param: Param]> {
     for (const [name, part] of this.children()) {
       if (part instanceof Param) yield [prefix + name, part];
@@ -17,14 +17,14 @@ export abstract class Module {
     }
   }
 
-  /** This module and all modules below it with their names; its own is empty. */
+  /** Yields this module and all modules below it with their names; its own name is empty. */
   *namedModules(prefix = ""): IterableIterator<[name: string, module: Module]> {
     yield [prefix.slice(0, -1), this];
     for (const [name, part] of this.children())
       if (part instanceof Module) yield* part.namedModules(`${prefix}${name}.`);
   }
 
-  /** Its direct parts with their names. */
+  /** Yields its direct parts with their names. */
   *children(): IterableIterator<[name: string, part: Module | Param]> {
     for (const [field, value] of Object.entries(this)) {
       if (isPart(value)) yield [toSnakeCase(field), value];
@@ -33,7 +33,7 @@ export abstract class Module {
     }
   }
 
-  /** Frees the values of all parameters. The module stays, and can be loaded again. */
+  /** Frees the values of all parameters. The module can be loaded again. */
   dispose(): void {
     for (const [, param] of this.namedParameters()) param.dispose();
   }

@@ -5,7 +5,7 @@ import type { Module } from "./module.js";
 export interface Norm extends Module {
   /**
    * @param x `[…, D]`
-   * @param residual of the shape of `x`, which the normalised `x` is added to
+   * @param residual added to the normalised `x`, of the same shape
    * @returns the shape of `x`
    */
   forward<T extends Tensor>(x: T, residual?: T): T;

@@ -3,36 +3,39 @@ import type { Dtype } from "@mixtape/safetensors";
 import { keep, mul, type Tensor, type Tensor1D, type Tensor2D, tidy, zerosLike } from "@tensorflow/tfjs-core";
 import { LayersError } from "./errors.js";
 
-/** How a parameter starts where no checkpoint gives its values. */
+/** Initial values of a parameter without a checkpoint. */
 export type Init = "normal" | "ones" | "zeros";
 
-/** What is particular about a parameter. */
+/** Options of a parameter. */
 export interface ParamOptions {
-  /** False where no loss has a gradient by it, so that it can never train, such as a bias of ranks. Default true. */
+  /**
+   * False if no loss has a gradient with respect to it, so that it can never train, such as a selection bias. Default:
+   * true.
+   */
   readonly hasGradient?: boolean;
-  /** A row that starts as zeros, such as that of a padding token in an embedding. Default: none. */
+  /** Row that is initialised to zeros, such as that of a padding token in an embedding. Default: none. */
   readonly zeroRow?: number | null;
 }
 
 /**
- * A parameter of a module. It declares a shape and allocates nothing until it is loaded, so parts of a model can be replaced
- * for free, and every shape is known before a byte is read.
+ * A parameter of a module. It declares a shape and allocates nothing until it is loaded, so parts of a model can be
+ * replaced for free, and every shape is known before a byte is read.
  *
- * It is frozen until someone unfreezes it.
+ * It is frozen until it is unfrozen.
  */
 export class Param {
-  /** The logical shape, as in a Hugging Face checkpoint: a matrix is `[out, in]`, a stack `[experts, out, in]`. */
+  /** Logical shape, as in a Hugging Face checkpoint: a matrix is `[out, in]`, a stack `[experts, out, in]`. */
   readonly shape: readonly number[];
-  /** What it is multiplied as. */
+  /** Role in computations, such as a matrix or an embedding. */
   readonly role: WeightRole;
   readonly init: Init;
-  /** Whether a loss may have a gradient by it. */
+  /** Whether a loss may have a gradient with respect to it. */
   readonly hasGradient: boolean;
-  /** The row that starts as zeros; null for none. */
+  /** Row that is initialised to zeros; null for none. */
   readonly zeroRow: number | null;
   /**
-   * A parameter of the same shape whose values forward passes use in place of its own: a copy that an adapter trained. Loading,
-   * training and saving see its own values.
+   * A parameter of the same shape whose values forward passes use instead: a copy that an adapter trained. Loading,
+   * training and saving use this parameter's own values.
    */
   overlay: Param | null = null;
   #weight: Weight | undefined;
@@ -52,12 +55,12 @@ export class Param {
     this.zeroRow = zeroRow;
   }
 
-  /** The dtype of the checkpoint that it was loaded from, and in which it is saved. */
+  /** Dtype of the checkpoint that it was loaded from, in which it is saved. */
   get dtype(): Dtype {
     return this.#dtype;
   }
 
-  /** How many numbers it has. */
+  /** Number of values. */
   get size(): number {
     return this.shape.reduce((product, n) => product * n, 1);
   }
@@ -66,13 +69,13 @@ export class Param {
     return this.#weight !== undefined;
   }
 
-  /** Whether training moves it. */
+  /** Whether training updates it. */
   get isTrainable(): boolean {
     return this.#isTrainable;
   }
 
   /**
-   * The values that forward passes use, as they lie on the engine: those of the overlay, where there is one.
+   * Values on the engine for forward passes: those of the overlay, if there is one.
    * @throws {LayersError} before it is loaded and after it is disposed.
    */
   get weight(): Weight {
@@ -80,7 +83,7 @@ export class Param {
   }
 
   /**
-   * Its own values, whatever overlay there is.
+   * Own values, regardless of an overlay.
    * @throws {LayersError} before it is loaded and after it is disposed.
    */
   get ownWeight(): Weight {
@@ -94,20 +97,20 @@ export class Param {
     return this.#weight;
   }
 
-  /** The values of a vector: a scale or a bias. */
+  /** Values of a vector: a scale or a bias. */
   get vector(): Tensor1D {
     return this.weight.parts[0] as Tensor1D;
   }
 
-  /** The values of one vector per expert, `[experts, n]`. */
+  /** Values of one vector per expert, `[experts, n]`. */
   get vectors(): Tensor2D {
     return this.weight.parts[0] as Tensor2D;
   }
 
   /**
-   * Reads the view once and places its values on the engine in use, in the layout that this engine likes.
-   * @param options.dtype the dtype to save it in. Default: that of the view.
-   * @throws {LayersError} where the shapes differ.
+   * Reads the view once and stores its values on the current engine, in the engine's preferred layout.
+   * @param options.dtype dtype to save it in. Default: that of the view.
+   * @throws {LayersError} if the shapes differ.
    */
   async load(view: WeightView, { dtype = view.dtype }: { readonly dtype?: Dtype } = {}): Promise<void> {
     if (view.shape.join() !== this.shape.join())
@@ -120,32 +123,32 @@ export class Param {
   }
 
   /**
-   * Lets training move it. Its values become float32, in tensors of its own, now or when it is loaded: those that an engine
-   * keeps compact are decoded. It is saved in the dtype of its checkpoint still.
-   * @throws {LayersError} where no loss has a gradient by it.
+   * Makes it trainable. Its values become float32, in separate tensors, now or when it is loaded: values that an engine
+   * stores compactly are decoded. It is still saved in the dtype of its checkpoint.
+   * @throws {LayersError} if no loss has a gradient with respect to it.
    */
   unfreeze(): void {
     if (this.#isTrainable) return;
     if (!this.hasGradient)
       throw new LayersError({
         where: `a parameter [${this.shape}]`,
-        expected: "one that a loss can have a gradient by",
-        got: "one that has none",
-        fix: "It only moves choices, such as those of experts; leave it out of what trains",
+        expected: "a parameter with a gradient",
+        got: "a parameter without one",
+        fix: "It only affects a selection, such as that of experts; do not train it",
       });
     this.#isTrainable = true;
     if (this.#weight) this.#decode();
   }
 
-  /** Keeps it from being trained. Its values stay what and where they are. */
+  /** Freezes it. Its values are unchanged and stay in place. */
   freeze(): void {
     this.#isTrainable = false;
   }
 
   /**
-   * Gives it new values, as an optimiser does, and frees the old.
-   * @param parts float32, in the layout of {@link weight}; they belong to the parameter from now on
-   * @throws {LayersError} where they are not shaped as the parts of its weight.
+   * Replaces its values, as an optimiser does, and frees the old ones.
+   * @param parts float32, in the layout of {@link weight}; the parameter owns them from now on
+   * @throws {LayersError} if their shapes differ from the parts of its weight.
    */
   assign(parts: readonly Tensor[]): void {
     const weight = this.ownWeight;
@@ -157,7 +160,7 @@ export class Param {
     disposeWeight(weight);
   }
 
-  /** A parameter of zeros that lies as this one, as an optimiser keeps for each. */
+  /** Returns a parameter of zeros with the same layout, for optimiser states. */
   zeros(): Param {
     const weight = this.ownWeight;
     const zeros = new Param(this.shape, this.role, "zeros");
@@ -167,9 +170,9 @@ export class Param {
   }
 
   /**
-   * Puts other values of the same shape in the place of its own.
-   * @returns its own, which are the caller's from now on: to put back, or to dispose
-   * @throws {LayersError} where the shapes differ, and before it is loaded.
+   * Replaces its values by others of the same shape.
+   * @returns the old values, which the caller owns: to put back, or to dispose
+   * @throws {LayersError} if the shapes differ, and before it is loaded.
    */
   exchange(weight: Weight): Weight {
     const own = this.ownWeight;

@@ -1,7 +1,7 @@
 import { Attention, type AttentionConfig, type Heads } from "./attention.js";
 import { RMSNorm } from "./rms-norm.js";
 
-/** Attention whose queries and keys are normalised head by head (Henry et al. 2020, https://arxiv.org/abs/2010.04245). */
+/** Attention with queries and keys normalised per head (Henry et al. 2020, https://arxiv.org/abs/2010.04245). */
 export class QKNormAttention<C extends AttentionConfig = AttentionConfig> extends Attention<C> {
   readonly qNorm: RMSNorm;
   readonly kNorm: RMSNorm;

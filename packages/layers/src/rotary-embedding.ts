@@ -2,17 +2,17 @@ import { type DecoderConfig, type RopeFrequencies, ropeFrequencies } from "@mixt
 import type { RotaryTables } from "@mixtape/ops";
 import { tensor3d } from "@tensorflow/tfjs-core";
 
-/** The part of a config that positions need. */
+/** Part of a config that rotary positions use. */
 export type RotaryConfig = Pick<DecoderConfig, "ropeParameters" | "headDim" | "maxPositionEmbeddings">;
 
-/** Positions of tokens: `values` row by row, `[rows, length]`; one row where all rows of a batch share them. */
+/** Positions of tokens: `values` row by row, `[rows, length]`; one row if all rows of a batch share them. */
 export interface Positions {
   readonly rows: number;
   readonly length: number;
   readonly values: Int32Array;
 }
 
-/** Turns positions into the cosines and sines that all layers of a forward pass share. It has no parameters. */
+/** Computes the cosines and sines that all layers of a forward pass share. It has no parameters. */
 export class RotaryEmbedding {
   readonly #config: RotaryConfig;
 

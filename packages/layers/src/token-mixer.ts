@@ -4,32 +4,35 @@ import type { LayerCache, LayerCacheOptions } from "./caches/layer-cache.js";
 import type { Module } from "./module.js";
 import type { TokenMask } from "./moe/token-mask.js";
 
-/** The masks of one forward pass. They belong to it, and are gone with it. */
+/** Masks of one forward pass, which owns and frees them. */
 export interface Masks {
   /**
-   * Returns the mask of a layer that attends to `keys` positions, the new ones included, and of them to `window` at most. Layers that
-   * see the same share one.
+   * Returns the mask of a layer that attends to `keys` positions, the new ones included, within `window`. Layers with
+   * the same arguments share one.
    */
   of(keys: number, window: number | null): AttentionMask;
   /** L */
   readonly queries: number;
-  /** Documents that the new positions belong to, `[B, L]`, which must not mix; null where a row is one. */
+  /** Document ids of the new positions, `[B, L]`, which must not mix; null if a row is one document. */
   readonly documentIds: DocumentIds | null;
 }
 
-/** What a token mixer is given besides its input. */
+/** Context of a token mixer besides its input. */
 export interface MixerContext {
   readonly rope: RotaryTables;
   readonly masks: Masks;
-  /** Tells the new tokens from padding, `[B, L]`, for mixers that do not attend; null or absent if there is no padding. */
+  /**
+   * Distinguishes the new tokens from padding, `[B, L]`, for mixers other than attention; null or absent if there is no
+   * padding.
+   */
   readonly tokenMask?: TokenMask | null;
-  /** The cache of this layer, which its mixer made. */
+  /** Cache of this layer, created by its mixer. */
   readonly cache?: LayerCache | undefined;
-  /** Takes attention probabilities `[B, H, L, S]` where they are asked for; this rules out the fused kernel. */
+  /** Receives attention probabilities `[B, H, L, S]` if requested; rules out the fused kernel. */
   readonly onProbabilities?: ((probabilities: Tensor4D) => void) | undefined;
 }
 
-/** Mixes information between positions: attention of some kind, or a recurrence. It brings the cache that it needs. */
+/** Mixes information between positions: attention of some kind, or a recurrence. It brings its own cache. */
 export interface TokenMixer extends Module {
   /** Returns an empty cache of this layer. */
   createCache(options?: LayerCacheOptions): LayerCache;

@@ -143,7 +143,7 @@ describe("truncate", () => {
     const cache = cacheOf([null, 3]);
     for (let i = 0; i < 6; i++) for (const layer of [0, 1]) add(cache, layer, i, i + 1);
     expect(() => cache.truncate(4)).toThrow(
-      "KeyValueCache.truncate: expected at least 5 positions, got 4. The sliding window has moved past what the positions before would need",
+      "KeyValueCache.truncate: expected at least 5 positions, got 4. The sliding window has evicted positions that the remaining ones need",
     );
     expect(() => cache.truncate(-1)).toThrow("Cache.truncate: expected a number of positions, got -1");
     expect(cache.length).toBe(6);
@@ -346,8 +346,7 @@ describe("snapshot", () => {
   test("is refused once the cache has lost what it needs", () => {
     const cache = cacheOf([null]);
     add(cache, 0, 0, 5, 2);
-    const refused =
-      "Snapshot.restore: expected a cache that still has its first 5 positions, with its rows as they were";
+    const refused = "Snapshot.restore: expected a cache that still has its first 5 positions, with unchanged rows";
     const truncated = cache.snapshot();
     cache.truncate(3);
     expect(() => truncated.restore()).toThrow(refused);

@@ -81,7 +81,7 @@ test("it is frozen until someone unfreezes it, before it is loaded or after", as
 
 test("what no loss has a gradient by cannot be unfrozen", () => {
   const param = new Param([4], "vector", "zeros", { hasGradient: false });
-  expect(() => param.unfreeze()).toThrow("a parameter [4]: expected one that a loss can have a gradient by");
+  expect(() => param.unfreeze()).toThrow("a parameter [4]: expected a parameter with a gradient");
   expect(param.isTrainable).toBe(false);
 });
 

@@ -219,8 +219,8 @@ describe("loadBalancingLoss", () => {
     expect(() => loadBalancingLoss([])).toThrow("loadBalancingLoss: expected the routings of at least one MoE layer");
     tidy(() => {
       const padding = routed(softmaxOf(2, 1), [[1, 2]], 1, [[0]]);
-      expect(() => loadBalancingLoss([padding])).toThrow("expected at least one token, got padding alone");
-      expect(() => routerZLoss([padding])).toThrow("expected at least one token, got padding alone");
+      expect(() => loadBalancingLoss([padding])).toThrow("expected at least one token, got only padding");
+      expect(() => routerZLoss([padding])).toThrow("expected at least one token, got only padding");
     });
   });
 });

@@ -116,7 +116,7 @@ test("truncate knows the whole and nothing else", () => {
     expect([0, 1, 3, 4, 5].map((length) => cache.canTruncate(length))).toEqual([true, false, false, true, true]);
     cache.truncate(4);
     expect(() => cache.truncate(3)).toThrow(
-      "StateCache.truncate: expected 4 positions, or 0, got 3. A recurrence cannot be taken back: take a snapshot before, and restore it",
+      "StateCache.truncate: expected 4 positions, or 0, got 3. A recurrence cannot be truncated: take a snapshot before, and restore it",
     );
     expect(cache.length).toBe(4);
     cache.truncate(0);
@@ -197,7 +197,7 @@ describe("a snapshot", () => {
     const snapshot = cache.snapshot();
     cache.reorder([1, 0]);
     expect(() => snapshot.restore()).toThrow(
-      "Snapshot.restore: expected a cache with its rows as they were, got one whose rows were reordered",
+      "Snapshot.restore: expected a cache with unchanged rows, got a cache with reordered rows",
     );
     snapshot.release();
     cache.dispose();

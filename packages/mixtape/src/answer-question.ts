@@ -14,9 +14,9 @@ export interface Answer {
 
 /** Options of {@link answerQuestion}. */
 export interface AnswerOptions {
-  /** Number of answers, the best first. Default 1. */
+  /** Number of answers, the best first. Default: 1. */
   readonly topK?: number;
-  /** Most tokens of an answer. Default 15. */
+  /** Maximum number of tokens of an answer. Default: 15. */
   readonly maxAnswerTokens?: number;
 }
 

@@ -89,7 +89,7 @@ describe("on cpu", () => {
         kind: "unused-keys",
         names: ["house_style", "num_Experts"],
         message:
-          "config.json: 2 keys that no mixtral model reads, left out: house_style, num_Experts (did you mean num_experts?)",
+          "config.json: 2 keys that no mixtral model reads, ignored: house_style, num_Experts (did you mean num_experts?)",
       },
     ]);
     expect((await inspectModel(files)).warnings).toEqual(warnings);
@@ -101,7 +101,7 @@ describe("on cpu", () => {
   test("warnings go to the console by default", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     (await loadModel(withConfig("mixtral/basic", { house_style: "plain" }), { engine: "cpu" })).dispose();
-    expect(warn.mock.calls).toEqual([["config.json: 1 key that no mixtral model reads, left out: house_style"]]);
+    expect(warn.mock.calls).toEqual([["config.json: 1 key that no mixtral model reads, ignored: house_style"]]);
     warn.mockRestore();
   });
 
@@ -274,7 +274,7 @@ describe("an error for", () => {
     const error: unknown = await loadModel(fewer, { engine: "cpu" }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CheckpointError);
     const { message } = error as CheckpointError;
-    expect(message).toMatch(/^the files: expected the tensors that its config asks for, got 14 faults:\n/);
+    expect(message).toMatch(/^the files: expected the tensors of its config, got 14 issues:\n/);
     expect(message).toContain("  model.embed_tokens.weight is [97,32] and should be [90,32]\n");
     expect(message).toContain("  lm_head.weight is [97,32] and should be [90,32]\n");
     expect(message).toContain("  model.layers.0.block_sparse_moe.gate.weight is [4,32] and should be [3,32]\n");

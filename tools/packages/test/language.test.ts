@@ -28,8 +28,6 @@ const PENDING = [
   "apps/sample-generate",
   "apps/sample-train",
   "docs",
-  "packages/decoder",
-  "packages/layers",
   "packages/native",
   "packages/ops",
   "packages/peft",

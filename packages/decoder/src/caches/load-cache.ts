@@ -7,17 +7,17 @@ import { checkProbe, probe } from "./probe.js";
 import { FORMAT } from "./save-cache.js";
 
 /**
- * Loads a cache that `saveCache` wrote, on this engine or another, to go on from where it was. Dispose it.
+ * Loads a cache that `saveCache` wrote, on this engine or another, to continue from it. Dispose it.
  *
  * ```ts
  * const cache = await loadCache(model, "manual.safetensors");
  * ```
  *
- * @param model the model that it was saved of, with the same weights and adapters
+ * @param model the model whose cache was saved, with the same weights and adapters
  * @param source a path (Node), a URL, a `Blob`, or bytes
- * @throws {DecoderError} where the file is not a cache of this model: of other layers, of other weights, or no cache
- * @throws {LayersError} where its tensors are not those of the layers' caches
- * @throws {SafetensorsFormatError} for a file that is damaged
+ * @throws {DecoderError} if the file is not a cache of this model: other layers, other weights, or not a cache
+ * @throws {LayersError} if its tensors do not fit the layers' caches
+ * @throws {SafetensorsFormatError} for a damaged file
  */
 export async function loadCache(
   model: PreTrainedModel,
@@ -54,14 +54,14 @@ function checkFormat(file: TensorSource, where: string, cache: Cache): void {
     throw new DecoderError({
       where,
       expected: `a cache of ${cache.layers.length} layers, with ${unique(cache.layouts)}`,
-      got: `one of ${layouts.length} layers, with ${unique(layouts)}`,
-      fix: "It was saved of another model",
+      got: `a cache of ${layouts.length} layers, with ${unique(layouts)}`,
+      fix: "It was saved from another model",
     });
   const missing = ["tokens", "probe"].find((name) => !file.has(name));
   if (missing) throw new DecoderError({ where, expected: `a tensor ${missing}`, got: "none" });
 }
 
-/** The tokens of the rows. */
+/** Reads the tokens of the rows. */
 async function readRows(file: TensorSource, where: string, vocabSize: number): Promise<CacheState["rows"]> {
   const view = file.tensor("tokens");
   const next = listOf(file.metadata.next_positions, where, "next_positions", isCount);
@@ -84,7 +84,7 @@ async function importLayers(cache: Cache, file: TensorSource, where: string, row
   if (lengths.some((length) => length !== rows[0]!.ids.length))
     throw new DecoderError({
       where: `${where}: lengths`,
-      expected: `${rows[0]!.ids.length} positions in all layers, as there are tokens`,
+      expected: `${rows[0]!.ids.length} positions in all layers, one for each token`,
       got: `[${lengths}]`,
     });
   const layers: LayerCacheState[] = [];
@@ -127,7 +127,7 @@ async function valuesOf(
 const isText = (one: unknown): one is string => typeof one === "string";
 const isCount = (one: unknown): one is number => Number.isSafeInteger(one) && (one as number) >= 0;
 
-/** A list in the file's metadata. */
+/** Reads a list from the file's metadata. */
 function listOf<T>(
   text: string | undefined,
   where: string,

@@ -9,22 +9,22 @@ import { probe } from "./probe.js";
 export const FORMAT = "mixtape-cache-1";
 
 /**
- * Saves the cache of a text as a safetensors file (Node), for `loadCache`. A process that is killed meanwhile leaves the old file or
- * the new. Values that bfloat16 holds exactly are saved in it.
+ * Saves the cache of a text as a safetensors file (Node), for `loadCache`. A process that is killed during the save
+ * leaves either the old file or the new one. Values that bfloat16 represents exactly are saved in it.
  *
  * ```ts
  * await saveCache(model, cache, "manual.safetensors");
  * ```
  *
  * @param model the model that filled the cache, with the adapters that it had then
- * @throws {DecoderError} where the cache is empty, or a layer keeps something else than float32 and int32 tensors
- * @throws {SafetensorsWriteError} when the system refuses
+ * @throws {DecoderError} if the cache is empty, or a layer caches anything but float32 and int32 tensors
+ * @throws {SafetensorsWriteError} if the system refuses
  */
 export async function saveCache(model: PreTrainedModel, cache: Cache, file: string | URL): Promise<void> {
   await withTensors(model, cache, (tensors, metadata) => writeSafetensors(file, tensors, { metadata }));
 }
 
-/** Returns what {@link saveCache} writes, in memory. @throws as {@link saveCache} */
+/** Returns the bytes that {@link saveCache} writes. @throws as {@link saveCache} */
 export async function encodeCache(model: PreTrainedModel, cache: Cache): Promise<Uint8Array> {
   return withTensors(model, cache, encodeSafetensors);
 }
@@ -69,13 +69,16 @@ async function toWrite(name: string, tensor: Tensor): Promise<TensorToWrite> {
   return { name, dtype, shape, bytes: fromFloat32(values, dtype) };
 }
 
-/** Engines that keep keys and values in the dtype of a bfloat16 checkpoint hand out such numbers. */
+/**
+ * Whether bfloat16 represents all values: engines that cache keys and values in a bfloat16 checkpoint's dtype return
+ * such numbers.
+ */
 function fitsBfloat16(values: Float32Array): boolean {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return words.every((word) => (word & 0xffff) === 0);
 }
 
-/** @returns a copy: some engines hand out their own memory. */
+/** @returns a copy: some engines return their own memory. */
 function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength).slice();
 }

@@ -6,8 +6,8 @@ import { type PoolingOptions, pool } from "../pooling.js";
 import { PreTrainedModel } from "../pre-trained-model.js";
 
 /**
- * A decoder without a head: hidden states, and embeddings of texts. It is `MixtralModel` and the like in transformers, and its
- * checkpoint has names without the prefix `model.`; one of a model with a head loads too, the head left out.
+ * A decoder without a head: hidden states, and embeddings of texts. Corresponds to `MixtralModel` and the like in
+ * transformers. Its checkpoint's names have no prefix `model.`; a checkpoint with a head loads too, without the head.
  */
 export abstract class BaseModel<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
   static readonly head: string = "Model";
@@ -21,7 +21,7 @@ export abstract class BaseModel<C extends DecoderConfig = DecoderConfig> extends
   }
 
   /**
-   * Returns a vector for each row, pooled from its last hidden states.
+   * Returns an embedding vector for each row, pooled from its last hidden states.
    *
    * ```ts
    * const vectors = model.embeddings({ inputIds, attentionMask }, { pooling: "last-token", normalize: true });
@@ -30,7 +30,7 @@ export abstract class BaseModel<C extends DecoderConfig = DecoderConfig> extends
    * @param options default: the mean over all tokens of a row, not normalized
    * @returns `[B, M]`
    * @throws {OptionError} for an unknown option
-   * @throws {DecoderError} for inputs that do not fit, and for a row of padding alone
+   * @throws {DecoderError} for inputs that do not fit, and for a row of padding only
    */
   embeddings(inputs: ModelInputs, options: PoolingOptions = {}): Tensor2D {
     checkOptions("embeddings", options, { pooling: true, normalize: true });

@@ -12,12 +12,12 @@ import { PreTrainedModel, type SettleContext } from "../pre-trained-model.js";
 import { settleHead, TIED_NAMES } from "../tied-head.js";
 import type { WeightMapping } from "../weights/weight-mapping.js";
 
-/** A decoder with a head over the vocabulary. A family derives from it with `static family`. */
+/** A decoder with a language modelling head. A family's class derives from it and sets `static family`. */
 export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
   static readonly head: string = "ForCausalLM";
-  /** `[V, M]`, or null where the head shares the weights of the embedding. */
+  /** `[V, M]`, or null if the head shares the embedding's weight. */
   readonly lmHead: Linear | null;
-  /** Wraps the head over the vocabulary, from hidden states to logits; null for nothing. */
+  /** Wraps the language modelling head, from hidden states to logits; null for no wrapper. */
   wrapHead: ForwardHook<Tensor3D, Tensor3D> | null = null;
 
   constructor(config: C) {
@@ -25,7 +25,7 @@ export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> exten
     this.lmHead = config.tieWordEmbeddings ? null : new Linear(config.hiddenSize, config.vocabSize);
   }
 
-  /** Unties the head where the checkpoint holds one that differs from the embedding, as transformers' `tie_weights` does. */
+  /** Unties the head if the checkpoint has one that differs from the embedding, as transformers' `tie_weights` does. */
   static override settleConfig<C extends DecoderConfig>(
     this: { readonly family: Family<C> },
     config: C,
@@ -60,12 +60,12 @@ export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> exten
     });
   }
 
-  /** A head that is tied may still be on disk, as a copy of the embedding. */
+  /** A tied head may still be on disk, as a copy of the embedding. */
   override get weightMappings(): readonly WeightMapping[] {
     return [...(this.lmHead ? [] : TIED_NAMES), ...super.weightMappings];
   }
 
-  /** Coefficient of the routers' load-balancing loss in the loss; undefined for families whose loss has none. */
+  /** Coefficient of the routers' load-balancing loss; undefined for families without one. */
   get auxLossCoef(): number | undefined {
     return (this.config as { readonly routerAuxLossCoef?: number }).routerAuxLossCoef;
   }
@@ -83,7 +83,7 @@ export abstract class ForCausalLM<C extends DecoderConfig = DecoderConfig> exten
     if (logitsToKeep)
       throw new DecoderError({
         where: "logitsToKeep",
-        expected: "0 where there are labels",
+        expected: "0 when labels are given",
         got: JSON.stringify(logitsToKeep),
         fix: "The loss needs the logits of all positions",
       });

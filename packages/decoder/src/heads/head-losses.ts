@@ -28,9 +28,10 @@ import { type Labels, type LabelsInput, readWholes, sizeOf } from "./labels.js";
 export type ProblemType = NonNullable<DecoderConfig["problemType"]>;
 
 /**
- * Decides the loss by the labels: one label a row is a regression, a whole number for each row is one of several classes, and
- * a list for each row is any of them. transformers goes by the dtype, integer or float, of the same shapes.
- * @throws {DecoderError} for fractions where there are several classes
+ * Infers the loss from the labels: with one label the problem is regression, an integer for each row means one of
+ * several classes, and a list for each row means any of them. transformers distinguishes by the dtype, integer or
+ * float, and the same shapes.
+ * @throws {DecoderError} for fractions if there are several classes
  */
 export function problemTypeOf(labels: Labels, numLabels: number): ProblemType {
   if (numLabels === 1) return "regression";
@@ -46,11 +47,12 @@ export function problemTypeOf(labels: Labels, numLabels: number): ProblemType {
 }
 
 /**
- * Loss of a sequence classifier: mean squared error, mean cross-entropy in nats, or mean binary cross-entropy of each class.
+ * Loss of a sequence classifier: mean squared error, mean cross-entropy in nats, or mean binary cross-entropy of each
+ * class.
  * @param logits `[B, C]`
- * @param labels `[B]` classes, −100 where no loss is taken; or `[B, C]` numbers or flags, `[B]` where C is 1
- * @param numItems divisor in place of the number of rows that count
- * @throws {DecoderError} where labels do not fit the logits, or none counts
+ * @param labels `[B]` classes, −100 is ignored; or `[B, C]` numbers or flags, `[B]` if C is 1
+ * @param numItems divisor instead of the number of rows that are not ignored
+ * @throws {DecoderError} if labels do not fit the logits, or all are ignored
  */
 export function sequenceLoss(logits: Tensor2D, labels: Labels, problemType: ProblemType, numItems?: number): Scalar {
   const [b, c] = logits.shape;
@@ -76,9 +78,9 @@ export function sequenceLoss(logits: Tensor2D, labels: Labels, problemType: Prob
 /**
  * Mean cross-entropy of the class of each token, in nats. Nothing is shifted.
  * @param logits `[B, L, C]`
- * @param labels `[B, L]`, −100 where no loss is taken
- * @param numItems divisor in place of the number of labels that count
- * @throws {DecoderError} where no label counts (transformers returns NaN), or one is no class
+ * @param labels `[B, L]`, −100 is ignored
+ * @param numItems divisor instead of the number of labels that are not ignored
+ * @throws {DecoderError} if all labels are ignored (transformers returns NaN), or one is not a class
  */
 export function tokenLoss(logits: Tensor3D, labels: Batch, numItems?: number): Scalar {
   const [b, l, c] = logits.shape;
@@ -95,12 +97,12 @@ export function tokenLoss(logits: Tensor3D, labels: Batch, numItems?: number): S
 }
 
 /**
- * Mean of the cross-entropies of where an answer starts and where it ends, in nats. Positions are limited to `[0, L]`, and L, beyond
- * the text, does not count.
+ * Mean of the cross-entropies of an answer's start and end, in nats. Positions are clamped to `[0, L]`, and L, beyond
+ * the text, is ignored.
  * @param logits `[B, L]`, of the starts and of the ends
  * @param positions one for each row
- * @param numItems divisor in place of the number of positions that count, of the starts and of the ends
- * @throws {DecoderError} where no start counts or no end does (transformers returns NaN)
+ * @param numItems divisor instead of the number of positions that are not ignored, of the starts and of the ends
+ * @throws {DecoderError} if all starts or all ends are ignored (transformers returns NaN)
  */
 export function spanLoss(
   logits: { readonly startLogits: Tensor2D; readonly endLogits: Tensor2D },
@@ -127,11 +129,11 @@ function classLoss(
   if (rows.length === 0 && numItems === undefined)
     throw new DecoderError({
       where: what,
-      expected: `at least one that is not ${ignored}, which does not count`,
+      expected: `at least one that is not ${ignored}`,
       got: "none",
     });
   return tidy(() => {
-    // Where no row counts, a sum of nothing that has a gradient all the same.
+    // If all rows are ignored: an empty sum that still has a gradient.
     if (rows.length === 0) return sum(mul(logits, 0)) as Scalar;
     const kept = gather(logits, tensor1d(rows, "int32")) as Tensor2D;
     const classes = tensor1d(

@@ -6,7 +6,7 @@ import { DecoderError } from "../errors.js";
 /** A number for each row, or a list of numbers for each: classes, numbers or flags. `[B]` or `[B, C]` */
 export type LabelsInput = readonly number[] | readonly (readonly number[])[] | Tensor1D | Tensor2D;
 
-/** Labels, flat: `values[row * width + column]`. */
+/** Labels as a flat array: `values[row * width + column]`. */
 export interface Labels {
   readonly rows: number;
   /** Numbers of a row; null for labels `[B]`. */
@@ -16,8 +16,8 @@ export interface Labels {
 
 /**
  * Reads labels. A tensor is read back from the engine; arrays cost nothing.
- * @param what names them in errors
- * @throws {DecoderError} for what is no list of finite numbers, or of rows of one length
+ * @param what name of the labels in errors
+ * @throws {DecoderError} if it is not a list of finite numbers, or of rows of one length
  */
 export function readLabels(input: LabelsInput, what: string): Labels {
   if (input instanceof Tensor) {
@@ -30,13 +30,13 @@ export function readLabels(input: LabelsInput, what: string): Labels {
   const rows = items.map((item) => (isList(item) ? [...(item as Iterable<number>)] : undefined));
   const width = rows.find((row) => row !== undefined)!.length;
   const odd = rows.findIndex((row) => row?.length !== width);
-  if (odd >= 0) throw fault(`${what}[${odd}]`, `a list of ${width}, as others`, show(items[odd]));
+  if (odd >= 0) throw fault(`${what}[${odd}]`, `a list of ${width}, like the others`, show(items[odd]));
   return checked({ rows: rows.length, width, values: rows.flatMap((row) => row!) }, what);
 }
 
 /**
- * Reads one whole number for each row, such as a position.
- * @throws {DecoderError} where there are not as many as rows, or one is no whole number
+ * Reads one integer for each row, such as a position.
+ * @throws {DecoderError} if there is not one for each row, or one is not an integer
  */
 export function readWholes(input: LabelsInput, rows: number, what: string): readonly number[] {
   const labels = readLabels(input, what);
@@ -47,7 +47,7 @@ export function readWholes(input: LabelsInput, rows: number, what: string): read
   return labels.values;
 }
 
-/** The size of labels for a message. */
+/** Formats the size of labels for a message. */
 export function sizeOf({ rows, width }: Labels): string {
   return width === null ? `${rows}` : `${rows} × ${width}`;
 }

@@ -9,23 +9,23 @@ import type { LabelsInput } from "./labels.js";
 
 /** Inputs of a question answerer. */
 export type QuestionAnsweringInputs = ModelInputs & {
-  /** `[B]` positions of the first token of each answer; those at or beyond L do not count, those below 0 are taken for 0. */
+  /** `[B]` positions of the first token of each answer; those at or beyond L are ignored, those below 0 count as 0. */
   readonly startPositions?: LabelsInput;
-  /** `[B]` positions of the last token of each answer, limited likewise. With both, the output has a loss. */
+  /** `[B]` positions of the last token of each answer, clamped likewise. With both, the output has a loss. */
   readonly endPositions?: LabelsInput;
 };
 
 /** Outputs of a question answerer. */
 export type QuestionAnsweringOutput = HiddenOutput & {
-  /** `[B, L]`, how much each token looks like the first of the answer; at padding too */
+  /** `[B, L]` logits of each token as the first of the answer; at padding too */
   readonly startLogits: Tensor2D;
-  /** `[B, L]`, likewise of the last token */
+  /** `[B, L]` logits of each token as the last of the answer; at padding too */
   readonly endLogits: Tensor2D;
   /** Present only when both positions are given. */
   readonly loss?: Scalar;
 };
 
-/** A decoder that finds an answer within a text, by its first and last token. As transformers' `GenericForQuestionAnswering`. */
+/** A decoder for extractive question answering. Corresponds to transformers' `GenericForQuestionAnswering`. */
 export abstract class ForQuestionAnswering<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
   static readonly head: string = "ForQuestionAnswering";
   /** `[2, M]`: start and end, with a bias. */
@@ -53,7 +53,7 @@ export abstract class ForQuestionAnswering<C extends DecoderConfig = DecoderConf
       throw new DecoderError({
         where: "forward",
         expected: "startPositions and endPositions, or neither",
-        got: `${startPositions ? "startPositions" : "endPositions"} alone`,
+        got: `only ${startPositions ? "startPositions" : "endPositions"}`,
       });
     });
   }

@@ -11,8 +11,8 @@ import { type Labels, type LabelsInput, readLabels } from "./labels.js";
 /** Inputs of a sequence classifier. C classes. */
 export type SequenceClassifierInputs = ModelInputs & {
   /**
-   * `[B]` a class for each row, −100 where no loss is taken; `[B, C]` flags of any of several classes; or numbers to predict,
-   * `[B, C]` or `[B]` where C is 1. With labels the output has a loss.
+   * `[B]` a class for each row, −100 is ignored; `[B, C]` flags for multi-label classification; or numbers for
+   * regression, `[B, C]` or `[B]` if C is 1. With labels the output has a loss.
    */
   readonly labels?: LabelsInput;
 };
@@ -26,8 +26,9 @@ export type SequenceClassifierOutput = HiddenOutput & {
 };
 
 /**
- * A decoder that says what a text is: one of several classes, any of several classes, or numbers. As transformers'
- * `GenericForSequenceClassification`, it goes by the hidden state of the last token of a row that is not the padding token.
+ * A decoder for sequence classification: one of several classes, any of several classes, or regression. Like
+ * transformers' `GenericForSequenceClassification`, it uses the hidden state of the last token of a row that is not the
+ * padding token.
  */
 export abstract class ForSequenceClassification<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
   static readonly head: string = "ForSequenceClassification";
@@ -41,8 +42,8 @@ export abstract class ForSequenceClassification<C extends DecoderConfig = Decode
 
   /**
    * Returns the logits of each row, and with labels the loss.
-   * @throws {DecoderError} for inputs that do not fit the model or each other, and for several rows where the config has no
-   * `padTokenId`: the last token of a row is not known then
+   * @throws {DecoderError} for inputs that do not fit the model or each other, and for several rows if the config has
+   *   no `padTokenId`: the last token of a row is then unknown
    */
   forward(inputs: SequenceClassifierInputs): SequenceClassifierOutput {
     return this.withHead(inputs, (hidden) => {
@@ -54,8 +55,8 @@ export abstract class ForSequenceClassification<C extends DecoderConfig = Decode
   }
 
   /**
-   * The loss that labels are for: `problemType` of the config. Where that is null, the first labels decide it for good, as in
-   * transformers, and it is saved with the model.
+   * Returns the loss for labels: `problemType` of the config. If that is null, the first labels decide it permanently,
+   * as in transformers, and it is saved with the model.
    */
   problemTypeFor(labels: Labels): ProblemType {
     const { problemType, numLabels } = this.config;
@@ -78,14 +79,17 @@ export abstract class ForSequenceClassification<C extends DecoderConfig = Decode
   }
 }
 
-/** The position of the last token of each row that is not the padding token, by ids: the attention mask has no say. */
+/**
+ * Returns the position of the last token of each row that is not the padding token, by ids: the attention mask is not
+ * used.
+ */
 function lastTokens({ inputIds }: ModelInputs, padTokenId: number | null, rows: number, length: number): number[] {
   if (padTokenId === null && rows > 1)
     throw new DecoderError({
       where: "inputIds",
       expected: "one row, as the config has no padding token",
       got: `${rows} rows`,
-      fix: "Set pad_token_id in config.json, or padTokenId of the config when loading: the last token that is not padding decides",
+      fix: "Set pad_token_id in config.json, or padTokenId of the config when loading: the last token that is not padding is classified",
     });
   if (padTokenId === null || !inputIds) return Array<number>(rows).fill(length - 1);
   const { values } = readBatch(inputIds, "inputIds");

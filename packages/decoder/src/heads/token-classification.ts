@@ -9,7 +9,7 @@ import { tokenLoss } from "./head-losses.js";
 
 /** Inputs of a token classifier. */
 export type TokenClassifierInputs = ModelInputs & {
-  /** `[B, L]` the class of each token, −100 where no loss is taken. With labels the output has a loss. */
+  /** `[B, L]` the class of each token, −100 is ignored. With labels the output has a loss. */
   readonly labels?: BatchInput;
 };
 
@@ -21,7 +21,10 @@ export type TokenClassifierOutput = HiddenOutput & {
   readonly loss?: Scalar;
 };
 
-/** A decoder that says what each token is, from the tokens up to it. As transformers' `GenericForTokenClassification`. */
+/**
+ * A decoder for token classification, from the tokens up to each. Corresponds to transformers'
+ * `GenericForTokenClassification`.
+ */
 export abstract class ForTokenClassification<C extends DecoderConfig = DecoderConfig> extends PreTrainedModel<C> {
   static readonly head: string = "ForTokenClassification";
   /** `[C, M]`, with a bias. */
@@ -33,8 +36,8 @@ export abstract class ForTokenClassification<C extends DecoderConfig = DecoderCo
   }
 
   /**
-   * Returns the logits of each token, and with labels the loss. In training, hidden states are dropped before the head with the
-   * probability `classifierDropout` of the config.
+   * Returns the logits of each token, and with labels the loss. In training, dropout with probability
+   * `classifierDropout` of the config is applied to the hidden states before the head.
    * @throws {DecoderError} for inputs that do not fit the model or each other
    */
   forward(inputs: TokenClassifierInputs): TokenClassifierOutput {

@@ -1,4 +1,4 @@
-/** Indices of an axis as steps through memory: what transposing, interleaving and cutting do to them. */
+/** Indices of an axis as steps through memory, and how transposing, interleaving and slicing change them. */
 
 /** Indices of one axis as a product of steps through the source, outermost first. */
 export type Axis = readonly Step[];
@@ -9,12 +9,12 @@ export interface Step {
   readonly stride: number;
 }
 
-/** How many indices there are. */
+/** Returns the number of indices. */
 export function sizeOf(axis: Axis): number {
   return axis.reduce((all, { size }) => all * size, 1);
 }
 
-/** The same indices in fewer steps. */
+/** Returns the same indices in fewer steps. */
 export function merged(axis: Axis): Axis {
   const steps: Step[] = [];
   for (const step of axis) {
@@ -27,7 +27,7 @@ export function merged(axis: Axis): Axis {
   return steps;
 }
 
-/** An axis as outer steps and `inner` indices within each, where its steps can be divided so. */
+/** Splits an axis into outer steps and `inner` indices within each, if its steps can be divided so. */
 export function factored(axis: Axis, inner: number): { outer: Axis; inner: Axis } | undefined {
   const within: Step[] = [];
   let left = inner;
@@ -45,7 +45,7 @@ export function factored(axis: Axis, inner: number): { outer: Axis; inner: Axis 
   return left === 1 ? { outer: [], inner: within } : undefined;
 }
 
-/** Indices `[start, start + length)`, and where the first one is, where steps describe them. */
+/** Returns the indices `[start, start + length)` and the offset of the first, if steps can describe them. */
 export function cutSteps(axis: Axis, start: number, length: number): { steps: Axis; offset: number } | undefined {
   const [first, ...rest] = axis;
   if (!first) return { steps: length === 1 ? [] : [{ size: length, stride: 1 }], offset: 0 };

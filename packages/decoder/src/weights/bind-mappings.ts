@@ -1,4 +1,4 @@
-/** Mappings with the parameters of a module: whole names, and the shapes that tensors must have on disk. */
+/** Mappings bound to the parameters of a module: full names, and the required shapes of tensors on disk. */
 import type { Module, Param } from "@mixtape/layers";
 import type { Dtype } from "@mixtape/safetensors";
 import { DecoderError } from "../errors.js";
@@ -14,16 +14,16 @@ export interface BoundWeights {
 
 /** Tensors on disk that hold parameters. */
 export interface BoundSource extends WeightSource {
-  /** By tensor or pattern, the names on disk, and the shape that each must have. */
+  /** For each tensor or pattern, the names on disk, and the required shape of each. */
   readonly files: readonly Bundle<{ readonly name: string; readonly shape: Shape }>[];
   /** Shapes at the start, after each step, and at the end. */
   readonly shapes: readonly (readonly Bundle<Shape>[])[];
 }
 
 /**
- * Finds for all parameters of a module where they lie on disk.
- * @throws {DecoderError} where two mappings speak of one parameter, two parameters would be written as one tensor, or a mapping does
- * not fit the shapes of its parameters
+ * Finds the tensors on disk of all parameters of a module.
+ * @throws {DecoderError} if two mappings apply to one parameter, two parameters would be written as one tensor, or a
+ *   mapping does not fit the shapes of its parameters
  */
 export function bindMappings(module: Module, mappings: readonly WeightMapping[]): BoundWeights[] {
   const params = new Map(module.namedParameters());
@@ -38,7 +38,7 @@ export function bindMappings(module: Module, mappings: readonly WeightMapping[])
     if (missing !== undefined)
       throw new DecoderError({
         where: "names",
-        expected: `a parameter ${missing} beside ${name}, as they lie together on disk`,
+        expected: `a parameter ${missing} beside ${name}, as both are stored together on disk`,
         got: "none",
       });
     const all = group as Param[];
@@ -50,7 +50,7 @@ export function bindMappings(module: Module, mappings: readonly WeightMapping[])
       if (other !== undefined)
         throw new DecoderError({
           where: "names",
-          expected: `a tensor of its own for ${name}`,
+          expected: `a separate tensor for ${name}`,
           got: `${file}, which holds ${other}`,
         });
       writtenBy.set(file, name);
@@ -60,8 +60,8 @@ export function bindMappings(module: Module, mappings: readonly WeightMapping[])
 }
 
 /**
- * Where a parameter lies on disk, with whole names, and the parameters that lie there with it.
- * @throws {DecoderError} where two mappings speak of it
+ * Returns the tensors on disk of a parameter, with full names, and the parameters that they contain besides it.
+ * @throws {DecoderError} if two mappings apply to it
  */
 export function sourcesOf(
   name: string,
@@ -79,7 +79,7 @@ export function sourcesOf(
   const [{ mapping, prefix }] = found[0] ? [found[0]] : [{ mapping: asItIs(name), prefix: "" }];
   const sources = mapping.sources.flatMap((source) => {
     const tensors = source.tensors.map((tensor) => renamed(prefix + tensor, mappings));
-    // Tensors of one source lie in one part of the tree: they are renamed alike.
+    // Tensors of one source are in one part of the tree: they are renamed alike.
     return tensors[0]!.map((_, i) => ({ ...source, tensors: tensors.map((names) => names[i] ?? names[0]!) }));
   });
   return {
@@ -88,12 +88,12 @@ export function sourcesOf(
   };
 }
 
-/** Whether a mapping says to pass over a tensor of that name. */
+/** Whether a mapping ignores a tensor of that name. */
 export function ignoredBy(mappings: readonly WeightMapping[]): (name: string) => boolean {
   return likeAny(mappings.flatMap((mapping) => (mapping.kind === "ignore" ? [mapping.pattern] : [])));
 }
 
-/** Whether a tensor of that name is saved in float32 where a model is saved in that dtype. */
+/** Whether a tensor of that name is saved in float32 when a model is saved in that dtype. */
 export function keptFloat32By(mappings: readonly WeightMapping[], dtype: Dtype): (name: string) => boolean {
   return likeAny(
     mappings.flatMap((mapping) =>
@@ -112,7 +112,7 @@ function asItIs(name: string): ConvertMapping {
   return { kind: "convert", params: [name], sources: [{ tensors: [name], operations: [] }] };
 }
 
-/** The names that a tensor has on disk by the renamed parts of its path. */
+/** Returns the names of a tensor on disk after renaming parts of its path. */
 function renamed(name: string, mappings: readonly WeightMapping[]): readonly string[] {
   const found = mappings.flatMap((mapping) => {
     if (mapping.kind !== "rename") return [];
@@ -128,7 +128,7 @@ function renamed(name: string, mappings: readonly WeightMapping[]): readonly str
   return (found[0]?.names ?? [name]).map((one) => prefixed(one, mappings));
 }
 
-/** Returns the name of a parameter or module with the beginning that it has on disk, and in transformers' memory. */
+/** Returns the name of a parameter or module with its prefix on disk and in transformers' memory. */
 export function prefixed(name: string, mappings: readonly WeightMapping[]): string {
   for (const mapping of mappings) {
     if (mapping.kind !== "prefix" || !name.startsWith(`${mapping.memory}.`)) continue;
@@ -143,7 +143,7 @@ function onlyOne(name: string, found: readonly string[]): void {
   throw new DecoderError({ where: "names", expected: `one mapping for ${name}`, got: found.join(" and ") });
 }
 
-/** @throws {DecoderError} where no tensors on disk could become parameters of these shapes */
+/** @throws {DecoderError} if no tensors on disk could become parameters of these shapes */
 function bindSource(source: WeightSource, names: readonly string[], params: readonly Param[]): BoundSource {
   const shapes: (readonly Bundle<Shape>[])[] = [params.map(({ shape }) => [shape])];
   for (const operation of source.operations.toReversed()) {

@@ -2,14 +2,14 @@ import type { Axis, Step } from "./axis-steps.js";
 
 export type Elements = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
 
-/** Bytes as elements of `size` bytes: the same memory where it is aligned for them, else a copy. */
+/** Returns bytes as elements of `size` bytes: the same memory if aligned, else a copy. */
 export function elementsOf(bytes: Uint8Array, size: number): Elements {
   const { buffer, byteOffset, length } = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   const Type = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }[size]!;
   return new Type(buffer as ArrayBuffer, byteOffset, length / size);
 }
 
-/** Rows and columns of a block that fits the cache where one of the two sides goes through memory in large steps. */
+/** Rows and columns of a block that fits the cache, for copies where one side has large strides. */
 const BLOCK = 32;
 
 /** Copies elements along the steps into a row-major tensor. */

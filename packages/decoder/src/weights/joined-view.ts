@@ -1,7 +1,10 @@
 import type { Dtype, TensorView } from "@mixtape/safetensors";
 import { cutView, unsqueezedView } from "./strided-view.js";
 
-/** Joins views of one dtype along an axis that they have. Nothing is read, and what lies in one of them stays where it is. */
+/**
+ * Concatenates views of one dtype along an existing axis. Nothing is read, and a slice within one of them stays in its
+ * file.
+ */
 export function joinedView(views: readonly TensorView[], axis: number): TensorView {
   const [first, ...others] = views;
   return others.length === 0 ? first! : new JoinedView(views, axis);
@@ -25,7 +28,7 @@ class JoinedView implements TensorView {
   readonly #axis: number;
   readonly #rows: readonly TensorView[] | undefined;
 
-  /** @param rows index i of the first axis, where the views are one row each */
+  /** @param rows index i of the first axis, if the views are one row each */
   constructor(parts: readonly TensorView[], axis: number, rows?: readonly TensorView[]) {
     const [first] = parts as readonly [TensorView];
     this.name = first.name;
@@ -73,7 +76,7 @@ class JoinedView implements TensorView {
   async read(): Promise<Uint8Array> {
     const out = new Uint8Array(this.byteLength);
     const outer = this.shape.slice(0, this.#axis).reduce((all, size) => all * size, 1);
-    // One matrix of a stack at a time: parts that are joined within matrices need not be in memory at once.
+    // One matrix of a stack at a time: parts that are concatenated within matrices need not be in memory at once.
     if (this.#axis > 0 && this.shape.length > 2) {
       const each = out.length / this.shape[0]!;
       for (let i = 0; i < this.shape[0]!; i++) out.set(await this.at(i).read(), i * each);

@@ -1,6 +1,6 @@
 /**
- * Steps between tensors of a file and parameters. They are named by what loading does, in that order; each knows how to undo
- * itself, so one list loads and saves. They read nothing: they make views of views.
+ * Steps between tensors of a file and parameters. They are named by their effect in loading; each is invertible, so one
+ * list loads and saves. They read nothing: they create views of views.
  */
 import type { Param } from "@mixtape/layers";
 import type { TensorView } from "@mixtape/safetensors";
@@ -10,17 +10,17 @@ import { joinedView, stackedView } from "./joined-view.js";
 import { cutView, shuffledView, squeezedView, transposedView, unsqueezedView } from "./strided-view.js";
 
 export type Shape = readonly number[];
-/** One tensor, or until they are stacked all tensors of a pattern such as `experts.*.w1.weight`. */
+/** One tensor, or, until they are stacked, all tensors of a pattern such as `experts.*.w1.weight`. */
 export type Bundle<T> = readonly T[];
 
-/** A step between tensors of a file and parameters: made by `stack()`, `split(axis)` and their like. */
+/** A step between tensors of a file and parameters, created by `stack()`, `split(axis)` and the like. */
 export interface WeightOperation {
   readonly name: string;
-  /** Whether values become others, and therefore float32, rather than lie elsewhere. */
+  /** Whether values change, and therefore become float32, rather than only move. */
   readonly changesValues?: boolean;
-  /** How many tensors go in where `after` come out; undefined where so many cannot come out. */
+  /** Number of input tensors for `after` outputs; undefined if that number of outputs is impossible. */
   readonly count: (after: number) => number | undefined;
-  /** Shapes of what goes in, by the shapes of what comes out; undefined where nothing becomes that. */
+  /** Shapes of the inputs, by the shapes of the outputs; undefined if there are none. */
   readonly shapes: (after: readonly Bundle<Shape>[]) => readonly Bundle<Shape>[] | undefined;
   readonly load: (
     before: readonly Bundle<TensorView>[],
@@ -44,7 +44,7 @@ export function stack(): WeightOperation {
   };
 }
 
-/** Cuts a tensor along an axis into as many as follow, each as long as its parameter: `torch.split`. */
+/** Splits a tensor along an axis into as many parts as follow, each as long as its parameter: `torch.split`. */
 export function split(axis: number): WeightOperation {
   return {
     name: "split",
@@ -86,7 +86,7 @@ export function split(axis: number): WeightOperation {
   };
 }
 
-/** Joins tensors of these sizes along an axis: `torch.cat`. */
+/** Concatenates tensors of these sizes along an axis: `torch.cat`. */
 export function concat(axis: number, sizes: readonly number[]): WeightOperation {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   return {
@@ -112,7 +112,7 @@ export function concat(axis: number, sizes: readonly number[]): WeightOperation 
   };
 }
 
-/** Swaps two axes, the last two by default. */
+/** Swaps two axes. Default: the last two. */
 export function transpose(a = -2, b = -1): WeightOperation {
   const swap = (view: TensorView): TensorView => {
     const rank = view.shape.length;
@@ -130,14 +130,14 @@ export function transpose(a = -2, b = -1): WeightOperation {
 }
 
 /**
- * Takes apart `n` parts whose indices alternate along an axis: `g0 u0 g1 u1 …` becomes `g0 g1 … u0 u1 …`. With `split` behind it,
- * each part becomes a parameter.
+ * Separates `n` parts whose indices alternate along an axis: `g0 u0 g1 u1 …` becomes `g0 g1 … u0 u1 …`. Followed by
+ * `split`, each part becomes a parameter.
  */
 export function deinterleave(n: number, axis: number): WeightOperation {
   return shuffle("deinterleave", n, axis);
 }
 
-/** Lets `n` parts that follow each other along an axis alternate: `g0 g1 … u0 u1 …` becomes `g0 u0 g1 u1 …`. */
+/** Alternates `n` consecutive parts along an axis: `g0 g1 … u0 u1 …` becomes `g0 u0 g1 u1 …`. */
 export function interleave(n: number, axis: number): WeightOperation {
   return shuffle("interleave", n, axis);
 }
@@ -156,7 +156,7 @@ function shuffle(name: "interleave" | "deinterleave", n: number, axis: number): 
   });
 }
 
-/** Drops an axis of size 1, such as the second one of a depthwise convolution `[C, 1, K]`. */
+/** Removes an axis of size 1, such as the second one of a depthwise convolution `[C, 1, K]`. */
 export function squeeze(axis: number): WeightOperation {
   return elementwise("squeeze", {
     shape: (shape) => {
@@ -169,10 +169,11 @@ export function squeeze(axis: number): WeightOperation {
 }
 
 /**
- * Adds a constant: a norm that multiplies by `1 + w` is a plain one with `add(1)`. The parameter is float32 in memory and saved in the
- * dtype of its checkpoint. What float32 loses of a vector in the addition is remembered, so that saving gives the same bytes.
+ * Adds a constant: a norm that multiplies by `1 + w` is a plain one with `add(1)`. The parameter is float32 in memory
+ * and saved in the dtype of its checkpoint. The rounding error of the addition is stored, so that saving reproduces the
+ * same bytes.
  *
- * The last step of a list: the remainder belongs to a parameter.
+ * Must be the last step of a list: the rounding error belongs to a parameter.
  */
 export function add(constant: number): WeightOperation {
   return {
@@ -185,7 +186,7 @@ export function add(constant: number): WeightOperation {
   };
 }
 
-/** A step that treats every tensor alike. @param maps `shape` is that of what goes in, undefined where nothing can */
+/** A step that treats every tensor alike. @param maps `shape` is that of the input, undefined if there is none */
 function elementwise(
   name: string,
   maps: {
@@ -206,7 +207,7 @@ function elementwise(
   };
 }
 
-/** An axis counted from the front; below 0 it is counted from the end. */
+/** Returns an axis counted from the front; a negative one counts from the end. */
 function axisOf(axis: number, rank: number): number {
   return axis < 0 ? rank + axis : axis;
 }

@@ -2,7 +2,10 @@ import type { Param } from "@mixtape/layers";
 import { encodeWeight } from "@mixtape/ops";
 import { bytesPerElement, type Dtype, type TensorView } from "@mixtape/safetensors";
 
-/** The values of a parameter as a view, encoded when they are read; of a stack of matrices one at a time, where one is asked for. */
+/**
+ * Returns the values of a parameter as a view, encoded when read; for a stack, a single matrix is encoded if only that
+ * is read.
+ */
 export function paramView(param: Param, dtype: Dtype): TensorView {
   const name = `a parameter [${param.shape}]`;
   const encoded = (shape: readonly number[], index?: number): TensorView =>
@@ -11,7 +14,7 @@ export function paramView(param: Param, dtype: Dtype): TensorView {
   return param.role === "stack" ? { ...whole, at: (index) => encoded(param.shape.slice(1), index) } : whole;
 }
 
-/** Elements of a whole that is read for any part of it. */
+/** Returns a view of a part, for which the whole is read. */
 function partOf(
   whole: Pick<TensorView, "name" | "dtype" | "read">,
   offset: number,

@@ -1,6 +1,7 @@
 /**
- * A view that shows the elements of another view in another order, or some of them: transposed, interleaved, cut. Views of views
- * become one, so that a chain of such operations reads each element once; what turns out to lie in one piece stays in its file.
+ * A view of the elements of another view in another order, or of some of them: transposed, interleaved, sliced. Views
+ * of views become one, so that a chain of such operations reads each element once; a contiguous result stays in its
+ * file.
  */
 import { bytesPerElement, type TensorView } from "@mixtape/safetensors";
 import { type Axis, cutSteps, factored, merged, sizeOf } from "./axis-steps.js";
@@ -14,7 +15,7 @@ export function transposedView(view: TensorView, a: number, b: number): TensorVi
   return strided.with(axes);
 }
 
-/** Indices `[start, start + length)` of an axis. */
+/** Returns the indices `[start, start + length)` of an axis. */
 export function cutView(view: TensorView, axis: number, start: number, length: number): TensorView {
   const strided = StridedView.of(view);
   return strided.cut(axis, start, length) ?? StridedView.over(view).cut(axis, start, length)!;
@@ -26,7 +27,7 @@ export function shuffledView(view: TensorView, axis: number, inner: number): Ten
   return strided.shuffle(axis, inner) ?? StridedView.over(view).shuffle(axis, inner)!;
 }
 
-/** Drops an axis of size 1. */
+/** Removes an axis of size 1. */
 export function squeezedView(view: TensorView, axis: number): TensorView {
   const strided = StridedView.of(view);
   return strided.with(strided.axes.filter((_, i) => i !== axis));
@@ -54,7 +55,7 @@ class StridedView implements TensorView {
     return view instanceof StridedView ? view : StridedView.over(view);
   }
 
-  /** The view as it is, as a source of others. */
+  /** Wraps a view unchanged, as a source of others. */
   static over(view: TensorView): StridedView {
     let stride = 1;
     const axes = view.shape.toReversed().map((size): Axis => {
@@ -81,7 +82,7 @@ class StridedView implements TensorView {
     return { path, offset: start + offset * bytesPerElement(this.dtype), length: this.byteLength };
   }
 
-  /** The same elements by other axes. */
+  /** Returns the same elements with other axes. */
   with(axes: readonly Axis[], offset = this.offset, name = this.name): StridedView {
     return new StridedView(name, this.source, axes.map(merged), offset);
   }
@@ -130,7 +131,7 @@ function product(shape: readonly number[]): number {
   return shape.reduce((all, size) => all * size, 1);
 }
 
-/** The steps of all axes, outermost first, as few as there can be. */
+/** Returns the steps of all axes, outermost first, as few as possible. */
 function stepsOf(axes: readonly Axis[]): Axis {
   return merged(axes.flat());
 }
@@ -139,7 +140,7 @@ function isContiguous(steps: Axis): boolean {
   return steps.length === 0 || (steps.length === 1 && steps[0]!.stride === 1);
 }
 
-/** The smallest part of a view that has `count` elements from `offset` on, and where they begin in it. */
+/** Returns the smallest part of a view that has `count` elements from `offset` on, and their offset in it. */
 function narrowest(view: TensorView, offset: number, count: number): { view: TensorView; offset: number } {
   const [rows] = view.shape;
   if (rows === undefined) return { view, offset };

@@ -1,28 +1,28 @@
 /**
  * Names and layouts of weights on disk.
  *
- * A parameter's name in memory is its path of fields; most lie on disk under the same name, as they are. What differs is a list
- * of mappings, which loads and saves: of the sources of a mapping the first is the one that is written, all are read.
+ * A parameter's name in memory is its path of fields; most are stored under the same name, unchanged. Differences are a
+ * list of mappings, which loads and saves: of the sources of a mapping the first is written, all are read.
  */
 import type { Dtype } from "@mixtape/safetensors";
 import { DecoderError } from "../errors.js";
 import { split, stack, type WeightOperation } from "./operations.js";
 
-/** Where parameters lie on disk: tensors, and the steps from these to the parameters. */
+/** Tensors on disk, and the steps from these to the parameters. */
 export interface WeightSource {
-  /** Names, or patterns in which `*` is the index of a tensor that is stacked. */
+  /** Names, or patterns in which `*` is the index of a stacked tensor. */
   readonly tensors: readonly string[];
   readonly operations: readonly WeightOperation[];
 }
 
-/** Parameters, by the ends of their names, that lie elsewhere on disk or otherwise. */
+/** Parameters, by the ends of their names, that are stored under other names or in other layouts. */
 export interface ConvertMapping {
   readonly kind: "convert";
   readonly params: readonly string[];
   readonly sources: readonly [WeightSource, ...WeightSource[]];
 }
 
-/** Whatever has `part` in its name has another there on disk. */
+/** Names that contain `part` contain another part on disk. */
 export interface RenameMapping {
   readonly kind: "rename";
   readonly part: string;
@@ -36,7 +36,7 @@ export interface IgnoreMapping {
   readonly pattern: string;
 }
 
-/** What all names begin with, in memory and on disk. */
+/** Common prefix of all names, in memory and on disk. */
 export interface PrefixMapping {
   readonly kind: "prefix";
   readonly memory: string;
@@ -44,30 +44,34 @@ export interface PrefixMapping {
   readonly disk: string;
 }
 
-/** Tensors that stay float32 where the others are saved in a narrower dtype. */
+/** Tensors that stay float32 when the others are saved in a narrower dtype. */
 export interface KeepFloat32Mapping {
   readonly kind: "keepFloat32";
   readonly pattern: string;
-  /** The dtypes that they are not saved in. */
+  /** Dtypes that they are not saved in. */
   readonly insteadOf: readonly Dtype[];
 }
 
 /**
- * How names, layouts or dtypes on disk differ from those in memory: made by `rename`, `convert`, `ignore`, `prefix` and
- * `keepFloat32`.
+ * Difference of names, layouts or dtypes on disk from those in memory, created by `rename`, `convert`, `ignore`,
+ * `prefix` and `keepFloat32`.
  */
 export type WeightMapping = ConvertMapping | RenameMapping | IgnoreMapping | PrefixMapping | KeepFloat32Mapping;
 
-/** The mappings of a family, or how they follow from a config: `(config) => [ignore(`model.layers.${config.numHiddenLayers}.*`)]`. */
+/**
+ * Mappings of a family, possibly a function of the config: `(config) =>
+ * [ignore(`model.layers.${config.numHiddenLayers}.*`)]`.
+ */
 export type WeightMappings<C> =
   | readonly WeightMapping[]
   // As a method, a family's own config type may narrow it.
   | { of(config: C): readonly WeightMapping[] }["of"];
 
 /**
- * Gives a parameter other names on disk: the first is written, all are read. `rename("mlp.*", "block_sparse_moe.*")` renames a part
- * of the path, after all other mappings. Names are relative: the end of a name matches, or for a path any part of it.
- * @throws {DecoderError} where one is a path and another is none
+ * Renames a parameter on disk: the first name is written, all are read. `rename("mlp.*", "block_sparse_moe.*")` renames
+ * a part of the path, after all other mappings. Names are relative: the end of a name matches, or for a path any part
+ * of it.
+ * @throws {DecoderError} if one is a path and another is not
  */
 export function rename(param: string, ...disk: [string, ...string[]]): WeightMapping {
   const isPath = [param, ...disk].map((name) => name.endsWith(".*"));
@@ -84,7 +88,7 @@ export function rename(param: string, ...disk: [string, ...string[]]): WeightMap
 }
 
 /**
- * Says that parameters lie on disk in other layouts, each with its tensors and steps: the first is written, all are read.
+ * Maps parameters to other layouts on disk, each with its tensors and steps: the first is written, all are read.
  *
  * ```ts
  * convert(
@@ -93,7 +97,7 @@ export function rename(param: string, ...disk: [string, ...string[]]): WeightMap
  * )
  * ```
  *
- * @throws {DecoderError} where the steps do not lead from the tensors to the parameters
+ * @throws {DecoderError} if the steps do not lead from the tensors to the parameters
  */
 export function convert(
   params: string | readonly string[],
@@ -104,18 +108,21 @@ export function convert(
   return { kind: "convert", params: all, sources };
 }
 
-/** Tensors on disk and the steps, in the order of loading, that make parameters of them. */
+/** Tensors on disk and the steps, in the order of loading, that convert them to parameters. */
 export function from(tensors: string | readonly string[], ...operations: WeightOperation[]): WeightSource {
   return { tensors: [tensors].flat(), operations };
 }
 
-/** Passes over tensors whose whole name is like the pattern, in which `*` stands for anything: the layers of another head, say. */
+/**
+ * Ignores tensors whose whole name matches the pattern, in which `*` stands for anything: for instance the layers of
+ * another head.
+ */
 export function ignore(pattern: string): IgnoreMapping {
   return { kind: "ignore", pattern };
 }
 
 /**
- * Gives the part of the tree below a field of the model another beginning on disk, after all other mappings:
+ * Changes the prefix on disk of the part of the tree below a field of the model, after all other mappings:
  * `prefix("model", "transformer")`, or `prefix("model", "")` for none.
  */
 export function prefix(memory: string, disk: string): PrefixMapping {
@@ -125,15 +132,15 @@ export function prefix(memory: string, disk: string): PrefixMapping {
 const NARROW: readonly Dtype[] = ["BF16", "F16", "F8_E4M3", "F8_E5M2"];
 
 /**
- * Saves tensors in float32 where a model is saved in one of these dtypes, by default in any that is narrower. The pattern is like the
- * whole name on disk, `*` standing for anything. transformers says it with `_keep_in_fp32_modules_strict`, and with
- * `_keep_in_fp32_modules` of float16 alone.
+ * Saves tensors in float32 when a model is saved in one of these dtypes. Default: in any that is narrower. The pattern
+ * matches the whole name on disk, with `*` for anything. Corresponds to transformers' `_keep_in_fp32_modules_strict`,
+ * and with float16 alone to `_keep_in_fp32_modules`.
  */
 export function keepFloat32(pattern: string, insteadOf: readonly Dtype[] = NARROW): KeepFloat32Mapping {
   return { kind: "keepFloat32", pattern, insteadOf };
 }
 
-/** What the matrices of experts are called on disk. */
+/** Names of the expert matrices on disk. */
 export interface ExpertNames {
   /** The MoE block, in memory and on disk. Default: `mlp`. */
   readonly block?: string;
@@ -143,8 +150,8 @@ export interface ExpertNames {
 }
 
 /**
- * Mappings of the experts of an MoE block: one matrix per expert on disk, under the names given, or the stacks that transformers 5
- * holds in memory, gate and up as one.
+ * Mappings of the experts of an MoE block: one matrix per expert on disk, under the given names, or the stacks of
+ * transformers 5 in memory, with gate and up as one.
  */
 export function expertWeights({ block = "mlp", gate, up, down }: ExpertNames): WeightMapping[] {
   const experts = `${block}.experts`;
@@ -159,7 +166,7 @@ export function expertWeights({ block = "mlp", gate, up, down }: ExpertNames): W
   ];
 }
 
-/** @throws {DecoderError} where the steps of a source do not lead from its tensors to so many parameters */
+/** @throws {DecoderError} if the steps of a source do not lead from its tensors to this number of parameters */
 function checkSteps(params: readonly string[], { tensors, operations }: WeightSource): void {
   const where = `convert(${params.join(", ")})`;
   const steps = operations.map(({ name }) => name);
@@ -170,14 +177,14 @@ function checkSteps(params: readonly string[], { tensors, operations }: WeightSo
       where,
       expected: `steps that lead from ${tensors.join(", ")} to ${params.length} parameters`,
       got: steps.length > 0 ? steps.join(", ") : "none",
-      fix: "split makes several parameters of one tensor, concat one of several",
+      fix: "split produces several parameters from one tensor, concat one from several",
     });
   for (const tensor of tensors) {
     const stars = tensor.split("*").length - 1;
     if (stars === steps.filter((name) => name === "stack").length && stars < 2) continue;
     throw new DecoderError({
       where,
-      expected: "one * in the name of a tensor where there is a stack, and none where there is none",
+      expected: "one * in the name of a tensor with a stack step, and none without",
       got: `${JSON.stringify(tensor)} with ${steps.join(", ") || "no steps"}`,
     });
   }

@@ -222,12 +222,12 @@ describe("refused where they meet a module", () => {
     [
       "two parameters in one tensor",
       [rename("mlp.a", "mlp.b")],
-      "names: expected a tensor of its own for mlp.b, got mlp.b, which holds mlp.a.",
+      "names: expected a separate tensor for mlp.b, got mlp.b, which holds mlp.a.",
     ],
     [
       "a parameter that lacks its mate",
       [convert(["a", "d"], from("t", split(0)))],
-      "names: expected a parameter mlp.d beside mlp.a, as they lie together on disk, got none.",
+      "names: expected a parameter mlp.d beside mlp.a, as both are stored together on disk, got none.",
     ],
     [
       "parts that do not fit each other",

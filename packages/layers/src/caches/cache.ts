@@ -4,16 +4,17 @@ import { LayersError } from "../errors.js";
 import { type AddedTokens, type CachedRow, CachedTokens } from "./cached-tokens.js";
 import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
-/** The contents of a cache. Its tensors belong to whoever asked for them. */
+/** Contents of a cache. The caller owns the tensors. */
 export interface CacheState {
   readonly layers: readonly LayerCacheState[];
   readonly rows: readonly CachedRow[];
 }
 
 /**
- * The past tokens of a model: the caches of its layers, and which tokens they are. It owns their memory: dispose it.
+ * The past tokens of a model: the caches of its layers, and the ids and positions of the tokens. It owns its memory:
+ * dispose it.
  *
- * It may be kept between the turns of a chat, copied to serve several continuations of one prefix, and saved.
+ * It can be kept between the turns of a chat, copied to serve several continuations of one prefix, and saved.
  */
 export class Cache {
   readonly layers: readonly LayerCache[];
@@ -25,7 +26,7 @@ export class Cache {
     this.layers = layers;
   }
 
-  /** Positions of each row that the model has seen, those that layers no longer hold included. */
+  /** Positions of each row that the model has processed, including those that layers have evicted. */
   get length(): number {
     return this.layers.length === 0 ? 0 : Math.min(...this.layers.map(({ length }) => length));
   }
@@ -35,32 +36,32 @@ export class Cache {
     return this.#tokens.count;
   }
 
-  /** Tokens of each row, padding not counted. */
+  /** Number of tokens of each row, without padding. */
   get lengths(): readonly number[] {
     return this.#tokens.lengths;
   }
 
-  /** Ids of a row's tokens, padding left out; null for what came as an embedding. */
+  /** Returns the ids of a row's tokens, without padding; null for an embedding. */
   tokens(row: number): readonly (number | null)[] {
     return this.#tokens.tokens(row);
   }
 
-  /** `[B, length]`, 0 for padding; null where there is none. */
+  /** `[B, length]`, 0 for padding; null if there is none. */
   get padding(): KeyPadding | null {
     return this.#tokens.padding;
   }
 
-  /** Position id that follows in each row. */
+  /** Next position id of each row. */
   get nextPositions(): readonly number[] {
     return this.#tokens.nextPositions;
   }
 
-  /** The layout of each layer's cache: caches of the same layouts can stand for each other. */
+  /** Layout of each layer's cache: caches with equal layouts are interchangeable. */
   get layouts(): readonly string[] {
     return this.layers.map(({ layout }) => layout);
   }
 
-  /** Changes whenever anything happens but adding to the storage that there is: captured graphs are keyed by it. */
+  /** Changes whenever the cache does anything but grow within its storage: captured graphs are keyed by it. */
   get generation(): object {
     if (this.layers.some(({ generation }, i) => generation !== this.#generations[i])) {
       this.#generations = this.layers.map(({ generation }) => generation);
@@ -69,40 +70,41 @@ export class Cache {
     return this.#generation;
   }
 
-  /** Notes which tokens a forward pass has added. A model calls it when the pass is through. */
+  /** Records the tokens that a forward pass has added. A model calls it after the pass. */
   addTokens(added: AddedTokens): void {
     this.#tokens.add(added);
   }
 
-  /** Keeps what the layers have added since the last call. A model's forward pass calls it. */
+  /** Commits the positions that the layers have added. A model's forward pass calls it. */
   commit(): void {
     for (const layer of this.layers) layer.commit();
   }
 
-  /** Takes back what the layers have added since the last {@link commit}. A forward pass that fails calls it. */
+  /** Undoes additions of the layers since the last {@link commit}. A failed forward pass calls it. */
   rollback(): void {
     for (const layer of this.layers) layer.rollback();
   }
 
-  /** Frees what no later token needs. */
+  /** Frees everything that no later token needs. */
   evict(): void {
     for (const layer of this.layers) layer.evict();
   }
 
-  /** Whether {@link truncate} can. */
+  /** Whether {@link truncate} is possible. */
   canTruncate(length: number | readonly number[]): boolean {
     if (typeof length === "number") return this.layers.every((layer) => layer.canTruncate(length));
     const { longest, shifts } = this.#cut(length);
-    // The layers are asked before they are truncated to the longest row.
+    // The layers are checked before they are truncated to the longest row.
     const fromHere = shifts.map((shift) => (shift === 0 ? 0 : shift + this.length - longest));
     return this.layers.every((layer) => layer.canTruncate(longest) && layer.canShiftRight(fromHere));
   }
 
   /**
-   * Forgets all positions from `length` on, or with a list all tokens of row `i` from `length[i]` on. Rows still end together then:
-   * a shorter one gets padding on its left.
-   * @param length of all rows, padding included; or tokens of each row, padding not counted
-   * @throws {LayersError} where a layer no longer has what the positions before would need; nothing has changed then.
+   * Removes all positions from `length` on, or with a list all tokens of row `i` from `length[i]` on. Rows still end
+   * together: a shorter one is padded on its left.
+   * @param length of all rows, padding included; or tokens of each row, without padding
+   * @throws {LayersError} if a layer no longer has the positions that the remaining ones need; then nothing has
+   *   changed.
    */
   truncate(length: number | readonly number[]): void {
     if (typeof length === "number") this.#truncateAll(length);
@@ -112,7 +114,7 @@ export class Cache {
   #truncateAll(length: number): void {
     if (!Number.isInteger(length) || length < 0)
       throw new LayersError({ where: "Cache.truncate", expected: "a number of positions", got: `${length}` });
-    // One that cannot says so before any has changed.
+    // A layer that cannot be truncated throws before any has changed.
     this.layers.find((layer) => !layer.canTruncate(length))?.truncate(length);
     for (const layer of this.layers) layer.truncate(length);
     this.#tokens.truncate(length);
@@ -133,7 +135,7 @@ export class Cache {
     this.#tokens.shiftRight(shifts);
   }
 
-  /** Where the row that loses least ends, and how far the others are moved to end there too. */
+  /** Returns the end of the row that loses least, and the shifts that make the others end there too. */
   #cut(lengths: readonly number[]): { readonly longest: number; readonly shifts: readonly number[] } {
     const held = this.lengths;
     if (lengths.length !== held.length || !lengths.every((n, row) => Number.isInteger(n) && n >= 0 && n <= held[row]!))
@@ -144,18 +146,18 @@ export class Cache {
       });
     const removed = lengths.map((n, row) => held[row]! - n);
     const least = Math.min(...removed);
-    // A row of no tokens is all padding.
+    // A row without tokens is all padding.
     const longest = lengths.every((n) => n === 0) ? 0 : this.length - least;
     return { longest, shifts: removed.map((n, row) => (lengths[row] === 0 ? longest : n - least)) };
   }
 
-  /** Makes row `i` of the cache what row `rows[i]` was, as beam search does. */
+  /** Replaces row `i` of the cache by row `rows[i]`, as in beam search. */
   reorder(rows: readonly number[]): void {
     for (const layer of this.layers) layer.reorder(rows);
     this.#tokens.reorder(rows);
   }
 
-  /** Returns a state to go back to, as speculative decoding does. */
+  /** Returns a restorable state, as used by speculative decoding. */
   snapshot(): Snapshot {
     const snapshots = this.layers.map((layer) => layer.snapshot());
     const rows = this.#tokens.export();
@@ -170,21 +172,21 @@ export class Cache {
     };
   }
 
-  /** Returns a cache with the same contents and memory of its own, to continue one prefix in several ways. */
+  /** Returns a cache with the same contents in separate memory, to continue one prefix in several ways. */
   copy(): Cache {
     const copy = new Cache(this.layers.map((layer) => layer.copy()));
     copy.#tokens = new CachedTokens(this.#tokens.export());
     return copy;
   }
 
-  /** Returns a copy of the contents, whose tensors are the caller's. */
+  /** Returns a copy of the contents, whose tensors the caller owns. */
   exportState(): CacheState {
     return { layers: this.layers.map((layer) => layer.exportState()), rows: this.#tokens.export() };
   }
 
   /**
-   * Takes contents in place of its own. The tensors stay the caller's.
-   * @throws {LayersError} where they are not those of a cache of these layouts; the cache is empty then.
+   * Replaces the contents. The caller keeps the tensors.
+   * @throws {LayersError} if they do not fit these layouts; the cache is then empty.
    */
   importState({ layers, rows }: CacheState): void {
     if (layers.length !== this.layers.length)
@@ -202,7 +204,7 @@ export class Cache {
     this.#tokens = new CachedTokens(rows);
   }
 
-  /** Frees all memory; the cache is empty and can be used again. */
+  /** Frees all memory; the cache is then empty and can be used again. */
   dispose(): void {
     for (const layer of this.layers) layer.dispose();
     this.#tokens.clear();

@@ -1,31 +1,31 @@
 import type { KeyPadding } from "@mixtape/ops";
 
-/** Stands for padding among the ids of a row. */
+/** Id that marks padding in a row. */
 const PADDING = -1;
-/** Stands for a position that came as an embedding, among the ids of a row. */
+/** Id that marks an embedding in a row. */
 const EMBEDDED = -2;
 
-/** One row of a cache: its positions, padding included, and the position id that follows. */
+/** One row of a cache: its positions, padding included, and the next position id. */
 export interface CachedRow {
-  /** Token ids, −1 for padding and −2 for what came as an embedding. */
+  /** Token ids, −1 for padding and −2 for an embedding. */
   readonly ids: readonly number[];
   readonly nextPosition: number;
 }
 
-/** Tokens that a forward pass adds: B rows, L new positions, P + L in all. */
+/** Tokens that a forward pass adds: B rows, L new positions, P + L in total. */
 export interface AddedTokens {
   readonly rows: number;
   /** L */
   readonly length: number;
-  /** `[B · L]`; null where they came as embeddings. */
+  /** `[B · L]`; null for embeddings. */
   readonly ids: ArrayLike<number> | null;
-  /** `[B · L]`, or `[L]` for all rows alike. */
+  /** `[B · L]`, or `[L]` for all rows. */
   readonly positions: ArrayLike<number>;
-  /** `[B, P + L]`, 0 for padding; null where there is none. */
+  /** `[B, P + L]`, 0 for padding; null if there is none. */
   readonly padding: KeyPadding | null;
 }
 
-/** Which tokens the positions of a cache are, row by row: so that a text is continued where it differs, and padding stays masked. */
+/** Token ids and padding of a cache, row by row: to find where another text differs, and to keep padding masked. */
 export class CachedTokens {
   #ids: number[][] = [];
   #next: number[] = [];
@@ -35,27 +35,27 @@ export class CachedTokens {
     this.#next = rows.map(({ nextPosition }) => nextPosition);
   }
 
-  /** B; 0 while there are none. */
+  /** B; 0 if empty. */
   get count(): number {
     return this.#ids.length;
   }
 
-  /** Tokens of each row, padding not counted. */
+  /** Number of tokens of each row, without padding. */
   get lengths(): readonly number[] {
     return this.#ids.map(countTokens);
   }
 
-  /** Position id that follows in each row. */
+  /** Next position id of each row. */
   get nextPositions(): readonly number[] {
     return this.#next;
   }
 
-  /** Ids of a row without its padding; null for what came as an embedding. */
+  /** Returns the ids of a row without its padding; null for an embedding. */
   tokens(row: number): readonly (number | null)[] {
     return (this.#ids[row] ?? []).filter((id) => id !== PADDING).map((id) => (id === EMBEDDED ? null : id));
   }
 
-  /** `[B, P]`, 0 for padding; null where there is none. */
+  /** `[B, P]`, 0 for padding; null if there is none. */
   get padding(): KeyPadding | null {
     if (!this.#ids.some((ids) => ids.includes(PADDING))) return null;
     return { rows: this.count, values: Uint8Array.from(this.#ids.flat(), (id) => (id === PADDING ? 0 : 1)) };
@@ -69,7 +69,7 @@ export class CachedTokens {
     for (const [row, own] of this.#ids.entries()) {
       const past = own.length;
       const columns = padding?.values.subarray(row * (past + length), (row + 1) * (past + length));
-      // A mask may hide what was visible before.
+      // A mask may hide positions that were visible before.
       if (columns) for (let i = 0; i < past; i++) if (columns[i] === 0) own[i] = PADDING;
       for (let i = 0; i < length; i++) {
         const isPadding = columns?.[past + i] === 0;
@@ -79,13 +79,13 @@ export class CachedTokens {
     }
   }
 
-  /** Forgets all positions from `length` on. */
+  /** Removes all positions from `length` on. */
   truncate(length: number): void {
     for (const [row, ids] of this.#ids.entries()) this.#next[row]! -= countTokens(ids.splice(length));
     if (length === 0) this.clear();
   }
 
-  /** Moves row `i` to the right by `shifts[i]` positions: its last are forgotten, and padding comes in. */
+  /** Shifts row `i` to the right by `shifts[i]` positions: its last ones are removed, and padding is inserted. */
   shiftRight(shifts: readonly number[]): void {
     for (const [row, shift] of shifts.entries()) {
       const ids = this.#ids[row]!;

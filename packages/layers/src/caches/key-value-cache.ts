@@ -12,17 +12,17 @@ import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
 /** Options of a {@link KeyValueCache}. */
 export interface KeyValueCacheOptions extends KeyValueStoreOptions {
-  /** Positions that a token attends to at most, its own included; null, the default, for all. */
+  /** Maximum number of positions that a token attends to, its own included; null for all. Default: null. */
   readonly window?: number | null;
 }
 
 /**
- * Keys and values of the tokens that a layer has seen, or with `sharedWidth` the latents of multi-head latent attention, whose first
- * numbers are their values.
+ * Keys and values of the tokens of a layer, or with `sharedWidth` the latents of multi-head latent attention, whose
+ * first numbers are the values.
  *
- * Without a window everything is kept. With one, what was added last and the `window − 1` positions before it: all that the next
- * token can see of the past, also after the last addition is rolled back. The engine in use when the first tokens come decides how
- * they are kept.
+ * Without a window everything is kept. With one, the positions added last and the `window − 1` before them are kept:
+ * all past positions that the next token attends to, even if the last addition is rolled back. The engine that is
+ * current when the first tokens are added determines the storage.
  */
 export class KeyValueCache implements LayerCache {
   readonly window: number | null;
@@ -31,7 +31,7 @@ export class KeyValueCache implements LayerCache {
   #length = 0;
   #committed = 0;
   #generation: object = {};
-  /** Lengths that a snapshot may go back to. */
+  /** Lengths that a snapshot may restore. */
   readonly #pinned = new Set<{ readonly length: number }>();
 
   constructor({ window = null, ...options }: KeyValueCacheOptions = {}) {
@@ -53,17 +53,17 @@ export class KeyValueCache implements LayerCache {
     return this.#generation;
   }
 
-  /** Positions of the past that the next token attends to. */
+  /** Number of past positions that the next token attends to. */
   get keyLength(): number {
     return Math.min(this.#held, this.#needed);
   }
 
   /**
-   * Adds the keys and values of new tokens.
-   * @param keys `[B, G, L, D]` @param values `[B, G, L, Dv]`; absent where they are the first numbers of the keys
-   * @returns what the new tokens attend to: what was held, then the new, `[B, G, keyLength + L, …]`. They belong to the cache, and
-   *   are valid until it changes.
-   * @throws {LayersError} where the batch differs from the cache's.
+   * Appends the keys and values of new tokens.
+   * @param keys `[B, G, L, D]` @param values `[B, G, L, Dv]`; absent if they are the first numbers of the keys
+   * @returns the keys and values that the new tokens attend to: the held ones, then the new, `[B, G, keyLength + L,
+   *   …]`. The cache owns them, and they are valid until it changes.
+   * @throws {LayersError} if the batch size differs from the cache's.
    */
   append(keys: Tensor4D, values?: Tensor4D): KeyValues {
     const past = this.#store;
@@ -110,10 +110,10 @@ export class KeyValueCache implements LayerCache {
         where: "KeyValueCache.truncate",
         expected: `at least ${this.#fewestLeft} positions`,
         got: `${length}`,
-        fix: "The sliding window has moved past what the positions before would need: start a new cache, or take a snapshot first",
+        fix: "The sliding window has evicted positions that the remaining ones need: start a new cache, or take a snapshot first",
       });
     this.#generation = {};
-    // What is added in their place is not what a snapshot goes back to.
+    // Positions added later do not belong to the state of a snapshot.
     for (const pin of this.#pinned) if (pin.length > length) this.#pinned.delete(pin);
     const excess = this.#length - length;
     if (excess > 0) {
@@ -137,7 +137,7 @@ export class KeyValueCache implements LayerCache {
         where: "KeyValueCache.shiftRight",
         expected: `shifts that leave the ${this.window! - 1} positions that the next token attends to`,
         got: `[${shifts}] of the ${this.#held} that are held`,
-        fix: "The sliding window has moved past what the rows would need: start a new cache",
+        fix: "The sliding window has evicted positions that the rows need: start a new cache",
       });
     this.#generation = {};
     this.#pinned.clear();
@@ -158,7 +158,7 @@ export class KeyValueCache implements LayerCache {
     this.#store?.reorder(rows);
   }
 
-  /** What it may go back to stays held meanwhile. */
+  /** Keeps the positions that it may restore. */
   snapshot(): Snapshot {
     const pin = { length: this.#length };
     this.#pinned.add(pin);
@@ -167,8 +167,8 @@ export class KeyValueCache implements LayerCache {
         if (!this.#pinned.has(pin))
           throw new LayersError({
             where: "Snapshot.restore",
-            expected: `a cache that still has its first ${pin.length} positions, with its rows as they were`,
-            got: "one that was truncated below them, reordered or disposed, or a snapshot that was released",
+            expected: `a cache that still has its first ${pin.length} positions, with unchanged rows`,
+            got: "a cache that was truncated below them, reordered or disposed, or a released snapshot",
           });
         this.truncate(pin.length);
       },
@@ -228,13 +228,13 @@ export class KeyValueCache implements LayerCache {
     return this.#store?.length ?? 0;
   }
 
-  /** Positions of the past that are needed: by the next token, and by what a snapshot may go back to. */
+  /** Number of past positions that the next token, or a snapshot, needs. */
   get #needed(): number {
     const earliest = Math.min(this.#length, ...Array.from(this.#pinned, ({ length }) => length));
     return this.#length - earliest + (this.window ?? Infinity) - 1;
   }
 
-  /** The least length that it can be truncated to. */
+  /** Minimum length that it can be truncated to. */
   get #fewestLeft(): number {
     const evicted = this.#length - this.#held;
     return evicted === 0 ? 0 : evicted + (this.window ?? Infinity) - 1;

@@ -4,55 +4,59 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 /** Options of a layer's cache. */
 export type LayerCacheOptions = Pick<KeyValueStoreOptions, "dtype">;
 
-/** The contents of a layer's cache, as tensors by name, which belong to whoever asked for them. */
+/** Contents of a layer's cache, as tensors by name, which the caller owns. */
 export interface LayerCacheState {
-  /** Positions that the layer has seen. */
+  /** Number of positions that the layer has processed. */
   readonly length: number;
   readonly tensors: Readonly<Record<string, Tensor>>;
 }
 
-/** A state that a cache can go back to, as often as wanted. It holds memory until it is released. */
+/** A state that a cache can be restored to, any number of times. It holds memory until it is released. */
 export interface Snapshot {
-  /** @throws {LayersError} where the cache has since lost what the state needs: it was truncated below it, or its rows reordered. */
+  /**
+   * @throws {LayersError} if the cache no longer has the state: it was truncated below it, or its rows were reordered.
+   */
   restore(): void;
   release(): void;
 }
 
 /**
- * What one layer remembers of the tokens that it has seen, so that the next token costs one step and not the whole text. A
- * {@link TokenMixer} brings its own: keys and values ({@link KeyValueCache}), tensors of fixed size ({@link StateCache}), or another.
+ * Cache of one layer, which makes the next token cost one step instead of the whole text. A {@link TokenMixer} brings
+ * its own: keys and values ({@link KeyValueCache}), tensors of fixed size ({@link StateCache}), or another.
  *
- * A forward pass adds to it, and then commits what all layers have added, or takes it back where the pass fails.
+ * A forward pass adds to it, and then commits the additions of all layers, or rolls them back if the pass fails.
  */
 export interface LayerCache {
-  /** Names what is kept and how, such as `keys and values, window 4`: caches of one layout can stand for each other. */
+  /** Describes the contents, such as `keys and values, window 4`: caches of one layout are interchangeable. */
   readonly layout: string;
-  /** Positions that the layer has seen, those that it no longer holds included. */
+  /** Number of positions that the layer has processed, evicted ones included. */
   readonly length: number;
-  /** Changes whenever anything happens but adding to the storage that there is: captured graphs are keyed by it. */
+  /** Changes whenever the cache does anything but grow within its storage: captured graphs are keyed by it. */
   readonly generation: object;
-  /** Keeps what was added since the last call. */
+  /** Commits the additions since the last call. */
   commit(): void;
-  /** Takes back what was added since the last {@link commit}. */
+  /** Undoes additions since the last {@link commit}. */
   rollback(): void;
-  /** Frees what no later token needs. Adding does so too; after this call it is the same for each token. */
+  /**
+   * Frees everything that no later token needs. Adding also does so; after this call each token needs the same memory.
+   */
   evict(): void;
-  /** Whether it still has what the positions before `length` need. */
+  /** Whether it still has everything that the positions before `length` need. */
   canTruncate(length: number): boolean;
   /**
-   * Forgets all positions from `length` on.
-   * @throws {LayersError} where it cannot.
+   * Removes all positions from `length` on.
+   * @throws {LayersError} if that is impossible.
    */
   truncate(length: number): void;
-  /** Whether {@link shiftRight} can, and every row still has what its next token needs. */
+  /** Whether {@link shiftRight} is possible, such that every row still has everything its next token needs. */
   canShiftRight(shifts: readonly number[]): boolean;
   /**
-   * Moves row `i` to the right by `shifts[i]` positions, so that rows that are cut to different lengths end together: its last
-   * positions are forgotten, and what comes in at the left is padding, which masks hide.
-   * @throws {LayersError} where it cannot.
+   * Shifts row `i` to the right by `shifts[i]` positions, so that rows that are truncated to different lengths end
+   * together: its last positions are removed, and padding is inserted at the left, which masks hide.
+   * @throws {LayersError} if that is impossible.
    */
   shiftRight(shifts: readonly number[]): void;
-  /** Makes row `i` what row `rows[i]` was, as beam search does. There may be more or fewer rows than before. */
+  /** Replaces row `i` by row `rows[i]`, as in beam search. The number of rows may change. */
   reorder(rows: readonly number[]): void;
   snapshot(): Snapshot;
   /** Returns a cache of the same layout with the same contents. */
@@ -60,10 +64,10 @@ export interface LayerCache {
   /** Returns copies of the contents. */
   exportState(): LayerCacheState;
   /**
-   * Takes contents in place of its own. The tensors stay the caller's.
-   * @throws {LayersError} where they are not those of a cache of this layout.
+   * Replaces the contents. The caller keeps the tensors.
+   * @throws {LayersError} if they do not fit this layout.
    */
   importState(state: LayerCacheState): void;
-  /** Frees all memory; the cache is empty and can be used again. */
+  /** Frees all memory; the cache is then empty and can be used again. */
   dispose(): void;
 }

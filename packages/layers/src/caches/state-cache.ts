@@ -20,8 +20,8 @@ type States = Readonly<Record<string, Tensor>>;
 export type StateShapes = Readonly<Record<string, readonly number[]>>;
 
 /**
- * Tensors of fixed size, `[B, …]` each, as recurrent mixers keep them: the state of a recurrence, the last inputs of a convolution.
- * What is set in a forward pass takes the place of what was there when the pass is committed.
+ * Tensors of fixed size, `[B, …]` each, for recurrent mixers: the state of a recurrence, the last inputs of a
+ * convolution. States set in a forward pass replace the previous ones when the pass is committed.
  */
 export class StateCache implements LayerCache {
   readonly layout: string;
@@ -31,7 +31,7 @@ export class StateCache implements LayerCache {
   #length = 0;
   #added = 0;
   #generation: object = {};
-  /** Changes when rows are reordered, which no snapshot outlives. */
+  /** Changes when rows are reordered, which invalidates snapshots. */
   #order: object = {};
 
   /** @param shapes the states, by name, without the rows */
@@ -51,9 +51,9 @@ export class StateCache implements LayerCache {
   }
 
   /**
-   * Returns the states, which belong to the cache; undefined before the first token.
-   * @param rows B, of the tokens that come
-   * @throws {LayersError} where the batch differs from the cache's.
+   * Returns the states, which the cache owns; undefined before the first token.
+   * @param rows B, of the next tokens
+   * @throws {LayersError} if the batch size differs from the cache's.
    */
   read(rows: number): States | undefined {
     const states = Object.keys(this.#pending).length > 0 ? this.#pending : this.#states;
@@ -70,8 +70,8 @@ export class StateCache implements LayerCache {
   }
 
   /**
-   * Sets all states to what they are after `count` more positions. The tensors stay the caller's.
-   * @throws {LayersError} where they are not the states of this layout.
+   * Sets all states to their values after `count` more positions. The caller keeps the tensors.
+   * @throws {LayersError} if they do not fit this layout.
    */
   set(states: States, count: number): void {
     this.#check("StateCache.set", states);
@@ -85,7 +85,7 @@ export class StateCache implements LayerCache {
   commit(): void {
     const pending = this.#pending;
     if (Object.keys(pending).length > 0) {
-      // In place where the engine can: a captured graph writes where the next step reads.
+      // In place if the engine can: a captured graph writes where the next step reads.
       const inPlace = Object.entries(pending).every(([name, state]) => canAssign(this.#states[name], state));
       if (inPlace) for (const [name, state] of Object.entries(pending)) assign(this.#states[name]!, state);
       else this.#replace(mapOf(pending, (state) => keep(copyOf(state))));
@@ -118,11 +118,11 @@ export class StateCache implements LayerCache {
       where: "StateCache.truncate",
       expected: `${this.length} positions, or 0`,
       got: `${length}`,
-      fix: "A recurrence cannot be taken back: take a snapshot before, and restore it",
+      fix: "A recurrence cannot be truncated: take a snapshot before, and restore it",
     });
   }
 
-  /** A row can only stay as it is, or begin anew. */
+  /** A row can only stay unchanged, or restart. */
   canShiftRight(shifts: readonly number[]): boolean {
     return shifts.every((shift) => shift === 0 || shift >= this.length);
   }
@@ -133,7 +133,7 @@ export class StateCache implements LayerCache {
         where: "StateCache.shiftRight",
         expected: `0 or ${this.length} positions for each row`,
         got: `[${shifts}]`,
-        fix: "A recurrence cannot be taken back: take a snapshot before, and restore it",
+        fix: "A recurrence cannot be truncated: take a snapshot before, and restore it",
       });
     if (!shifts.some((shift) => shift > 0)) return;
     this.#order = {};
@@ -166,8 +166,8 @@ export class StateCache implements LayerCache {
         if (order !== this.#order)
           throw new LayersError({
             where: "Snapshot.restore",
-            expected: "a cache with its rows as they were",
-            got: "one whose rows were reordered",
+            expected: "a cache with unchanged rows",
+            got: "a cache with reordered rows",
           });
         this.importState({ length, tensors });
       },

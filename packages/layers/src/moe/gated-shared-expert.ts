@@ -3,7 +3,7 @@ import { GatedMlp, type MlpConfig } from "../gated-mlp.js";
 import { Linear } from "../linear.js";
 import { Module } from "../module.js";
 
-/** A shared expert that a gate weighs token by token, as in Qwen2-MoE and Qwen3-Next: `sigmoid(gate(x)) · mlp(x)`. */
+/** A shared expert with a gate per token, as in Qwen2-MoE and Qwen3-Next: `sigmoid(gate(x)) · mlp(x)`. */
 export class GatedSharedExpert extends Module {
   readonly mlp: GatedMlp;
   /** `[1, M]` */

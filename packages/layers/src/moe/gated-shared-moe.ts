@@ -4,13 +4,13 @@ import type { TokenRouter } from "../routers/routing.js";
 import { GatedSharedExpert } from "./gated-shared-expert.js";
 import { MoeBlock } from "./moe-block.js";
 
-/** The part of a config that {@link gatedSharedMoe} needs. */
+/** Part of a config that {@link gatedSharedMoe} uses. */
 export interface GatedSharedMoeConfig extends ExpertsConfig, RouterConfig {
-  /** Width of the expert that sees every token. */
+  /** Width of the shared expert. */
   readonly sharedExpertIntermediateSize: number;
 }
 
-/** Builds the mixture of Qwen2-MoE and Qwen3-Next: routed experts, and beside them a shared one with a gate of its own. */
+/** Builds the mixture of Qwen2-MoE and Qwen3-Next: routed experts and a gated shared expert. */
 export function gatedSharedMoe<R extends TokenRouter>(config: GatedSharedMoeConfig, router: R): MoeBlock<R, Experts> {
   const sharedExperts = new GatedSharedExpert(config, config.sharedExpertIntermediateSize);
   return new MoeBlock({ router, experts: new Experts(config), sharedExperts });

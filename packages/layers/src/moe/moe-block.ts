@@ -22,15 +22,15 @@ export interface MoeBlockParts<R extends TokenRouter, E extends RoutedExperts> {
   readonly router: R;
   readonly experts: E;
   /**
-   * Added to the routed experts' output (DeepSeekMoE, Dai et al. 2024, https://arxiv.org/abs/2401.06066): a `GatedMlp` as wide as
-   * all shared experts together, a `GatedSharedExpert`, or a module of your own. Default none.
+   * Added to the routed experts' output (DeepSeekMoE, Dai et al. 2024, https://arxiv.org/abs/2401.06066): a `GatedMlp`
+   * as wide as all shared experts together, a `GatedSharedExpert`, or a custom module. Default: none.
    */
   readonly sharedExperts?: SharedExperts | null;
-  /** ε: in training, tokens are multiplied by uniform samples from `1 − ε` to `1 + ε` before they are routed. Default 0. */
+  /** ε: in training, tokens are multiplied by noise from U(1 − ε, 1 + ε) before they are routed. Default: 0. */
   readonly jitterNoise?: number | undefined;
 }
 
-/** A mixture of experts: the router sends each token to a few of the experts, and shared experts see all tokens. */
+/** A mixture of experts: the router sends each token to a few experts, and shared experts process all tokens. */
 export class MoeBlock<R extends TokenRouter = TokenRouter, E extends RoutedExperts = RoutedExperts>
   extends Module
   implements FeedForward

@@ -1,7 +1,7 @@
 import { type Tensor2D, tensor2d } from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
 
-/** Tells tokens from padding: B rows of L positions, 1 for a token and 0 for padding. */
+/** Distinguishes tokens from padding: B rows of L positions, 1 for a token and 0 for padding. */
 export class TokenMask {
   /** B */
   readonly rows: number;
@@ -23,17 +23,17 @@ export class TokenMask {
     this.values = values;
   }
 
-  /** Number of tokens that are not padding. */
+  /** Number of tokens without padding. */
   get numTokens(): number {
     return this.values.reduce((count, value) => count + value, 0);
   }
 
-  /** The mask as float32 `[B, L]`. A new tensor: the caller disposes it. */
+  /** Returns the mask as float32 `[B, L]`, a new tensor that the caller disposes. */
   toTensor(): Tensor2D {
     return tensor2d(Float32Array.from(this.values), [this.rows, this.length]);
   }
 
-  /** The mask of rows `start` to below `end`. */
+  /** Returns the mask of rows `start` to below `end`. */
   slice(start: number, end: number): TokenMask {
     return new TokenMask(end - start, this.values.subarray(start * this.length, end * this.length));
   }

@@ -1,4 +1,4 @@
-/** Formulas that routers balance their load by. */
+/** Formulas for load balancing. */
 import { noGrad } from "@mixtape/ops";
 import {
   addN,
@@ -25,7 +25,7 @@ import type { TokenMask } from "../moe/token-mask.js";
 import { countTokens, routerOf, tokenMaskOf } from "./captured-routing.js";
 import type { CapturedRouting } from "./routing.js";
 
-/** `E · Σ_e f_e · P_e` over the tokens of all layers: see `loadBalancingLoss`. */
+/** Computes `E · Σ_e f_e · P_e` over the tokens of all layers: see `loadBalancingLoss`. */
 export function switchLoss(routings: readonly CapturedRouting[]): Scalar {
   return tidy(() => {
     const total = totalTokens("loadBalancingLoss", routings);
@@ -39,7 +39,7 @@ export function switchLoss(routings: readonly CapturedRouting[]): Scalar {
   });
 }
 
-/** Mean of `logsumexp(logits)²` over the tokens of all layers: see `routerZLoss`. */
+/** Computes the mean of `logsumexp(logits)²` over the tokens of all layers: see `routerZLoss`. */
 export function meanSquareLogSumExp(routings: readonly CapturedRouting[]): Scalar {
   return tidy(() => {
     const total = totalTokens("routerZLoss", routings);
@@ -50,7 +50,7 @@ export function meanSquareLogSumExp(routings: readonly CapturedRouting[]): Scala
   });
 }
 
-/** Number of used slots of tokens that name each expert. @param indices int32 `[T, K]` @returns `[E]` */
+/** Counts the used slots of tokens for each expert. @param indices int32 `[T, K]` @returns `[E]` */
 export function countExperts(indices: Tensor2D, experts: number, tokenMask: TokenMask | null): Tensor1D {
   const [t, k] = indices.shape;
   return noGrad(() =>
@@ -67,9 +67,9 @@ export function countExperts(indices: Tensor2D, experts: number, tokenMask: Toke
 }
 
 /**
- * How far a balancing bias moves: up for an expert that had less than the mean load, down for one that had more (Wang et al.
- * 2024, https://arxiv.org/abs/2408.15664, algorithm 1). The steps are shifted to sum to 0, as in torchtitan, so that biases do
- * not drift.
+ * Returns the steps of a balancing bias: up for an expert with less than the mean load, down for one with more (Wang et
+ * al. 2024, https://arxiv.org/abs/2408.15664, algorithm 1). The steps are shifted to sum to 0, as in torchtitan, so
+ * that biases do not drift.
  */
 export function biasSteps(counts: readonly number[], rate: number): number[] {
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
@@ -81,7 +81,7 @@ export function biasSteps(counts: readonly number[], rate: number): number[] {
 function totalTokens(where: string, routings: readonly CapturedRouting[]): number {
   const total = routings.reduce((n, routing) => n + countTokens(routing), 0);
   if (total > 0) return total;
-  throw new LayersError({ where, expected: "at least one token", got: "padding alone" });
+  throw new LayersError({ where, expected: "at least one token", got: "only padding" });
 }
 
 /** `[1, T]`: 1 / total for a token and 0 for padding. */

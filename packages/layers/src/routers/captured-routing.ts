@@ -6,15 +6,15 @@ import { type CapturedRouting, ORIGIN, type Routing, type TokenRouter } from "./
 /** Origin of a routing. */
 export interface RoutingOrigin {
   readonly router: TokenRouter;
-  /** Index of the decoder layer. Default 0. */
+  /** Index of the decoder layer. Default: 0. */
   readonly layer?: number;
-  /** B: the T tokens are B rows of T / B positions. Default 1. */
+  /** B: the T tokens are B rows of T / B positions. Default: 1. */
   readonly rows?: number;
-  /** Tells tokens from padding; null or absent if there is no padding. */
+  /** Distinguishes tokens from padding; null or absent if there is no padding. */
   readonly tokenMask?: TokenMask | null;
 }
 
-/** Notes the origin of a routing. */
+/** Records the origin of a routing. */
 export function captureRouting(
   { logits, indices, weights }: Routing,
   { router, layer = 0, rows = 1, tokenMask = null }: RoutingOrigin,
@@ -22,28 +22,28 @@ export function captureRouting(
   return { logits, indices, weights, layer, rows, [ORIGIN]: { router, tokenMask } };
 }
 
-/** The router that made a routing. */
+/** Returns the router of a routing. */
 export function routerOf(routing: CapturedRouting): TokenRouter {
   return routing[ORIGIN].router;
 }
 
-/** Tells the tokens of a routing from padding; null if there is no padding. */
+/** Returns the token mask of a routing; null if there is no padding. */
 export function tokenMaskOf(routing: CapturedRouting): TokenMask | null {
   return routing[ORIGIN].tokenMask;
 }
 
-/** Number of tokens of a routing that are not padding. */
+/** Counts the tokens of a routing without padding. */
 export function countTokens(routing: CapturedRouting): number {
   return tokenMaskOf(routing)?.numTokens ?? routing.logits.shape[0];
 }
 
-/** Copies a routing tensor by tensor. */
+/** Maps the tensors of a routing. */
 export function mapRouting(routing: CapturedRouting, f: (tensor: Tensor2D) => Tensor2D): CapturedRouting {
   return { ...routing, logits: f(routing.logits), indices: f(routing.indices), weights: f(routing.weights) };
 }
 
 /**
- * The routing of batch rows `start` to below `end`.
+ * Returns the routing of batch rows `start` to below `end`.
  * @throws {LayersError} for rows that the batch does not have.
  */
 export function sliceRouting(routing: CapturedRouting, start: number, end: number): CapturedRouting {

@@ -16,14 +16,16 @@ import {
 import { LayersError } from "../errors.js";
 import type { RoutingConstraint } from "./routing.js";
 
-/** Selection score of an expert that must not be selected: so low that no score is lower, and finite, so that 0 times it is 0. */
+/**
+ * Selection score of an expert that must not be selected: lower than any score, and finite, so that 0 times it is 0.
+ */
 export const NOT_SELECTABLE = -1e30;
 
 /**
  * Selects experts within a constraint.
  * @param scores `[T, E]`, the selection scores
  * @param select selects among scores, int32 `[T, K]`
- * @returns int32 `[T, K]`; a token for which there are not enough experts has unused slots
+ * @returns int32 `[T, K]`; a token with too few available experts has unused slots
  * @throws {LayersError} for experts that the router does not have, and more forced ones than slots.
  */
 export function selectWithin(

@@ -17,20 +17,22 @@ import type { RoutingContext } from "./routing.js";
 import { trimSlots } from "./slots.js";
 import { SoftmaxRouter } from "./softmax-router.js";
 
-/** The part of a config that an {@link ExpertChoiceRouter} needs. */
+/** Part of a config that an {@link ExpertChoiceRouter} uses. */
 export interface ExpertChoiceRouterConfig extends RouterConfig {
-  /** Mean number of experts of a token: an expert chooses `L · numExpertsPerTok / numExperts` of a sequence's L tokens. */
+  /**
+   * Mean number of experts per token: an expert chooses `L · numExpertsPerTok / numExperts` of a sequence's L tokens.
+   */
   readonly numExpertsPerTok: number;
 }
 
 /**
- * Expert-choice routing: each expert chooses the tokens of a sequence that score highest with it (Zhou et al. 2022,
- * https://arxiv.org/abs/2202.09368, section 3.2). Every expert has the same load, so there is no load-balancing loss, and a token
- * has any number of experts. Padding is not chosen, and a sequence is routed as it would be alone.
+ * Expert-choice routing: each expert chooses the tokens of a sequence with the highest scores (Zhou et al. 2022,
+ * https://arxiv.org/abs/2202.09368, section 3.2). Every expert has the same load, so there is no load-balancing loss,
+ * and a token has any number of experts. Padding is not chosen, and a sequence is routed as it would be alone.
  *
- * The routing lists the experts of each token: K is the largest number of experts that chose one token, where the engine reads
- * back at once, and E elsewhere; slots beyond a token's own have index −1. Whether a token is chosen depends on the tokens after it: such a
- * model trains and scores whole sequences, and cannot decode token by token.
+ * The routing lists the experts of each token: K is the largest number of experts that chose one token, if the engine
+ * reads back synchronously, and E otherwise; slots beyond a token's own have index −1. Whether a token is chosen
+ * depends on later tokens: such a model trains and scores whole sequences, and cannot decode token by token.
  */
 export class ExpertChoiceRouter<
   C extends ExpertChoiceRouterConfig = ExpertChoiceRouterConfig,
@@ -63,7 +65,7 @@ export class ExpertChoiceRouter<
   }
 }
 
-/** Which tokens each expert chooses. @param perToken mean number of experts of a token @returns bool `[T, E]` */
+/** Returns the tokens that each expert chooses. @param perToken mean number of experts of a token @returns bool `[T, E]` */
 function tokensOfExperts(scores: Tensor2D, perToken: number, { rows = 1, tokenMask }: RoutingContext): Tensor2D {
   const [t, e] = scores.shape;
   const length = t / rows;

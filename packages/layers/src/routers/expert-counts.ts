@@ -5,9 +5,9 @@ import { namedRouters } from "./named-routers.js";
 import type { CapturedRouting } from "./routing.js";
 
 /**
- * Number of tokens that each expert was given in a forward pass, `[E]` by the name of the router: padding and unused slots do
- * not count. Constants to gradients; the caller disposes them.
- * @param model module that the names begin at
+ * Counts the tokens of each expert in a forward pass, `[E]` by the name of the router, without padding and unused
+ * slots. No gradient flows through the counts; the caller disposes them.
+ * @param model module that the names are relative to
  */
 export function expertCounts(model: Module, routings: readonly CapturedRouting[]): Record<string, Tensor1D> {
   const names = new Map(namedRouters(model).map(([name, router]) => [router, name]));

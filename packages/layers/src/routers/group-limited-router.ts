@@ -16,17 +16,17 @@ import { LayersError } from "../errors.js";
 import { NOT_SELECTABLE } from "./constrain.js";
 import { SigmoidBiasRouter, type SigmoidBiasRouterConfig } from "./sigmoid-bias-router.js";
 
-/** The part of a config that a {@link GroupLimitedRouter} needs. */
+/** Part of a config that a {@link GroupLimitedRouter} uses. */
 export interface GroupLimitedRouterConfig extends SigmoidBiasRouterConfig {
-  /** Number of groups of equal size that the experts are divided into. */
+  /** Number of equal groups of experts. */
   readonly nGroup: number;
-  /** Number of groups that a token may choose from. */
+  /** Number of groups that a token may select from. */
   readonly topkGroup: number;
 }
 
 /**
- * A {@link SigmoidBiasRouter} that selects a token's experts from its best groups alone, a group being as good as the sum of its
- * two largest scores (DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 2.1.2).
+ * A {@link SigmoidBiasRouter} that selects a token's experts from its best groups only; the score of a group is the sum
+ * of its two largest scores (DeepSeek-V3, https://arxiv.org/abs/2412.19437, section 2.1.2).
  */
 export class GroupLimitedRouter<
   C extends GroupLimitedRouterConfig = GroupLimitedRouterConfig,
@@ -43,17 +43,19 @@ export class GroupLimitedRouter<
   }
 }
 
-/** How {@link limitToGroups} compares groups. */
+/** Options of {@link limitToGroups}. */
 export interface GroupLimit {
   /** Number of groups. */
   readonly groups: number;
-  /** Number of groups that are kept for a token. */
+  /** Number of groups kept for a token. */
   readonly kept: number;
-  /** Number of the largest scores whose sum a group is compared by: 1 for its maximum (DeepSeek-V2), 2 in DeepSeek-V3. */
+  /** Number of largest scores that are summed to a group's score: 1 for its maximum (DeepSeek-V2), 2 in DeepSeek-V3. */
   readonly summed: number;
 }
 
-/** Scores, too low to be selected for the experts of all but a token's best groups. @param scores `[T, E]` @returns `[T, E]` */
+/**
+ * Returns the scores, too low to be selected outside a token's best groups. @param scores `[T, E]` @returns `[T, E]`
+ */
 export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupLimit): Tensor2D {
   const [t, e] = scores.shape;
   const size = e / groups;
@@ -61,12 +63,15 @@ export function limitToGroups(scores: Tensor2D, { groups, kept, summed }: GroupL
     const members: Tensor2D = reshape(scores, [t * groups, size]);
     const best = takeAlongAxis(members, topKIndices(members, Math.min(summed, size)));
     const open = expertsOfGroups(topKIndices(reshape(sum(best, 1), [t, groups]), kept), groups, size);
-    // Products in place of a choice, whose operations engines can repeat without JavaScript.
+    // Products instead of a selection, since engines can replay them without JavaScript.
     return add<Tensor2D>(mul(scores, open), mul(sub(1, open), NOT_SELECTABLE));
   });
 }
 
-/** 1 for the experts of the chosen groups, 0 for the others. @param chosen int32 `[T, kept]`, groups of each token @returns `[T, E]` */
+/**
+ * Returns 1 for the experts of the selected groups, 0 for the others. @param chosen int32 `[T, kept]`, groups of each
+ * token @returns `[T, E]`
+ */
 function expertsOfGroups(chosen: Tensor2D, groups: number, size: number): Tensor2D {
   const [t, kept] = chosen.shape;
   const e = groups * size;

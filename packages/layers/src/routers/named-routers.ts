@@ -1,7 +1,7 @@
 import type { Module } from "../module.js";
 import type { TokenRouter } from "./routing.js";
 
-/** The routers of a module and its parts with their names: `model.layers.0.mlp.router`. */
+/** Lists the routers of a module and its parts with their names: `model.layers.0.mlp.router`. */
 export function namedRouters(module: Module): [name: string, router: TokenRouter][] {
   return [...module.namedModules()].flatMap(([name, part]) => (isRouter(part) ? [[name, part] as const] : [])) as [
     string,
@@ -9,7 +9,7 @@ export function namedRouters(module: Module): [name: string, router: TokenRouter
   ][];
 }
 
-/** A router of one's own need not extend `Router`: what routes and answers for its losses is one. */
+/** A custom router need not extend `Router`: it needs the methods that route and compute its losses. */
 function isRouter(module: Module): module is TokenRouter {
   const { route, loadBalancingLoss } = module as Partial<TokenRouter>;
   return typeof route === "function" && typeof loadBalancingLoss === "function";

@@ -1,6 +1,6 @@
 /**
- * Losses of all routers of a model, over all MoE layers at once. Each router says how its own loss is computed; layers whose
- * routers share that computation are one mean, as in transformers' `load_balancing_loss_func`.
+ * Losses of all routers of a model, over all MoE layers at once. Each router defines its own loss; layers whose routers
+ * share that computation form one mean, as in transformers' `load_balancing_loss_func`.
  */
 import { addN, mul, type Scalar, tidy } from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
@@ -8,25 +8,25 @@ import { routerOf } from "./captured-routing.js";
 import type { CapturedRouting } from "./routing.js";
 
 /**
- * Load-balancing loss of a forward pass: of a `Router`, `E · Σ_e f_e · P_e` over the tokens of all layers, with f_e the mean
- * number of a token's slots that expert e gets and P_e its mean probability by the router's own scores (Fedus et al. 2021,
- * https://arxiv.org/abs/2101.03961, equations 4 to 6). K for an even load, and E at most.
- * Layers whose routers compute it in another way, or have another number of experts, have a mean of their own; these are
- * averaged by the number of layers.
+ * Load-balancing loss of a forward pass. For a `Router`: `E · Σ_e f_e · P_e` over the tokens of all layers, where f_e
+ * is the mean number of a token's slots with expert e and P_e its mean probability by the router's own scores (Fedus et
+ * al. 2021, https://arxiv.org/abs/2101.03961, equations 4 to 6). K for an even load, and E at most. Layers whose
+ * routers compute it differently, or have another number of experts, form separate means, which are averaged by the
+ * number of layers.
  *
- * @param routings those of the MoE layers, as `forward` with `outputRoutings` returns them
- * @throws {LayersError} for no layer, and where all tokens are padding
+ * @param routings of the MoE layers, as returned by `forward` with `outputRoutings`
+ * @throws {LayersError} without layers, and if all tokens are padding
  */
 export function loadBalancingLoss(routings: readonly CapturedRouting[]): Scalar {
   return meanOfGroups("loadBalancingLoss", routings, "loadBalancingLoss");
 }
 
 /**
- * Router z-loss of a forward pass: the mean of `logsumexp(logits)²` over tokens and layers, which keeps logits small (Zoph et al.
- * 2022, https://arxiv.org/abs/2202.08906, equation 5).
+ * Router z-loss of a forward pass: the mean of `logsumexp(logits)²` over tokens and layers, which keeps logits small
+ * (Zoph et al. 2022, https://arxiv.org/abs/2202.08906, equation 5).
  *
- * @param routings those of the MoE layers, as `forward` with `outputRoutings` returns them
- * @throws {LayersError} for no layer, and where all tokens are padding
+ * @param routings of the MoE layers, as returned by `forward` with `outputRoutings`
+ * @throws {LayersError} without layers, and if all tokens are padding
  */
 export function routerZLoss(routings: readonly CapturedRouting[]): Scalar {
   return meanOfGroups("routerZLoss", routings, "zLoss");
@@ -54,7 +54,7 @@ function meanOfGroups(
   });
 }
 
-/** Layers whose routers compute the loss by the same method and have the same number of experts. */
+/** Groups layers whose routers compute the loss by the same method and have the same number of experts. */
 function groupsOf(routings: readonly CapturedRouting[], loss: "loadBalancingLoss" | "zLoss"): CapturedRouting[][] {
   const groups: CapturedRouting[][] = [];
   for (const routing of routings) {

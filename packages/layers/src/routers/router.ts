@@ -24,17 +24,17 @@ import { tokenMaskOf } from "./captured-routing.js";
 import { selectWithin } from "./constrain.js";
 import type { CapturedRouting, Routing, RoutingContext, TokenRouter } from "./routing.js";
 
-/** The part of a config that a router needs. */
+/** Part of a config that a router uses. */
 export interface RouterConfig {
   readonly hiddenSize: number;
-  /** Number of routed experts in a layer. */
+  /** Number of routed experts per layer. */
   readonly numExperts: number;
-  /** Number of routed experts that a token is sent to. */
+  /** Number of routed experts per token. */
   readonly numExpertsPerTok: number;
 }
 
 /**
- * Sends each token to experts by the scores of a linear gate. `route` is a template; a router is the hooks that it overrides:
+ * Routes each token to experts by the scores of a linear gate. `route` is a template; a router overrides its hooks:
  * `gateLogits`, `score`, `selectionScores`, `selectExperts`, `normalizeWeights`. The losses follow from its own scores.
  */
 export abstract class Router<C extends RouterConfig = RouterConfig> extends Module implements TokenRouter {
@@ -52,7 +52,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 
   /**
-   * Chooses the experts of each token.
+   * Selects the experts of each token.
    * @param x `[T, M]`
    */
   route(x: Tensor2D, context: RoutingContext = {}): Routing {
@@ -60,7 +60,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 
   /**
-   * Chooses the experts of each token by logits, such as those of a captured routing or of a gate elsewhere.
+   * Selects the experts of each token by logits, such as those of a captured routing or of another gate.
    * @param logits `[T, E]`
    */
   routeLogits(logits: Tensor2D, context: RoutingContext = {}): Routing {
@@ -77,7 +77,7 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 
   /**
-   * Share of each expert in a token's scores. A router whose scores may be negative overrides it.
+   * Returns the fraction of each expert in a token's scores. Override it if scores may be negative.
    * @param logits `[T, E]` @returns `[T, E]`, each row sums to 1
    */
   routingProbabilities(logits: Tensor2D): Tensor2D {
@@ -111,8 +111,8 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
   }
 
   /**
-   * The hooks as an op that engines run in one kernel; null if there is no such op. A class returns it for its own hooks alone:
-   * see {@link hasHooksOf}.
+   * The hooks as an op that engines run in one kernel; null if there is no such op. A class returns it only if its own
+   * hooks are used: see {@link hasHooksOf}.
    */
   protected get routingSpec(): RoutingSpec | null {
     return null;
@@ -128,45 +128,49 @@ export abstract class Router<C extends RouterConfig = RouterConfig> extends Modu
     );
   }
 
-  /** Makes the gate. Called by the constructor: it must not read `this`. */
+  /** Builds the gate. Called by the constructor: it must not read `this`. */
   protected buildGate({ hiddenSize, numExperts }: C): Linear {
     return new Linear(hiddenSize, numExperts);
   }
 
   /**
-   * Logits of the gate. A router with noise adds it here, by `gaussianNoise` of `@mixtape/ops`, which is off outside of training.
+   * Computes the logits of the gate. A router with noise adds it here, with `gaussianNoise` of `@mixtape/ops`, which is
+   * off outside training.
    * @param x `[T, M]` @returns `[T, E]`
    */
   protected gateLogits(x: Tensor2D, _context: RoutingContext = {}): Tensor2D {
     return this.gate.forward(x);
   }
 
-  /** Turns logits into scores, which are not negative. @param logits `[T, E]` @returns `[T, E]` */
+  /** Converts logits to scores, which are not negative. @param logits `[T, E]` @returns `[T, E]` */
   protected abstract score(logits: Tensor2D): Tensor2D;
 
-  /** Scores that experts are selected by. Default: the scores themselves. @param scores `[T, E]` @returns `[T, E]` */
+  /** Returns the scores for the selection. Default: the scores themselves. @param scores `[T, E]` @returns `[T, E]` */
   protected selectionScores(scores: Tensor2D): Tensor2D {
     return scores;
   }
 
   /**
-   * Selects the experts of each token. Default: the K with the largest scores, of equal ones the first.
+   * Selects the experts of each token. Default: the K with the largest scores; the first of equal ones.
    * @param scores `[T, E]`, from `selectionScores`
-   * @returns int32 `[T, K]`, −1 in a slot that the token does not use
+   * @returns int32 `[T, K]`, −1 in an unused slot
    */
   protected selectExperts(scores: Tensor2D, _context: RoutingContext): Tensor2D {
     return topKIndices(scores, this.config.numExpertsPerTok);
   }
 
-  /** Weights of the selected experts. Default: their scores, made to sum to 1. @param chosen `[T, K]`, 0 in unused slots @returns `[T, K]` */
+  /**
+   * Returns the weights of the selected experts. Default: their scores, normalised to sum to 1. @param chosen `[T, K]`,
+   * 0 in unused slots @returns `[T, K]`
+   */
   protected normalizeWeights(chosen: Tensor2D): Tensor2D {
     const total = sum(chosen, 1, true);
-    // A token without experts has the weights 0, not 0 / 0.
+    // A token without experts has weights of 0, not 0 / 0.
     return div(chosen, add(total, cast(equal(total, 0), "float32")));
   }
 }
 
-/** `takeAlongAxis` that gives 0 at index −1. */
+/** `takeAlongAxis` with 0 at index −1. */
 function takeUsed(scores: Tensor2D, indices: Tensor2D): Tensor2D {
   return mul(takeAlongAxis(scores, maximum(indices, scalar(0, "int32"))), cast(greaterEqual(indices, 0), "float32"));
 }

@@ -15,33 +15,33 @@ export interface RoutingSite {
 }
 
 /**
- * Watches and steers the routers of a model, as the option `routing` of `forward`, of generation and of training. The same calls
- * come again for the next forward pass; each layer's router calls once per pass.
+ * Observes and constrains the routers of a model: the option `routing` of `forward`, of generation and of training.
+ * Each layer's router calls it once per forward pass.
  */
 export interface RoutingObserver {
   /** Constrains the experts that a router may select; undefined leaves it free. */
   constrain?(site: RoutingSite): RoutingConstraint | undefined;
-  /** Called with each routing. Its tensors are freed afterwards: `tf.keep` a clone, or read them at once. */
+  /** Called with each routing. Its tensors are freed afterwards: `tf.keep` a clone, or read them immediately. */
   observe?(routing: CapturedRouting): void;
 }
 
-/** Layers that an observer is for. */
+/** Layers that an observer applies to. */
 export interface LayerChoice {
   /** Indices of decoder layers. Default: all. */
   readonly layers?: readonly number[];
 }
 
-/** Keeps tokens from going to some experts. */
+/** Prevents tokens from going to some experts. */
 export function banExperts(experts: readonly number[], options: LayerChoice = {}): RoutingObserver {
   return inLayers(options, { ban: experts });
 }
 
-/** Sends every token to some experts, in the first of its slots; the router selects the rest. */
+/** Sends every token to some experts, in its first slots; the router selects the rest. */
 export function forceExperts(experts: readonly number[], options: LayerChoice = {}): RoutingObserver {
   return inLayers(options, { force: experts });
 }
 
-/** Several observers as one: bans and forced experts of all of them, and the replay of the first that has one. */
+/** Combines observers: bans and forced experts of all of them, and the replay of the first that has one. */
 export function combineObservers(observers: readonly RoutingObserver[]): RoutingObserver {
   return {
     constrain(site) {

@@ -5,19 +5,19 @@ import { tokenMaskOf } from "./captured-routing.js";
 import type { CapturedRouting, TokenRouter } from "./routing.js";
 import type { RoutingObserver } from "./routing-observer.js";
 
-/** The experts of each token of one sequence, padding left out. The layout is that of vLLM's `routed_experts`. */
+/** Experts of each token of one sequence, without padding. The layout is that of vLLM's `routed_experts`. */
 export interface RoutingTrace {
-  /** Number of tokens that went through the model. */
+  /** Number of tokens processed by the model. */
   readonly tokens: number;
   /** Number of decoder layers. */
   readonly layers: number;
   /** K, the largest number of slots of a layer. */
   readonly slots: number;
-  /** `[tokens, layers, K]`: −1 in a slot that is not used, and in a layer without experts. */
+  /** `[tokens, layers, K]`: −1 in an unused slot, and in a layer without experts. */
   readonly indices: Int16Array;
 }
 
-/** Records which experts each token goes to, over any number of forward passes of one batch. Dispose it. */
+/** Records the experts of each token, over any number of forward passes of one batch. Dispose it. */
 export class RoutingRecorder implements RoutingObserver {
   readonly #passes: { layer: number; indices: Tensor2D; rows: number; tokenMask: TokenMask | null }[] = [];
 
@@ -27,7 +27,7 @@ export class RoutingRecorder implements RoutingObserver {
   }
 
   /**
-   * Reads what was recorded, one trace for each row of the batch.
+   * Returns the recorded traces, one for each row of the batch.
    * @param layers number of decoder layers of the model
    * @throws {LayersError} if passes differ in their number of rows, or a layer has several routers.
    */
@@ -47,7 +47,7 @@ export class RoutingRecorder implements RoutingObserver {
     return byRow.map((row) => traceOf(row, layers));
   }
 
-  /** Frees what was recorded. */
+  /** Frees the records. */
   dispose(): void {
     dispose(this.#passes.map(({ indices }) => indices));
     this.#passes.length = 0;
@@ -55,8 +55,8 @@ export class RoutingRecorder implements RoutingObserver {
 }
 
 /**
- * Routes tokens to the experts of a trace, one trace for each row of the batch, whatever the router would select; their weights
- * are the router's own. Passes go on where the one before ended, as in generation.
+ * Routes tokens to the experts of a trace, one trace for each row of the batch, instead of the router's selection;
+ * their weights are the router's own. Each pass continues where the previous one ended, as in generation.
  * @throws {LayersError} in a forward pass with another number of rows, or more tokens than the trace has.
  */
 export function replayRouting(traces: readonly RoutingTrace[]): RoutingObserver {

@@ -3,19 +3,19 @@ import { add, div, mul, sigmoid, sum, type Tensor2D } from "@tensorflow/tfjs-cor
 import { Param } from "../param.js";
 import { Router, type RouterConfig } from "./router.js";
 
-/** The part of a config that a {@link SigmoidBiasRouter} needs. */
+/** Part of a config that a {@link SigmoidBiasRouter} uses. */
 export interface SigmoidBiasRouterConfig extends RouterConfig {
-  /** Factor of the weights of the chosen experts. */
+  /** Factor of the weights of the selected experts. */
   readonly routeScale: number;
-  /** Whether the weights of a token are made to sum to 1 first. Default true. */
+  /** Whether the weights of a token are normalised to sum to 1 first. Default: true. */
   readonly normTopkProb?: boolean;
 }
 
 /**
- * Sigmoid scores, and a bias per expert that is added for the selection alone, never in the weights: the load is balanced by
- * moving the bias, without an auxiliary loss (Wang et al. 2024, https://arxiv.org/abs/2408.15664; DeepSeek-V3). For a
- * load-balancing loss the scores of a token are made to sum to 1 (DeepSeek-V3, https://arxiv.org/abs/2412.19437, equations 17 to
- * 20).
+ * Sigmoid scores, and a bias per expert that is added only for the selection, not in the weights: updating the bias
+ * balances the load without an auxiliary loss (Wang et al. 2024, https://arxiv.org/abs/2408.15664; DeepSeek-V3). For a
+ * load-balancing loss the scores of a token are normalised to sum to 1 (DeepSeek-V3, https://arxiv.org/abs/2412.19437,
+ * equations 17 to 20).
  */
 export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRouterConfig> extends Router<C> {
   /** `[E]` */
@@ -45,7 +45,7 @@ export class SigmoidBiasRouter<C extends SigmoidBiasRouterConfig = SigmoidBiasRo
   }
 
   protected override normalizeWeights(chosen: Tensor2D): Tensor2D {
-    // The addend of the reference keeps a token whose scores are all 0 from weights of 0 / 0.
+    // The reference's addend prevents weights of 0 / 0 for a token whose scores are all 0.
     const normalized: Tensor2D = this.#normalizes ? div(chosen, add(sum(chosen, 1, true), 1e-20)) : chosen;
     return mul(normalized, this.config.routeScale);
   }

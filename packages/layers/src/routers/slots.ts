@@ -13,7 +13,7 @@ import {
 import type { Routing } from "./routing.js";
 
 /**
- * Cuts off slots that no token uses, at least one left, where the engine reads back at once; elsewhere all stay.
+ * Removes slots that no token uses, except one, if the engine reads back synchronously; otherwise all stay.
  * @param indices int32 `[T, K]`, the used slots of each token first
  */
 export function trimSlots(indices: Tensor2D): Tensor2D {
@@ -26,7 +26,7 @@ export function trimSlots(indices: Tensor2D): Tensor2D {
   });
 }
 
-/** The weight of each expert for each token, 0 for those that it does not go to. @returns `[T, E]` */
+/** Returns the weight of each expert for each token, 0 for unselected ones. @returns `[T, E]` */
 export function denseWeights({ logits, indices, weights }: Routing): Tensor2D {
   const [t, e] = logits.shape;
   const chosen = oneHot(indices, e) as Tensor3D;

@@ -2,7 +2,9 @@ import type { RoutingSpec } from "@mixtape/ops";
 import { softmax, type Tensor2D } from "@tensorflow/tfjs-core";
 import { Router, type RouterConfig } from "./router.js";
 
-/** A router with softmax probabilities. `normTopkProb: false` leaves the weights of the selected as they are. */
+/**
+ * A router with softmax probabilities. `normTopkProb: false` keeps the weights of the selected experts unnormalised.
+ */
 export class SoftmaxRouter<
   C extends RouterConfig & { readonly normTopkProb?: boolean } = RouterConfig,
 > extends Router<C> {
@@ -11,7 +13,7 @@ export class SoftmaxRouter<
     return { k: this.config.numExpertsPerTok, score: "softmax", normalize: this.#normalizes, scale: 1 };
   }
 
-  /** The softmax, which sums to 1 as it is. */
+  /** The softmax, which already sums to 1. */
   override routingProbabilities(logits: Tensor2D): Tensor2D {
     return this.score(logits);
   }

@@ -3,19 +3,22 @@ import { cumsum, fill, lessEqual, sub, type Tensor2D, where } from "@tensorflow/
 import type { RouterConfig } from "./router.js";
 import { SoftmaxRouter } from "./softmax-router.js";
 
-/** The part of a config that a {@link TopPRouter} needs. */
+/** Part of a config that a {@link TopPRouter} uses. */
 export interface TopPRouterConfig extends RouterConfig {
-  /** Largest number of experts of a token; `numExperts` for no limit but `topP`. */
+  /** Maximum number of experts per token; `numExperts` for no limit besides `topP`. */
   readonly numExpertsPerTok: number;
-  /** A token's experts are added, the most probable first, until their probability exceeds this. From 0 to 1. */
+  /** Experts are added to a token, the most probable first, until their total probability exceeds this. From 0 to 1. */
   readonly topP: number;
-  /** Whether the weights of a token are made to sum to 1. Default false: they are the probabilities, as in the paper. */
+  /**
+   * Whether the weights of a token are normalised to sum to 1. Default: false: they are the probabilities, as in the
+   * paper.
+   */
   readonly normTopkProb?: boolean;
 }
 
 /**
- * Top-p routing: a token that the router is sure of goes to few experts, another one to more (Huang et al. 2024,
- * https://arxiv.org/abs/2403.07652). Slots that a token does not use have index −1 and weight 0.
+ * Top-p routing: a token with a confident router goes to few experts, others to more (Huang et al. 2024,
+ * https://arxiv.org/abs/2403.07652). Unused slots have index −1 and weight 0.
  */
 export class TopPRouter<C extends TopPRouterConfig = TopPRouterConfig> extends SoftmaxRouter<C> {
   constructor(config: C) {

@@ -189,7 +189,7 @@ export function headConformance<C extends DecoderConfig>(
       await refused([0, 1, 3], /labels\[2\]: expected a class from 0 to 2, or -100, got 3/);
       await refused([0, 1, 0.5], /labels\[2\]: expected a whole number, got 0.5/);
       await refused([-100, -100, -100], /labels: expected at least one that is not -100/);
-      await refused([[0, 1, 0], [1], [0, 0, 1]], /labels\[1\]: expected a list of 3, as others, got a list of 1/);
+      await refused([[0, 1, 0], [1], [0, 0, 1]], /labels\[1\]: expected a list of 3, like the others, got a list of 1/);
       await refused([0, 1, Number.NaN], /labels: number 2: expected a finite number, got NaN/);
       model.dispose();
       const tokens = await classes.ForTokenClassification.fromPretrained(join(folder, "tokens"));

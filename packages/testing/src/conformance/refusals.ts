@@ -44,7 +44,7 @@ export function refuses<C extends DecoderConfig>(Model: Family<C>, { create }: S
         { name: "model.surprise", dtype: "F32", shape: [1], bytes: new Uint8Array(4) },
       ],
     });
-    expect(message).toContain("expected the tensors that its config asks for, got 2 faults:");
+    expect(message).toContain("expected the tensors of its config, got 2 issues:");
     expect(message).toContain(`\n  missing ${lastExpert.name}\n`);
     expect(message).toContain(`\n  model.norm.weight is [3] and should be [${model.config.hiddenSize}]\n`);
     expect(message).not.toContain("model.surprise");
