@@ -1,7 +1,7 @@
 import type { Adapter, AdapterConfig } from "@mixtape/peft";
 import { whole } from "./format.js";
 
-/** What an adapter is, in words: `dora of rank 8, 61,440 parameters`. */
+/** Describes an adapter: `dora of rank 8, 61,440 parameters`. */
 export function aboutAdapter({ config, size }: Adapter): string {
   return `${kindOf(config)} of rank ${config.r}, ${whole(size)} parameters`;
 }

@@ -21,8 +21,8 @@ const TASKS: Readonly<Record<string, Task>> = {
 };
 
 /**
- * Finds the task of an adapter, and the classes of its head: by the `config.json` that `sample-train` puts beside it, or else as many
- * as its head has. Files that cannot be read are left to the loading of the adapter, which says what is wrong.
+ * Finds the task of an adapter, and the classes of its head: from the `config.json` that `sample-train` writes beside
+ * it, or else from the size of its head. Unreadable files are ignored here, since loading the adapter reports them.
  */
 export async function adapterHead(folder: string): Promise<AdapterHead> {
   const task = TASKS[String(jsonIn(folder, "adapter_config.json")?.task_type)];

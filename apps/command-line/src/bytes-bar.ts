@@ -3,7 +3,7 @@ import { colors } from "./colors.js";
 import { bytes } from "./format.js";
 import { barStream } from "./terminal.js";
 
-/** How many bytes of a checkpoint are loaded or saved, on standard error, where that is a terminal. */
+/** Progress of loading or saving, in bytes of a checkpoint, on standard error if that is a terminal. */
 export class BytesBar {
   readonly #bar: SingleBar | null;
 
@@ -18,7 +18,7 @@ export class BytesBar {
     else this.#bar?.start(total, done, sizes);
   }
 
-  /** Takes the bar away. */
+  /** Removes the bar. */
   clear(): void {
     this.#bar?.stop();
   }
@@ -33,7 +33,7 @@ function makeBar(verb: string): SingleBar {
     barsize: 30,
     clearOnComplete: true,
     hideCursor: false,
-    // Ctrl-C is the command's own affair.
+    // The command handles Ctrl-C itself.
     gracefulExit: false,
   });
 }

@@ -6,10 +6,10 @@ const NAMES = ["bold", "dim", "red", "green", "yellow"] as const;
 /** Functions that colour a text. */
 export type Colors = Readonly<Record<(typeof NAMES)[number], (text: string) => string>>;
 
-/** Colours of what is written to standard error. */
+/** Colours for standard error. */
 export const colors = colorsFor(process.stderr);
 
-/** Colours for a stream: none where it is no terminal, or `NO_COLOR` is set. */
+/** Returns the colours for a stream: none if it is not a terminal, or `NO_COLOR` is set. */
 export function colorsFor(stream: { readonly isTTY?: boolean }): Colors {
   const all = pc.createColors(wantsColors(stream));
   return Object.fromEntries(NAMES.map((name) => [name, (text: string) => styled(all[name](text))])) as Colors;
@@ -22,12 +22,12 @@ function wantsColors(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true && TERM !== "dumb";
 }
 
-/** Says on standard error what the reader may not expect. */
+/** Prints a note on standard error. */
 export function note(text: string): void {
   process.stderr.write(`${colors.yellow("note:")} ${text}\n`);
 }
 
-/** Warns on standard error of what goes on all the same. @param text a sentence without its full stop */
+/** Prints a warning on standard error. @param text a sentence without its full stop */
 export function warn(text: string): void {
   process.stderr.write(`${colors.yellow("warning:")} ${text}.\n`);
 }

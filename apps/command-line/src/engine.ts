@@ -1,14 +1,14 @@
-/** The engine that the command line asks for. */
+/** Choice of the engine on the command line. */
 
 import { type Engine, type EngineName, type EngineOptions, useEngine } from "@mixtape/mixtape";
 import { note } from "./colors.js";
 
-/** The flags that say what computes. */
+/** Flags of the engine. */
 export interface EngineFlags extends Pick<EngineOptions, "threads" | "precision"> {
   readonly engine: EngineName | "auto";
 }
 
-/** Prepares the engine, and says which flags it does not take. */
+/** Prepares the engine, and reports flags that it does not use. */
 export async function chooseEngine({ engine: name, threads, precision }: EngineFlags): Promise<Engine> {
   const engine = await useEngine(name, { threads, precision });
   if (engine.name === "native") return engine;

@@ -1,4 +1,4 @@
-/** What went wrong, in words, and the exit code that says of what kind it was. */
+/** Formats errors, with an exit code for each kind. */
 
 import { MixtapeError, shortened } from "@mixtape/errors";
 import { CommanderError } from "commander";
@@ -7,25 +7,25 @@ import { whole } from "./format.js";
 
 /** Exit codes. */
 export const EXIT = {
-  /** A checkpoint, a file or an engine is not as it should be. */
+  /** An invalid checkpoint, file or engine. */
   failure: 1,
-  /** The command line itself is wrong. */
+  /** An invalid command line. */
   usage: 2,
   /** Ctrl-C: 128 plus the number of the signal. */
   interrupted: 130,
 } as const;
 
-/** What closes every message about the command line. */
+/** Suffix of every message about the command line. */
 export const SEE_HELP = "See --help.";
 
-/** A command line that says too little, or two things at once. */
+/** A command line with missing or contradictory flags. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(`${message}. ${SEE_HELP}`);
   }
 }
 
-/** A file that was named on the command line does not hold what it should. */
+/** An input file with invalid contents. */
 export class InputError extends MixtapeError {
   static override readonly brand: string = "InputError";
 }
@@ -35,7 +35,7 @@ export class OutputError extends MixtapeError {
   static override readonly brand: string = "OutputError";
 }
 
-/** Ctrl-C came before there was anything to show. */
+/** Ctrl-C before there was any output. */
 export class InterruptedError extends Error {
   constructor() {
     super("Interrupted.");
@@ -49,19 +49,19 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.failure;
 }
 
-/** One message, without a stack; with `details` all of it, with the stack and the causes. */
+/** Formats an error as one message without a stack; with `details` in full, with the stack and the causes. */
 export function explain(error: unknown, details: boolean): string {
   if (error instanceof InterruptedError) return `${error.message}\n`;
   const label = colors.red("error:");
   if (details) return `${label} ${error instanceof Error ? describeAll(error) : String(error)}\n`;
   const message = error instanceof Error ? error.message : String(error);
   const known = error instanceof MixtapeError || error instanceof UsageError;
-  // A list leaves the full stop of its sentence on a line of its own.
+  // The full stop after a list would otherwise be on a separate line.
   const text = indented(shorten(inFlags(message.trimEnd()).replace(/\n\. /, "\n")));
   return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
 }
 
-/** Flags of options that a generation config brings too. */
+/** Flags of options that a generation config can set too. */
 const OPTION_FLAGS: Readonly<Record<string, string>> = {
   maxNewTokens: "--max-new-tokens",
   temperature: "--temperature",
@@ -73,7 +73,7 @@ const OPTION_FLAGS: Readonly<Record<string, string>> = {
   stop: "--stop",
 };
 
-/** Advice for callers in code, as advice for the command line. */
+/** Translates advice for callers in code to flags of the command line. */
 function inFlags(message: string): string {
   return message
     .replace(/Give (\w+) in the call(, or pass)?/g, (advice, name: string, more = "") => {
@@ -90,19 +90,22 @@ function inFlags(message: string): string {
     .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
 }
 
-/** Lines longer than this are cut at the terminal, in their middle. */
+/** Longer lines are truncated on the terminal, in their middle. */
 const LONGEST_LINE = 2000;
 
-/** A message whose later lines are set off, so that none of them looks like a message of its own. */
+/** Indents the later lines of a message, so that none of them looks like a separate message. */
 function indented(message: string): string {
   const lines = message.split("\n").map((line) => shortened(line, LONGEST_LINE));
   return lines.map((line, i) => (i === 0 || line.startsWith("  ") ? line : `  ${line}`)).join("\n");
 }
 
-/** Lists longer than this are cut at the terminal. */
+/** Longer lists are truncated on the terminal. */
 const MOST_LINES = 12;
 
-/** A message whose list is long, with the list's beginning, how much is left out, and what comes after the list. */
+/**
+ * Shortens a message with a long list: keeps the beginning of the list, the number of omitted items, and the text after
+ * the list.
+ */
 function shorten(message: string): string {
   const lines = message.split("\n");
   const isItem = (line: string): boolean => line.startsWith("  ");

@@ -22,7 +22,7 @@ const TASKS = {
   "feature-extraction": true,
 } satisfies Record<Task, true>;
 
-/** @param without tasks that the command does not do */
+/** @param without tasks that the command does not support */
 export function taskOption(about: string, without: readonly Task[] = []): Option {
   const tasks = (Object.keys(TASKS) as Task[]).filter((task) => !without.includes(task));
   return new Option("--task <name>", about).choices(tasks);
@@ -33,13 +33,13 @@ export function modelOption(): Option {
 }
 
 export function adapterOption(): Option {
-  const about =
-    "folder of an adapter to run the model with: LoRA, DoRA or a mixture, as sample-train or peft saves them";
+  const about = "folder of an adapter to apply: LoRA, DoRA or a mixture, as saved by sample-train or peft";
   return new Option("--adapter <dir>", about).argParser(someText);
 }
 
 /**
- * A flag that must be there. Commander's own check of that comes before its check of misspelt flags, and would hide them.
+ * Checks that a required flag is set. Commander's own check comes before its check of misspelt flags, and would hide
+ * them.
  * @throws {UsageError}
  */
 export function given<T>(value: T | undefined, flag: string): T {
@@ -48,20 +48,17 @@ export function given<T>(value: T | undefined, flag: string): T {
 }
 
 export function engineOption(): Option {
-  return new Option("--engine <name>", "what computes").choices(Object.keys(ENGINES)).default("auto");
+  return new Option("--engine <name>", "engine that computes").choices(Object.keys(ENGINES)).default("auto");
 }
 
 export function threadsOption(): Option {
-  return new Option(
-    "--threads <n>",
-    "for native: how many threads compute (default: one for each processor)",
-  ).argParser(
+  return new Option("--threads <n>", "for native: number of threads (default: one for each processor)").argParser(
     number((value) => Number.isInteger(value) && value >= 1 && value <= 1024, "a whole number from 1 to 1024"),
   );
 }
 
 export function precisionOption(): Option {
-  const about = "for native: what activations are rounded to where they meet bfloat16 weights (default: bfloat16)";
+  const about = "for native: precision of activations in products with bfloat16 weights (default: bfloat16)";
   return new Option("--precision <name>", about).choices(["bfloat16", "float32"]);
 }
 
@@ -78,7 +75,7 @@ export function ignoreOption(): Option {
   const add = (key: string, before: readonly string[] = []): string[] => [...before, someText(key)];
   return new Option(
     "--ignore <key...>",
-    "keys of config.json, adapter_config.json and generation_config.json to pass over",
+    "keys of config.json, adapter_config.json and generation_config.json to ignore",
   ).argParser(add);
 }
 

@@ -1,5 +1,5 @@
 export { parseJson, safeName, safeText } from "@mixtape/errors";
-// The same Commander for all: its errors are told by their class.
+// All apps share one copy of Commander, whose errors are recognised by class.
 export { Command, Option } from "commander";
 export { colors, colorsFor, note } from "./colors.js";
 export { EXIT, InputError, InterruptedError, UsageError } from "./failure.js";

@@ -1,12 +1,12 @@
 /** Ctrl-C. */
 
-/** Notices the first Ctrl-C; the second one ends the process at once. */
+/** Catches the first Ctrl-C; the second one ends the process at once. */
 export class Interrupt implements Disposable {
   readonly #controller = new AbortController();
   readonly #listener = (): void => this.#controller.abort();
 
   constructor() {
-    // Once: with no listener left, the system's own way of ending a process is back.
+    // Once: without a listener, the system's default handling ends the process.
     process.once("SIGINT", this.#listener);
   }
 

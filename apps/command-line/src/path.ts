@@ -1,14 +1,14 @@
-/** Paths, as messages write them. */
+/** Formats paths for messages. */
 
 import { relative, resolve } from "node:path";
 
-/** A path as it is reached from here, where it lies below. */
+/** Returns a path relative to the current folder, if it is below it. */
 export function near(path: string): string {
   const way = relative("", path);
   return way === "" || way.startsWith("..") ? resolve(path) : way;
 }
 
-/** A word of a command to copy: in quotes where a shell would read it as something else. */
+/** Returns a word of a command to copy: in quotes if a shell would interpret it. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

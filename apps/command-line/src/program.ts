@@ -1,4 +1,4 @@
-/** A program of commands, from the arguments to the exit code. */
+/** Runs a program of commands, from the arguments to the exit code. */
 
 import { type Command, CommanderError } from "commander";
 import { colors, colorsFor } from "./colors.js";
@@ -6,17 +6,17 @@ import { exitCodeOf, explain, SEE_HELP, UsageError } from "./failure.js";
 import { watchOutput } from "./streams.js";
 import { guardTerminal } from "./terminal.js";
 
-/** Makes the program. @param end is to be given the exit code of the command that ran */
+/** Creates the program. @param end receives the exit code of the command that ran */
 export type MakeProgram = (end: (exitCode: number) => void) => Command;
 
-/** Runs a program with the arguments of the process, and ends with its exit code. */
+/** Runs a program with the arguments of the process, and exits with its exit code. */
 export async function runProgram(make: MakeProgram): Promise<void> {
   guardTerminal();
   watchOutput();
   process.exitCode = await exitCodeAfter(make, process.argv.slice(2));
 }
 
-/** Runs a program with these arguments, and explains on standard error what went wrong. */
+/** Runs a program with these arguments, and prints errors on standard error. */
 export async function exitCodeAfter(make: MakeProgram, args: readonly string[]): Promise<number> {
   let exitCode = 0;
   const end = (code: number): void => {
@@ -32,7 +32,7 @@ export async function exitCodeAfter(make: MakeProgram, args: readonly string[]):
   }
 }
 
-/** A command whose errors are one line, and whose help is plain. */
+/** Prepares a command: errors are one line, and help is plain. */
 export function prepared(command: Command): Command {
   return command
     .exitOverride()
@@ -52,7 +52,7 @@ function wantsDetails(args: readonly string[]): boolean {
   return args.includes("--debug") || process.env.MIXTAPE_DEBUG === "1";
 }
 
-/** Commander's message on one line, closed by a full stop. */
+/** Formats Commander's message on one line, with a full stop. */
 function sentence(message: string): string {
   const text = message
     .replace(/^error: /, "")

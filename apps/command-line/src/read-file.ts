@@ -2,22 +2,21 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { InputError } from "./failure.js";
 import { bytes } from "./format.js";
 
-/** Longer files become no text in JavaScript. */
+/** Maximum length of a JavaScript string. */
 const MAX_TEXT = 2 ** 29 - 24;
-/** What is read whole as JSON or a setting is far below this. */
+/** Far above any JSON file or setting that is read whole. */
 export const MAX_SMALL = 256 * 2 ** 20;
 
-/** How a file is read. */
+/** Options of {@link readInput}. */
 export interface ReadFileOptions {
-  /** What the file should be, for errors: `a file of texts`. */
+  /** Description of the expected file, for errors: `a file of texts`. */
   readonly expected: string;
-  /** Whether it may be as long as a text can be: files of texts to learn are. */
+  /** Whether it may be as long as a string can be, as for files of training texts. */
   readonly large?: boolean;
 }
 
 /**
- * Reads a whole file that was named on the command line or lies in a folder. Pipes and devices are refused: opening one, or reading to its
- * end, may never return.
+ * Reads a whole input file. Refuses pipes and devices: opening one, or reading to its end, may never return.
  * @throws {InputError}
  */
 export function readInput(path: string, { expected, large = false }: ReadFileOptions): Buffer {
@@ -25,7 +24,7 @@ export function readInput(path: string, { expected, large = false }: ReadFileOpt
   const refuse = (got: string, cause?: unknown): InputError => new InputError({ where: path, expected, got, cause });
   let file: number;
   try {
-    // Without waiting for whoever writes to a pipe. Windows has neither the flag nor such pipes.
+    // Does not wait for the writer of a pipe. Windows has neither the flag nor such pipes.
     file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;

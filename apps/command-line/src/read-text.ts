@@ -1,4 +1,4 @@
-/** Text files that somebody wrote for a command line: chats, chat templates, lists of adapters. */
+/** Text files written by users: chats, chat templates, lists of adapters. */
 
 import { addAbortSignal, type Readable } from "node:stream";
 import { MixtapeError, parseJson } from "@mixtape/errors";
@@ -7,15 +7,15 @@ import { bytes } from "./format.js";
 import type { Interrupt } from "./interrupt.js";
 import { MAX_SMALL, readInput } from "./read-file.js";
 
-/** How a text is read. */
+/** Options of {@link readInputText}. */
 export interface ReadTextOptions {
-  /** What the file should be, for errors. */
+  /** Description of the expected file, for errors. */
   readonly expected: string;
 }
 
 /**
- * Reads a file in UTF-8. A byte order mark, which editors of Windows write, is no part of it. Files of a checkpoint are not read
- * so: what the reference refuses there is refused here.
+ * Reads a file in UTF-8, without a byte order mark, which editors of Windows write. Files of a checkpoint are not read
+ * like this: the reference refuses a mark there.
  * @throws {InputError}
  */
 export function readInputText(path: string, options: ReadTextOptions): string {
@@ -24,8 +24,8 @@ export function readInputText(path: string, options: ReadTextOptions): string {
 
 /**
  * Reads standard input to its end.
- * @throws {InputError} for what is too long, or no UTF-8
- * @throws {InterruptedError} at Ctrl-C
+ * @throws {InputError} if it is too long, or not UTF-8
+ * @throws {InterruptedError} on Ctrl-C
  */
 export async function readStandardInput(
   options: ReadTextOptions,
@@ -50,7 +50,7 @@ export async function readStandardInput(
 
 /**
  * Parses JSON.
- * @param parse what parses it, and throws where it is none
+ * @param parse parses it, and throws if it is invalid
  * @throws {InputError}
  */
 export function parseInput(
@@ -68,7 +68,7 @@ export function parseInput(
   }
 }
 
-/** Reads the text of a chat template. @throws {InputError} for a file that is none */
+/** Reads the text of a chat template. @throws {InputError} if it is not a template */
 export function readChatTemplate(path: string): string {
   const expected = "a chat template in Jinja, such as a chat_template.jinja";
   const text = readInputText(path, { expected });
@@ -84,6 +84,6 @@ function decoded(content: Uint8Array, where: string, { expected }: ReadTextOptio
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(content);
   } catch (cause) {
-    throw new InputError({ where, expected, got: "bytes that are no UTF-8", fix: "Save the file in UTF-8", cause });
+    throw new InputError({ where, expected, got: "bytes that are not UTF-8", fix: "Save the file in UTF-8", cause });
   }
 }

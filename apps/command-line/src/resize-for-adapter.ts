@@ -5,7 +5,7 @@ import { openCheckpoint } from "@mixtape/safetensors";
 
 const FILE = "adapter_model.safetensors";
 
-/** Gives a model the rows of the embedding that an adapter brings along: one that was trained with new tokens has a copy of it. */
+/** Resizes a model's embedding to an adapter's: an adapter trained with new tokens has a copy of it. */
 export async function resizeForAdapter(model: ForCausalLM, adapter: string): Promise<void> {
   if (!existsSync(join(adapter, FILE))) return;
   const file = await openCheckpoint(adapter, { file: FILE });

@@ -1,6 +1,6 @@
 /**
- * The one place where text becomes safe for a terminal. {@link guardTerminal} stands between the program and its streams, so that nothing
- * that is written, by whoever, moves the cursor, changes settings or shows text in another order: names and texts come from files.
+ * Makes all output safe for a terminal. {@link guardTerminal} wraps the program's streams, so that no output can move
+ * the cursor, change settings or reorder text: names and texts come from files.
  */
 
 import { randomUUID } from "node:crypto";
@@ -8,24 +8,27 @@ import { safeText } from "@mixtape/errors";
 
 type Write = typeof process.stderr.write;
 
-/** Stands for the start of an escape sequence that the program itself writes. No file can know it. */
+/** Marks the start of an escape sequence of the program itself. No file can contain it. */
 const OWN_ESCAPE = `\u{10fffd}${randomUUID()}`;
 
-/** The streams' own methods, once they are guarded. */
+/** The streams' own methods, after they are wrapped. */
 const unguarded = new Map<NodeJS.WriteStream, Write>();
 
-/** Makes standard error safe, and standard output where it is a terminal: a pipe gets generated text byte for byte. */
+/** Makes standard error safe, and standard output if it is a terminal: a pipe receives generated text byte for byte. */
 export function guardTerminal(): void {
   guard(process.stderr, safeText);
   guard(process.stdout, process.stdout.isTTY ? safeText : (text) => text);
 }
 
-/** Marks the escape sequences of a text as the program's own, which a guarded stream lets through. */
+/** Marks the escape sequences of a text as the program's own, which a wrapped stream passes through. */
 export function styled(text: string): string {
   return unguarded.size > 0 ? text.replaceAll("\x1b[", OWN_ESCAPE) : text;
 }
 
-/** Standard error for a progress bar, which moves the cursor. What it shows are numbers and titles of the program. */
+/**
+ * Returns standard error for a progress bar, which moves the cursor. The bar shows only numbers and titles of the
+ * program.
+ */
 export function barStream(): NodeJS.WriteStream {
   const write = unguarded.get(process.stderr) ?? process.stderr.write.bind(process.stderr);
   const through = (chunk: string): boolean => write(withEscapes(chunk));
@@ -37,7 +40,7 @@ function guard(stream: NodeJS.WriteStream, safe: (text: string) => string): void
   const write = stream.write.bind(stream) as Write;
   unguarded.set(stream, write);
   const guarded = (chunk: string | Uint8Array, ...rest: [never]): boolean => {
-    // Bytes are data of a pipe; on a terminal they are text like any other.
+    // Bytes are data for a pipe; on a terminal they are text like any other.
     if (typeof chunk !== "string" && safe !== safeText) return write(chunk, ...rest);
     const text = typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
     return write(withEscapes(safe(text)), ...rest);

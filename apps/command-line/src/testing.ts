@@ -1,31 +1,31 @@
-/** What tests of command lines share: a command as a user starts it, and what is to be said of how it ended. */
+/** Test helpers for command lines: run a command as a user does, and check its result. */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { exitCodeAfter, type MakeProgram } from "./program.js";
 
-/** How a command ended, and what it said. */
+/** Result of a command. */
 export interface Ended {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How a command is started. */
+/** Options for starting a command. */
 export interface StartOptions {
   /** Environment variables besides those of the tests. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Is given the process, and may send it signals. */
+  /** Receives the process, and may send it signals. */
   readonly watch?: (child: ChildProcess) => void;
 }
 
-/** What a stack looks like. */
+/** Pattern of a stack trace. */
 export const STACK = /\n\s+at /;
 
 /**
- * Runs a script of Node to its end as a user would, with pipes for a terminal. Variables that change how commands speak are
- * taken away.
+ * Runs a Node script to its end as a user would, with pipes instead of a terminal. Environment variables that change
+ * the output are removed.
  */
 export function start(script: string, args: readonly string[], { env, watch }: StartOptions = {}): Promise<Ended> {
   const child = spawn(process.execPath, [script, ...args], {
@@ -49,8 +49,8 @@ export function start(script: string, args: readonly string[], { env, watch }: S
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs a program to its end within this process, one after the other: what computes is loaded once for all of them, where each
- * process that {@link start} starts loads it anew. Signals, terminals and the guard of the streams are for processes.
+ * Runs a program to its end within this process, one at a time: engines are loaded once for all of them, while each
+ * process of {@link start} loads them again. Tests of signals, terminals and wrapped streams need processes.
  */
 export function call(make: MakeProgram, args: readonly string[]): Promise<Ended> {
   const ended = last.then(() => captured(() => exitCodeAfter(make, args)));
@@ -58,7 +58,7 @@ export function call(make: MakeProgram, args: readonly string[]): Promise<Ended>
   return ended;
 }
 
-/** Keeps what is written to standard output and standard error meanwhile. */
+/** Captures standard output and standard error during `run`. */
 async function captured(run: () => Promise<number>): Promise<Ended> {
   const said = { stdout: "", stderr: "" };
   const names = ["stdout", "stderr"] as const;
@@ -78,14 +78,16 @@ async function captured(run: () => Promise<number>): Promise<Ended> {
   }
 }
 
-/** The one JSON value that a command printed. @throws {AssertionError} where it failed, or printed anything else */
+/**
+ * Returns the one JSON value that a command printed. @throws {AssertionError} if it failed, or printed anything else
+ */
 export function jsonOf<T>({ code, stdout, stderr }: Ended): T {
   assert.equal(code, 0, stderr);
   assert.equal(stdout.split("\n").length, 2, `one line of JSON: ${stdout}`);
   return JSON.parse(stdout) as T;
 }
 
-/** Holds that a command failed with this exit code and, for all that it said, this one message. @throws {AssertionError} */
+/** Checks that a command failed with this exit code and only this message. @throws {AssertionError} */
 export function assertFailed({ code, stdout, stderr }: Ended, expected: number, message: string | RegExp): void {
   assert.equal(stdout, "");
   assert.doesNotMatch(stderr, STACK);

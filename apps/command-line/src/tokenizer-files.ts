@@ -1,4 +1,4 @@
-/** The files of a tokenizer, to go where a model goes. */
+/** Files of a tokenizer, to be saved with a model. */
 
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,8 @@ import { readInput } from "./read-file.js";
 const expected = "a file of a tokenizer";
 
 /**
- * Reads the files of a folder's tokenizer, by name. The model's config, which a tokenizer may be read with, is not its to bring.
- * @throws {InputError} for one that is no file
+ * Reads the files of a folder's tokenizer, by name, except for the model's config.
+ * @throws {InputError} if one is not a file
  */
 export function tokenizerFiles(folder: string): Record<string, Uint8Array> {
   const there = TOKENIZER_FILES.filter((name) => name !== "config.json" && existsSync(join(folder, name)));
@@ -17,8 +17,8 @@ export function tokenizerFiles(folder: string): Record<string, Uint8Array> {
 }
 
 /**
- * Copies the chat templates that have names of their own, which lie in a folder beside the other files.
- * @throws {InputError} for one that is no file
+ * Copies named chat templates, which are in a folder beside the other files.
+ * @throws {InputError} if one is not a file
  */
 export function copyNamedTemplates(from: string, to: string): void {
   const source = join(from, CHAT_TEMPLATE_FOLDER);

@@ -1,8 +1,8 @@
-/** Values of flags: text in, a value or a message out. */
+/** Parsers of flag values: text in, a value or an error out. */
 
 import { InvalidArgumentError } from "commander";
 
-/** A number that fits. */
+/** Parses a number that satisfies a condition. */
 export function number(fits: (value: number) => boolean, expected: string): (text: string) => number {
   return (text) => {
     const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -11,19 +11,19 @@ export function number(fits: (value: number) => boolean, expected: string): (tex
   };
 }
 
-/** A whole number of at least `least`. */
+/** Parses an integer of at least `least`. */
 export function integer(least: number): (text: string) => number {
   return number((value) => Number.isSafeInteger(value) && value >= least, `a whole number of at least ${least}`);
 }
 
-/** Token ids, separated by commas. */
+/** Parses token ids, separated by commas. */
 export function ids(text: string): number[] {
   const parts = text.split(",").map((part) => part.trim());
   if (parts.every((part) => /^\d+$/.test(part) && Number.isSafeInteger(Number(part)))) return parts.map(Number);
   throw new InvalidArgumentError("Expected token ids separated by commas, such as 5,6,7.");
 }
 
-/** Text of some length. */
+/** Parses a text that is not empty. */
 export function someText(text: string): string {
   if (text !== "") return text;
   throw new InvalidArgumentError("Expected some text.");
@@ -38,7 +38,7 @@ const UNITS: Readonly<Record<string, number>> = {
   GIB: 2 ** 30,
 };
 
-/** Bytes, as transformers' `max_shard_size` spells them. */
+/** Parses a number of bytes in the format of transformers' `max_shard_size`. */
 export function fileSize(text: string): number {
   const [, digits, unit] = /^(\d+(?:\.\d+)?)\s*([KMG]i?B)$/i.exec(text.trim()) ?? [];
   const size = Math.floor(Number(digits) * (UNITS[unit?.toUpperCase() ?? ""] ?? Number.NaN));

@@ -1,6 +1,6 @@
 import type { RoutingTrace } from "@mixtape/mixtape";
 
-/** Number of tokens that each expert of a layer was given. */
+/** Number of tokens of each expert of a layer. */
 export interface LayerLoad {
   /** Index of the decoder layer. */
   readonly layer: number;

@@ -26,7 +26,7 @@ const LABELS: Readonly<Record<Task, readonly string[]>> = {
 const TOKENS = ["input_ids", "attention_mask", "position_ids"] as const;
 
 /**
- * Reads the inputs of a model's head. What it does not take is passed over, with a note.
+ * Reads the inputs of a model's head. Unused tensors are ignored, with a note.
  * @throws {InputError} for tensors that are missing, or of another dtype or shape
  */
 export async function readForwardInputs(path: string, task: Task): Promise<ForwardInputs> {
@@ -53,12 +53,12 @@ export async function readForwardInputs(path: string, task: Task): Promise<Forwa
   }
 }
 
-/** The first of some names. */
+/** Lists the first of some names. */
 function listOf(names: readonly string[]): string {
   return names.length === 0 ? "none" : names.slice(0, 5).join(", ") + (names.length > 5 ? ", …" : "");
 }
 
-/** A tensor `[B, L]` of whole numbers as rows; undefined where the file has none of this name. */
+/** Reads a tensor `[B, L]` of integers as rows; undefined if the file has none of this name. */
 async function readRows(file: TensorSource, name: string, path: string): Promise<number[][] | undefined> {
   if (!file.has(name)) return undefined;
   const { dtype, shape } = file.tensor(name);
@@ -71,7 +71,7 @@ async function readRows(file: TensorSource, name: string, path: string): Promise
   return rowsOf(await readNumbers(file, name), shape[1]!);
 }
 
-/** A tensor `[B]`, or `[B, 1]`, of whole numbers. */
+/** Reads a tensor `[B]`, or `[B, 1]`, of integers. */
 async function readColumn(file: TensorSource, name: string, path: string): Promise<number[] | undefined> {
   if (!file.has(name)) return undefined;
   const { dtype, shape } = file.tensor(name);
@@ -84,7 +84,7 @@ async function readColumn(file: TensorSource, name: string, path: string): Promi
   });
 }
 
-/** Labels of texts: classes `[B]`, or numbers or flags `[B, labels]`. */
+/** Reads labels of texts: classes `[B]`, or numbers or flags `[B, labels]`. */
 async function readTargets(file: TensorSource, path: string): Promise<number[] | number[][] | undefined> {
   if (!file.has("labels")) return undefined;
   const { dtype, shape } = file.tensor("labels");

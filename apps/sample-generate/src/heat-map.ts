@@ -1,13 +1,13 @@
 import { table } from "@mixtape/command-line";
 import { type LayerLoad, relativeLoads } from "./expert-loads.js";
 
-/** From no token at all to twice an even share and more. */
+/** Levels from no tokens to twice an even share and more. */
 const SHADES = [" ", "░", "▒", "▓", "█"];
 
 /**
- * Draws loads for a terminal: a row for each layer, a character for each expert or, where there are more experts than columns,
- * for several beside each other.
- * @param columns largest number of characters for the experts
+ * Draws loads for a terminal: a row for each layer, and a character for each expert or, if there are more experts than
+ * columns, for several adjacent ones.
+ * @param columns maximum number of characters for the experts
  * @param paint colours the names of layers
  */
 export function heatMap(loads: readonly LayerLoad[], columns: number, paint: (text: string) => string): string {

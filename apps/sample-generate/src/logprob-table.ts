@@ -1,4 +1,4 @@
-/** Log-probabilities as people and scripts read them. */
+/** Formats log-probabilities for people and scripts. */
 
 import { colors, safeName, table } from "@mixtape/command-line";
 import { type TokenLogprobs, tokenTexts } from "@mixtape/generation";
@@ -13,7 +13,7 @@ interface ShownLogprob {
   readonly logprob: number | null;
 }
 
-/** A new token, and the likeliest ones. */
+/** A new token, and the most likely ones. */
 export interface ShownLogprobs extends ShownLogprob {
   readonly top: readonly ShownLogprob[];
 }

@@ -2,18 +2,18 @@ import { existsSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve, sep } from "node:path";
 import { InputError } from "@mixtape/command-line";
 
-/** What an output file must not replace. */
+/** Files that an output file must not replace. */
 export interface OutputFileOptions {
   /** The flag that names the file. */
   readonly flag: string;
   /** The model's folder. */
   readonly model: string;
-  /** The file that is read, and its flag. */
+  /** The input file, and its flag. */
   readonly input?: { readonly flag: string; readonly path: string };
 }
 
 /**
- * Checks that a file can be written, and replaces nothing but an earlier output.
+ * Checks that a file can be written, and replaces at most an earlier output.
  * @throws {InputError} before anything is computed
  */
 export function checkOutputFile(path: string, { flag, model, input }: OutputFileOptions): void {
@@ -28,7 +28,7 @@ export function checkOutputFile(path: string, { flag, model, input }: OutputFile
   if (!stat.isFile()) throw refuse("no regular file");
   const real = realpathSync(path);
   if (input && real === realpathSync(input.path)) throw refuse(`the file of ${input.flag}`);
-  // The files of a download are often links to elsewhere, so the place of the link counts as well.
+  // The files of a download are often links to another folder, so the location of the link is checked as well.
   const within = realpathSync(model) + sep;
   if (real.startsWith(within) || (realpathSync(folder) + sep).startsWith(within)) throw refuse("a file of the model");
 }

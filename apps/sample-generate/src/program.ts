@@ -9,8 +9,8 @@ import { mergeCommand } from "./commands/merge.js";
 import { traceCommand } from "./commands/trace.js";
 
 /**
- * The command line.
- * @param end is told the exit code of the command that ran
+ * Creates the command line.
+ * @param end receives the exit code of the command that ran
  */
 export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command("sample-generate")

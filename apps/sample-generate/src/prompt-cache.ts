@@ -1,4 +1,4 @@
-/** `--prompt-cache FILE`: what was computed of a text, kept from one run to the next. */
+/** `--prompt-cache FILE`: keeps the cache of a text between runs. */
 
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -6,7 +6,7 @@ import { UsageError } from "@mixtape/command-line";
 import { type Cache, type ForCausalLM, loadCache } from "@mixtape/mixtape";
 
 /**
- * Checks the file before anything is loaded: what is computed could not be saved otherwise.
+ * Checks the file before anything is loaded, so that the result can be saved.
  * @throws {UsageError}
  */
 export function checkPromptCache(file: string | undefined): void {

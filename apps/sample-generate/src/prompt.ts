@@ -1,4 +1,4 @@
-/** What to continue: text, token ids, or a chat. */
+/** Prompts: text, token ids, or a chat. */
 
 import {
   type Interrupt,
@@ -11,7 +11,7 @@ import {
 import { parsePythonJson, type Tokenizer, TokenizerError, type UnwrittenPart } from "@mixtape/tokenizer";
 import { aboutUnwritten, type Chat, oddRoles, readChat } from "@mixtape/training";
 
-/** The flags of a prompt, of which one is given. */
+/** Flags of a prompt, of which one is set. */
 export interface PromptFlags {
   readonly prompt?: string;
   readonly promptIds?: readonly number[];
@@ -21,10 +21,10 @@ export interface PromptFlags {
   readonly chatTemplate?: string;
 }
 
-/** What is to be continued. */
+/** A prompt to continue. */
 export interface Prompt {
   readonly ids: readonly number[];
-  /** What to know about it. */
+  /** Notes on the prompt. */
   readonly notes: readonly string[];
 }
 
@@ -38,7 +38,7 @@ export function checkPrompt({ prompt, promptIds, chat, chatTemplate }: PromptFla
   if (chatTemplate !== undefined && chat === undefined) throw new UsageError("--chat-template is for --chat");
 }
 
-/** The token ids of the prompt. Only ids do without a tokenizer. */
+/** Returns the token ids of the prompt. Only ids do not need a tokenizer. */
 export async function promptOf(flags: PromptFlags, tokenizer: Tokenizer | null, interrupt: Interrupt): Promise<Prompt> {
   if (flags.promptIds) return { ids: flags.promptIds, notes: [] };
   if (!tokenizer) throw new UsageError("without a tokenizer, give the prompt as --prompt-ids");
@@ -50,7 +50,7 @@ export async function promptOf(flags: PromptFlags, tokenizer: Tokenizer | null, 
   return { ids: tokenizer.encode(text, { addSpecialTokens: false }), notes: notesOn({ messages, options }, tokenizer) };
 }
 
-/** What the reader may not expect of a chat that is to be answered. */
+/** Lists notes on a chat to be answered. */
 function notesOn({ messages, options }: Chat, tokenizer: Tokenizer): string[] {
   const roles = oddRoles(messages);
   const unwritten = aboutUnwritten(messages, unwrittenParts({ messages, options }, tokenizer));
@@ -69,13 +69,13 @@ function unwrittenParts({ messages, options }: Chat, tokenizer: Tokenizer): read
   try {
     return tokenizer.renderChat(messages, options).unwrittenParts;
   } catch (error) {
-    // A template may take the messages with a generation prompt alone.
+    // A template may accept the messages only with a generation prompt.
     if (error instanceof TokenizerError) return [];
     throw error;
   }
 }
 
-/** The chat in a file, or on standard input. */
+/** Reads the chat from a file, or from standard input. */
 async function chatOf(path: string, interrupt: Interrupt): Promise<Chat> {
   const expected = 'a chat, [{ "role": "user", "content": "…" }] or { "messages": […], "tools": […] }';
   const text = path === "-" ? await readStandardInput({ expected }, interrupt) : readInputText(path, { expected });

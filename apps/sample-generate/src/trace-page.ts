@@ -1,7 +1,7 @@
 import type { RoutingTrace } from "@mixtape/mixtape";
 import { type LayerLoad, relativeLoads } from "./expert-loads.js";
 
-/** What a page about a trace shows. */
+/** Contents of a page about a trace. */
 export interface TracePage {
   readonly title: string;
   readonly trace: RoutingTrace;
@@ -10,7 +10,7 @@ export interface TracePage {
   readonly texts: readonly string[];
 }
 
-/** Makes an HTML page without anything from elsewhere: loads of the experts as a heat map, and the experts of each token. */
+/** Creates a self-contained HTML page: loads of the experts as a heat map, and the experts of each token. */
 export function tracePage({ title, trace, loads, texts }: TracePage): string {
   return `<!doctype html>
 <html lang="en">

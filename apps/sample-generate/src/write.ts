@@ -1,4 +1,4 @@
-/** The loop that writes text, with its times. */
+/** Generates text and measures times. */
 
 import type { Interrupt } from "@mixtape/command-line";
 import type { GeneratedToken, TokenLogprobs } from "@mixtape/generation";
@@ -11,23 +11,23 @@ export interface Written {
   /** Null without a tokenizer. */
   readonly text: string | null;
   readonly finishReason: FinishReason | "interrupted";
-  /** The stop string that ended the text. */
+  /** Stop string that ended the text. */
   readonly stopReason: string | undefined;
   /** Log-probabilities of the new tokens, if options ask for them. */
   readonly logprobs: readonly TokenLogprobs[] | undefined;
   /** Log-probabilities of the prompt's tokens, if options ask for them. */
   readonly promptLogprobs: readonly (TokenLogprobs | null)[] | undefined;
-  /** With a cache: prompt tokens that it had. */
+  /** With a cache: number of prompt tokens that it had. */
   readonly cachedTokens: number | undefined;
-  /** Until the first new token. */
+  /** Time until the first new token. */
   readonly prefillMs: number;
-  /** From the first new token to the last. */
+  /** Time from the first new token to the last. */
   readonly decodeMs: number;
 }
 
 /**
- * Continues a prompt until it ends or Ctrl-C comes.
- * @param show called with the text as it comes
+ * Continues a prompt until it ends or Ctrl-C is pressed.
+ * @param show called with the text as it is generated
  */
 export async function write(
   model: ForCausalLM,
@@ -38,7 +38,7 @@ export async function write(
   show: (text: string) => void,
 ): Promise<Written> {
   const { stop, ...tokenOptions } = options;
-  // Stopping, unlike aborting, still gives the text that a character or a stop string has held back.
+  // Stopping, unlike aborting, still returns the text that was held back for a character or a stop string.
   const interrupted = { name: "interrupted", stop: () => interrupt.came };
   const own = { ...tokenOptions, stoppingCriteria: [interrupted] };
   const ids: number[] = [];

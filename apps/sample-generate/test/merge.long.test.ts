@@ -112,7 +112,7 @@ describe("a merged checkpoint", () => {
   test("is not written over anything", async () => {
     await fails(
       1,
-      `${MODEL}: expected a new or empty folder for the checkpoint, got one with ${readdirSync(MODEL).length} files in it. Name another folder in --output: nothing is overwritten.`,
+      `${MODEL}: expected a new or empty folder for the checkpoint, got a folder with ${readdirSync(MODEL).length} files in it. Choose another folder for --output: nothing is overwritten.`,
       ...args(MODEL),
     );
     const file = join(scratch, "file");

@@ -33,6 +33,6 @@ test.each([
   });
   closeSync(stdout);
   rmSync(folder, { recursive: true });
-  expect(stderr.replace(/^\[5\]\n/, "")).toMatch(/^error: standard output: expected to be written to, got EBADF.*\n$/);
+  expect(stderr.replace(/^\[5\]\n/, "")).toMatch(/^error: standard output: expected a writable stream, got EBADF.*\n$/);
   expect(status).toBe(1);
 });

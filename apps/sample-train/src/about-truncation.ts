@@ -1,7 +1,7 @@
 import { plural, whole } from "@mixtape/command-line";
 import type { Truncation } from "@mixtape/training";
 
-/** What `--max-length` cuts off, in words. */
+/** Describes the effect of `--max-length`. */
 export function aboutTruncation({ examples, tokens, labels, emptied }: Truncation, maxLength: number): string {
   const cut = `--max-length ${maxLength} cuts ${whole(tokens)} tokens off ${plural(examples, "text")}, ${whole(labels)} of them to be learnt`;
   if (emptied === 0) return cut;

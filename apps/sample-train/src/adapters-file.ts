@@ -1,4 +1,7 @@
-/** A file of several adapters, in the keys of MoE-PEFT: `{ "cutoff_len": 256, "lora": [{ "name": …, "data": …, "r": 8, … }] }`. */
+/**
+ * A file of several adapters, with the keys of MoE-PEFT: `{ "cutoff_len": 256, "lora": [{ "name": …, "data": …, "r": 8,
+ * … }] }`.
+ */
 
 import { dirname, resolve } from "node:path";
 import { InputError, note, parseInput, readInputText, UsageError } from "@mixtape/command-line";
@@ -7,7 +10,7 @@ import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
 import { RUN_FILES } from "./run-files.js";
 
-/** What the file says. */
+/** Contents of the file. */
 export interface AdaptersFile {
   readonly learners: readonly Learner[];
   readonly accumulate: number;
@@ -16,7 +19,7 @@ export interface AdaptersFile {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Keys of MoE-PEFT that do not change what is computed here. */
+/** Keys of MoE-PEFT that do not change the computation here. */
 const IDLE_OF_FILE = ["train_lora_candidate_num", "train_lora_simultaneously_num", "train_strategy"];
 const IDLE = [
   "task_name",
@@ -27,7 +30,7 @@ const IDLE = [
   "expand_side",
   "val_set_size",
 ];
-/** Keys of an entry that say how the adapter is trained; all others say what it is. */
+/** Keys of an entry that set how the adapter is trained; all others are its config. */
 const TRAINING = [
   "name",
   "data",
@@ -45,7 +48,8 @@ const TRAINING = [
 const SCHEDULES = ["constant", "linear", "cosine"] as const;
 
 /**
- * Reads a file of adapters. What an entry leaves out is as the flags say, or as their defaults; paths are relative to the file.
+ * Reads a file of adapters. Omitted keys of an entry take the values of the flags, or their defaults; paths are
+ * relative to the file.
  * @throws {InputError} that names the entry and its key
  */
 export async function readAdapters(path: string, flags: TrainFlags): Promise<AdaptersFile> {
@@ -116,12 +120,12 @@ function entryOf(
   return { learner: { ...training, name, adapter, data: path }, accumulate };
 }
 
-/** What flags say of an adapter, in the keys of the file: for entries that leave them out. */
+/** Returns the flags of an adapter under the keys of the file, for entries that omit them. */
 function fromFlags({ rank, alpha, dropout, target, numExperts }: TrainFlags, entry: Json): Json {
   const isMixture = entry.routing_strategy !== undefined;
   const told = {
     r: rank,
-    // As without a file: alpha follows a rank that was asked for.
+    // As without a file: alpha follows the rank if that is set.
     lora_alpha: alpha ?? (rank === undefined || "r" in entry ? undefined : 2 * rank),
     lora_dropout: dropout,
     target_modules: target?.length === 1 && target[0] === "all-linear" ? target[0] : target,

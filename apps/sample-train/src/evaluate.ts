@@ -1,4 +1,4 @@
-/** The loss of texts that are held out. */
+/** Held-out loss. */
 
 import type { ForCausalLM } from "@mixtape/mixtape";
 import { adaptersOf } from "@mixtape/peft";
@@ -7,7 +7,7 @@ import type { Texts } from "./plan.js";
 import { EvaluationProgress } from "./progress.js";
 import type { Settings } from "./settings.js";
 
-/** Nats per token, by learner; null where nothing is held out, or where the signal came. */
+/** Returns nats per token, by learner; null if nothing is held out, or after an abort. */
 export async function evaluateLearners(
   model: ForCausalLM,
   { learners, eval: path }: Settings,

@@ -1,11 +1,11 @@
-/** What learns in a run, and how. */
+/** The learners of a run, and their settings. */
 
 import type { AdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 
-/** One thing that learns: the model itself, or an adapter on it. */
+/** A learner: the model itself, or an adapter on it. */
 export interface Learner {
-  /** What an adapter is called; `model` for the model itself. */
+  /** Name of an adapter; `model` for the model itself. */
   readonly name: string;
   /** Null for the model itself. */
   readonly adapter: AdapterConfig | null;
@@ -22,7 +22,7 @@ export interface Learner {
   readonly maxGradNorm: number;
 }
 
-/** How something is trained: what flags say of that, and defaults. */
+/** Training settings of a learner: from flags, and defaults. */
 export function trainingOf(flags: TrainFlags, isFull: boolean): Omit<Learner, "name" | "adapter" | "data"> {
   return {
     batchSize: flags.batchSize ?? 8,

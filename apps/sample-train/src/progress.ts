@@ -1,15 +1,15 @@
-/** How far a run is, on standard error: a bar on a terminal, lines elsewhere. */
+/** Progress of a run on standard error: a bar on a terminal, lines elsewhere. */
 
 import { barStream, colors, note } from "@mixtape/command-line";
 import type { TrainingStep } from "@mixtape/training";
 import { SingleBar } from "cli-progress";
 
-/** Speed and time left are told from that many steps. */
+/** Number of steps from which speed and remaining time are computed. */
 const RECENT = 20;
-/** Without a terminal, about so many lines are written in all. */
+/** Approximate number of lines without a terminal. */
 const LINES = 20;
 
-/** The bar goes where lines are to stay: the results of evaluations, and the last step. */
+/** Progress of a run. The bar is removed before permanent lines: the results of evaluations, and the last step. */
 export class Progress {
   readonly #all: number;
   readonly #recent: TrainingStep[] = [];
@@ -18,8 +18,8 @@ export class Progress {
   #lowest: number;
 
   /**
-   * @param before the steps that were taken before, of `all`
-   * @param heldOut the loss of the texts that are held out before the first step
+   * @param before steps that were taken before, of `all`
+   * @param heldOut held-out loss before the first step
    */
   constructor(before: readonly TrainingStep[], all: number, heldOut: number | null) {
     this.#all = all;
@@ -40,18 +40,18 @@ export class Progress {
     this.#bar?.update(step.step, { facts: this.#facts(step) });
   }
 
-  /** Takes the bar away until the next step: something else is shown. */
+  /** Removes the bar until the next step, so that something else can be printed. */
   pause(): void {
     this.#bar?.stop();
   }
 
-  /** Says what Ctrl-C does. */
+  /** Explains the effect of Ctrl-C. */
   interrupted(): void {
     this.pause();
     note("saving after this batch; Ctrl-C again ends it at once, unsaved");
   }
 
-  /** Takes the bar away. Where the last step was not written yet, it is now. */
+  /** Removes the bar, and prints the last step if it was not printed yet. */
   end(): void {
     this.pause();
     if (this.#bar && this.#last && !this.#last.evaluation) this.#write(this.#last);
@@ -77,16 +77,16 @@ export class Progress {
   }
 }
 
-/** How far the reading of texts that are held out is: a bar on a terminal, which is taken away at the end. */
+/** Progress of evaluating held-out texts: a bar on a terminal, which is removed at the end. */
 export class EvaluationProgress {
   readonly #bar = makeBar("held out", true);
 
-  /** @param all how many batches there are */
+  /** @param all number of batches */
   constructor(all: number) {
     this.#bar?.start(all, 0, { facts: "" });
   }
 
-  /** One more has been read. */
+  /** Counts one more batch. */
   step(): void {
     this.#bar?.increment();
   }
@@ -112,11 +112,11 @@ function makeBar(title: string, clearOnComplete: boolean): SingleBar | null {
     stream: barStream(),
     barCompleteChar: "━",
     barIncompleteChar: " ",
-    // With all that is told beside it, a line of 80 characters.
+    // With all its fields, a line of 80 characters.
     barsize: 16,
     clearOnComplete,
     hideCursor: false,
-    // Ctrl-C is the command's own affair.
+    // The command handles Ctrl-C itself.
     gracefulExit: false,
   });
 }

@@ -1,19 +1,19 @@
-/** What a run may be told when it goes on. */
+/** Flags of a resumed run. */
 
 import { InputError, UsageError } from "@mixtape/command-line";
 import type { Flags, TrainFlags } from "./flags.js";
 import type { Learner } from "./learner.js";
 import { type Settings, settingsOf } from "./settings.js";
 
-/** Flags that say how to run, not what a run computes. */
+/** Flags that do not change the result of a run. */
 const FREE = [
   ...["output", "resume", "json", "debug", "engine", "threads", "precision", "ignore", "checkFinite", "showData"],
 ] as const;
 
 /**
- * The settings of a run that goes on: those that it began with, but `--steps` and `--epochs` may make it longer, and
+ * Returns the settings of a resumed run: the original ones, but `--steps` and `--epochs` may make it longer, and
  * `--save-every` may change.
- * @param done how many steps were taken
+ * @param done number of steps taken
  * @throws {InputError} for a flag that contradicts the run
  */
 export async function settingsOnResume(flags: Flags, before: Settings, done: number): Promise<Settings> {
@@ -22,7 +22,7 @@ export async function settingsOnResume(flags: Flags, before: Settings, done: num
   if (steps !== undefined && steps < done)
     throw new InputError({
       where: "--steps",
-      expected: `at least ${done}, the steps that were taken`,
+      expected: `at least ${done}, the number of steps taken`,
       got: `${steps}`,
       fix: "A run cannot become shorter than it is",
     });
@@ -30,14 +30,14 @@ export async function settingsOnResume(flags: Flags, before: Settings, done: num
   const longer = {
     ...before,
     ...(saveEvery !== undefined && { saveEvery }),
-    // A number of epochs is a number of steps too: the later of the two counts.
+    // A number of epochs implies a number of steps too: the larger one is used.
     ...(epochs !== undefined && { steps: null, learners: before.learners.map((learner) => ({ ...learner, epochs })) }),
     ...(steps !== undefined && { steps }),
   };
   return longer;
 }
 
-/** @throws {InputError} where flags ask for other settings than the run has, those aside that may change */
+/** @throws {InputError} if flags differ from the run's settings, except for those that may change */
 async function compare(flags: Flags, before: Settings): Promise<void> {
   if (flags.model === undefined || (flags.data === undefined && flags.adapters === undefined))
     throw new UsageError(
@@ -55,9 +55,9 @@ async function compare(flags: Flags, before: Settings): Promise<void> {
   if (differing.length === 0) return;
   throw new InputError({
     where: flags.output,
-    expected: "the settings that the run began with",
-    got: `others: ${[...new Set(differing)].join(", ")}`,
-    fix: "Leave the flags out; --restart begins again with other settings, and another folder keeps both runs",
+    expected: "the original settings of the run",
+    got: `different ones: ${[...new Set(differing)].join(", ")}`,
+    fix: "Leave the flags out; --restart starts over with other settings, and another folder keeps both runs",
   });
 }
 

@@ -1,4 +1,4 @@
-/** Tokens of the tokenizer that the model has no embedding for. */
+/** Tokens of the tokenizer without an embedding in the model. */
 
 import { InputError, note, plural } from "@mixtape/command-line";
 import { type ForCausalLM, resizeTokenEmbeddings, type Tokenizer } from "@mixtape/mixtape";
@@ -6,9 +6,9 @@ import type { Texts } from "./plan.js";
 import type { Settings } from "./settings.js";
 
 /**
- * Gives the model rows for all tokens of the tokenizer, where that was asked for.
- * @returns the settings, where an adapter now trains the embedding and the head too
- * @throws {InputError} where texts have tokens without a row, and it was not asked for
+ * Resizes the model's embedding to the tokenizer, if requested.
+ * @returns the settings, in which an adapter may now train the embedding and the head too
+ * @throws {InputError} if texts have tokens without an embedding, and resizing was not requested
  */
 export async function fitVocabulary(
   model: ForCausalLM,

@@ -75,7 +75,7 @@ describe("what cannot be done ends with 1 and one line", () => {
         write(folder, "named.json", JSON.stringify({ lora: [{ name: "checkpoint", data: text }] })),
       ],
     ],
-    ["an empty file", /empty\.txt: expected texts to learn, got an empty file\.$/, () => withData("empty.txt", "")],
+    ["an empty file", /empty\.txt: expected texts to train on, got an empty file\.$/, () => withData("empty.txt", "")],
     [
       "a line that is no JSON",
       /bad\.jsonl: line 3: expected \{"text": …\}, .*, got no JSON: the end where /,
@@ -93,7 +93,7 @@ describe("what cannot be done ends with 1 and one line", () => {
     ],
     [
       "labels all ignored",
-      /silent\.jsonl: expected a text of at least two tokens with something to learn, got none: all labels are -100\./,
+      /silent\.jsonl: expected a text of at least two tokens with a label other than -100, got none: all labels are -100\./,
       () => withData("silent.jsonl", '{"messages":[{"role":"user","content":"Who are you?"}]}\n'),
     ],
     [
@@ -152,7 +152,7 @@ describe("what cannot be done ends with 1 and one line", () => {
     await fails(1, /expected a folder without a run, got one with a run in it\./, ...args);
     await fails(
       1,
-      /expected the settings that the run began with, got others: seed\./,
+      /expected the original settings of the run, got different ones: seed\./,
       ...args,
       "--resume",
       "--seed",

@@ -128,7 +128,11 @@ describe("sample-train", () => {
     expect(lossesOf(join(folder, "longer"))).toEqual(lossesOf(join(folder, "long")));
     await fails(1, /^error: --steps: expected at least 5, .* got 3\./, "--resume", ...output, "--steps", "3");
     const other = args("longer", "--steps", "5", "--learning-rate", "0.1", "--resume");
-    await fails(1, /expected the settings that the run began with, got others: learningRate\. .*--restart/, ...other);
+    await fails(
+      1,
+      /expected the original settings of the run, got different ones: learningRate\. .*--restart/,
+      ...other,
+    );
     await fails(2, "expected --resume or --restart, got both. See --help.", ...other, "--restart");
     const other2 = join(folder, "longer", "other.txt");
     writeFileSync(other2, "");

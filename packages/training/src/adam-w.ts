@@ -11,15 +11,15 @@ import type { NamedParam } from "./params.js";
 import { readChecked } from "./restore.js";
 import { constantSchedule, type Schedule } from "./schedules.js";
 
-/** The settings of AdamW. */
+/** Settings of AdamW. */
 export interface AdamWSettings {
   /** Learning rate of all parameters, before the schedule. */
   readonly learningRate: number;
-  /** Decay rates of the first and second moment. Default 0.9 and 0.999. */
+  /** Decay rates of the first and second moment. Default: 0.9 and 0.999. */
   readonly betas?: readonly [number, number];
-  /** ε in the denominator of the update. Default 1e-8. */
+  /** ε in the denominator of the update. Default: 1e-8. */
   readonly eps?: number;
-  /** Decoupled weight decay, times the learning rate. Default 0.01. */
+  /** Decoupled weight decay, times the learning rate. Default: 0.01. */
   readonly weightDecay?: number;
   /** Learning-rate factor of each step. Default: constant. */
   readonly schedule?: Schedule;
@@ -27,23 +27,23 @@ export interface AdamWSettings {
   readonly maxGradNorm?: number;
 }
 
-/** Parameters with settings of their own; what is not set is as for all. */
+/** Parameters with their own settings. Default of each setting: that of all parameters. */
 export interface ParamGroup extends Partial<AdamWSettings> {
-  /** Name in metrics. Default: its number. */
+  /** Name in metrics. Default: its index. */
   readonly name?: string;
-  /** Which parameters belong to it, by their names. Those that several groups match belong to the first. */
+  /** Selects parameters by name. A parameter that several groups match belongs to the first. */
   readonly match: (name: string) => boolean;
   /**
-   * What the learning rate is multiplied by, for all of the group or by name: LoRA+ does so for `lora_b` (Hayou et al. 2024,
-   * https://arxiv.org/abs/2402.12354), `(name) => (name.endsWith(".lora_b") ? 16 : 1)`. Gradients are shortened by the group
-   * all the same. Default 1.
+   * Factor of the learning rate, for all of the group or by name: LoRA+ uses it for `lora_b` (Hayou et al. 2024,
+   * https://arxiv.org/abs/2402.12354), `(name) => (name.endsWith(".lora_b") ? 16 : 1)`. Gradients are still clipped by
+   * the group's norm. Default: 1.
    */
   readonly learningRateRatio?: number | ((name: string) => number);
 }
 
-/** The settings of AdamW, for all parameters and for groups of them. */
+/** Settings of AdamW, for all parameters and for groups of them. */
 export interface AdamWOptions extends AdamWSettings {
-  /** Parameters with settings of their own. */
+  /** Parameters with their own settings. */
   readonly groups?: readonly ParamGroup[];
 }
 
@@ -58,30 +58,30 @@ const SETTINGS: OptionNames<AdamWSettings> = {
 const OPTIONS: OptionNames<AdamWOptions> = { ...SETTINGS, groups: true };
 const GROUP: OptionNames<ParamGroup> = { ...SETTINGS, name: true, match: true, learningRateRatio: true };
 
-/** What a step of the optimiser did. */
+/** Result of an optimiser step. */
 export interface OptimizerStep {
-  /** The length of all gradients before they were shortened. */
+  /** Global gradient norm before clipping. */
   readonly gradNorm: number;
-  /** That of each group with a `maxGradNorm` of its own, by its name. */
+  /** Gradient norm of each group with its own `maxGradNorm`, by name. */
   readonly gradNorms: Readonly<Record<string, number>>;
-  /** The learning rate without groups. */
+  /** Learning rate without groups. */
   readonly learningRate: number;
 }
 
-/** What is to be kept of an optimiser besides its moments. */
+/** State of an optimiser besides its moments. */
 export interface AdamWState {
   readonly steps: number;
   readonly paramSteps: Readonly<Record<string, number>>;
-  /** Of each parameter: learning rate without schedule, betas, eps, weight decay, maxGradNorm or null. */
+  /** Settings of each parameter: learning rate without schedule, betas, eps, weight decay, maxGradNorm or null. */
   readonly settings: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
-/** What {@link AdamWState.settings} holds, in this order. */
+/** Names of {@link AdamWState.settings}, in this order. */
 const SETTING_NAMES = ["learningRate", "betas[0]", "betas[1]", "eps", "weightDecay", "maxGradNorm"] as const;
 
 type Settings = Required<Omit<AdamWSettings, "maxGradNorm">>;
 
-/** A parameter with what AdamW knows of it. */
+/** A parameter with its AdamW state. */
 interface Slot {
   readonly name: string;
   readonly param: Param;
@@ -92,7 +92,7 @@ interface Slot {
   steps: number;
 }
 
-/** Parameters whose gradients are shortened together. */
+/** Parameters whose gradients are clipped together. */
 interface Clip {
   readonly name: string;
   readonly maxGradNorm: number;
@@ -100,8 +100,8 @@ interface Clip {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), as torch's `AdamW`: a parameter
- * that the loss did not use is left alone. It owns the moments: dispose it.
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), like torch's `AdamW`:
+ * a parameter that the loss did not use is not updated. It owns the moments: dispose it.
  */
 export class AdamW {
   readonly #slots: readonly Slot[];
@@ -111,8 +111,8 @@ export class AdamW {
   #steps = 0;
 
   /**
-   * @throws {OptionError} for a setting that it does not know
-   * @throws {TrainingError} where nothing trains, a parameter comes twice, or a group matches nothing
+   * @throws {OptionError} for an unknown setting
+   * @throws {TrainingError} if there are no parameters, one occurs twice, or a group matches nothing
    */
   constructor(params: Iterable<NamedParam>, options: AdamWOptions) {
     checkOptions("AdamW", options, OPTIONS);
@@ -156,14 +156,14 @@ export class AdamW {
     });
   }
 
-  /** How many steps were taken. */
+  /** Number of steps taken. */
   get steps(): number {
     return this.#steps;
   }
 
   /**
-   * Moves every parameter.
-   * @throws {TrainingError} where a gradient is not finite: then nothing was moved.
+   * Updates every parameter.
+   * @throws {TrainingError} if a gradient is not finite: then nothing was updated.
    */
   async step(gradients: Gradients): Promise<OptimizerStep> {
     const norms = await this.#norms(gradients);
@@ -178,7 +178,7 @@ export class AdamW {
     };
   }
 
-  /** How many steps each parameter has taken, and the optimiser itself. */
+  /** Step counts of each parameter and of the optimiser. */
   get state(): AdamWState {
     return {
       steps: this.#steps,
@@ -200,23 +200,23 @@ export class AdamW {
           where: `${where}: ${SETTING_NAMES[i]} of ${slot.name}`,
           expected: `${other ?? "none"}, as when the run was saved`,
           got: `${value ?? "none"}`,
-          fix: "A run goes on with the settings that it began with; another run needs a folder of its own",
+          fix: "A run is resumed with its original settings; use another folder for another run",
         });
       }
   }
 
-  /** The moments, as a checkpoint has them: `mean.NAME` and `variance.NAME`. */
+  /** Yields the moments under their names in a checkpoint: `mean.NAME` and `variance.NAME`. */
   *tensorsToWrite(): IterableIterator<TensorToWrite> {
     for (const [name, param] of this.#moments())
       yield { name, dtype: "F32", shape: param.shape, bytes: () => encodeWeight(param.weight, "F32") };
   }
 
   /**
-   * Takes the moments and counts of another run.
+   * Loads the moments and counts of another run.
    * @param where the run, for errors
-   * @throws {SafetensorsError} where a moment is missing
-   * @throws {LayersError} where one has another shape
-   * @throws {TrainingError} where one is not finite, or a variance is below 0
+   * @throws {SafetensorsError} if a moment is missing
+   * @throws {LayersError} if one has another shape
+   * @throws {TrainingError} if one is not finite, or a variance is negative
    */
   async load(source: TensorSource, state: AdamWState, where = "AdamW"): Promise<void> {
     for (const [name, param] of this.#moments())
@@ -326,22 +326,22 @@ function checkNumber(where: string, value: number, isRight: boolean, expected: s
     throw new TrainingError({ where, expected: `a number ${expected}`, got: `${value}` });
 }
 
-/** What an optimiser can move. */
+/** Checks the parameters that an optimiser can update. */
 function checked(params: Iterable<NamedParam>): NamedParam[] {
   const all = [...params];
   if (all.length === 0)
     throw new TrainingError({
       where: "AdamW",
-      expected: "at least one parameter that trains",
+      expected: "at least one trainable parameter",
       got: "none",
-      fix: "Parameters are frozen until unfreeze() lets them train",
+      fix: "Parameters are frozen until unfreeze() makes them trainable",
     });
   const names = new Set<string>();
   for (const [name, param] of all) {
     if (names.has(name))
-      throw new TrainingError({ where: name, expected: "a name of its own", got: "one that another parameter has" });
+      throw new TrainingError({ where: name, expected: "a unique name", got: "the name of another parameter" });
     if (!param.isTrainable)
-      throw new TrainingError({ where: name, expected: "a parameter that was unfrozen", got: "a frozen one" });
+      throw new TrainingError({ where: name, expected: "an unfrozen parameter", got: "a frozen one" });
     names.add(name);
   }
   return all;

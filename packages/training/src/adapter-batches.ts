@@ -4,15 +4,15 @@ import { countLabels, type TrainingBatch, type TrainingData } from "./batch.js";
 import { checkList, checkWhole } from "./checks.js";
 import type { ExamplesData } from "./data-loader.js";
 
-/** The batches of an adapter. */
+/** Batches of an adapter. */
 export interface AdapterData {
   readonly adapter: string;
   readonly data: ExamplesData;
 }
 
 /**
- * Joins the batches of several adapters, padded to one length.
- * @throws {TrainingError} for parts that are no such, and steps of no batch
+ * Combines the batches of several adapters, padded to one length.
+ * @throws {TrainingError} for invalid parts, and steps without batches
  * @param accumulate number of batches of a step: an adapter's losses are divided by its labels in all of them
  */
 export function adapterBatches(parts: readonly AdapterData[], accumulate: number): TrainingData<AdaptersBatch> {

@@ -12,7 +12,7 @@ export type AdaptersBatch = readonly Required<AdapterBatch>[];
 
 /** Options of {@link AdaptersTask}. */
 export interface AdaptersTaskOptions {
-  /** Runs layers again in the backward pass, which takes less memory and more time. Default false. */
+  /** Runs layers again in the backward pass, which takes less memory and more time. Default: false. */
   readonly gradientCheckpointing?: boolean;
 }
 
@@ -27,7 +27,7 @@ export class AdaptersTask implements TrainingTask<AdaptersBatch> {
 
   /**
    * @throws {OptionError} for an unknown option
-   * @throws {TrainingError} for what is no model, and unless there is at least one adapter
+   * @throws {TrainingError} if it is not a model, or there are no adapters
    */
   constructor(model: ForCausalLM, adapters: readonly Adapter[], options: AdaptersTaskOptions = {}) {
     checkOptions("AdaptersTask", options, { gradientCheckpointing: true });
@@ -55,7 +55,7 @@ export class AdaptersTask implements TrainingTask<AdaptersBatch> {
     const shares = losses.map(({ adapter, lmLoss, routerLoss }) => ({
       adapter,
       lmLoss,
-      // Labels are divided by those of the whole step; a router's loss is a mean already.
+      // Label losses are divided by the labels of the whole step; a router's loss is already a mean.
       routerLoss: routerLoss && (mul(routerLoss, 1 / batches) as Scalar),
     }));
     const metrics: Record<string, Scalar> = {};
@@ -68,7 +68,7 @@ export class AdaptersTask implements TrainingTask<AdaptersBatch> {
   }
 }
 
-/** The counts of all adapters: those of the model's own routers are added up. */
+/** Combines the counts of all adapters: those of the model's own routers are summed. */
 function inAll(losses: readonly AdapterLoss[]): Record<string, Tensor1D> {
   const sums: Record<string, Tensor1D> = {};
   for (const { expertCounts = {} } of losses)

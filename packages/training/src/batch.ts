@@ -1,44 +1,44 @@
 import { checkList, checkObject } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
-/** The label of a position that has no part in the loss. */
+/** Label of a position that the loss ignores. */
 export const IGNORED = -100;
 
 /** Texts in rows of one length. B rows, L positions. */
 export interface TrainingBatch {
   /** `[B, L]` */
   readonly inputIds: readonly (readonly number[])[];
-  /** `[B, L]` token ids, −100 where no loss is taken; the model shifts them. */
+  /** `[B, L]` token ids, −100 is ignored; the model shifts them. */
   readonly labels: readonly (readonly number[])[];
-  /** `[B, L]`, 1 for a token and 0 for padding. All tokens where absent. */
+  /** `[B, L]`, 1 for a token and 0 for padding. Default: all are tokens. */
   readonly attentionMask?: readonly (readonly number[])[];
-  /** `[B, L]`, from 0 in each text where a row has several. */
+  /** `[B, L]`, restarting at 0 with each text if a row has several. */
   readonly positionIds?: readonly (readonly number[])[];
-  /** `[B, L]`: attention stays among the positions of a row that have one number. */
+  /** `[B, L]`: positions of a row attend only to positions with the same id. */
   readonly documentIds?: readonly (readonly number[])[];
 }
 
-/** Where batches come from. What comes next is one number, so that a run can go on where it stopped. */
+/** Source of batches. Its state is a single index, so that a run can resume. */
 export interface TrainingData<out B = TrainingBatch> {
-  /** The batch of that number, from 0 on: the same whenever it is asked for. */
+  /** Returns the batch of an index, from 0: always the same one. */
   batch(index: number): B | Promise<B>;
 }
 
-/** A text to learn. */
+/** A text to train on. */
 export interface Example {
   readonly inputIds: readonly number[];
-  /** As long as `inputIds`, −100 where no loss is taken. The ids themselves where absent. */
+  /** As long as `inputIds`, −100 is ignored. Default: the ids themselves. */
   readonly labels?: readonly number[];
   /**
-   * What becomes of the tokens beyond `maxLength`: they go on in another row, or they are dropped, because they mean nothing
-   * without those before them. Default `split`.
+   * Treatment of tokens beyond `maxLength`: they continue in another row, or are dropped, because they mean nothing
+   * without the previous ones. Default: `split`.
    */
   readonly overflow?: "split" | "drop";
 }
 
 /**
- * Counts the labels of a batch that are predicted: those after the first position that are not −100.
- * @throws {TrainingError} for what is no batch
+ * Counts the predicted labels of a batch: those after the first position that are not −100.
+ * @throws {TrainingError} if it is not a batch
  */
 export function countLabels(batch: TrainingBatch): number {
   checkObject("countLabels", "a batch", batch);
@@ -48,8 +48,8 @@ export function countLabels(batch: TrainingBatch): number {
 }
 
 /**
- * Counts the positions of a batch that are no padding.
- * @throws {TrainingError} for what is no batch
+ * Counts the positions of a batch without padding.
+ * @throws {TrainingError} if it is not a batch
  */
 export function countTokens(batch: TrainingBatch): number {
   checkObject("countTokens", "a batch", batch);
@@ -64,7 +64,7 @@ export function countTokens(batch: TrainingBatch): number {
   return attentionMask.reduce((sum, row) => sum + row.filter((value) => value !== 0).length, 0);
 }
 
-/** @throws {TrainingError} where labels are not as many as ids. */
+/** @throws {TrainingError} if there are not as many labels as ids. */
 export function labelsOf({ inputIds, labels = inputIds }: Example, where: string): readonly number[] {
   if (labels.length !== inputIds.length)
     throw new TrainingError({ where: `${where}.labels`, expected: `${inputIds.length}`, got: `${labels.length}` });

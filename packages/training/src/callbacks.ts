@@ -2,15 +2,18 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { expectThat } from "./checks.js";
 import type { TrainingStep } from "./metrics.js";
 
-/** Ends a run from within a callback. */
+/** Stops a run from within a callback. */
 export interface TrainControl {
-  /** Ends the run after this step as if it were its last: it is saved, and the best parameters come back where they are kept. */
+  /**
+   * Ends the run after this step as if it were its last: it is saved, and the best parameters are restored if they are
+   * kept.
+   */
   stop(): void;
 }
 
 /** The beginning of a run, or of a resumed part of one. */
 export interface TrainBegin {
-  /** Steps that were taken before, 0 for a new run. */
+  /** Steps taken before, 0 for a new run. */
   readonly step: number;
   readonly maxSteps: number;
 }
@@ -31,16 +34,16 @@ export interface SaveEvent {
   readonly folder: string;
 }
 
-/** The end of a run. A run that is interrupted, or fails, has none. */
+/** The end of a run. An interrupted or failed run has none. */
 export interface TrainEnd {
   readonly step: number;
-  /** The step with the lowest held-out loss; null where nothing was evaluated. */
+  /** The step with the lowest held-out loss; null if nothing was evaluated. */
   readonly bestStep: number | null;
 }
 
 /**
- * Functions that a run calls, with the names of transformers' `TrainerCallback`. Each may be asynchronous: the run waits for it.
- * An error that one throws ends the run.
+ * Functions that a run calls, named like those of transformers' `TrainerCallback`. Each may be asynchronous: the run
+ * waits for it. An error thrown by one ends the run.
  */
 export interface TrainCallbacks {
   readonly onTrainBegin?: (event: TrainBegin, control: TrainControl) => void | Promise<void>;
@@ -59,7 +62,7 @@ const NAMES: OptionNames<TrainCallbacks> = {
   onTrainEnd: true,
 };
 
-/** @throws {OptionError} for a callback that no run calls @throws {TrainingError} for one that is no function */
+/** @throws {OptionError} for an unknown callback @throws {TrainingError} for one that is not a function */
 export function checkCallbacks(callbacks: TrainCallbacks): void {
   checkOptions("callbacks", callbacks, NAMES);
   for (const [name, callback] of Object.entries(callbacks))

@@ -13,15 +13,15 @@ export interface CausalLMTaskOptions {
   readonly params?: Iterable<NamedParam>;
   /** Coefficient of the load-balancing loss. Default: the config's `routerAuxLossCoef`, or 0 if it has none. */
   readonly auxLossCoef?: number;
-  /** Coefficient of the router z-loss. Default 0. */
+  /** Coefficient of the router z-loss. Default: 0. */
   readonly zLossCoef?: number;
-  /** Step size of the balancing biases of routers, which move after each optimiser step. Default 0: they stay. */
+  /** Step size of the routers' balancing biases, which are updated after each optimiser step. Default: 0, no update. */
   readonly expertBiasRate?: number;
-  /** Runs layers again in the backward pass, which takes less memory and more time. Default false. */
+  /** Runs layers again in the backward pass, which takes less memory and more time. Default: false. */
   readonly gradientCheckpointing?: boolean;
   /**
-   * Observer of the routing of a batch, such as the replay of what was recorded when its text was generated (Ma et al. 2025,
-   * https://arxiv.org/abs/2510.11370). Default: none.
+   * Observer of the routing of a batch, such as the replay of the routing recorded when its text was generated (Ma et
+   * al. 2025, https://arxiv.org/abs/2510.11370). Default: none.
    */
   readonly routing?: (batch: TrainingBatch) => RoutingObserver | undefined;
 }
@@ -44,8 +44,8 @@ export class CausalLMTask implements TrainingTask<TrainingBatch> {
   readonly #routing: NonNullable<CausalLMTaskOptions["routing"]>;
 
   /**
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} for a negative coefficient, and for a rate if no router has a bias
    */
   constructor(model: ForCausalLM, options: CausalLMTaskOptions = {}) {
     checkOptions("CausalLMTask", options, OPTIONS);

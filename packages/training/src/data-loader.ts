@@ -10,15 +10,15 @@ export interface DataLoaderOptions {
   /** How many rows a batch has. */
   readonly batchSize: number;
   /**
-   * Longer texts are cut: what is over goes on in another row, or is dropped, as each text's `overflow` says. Packed rows are filled
-   * up to that. Needed to pack; else texts stay whole.
+   * Maximum length of a row. Longer texts continue in another row, or are truncated, as set by each text's `overflow`;
+   * packed rows are filled up to this length. Required for packing; by default texts stay whole.
    */
   readonly maxLength?: number;
-  /** Whether several texts share a row, apart from each other, so that little is padding. Default false. */
+  /** Whether several texts share a row, separated from each other, to reduce padding. Default: false. */
   readonly pack?: boolean;
-  /** What texts are shuffled by, anew in each epoch; null leaves them in order. Default 0. */
+  /** Seed of the shuffling in each epoch; null keeps the order. Default: 0. */
   readonly seed?: number | null;
-  /** The id that fills rows up. It has no part in anything. Default 0. */
+  /** Id of padding, which affects nothing. Default: 0. */
   readonly padId?: number;
 }
 
@@ -33,7 +33,7 @@ const OPTIONS: OptionNames<DataLoaderOptions> = {
 /** Batches of texts, epoch after epoch. The last batch of an epoch may be smaller. */
 export interface ExamplesData extends TrainingData {
   readonly batchesPerEpoch: number;
-  /** What was cut off texts that are longer than `maxLength`. */
+  /** Counts of tokens truncated from texts longer than `maxLength`. */
   readonly truncation: Truncation;
   batch(index: number): TrainingBatch;
 }
@@ -41,9 +41,9 @@ export interface ExamplesData extends TrainingData {
 type Row = readonly Required<Example>[];
 
 /**
- * Texts in batches, without end.
- * @throws {OptionError} for an option that it does not know
- * @throws {TrainingError} where there is no text with a label that counts
+ * Batches texts, without end.
+ * @throws {OptionError} for an unknown option
+ * @throws {TrainingError} if no text has a label with a loss
  */
 export function dataLoader(examples: readonly Example[], options: DataLoaderOptions): ExamplesData {
   checkOptions("dataLoader", options, OPTIONS);
@@ -56,7 +56,7 @@ export function dataLoader(examples: readonly Example[], options: DataLoaderOpti
   if (texts.length === 0)
     throw new TrainingError({
       where: "examples",
-      expected: "a text of at least two tokens with a label that counts",
+      expected: "a text of at least two tokens with a label other than -100",
       got: examples.length === 0 ? "no examples" : `none among ${examples.length}`,
       fix:
         truncation.emptied > 0
@@ -78,14 +78,14 @@ export function dataLoader(examples: readonly Example[], options: DataLoaderOpti
   };
 }
 
-/** Refuses what no vocabulary has. The model itself checks that an id is within its own. */
+/** Refuses ids that no vocabulary has. The model itself checks that an id is within its own. */
 function checkIds(where: string, ids: unknown): void {
   expectThat(Array.isArray(ids), where, "a list of token ids", ids);
   const odd = (ids as unknown[]).findIndex((id) => !(Number.isInteger(id) && (id as number) >= 0));
   if (odd >= 0) expectThat(false, `${where}[${odd}]`, "a token id, from 0", (ids as unknown[])[odd]);
 }
 
-/** Rows as a batch, filled up on the right to the longest. */
+/** Collates rows to a batch, padded on the right to the longest. */
 function collate(rows: readonly Row[], padId: number): TrainingBatch {
   const length = Math.max(...rows.map((row) => row.reduce((sum, { inputIds }) => sum + inputIds.length, 0)));
   const isPacked = rows.some((row) => row.length > 1);
@@ -97,7 +97,7 @@ function collate(rows: readonly Row[], padId: number): TrainingBatch {
   const isPadded = rows.some((row) => row.reduce((sum, { inputIds }) => sum + inputIds.length, 0) < length);
   return {
     inputIds: columns(({ inputIds }) => inputIds, padId),
-    // The first token of a text is not what follows the text before.
+    // The first token of a text is not predicted by the text before it.
     labels: columns(({ labels }) => [IGNORED, ...labels.slice(1)], IGNORED),
     ...(isPadded && { attentionMask: columns(({ inputIds }) => inputIds.map(() => 1), 0) }),
     ...(isPacked && {
@@ -107,7 +107,7 @@ function collate(rows: readonly Row[], padId: number): TrainingBatch {
   };
 }
 
-/** Texts in rows of at most `length`: each goes to the first row that has room, the longest first. */
+/** Packs texts into rows of at most `length`: each goes to the first row with room, longest first. */
 function packed(texts: readonly Required<Example>[], length: number): Row[] {
   const rows: { free: number; row: Required<Example>[] }[] = [];
   for (const text of texts.toSorted((a, b) => b.inputIds.length - a.inputIds.length)) {

@@ -1,11 +1,13 @@
 import { MixtapeError } from "@mixtape/errors";
 
-/** A run was set up wrong, or cannot go on: no data, nothing that trains, a loss that is no number. */
+/**
+ * A run with invalid inputs, or one that cannot continue: no data, no trainable parameters, a loss that is not finite.
+ */
 export class TrainingError extends MixtapeError {
   static override readonly brand: string = "TrainingError";
 }
 
-/** A file or a row of texts to learn is not as it should be. It names the line. */
+/** An invalid file or row of training texts. It names the line. */
 export class DataError extends TrainingError {
   static override readonly brand: string = "DataError";
 }

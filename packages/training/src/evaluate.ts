@@ -7,13 +7,13 @@ import type { ExamplesData } from "./data-loader.js";
 import { TrainingError } from "./errors.js";
 import { nextTurn } from "./next-turn.js";
 
-/** The loss of texts that nothing is learnt from. */
+/** Loss of evaluated texts. */
 export interface Evaluation {
   /** Mean cross-entropy of a label, in nats. */
   readonly loss: number;
   /** `exp(loss)`. */
   readonly perplexity: number;
-  /** The labels that the loss is the mean of. */
+  /** Number of labels that the loss is averaged over. */
   readonly tokens: number;
 }
 
@@ -21,19 +21,19 @@ export interface Evaluation {
 export interface EvaluateOptions {
   /** Stops between two batches; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called after each batch, with how many of all are done. */
+  /** Called after each batch, with the numbers of finished batches and of all. */
   readonly onBatch?: (done: number, all: number) => void;
 }
 
 const OPTIONS: OptionNames<EvaluateOptions> = { signal: true, onBatch: true };
 
 /**
- * Computes the loss of one epoch of `data`: the mean over all labels, however they are spread over batches. Router losses are
- * no part of it, and dropout is off. Between batches the event loop has its turn.
+ * Computes the loss of one epoch of `data`: the mean over all labels, however they are distributed over batches. Router
+ * losses are excluded, and dropout is off. Between batches it yields to the event loop.
  *
  * @param model a model, or an object whose `forward` runs one: with an adapter selected, for example
- * @throws {OptionError} for an option that it does not know
- * @throws {TrainingError} where no label counts
+ * @throws {OptionError} for an unknown option
+ * @throws {TrainingError} if all labels are ignored
  */
 export async function evaluate(
   model: Pick<ForCausalLM, "forward">,

@@ -3,7 +3,7 @@ import { add, dispose, type Scalar, sqrt, type Tensor, tidy } from "@tensorflow/
 import { checkIterable, expectThat } from "./checks.js";
 import type { NamedParam } from "./params.js";
 
-/** Gradients of parameters, by their names, each in parts and laid out as the parameter's weight. Dispose them. */
+/** Gradients of parameters, by name, each in parts and in the layout of the parameter's weight. Dispose them. */
 export class Gradients {
   readonly #byName: ReadonlyMap<string, (Tensor | undefined)[]>;
 
@@ -11,22 +11,25 @@ export class Gradients {
     this.#byName = byName;
   }
 
-  /** All names, also those of parameters that the loss did not use. */
+  /** All names, including parameters that the loss did not use. */
   get names(): IterableIterator<string> {
     return this.#byName.keys();
   }
 
-  /** The gradient of each part of a parameter: undefined where the loss did not use it, which is as good as zero. */
+  /**
+   * Returns the gradient of each part of a parameter: undefined if the loss did not use it, which is equivalent to
+   * zero.
+   */
   get(name: string): readonly (Tensor | undefined)[] {
     return this.#byName.get(name) ?? [];
   }
 
-  /** Whether there is none at all: the loss used no parameter. */
+  /** Whether the loss used no parameter. */
   get isEmpty(): boolean {
     return [...this.#byName.values()].every((parts) => parts.every((part) => part === undefined));
   }
 
-  /** Adds those of another part of the same batch, which are used up by that. */
+  /** Adds the gradients of another part of the same batch, which are disposed. */
   add(other: Gradients): void {
     for (const [name, parts] of this.#byName)
       for (const [i, more] of other.get(name).entries()) {
@@ -36,7 +39,7 @@ export class Gradients {
       }
   }
 
-  /** The length of all gradients as one vector, of those parameters or of all. */
+  /** Returns the global norm of the gradients, of the given parameters or of all. */
   norm(names: Iterable<string> = this.names): Scalar {
     const parts = [...names].flatMap((name) => this.get(name).filter((part) => part !== undefined));
     return tidy(() => sqrt(sumOfSquares(parts)));
@@ -48,8 +51,8 @@ export class Gradients {
 }
 
 /**
- * A loss and its gradient by every parameter. What does not lead to one of them, such as frozen weights, costs nothing on the
- * way back.
+ * Computes a loss and its gradients with respect to every parameter. Whatever no parameter depends on, such as frozen
+ * weights, costs nothing in the backward pass.
  */
 export function lossAndGradients(
   loss: () => Scalar,

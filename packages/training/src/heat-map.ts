@@ -1,21 +1,24 @@
-/** Loads of experts over time, drawn. */
+/** Heat maps of expert loads over time. */
 
 import type { TrainingStep } from "./metrics.js";
 
-/** A heat map has that many columns at most: each is the mean of some steps. */
+/** Maximum number of columns: each is the mean of some steps. */
 const COLUMNS = 160;
 
-/** How the load of a router's experts went. */
+/** Loads of a router's experts over time. */
 export interface HeatMap {
-  /** Rows of experts by columns of steps, each cell a pixel: a bitmap in a URL, so that a page with hundreds of experts stays small. */
+  /**
+   * Rows of experts by columns of steps, one pixel per cell: a bitmap in a URL, so that a page with hundreds of experts
+   * stays small.
+   */
   readonly url: string;
   readonly experts: number;
   readonly columns: number;
-  /** At the end, what the busiest expert was given, relative to an even share. */
+  /** Final load of the busiest expert, relative to an even share. */
   readonly worst: number;
 }
 
-/** Blue for an expert that was given nothing, white for one with an even share, red for one with twice that and more. */
+/** Blue for an expert without tokens, white for an even share, red for twice that or more. */
 export function heatMap(router: string, steps: readonly TrainingStep[]): HeatMap {
   const counts = steps.flatMap(({ expertLoads }) => expertLoads.filter((load) => load.router === router));
   const perColumn = Math.ceil(counts.length / COLUMNS);
@@ -27,7 +30,7 @@ export function heatMap(router: string, steps: readonly TrainingStep[]): HeatMap
   return { url: bitmap(rows), experts, columns: columns.length, worst: Math.max(...columns.at(-1)!) };
 }
 
-/** What each expert was given, relative to an even share. */
+/** Returns the load of each expert, relative to an even share. */
 function shares(counts: readonly (readonly number[])[]): number[] {
   const total = counts.reduce((sum, row) => sum + row.reduce((n, count) => n + count, 0), 0);
   const experts = counts[0]!.length;
@@ -37,14 +40,14 @@ function shares(counts: readonly (readonly number[])[]): number[] {
   });
 }
 
-/** How many colours there are between none and twice an even share. */
+/** Number of colours between none and twice an even share. */
 const LEVELS = 255;
 
 function levelOf(share: number): number {
   return Math.round((Math.min(share, 2) / 2) * (LEVELS - 1));
 }
 
-/** `[red, green, blue]` of a level. */
+/** Returns `[red, green, blue]` of a level. */
 function colorOf(level: number): [number, number, number] {
   const share = (level / (LEVELS - 1)) * 2;
   const fade = (to: number): number => Math.round(255 - Math.abs(share - 1) * (255 - to));
@@ -53,7 +56,7 @@ function colorOf(level: number): [number, number, number] {
 
 const HEADER_BYTES = 54;
 
-/** A Windows bitmap of 8 bits per pixel with a palette of the levels, as a URL. */
+/** Encodes a Windows bitmap of 8 bits per pixel with a palette of the levels, as a URL. */
 function bitmap(rows: readonly (readonly number[])[]): string {
   const [width, height] = [rows[0]!.length, rows.length];
   const rowBytes = Math.ceil(width / 4) * 4;
@@ -65,7 +68,7 @@ function bitmap(rows: readonly (readonly number[])[]): string {
   header.setUint32(10, pixels, true);
   header.setUint32(14, 40, true);
   header.setInt32(18, width, true);
-  // A negative height: the first row is on top.
+  // A negative height: the first row is at the top.
   header.setInt32(22, -height, true);
   header.setUint16(26, 1, true);
   header.setUint16(28, 8, true);

@@ -1,4 +1,4 @@
-/** Evaluation during a run: when it is due, which step was the best, and when there is no point in going on. */
+/** Evaluation during a run: schedule, best step, and early stopping. */
 
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { encodeWeight } from "@mixtape/ops";
@@ -16,30 +16,31 @@ import type { TrainingTask } from "./training-task.js";
 /** Evaluation on held-out texts during a run. */
 export interface HeldOutOptions {
   /**
-   * The held-out batches of a causal language model, or a function that computes the loss of anything else. A function has to
-   * give the same result for the same parameters: a resumed run calls it again.
+   * Held-out batches of a causal language model, or a function that computes the loss of anything else. A function must
+   * return the same result for the same parameters: a resumed run calls it again.
    */
   readonly data: ExamplesData | ((signal?: AbortSignal) => StepEvaluation | Promise<StepEvaluation>);
   /** Steps between two evaluations. The last step is always evaluated. */
   readonly every: number;
   /**
-   * Whether the parameters of the step with the lowest loss come back at the end, as `load_best_model_at_end` of transformers,
-   * and where a signal stops the run: the run's checkpoint has those of its last step, from which it goes on. They are kept in memory, and in the run's checkpoint. Default false.
+   * Whether to restore the parameters of the step with the lowest loss at the end, like `load_best_model_at_end` of
+   * transformers, and when a signal stops the run: the run's checkpoint has those of its last step, from which it
+   * resumes. They are kept in memory, and in the run's checkpoint. Default: false.
    */
   readonly keepBest?: boolean;
-  /** Ends the run after so many evaluations in a row without a new lowest loss. Default: never. */
+  /** Ends the run after this number of evaluations in a row without a new lowest loss. Default: never. */
   readonly patience?: number;
 }
 
 const OPTIONS: OptionNames<HeldOutOptions> = { data: true, every: true, keepBest: true, patience: true };
 
-/** The parameters of a step, in float32, by name. */
+/** Parameters of a step, in float32, by name. */
 export interface BestParams {
   readonly step: number;
   readonly values: ReadonlyMap<string, Uint8Array>;
 }
 
-/** @throws {OptionError} for an option that it does not know @throws {TrainingError} for a value out of range */
+/** @throws {OptionError} for an unknown option @throws {TrainingError} for a value out of range */
 export function checkHeldOut(options: HeldOutOptions): void {
   checkOptions("evaluation", options, OPTIONS);
   const { data, every, patience } = options;
@@ -63,7 +64,7 @@ export async function evaluateHeldOut<B>(
     if (!(task instanceof CausalLMTask))
       throw new TrainingError({
         where: "evaluation.data",
-        expected: "a function that returns the loss, for what is no causal language model",
+        expected: "a function that returns the loss, for a task without a causal language model",
         got: "batches",
       });
     const { loss } = await evaluate(task.model, data, { signal });
@@ -75,7 +76,9 @@ export async function evaluateHeldOut<B>(
   return metrics ? { loss, metrics } : { loss };
 }
 
-/** The step with the lowest held-out loss, the first of several; null where none was evaluated to a finite loss. */
+/**
+ * Returns the step with the lowest held-out loss, the first of several; null if none was evaluated to a finite loss.
+ */
 export function bestStep(history: readonly TrainingStep[]): number | null {
   checkList("bestStep", "a list of steps", history, (step) => typeof step === "object" && step !== null);
   let best: { step: number; loss: number } | null = null;
@@ -85,20 +88,20 @@ export function bestStep(history: readonly TrainingStep[]): number | null {
   return best?.step ?? null;
 }
 
-/** Whether so many evaluations in a row brought no new lowest loss. */
+/** Whether `patience` evaluations in a row brought no new lowest loss. */
 export function hasStalled(history: readonly TrainingStep[], patience = Number.POSITIVE_INFINITY): boolean {
   const best = bestStep(history) ?? 0;
   return history.filter(({ step, evaluation }) => evaluation && step > best).length >= patience;
 }
 
-/** Copies the parameters as they are now. */
+/** Copies the current parameters. */
 export async function copyParams(params: readonly NamedParam[], step: number): Promise<BestParams> {
   const values = new Map<string, Uint8Array>();
   for (const [name, { weight }] of params) values.set(name, (await encodeWeight(weight, "F32")).slice());
   return { step, values };
 }
 
-/** Gives parameters the values of a copy. */
+/** Restores parameters to the values of a copy. */
 export async function restoreParams(params: readonly NamedParam[], { values }: BestParams): Promise<void> {
   for (const [name, param] of params) {
     const restored = await withValues(param, viewOfBytes(name, "F32", param.shape, values.get(name)!));

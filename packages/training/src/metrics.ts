@@ -3,48 +3,48 @@ import { expectThat, show } from "./checks.js";
 import { TrainingError } from "./errors.js";
 import type { ExpertLoad } from "./training-task.js";
 
-/** The loss of held-out texts after a step. */
+/** Held-out loss after a step. */
 export interface StepEvaluation {
-  /** Decides which step is the best: the lowest. In nats per token. */
+  /** Decides the best step: the lowest. In nats per token. */
   readonly loss: number;
   /** More numbers, by name. */
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
-/** What a step did. */
+/** Result of a training step. */
 export interface TrainingStep {
   /** From 1. */
   readonly step: number;
   /** In nats per label, auxiliary losses included. */
   readonly loss: number;
-  /** What the task says that it consists of. */
+  /** Terms of the loss, from the task. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** The length of all gradients before they were shortened. */
+  /** Global gradient norm before clipping. */
   readonly gradNorm: number;
-  /** That of each parameter group with a `maxGradNorm` of its own. */
+  /** Gradient norm of each parameter group with its own `maxGradNorm`. */
   readonly gradNorms: Readonly<Record<string, number>>;
   readonly learningRate: number;
-  /** Tokens of its batches, padding not counted. */
+  /** Number of tokens of its batches, without padding. */
   readonly tokens: number;
-  /** Labels that counted. */
+  /** Number of labels with a loss. */
   readonly labels: number;
-  /** How long it took. */
+  /** Duration. */
   readonly seconds: number;
-  /** How many tokens each expert was given; empty where the task does not tell. */
+  /** Number of tokens of each expert; empty if the task does not report it. */
   readonly expertLoads: readonly ExpertLoad[];
-  /** Present where the step was followed by an evaluation on held-out texts. */
+  /** Present if the step was followed by a held-out evaluation. */
   readonly evaluation?: StepEvaluation;
 }
 
-/** A step as a line of JSON, its end included. */
+/** Formats a step as a line of JSON, with a newline. */
 export function toMetricsLine(step: TrainingStep): string {
   return `${JSON.stringify(step)}\n`;
 }
 
 /**
- * Reads steps from such lines. A last line that was cut off is left out.
+ * Parses steps from such lines. A truncated last line is ignored.
  * @param where the file, for errors
- * @throws {TrainingError} naming the line that is no step
+ * @throws {TrainingError} naming a line that is not a step
  */
 export function parseMetrics(text: string, where = "metrics.jsonl"): TrainingStep[] {
   expectThat(typeof text === "string", where, "text", text);
@@ -78,7 +78,7 @@ function isLoad(value: unknown): boolean {
   return typeof router === "string" && Array.isArray(counts) && counts.every((count) => typeof count === "number");
 }
 
-/** A loss that was no finite number is null in JSON. */
+/** A loss that was not finite is null in JSON. */
 function isEvaluation(value: unknown): boolean {
   const { loss } = (value ?? {}) as Partial<Record<keyof StepEvaluation, unknown>>;
   return typeof loss === "number" || loss === null;

@@ -2,15 +2,15 @@ import type { Module, Param } from "@mixtape/layers";
 import { checkModule, expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
-/** A parameter with the name by which groups match it and checkpoints hold it. */
+/** A parameter with its name for groups and checkpoints. */
 export type NamedParam = readonly [name: string, param: Param];
 
 /**
- * Lets parameters of a module train: their values become float32, in tensors of their own. Those that no loss has a gradient
- * by, such as the bias by which experts are chosen, are left out.
- * @param match which, by their names; all where absent
- * @returns those that train now
- * @throws {TrainingError} where no name matches
+ * Makes parameters of a module trainable: their values become float32, in separate tensors. Parameters without a
+ * gradient, such as the selection bias of a router, are left out.
+ * @param match selects parameters by name. Default: all.
+ * @returns the parameters that are now trainable
+ * @throws {TrainingError} if no name matches
  */
 export function unfreeze(module: Module, match: (name: string) => boolean = () => true): NamedParam[] {
   checkModule("unfreeze", module);
@@ -27,13 +27,13 @@ export function unfreeze(module: Module, match: (name: string) => boolean = () =
   return chosen;
 }
 
-/** Keeps all parameters of a module from being trained. */
+/** Freezes all parameters of a module. */
 export function freeze(module: Module): void {
   checkModule("freeze", module);
   for (const [, param] of module.namedParameters()) param.freeze();
 }
 
-/** The parameters of a module that train. */
+/** Lists the trainable parameters of a module. */
 export function trainableParams(module: Module): NamedParam[] {
   checkModule("trainableParams", module);
   return [...module.namedParameters()].filter(([, param]) => param.isTrainable);

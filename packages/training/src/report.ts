@@ -2,21 +2,21 @@ import { checkList, expectThat } from "./checks.js";
 import { type HeatMap, heatMap } from "./heat-map.js";
 import type { TrainingStep } from "./metrics.js";
 
-/** How wide and high a chart is, in units of its own. */
+/** Width and height of a chart, in its own units. */
 const WIDTH = 460;
 const HEIGHT = 190;
-/** What is left of that around the curve: for the numbers. */
+/** Margins around the curve, for the numbers. */
 const MARGIN = { left: 72, right: 12, top: 14, bottom: 28 };
 
 /**
- * A page about a run, with nothing from elsewhere: curves of its numbers, and for each router a heat map of the loads of
- * its experts over time.
+ * Creates a self-contained page about a run: curves of its numbers, and for each router a heat map of the loads of its
+ * experts over time.
  */
 export function toReport(steps: readonly TrainingStep[], title = "Training"): string {
   checkList("toReport", "a list of steps", steps, (step) => typeof step === "object" && step !== null);
   expectThat(typeof title === "string", "toReport: title", "a text", title);
   const names = [...new Set(steps.flatMap(({ metrics }) => Object.keys(metrics)))].filter((name) =>
-    // What is the whole loss is drawn once.
+    // A term that equals the whole loss is drawn once.
     steps.some(({ metrics, loss }) => metrics[name] !== loss),
   );
   const charts = [
@@ -108,7 +108,7 @@ ${smooth ? line(points, "raw") + line(smoothed(points), "curve") : line(points, 
 </svg></section>`;
 }
 
-/** The mean of what came before, which forgets within about a twentieth of the run. */
+/** Returns an exponential moving average over about a twentieth of the run. */
 function smoothed(points: readonly (readonly [number, number])[]): [number, number][] {
   const keep = 1 - 1 / Math.max(1, points.length / 20);
   let [sum, weight] = [0, 0];
@@ -136,7 +136,7 @@ function section(router: string, { url, experts, worst }: HeatMap): string {
 <p class="note">Experts 0 to ${experts - 1}, top to bottom; ${at}.</p></section>`;
 }
 
-/** Four digits that count. */
+/** Formats with four significant digits. */
 function number(value: number): string {
   return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(2)

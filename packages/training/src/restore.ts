@@ -2,7 +2,7 @@ import { Param } from "@mixtape/layers";
 import { type TensorView, toFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { TrainingError } from "./errors.js";
 
-/** A parameter that lies as `param` does, in float32, with the values of a view. Its parts belong to the caller. */
+/** Returns a parameter with the layout of `param`, in float32, with the values of a view. The caller owns its parts. */
 export async function withValues(param: Param, view: TensorView): Promise<Param> {
   const restored = new Param(param.shape, param.role);
   restored.unfreeze();
@@ -12,7 +12,7 @@ export async function withValues(param: Param, view: TensorView): Promise<Param>
 
 /**
  * Reads a saved tensor whole, and checks its numbers.
- * @param least the lowest number that may occur
+ * @param least lowest allowed number
  * @throws {TrainingError} for a number that is not finite, or too low
  */
 export async function readChecked(

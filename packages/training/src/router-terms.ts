@@ -19,9 +19,9 @@ import type { ExpertLoad, TaskLoss } from "./training-task.js";
 export interface RouterOptions {
   /** Coefficient of the load-balancing loss. */
   readonly auxLossCoef?: number;
-  /** Coefficient of the router z-loss. Default 0. */
+  /** Coefficient of the router z-loss. Default: 0. */
   readonly zLossCoef?: number;
-  /** Step size of the balancing biases of routers, which move after each optimiser step. Default 0: they stay. */
+  /** Step size of the routers' balancing biases, which are updated after each optimiser step. Default: 0, no update. */
   readonly expertBiasRate?: number;
 }
 
@@ -33,7 +33,7 @@ export class RouterTerms {
   readonly #zLossCoef: number;
   readonly #expertBiasRate: number;
 
-  /** @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias */
+  /** @throws {TrainingError} for a negative coefficient, and for a rate if no router has a bias */
   constructor(model: PreTrainedModel, { auxLossCoef = 0, zLossCoef = 0, expertBiasRate = 0 }: RouterOptions) {
     this.#model = model;
     this.#routers = new Map(namedRouters(model));
@@ -54,7 +54,7 @@ export class RouterTerms {
     return this.#routers.size > 0;
   }
 
-  /** The biases that move. */
+  /** The balancing biases that are updated. */
   get buffers(): NamedParam[] {
     if (this.#expertBiasRate === 0) return [];
     const biases = new Set([...this.#routers.values()].map(({ balancingBias }) => balancingBias));
@@ -63,7 +63,7 @@ export class RouterTerms {
 
   /**
    * Adds the losses of the routers to that of the head.
-   * @param name what the loss of the head is called among the metrics
+   * @param name name of the head's loss in the metrics
    * @param batches number of batches of the step
    */
   add(loss: Scalar, name: string, routings: readonly CapturedRouting[], batches: number): TaskLoss {
@@ -81,7 +81,7 @@ export class RouterTerms {
     };
   }
 
-  /** Moves the biases by the loads of a step. */
+  /** Updates the biases by the loads of a step. */
   afterStep(loads: readonly ExpertLoad[]): void {
     if (this.#expertBiasRate > 0)
       for (const { router, counts } of loads) this.#routers.get(router)?.updateBias(counts, this.#expertBiasRate);

@@ -5,13 +5,13 @@ import type { AdamWState } from "./adam-w.js";
 import { show } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
-/** What decides which batches and random numbers a step sees. */
+/** Settings that determine the batches and random numbers of a step. */
 export interface RunSettings {
   readonly seed: number;
   readonly accumulate: number;
 }
 
-/** The content of `training.json`. */
+/** Contents of `training.json`. */
 export interface RunFile extends RunSettings {
   readonly format: 1;
   readonly optimizer: AdamWState;
@@ -19,7 +19,7 @@ export interface RunFile extends RunSettings {
   readonly best: number | null;
 }
 
-/** @param names the parameters that train @throws {TrainingError} naming the key that is not as it should be */
+/** @param names trainable parameters @throws {TrainingError} naming an invalid key */
 export function parseRunFile(text: string, where: string, names: readonly string[]): RunFile {
   let json: unknown;
   try {
@@ -47,7 +47,9 @@ export function parseRunFile(text: string, where: string, names: readonly string
   };
 }
 
-/** A value for each parameter. Of which parameters the run is, its tensors say: names are not compared here. */
+/**
+ * Reads a value for each parameter. The tensors determine which parameters the run has: names are not compared here.
+ */
 function ofParams<T>(
   value: unknown,
   where: string,

@@ -16,16 +16,16 @@ import { toReport } from "./report.js";
 import { readChecked, withValues } from "./restore.js";
 import { parseRunFile, type RunFile, type RunSettings } from "./run-file.js";
 
-/** What is kept of a run: all that it takes to go on as if it had never stopped. */
+/** State of a run: everything needed to resume it as if it had never stopped. */
 export interface Run {
   readonly params: readonly NamedParam[];
   readonly buffers: readonly NamedParam[];
   readonly optimizer: AdamW;
-  /** What the run was told, which has to be the same when it goes on. */
+  /** Settings of the run, which must be the same when it is resumed. */
   readonly settings: RunSettings;
   /** Its steps so far. */
   readonly history: TrainingStep[];
-  /** The parameters with the lowest held-out loss so far, where they are kept. */
+  /** Parameters with the lowest held-out loss so far, if they are kept. */
   best: BestParams | null;
 }
 
@@ -34,8 +34,9 @@ const METRICS_FILE = "metrics.jsonl";
 const REPORT_FILE = "report.html";
 
 /**
- * Saves a run in a folder (Node): weights, moments and buffers in float32, the state of the optimiser, from which schedule, data
- * and random numbers follow, metrics and a report. A process that dies meanwhile leaves the old checkpoint or the new.
+ * Saves a run in a folder (Node): weights, moments and buffers in float32, the state of the optimiser, which determines
+ * schedule, data and random numbers, metrics and a report. A process that dies during the save leaves either the old
+ * checkpoint or the new one.
  */
 export async function saveRun(folder: string, run: Run): Promise<void> {
   const { optimizer, settings, history } = run;
@@ -50,10 +51,10 @@ export async function saveRun(folder: string, run: Run): Promise<void> {
 }
 
 /**
- * Goes on where a run was saved. Everything is read and checked first: a run that cannot go on leaves the model as it was.
- * @returns false where nothing was saved in the folder
- * @throws {TrainingError} where what was saved is a run of another model, with another seed, `accumulate` or settings of the
- *   optimiser, or is damaged: then nothing is changed
+ * Resumes a saved run. Everything is read and checked first: a run that cannot be resumed leaves the model unchanged.
+ * @returns false if nothing was saved in the folder
+ * @throws {TrainingError} if the saved run is of another model, has another seed, `accumulate` or optimiser settings,
+ *   or is damaged: then nothing is changed
  */
 export async function loadRun(folder: string, run: Run): Promise<boolean> {
   const text = await readText(folder, RUN_FILE);
@@ -87,7 +88,7 @@ export async function loadRun(folder: string, run: Run): Promise<boolean> {
   } finally {
     await source.close();
   }
-  // The parameter keeps the dtype of the checkpoint that it came from.
+  // The parameter keeps the dtype of its checkpoint.
   for (const [param, values] of restored) param.assign(values.weight.parts);
   run.history.push(...history);
   return true;
@@ -101,7 +102,7 @@ function checkSettings(file: RunFile, run: Run, folder: string): void {
         where: `${folder}: ${name}`,
         expected: `${file[name]}, as when it was saved`,
         got: `${run.settings[name]}`,
-        fix: "Another run needs a folder of its own",
+        fix: "Use another folder for another run",
       });
   run.optimizer.checkSettings(file.optimizer.settings, folder);
 }
@@ -140,7 +141,7 @@ function checkTensors(source: TensorSource, run: Run, { best }: RunFile, folder:
       where: folder,
       expected: "a run of these parameters",
       got: `${faults.length} that differ, such as ${faults.slice(0, 3).join("; ")}`,
-      fix: "It was saved from another model, or other parameters train now",
+      fix: "It was saved from another model, or other parameters are trained now",
     });
 }
 

@@ -2,29 +2,29 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { expectThat } from "./checks.js";
 import { TrainingError } from "./errors.js";
 
-/** What the learning rate is multiplied by in a step, counted from 0. */
+/** Learning-rate factor of a step, counted from 0. */
 export type Schedule = (step: number) => number;
 
-/** How long the learning rate rises, in a line from 0. */
+/** Linear warm-up of the learning rate, from 0. */
 export interface WarmUp {
-  /** Default 0. */
+  /** Default: 0. */
   readonly warmupSteps?: number;
 }
 
-/** How long it falls after that. */
+/** Decay of the learning rate after the warm-up. */
 export interface Decay extends WarmUp {
-  /** The step at which it has fallen, warm-up included. */
+  /** Step at which the decay ends, warm-up included. */
   readonly totalSteps: number;
-  /** What is left of it then. Default 0. */
+  /** Final learning rate, as a fraction. Default: 0. */
   readonly minFactor?: number;
 }
 
-/** For the constant one too: what is told of the fall changes nothing where there is none. */
+/** Accepted by the constant schedule too, which has no decay to change. */
 const OPTIONS: OptionNames<Decay> = { warmupSteps: true, totalSteps: true, minFactor: true };
 
 /**
- * The learning rate as it is, after the warm-up.
- * @throws {OptionError} for an option that no schedule has; so do the others
+ * Constant learning rate after the warm-up.
+ * @throws {OptionError} for an option that no schedule has, as do the others
  */
 export function constantSchedule(options: WarmUp & Partial<Decay> = {}): Schedule {
   checkOptions("constantSchedule", options, OPTIONS);
@@ -33,13 +33,13 @@ export function constantSchedule(options: WarmUp & Partial<Decay> = {}): Schedul
   return (step) => Math.min(1, rise(step, warmupSteps));
 }
 
-/** In a line down. As transformers' `get_linear_schedule_with_warmup`. */
+/** Linear decay. Like transformers' `get_linear_schedule_with_warmup`. */
 export function linearSchedule(options: Decay): Schedule {
   checkOptions("linearSchedule", options, OPTIONS);
   return decaying(options, (progress) => 1 - progress);
 }
 
-/** Along half a cosine down (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983). */
+/** Cosine decay over half a period (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983). */
 export function cosineSchedule(options: Decay): Schedule {
   checkOptions("cosineSchedule", options, OPTIONS);
   return decaying(options, (progress) => (1 + Math.cos(Math.PI * progress)) / 2);

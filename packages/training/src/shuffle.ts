@@ -2,7 +2,8 @@ import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 
 /**
- * Shuffles by Fisher and Yates, in the version of Durstenfeld 1964: the same for the same seed and epoch; null leaves the order.
+ * Shuffles (Fisher and Yates, in the version of Durstenfeld 1964): the same for the same seed and epoch; null keeps the
+ * order.
  */
 export function shuffled<T>(items: readonly T[], seed: number | null, epoch: number): readonly T[] {
   if (seed === null) return items;

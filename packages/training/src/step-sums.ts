@@ -2,9 +2,9 @@ import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { TrainingError } from "./errors.js";
 import type { ExpertLoad } from "./training-task.js";
 
-/** What is read of the batches of a step, added up. */
+/** Sums of the values read from the batches of a step. */
 export class StepSums {
-  /** Under what the loss is read, and with what names of metrics and of routers begin. */
+  /** Metric key of the loss, and key prefixes of metrics and routers. */
   static readonly LOSS = "loss";
   static readonly METRIC = "metric ";
   static readonly LOAD = "load ";
@@ -16,7 +16,7 @@ export class StepSums {
     this.#step = step;
   }
 
-  /** Reads tensors and frees them. @throws {TrainingError} where the loss is not finite. */
+  /** Reads tensors and frees them. @throws {TrainingError} if the loss is not finite. */
   async add(numbers: ReadonlyMap<string, Tensor>): Promise<void> {
     try {
       for (const [name, tensor] of numbers) {
@@ -32,7 +32,7 @@ export class StepSums {
         where: `the loss of step ${this.#step}`,
         expected: "a finite number",
         got: `${this.loss}`,
-        fix: "The learning rate may be too high; the parameters are as the step before left them",
+        fix: "The learning rate may be too high; the parameters are those of the previous step",
       });
   }
 

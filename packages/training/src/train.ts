@@ -24,31 +24,34 @@ import { loadRun, type Run, saveRun } from "./run-state.js";
 import { StepSums } from "./step-sums.js";
 import type { LossScale, TrainingTask } from "./training-task.js";
 
-/** Where a run is saved (Node). */
+/** Saving of a run (Node). */
 export interface CheckpointOptions {
-  /** A folder of its own, made where it does not exist. A run that was saved in it goes on. */
+  /** A folder for this run only, created if it does not exist. A run that was saved in it is resumed. */
   readonly folder: string;
-  /** After how many steps; besides, at the end and where a signal stops the run. */
+  /** Number of steps between two saves; also saved at the end and when a signal stops the run. */
   readonly every: number;
 }
 
-/** How a run goes. */
+/** Options of a run. */
 export interface TrainOptions {
-  /** How many steps the run has in all, those before it was resumed included. */
+  /** Total number of steps, those before resuming included. */
   readonly maxSteps: number;
   /** Settings of AdamW. */
   readonly optimizer: AdamWOptions;
-  /** How many batches make up a step. Default 1. */
+  /** Number of batches per step. Default: 1. */
   readonly accumulate?: number;
-  /** What dropout and jitter are drawn from, a whole number from 0 to below 2²⁰. Same seed, same run. Default 0. */
+  /** Seed of dropout and jitter, an integer from 0 to below 2²⁰. Same seed, same run. Default: 0. */
   readonly seed?: number;
-  /** Saves the run, and resumes one that was saved. Default: it is not saved. */
+  /** Saves the run, and resumes a saved one. Default: not saved. */
   readonly checkpoints?: CheckpointOptions;
   /** Evaluates on held-out texts during the run. */
   readonly evaluation?: HeldOutOptions;
   /** Called at events of the run. */
   readonly callbacks?: TrainCallbacks;
-  /** Stops the run between two batches: it is saved, where it is saved at all, and the iteration throws the signal's reason. */
+  /**
+   * Stops the run between two batches: the run is saved if `checkpoints` is set, and the iteration throws the signal's
+   * reason.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -63,12 +66,12 @@ const OPTIONS: OptionNames<TrainOptions> = {
   signal: true,
 };
 
-/** What a run did, step by step. */
+/** The steps of a run. */
 export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
 
 /**
- * Trains step by step: what it yields says what the step did. Between batches it gives way to the event loop, so that a page
- * stays responsive. Breaking out of the loop stops the run; the parameters keep what they learnt.
+ * Trains step by step: yields the result of each step. Between batches it yields to the event loop, so that a page
+ * stays responsive. Breaking out of the loop stops the run; the parameters keep their values.
  *
  * ```ts
  * unfreeze(model);
@@ -76,12 +79,13 @@ export type TrainingSteps = AsyncGenerator<TrainingStep, void, undefined>;
  *   console.log(step, loss);
  * ```
  *
- * @param what a causal language model whose unfrozen parameters train, or any {@link TrainingTask}
- * @param data gives the batches; step n takes `accumulate` of them from number `(n − 1) · accumulate` on
- * @throws {OptionError} for an option that it does not know, of the run, its optimiser or its checkpoints
- * @throws {TrainingError} where nothing trains, a step has no labels, a loss or a gradient is not finite, or a run of another
- *   model or with other settings was saved in the folder. The parameters are as the step before left them, and what was saved
- *   stays. A run that goes on may have more steps than it began with; then its schedule is that of the new options.
+ * @param what a causal language model whose unfrozen parameters are trained, or any {@link TrainingTask}
+ * @param data source of batches; step n uses `accumulate` of them from index `(n − 1) · accumulate` on
+ * @throws {OptionError} for an unknown option of the run, its optimiser or its checkpoints
+ * @throws {TrainingError} if there are no trainable parameters, a step has no labels, a loss or a gradient is not
+ *   finite, or a run of another model or with other settings was saved in the folder. The parameters are those of the
+ *   previous step, and saved files stay. A resumed run may have more steps than before; then its schedule is that of
+ *   the new options.
  */
 export function train(what: ForCausalLM, data: TrainingData, options: TrainOptions): TrainingSteps;
 export function train<B>(what: TrainingTask<B>, data: TrainingData<B>, options: TrainOptions): TrainingSteps;
@@ -115,7 +119,7 @@ async function* stepsOf(what: ForCausalLM | TrainingTask, data: TrainingData, op
     saved = optimizer.steps;
     await callbacks.onSave?.({ step: saved, folder: checkpoints.folder }, control);
   };
-  // After the run was saved: it goes on from its last step.
+  // After the run was saved: it resumes from its last step.
   const restoreBest = async (): Promise<void> => {
     if (run.best && evaluation?.keepBest && run.best.step !== optimizer.steps) await restoreParams(params, run.best);
   };
@@ -133,7 +137,7 @@ async function* stepsOf(what: ForCausalLM | TrainingTask, data: TrainingData, op
     signal?.throwIfAborted();
     if (checkpoints && (await loadRun(checkpoints.folder, run))) saved = optimizer.steps;
     await callbacks.onTrainBegin?.({ step: optimizer.steps, maxSteps }, control);
-    // A signal that came during an evaluation left its step without one.
+    // A signal during an evaluation left its step without one.
     let step = history.at(-1);
     let isPending = step !== undefined && isEvaluated(step.step) && !step.evaluation;
     while (isPending || !isOver()) {
@@ -164,7 +168,7 @@ async function* stepsOf(what: ForCausalLM | TrainingTask, data: TrainingData, op
   }
 }
 
-/** @throws {OptionError} for options that no run has @throws {TrainingError} for values out of range */
+/** @throws {OptionError} for an unknown option @throws {TrainingError} for values out of range */
 function checkTrainOptions(options: TrainOptions): void {
   checkOptions("train", options, OPTIONS);
   const { maxSteps, accumulate = 1, seed = 0, checkpoints, evaluation, callbacks } = options;
@@ -194,7 +198,7 @@ async function oneStep<B>(
   if (scale.numItems === 0)
     throw new TrainingError({
       where: `step ${optimizer.steps + 1}`,
-      expected: "at least one label that counts",
+      expected: "at least one label that is not ignored",
       got: "none",
       fix: "All labels of its batches are -100, or no text has two tokens",
     });
@@ -213,9 +217,9 @@ async function oneStep<B>(
     if (total!.isEmpty)
       throw new TrainingError({
         where: `step ${optimizer.steps + 1}`,
-        expected: "a loss that depends on some parameter that trains",
-        got: "one that depends on none",
-        fix: "An adapter must be selected for the rows that it learns from, enabled, and not merged",
+        expected: "a loss that depends on a trainable parameter",
+        got: "a loss that depends on none",
+        fix: "An adapter must be selected for its rows, enabled, and not merged",
       });
     const moved = await optimizer.step(total!);
     const { loss, metrics, expertLoads } = sums;
@@ -235,7 +239,7 @@ async function oneStep<B>(
   }
 }
 
-/** The gradients of a batch, and the tensors that are to be read of it, by kind and name. */
+/** Computes the gradients of a batch, and the tensors to read, by kind and name. */
 function backward<B>(
   task: TrainingTask<B>,
   batch: B,

@@ -135,8 +135,8 @@ test("what cannot be optimised is refused, and leaves nothing", async () => {
     const [param, frozen] = [await paramOf([1]), await paramOf([1], false)];
     const refused = (params: NamedParam[], options: Partial<AdamWOptions>) => () =>
       new AdamW(params, { learningRate: 0.1, ...options });
-    expect(refused([], {})).toThrow("AdamW: expected at least one parameter that trains, got none");
-    expect(refused([["w", frozen]], {})).toThrow("w: expected a parameter that was unfrozen");
+    expect(refused([], {})).toThrow("AdamW: expected at least one trainable parameter, got none");
+    expect(refused([["w", frozen]], {})).toThrow("w: expected an unfrozen parameter");
     expect(
       refused(
         [
@@ -145,7 +145,7 @@ test("what cannot be optimised is refused, and leaves nothing", async () => {
         ],
         {},
       ),
-    ).toThrow("w: expected a name of its own");
+    ).toThrow("w: expected a unique name");
     const own: [string, Param][] = [["w", param]];
     expect(refused(own, { groups: [{ name: "none", match: () => false }] })).toThrow(
       "the parameter group none: expected a name that matches a parameter",

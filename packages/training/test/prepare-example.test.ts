@@ -47,7 +47,7 @@ describe("what a row may not be", () => {
     [
       "keys that are not known: all of them are named, and the way to go on",
       { messages, id: 7, source: "x" },
-      'row: expected no keys but "messages", "tools", "documents", "chat_template_kwargs", got "id", "source". If nothing of them is to be learnt, pass ignoreKeys: ["id","source"].',
+      'row: expected no keys but "messages", "tools", "documents", "chat_template_kwargs", got "id", "source". If they are not needed for training, pass ignoreKeys: ["id","source"].',
     ],
     [
       "preferences",
@@ -64,7 +64,7 @@ describe("what a row may not be", () => {
     [
       "two formats",
       { prompt: "a", prompt_id: "7", messages },
-      'row: expected one format, got "messages" and "prompt". To learn from the first alone, pass ignoreKeys: ["prompt","prompt_id"].',
+      'row: expected one format, got "messages" and "prompt". To train on the first only, pass ignoreKeys: ["prompt","prompt_id"].',
     ],
     [
       "a system column",
@@ -127,12 +127,12 @@ describe("what a row may not be", () => {
     [
       "ids of another tokenizer",
       { input_ids: [1, 99_999] },
-      /input_ids\[1\]: expected a token id below \d+, as many as the tokenizer has, got 99999\./,
+      /input_ids\[1\]: expected a token id below \d+, the size of the tokenizer's vocabulary, got 99999\./,
     ],
     [
       "labels of another length",
       { input_ids: [1, 2], labels: [1] },
-      "row: labels: expected 2 numbers, as input_ids has, got 1.",
+      "row: labels: expected 2 numbers, as many as in input_ids, got 1.",
     ],
     ["labels below 0", { input_ids: [1, 2], labels: [-1, 2] }, "row: labels[0]: expected a token id, or -100, got -1."],
     [

@@ -92,15 +92,15 @@ describe("what there is to know", () => {
 
 describe("what is refused, by line", () => {
   test.each<[string, string, string | Uint8Array, string | RegExp]>([
-    ["an empty file", "a.jsonl", "", "a.jsonl: expected texts to learn, got an empty file."],
-    ["blank lines alone", "a.jsonl", "\n \r\n", "a.jsonl: expected texts to learn, got an empty file."],
-    ["an empty text", "a.txt", " \n", "a.txt: expected texts to learn, got an empty file."],
-    ["an empty list", "a.json", "[]", "a.json: expected texts to learn, got an empty file."],
+    ["an empty file", "a.jsonl", "", "a.jsonl: expected texts to train on, got an empty file."],
+    ["blank lines alone", "a.jsonl", "\n \r\n", "a.jsonl: expected texts to train on, got an empty file."],
+    ["an empty text", "a.txt", " \n", "a.txt: expected texts to train on, got an empty file."],
+    ["an empty list", "a.json", "[]", "a.json: expected texts to train on, got an empty file."],
     [
       "rows without a label",
       "a.jsonl",
       '{"messages":[{"role":"user","content":"x"}]}',
-      /^a\.jsonl: expected a text of at least two tokens with something to learn, got none: all labels are -100\./,
+      /^a\.jsonl: expected a text of at least two tokens with a label other than -100, got none: all labels are -100\./,
     ],
     [
       "roles that are nobody's answer",

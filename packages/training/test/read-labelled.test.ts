@@ -78,7 +78,7 @@ describe("texts with labels", () => {
     );
     await refused(
       [{ text: "a", label: 0, split: "x" }],
-      'got the keys "split". If nothing of them is to be learnt, pass ignoreKeys',
+      'got the keys "split". If they are not needed for training, pass ignoreKeys',
     );
     await refused([{ text: "", label: 0 }], "line 1: text: expected a text, got an empty text");
     await refused([{ text: "a", label: {} }], "line 1: label: expected a label: a name or a number, got an object");
@@ -87,7 +87,7 @@ describe("texts with labels", () => {
         { text: "a", label: "x" },
         { text: "a", labels: ["x"] },
       ],
-      "line 2: expected one label, as other rows have",
+      "line 2: expected one label, like other rows",
     );
     await refused([{ text: "a", label: "c" }], 'expected one of b, a, got "c"', { id2label: { 0: "b", 1: "a" } });
     await refused([{ text: "a", label: -1 }], "line 1: label: expected a class from 0 to");

@@ -201,7 +201,7 @@ describe("what cannot be trained is refused, and nothing is left", () => {
 
   test("labels that are all ignored", async () => {
     const ignored = { inputIds: [[1, 2]], labels: [[2, -100]] };
-    await refuses({}, "step 1: expected at least one label that counts, got none", ignored);
+    await refuses({}, "step 1: expected at least one label that is not ignored, got none", ignored);
   });
 
   test("options out of range", async () => {
@@ -224,7 +224,7 @@ describe("what cannot be trained is refused, and nothing is left", () => {
     const model = await smallModel();
     const task = { params: unfreeze(model), labels: () => 1, tokens: () => 1, loss: () => ({ loss: scalar(1) }) };
     await expect(collect(train(task, { batch: () => rows }, options()))).rejects.toThrow(
-      "step 1: expected a loss that depends on some parameter that trains, got one that depends on none",
+      "step 1: expected a loss that depends on a trainable parameter, got a loss that depends on none",
     );
     model.dispose();
   });

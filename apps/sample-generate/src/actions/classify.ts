@@ -1,4 +1,4 @@
-/** `sample-generate classify`: what it does. */
+/** Action of `sample-generate classify`. */
 
 import {
   InputError,
@@ -22,7 +22,7 @@ import {
   taskOf,
 } from "@mixtape/mixtape";
 
-/** The flags of `sample-generate classify`. */
+/** Flags of `sample-generate classify`. */
 export interface ClassifyFlags extends LoadFlags {
   readonly text?: readonly string[];
   readonly file?: string;
@@ -98,7 +98,7 @@ async function run(
     where: folder,
     expected: "a model with a head of classification or question answering",
     got: model.architecture,
-    fix: "Train one with sample-train --task, and give its folder or its adapter",
+    fix: "Train one with sample-train --task, and pass its folder or its adapter",
   });
 }
 
@@ -113,7 +113,7 @@ async function textsOf({ text, file, promptIds }: ClassifyFlags, interrupt: Inte
   return lines;
 }
 
-/** @throws {UsageError} for token ids, whose places in a text are not known */
+/** @throws {UsageError} for token ids, whose positions in a text are unknown */
 function written(texts: readonly Text[], what: string): string[] {
   return texts.map((text) => {
     if (typeof text === "string") return text;

@@ -1,11 +1,11 @@
-/** `sample-generate engines`: what it does. */
+/** Action of `sample-generate engines`. */
 
 import { colorsFor } from "@mixtape/command-line";
 import { type EngineStatus, listEngines } from "@mixtape/mixtape";
 
 const colors = colorsFor(process.stdout);
 
-/** Says which engines work here. */
+/** Lists the engines that work here. */
 export async function engines({ json }: { readonly json?: boolean }): Promise<void> {
   const list = await listEngines();
   process.stdout.write(json ? `${JSON.stringify(list)}\n` : list.map(describe).join(""));

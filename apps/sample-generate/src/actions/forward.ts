@@ -1,4 +1,4 @@
-/** `sample-generate forward`: what it does. */
+/** Action of `sample-generate forward`. */
 
 import { Interrupt, plural, seconds } from "@mixtape/command-line";
 import { checkFolder, type LoadFlags, load } from "@mixtape/command-line/load";
@@ -7,7 +7,7 @@ import { openSafetensors, type TensorToWrite, writeSafetensors } from "@mixtape/
 import { readForwardInputs } from "../forward-inputs.js";
 import { checkOutputFile } from "../output-file.js";
 
-/** The flags of `sample-generate forward`. */
+/** Flags of `sample-generate forward`. */
 export interface ForwardFlags extends LoadFlags {
   readonly inputs: string;
   readonly outputs: string;
@@ -31,7 +31,7 @@ export async function forward(flags: ForwardFlags): Promise<void> {
   // Heads in transformers return no router logits.
   const outputRouterLogits = head === "text-generation" || head === "feature-extraction";
   const begin = performance.now();
-  // What a head takes, its inputs are read for.
+  // The inputs were read for this head.
   const run = model as unknown as { forward(inputs: object): Output };
   const tensors = await tensorsOf(run.forward({ ...inputs, outputHiddenStates: true, outputRouterLogits }));
   const forwardMs = performance.now() - begin;
@@ -40,7 +40,7 @@ export async function forward(flags: ForwardFlags): Promise<void> {
   process.stderr.write(`${plural(tensors.length, "tensor")} in ${flags.outputs}; ${engine.name}, ${took}\n`);
 }
 
-/** A tensor that was computed. */
+/** An output tensor. */
 interface Computed {
   readonly shape: readonly number[];
   data(): Promise<ArrayBufferView>;
@@ -49,13 +49,13 @@ interface Computed {
 /** Outputs of a model with any head. */
 type Output = Readonly<Record<string, Computed | readonly Computed[] | undefined>>;
 
-/** Opens the file of inputs, before a model is loaded for it. */
+/** Opens the file of inputs, before a model is loaded. */
 async function checkInputs(path: string): Promise<void> {
   const file = await openSafetensors(path);
   await file.close();
 }
 
-/** Outputs in the order of the file. */
+/** Outputs in file order. */
 const FIELDS = {
   logits: "logits",
   startLogits: "start_logits",

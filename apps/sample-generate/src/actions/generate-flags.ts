@@ -2,12 +2,12 @@ import type { LoadFlags } from "@mixtape/command-line/load";
 import type { TextOptions } from "@mixtape/mixtape";
 import type { PromptFlags } from "../prompt.js";
 
-/** The flags of `sample-generate generate`, checked one by one. Generation options have the names of their flags. */
+/** Flags of `sample-generate generate`, checked one by one. Generation options have the names of their flags. */
 export interface GenerateFlags extends PromptFlags, LoadFlags, TextOptions {
   readonly ignoreEos?: boolean;
   readonly promptCache?: string;
   readonly json?: boolean;
 }
 
-/** Number of new tokens if neither a flag nor the model gives it. */
+/** Default number of new tokens, unless the model sets one. */
 export const DEFAULT_LENGTH = 128;

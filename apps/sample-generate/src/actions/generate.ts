@@ -32,36 +32,36 @@ import { DEFAULT_LENGTH, type GenerateFlags } from "./generate-flags.js";
 
 /** Output of `--json`. */
 interface GenerateResult {
-  /** The folder, as given. */
+  /** Folder, as given. */
   readonly model: string;
-  /** The folder of the adapter, as given; null without. */
+  /** Folder of the adapter, as given; null without an adapter. */
   readonly adapter: string | null;
   readonly modelType: string;
   readonly engine: EngineName;
-  /** The strategies that the experts ran by, joined by "+" where it was more than one; null for a model without experts. */
+  /** Strategies of the experts, joined by "+" if there were several; null for a model without experts. */
   readonly experts: string | null;
   readonly promptIds: readonly number[];
-  /** The new tokens, an end token included. */
+  /** New tokens, an end token included. */
   readonly ids: readonly number[];
-  /** Null for a folder without tokenizer. */
+  /** Null for a folder without a tokenizer. */
   readonly text: string | null;
   readonly finishReason: Written["finishReason"];
-  /** The stop string that ended the text. */
+  /** Stop string that ended the text. */
   readonly stopReason?: string;
-  /** With `--logprobs`: of each new token, its log-probability and those of the likeliest. */
+  /** With `--logprobs`: log-probability of each new token, and of the most likely ones. */
   readonly logprobs?: readonly ShownLogprobs[];
-  /** With `--prompt-logprobs`: the same of the prompt's tokens, null for the first. */
+  /** With `--prompt-logprobs`: the same for the prompt's tokens, null for the first. */
   readonly promptLogprobs?: readonly (ShownLogprobs | null)[];
-  /** With `--prompt-cache`: prompt tokens that the file had. */
+  /** With `--prompt-cache`: number of prompt tokens found in the file. */
   readonly cachedTokens?: number;
   readonly loadMs: number;
   readonly prefillTokensPerSecond: number;
-  /** Null where a single token was written: that one comes with the prompt. */
+  /** Null if a single token was generated: that one is part of the prefill. */
   readonly decodeTokensPerSecond: number | null;
   readonly peakRssBytes: number;
 }
 
-/** The log-probabilities among the results. */
+/** Log-probabilities in the result. */
 type ShownTokens = Pick<GenerateResult, "logprobs" | "promptLogprobs">;
 
 /**
@@ -84,7 +84,7 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   const before = expertsRuns();
   let shown = false;
   const showAfterPrompt = (text: string): void => {
-    // Not before the first token: only then is it known that the model takes the prompt.
+    // Not before the first token: only then has the model accepted the prompt.
     if (!shown) showPrompt(promptIds, tokenizer);
     shown = true;
     show(text);
@@ -97,12 +97,12 @@ export async function generate(flags: GenerateFlags): Promise<number> {
     interrupt,
     flags.json ? () => {} : showAfterPrompt,
   ).catch((error: unknown) => {
-    // What is said about it begins on a line of its own.
+    // Messages begin on a new line.
     if (shown) process.stderr.write("\n");
     throw error;
   });
   if (cache && flags.promptCache !== undefined) await saveCache(loaded.model, cache, flags.promptCache);
-  // A summary of a text that nobody got would be wrong.
+  // A summary of a text that was not delivered would be wrong.
   await outputTaken();
   const shownTokens: ShownTokens = {
     ...(written.logprobs && { logprobs: shownLogprobs(written.logprobs, tokenizer) }),
@@ -126,13 +126,13 @@ function optionsOf(flags: GenerateFlags, { generationConfig }: ForCausalLM): Tex
   };
 }
 
-/** The options of generation among the flags. */
+/** Returns the generation options among the flags. */
 function flaggedOptions(flags: GenerateFlags): TextOptions {
   const names = OPTION_ENTRIES.filter(([name, { flag }]) => flag !== undefined && flags[name] !== undefined);
   return Object.fromEntries(names.map(([name]) => [name, flags[name]]));
 }
 
-/** Notes flags that only count when tokens are sampled. */
+/** Notes flags that only have an effect with sampling. */
 function warnOfNoEffect(flags: GenerateFlags): void {
   if (flags.temperature) return;
   const given = OPTION_ENTRIES.flatMap(([name, { flag, samplingOnly }]) =>
@@ -144,7 +144,7 @@ function warnOfNoEffect(flags: GenerateFlags): void {
     note(`without --temperature, ${given.join(" and ")} ${given.length > 1 ? "change" : "changes"} nothing`);
 }
 
-/** The strategies by which experts have run since `before`. */
+/** Returns the strategies of experts that have run since `before`. */
 function strategiesSince(before: Readonly<Record<ExpertsStrategy, number>>): string | null {
   const ran = Object.entries(expertsRuns()).filter(([name, count]) => count > before[name as ExpertsStrategy]);
   return ran.length > 0 ? ran.map(([name]) => name).join("+") : null;

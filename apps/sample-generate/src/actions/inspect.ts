@@ -1,4 +1,4 @@
-/** `sample-generate inspect`: what it does. */
+/** Action of `sample-generate inspect`. */
 
 import { bytes, colorsFor, percent, plural, safeName, short, table, whole } from "@mixtape/command-line";
 import { checkFolder, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
@@ -6,34 +6,34 @@ import { type Engine, type EngineName, type EngineNeeds, inspectModel, type Mode
 
 const colors = colorsFor(process.stdout);
 
-/** The flags of `sample-generate inspect`. */
+/** Flags of `sample-generate inspect`. */
 export interface InspectFlags extends EngineFlags {
   readonly model: string;
   readonly ignore?: readonly string[];
   readonly json?: boolean;
 }
 
-/** What `--json` prints: what the checkpoint is, and whether it fits the engine. */
+/** Output of `--json`: summary of the checkpoint, and whether it fits the engine. */
 interface InspectResult extends ModelInspection {
-  /** The folder, as given. */
+  /** Folder, as given. */
   readonly model: string;
   readonly engine: {
     readonly name: EngineName;
     readonly description: string;
-    /** Null where only the machine's memory limits it. */
+    /** Null if only the machine's memory limits it. */
     readonly memoryLimitBytes: number | null;
     readonly memoryLimitReason: string | null;
-    /** What the machine has left. */
+    /** Free memory of the machine. */
     readonly freeMemoryBytes: number;
-    /** Whether the weights are within both, or within the first where they stay in their files. */
+    /** Whether the weights fit both, or only the first if they are memory-mapped. */
     readonly fits: boolean;
   };
 }
 
-/** Says what a checkpoint is, and whether it fits. */
+/** Describes a checkpoint, and whether it fits. */
 export async function inspect({ model, ignore, json, ...flags }: InspectFlags): Promise<void> {
   checkFolder(model);
-  // First, so that what is said of it holds for the options that it was given.
+  // First, so that the report reflects the engine's options.
   const engine = await chooseEngine(flags);
   const inspection = await inspectModel(model, { ignore });
   const result = { model, ...inspection, engine: fit(inspection, engine) };
@@ -53,7 +53,7 @@ function fit({ engines }: ModelInspection, { name, description, memoryLimit }: E
   };
 }
 
-/** What a model asks of the engine in use, of which all is known. */
+/** Returns the requirements on the current engine, all of which are known. */
 function needsOn(engines: ModelInspection["engines"], name: EngineName): EngineNeeds {
   return engines[name]!;
 }
@@ -84,7 +84,7 @@ function expertsLine({ total, perToken, shared }: ModelInspection["experts"]): s
   return `${total} in a layer, ${perToken} for each token${shared > 0 ? `, ${shared} shared` : ""}`;
 }
 
-/** Whether it loads, where it does not; and whether it fits, unless it fits in vain. */
+/** Returns whether it loads, and if so whether it fits. */
 function verdicts(result: InspectResult): string[] {
   const broken = faultLines(result.faults);
   const warnings = result.warnings.map(({ message }) => `${colors.yellow("warning:")} ${message}.`);
@@ -113,7 +113,7 @@ function verdict({ engine, engines }: InspectResult): string {
   return `${colors.red("It does not fit")} ${where}: the weights take ${bytes(needs)}, and ${why}.`;
 }
 
-/** What is wrong with the tensors, a line for each kind, with some of them. */
+/** Describes the tensors that do not match, a line for each kind, with some of them. */
 function faultLines({ missing, unexpected, misshaped }: ModelInspection["faults"]): string[] {
   const kinds: [what: string, names: readonly string[]][] = [
     ["missing", missing],

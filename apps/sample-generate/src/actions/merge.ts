@@ -1,4 +1,4 @@
-/** `sample-generate merge`: what it does. */
+/** Action of `sample-generate merge`. */
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -19,11 +19,11 @@ import { aboutAdapter, BytesBar, checkFolder, load } from "@mixtape/command-line
 import { adaptersOf } from "@mixtape/peft";
 import { MERGE_DTYPES, type MergeFlags } from "./merge-flags.js";
 
-/** What `--json` prints. */
+/** Output of `--json`. */
 interface MergeResult {
   readonly output: string;
   readonly adapter: string;
-  /** How many modules of the model the adapter changed. */
+  /** Number of modules that the adapter changed. */
   readonly modules: number;
   readonly dtype: string;
   readonly files: readonly string[];
@@ -31,14 +31,14 @@ interface MergeResult {
   readonly engine: string;
 }
 
-/** Merges an adapter into a model, and saves that as a checkpoint. @throws {InterruptedError} at Ctrl-C */
+/** Merges an adapter into a model, and saves the result as a checkpoint. @throws {InterruptedError} on Ctrl-C */
 export async function merge(flags: MergeFlags): Promise<void> {
   using interrupt = new Interrupt();
   checkFolder(flags.model);
   checkFolder(flags.adapter, "adapter");
   checkOutput(flags.output);
   const files = sideFiles(flags);
-  // What is merged is saved: no rounding of activations has a part in that.
+  // The result is saved, so activations must not be rounded.
   const { model, adapter, engine } = await load({ ...flags, precision: undefined }, interrupt);
   const dtype = flags.dtype && MERGE_DTYPES[flags.dtype];
   const begin = performance.now();
@@ -84,7 +84,7 @@ function summary({ adapter, modules, output, files, totalBytes, dtype }: MergeRe
   ];
 }
 
-/** What a save that was killed leaves behind; the next one cleans it up. */
+/** Leftovers of a killed save, which the next one deletes. */
 const LEFT_BEHIND = /^\.(save\.lock|.+\.tmp)$/;
 
 /** @throws {InputError} unless the folder is new or empty */
@@ -97,20 +97,20 @@ function checkOutput(output: string): void {
     throw new InputError({
       where: output,
       expected,
-      got: `one with ${plural(there.length, "file")} in it`,
-      fix: "Name another folder in --output: nothing is overwritten",
+      got: `a folder with ${plural(there.length, "file")} in it`,
+      fix: "Choose another folder for --output: nothing is overwritten",
     });
 }
 
-/** Licenses go where the weights go. */
+/** Licenses are copied with the weights. */
 const LICENSES = /^(licen[cs]e|notice|use_policy)([._-].*)?$/i;
 
-/** A tokenizer is taken as a whole: the adapter's own, or the model's. */
+/** Returns the folder of the tokenizer: the adapter's, if it has one, or the model's. */
 function folderOfTokenizer({ model, adapter }: MergeFlags): string {
   return existsSync(join(adapter, "tokenizer.json")) ? adapter : model;
 }
 
-/** The files that go with the weights. */
+/** Returns the files to save with the weights. */
 function sideFiles(flags: MergeFlags): Record<string, Uint8Array> {
   const licenses = readdirSync(flags.model).filter(
     (name) => LICENSES.test(name) && statSync(join(flags.model, name)).isFile(),

@@ -1,4 +1,4 @@
-/** `sample-generate trace`: what it does. */
+/** Action of `sample-generate trace`. */
 
 import { writeFileSync } from "node:fs";
 import { colorsFor, EXIT, InputError, Interrupt, note, outputTaken, plural } from "@mixtape/command-line";
@@ -13,7 +13,7 @@ import { type PromptFlags, promptOf } from "../prompt.js";
 import { tracePage } from "../trace-page.js";
 import { write } from "../write.js";
 
-/** The flags of `sample-generate trace`. */
+/** Flags of `sample-generate trace`. */
 export interface TraceFlags extends PromptFlags, LoadFlags {
   readonly outputs: string;
   readonly html?: string;
@@ -21,11 +21,11 @@ export interface TraceFlags extends PromptFlags, LoadFlags {
   readonly json?: boolean;
 }
 
-/** Number of new tokens unless given. */
+/** Default number of new tokens. */
 const DEFAULT_LENGTH = 32;
 
 /**
- * Continues a prompt and writes which experts its tokens went to.
+ * Continues a prompt and writes the experts of its tokens.
  * @returns the exit code
  */
 export async function trace(flags: TraceFlags): Promise<number> {
@@ -42,7 +42,7 @@ export async function trace(flags: TraceFlags): Promise<number> {
     throw new InputError({
       where: flags.model,
       expected: "a model with experts",
-      got: `${model.config.modelType} without`,
+      got: `${model.config.modelType} without experts`,
     });
   const { ids, routing } = await record(flags, model, tokenizer, promptIds, interrupt);
   const tokenIds = [...promptIds, ...ids].slice(0, routing.tokens);
@@ -108,7 +108,7 @@ function textsOf(ids: readonly number[], tokenizer: Tokenizer | null): string[] 
   return ids.map((id) => tokenizer?.decode([id]) ?? String(id));
 }
 
-/** Characters of a line beside the names of layers and what is said of them. */
+/** Returns the characters of a line that remain beside the names of layers and their notes. */
 function columnsLeft(): number {
   return Math.max(16, (process.stdout.columns ?? 120) - 40);
 }

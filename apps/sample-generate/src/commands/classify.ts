@@ -44,7 +44,7 @@ export function classifyCommand(): Command {
     .option("--text <text...>", "texts to classify", addText)
     .option("--file <file>", "a file with a text in each line; - reads standard input", someText)
     .option("--prompt-ids <ids>", "a text as token ids, such as 5,6,7", ids)
-    .option("--question <text>", "what to find in the texts, for question answering", someText)
+    .option("--question <text>", "question to answer from the texts", someText)
     .option("--top <n>", "number of labels, or of answers, to show for each text (default: 1)", integer(1))
     .addOption(engineOption())
     .addOption(threadsOption())

@@ -4,7 +4,7 @@ import { Command, debugOption } from "@mixtape/command-line";
 
 export function enginesCommand(): Command {
   return new Command("engines")
-    .description("Try every engine, and say which work here and how to get the others.")
+    .description("Try every engine, and list which work here and how to get the others.")
     .option("--json", "print one JSON list")
     .addOption(debugOption())
     .action(async (flags: { readonly json?: boolean }) => {

@@ -43,7 +43,7 @@ export function forwardCommand(): Command {
     .usage("--model <dir> --inputs <file> --outputs <file> [options]")
     .addOption(modelOption())
     .addOption(adapterOption())
-    .addOption(taskOption("what to load the model for (default: what its config.json says)"))
+    .addOption(taskOption("task of the model (default: by its config.json)"))
     .option("--inputs <file>", "safetensors to read", someText)
     .option("--outputs <file>", "safetensors to write", someText)
     .addOption(engineOption())

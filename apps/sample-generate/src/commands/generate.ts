@@ -51,7 +51,7 @@ Examples:
 The text goes to standard output, everything else to standard error. An option that is left out is as in
 generation_config.json, except that tokens are sampled only with --temperature. Ctrl-C ends the text where it is (exit code 130).`;
 
-/** Defaults that the command line has in place of the model's, or of those of transformers. */
+/** Defaults of the command line that replace the model's or those of transformers. */
 const DEFAULTS = { maxNewTokens: `the model's, or ${DEFAULT_LENGTH}`, temperature: "greedy" };
 
 /** @param end called with the exit code */
@@ -67,10 +67,10 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .addOption(chatTemplateOption());
   for (const option of generationFlags(DEFAULTS)) command.addOption(option);
   return command
-    .option("--ignore-eos", "go on after the token that ends a text")
+    .option("--ignore-eos", "continue after an end-of-text token")
     .option(
       "--prompt-cache <file>",
-      "go on from what a run before computed of the same text, and keep it in the file",
+      "reuse the computation of an earlier run on the same text, and save it in the file",
       someText,
     )
     .addOption(engineOption())
@@ -84,7 +84,7 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .action(async (flags: Partial<GenerateFlags> & Pick<GenerateFlags, "engine">) => {
       const checked = { ...flags, model: given(flags.model, "--model DIR") };
       checkPrompt(checked);
-      // What computes takes a while to load; help and mistyped flags need not wait for it.
+      // Engines take a while to load; help and mistyped flags need not wait for it.
       const { generate } = await import("../actions/generate.js");
       end(await generate(checked));
     });

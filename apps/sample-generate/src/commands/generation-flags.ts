@@ -1,4 +1,4 @@
-/** Flags of generation options, by the options' schema. */
+/** Flags of generation options, from the options' schema. */
 
 import { ids, number, Option, someText } from "@mixtape/command-line";
 import { type GenerationField, OPTION_ENTRIES } from "@mixtape/generation/options";
@@ -22,7 +22,7 @@ function defaultOf({ key, default: value, defaultText }: GenerationField): strin
   return "";
 }
 
-/** Reads texts, token ids or a number, by the placeholder of the flag. */
+/** Returns a parser for texts, token ids or a number, depending on the placeholder of the flag. */
 function parserOf(field: GenerationField): (text: string, before: unknown) => unknown {
   if (field.flag!.includes("<text"))
     return (text, before) => [...((before as string[] | undefined) ?? []), someText(text)];

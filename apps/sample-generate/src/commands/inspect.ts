@@ -21,7 +21,7 @@ Only config.json and the headers of the safetensors are read, so it answers at o
 
 export function inspectCommand(): Command {
   return new Command("inspect")
-    .description("Say what a checkpoint is, what it needs, and whether it fits, without loading it.")
+    .description("Describe a checkpoint, its requirements, and whether it fits, without loading it.")
     .usage("--model <dir> [options]")
     .addOption(modelOption())
     .addOption(engineOption())

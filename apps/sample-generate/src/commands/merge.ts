@@ -31,7 +31,7 @@ Ctrl-C nothing is left of a merge that was not done (exit code 130).`;
 
 export function mergeCommand(): Command {
   return new Command("merge")
-    .description("Make an adapter part of the weights, and save the model as a checkpoint of its own.")
+    .description("Merge an adapter into the weights, and save the model as a separate checkpoint.")
     .usage("--model <dir> --adapter <dir> --output <dir> [options]")
     .addOption(modelOption())
     .option("--adapter <dir>", "folder of the adapter: LoRA, rsLoRA or DoRA", someText)
@@ -41,7 +41,7 @@ export function mergeCommand(): Command {
         Object.keys(MERGE_DTYPES),
       ),
     )
-    .option("--max-shard-size <size>", "most bytes in one file, such as 2GB or 500MB (default: 5GB)", fileSize)
+    .option("--max-shard-size <size>", "maximum size of a file, such as 2GB or 500MB (default: 5GB)", fileSize)
     .addOption(engineOption())
     .addOption(threadsOption())
     .option("--json", "print one JSON object at the end")

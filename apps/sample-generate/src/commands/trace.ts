@@ -30,10 +30,10 @@ Examples:
 Outputs: routed_experts, I16, [tokens, layers, k], -1 where a slot is not used and in layers without experts; token_ids,
 I64, [tokens]. The tokens are the prompt's and the new ones but the last, which never goes through the model.`;
 
-/** @param end is told the exit code */
+/** @param end receives the exit code */
 export function traceCommand(end: (exitCode: number) => void): Command {
   return new Command("trace")
-    .description("Continue a prompt, and write which experts each token went to.")
+    .description("Continue a prompt, and write the experts of each token.")
     .usage("--model <dir> (--prompt <text> | --prompt-ids <ids> | --chat <file>) --outputs <file> [options]")
     .addOption(modelOption())
     .addOption(adapterOption())
@@ -41,13 +41,13 @@ export function traceCommand(end: (exitCode: number) => void): Command {
     .option("--prompt-ids <ids>", "the tokens to continue, such as 5,6,7", ids)
     .option("--chat <file>", "a JSON file with a chat to answer; - reads standard input", someText)
     .addOption(chatTemplateOption())
-    .option("--max-new-tokens <n>", "number of new tokens at most, chosen greedily (default: 32)", integer(1))
+    .option("--max-new-tokens <n>", "maximum number of new tokens, with greedy decoding (default: 32)", integer(1))
     .option("--outputs <file>", "safetensors to write", someText)
     .option("--html <file>", "a page to write, with a heat map and the experts of each token", someText)
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(precisionOption())
-    .option("--json", "print one JSON object in place of the heat map")
+    .option("--json", "print one JSON object instead of the heat map")
     .addOption(ignoreOption())
     .addOption(checkOption())
     .addOption(debugOption())

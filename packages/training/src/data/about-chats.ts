@@ -1,15 +1,15 @@
-/** Notes on a chat, for whoever trains on it or asks with it. */
+/** Notes on a chat, for training on it or generating with it. */
 
 import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
 import { expectThat } from "../checks.js";
 
-/** Roles that templates know, and what answers. */
+/** Roles that templates know, and the answering role. */
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool", "function", "ipython"]);
 const REASONING = new Set(["reasoning_content", "reasoning", "thinking", "thinking_content"]);
 
 /**
  * Lists the roles that no template knows, in quotes; undefined if there are none.
- * @throws {TrainingError} for messages that are none
+ * @throws {TrainingError} for invalid messages
  */
 export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
   checkMessages("oddRoles", messages);
@@ -19,9 +19,9 @@ export function oddRoles(messages: readonly ChatMessage[]): string | undefined {
 }
 
 /**
- * Names the parts of a chat that its template writes nothing of, each kind once.
- * @param parts as `renderChat` of a tokenizer gives them
- * @throws {TrainingError} for messages or parts that are none
+ * Lists the parts of a chat that its template omits, each kind once.
+ * @param parts from `renderChat` of a tokenizer
+ * @throws {TrainingError} for invalid messages or parts
  */
 export function aboutUnwritten(messages: readonly ChatMessage[], parts: readonly UnwrittenPart[]): string[] {
   checkMessages("aboutUnwritten", messages);

@@ -1,4 +1,4 @@
-/** The messages of a row, and what else its chat template is given. */
+/** The messages of a row, and the other inputs of its chat template. */
 
 import { MixtapeError } from "@mixtape/errors";
 import { type ChatMessage, parsePythonJson } from "@mixtape/tokenizer";
@@ -8,23 +8,23 @@ import { kindOf } from "./kind-of.js";
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Who speaks in ShareGPT's files, by the names that templates know. */
+/** Roles of ShareGPT's files, with the names that templates know. */
 const SHAREGPT_ROLES = new Map([
   ["human", "user"],
   ["gpt", "assistant"],
 ]);
-/** Parts of a content that are no text. */
+/** Parts of a content other than text. */
 const NO_TEXT = ["image", "image_url", "video", "audio", "input_audio"];
-/** Arguments of transformers' `apply_chat_template` that are no variables of a template. */
+/** Arguments of transformers' `apply_chat_template` that are not template variables. */
 const ARGUMENTS = [
   "conversation messages tokenize padding truncation max_length return_tensors return_dict",
   "return_assistant_tokens_mask tokenizer_kwargs continue_final_message add_generation_prompt",
 ].flatMap((names) => names.split(" "));
 
 /**
- * Reads the messages below a key. `from` and `value` become `role` and `content`, as in trl; the roles `human` and `gpt`, which
- * no template knows, become `user` and `assistant`.
- * @throws {DataError} for what are no messages of a chat of texts
+ * Reads the messages of a key. `from` and `value` become `role` and `content`, as in trl; the roles `human` and `gpt`,
+ * which no template knows, become `user` and `assistant`.
+ * @throws {DataError} if they are not messages of a text chat
  */
 export function chatRow(row: Row, key: string, where: string): { messages: readonly ChatMessage[]; renamed: boolean } {
   const list = row[key];
@@ -70,20 +70,20 @@ function checkMessage({ role, content, weight, tool_calls: calls }: Record<strin
       where: `${where}.content`,
       expected: "text",
       got: JSON.stringify((part as { type: string }).type),
-      fix: "These models read text alone",
+      fix: "These models only read text",
     });
   if (weight !== undefined && weight !== null && Number(weight) !== 1)
     throw new DataError({
       where: `${where}.weight`,
-      expected: "1: every answer of the assistant is learnt",
+      expected: "1: every answer of the assistant is trained on",
       got: `${Number(weight)}`,
-      fix: 'Write the chat as {"prompt": […], "completion": […]}: the completion alone is learnt',
+      fix: 'Write the chat as {"prompt": […], "completion": […]}: only the completion is trained on',
     });
 }
 
 /**
- * Reads what a chat template is given: `tools` (a list, or JSON of one, as datasets store it), `documents`, and more variables in
- * `chat_template_kwargs`, which take precedence.
+ * Reads the other inputs of a chat template: `tools` (a list, or JSON of one, as datasets store it), `documents`, and
+ * more variables in `chat_template_kwargs`, which take precedence.
  * @throws {DataError} for values of the wrong kind
  */
 export function chatOptions(row: Row, where: string): ChatOptions {
@@ -131,7 +131,7 @@ function kwargsOf(row: Row, where: string): Record<string, unknown> {
       where: at,
       expected: "variables of the chat template, such as enable_thinking",
       got: argument,
-      fix: "It says how a prompt is made, and has no place in training data",
+      fix: "It controls how a prompt is rendered, and does not belong in training data",
     });
   return all;
 }

@@ -1,7 +1,7 @@
 import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
 import type { TextSpan, TokenOffsets } from "./label-masks.js";
 
-/** How a chat becomes text: what a template is given besides the messages. */
+/** Inputs of a chat template besides the messages. */
 export interface ChatOptions {
   readonly tools?: readonly unknown[];
   readonly documents?: readonly unknown[];
@@ -9,11 +9,11 @@ export interface ChatOptions {
   readonly variables?: Readonly<Record<string, unknown>>;
 }
 
-/** The part of a tokenizer that prepares texts: a `Tokenizer` of `@mixtape/tokenizer` has it. */
+/** The part of a tokenizer that prepares texts: implemented by `Tokenizer` of `@mixtape/tokenizer`. */
 export interface DataTokenizer {
-  /** How many ids there are. */
+  /** Number of ids. */
   readonly vocabSize: number;
-  /** The token that ends a text; null for none. */
+  /** End-of-text token; null for none. */
   readonly eosToken: string | null;
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): readonly number[];
   encodeWithOffsets(

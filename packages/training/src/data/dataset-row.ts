@@ -1,4 +1,4 @@
-/** Rows of a dataset, in the formats of trl and transformers, told apart and checked. */
+/** Rows of a dataset, in the formats of trl and transformers, distinguished and checked. */
 
 import type { ChatMessage } from "@mixtape/tokenizer";
 import { DataError } from "../errors.js";
@@ -21,12 +21,12 @@ export type DatasetRow =
       readonly format: "chat";
       readonly messages: readonly ChatMessage[];
       readonly options: ChatOptions;
-      /** Whether roles were `human` and `gpt`, as ShareGPT has them. */
+      /** Whether roles were `human` and `gpt`, as in ShareGPT. */
       readonly renamed: boolean;
     }
   | { readonly format: "tokens"; readonly inputIds: readonly number[]; readonly labels: readonly number[] };
 
-/** The formats: keys that tell one, and keys that may stand beside. */
+/** Formats: keys that identify one, and optional keys. */
 const FORMATS = {
   messages: { tell: ["messages"], beside: [] },
   conversations: { tell: ["conversations"], beside: [] },
@@ -34,7 +34,7 @@ const FORMATS = {
   text: { tell: ["text"], beside: [] },
   tokens: { tell: ["input_ids"], beside: ["labels", "attention_mask", "completion_mask", "assistant_masks"] },
 } as const;
-/** What a chat template is given besides the messages. */
+/** Inputs of a chat template besides the messages. */
 const CHAT_KEYS = ["tools", "documents", "chat_template_kwargs"];
 
 /** The formats, for messages. */
@@ -43,7 +43,7 @@ export const FORMATS_TEXT = '{"text": …}, {"prompt": …, "completion": …}, 
 const PREFERENCES =
   "Preferences (DPO, reward models) are not trained here. For supervised training keep the chosen answer alone, as completion or in messages";
 const TEXT_ALONE = "These models read text alone";
-/** Keys that ask for what is not done here, and what to do. */
+/** Keys of unsupported features, with a fix. */
 const REFUSED = new Map([
   ["chosen", PREFERENCES],
   ["rejected", PREFERENCES],
@@ -53,7 +53,7 @@ const REFUSED = new Map([
   ["audio", TEXT_ALONE],
   ["system", "Write it as the first message, of the role system"],
 ]);
-/** Keys of other formats, and what to do. */
+/** Keys of other formats, with a fix. */
 const OTHER_FORMATS = new Map([
   [
     "instruction",
@@ -61,14 +61,14 @@ const OTHER_FORMATS = new Map([
   ],
   ["question", 'Write it as {"prompt": …, "completion": …} or {"messages": […]}'],
 ]);
-/** Keys that a message lists. */
+/** Maximum number of keys listed in a message. */
 const MOST_KEYS = 12;
 
 /**
- * Reads a row. A key that is null says nothing and counts as absent: that is how datasets write columns that a row does not have.
+ * Reads a row. A key that is null counts as absent, since datasets write null for columns that a row does not have.
  * @param where the row, for errors
- * @param ignoreKeys keys that are passed over
- * @throws {DataError} for a key that no format has, several formats in one row, or a value of the wrong kind
+ * @param ignoreKeys keys to ignore
+ * @throws {DataError} for an unknown key, several formats in one row, or a value of the wrong kind
  */
 export function readRow(value: unknown, where: string, ignoreKeys: readonly string[] = []): DatasetRow {
   if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -93,7 +93,7 @@ export function readRow(value: unknown, where: string, ignoreKeys: readonly stri
       where,
       expected: "one format",
       got: `${quoted(tell.filter((key) => keys.includes(key)))} and ${quoted(another[1].tell.filter((key) => keys.includes(key)))}`,
-      fix: `To learn from the first alone, ${passOver(unknown)}`,
+      fix: `To train on the first only, ${passOver(unknown)}`,
     });
   if (unknown.length > 0) throw unknownKeys(unknown, quoted(known), where);
   switch (name) {

@@ -1,4 +1,4 @@
-/** A value in words, for errors. */
+/** Describes the type of a value, for errors. */
 export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (value === undefined) return "nothing";

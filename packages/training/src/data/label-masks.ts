@@ -1,4 +1,4 @@
-/** Which tokens of a text are learnt, by the masks that transformers and trl make. */
+/** Computes the tokens of a text with loss, by the masks of transformers and trl. */
 
 import { IGNORED } from "../batch.js";
 import { checkList, expectThat } from "../checks.js";
@@ -10,15 +10,15 @@ export interface TextSpan {
   readonly end: number;
 }
 
-/** The part of the text that a token comes from, in UTF-16 code units. */
+/** Part of the text of a token, in UTF-16 code units. */
 export type TokenOffsets = readonly [start: number, end: number];
 
 /**
- * Returns the labels of a text of which only some tokens are learnt: the ids where every mask says so, −100 elsewhere. It is
- * trl's way to put `completion_mask` and `assistant_masks` together.
+ * Returns the labels of a text of which only some tokens have a loss: the ids where every mask is true, −100 elsewhere.
+ * trl combines `completion_mask` and `assistant_masks` in the same way.
  *
  * @param inputIds `[L]`
- * @param masks `[L]` each: true or 1 for a token that is learnt
+ * @param masks `[L]` each: true or 1 for a token with loss
  * @throws {TrainingError} for a mask of another length
  */
 export function maskLabels(
@@ -38,14 +38,15 @@ export function maskLabels(
 }
 
 /**
- * Returns which tokens make up spans of a text, such as what the assistant says in a chat. A span reaches from the token that
- * holds its first character to the one that holds its last, as `return_assistant_tokens_mask` of transformers'
- * `apply_chat_template` has it (`char_to_token`).
+ * Returns the mask of the tokens in spans of a text, such as the assistant's text in a chat. A span reaches from the
+ * token that contains its first character to the one that contains its last, as in `return_assistant_tokens_mask` of
+ * transformers' `apply_chat_template` (`char_to_token`).
  *
- * Where no token holds the first or the last character, which happens with tokenizers that leave out spaces, the span begins with
- * the next token and ends with the one before. transformers drops this span and all later ones, or runs on to the end of the text.
+ * If no token contains the first or the last character, which happens with tokenizers that skip spaces, the span begins
+ * with the next token and ends with the previous one. transformers drops this span and all later ones, or continues to
+ * the end of the text.
  *
- * @param offsets those of each token, in order, as `encodeWithOffsets` of a tokenizer gives them
+ * @param offsets of each token, in order, from `encodeWithOffsets` of a tokenizer
  * @param spans parts of the same text
  */
 export function assistantMask(offsets: readonly TokenOffsets[], spans: readonly TextSpan[]): boolean[] {
@@ -61,23 +62,23 @@ export function assistantMask(offsets: readonly TokenOffsets[], spans: readonly 
   return mask;
 }
 
-/** The first token that holds a character: one character may be several tokens. */
+/** Returns the first token that contains a character: one character may be several tokens. */
 function tokenAt(offsets: readonly TokenOffsets[], character: number): number | undefined {
   const index = offsets.findIndex(([start, end]) => start <= character && character < end);
   return index === -1 ? undefined : index;
 }
 
-/** The tokens of a prompt and its completion, told apart. */
+/** Tokens of a prompt and its completion, distinguished. */
 export interface CompletionMask {
   /** `[L]`, true for the tokens of the completion. */
   readonly mask: readonly boolean[];
-  /** How many tokens of the prompt alone are no beginning of the whole: 0 as a rule. */
+  /** Number of tokens of the prompt alone that are not a prefix of the whole: usually 0. */
   readonly lost: number;
 }
 
 /**
- * Returns which tokens of a prompt with its completion are the completion's: those from where the whole differs from the prompt
- * alone, as in trl. A token that spans the border is the completion's.
+ * Returns the mask of the completion's tokens in a prompt with its completion: those from where the whole differs from
+ * the prompt alone, as in trl. A token that spans the border belongs to the completion.
  *
  * @param promptIds the prompt alone
  * @param inputIds prompt and completion, as one text

@@ -2,17 +2,17 @@ import { type Example, IGNORED } from "../batch.js";
 import { checkObject, expectThat } from "../checks.js";
 import type { DataTokenizer } from "./data-tokenizer.js";
 
-/** A part of a text, all of which is learnt or nothing. */
+/** A part of a text, with or without loss. */
 export interface TextPart {
   readonly text: string;
   readonly isLearnt: boolean;
 }
 
 /**
- * Returns a text as it is learnt, in parts: to look at data before a run.
+ * Splits a text into parts with and without loss, to inspect data before a run.
  *
  * A character of several tokens belongs to the part in which it ends.
- * @throws {TrainingError} for what is no example or no tokenizer
+ * @throws {TrainingError} if it is not an example or a tokenizer
  */
 export function learntParts(example: Example, tokenizer: Pick<DataTokenizer, "decode">): TextPart[] {
   checkObject("learntParts", "an example", example);
@@ -24,10 +24,10 @@ export function learntParts(example: Example, tokenizer: Pick<DataTokenizer, "de
   const parts: TextPart[] = [];
   let shown = 0;
   for (let end = 1; end <= inputIds.length; end++) {
-    // The first token is predicted by nothing.
+    // The first token is not predicted.
     const isLearnt = end > 1 && labels[end - 1] !== IGNORED;
     if (end < inputIds.length && isLearnt === (labels[end] !== IGNORED)) continue;
-    // A token's text depends on those before it: of some tokenizers the first loses its space.
+    // A token's text depends on the previous ones: some tokenizers strip the first token's space.
     const text = tokenizer.decode(inputIds.slice(0, end));
     const whole = end === inputIds.length ? text : text.replace(/\uFFFD+$/, "");
     const own = whole.slice(shown);

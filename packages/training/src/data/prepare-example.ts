@@ -12,23 +12,23 @@ import { assistantMask, completionMask, maskLabels } from "./label-masks.js";
 
 /** Options of {@link prepareExample}. */
 export interface PrepareOptions {
-  /** The row, for errors. Default: `row`. */
+  /** Name of the row, for errors. Default: `row`. */
   readonly where?: string;
-  /** Keys of the row that are passed over. Any other key that is not known is an error. */
+  /** Keys of the row to ignore. Any other unknown key is an error. */
   readonly ignoreKeys?: readonly string[];
   /** The chat template, its text or its name; a row's own takes precedence. Default: the tokenizer's. */
   readonly chatTemplate?: string;
 }
 
-/** A text to learn, and what its preparation has to say. */
+/** A text to train on, with warnings from its preparation. */
 export interface PreparedExample extends Required<Example> {
   readonly warnings: readonly PrepareWarning[];
 }
 
-/** Something to know about a text that is learnt: its kind, and for some kinds what it is about. */
+/** A warning about a text: its kind, and for some kinds the affected part. */
 export type PrepareWarning = keyof typeof WARNINGS | `${keyof typeof WARNINGS}: ${string}`;
 
-/** What each kind of warning says, behind the number of texts, and before what it is about. */
+/** Text of each kind of warning, after the number of texts, and before the affected part. */
 const WARNINGS = {
   promptDiffers:
     "the tokens of the prompt alone are not the first tokens of prompt and completion (tokens merge at the border, or the chat template renders the prompt alone otherwise): the completion is learnt from where they differ. Prompts that end with a whole token, without a space, avoid that",
@@ -39,32 +39,34 @@ const WARNINGS = {
   unwritten: "the chat template writes nothing of",
 } as const;
 
-/** A warning, in words. */
+/** Formats a warning. */
 export function sentenceOf(warning: PrepareWarning): string {
   const [kind] = warning.split(":", 1) as [keyof typeof WARNINGS];
   return WARNINGS[kind] + warning.slice(kind.length + 1);
 }
 
-/** Warnings that say why nothing of a chat is learnt. */
+/** Whether a warning explains why a chat has no loss. */
 export function saysWhyNothing(warning: PrepareWarning): boolean {
   return /^(noAssistant|otherRoles|unwritten)/.test(warning);
 }
 
 /**
- * Makes a row of a dataset a text to learn.
+ * Prepares a row of a dataset for training.
  *
- * | row | what is learnt |
+ * | row | tokens with loss |
  * |---|---|
- * | `{ text }` | all of it, and the token that ends a text |
- * | `{ prompt, completion }` | the completion, and the token that ends a text. Prompt and completion are one text to the tokenizer |
- * | `{ prompt, completion }` of messages | what the chat template writes behind the prompt |
- * | `{ messages }` or `{ conversations }` | what the assistant says: the chat is rendered once, and its spans are the assistant's |
- * | `{ input_ids }` | where `labels`, or `completion_mask` and `assistant_masks`, say so |
+ * | `{ text }` | all, and the end-of-text token |
+ * | `{ prompt, completion }` | the completion, and the end-of-text token. Prompt and completion are tokenized as one
+ * text |
+ * | `{ prompt, completion }` of messages | the text that the chat template writes after the prompt |
+ * | `{ messages }` or `{ conversations }` | the assistant's text: the chat is rendered once, and its assistant spans
+ * are used |
+ * | `{ input_ids }` | those set by `labels`, or by `completion_mask` and `assistant_masks` |
  *
  * Chats may have `tools`, `documents` and `chat_template_kwargs` beside them.
  *
- * @throws {OptionError} for an option that it does not know
- * @throws {DataError} for a row that has another format, keys that are not known, or messages that the chat template refuses
+ * @throws {OptionError} for an unknown option
+ * @throws {DataError} for a row of another format, unknown keys, or messages that the chat template refuses
  */
 export function prepareExample(row: unknown, tokenizer: DataTokenizer, options: PrepareOptions = {}): PreparedExample {
   checkOptions("prepareExample", options, { where: true, ignoreKeys: true, chatTemplate: true });
@@ -111,7 +113,7 @@ function prepare(row: DatasetRow, tokenizer: DataTokenizer, where: string): Prep
       if (outside !== -1)
         throw new DataError({
           where: `${where}: input_ids[${outside}]`,
-          expected: `a token id below ${tokenizer.vocabSize}, as many as the tokenizer has`,
+          expected: `a token id below ${tokenizer.vocabSize}, the size of the tokenizer's vocabulary`,
           got: `${inputIds[outside]}`,
           fix: "They may be another tokenizer's",
         });
@@ -120,7 +122,7 @@ function prepare(row: DatasetRow, tokenizer: DataTokenizer, where: string): Prep
   }
 }
 
-/** A text and the token that ends one. What is too long goes on in another row. */
+/** Prepares a text with an end-of-text token. A text that is too long continues in another row. */
 export function textExample(text: string, tokenizer: DataTokenizer): PreparedExample {
   const inputIds = tokenizer.encode(withEos(text, tokenizer));
   return { inputIds, labels: inputIds, overflow: "split", warnings: [] };
@@ -151,19 +153,19 @@ function unwritten(messages: readonly ChatMessage[], parts: readonly UnwrittenPa
   return aboutUnwritten(messages, parts).map((kind) => `unwritten: ${kind}` as const);
 }
 
-/** As in trl: the text of the token, unless it is there, so that the tokenizer sees one text. */
+/** Appends the text of the token unless it is there, as in trl, so that the tokenizer sees one text. */
 function withEos(text: string, { eosToken }: DataTokenizer): string {
   return eosToken === null || text.endsWith(eosToken) ? text : text + eosToken;
 }
 
-/** Runs `f`; errors of the tokenizer and its chat template say of which row they are. */
+/** Runs `f`; adds the row to errors of the tokenizer and its chat template. */
 function named<T>(where: string, f: () => T): T {
   try {
     return f();
   } catch (cause) {
     if (!(cause instanceof MixtapeError) || cause instanceof DataError) throw cause;
     const { expected, got } = cause;
-    // What the tokenizer calls options.template is another option here.
+    // The tokenizer's options.template has another name here.
     const fix = cause.fix?.replace("options.template", "chatTemplate");
     throw new DataError({ where: `${where}: ${cause.where}`, expected, got, ...(fix && { fix }), cause });
   }

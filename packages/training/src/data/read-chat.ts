@@ -10,7 +10,7 @@ const EXPECTED = '[{ "role": "user", "content": "…" }], or { "messages": […]
 const MESSAGES = ["messages", "conversations"];
 const OPTIONS = ["tools", "documents", "chat_template_kwargs"];
 
-/** A chat, and what else its template is given. */
+/** A chat, with the other inputs of its template. */
 export interface Chat {
   readonly messages: readonly ChatMessage[];
   readonly options: ChatOptions;
@@ -18,10 +18,11 @@ export interface Chat {
 
 /**
  * Reads a chat: a list of messages, or an object with `messages` (or `conversations`), `tools`, `documents` and
- * `chat_template_kwargs`, which is a row of a training file. What is parsed with `parsePythonJson` is rendered as Python prints it.
+ * `chat_template_kwargs`, as in a row of a training file. A value parsed with `parsePythonJson` is rendered as in
+ * Python.
  *
  * @param where the chat, for errors
- * @throws {DataError} for what is none, and for a key that is not known
+ * @throws {DataError} if it is not a chat, and for an unknown key
  */
 export function readChat(value: unknown, where: string): Chat {
   if (Array.isArray(value)) {

@@ -1,4 +1,4 @@
-/** Files of texts to learn, as token ids and labels. */
+/** Reads files of training texts as token ids and labels. */
 
 import { checkOptions } from "@mixtape/errors";
 import type { Example } from "../batch.js";
@@ -19,31 +19,32 @@ import { rowsOf } from "./rows.js";
 
 /** Options of {@link readDataset}. */
 export interface ReadDatasetOptions {
-  /** The file's name: its ending says what it holds, `.txt`, `.jsonl` or `.json`. Errors begin with it. */
+  /** Name of the file: its extension determines the format, `.txt`, `.jsonl` or `.json`. Errors begin with it. */
   readonly name: string;
-  /** Keys of rows that are passed over. Any other key that is not known is an error. */
+  /** Keys of rows to ignore. Any other unknown key is an error. */
   readonly ignoreKeys?: readonly string[];
   /** The chat template, its text or its name; a row's own takes precedence. Default: the tokenizer's. */
   readonly chatTemplate?: string;
 }
 
-/** The texts of a file. */
+/** Texts of a file. */
 export interface Dataset {
   readonly examples: readonly Example[];
-  /** What to know about them: a sentence for each kind of thing, with how many texts it is about. */
+  /** Warnings: a sentence for each kind, with the number of affected texts. */
   readonly warnings: readonly string[];
 }
 
-/** Why nothing is learnt, said at most so often. */
+/** Maximum number of reasons in the error for a file without loss. */
 const MOST_REASONS = 3;
 
 /**
- * Reads a `.txt` file, which is one text; a `.jsonl` file, which has a row on each line; or a `.json` file, which has a list of
- * rows. {@link prepareExample} says what of a row is learnt. Only one line is in memory at a time, besides the ids.
+ * Reads a `.txt` file, which is one text; a `.jsonl` file with a row on each line; or a `.json` file with a list of
+ * rows. {@link prepareExample} determines which tokens of a row have a loss. Only one line is in memory at a time,
+ * besides the ids.
  *
  * @param source the file's bytes: a stream of Node, `blob.stream()`, the body of a response
- * @throws {OptionError} for an option that it does not know
- * @throws {DataError} naming the line where one is not as it should be, and for a file in which nothing is learnt
+ * @throws {OptionError} for an unknown option
+ * @throws {DataError} naming an invalid line, and for a file without any loss
  */
 export async function readDataset(
   source: ByteSource,
@@ -63,11 +64,11 @@ export async function readDataset(
     warnings.add(own, where);
     examples.push(example);
   }
-  if (examples.length === 0) throw new DataError({ where: name, expected: "texts to learn", got: "an empty file" });
+  if (examples.length === 0) throw new DataError({ where: name, expected: "texts to train on", got: "an empty file" });
   if (!examples.some(({ labels }) => labels?.some((label, i) => i > 0 && label !== -100)))
     throw new DataError({
       where: name,
-      expected: "a text of at least two tokens with something to learn",
+      expected: "a text of at least two tokens with a label other than -100",
       got: "none: all labels are -100",
       fix: [
         ...warnings.sentences(saysWhyNothing).slice(0, MOST_REASONS),
@@ -77,7 +78,7 @@ export async function readDataset(
   return { examples, warnings: warnings.sentences() };
 }
 
-/** How many texts each warning is about, and the first of them. */
+/** Counts the texts of each warning, and keeps the first of them. */
 class Warnings {
   readonly #found = new Map<PrepareWarning, { count: number; readonly first: string }>();
 

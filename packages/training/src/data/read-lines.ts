@@ -1,4 +1,4 @@
-/** Lines of a file, as it arrives: no file is too large, a line may be. */
+/** Reads a file line by line as it arrives: the size of a file is not limited, that of a line is. */
 
 import { DataError } from "../errors.js";
 
@@ -9,20 +9,20 @@ export interface Line {
   readonly text: string;
 }
 
-/** Bytes of a file, part by part: a stream of Node, of a `Blob`, or of a response. */
+/** Bytes of a file in chunks: a stream of Node, of a `Blob`, or of a response. */
 export type ByteSource = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
-/** Bytes of a line: tens of millions of tokens. */
+/** Maximum bytes of a line: tens of millions of tokens. */
 const MAX_LINE = 2 ** 26;
-/** Bytes of a file that is read as a whole: JavaScript's strings end at 512 MiB. */
+/** Maximum bytes of a file that is read as a whole: JavaScript's strings end at 512 MiB. */
 const MAX_FILE = 2 ** 28;
 
 const NEWLINE = 0x0a;
 
 /**
- * Reads the lines of a file that are not blank. A byte order mark at its beginning and carriage returns before line ends are no
- * part of them.
- * @throws {DataError} naming the line that is longer than 64 MiB, or no UTF-8
+ * Reads the lines of a file that are not blank, without a byte order mark at its beginning and carriage returns before
+ * line ends.
+ * @throws {DataError} naming a line that is longer than 64 MiB, or not UTF-8
  */
 export async function* readLines(source: ByteSource, file: string): AsyncGenerator<Line> {
   let number = 1;
@@ -31,7 +31,7 @@ export async function* readLines(source: ByteSource, file: string): AsyncGenerat
   const add = (bytes: Uint8Array): void => {
     size += bytes.length;
     if (size > MAX_LINE) throw tooLong(`${file}: line ${number}`, MAX_LINE);
-    // The source may use its buffer again.
+    // The source may reuse its buffer.
     parts.push(bytes.slice());
   };
   const take = (): Line | undefined => {
@@ -57,7 +57,7 @@ export async function* readLines(source: ByteSource, file: string): AsyncGenerat
 
 /**
  * Reads a whole file as text.
- * @throws {DataError} for one that is larger than 256 MiB, or no UTF-8
+ * @throws {DataError} if it is larger than 256 MiB, or not UTF-8
  */
 export async function readText(source: ByteSource, file: string): Promise<string> {
   const parts: Uint8Array[] = [];
@@ -88,7 +88,7 @@ function decodeUtf8(bytes: Uint8Array, where: string, isStart: boolean): string 
     throw new DataError({
       where,
       expected: "text in UTF-8",
-      got: "bytes that are none",
+      got: "other bytes",
       fix: "Save the file in UTF-8",
       cause,
     });
@@ -100,6 +100,6 @@ function tooLong(where: string, most: number): DataError {
     where,
     expected: `at most ${most / 2 ** 20} MiB`,
     got: "more",
-    fix: "Split it: a .jsonl file has one text on each line, and as many lines as you like",
+    fix: "Split it: a .jsonl file has one text on each line, and any number of lines",
   });
 }

@@ -1,4 +1,4 @@
-/** Rows of a file of texts, whatever they hold. */
+/** Rows of a file of texts, in any format. */
 
 import { MixtapeError } from "@mixtape/errors";
 import { parsePythonJson } from "@mixtape/tokenizer";
@@ -6,7 +6,7 @@ import { DataError } from "../errors.js";
 import { kindOf } from "./kind-of.js";
 import { type ByteSource, readLines, readText } from "./read-lines.js";
 
-/** Endings of files that hold one row on each line. */
+/** Extensions of files with one row on each line. */
 const LINES = [".jsonl", ".ndjson"];
 
 /** A row of a file, or a file that is one text. */
@@ -17,8 +17,8 @@ export type Row = {
 
 /**
  * Reads the rows of a `.txt`, `.jsonl` or `.json` file, one after the other.
- * @param formats what a row may be, for errors
- * @throws {DataError} naming the line that is no JSON, and for a file of another kind
+ * @param formats possible formats of a row, for errors
+ * @throws {DataError} naming a line that is not JSON, and for a file of another kind
  */
 export async function* rowsOf(source: ByteSource, name: string, formats: string): AsyncGenerator<Row> {
   const ending = /\.[^./\\]*$/.exec(name)?.[0].toLowerCase() ?? "";

@@ -1,4 +1,4 @@
-/** Rows that are tokens already, as trl's prepared datasets have them. */
+/** Rows of tokens, as in trl's prepared datasets. */
 
 import { IGNORED } from "../batch.js";
 import { DataError } from "../errors.js";
@@ -10,9 +10,9 @@ type Row = Readonly<Record<string, unknown>>;
 const MASKS = ["completion_mask", "assistant_masks"];
 
 /**
- * Reads `input_ids` with `labels`, or with `completion_mask` and `assistant_masks` that labels are made of; without either all
- * is learnt. Where `attention_mask` is 0 there is padding, which is left out.
- * @throws {DataError} for what are no ids, and lists of different lengths
+ * Reads `input_ids` with `labels`, or with `completion_mask` and `assistant_masks`, from which labels are computed;
+ * without either all tokens have a loss. Where `attention_mask` is 0 there is padding, which is removed.
+ * @throws {DataError} for invalid ids, and lists of different lengths
  */
 export function tokenRow(row: Row, where: string): { inputIds: readonly number[]; labels: readonly number[] } {
   const ids = integers(row.input_ids, `${where}: input_ids`, 0);
@@ -22,7 +22,7 @@ export function tokenRow(row: Row, where: string): { inputIds: readonly number[]
     if (values.length !== ids.length)
       throw new DataError({
         where: `${where}: ${key}`,
-        expected: `${ids.length} numbers, as input_ids has`,
+        expected: `${ids.length} numbers, as many as in input_ids`,
         got: `${values.length}`,
       });
     return values;

@@ -1,23 +1,23 @@
-/** What becomes of texts that are longer than a row. */
+/** Truncation of texts that are longer than a row. */
 
 import { type Example, IGNORED, labelsOf } from "../batch.js";
 import { checkList, expectThat } from "../checks.js";
 
-/** What was cut off texts because they are longer than `maxLength`. */
+/** Counts of truncated texts, which are longer than `maxLength`. */
 export interface Truncation {
-  /** Texts that something was cut off. */
+  /** Number of truncated texts. */
   readonly examples: number;
-  /** Tokens that were cut off. */
+  /** Number of truncated tokens. */
   readonly tokens: number;
-  /** Labels among them: tokens that would have been learnt. */
+  /** Number of truncated labels: tokens that would have had a loss. */
   readonly labels: number;
-  /** Texts of which nothing that is learnt was left, so that they are left out. */
+  /** Number of texts that were left out, because no token with a loss remained. */
   readonly emptied: number;
 }
 
 /**
- * Cuts texts to rows of at most `maxLength` tokens. What is behind that goes on in more rows where `overflow` is `split`, and is
- * dropped where it is `drop`: an answer without its question teaches nothing. Rows in which nothing is learnt are left out.
+ * Cuts texts to rows of at most `maxLength` tokens. The rest continues in more rows if `overflow` is `split`, and is
+ * dropped if it is `drop`: an answer without its question teaches nothing. Rows without loss are left out.
  */
 export function truncate(
   examples: readonly Example[],
@@ -47,7 +47,7 @@ export function truncate(
   return { rows: rows.filter(isLearnt), truncation: total };
 }
 
-/** Whether a row has a label that counts: the first token of a row is predicted by nothing. */
+/** Whether a row has a label with a loss: the first token of a row is not predicted. */
 function isLearnt({ labels }: Required<Example>): boolean {
   return labels.some((label, i) => i > 0 && label !== IGNORED);
 }

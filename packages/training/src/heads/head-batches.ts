@@ -1,4 +1,4 @@
-/** Examples of classifiers and question answerers, in batches. */
+/** Batches of examples for classification and question answering. */
 
 import { checkOptions, type OptionNames } from "@mixtape/errors";
 import { IGNORED } from "../batch.js";
@@ -13,18 +13,18 @@ import type { TokenLabelsBatch } from "./token-classification-task.js";
 /** A text with its label. */
 export interface SequenceExample {
   readonly inputIds: readonly number[];
-  /** A class, or a number; or a number or flag for each of several. */
+  /** A class, or a number; or a list of numbers or flags. */
   readonly label: number | readonly number[];
 }
 
 /** A text with a label for each token. */
 export interface TokenExample {
   readonly inputIds: readonly number[];
-  /** As long as `inputIds`, −100 for none. */
+  /** As long as `inputIds`, −100 is ignored. */
   readonly labels: readonly number[];
 }
 
-/** A question with a text that answers it. */
+/** A question with a context that answers it. */
 export interface QuestionExample {
   readonly inputIds: readonly number[];
   /** Positions of the first and the last token of the answer. */
@@ -36,15 +36,15 @@ export interface QuestionExample {
 export interface HeadBatchesOptions {
   /** Number of rows of a batch. */
   readonly batchSize: number;
-  /** The token that fills rows up: the `padTokenId` of the model's config, by which a sequence classifier finds the last token. */
+  /** Padding token: the `padTokenId` of the model's config, by which a sequence classifier finds the last token. */
   readonly padId: number;
-  /** Seed of the order, which differs from epoch to epoch; null for the order of the list. Default 0. */
+  /** Seed of the order, which differs in each epoch; null for the order of the list. Default: 0. */
   readonly seed?: number | null;
 }
 
 const OPTIONS: OptionNames<HeadBatchesOptions> = { batchSize: true, padId: true, seed: true };
 
-/** Makes batches of texts with labels. @throws {TrainingError} for no examples, and for one without tokens */
+/** Batches texts with labels. @throws {TrainingError} without examples, and for one without tokens */
 export function sequenceBatches(
   examples: readonly SequenceExample[],
   options: HeadBatchesOptions,
@@ -55,7 +55,7 @@ export function sequenceBatches(
   }));
 }
 
-/** Makes batches of texts with labels of tokens. @throws {TrainingError} for no examples, and for one without tokens */
+/** Batches texts with labels of tokens. @throws {TrainingError} without examples, and for one without tokens */
 export function tokenBatches(
   examples: readonly TokenExample[],
   options: HeadBatchesOptions,
@@ -67,7 +67,7 @@ export function tokenBatches(
   }));
 }
 
-/** Makes batches of questions. @throws {TrainingError} for no examples, and for one without tokens */
+/** Batches questions. @throws {TrainingError} without examples, and for one without tokens */
 export function questionBatches(
   examples: readonly QuestionExample[],
   options: HeadBatchesOptions,

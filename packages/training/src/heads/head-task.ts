@@ -13,11 +13,11 @@ import { type RouterOptions, RouterTerms } from "../router-terms.js";
 import type { ExpertLoad, LossScale, TaskLoss, TrainingTask } from "../training-task.js";
 import type { Scores } from "./scores.js";
 
-/** Options of a task of a head. As in transformers, the loss has no router loss in it unless a coefficient is given. */
+/** Options of a head's task. As in transformers, the loss includes no router loss unless a coefficient is given. */
 export interface HeadTaskOptions extends RouterOptions {
   /** Parameters to train, such as those of an adapter. Default: the unfrozen parameters of the model. */
   readonly params?: Iterable<NamedParam>;
-  /** Runs layers again in the backward pass, which takes less memory and more time. Default false. */
+  /** Runs layers again in the backward pass, which takes less memory and more time. Default: false. */
   readonly gradientCheckpointing?: boolean;
 }
 
@@ -37,18 +37,18 @@ export interface TokensBatch {
   readonly attentionMask?: readonly (readonly number[])[];
 }
 
-/** Batches of an epoch, again and again. */
+/** Batches of an epoch, repeatedly. */
 export interface EpochData<B> extends TrainingData<B> {
   readonly batchesPerEpoch: number;
 }
 
-/** The loss and scores of texts that nothing is learnt from. */
+/** Loss and scores of evaluated texts. */
 export interface HeadEvaluation {
   /** Mean loss of a label. */
   readonly loss: number;
-  /** `accuracy` and `f1`, `exactMatch` or `mse`, by the task. */
+  /** `accuracy` and `f1`, `exactMatch` or `mse`, depending on the task. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Number of labels that count. */
+  /** Number of labels with a loss. */
   readonly labels: number;
 }
 
@@ -56,7 +56,7 @@ export interface HeadEvaluation {
 export interface HeadEvaluateOptions {
   /** Stops between two batches; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called after each batch, with how many of all are done. */
+  /** Called after each batch, with the numbers of finished batches and of all. */
   readonly onBatch?: (done: number, all: number) => void;
 }
 
@@ -70,8 +70,8 @@ export abstract class HeadTask<M extends PreTrainedModel, O extends HiddenOutput
   readonly #gradientCheckpointing: boolean;
 
   /**
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TrainingError} for a coefficient below 0, and for a rate where no router has a bias
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} for a negative coefficient, and for a rate if no router has a bias
    */
   constructor(model: M, options: HeadTaskOptions = {}) {
     checkOptions(new.target.name, options, OPTIONS);
@@ -88,7 +88,7 @@ export abstract class HeadTask<M extends PreTrainedModel, O extends HiddenOutput
   /** Sums the losses of a batch, divided by `numItems`. */
   protected abstract headLoss(output: O, batch: B, numItems: number): Scalar;
 
-  /** Starts the scores of predictions. */
+  /** Creates empty scores of predictions. */
   protected abstract scores(): Scores<O, B>;
 
   abstract labels(batch: B): number;
@@ -118,9 +118,10 @@ export abstract class HeadTask<M extends PreTrainedModel, O extends HiddenOutput
   }
 
   /**
-   * Computes the loss and the scores of one epoch of `data`. Dropout is off. Between batches the event loop has its turn.
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TrainingError} where no label counts
+   * Computes the loss and the scores of one epoch of `data`. Dropout is off. Between batches it yields to the event
+   * loop.
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} if all labels are ignored
    */
   async evaluate(data: EpochData<B>, options: HeadEvaluateOptions = {}): Promise<HeadEvaluation> {
     checkOptions("evaluate", options, { signal: true, onBatch: true });
@@ -151,7 +152,7 @@ export abstract class HeadTask<M extends PreTrainedModel, O extends HiddenOutput
       onBatch?.(i + 1, data.batchesPerEpoch);
     }
     if (labels === 0)
-      throw new TrainingError({ where: "evaluate", expected: "at least one label that counts", got: "none" });
+      throw new TrainingError({ where: "evaluate", expected: "at least one label that is not ignored", got: "none" });
     return { loss: sum / labels, metrics: scores.metrics(), labels };
   }
 }

@@ -1,18 +1,18 @@
-/** Rows of files of labelled texts, checked one by one. */
+/** Checked rows of files of labelled texts. */
 
 import { PythonFloat } from "@mixtape/tokenizer";
 import { kindOf } from "../data/kind-of.js";
 import { DataError } from "../errors.js";
 
-/** A label as a file has it: a name or a number. */
+/** A label in a file: a name or a number. */
 export type RawLabel = string | number;
 
-/** A row, without keys that are null or passed over. */
+/** A row, without keys that are null or ignored. */
 export type RawRow = Readonly<Record<string, unknown>>;
 
 /**
- * Reads a row, which has the keys `known` and no others.
- * @throws {DataError} naming keys that are not known
+ * Reads a row, which must have only keys in `known`.
+ * @throws {DataError} naming unknown keys
  */
 export function rawRow(value: unknown, where: string, { known, ignoreKeys, format }: RowShape): RawRow {
   if (typeof value !== "object" || value === null || Array.isArray(value))
@@ -30,7 +30,7 @@ export function rawRow(value: unknown, where: string, { known, ignoreKeys, forma
       .slice(0, 8)
       .map((key) => JSON.stringify(key))
       .join(", ")}`,
-    fix: `If nothing of them is to be learnt, pass ignoreKeys: ${JSON.stringify(unknown.slice(0, 8))}`,
+    fix: `If they are not needed for training, pass ignoreKeys: ${JSON.stringify(unknown.slice(0, 8))}`,
   });
 }
 
@@ -38,11 +38,11 @@ export function rawRow(value: unknown, where: string, { known, ignoreKeys, forma
 export interface RowShape {
   readonly known: readonly string[];
   readonly ignoreKeys: readonly string[];
-  /** For errors. */
+  /** Description for errors. */
   readonly format: string;
 }
 
-/** @throws {DataError} for what is no text */
+/** @throws {DataError} if it is not a text */
 export function textOf(row: RawRow, key: string, where: string): string {
   const value = row[key];
   if (typeof value === "string" && value.trim() !== "") return value;
@@ -50,7 +50,7 @@ export function textOf(row: RawRow, key: string, where: string): string {
   throw new DataError({ where: `${where}: ${key}`, expected: "a text", got });
 }
 
-/** @throws {DataError} for what is no name or number */
+/** @throws {DataError} if it is not a name or number */
 export function labelOf(value: unknown, where: string): RawLabel {
   const label = asNumber(value);
   if ((typeof label === "string" && label !== "") || (typeof label === "number" && Number.isFinite(label)))
@@ -58,13 +58,13 @@ export function labelOf(value: unknown, where: string): RawLabel {
   throw new DataError({ where, expected: "a label: a name or a number", got: kindOf(value) });
 }
 
-/** @throws {DataError} for what is no list of names or numbers */
+/** @throws {DataError} if it is not a list of names or numbers */
 export function labelList(value: unknown, where: string): RawLabel[] {
   if (!Array.isArray(value)) throw new DataError({ where, expected: "a list of labels", got: kindOf(value) });
   return value.map((item, i) => labelOf(item, `${where}[${i}]`));
 }
 
-/** The first of some keys that a row has. */
+/** Returns the first of some keys that a row has. */
 export function keyIn(row: RawRow, keys: readonly string[]): string | undefined {
   return keys.find((key) => row[key] !== undefined);
 }
@@ -86,8 +86,8 @@ export class LabelNames {
   readonly #ids: ReadonlyMap<string, number>;
 
   /**
-   * @param labels those of a file: names are sorted, as in transformers' examples; numbers are classes
-   * @param given the names of the model, which take precedence
+   * @param labels of a file: names are sorted, as in transformers' examples; numbers are classes
+   * @param given names of the model, which take precedence
    */
   constructor(labels: Iterable<RawLabel>, given?: Readonly<Record<number, string>>) {
     const all = [...new Set(labels)];
@@ -103,7 +103,7 @@ export class LabelNames {
     this.#ids = new Map(Object.entries(this.id2label).map(([id, name]) => [name, Number(id)]));
   }
 
-  /** The class of a label. @throws {DataError} for a name that there is not, and for a number that is no class */
+  /** Returns the class of a label. @throws {DataError} for an unknown name, and for a number that is not a class */
   classOf(label: RawLabel, where: string): number {
     const count = this.#ids.size;
     const id = typeof label === "string" ? this.#ids.get(label) : label;

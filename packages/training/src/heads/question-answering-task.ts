@@ -4,19 +4,22 @@ import { expectThat } from "../checks.js";
 import { HeadTask, type HeadTaskOptions, type TokensBatch } from "./head-task.js";
 import { argmax, type Scores } from "./scores.js";
 
-/** Questions with their texts, and where the answers are. */
+/** Questions with their contexts, and the positions of the answers. */
 export interface QuestionBatch extends TokensBatch {
-  /** `[B]` positions of the first token of each answer. One at or beyond L does not count. */
+  /** `[B]` positions of the first token of each answer. One at or beyond L is ignored. */
   readonly startPositions: readonly number[];
   /** `[B]` positions of the last token of each answer. */
   readonly endPositions: readonly number[];
 }
 
-/** Trains a question answerer, or adapters on one. Evaluated by the share of answers whose first and last token are both found. */
+/**
+ * Trains a question answering model, or adapters on one. Evaluated by the fraction of answers whose first and last
+ * token are both correct.
+ */
 export class QuestionAnsweringTask extends HeadTask<ForQuestionAnswering, QuestionAnsweringOutput, QuestionBatch> {
   /**
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TrainingError} for another model, and for a coefficient below 0
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} for another model, and for a negative coefficient
    */
   constructor(model: ForQuestionAnswering, options: HeadTaskOptions = {}) {
     const isOne = model instanceof ForQuestionAnswering;
@@ -57,7 +60,7 @@ export class QuestionAnsweringTask extends HeadTask<ForQuestionAnswering, Questi
   }
 }
 
-/** The rows whose answer is within the text. */
+/** Returns the rows whose answer is within the text. */
 function answered({ inputIds, startPositions, endPositions }: QuestionBatch): number[] {
   return startPositions.flatMap((start, row) => {
     const length = inputIds[row]!.length;

@@ -10,13 +10,13 @@ import { type RawRow, rawRow } from "./labelled-rows.js";
 
 /** Options of reading a file of labelled texts. */
 export interface ReadLabelledOptions {
-  /** The file's name: its ending says what it holds, `.jsonl` or `.json`. Errors begin with it. */
+  /** Name of the file: its extension determines the format, `.jsonl` or `.json`. Errors begin with it. */
   readonly name: string;
-  /** Keys of rows that are passed over. Any other key that is not known is an error. */
+  /** Keys of rows to ignore. Any other unknown key is an error. */
   readonly ignoreKeys?: readonly string[];
-  /** Most tokens of a text: what is longer is cut, and counted in the warnings. Default: no limit. */
+  /** Maximum number of tokens of a text: longer ones are truncated, and counted in the warnings. Default: no limit. */
   readonly maxLength?: number;
-  /** Names of classes that the labels must be among, such as those of the model. Default: those of the file. */
+  /** Allowed names of classes, such as those of the model. Default: those of the file. */
   readonly id2label?: Readonly<Record<number, string>>;
 }
 
@@ -29,13 +29,13 @@ export interface LabelledDataset<E> {
   readonly warnings: readonly string[];
 }
 
-/** @throws {OptionError} for an option that is not known @throws {TrainingError} for arguments of the wrong type */
+/** @throws {OptionError} for an unknown option @throws {TrainingError} for arguments of the wrong type */
 export function checkLabelledArguments(where: string, tokenizer: DataTokenizer, options: ReadLabelledOptions): void {
   checkOptions(where, options, { name: true, ignoreKeys: true, maxLength: true, id2label: true });
   checkArguments(where, tokenizer, options);
 }
 
-/** Reads the rows of a file, each with known keys. @throws {DataError} naming the row that has others */
+/** Reads the rows of a file, each with known keys. @throws {DataError} naming a row with others */
 export async function* labelledRows(
   source: ByteSource,
   options: ReadLabelledOptions,
@@ -49,7 +49,7 @@ export async function* labelledRows(
     yield { where, row: rawRow(row.value, where, { known, ignoreKeys, format }) };
 }
 
-/** Cuts texts, and counts those that were cut. */
+/** Truncates texts, and counts the truncated ones. */
 export class Lengths {
   readonly #name: string;
   readonly #maxLength: number;

@@ -17,11 +17,11 @@ import {
 const QUESTION = '{"question": …, "context": …, "answers": {"text": […], "answer_start": […]}}';
 
 /**
- * Reads questions with texts that answer them: rows `{ question, context, answers: { text, answer_start } }`, as SQuAD has them, of
- * whose answers the first is learnt. `answer_start` counts characters as Python does. Where there is no answer, the first token is
- * learnt, as in transformers. An answer beyond `maxLength` is left out, with a warning.
- * @throws {OptionError} for an option that it does not know
- * @throws {DataError} naming the row that is not as it should be
+ * Reads questions with contexts: rows `{ question, context, answers: { text, answer_start } }`, as in SQuAD, of which
+ * the first answer is used. `answer_start` counts characters as Python does. Without an answer, the target is the first
+ * token, as in transformers. An answer beyond `maxLength` is left out, with a warning.
+ * @throws {OptionError} for an unknown option
+ * @throws {DataError} naming an invalid row
  */
 export async function readQuestionDataset(
   source: ByteSource,
@@ -59,7 +59,7 @@ export async function readQuestionDataset(
   return { examples, id2label: null, warnings: [...warnings, ...about] };
 }
 
-/** The first answer of a row, in UTF-16 units; null for none. */
+/** Returns the first answer of a row, in UTF-16 units; null for none. */
 function answerOf({ answers }: RawRow, context: string, where: string): { start: number; end: number } | null {
   const wrong = (expected: string, got: string, fix?: string): DataError =>
     new DataError({ where: `${where}: answers`, expected, got, ...(fix && { fix }) });
@@ -85,7 +85,7 @@ function answerOf({ answers }: RawRow, context: string, where: string): { start:
   return { start: from, end: from + text.length };
 }
 
-/** Of lists of texts and of starts the first, if there is any. */
+/** Returns the first item of lists of texts and starts, if any. */
 function firstOf({ text, answer_start: start }: RawRow): RawRow | undefined {
   if (!Array.isArray(text) || !Array.isArray(start)) return { text, answer_start: start };
   return text.length === 0 ? undefined : { text: text[0] as unknown, answer_start: start[0] as unknown };

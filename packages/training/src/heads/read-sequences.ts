@@ -11,7 +11,7 @@ import {
   type ReadLabelledOptions,
 } from "./read-labelled.js";
 
-/** The examples of a file of texts with labels, and the kind of their labels. */
+/** Examples of a file of texts with labels, and the kind of their labels. */
 export interface SequenceDataset extends LabelledDataset<SequenceExample> {
   readonly problemType: "regression" | "single_label_classification" | "multi_label_classification";
 }
@@ -19,11 +19,11 @@ export interface SequenceDataset extends LabelledDataset<SequenceExample> {
 const SEQUENCE = '{"text": …, "label": …} or {"text": …, "labels": […]}';
 
 /**
- * Reads texts with labels: rows `{ text, label }`, where a label is the name or the number of a class, or a number with a point to
- * predict; or `{ text, labels }` with the names or numbers of any of several classes, with `0.0` and `1.0` for each class, or with
- * several numbers to predict. Names are sorted to classes.
- * @throws {OptionError} for an option that it does not know
- * @throws {DataError} naming the row that is not as it should be
+ * Reads texts with labels: rows `{ text, label }`, where a label is the name or the number of a class, or a number with
+ * a decimal point for regression; or `{ text, labels }` with the names or numbers of several classes, with `0.0` and
+ * `1.0` for each class, or with several numbers for regression. Names are sorted to classes.
+ * @throws {OptionError} for an unknown option
+ * @throws {DataError} naming an invalid row
  */
 export async function readSequenceDataset(
   source: ByteSource,
@@ -54,7 +54,7 @@ export async function readSequenceDataset(
   if (odd)
     throw new DataError({
       where: odd.where,
-      expected: isMany ? "a list of labels, as other rows have" : "one label, as other rows have",
+      expected: isMany ? "a list of labels, like other rows" : "one label, like other rows",
       got: isMany ? "a single label" : "a list of labels",
     });
   if (rows.some(({ areFloats }) => areFloats)) return { ...numbersOf(rows), warnings };
@@ -87,14 +87,14 @@ interface LabelledRow {
   readonly areFloats: boolean;
 }
 
-/** Rows of numbers: flags where there are several and all are 0 or 1, else a regression. */
+/** Reads rows of numbers: flags if there are several and all are 0 or 1, otherwise regression. */
 function numbersOf(rows: readonly LabelledRow[]): Omit<SequenceDataset, "warnings"> {
   const count = rows[0]!.labels.length;
   const odd = rows.find(({ labels }) => labels.length !== count || labels.some((label) => typeof label !== "number"));
   if (odd)
     throw new DataError({
       where: odd.where,
-      expected: count === 1 ? "a number, as other rows have" : `${count} numbers, as other rows have`,
+      expected: count === 1 ? "a number, like other rows" : `${count} numbers, like other rows`,
       got: JSON.stringify(odd.labels),
     });
   const all = rows.flatMap(({ labels }) => labels);

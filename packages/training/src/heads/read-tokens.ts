@@ -16,11 +16,11 @@ import {
 const TOKENS = '{"tokens": […], "labels": […]}';
 
 /**
- * Reads words with labels: rows `{ tokens, labels }`, also with `tags` or `ner_tags` for `labels`, where a label is the name or number of
- * a class, and −100 for none. Words are put together with spaces. Of the tokens of a word the last one has its label: a decoder has
- * not read the whole word before.
- * @throws {OptionError} for an option that it does not know
- * @throws {DataError} naming the row that is not as it should be
+ * Reads words with labels: rows `{ tokens, labels }`, or with `tags` or `ner_tags` instead of `labels`, where a label
+ * is the name or number of a class, and −100 is ignored. Words are joined with spaces. The last token of a word gets
+ * its label, since a decoder has not read the whole word before.
+ * @throws {OptionError} for an unknown option
+ * @throws {DataError} naming an invalid row
  */
 export async function readTokenDataset(
   source: ByteSource,

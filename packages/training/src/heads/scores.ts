@@ -1,12 +1,14 @@
 /** Scores of predictions against labels. */
 
-/** Collects predictions, and gives their scores. */
+/** Collects predictions, and computes their scores. */
 export interface Scores<O, B> {
   add(output: O, batch: B): Promise<void>;
   metrics(): Record<string, number>;
 }
 
-/** Counts predictions of classes: accuracy, and F1 as the mean over classes (`f1_score(average="macro")` of scikit-learn). */
+/**
+ * Scores class predictions: accuracy, and F1 as the mean over classes (`f1_score(average="macro")` of scikit-learn).
+ */
 export class ClassScores {
   #right = 0;
   #all = 0;
@@ -22,7 +24,7 @@ export class ClassScores {
     this.#of(label).labelled++;
   }
 
-  /** A class that was neither predicted nor a label counts for nothing. */
+  /** A class that is neither predicted nor a label is excluded. */
   metrics(): { accuracy: number; f1: number } {
     return { accuracy: this.#right / this.#all, f1: mean([...this.#classes.values()].map(f1Of)) };
   }
@@ -37,7 +39,7 @@ export class ClassScores {
   }
 }
 
-/** Counts predictions of any of several labels: the share of rows in which all are right, and F1 as the mean over labels. */
+/** Scores multi-label predictions: the fraction of rows in which all are right, and F1 as the mean over labels. */
 export class FlagScores {
   #right = 0;
   #all = 0;
@@ -57,7 +59,7 @@ export class FlagScores {
     }
   }
 
-  /** As in scikit-learn, a label that occurs nowhere has an F1 of 0. */
+  /** As in scikit-learn, a label that never occurs has an F1 of 0. */
   metrics(): { accuracy: number; f1: number } {
     return { accuracy: this.#right / this.#all, f1: mean(this.#labels.map(f1Of)) };
   }
@@ -72,7 +74,7 @@ function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** The index of the largest of `count` numbers from `start` on. */
+/** Returns the index of the largest of `count` numbers from `start` on. */
 export function argmax(values: ArrayLike<number>, start: number, count: number): number {
   let best = 0;
   for (let i = 1; i < count; i++) if (values[start + i]! > values[start + best]!) best = i;

@@ -13,16 +13,18 @@ import { argmax, ClassScores, FlagScores, type Scores } from "./scores.js";
 
 /** Texts, with a label for each. */
 export interface SequenceBatch extends TokensBatch {
-  /** `[B]` classes, −100 for none, or numbers; or `[B, C]` numbers or flags. */
+  /** `[B]` classes, −100 is ignored, or numbers; or `[B, C]` numbers or flags. */
   readonly labels: readonly number[] | readonly (readonly number[])[];
 }
 
 /**
- * Trains a sequence classifier, or adapters on one. Evaluated by accuracy and macro F1, or as a regression by the mean squared error.
+ * Trains a sequence classifier, or adapters on one. Evaluated by accuracy and macro F1, or for regression by the mean
+ * squared error.
  *
  * ```ts
  * const task = new SequenceClassificationTask(model, { params: adapter.trainableParams() });
- * for await (const { step, loss } of train(task, data, { maxSteps: 100, optimizer: { learningRate: 1e-4 } })) console.log(step, loss);
+ * for await (const { step, loss } of train(task, data, { maxSteps: 100, optimizer: { learningRate: 1e-4 } }))
+ * console.log(step, loss);
  * const { metrics } = await task.evaluate(heldOut);
  * ```
  */
@@ -32,8 +34,8 @@ export class SequenceClassificationTask extends HeadTask<
   SequenceBatch
 > {
   /**
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TrainingError} for another model, and for a coefficient below 0
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} for another model, and for a negative coefficient
    */
   constructor(model: ForSequenceClassification, options: HeadTaskOptions = {}) {
     const isOne = model instanceof ForSequenceClassification;

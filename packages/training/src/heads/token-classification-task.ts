@@ -13,15 +13,15 @@ import { argmax, ClassScores, type Scores } from "./scores.js";
 
 /** Texts, with a label for each token. */
 export interface TokenLabelsBatch extends TokensBatch {
-  /** `[B, L]` the class of each token, −100 for none. Nothing is shifted. */
+  /** `[B, L]` the class of each token, −100 is ignored. Nothing is shifted. */
   readonly labels: readonly (readonly number[])[];
 }
 
 /** Trains a token classifier, or adapters on one. Evaluated by accuracy and macro F1 over the tokens that have a label. */
 export class TokenClassificationTask extends HeadTask<ForTokenClassification, TokenClassifierOutput, TokenLabelsBatch> {
   /**
-   * @throws {OptionError} for an option that it does not know
-   * @throws {TrainingError} for another model, and for a coefficient below 0
+   * @throws {OptionError} for an unknown option
+   * @throws {TrainingError} for another model, and for a negative coefficient
    */
   constructor(model: ForTokenClassification, options: HeadTaskOptions = {}) {
     const isOne = model instanceof ForTokenClassification;
