@@ -39,7 +39,7 @@ describe("saving and loading", () => {
     expect(loaded.generationConfig.temperature).toBeUndefined();
     expect(generationConfigIssues(loaded.generationConfig)).toMatchObject({
       file: `${folder}/generation_config.json`,
-      faults: [{ key: "num_beams" }, { key: "temperature" }],
+      issues: [{ key: "num_beams" }, { key: "temperature" }],
     });
     await loaded.savePretrained(folder);
     loaded.dispose();

@@ -2,7 +2,7 @@ import type { Cache } from "@mixtape/layers";
 import { GenerationError } from "./generation-error.js";
 import type { PromptBatch } from "./prompts.js";
 
-/** What is left of prompts to compute. */
+/** Parts of prompts that remain to be computed. */
 export interface Remaining {
   readonly batch: PromptBatch;
   /** Tokens of each prompt that the cache has. */
@@ -94,7 +94,7 @@ function batchOf(
   };
 }
 
-/** How many tokens of a prompt a row of the cache has, the last one not counted. */
+/** Returns the number of tokens of a prompt in a row of the cache, without the last one. */
 function sharedLength(tokens: readonly (number | null)[], prompt: readonly number[]): number {
   const differs = prompt.findIndex((id, i) => tokens[i] !== id);
   return Math.min(differs < 0 ? prompt.length : differs, prompt.length - 1);

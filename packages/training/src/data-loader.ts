@@ -5,9 +5,9 @@ import { type Truncation, truncate } from "./data/truncate.js";
 import { TrainingError } from "./errors.js";
 import { shuffled } from "./shuffle.js";
 
-/** How texts become batches. */
+/** Options of {@link dataLoader}. */
 export interface DataLoaderOptions {
-  /** How many rows a batch has. */
+  /** Number of rows of a batch. */
   readonly batchSize: number;
   /**
    * Maximum length of a row. Longer texts continue in another row, or are truncated, as set by each text's `overflow`;
@@ -61,7 +61,7 @@ export function dataLoader(examples: readonly Example[], options: DataLoaderOpti
       fix:
         truncation.emptied > 0
           ? `maxLength cuts off all labels of ${truncation.emptied}: raise it`
-          : "Labels count where they are not -100, but for the first of a text",
+          : "Labels of -100, and the first label of a text, are ignored",
     });
   const rows: Row[] = pack ? packed(shuffled(texts, seed, 0), maxLength) : texts.map((text) => [text]);
   const batchesPerEpoch = Math.ceil(rows.length / batchSize);

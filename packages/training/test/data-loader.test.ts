@@ -96,7 +96,9 @@ test("no data, or data that teaches nothing, is refused", () => {
     (examples: readonly Example[], more = {}) =>
     () =>
       dataLoader(examples, { batchSize: 1, ...more });
-  expect(of([])).toThrow("examples: expected a text of at least two tokens with a label that counts, got no examples");
+  expect(of([])).toThrow(
+    "examples: expected a text of at least two tokens with a label other than -100, got no examples",
+  );
   expect(of([text(1), { inputIds: [1, 2], labels: [1, -100] }])).toThrow("got none among 2");
   expect(of([{ inputIds: [1, 2], labels: [1] }])).toThrow("examples[0].labels: expected 2, got 1");
   expect(of([text(1, 2)], { batchSize: 0 })).toThrow("batchSize: expected at least 1 row, got 0");

@@ -55,7 +55,7 @@ describe("what a row may not be", () => {
       /got "chosen"\. Preferences \(DPO, reward models\) are not trained here\./,
     ],
     ["preferences without a prompt", { chosen: "b", rejected: "c" }, /Preferences \(DPO/],
-    ["images", { messages, images: [] }, /got "images"\. These models read text alone\./],
+    ["images", { messages, images: [] }, /got "images"\. These models only read text\./],
     [
       "another format",
       { instruction: "a", output: "b" },
@@ -103,12 +103,12 @@ describe("what a row may not be", () => {
     [
       "an image in a message",
       { messages: [{ role: "user", content: [{ type: "image_url", image_url: "x" }] }] },
-      'row: messages[0].content: expected text, got "image_url". These models read text alone.',
+      'row: messages[0].content: expected text, got "image_url". These models only read text.',
     ],
     [
       "an answer that is not to be learnt",
       { messages: [messages[0], { ...messages[1], weight: 0 }] },
-      /messages\[1\]\.weight: expected 1: every answer of the assistant is learnt, got 0\./,
+      /messages\[1\]\.weight: expected 1: every answer of the assistant is trained on, got 0\./,
     ],
     [
       "tools that are no list",

@@ -42,7 +42,7 @@ export const FORMATS_TEXT = '{"text": …}, {"prompt": …, "completion": …}, 
 
 const PREFERENCES =
   "Preferences (DPO, reward models) are not trained here. For supervised training keep the chosen answer alone, as completion or in messages";
-const TEXT_ALONE = "These models read text alone";
+const TEXT_ALONE = "These models only read text";
 /** Keys of unsupported features, with a fix. */
 const REFUSED = new Map([
   ["chosen", PREFERENCES],
@@ -134,7 +134,7 @@ function text(row: Readonly<Record<string, unknown>>, key: string, where: string
 
 function unknownKeys(unknown: readonly string[], known: string, where: string, reason?: string): DataError {
   const chat = unknown.filter((key) => CHAT_KEYS.includes(key));
-  const [it, is] = unknown.length > 1 ? ["them", "are"] : ["it", "is"];
+  const [they, are] = unknown.length > 1 ? ["they", "are"] : ["it", "is"];
   return new DataError({
     where,
     expected: `no keys but ${known}`,
@@ -142,8 +142,8 @@ function unknownKeys(unknown: readonly string[], known: string, where: string, r
     fix:
       reason ??
       (chat.length > 0
-        ? `${chat.join(" and ")} ${is} for chats: lists of messages`
-        : `If nothing of ${it} is to be learnt, ${passOver(unknown)}`),
+        ? `${chat.join(" and ")} ${are} for chats: lists of messages`
+        : `If ${they} ${are} not needed for training, ${passOver(unknown)}`),
   });
 }
 
