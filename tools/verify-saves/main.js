@@ -39,7 +39,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
-console.log("| what | how often | as it must be | what was seen |\n|---|---:|---:|---|");
+console.log("| test | runs | passed | result |\n|---|---:|---:|---|");
 for (const { what, tries, good, seen } of rows) console.log(`| ${what} | ${tries} | ${good} | ${seen} |`);
 process.exitCode = rows.every(({ tries, good }) => tries === good) ? 0 : 1;
 
