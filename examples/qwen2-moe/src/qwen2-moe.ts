@@ -2,9 +2,7 @@ import { defineFamily, expertWeights, ForCausalLM, PreNormDecoderLayer, rename }
 import { Attention, Experts, type FeedForward, GatedSharedExpert, MoeBlock, SoftmaxRouter } from "@mixtape/layers";
 import { type Qwen2MoeConfig, qwen2MoeConfig } from "./config.js";
 
-/**
- * Biases on queries, keys and values, none on the output; a shared expert with a sigmoid gate beside the routed ones.
- */
+/** Biases on queries, keys and values, none on the output; a gated shared expert beside the routed ones. */
 class Qwen2MoeDecoderLayer extends PreNormDecoderLayer<Qwen2MoeConfig> {
   override buildMixer(config: Qwen2MoeConfig, layer: number): Attention {
     return new Attention({ ...config, attentionBias: config.qkvBias }, layer, { outputBias: false });
