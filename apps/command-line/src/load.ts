@@ -1,4 +1,4 @@
-/** A checkpoint from its folder onto an engine, with a progress bar. */
+/** Loads a checkpoint from its folder onto an engine, with a progress bar. */
 
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -29,32 +29,32 @@ export { aboutAdapter } from "./about-adapter.js";
 export { BytesBar } from "./bytes-bar.js";
 export { chooseEngine, type EngineFlags } from "./engine.js";
 
-/** The flags that say what to load, and onto what. */
+/** Flags of the model and the engine. */
 export interface LoadFlags extends EngineFlags {
   readonly model: string;
-  /** The folder of an adapter. */
+  /** Folder of an adapter. */
   readonly adapter?: string;
   readonly ignore?: readonly string[];
   readonly checkFinite?: boolean;
 }
 
-/** How a new head begins. */
+/** Options of a new head. */
 export type HeadOptions = Pick<LoadModelOptions, "config" | "seed">;
 
-/** What is ready to run. */
+/** A loaded model with its engine. */
 export interface Loaded<M extends AnyModel = ForCausalLM> {
   readonly engine: Engine;
   readonly model: M;
-  /** What the model runs with; null without `--adapter`. */
+  /** Adapter of the model; null without `--adapter`. */
   readonly adapter: Adapter | null;
-  /** How long the engine, and the weights' way onto it, took. */
+  /** Time of preparing the engine and loading the weights. */
   readonly loadMs: number;
 }
 
 /**
  * Prepares an engine and loads a model onto it.
- * @param task what the model is for; `auto` for what its config says. Default: text generation.
- * @throws {InterruptedError} at Ctrl-C
+ * @param task task of the model; `auto` for that of its config. Default: text generation.
+ * @throws {InterruptedError} on Ctrl-C
  */
 export function load<T extends Task>(
   flags: LoadFlags,
@@ -81,7 +81,7 @@ export async function load(
   const engine = await chooseEngine(flags);
   const bar = new BytesBar("loading");
   try {
-    // The head of an adapter is not that of its base model.
+    // The head of an adapter may differ from that of its base model.
     const head = task === "auto" && from !== undefined ? await adapterHead(from) : {};
     let fresh: LoadWarning | undefined;
     const model = await loadModel(folder, {
@@ -103,7 +103,7 @@ export async function load(
     };
     if (from !== undefined && model instanceof ForCausalLM) await resizeForAdapter(model, from);
     const adapter = from === undefined ? null : await loadAdapter(model, from, { ignore, onWarning });
-    // An adapter that was trained with a head has it.
+    // An adapter that was trained with a head contains it.
     const copied = new Set(adapter?.copies.map(({ name }) => name));
     if (fresh && !fresh.names.every((name) => copied.has(name))) warn(fresh.message);
     return { engine, model, adapter, loadMs: performance.now() - begin };
@@ -114,11 +114,11 @@ export async function load(
   }
 }
 
-/** The tokenizer of a checkpoint; null for a folder without one where that is allowed. A broken one is always an error. */
+/** Loads the tokenizer of a checkpoint; null for a folder without one if it is optional. An invalid one is always an error. */
 export async function loadTokenizerOf(folder: string, { optional }: { optional: boolean }): Promise<Tokenizer | null> {
   checkFolder(folder);
   const config = join(folder, "config.json");
-  // A folder without both is no checkpoint at all, and its tokenizer is not what is missing.
+  // A folder without both is not a checkpoint, so the tokenizer is not what is missing.
   if (!existsSync(config))
     throw new InputError({
       where: config,
@@ -132,7 +132,7 @@ export async function loadTokenizerOf(folder: string, { optional }: { optional: 
   return loadTokenizer(folder);
 }
 
-/** @throws {InputError} where there is no such folder */
+/** @throws {InputError} if the folder does not exist */
 export function checkFolder(folder: string, kind: "model" | "adapter" = "model"): void {
   const isThere = existsSync(folder);
   if (isThere && statSync(folder).isDirectory()) return;

@@ -1,4 +1,4 @@
-/** Files of texts to learn, as token ids and labels. */
+/** Reads files of training texts as token ids and labels. */
 
 import { createHash } from "node:crypto";
 import { constants, type FileHandle, open } from "node:fs/promises";
@@ -6,18 +6,18 @@ import { basename } from "node:path";
 import { InputError } from "@mixtape/command-line";
 import { type Dataset, type DataTokenizer, type ReadDatasetOptions, readDataset } from "@mixtape/training";
 
-/** The texts of a file. */
+/** Texts of a file. */
 export interface DataFile extends Dataset {
-  /** Digest of the file, to tell whether it is still the same. */
+  /** Digest of the file, to detect changes. */
   readonly sha256: string;
 }
 
 /**
  * Reads a `.txt` file, which is one text, a `.jsonl` file, which has a row on each line, or a `.json` file, which has a list of
  * rows; see `prepareExample` of `@mixtape/training`.
- * @param options keys of rows that are passed over, and the chat template
- * @throws {InputError} where there is no such file
- * @throws {DataError} that names the line where one is not as it should be, and for a file in which nothing is learnt
+ * @param options keys of rows to ignore, and the chat template
+ * @throws {InputError} if the file does not exist
+ * @throws {DataError} naming an invalid line, and for a file without any loss
  */
 export async function readData(
   path: string,
@@ -31,12 +31,12 @@ export async function readData(
       where: path,
       expected: "a file of texts",
       got: "-, which is standard input for other programs",
-      fix: "Save the texts to a file first: the file's ending says what it holds, and a run that goes on reads it again",
+      fix: "Save the texts to a file first: its extension determines the format, and a resumed run reads it again",
     });
   return withDigest(path, (bytes) => readDataset(bytes, tokenizer, { ...options, name: path }));
 }
 
-/** Reads a file by `read`, with the digest of its bytes. @throws {InputError} where there is no such file */
+/** Reads a file with `read`, and computes the digest of its bytes. @throws {InputError} if the file does not exist */
 export async function withDigest<T extends object>(
   path: string,
   read: (bytes: AsyncGenerator<Uint8Array>) => Promise<T>,
@@ -57,13 +57,13 @@ export async function withDigest<T extends object>(
   }
 }
 
-/** Opens a file, and nothing that is none: reading a pipe or a device may never end. */
+/** Opens a regular file only: reading a pipe or a device may never end. */
 async function openFile(path: string): Promise<FileHandle> {
   const wrong = (got: string, cause?: unknown): InputError =>
     new InputError({ where: path, expected: "a file of texts", got, cause });
   let file: FileHandle;
   try {
-    // Without it, opening a pipe waits for somebody to write to it.
+    // Without it, opening a pipe waits for a writer.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;

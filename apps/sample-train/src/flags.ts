@@ -1,10 +1,10 @@
-/** The flags of `sample-train`, checked one by one. */
+/** Flags of `sample-train`, checked one by one. */
 
 import type { LoadFlags } from "@mixtape/command-line/load";
 import type { Task } from "@mixtape/mixtape";
 import type { Method } from "@mixtape/peft";
 
-/** What is trained: the model itself, or an adapter of a kind. */
+/** Training methods: the model itself, or a kind of adapter. */
 export const METHODS = {
   full: true,
   lora: true,
@@ -17,7 +17,7 @@ export const METHODS = {
   "mixlora-switch": true,
 } satisfies Record<Method | "full", true>;
 
-/** What decides what a run computes. */
+/** Flags that determine the result of a run. */
 export interface TrainFlags {
   readonly model: string;
   /** Default: text generation. */
@@ -28,7 +28,7 @@ export interface TrainFlags {
   readonly chatTemplate?: string;
   readonly method?: Method | "full";
   readonly adapters?: string;
-  /** Keys of the adapters' entries to pass over. */
+  /** Keys of the adapters' entries to ignore. */
   readonly ignore?: readonly string[];
   readonly eval?: string;
   readonly evalEvery?: number;
@@ -61,7 +61,7 @@ export interface TrainFlags {
   readonly saveEvery?: number;
 }
 
-/** All flags, where `--resume` may leave out what decides what a run computes. */
+/** All flags. With `--resume`, those that determine the result may be omitted. */
 export interface Flags extends Omit<TrainFlags, "model">, Omit<LoadFlags, "model" | "adapter"> {
   readonly model?: string;
   readonly output: string;

@@ -1,4 +1,4 @@
-/** A run of a model with a head: its labelled texts, what trains, and how well it does. */
+/** A run of a model with a head: its labelled texts, its training and its evaluation. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ import type { Settings } from "./settings.js";
 /** A task with a head. */
 export type HeadTaskName = Exclude<Task, "text-generation" | "feature-extraction">;
 
-/** The labelled texts of a run. */
+/** Labelled texts of a run. */
 export interface HeadTexts {
   readonly task: HeadTaskName;
   readonly examples: readonly unknown[];
@@ -65,8 +65,8 @@ const READERS = {
 
 /**
  * Reads the files of a run. Classes are those of the model, if it has such a head already, or else those of the file.
- * @throws {InputError} where there is no such file
- * @throws {DataError} naming the row that is not as it should be
+ * @throws {InputError} if a file does not exist
+ * @throws {DataError} naming an invalid row
  */
 export async function headTextsOf(settings: Settings, tokenizer: Tokenizer): Promise<HeadTexts> {
   const { learners, eval: heldOutPath, ignoreKeys, model, seed } = settings;
@@ -92,7 +92,7 @@ export async function headTextsOf(settings: Settings, tokenizer: Tokenizer): Pro
   const known = config.pad_token_id;
   const hasPad = typeof known === "number" && known >= 0;
   const padId = hasPad ? known : (tokenizer.padTokenId ?? tokenizer.eosTokenId ?? 0);
-  // The last token that is not padding decides: a classifier of texts has to know the padding.
+  // A sequence classifier uses the last token that is not padding, so it has to know the padding.
   const isNewPad = !hasPad && task === "text-classification";
   const changes = {
     ...(id2label && { id2label }),
@@ -104,13 +104,13 @@ export async function headTextsOf(settings: Settings, tokenizer: Tokenizer): Pro
 
 /** A plan, and its evaluation on held-out texts. */
 export interface HeadPlan extends Plan {
-  /** The loss and the scores of the texts that are held out; null where there are none, or where the signal came. */
+  /** Computes the held-out loss and scores; null without held-out texts, or after an abort. */
   readonly evaluate: (signal: AbortSignal | undefined) => Promise<HeadEvaluation | null>;
 }
 
 /**
- * Puts the adapter on the model, or lets the model train.
- * @throws {AdapterError} where the targets of an adapter match nothing
+ * Applies the adapter to the model, or makes the model trainable.
+ * @throws {AdapterError} if the targets of an adapter match nothing
  */
 export async function headPlanOf(model: AnyModel, settings: Settings, texts: HeadTexts): Promise<HeadPlan> {
   const { learners, accumulate, seed, zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
@@ -162,7 +162,7 @@ interface EvaluatedTask<B> extends TrainingTask<B> {
   evaluate(data: EpochData<B>, options: HeadEvaluateOptions): Promise<HeadEvaluation>;
 }
 
-/** Evaluates, with a bar; null where the signal came. */
+/** Evaluates, with a progress bar; null after an abort. */
 async function evaluated<B>(
   task: EvaluatedTask<B>,
   data: EpochData<B>,
@@ -179,7 +179,7 @@ async function evaluated<B>(
   }
 }
 
-/** The `config.json` of a model; loading says what is wrong with it. */
+/** Reads the `config.json` of a model; loading reports errors in it. */
 function configIn(model: string): Readonly<Record<string, unknown>> {
   const path = join(model, "config.json");
   try {

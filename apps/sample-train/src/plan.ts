@@ -1,4 +1,4 @@
-/** A run, made of its settings: what trains, on which batches, for how long. */
+/** Plans a run from its settings: parameters, batches and duration. */
 
 import { InputError, note, plural, whole } from "@mixtape/command-line";
 import { aboutAdapter } from "@mixtape/command-line/load";
@@ -29,22 +29,22 @@ import { readData } from "./data-file.js";
 import type { Learner } from "./learner.js";
 import { canPack, type Settings } from "./settings.js";
 
-/** The texts of a run. */
+/** Texts of a run. */
 export interface Texts {
   readonly byPath: ReadonlyMap<string, readonly Example[]>;
   readonly digests: Readonly<Record<string, string>>;
-  /** What to know about them. */
+  /** Warnings about the texts. */
   readonly warnings: readonly string[];
 }
 
 /** A run that is about to begin. */
 export interface Plan {
-  /** Begins it, or goes on with what was saved. */
+  /** Starts the run, or resumes the saved one. */
   readonly train: (options: Pick<TrainOptions, "checkpoints" | "evaluation" | "signal">) => TrainingSteps;
   readonly steps: number;
-  /** What trains, and on what, in words: a line for each learner. */
+  /** Description of the training: a line for each learner. */
   readonly about: string;
-  /** What is cut off the texts, in words: a sentence for each learner whose texts are too long. */
+  /** Descriptions of truncation: a sentence for each learner whose texts are too long. */
   readonly truncations: readonly string[];
 }
 
@@ -65,8 +65,8 @@ export async function textsOf(settings: Settings, tokenizer: Tokenizer): Promise
 }
 
 /**
- * Puts the adapters on the model, or lets the model train.
- * @throws {AdapterError} where the targets of an adapter match nothing
+ * Applies the adapters to the model, or makes the model trainable.
+ * @throws {AdapterError} if the targets of an adapter match nothing
  */
 export async function planOf(model: ForCausalLM, settings: Settings, texts: Texts): Promise<Plan> {
   const { learners, accumulate, seed } = settings;
@@ -109,13 +109,13 @@ export async function planOf(model: ForCausalLM, settings: Settings, texts: Text
   return planFor(task, adapterBatches(parts, accumulate));
 }
 
-/** Says on how much a run trains, and for how long. */
+/** Describes the size and duration of a run. */
 export function aboutCourse(texts: number, steps: number, epochs: number): string {
   const passes = `${Number(epochs.toPrecision(2))} ${epochs === 1 ? "epoch" : "epochs"}`;
   return `${plural(texts, "text")}, ${plural(steps, "step")}, ${passes}`;
 }
 
-/** MixLoRA mixes at feed-forwards; elsewhere it is plain LoRA, as in MoE-PEFT. */
+/** Warns that MixLoRA only mixes in feed-forwards; elsewhere it is plain LoRA, as in MoE-PEFT. */
 function warnOfNoMixture({ name, config, routers }: Adapter): void {
   if (!config.method.startsWith("mixlora") || routers.size > 0) return;
   const targets = [config.targetModules ?? []].flat().join(", ");
@@ -125,7 +125,7 @@ function warnOfNoMixture({ name, config, routers }: Adapter): void {
   );
 }
 
-/** @throws {InputError} where rows are longer than the model's context */
+/** @throws {InputError} if rows are longer than the model's context */
 export function checkContext({ name, maxLength }: Pick<Learner, "name" | "maxLength">, config: DecoderConfig): void {
   const context = contextLength(config);
   if (maxLength > context)
@@ -146,7 +146,7 @@ function dataOf(
   return dataLoader(byPath.get(data)!, { batchSize, maxLength, pack, seed });
 }
 
-/** Number of steps that the epochs of a learner come to. */
+/** Returns the number of steps of the epochs of a learner. */
 export function stepsOf(
   { epochs }: Learner,
   { batchesPerEpoch }: { readonly batchesPerEpoch: number },
@@ -156,8 +156,8 @@ export function stepsOf(
 }
 
 /**
- * One group for each adapter, with settings of its own. LoRA+ has its `lora_b` learn faster within the group, so that all its
- * gradients are still shortened as one vector.
+ * Returns one parameter group for each adapter, with its own settings. LoRA+ uses a higher learning rate for `lora_b` within the
+ * group, so that all gradients of the group are still clipped by one norm.
  */
 export function optimizerOf(learners: readonly Learner[], lengths: readonly number[]): AdamWOptions {
   const groups = learners.map((learner, i): ParamGroup => {
@@ -170,7 +170,7 @@ export function optimizerOf(learners: readonly Learner[], lengths: readonly numb
       learningRateRatio: (param) => (param.endsWith(".lora_b") ? loraPlusRatio : 1),
       weightDecay,
       schedule: scheduleOf(learner, lengths[i]!),
-      // A single learner's gradients are shortened all together.
+      // A single learner is clipped by the global norm.
       ...(learners.length > 1 && { maxGradNorm }),
     };
   });
@@ -179,11 +179,11 @@ export function optimizerOf(learners: readonly Learner[], lengths: readonly numb
   return { learningRate, schedule, groups, ...(learners.length === 1 && { maxGradNorm }) };
 }
 
-/** Where another adapter takes more steps, one stands still after its own. */
+/** Returns a schedule that is 0 after a learner's own steps, while another adapter takes more. */
 function scheduleOf({ schedule, warmupSteps }: Learner, totalSteps: number): Schedule {
   const warmup = Math.min(totalSteps, warmupSteps ?? Math.ceil(0.03 * totalSteps));
   const options = { warmupSteps: warmup, totalSteps };
   const factors = { constant: constantSchedule, linear: linearSchedule, cosine: cosineSchedule }[schedule](options);
-  // The first step counts: a learning rate of 0 would waste it.
+  // A learning rate of 0 would waste the first step.
   return (step) => (step >= totalSteps ? 0 : step < warmup ? (step + 1) / (warmup + 1) : factors(step));
 }

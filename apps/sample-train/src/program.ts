@@ -62,13 +62,13 @@ Examples:
       {"name": "two", "data": "two.jsonl", "routing_strategy": "mola", "r": 4, "target_modules": ["o_proj"]}]}
     sample-train --model DIR --adapters FILE.json --output out
 
-Ctrl-C saves the run and what has been learnt, the best of it with --keep-best (exit code 130). To go on to the same losses, or for longer:
+Ctrl-C saves the run and its result, the best one with --keep-best (exit code 130). To resume it with the same losses, or for longer:
     sample-train --resume --output out
     sample-train --resume --output out --steps 500`;
 
 /**
- * The command line.
- * @param end is told the exit code of the run
+ * Creates the command line.
+ * @param end receives the exit code of the run
  */
 export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command("sample-train")
@@ -76,79 +76,64 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .usage("--model <dir> --data <file> --output <dir> [options]")
     .optionsGroup("Model, texts and run:")
     .addOption(modelOption())
-    .addOption(taskOption("what the model learns to do (default: text-generation)", ["feature-extraction"]))
-    .option("--data <file>", "the texts to learn: .txt, .jsonl or .json, see below", someText)
-    .option(
-      "--ignore-keys <key...>",
-      "keys of rows that are passed over; others that are not known are errors",
-      addText,
-    )
+    .addOption(taskOption("task to train the model for (default: text-generation)", ["feature-extraction"]))
+    .option("--data <file>", "training texts: .txt, .jsonl or .json, see below", someText)
+    .option("--ignore-keys <key...>", "keys of rows to ignore; other unknown keys are errors", addText)
     .addOption(chatTemplateOption())
-    .option("--show-data <n>", "print the first texts with what is learnt marked, and train nothing", integer(1))
-    .option("--eval <file>", "texts that are held out: their loss is told before and after", someText)
-    .option("--eval-every <n>", "evaluate them during the run too, after every n steps and at the end", integer(1))
-    .option("--keep-best", "save what had the lowest held-out loss, not what the last step left; with --eval-every")
+    .option("--show-data <n>", "print the first texts with the tokens of the loss marked, without training", integer(1))
+    .option("--eval <file>", "held-out texts: their loss is reported before and after training", someText)
+    .option("--eval-every <n>", "evaluate them during training too, every n steps and at the end", integer(1))
+    .option("--keep-best", "save the parameters with the lowest held-out loss instead of the last; with --eval-every")
     .option(
       "--patience <n>",
       "end the run after n evaluations without a new lowest loss; with --eval-every",
       integer(1),
     )
-    .option("--output <dir>", "a folder of its own for what is learnt and for the run", someText)
-    .option(
-      "--resume",
-      "go on with the run in --output; --steps or --epochs may make it longer, no other flag may differ",
-    )
-    .option("--restart", "begin again in --output: the run that is there is removed, and what it has learnt")
-    .option("--save-every <n>", "after how many steps the run is saved (default: 50)", integer(1))
-    .optionsGroup("What trains:")
-    .addOption(new Option("--method <name>", "what trains (default: lora)").choices(Object.keys(METHODS)))
-    .option("--adapters <file>", "a JSON file of adapters to train at once, in place of --method", someText)
+    .option("--output <dir>", "output folder for the result and the run; for this run only", someText)
+    .option("--resume", "resume the run in --output; --steps or --epochs may make it longer, no other flag may differ")
+    .option("--restart", "start over in --output: the existing run and its result are removed")
+    .option("--save-every <n>", "steps between two saves of the run (default: 50)", integer(1))
+    .optionsGroup("Trainable parameters:")
+    .addOption(new Option("--method <name>", "training method (default: lora)").choices(Object.keys(METHODS)))
+    .option("--adapters <file>", "a JSON file of adapters to train at once, instead of --method", someText)
     .option("--rank <r>", "rank of the adapter (default: 8)", integer(1))
-    .option(
-      "--alpha <a>",
-      "what the adapter's sum is scaled by, divided by the rank (default: twice the rank)",
-      aboveZero,
-    )
-    .option("--dropout <p>", "share of the adapter's inputs that is left out in training (default: 0)", shareBelowOne)
-    .option("--target <name...>", "linear maps to adapt, by the ends of their names, or all-linear", addText)
+    .option("--alpha <a>", "LoRA alpha: the update is scaled by alpha / rank (default: twice the rank)", aboveZero)
+    .option("--dropout <p>", "dropout probability of the adapter's inputs (default: 0)", shareBelowOne)
+    .option("--target <name...>", "target modules, by the suffixes of their names, or all-linear", addText)
     .option(
       "--resize-embeddings",
-      "give tokens that the model has no embedding for rows of their own, which train (full, lora, rslora, dora)",
+      "add embeddings for the tokenizer's new tokens, and train them (full, lora, rslora, dora)",
     )
     .option(
       "--base-name <name>",
-      "what the adapter's config calls the model, such as owner/name (default: its folder)",
+      "base model name in the adapter's config, such as owner/name (default: its folder)",
       someText,
     )
-    .option("--num-experts <n>", "how many LoRA experts a mixture has (default: 8)", integer(2))
-    .optionsGroup("How long, and in what batches:")
-    .option("--steps <n>", "how many steps (default: as many as the epochs take)", integer(1))
-    .option("--epochs <n>", "how often all texts are seen (default: 1)", aboveZero)
-    .option("--batch-size <n>", "how many rows a batch has (default: 8)", integer(1))
-    .option("--accumulate <n>", "how many batches make up a step (default: 1)", integer(1))
+    .option("--num-experts <n>", "number of LoRA experts of a mixture (default: 8)", integer(2))
+    .optionsGroup("Duration and batches:")
+    .option("--steps <n>", "number of steps (default: those of the epochs)", integer(1))
+    .option("--epochs <n>", "number of epochs (default: 1)", aboveZero)
+    .option("--batch-size <n>", "rows per batch (default: 8)", integer(1))
+    .option("--accumulate <n>", "gradient accumulation: batches per step (default: 1)", integer(1))
     .option(
       "--max-length <n>",
-      "how many tokens a row has at most: longer texts become several, longer chats are cut (default: 256)",
+      "maximum tokens per row: longer texts become several rows, longer chats are truncated (default: 256)",
       integer(2),
     )
-    .option("--pack", "put several short texts in a row, apart from each other (full, lora, rslora, dora)")
-    .option("--gradient-checkpointing", "compute layers again on the way back: less memory, more time")
-    .option("--seed <s>", "what the order of texts, dropout and first values depend on (default: 0)", seed)
+    .option("--pack", "pack several short texts into a row, with separate attention (full, lora, rslora, dora)")
+    .option("--gradient-checkpointing", "recompute layers in the backward pass: less memory, more time")
+    .option("--seed <s>", "seed of the order of texts, dropout and initial values (default: 0)", seed)
     .optionsGroup("Optimiser:")
     .option("--learning-rate <x>", "step size of AdamW (default: 2e-4, full 5e-5)", aboveZero)
-    .addOption(new Option("--schedule <name>", "how the learning rate falls (default: cosine)").choices(SCHEDULES))
-    .option("--warmup-steps <n>", "how long the learning rate rises first (default: 3 % of the steps)", integer(0))
-    .option("--weight-decay <x>", "what weights lose per step, times the learning rate (default: 0.01)", atLeastZero)
-    .option("--max-grad-norm <x>", "longer gradients are shortened to that (default: 1)", aboveZero)
-    .option("--lora-plus-ratio <x>", "how much faster lora_B learns, as LoRA+ has it (default: 1)", aboveZero)
+    .addOption(new Option("--schedule <name>", "learning-rate schedule (default: cosine)").choices(SCHEDULES))
+    .option("--warmup-steps <n>", "warm-up steps of the learning rate (default: 3 % of the steps)", integer(0))
+    .option("--weight-decay <x>", "decoupled weight decay, times the learning rate (default: 0.01)", atLeastZero)
+    .option("--max-grad-norm <x>", "clip the global gradient norm to this value (default: 1)", aboveZero)
+    .option("--lora-plus-ratio <x>", "learning-rate ratio of lora_B, as in LoRA+ (default: 1)", aboveZero)
     .optionsGroup("Routers of the model, with --method full:")
-    .option("--aux-loss-coef <x>", "what uneven load of experts costs (default: the model's)", atLeastZero)
-    .option("--z-loss-coef <x>", "what large router logits cost (default: 0)", atLeastZero)
-    .option(
-      "--expert-bias-rate <x>",
-      "by how much AFMoE's expert biases move to even the load (default: 0)",
-      atLeastZero,
-    )
+    .option("--aux-loss-coef <x>", "load-balancing loss coefficient (default: the model's)", atLeastZero)
+    .option("--z-loss-coef <x>", "router z-loss coefficient (default: 0)", atLeastZero)
+    .option("--expert-bias-rate <x>", "step size of AFMoE's balancing biases (default: 0)", atLeastZero)
     .optionsGroup("Engine:")
     .addOption(engineOption())
     .addOption(threadsOption())
@@ -169,7 +154,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
       if (isNew) given(flags.model, "--model DIR");
       if (isNew && flags.data === undefined && flags.adapters === undefined)
         throw new UsageError("expected --data FILE.jsonl or FILE.txt");
-      // What computes takes a while to load; help and mistyped flags need not wait for it.
+      // Engines take a while to load; help and mistyped flags need not wait for it.
       const { train } = await import("./train.js");
       end(await train({ ...flags, output }));
     });

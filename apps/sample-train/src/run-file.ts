@@ -1,20 +1,20 @@
-/** `run.json`: what a run was told, checked as any file is. */
+/** `run.json`: the settings of a run, validated like any file. */
 
 import { InputError, parseJson } from "@mixtape/command-line";
 import type { Learner } from "./learner.js";
 import type { Settings } from "./settings.js";
 
-/** What is in `run.json`. */
+/** Contents of `run.json`. */
 export interface RunFile {
   readonly format: 1;
   readonly settings: Settings;
-  /** How many steps the run has in all. */
+  /** Total number of steps of the run. */
   readonly steps: number;
   /** Digests of the files of texts, by their paths. */
   readonly data: Readonly<Record<string, string>>;
-  /** The loss of the texts that are held out before the first step, by learner. */
+  /** Held-out loss before the first step, by learner. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
-  /** Their scores then, of a head. */
+  /** Held-out scores before the first step, of a head. */
   readonly scoresBefore?: Readonly<Record<string, number>>;
 }
 
@@ -57,7 +57,7 @@ const LEARNER: Readonly<Record<keyof Learner, readonly Kind[]>> = {
   maxGradNorm: ["number"],
 };
 
-/** @throws {InputError} naming the key that is not as it should be */
+/** @throws {InputError} naming an invalid key */
 export function parseRun(text: string, where: string): RunFile {
   let json: unknown;
   try {
@@ -68,7 +68,7 @@ export function parseRun(text: string, where: string): RunFile {
   const file = object(json, where);
   if (file.format !== 1)
     throw new InputError({ where: `${where}: format`, expected: "1", got: JSON.stringify(file.format) ?? "none" });
-  // Runs that were begun before there were others.
+  // Runs from before there were other tasks.
   const settings: Readonly<Record<string, unknown>> = {
     task: "text-generation",
     ...object(file.settings, `${where}: settings`),
@@ -86,7 +86,7 @@ export function parseRun(text: string, where: string): RunFile {
   for (const [i, learner] of learners.entries()) {
     const at = `${where}: settings.learners[${i}]`;
     check(object(learner, at), LEARNER, at);
-    // A name is that of a folder: it must not lead out of the run's own.
+    // A name is a folder name: it must not lead out of the run's folder.
     if (!/^[\w-][\w.-]*$/.test((learner as Learner).name))
       throw new InputError({
         where: `${at}.name`,

@@ -1,4 +1,4 @@
-/** The folder of a run: what it was told, its metrics and report, and what it has learnt. */
+/** Folder of a run: its settings, metrics and report, and its result. */
 
 import { appendFileSync, existsSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,10 +11,10 @@ import { parseRun, type RunFile } from "./run-file.js";
 import { RUN_FILES } from "./run-files.js";
 import type { Settings } from "./settings.js";
 
-/** The file of a tokenizer that takes the place of all its other chat templates. */
+/** The file of a tokenizer that replaces all its other chat templates. */
 const CHAT_TEMPLATE_FILE = "chat_template.jinja";
 
-/** A run's folder on disk. */
+/** Folder of a run on disk. */
 export class RunFolder {
   readonly path: string;
   readonly #steps: TrainingStep[] = [];
@@ -23,12 +23,12 @@ export class RunFolder {
     this.path = path;
   }
 
-  /** Where the state of the run is saved. */
+  /** Folder of the saved state of the run. */
   get checkpoint(): string {
     return join(this.path, "checkpoint");
   }
 
-  /** @throws {InputError} where a file lies in the place of the folder */
+  /** @throws {InputError} if there is a file instead of the folder */
   check(): void {
     for (let path = this.path; ; path = dirname(path)) {
       if (existsSync(path)) {
@@ -44,24 +44,24 @@ export class RunFolder {
     }
   }
 
-  /** Removes the run that is there, and what it has learnt: the files that it wrote, and no others. */
+  /** Removes an existing run and its result: only the files that it wrote. */
   remove({ settings: { learners, task } }: RunFile): void {
     const isFull = learners.some(({ adapter }) => adapter === null);
     const config = task === "text-generation" ? [] : ["config.json"];
     const learnt = isFull ? [] : ["adapter_config.json", "adapter_model.safetensors", ...config];
     const folders = learners.length === 1 ? [this.path] : learners.map(({ name }) => join(this.path, name));
     for (const folder of folders) for (const name of learnt) rmSync(join(folder, name), { force: true });
-    // Last, so that a removal that was cut off can be tried again.
+    // Last, so that an interrupted removal can be repeated.
     for (const name of RUN_FILES.toSorted((a, b) => Number(a === "run.json") - Number(b === "run.json")))
       rmSync(join(this.path, name), { recursive: true, force: true });
   }
 
-  /** Whether a model or an adapter lies there, of a run or of whoever else. */
+  /** Whether the folder has a model or an adapter, of any origin. */
   get holdsCheckpoint(): boolean {
     return ["config.json", "adapter_config.json"].some((name) => existsSync(join(this.path, name)));
   }
 
-  /** What a run that is there was told; null where there is none. @throws {InputError} for a damaged one */
+  /** Reads the settings of an existing run; null if there is none. @throws {InputError} for a damaged one */
   read(): RunFile | null {
     const path = join(this.path, "run.json");
     if (!existsSync(path)) return null;
@@ -73,13 +73,13 @@ export class RunFolder {
     this.continueWith(run);
   }
 
-  /** Writes down the settings that a run goes on with, and the steps that it has. */
+  /** Saves the settings and the number of steps of a resumed run. */
   continueWith(run: Omit<RunFile, "format">): void {
     replace(this.path, "run.json", `${JSON.stringify({ format: 1, ...run }, undefined, 1)}\n`);
     replace(this.path, "metrics.jsonl", this.#steps.map(toMetricsLine).join(""));
   }
 
-  /** Takes up the steps up to the checkpoint. What was written down after it will be computed again. */
+  /** Reads the steps up to the checkpoint. Later ones will be computed again. */
   resume(): void {
     const saved = join(this.checkpoint, "metrics.jsonl");
     if (!existsSync(saved)) return;
@@ -90,7 +90,7 @@ export class RunFolder {
     return this.#steps;
   }
 
-  /** Takes up a step. One that was interrupted during its evaluation comes again, and takes its own place. */
+  /** Adds a step. A step that was interrupted during its evaluation comes again, and replaces itself. */
   add(step: TrainingStep): void {
     const isNext = step.step > this.#steps.length;
     this.#steps.splice(step.step - 1, Number.POSITIVE_INFINITY, step);
@@ -102,11 +102,11 @@ export class RunFolder {
     replace(this.path, "report.html", toReport(this.#steps, "sample-train"));
   }
 
-  /** Saves what was learnt: the model, an adapter, or each adapter in a folder of its own. */
+  /** Saves the result: the model, an adapter, or each adapter in a separate folder. */
   async saveLearnt(model: PreTrainedModel, settings: Settings): Promise<string[]> {
     const { learners, model: source, resizeEmbeddings, chatTemplate } = settings;
     const folders: string[] = [];
-    // A model that learnt by another template than its tokenizer's is saved with that one alone, as trl does.
+    // A model trained with another template than its tokenizer's is saved with only that one, as in trl.
     const template: Record<string, Uint8Array> =
       chatTemplate === null ? {} : { [CHAT_TEMPLATE_FILE]: new TextEncoder().encode(chatTemplate) };
     const copyNamed = (folder: string): void => {
@@ -121,9 +121,9 @@ export class RunFolder {
       } else {
         await makeFolder(folder);
         for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
-        // The classes of its head, which the base model may not know.
+        // Classes of its head, which the base model may not have.
         if (settings.task !== "text-generation") replace(folder, "config.json", configOf(model));
-        // An adapter with tokens of its own goes with the tokenizer that has them.
+        // An adapter with new tokens is saved with its tokenizer.
         if (resizeEmbeddings) {
           for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);
           copyNamed(folder);
@@ -139,7 +139,7 @@ function configOf(model: PreTrainedModel): string {
   return model.family.config.stringify({ ...model.config, architectures: [model.architecture] });
 }
 
-/** Writes a file into a folder that is there. A process that dies meanwhile leaves the old one or the new. */
+/** Writes a file into an existing folder. A process that dies leaves either the old file or the new one. */
 function replace(folder: string, name: string, content: string | Uint8Array): void {
   const path = join(folder, name);
   writeFileSync(`${path}.tmp`, content);

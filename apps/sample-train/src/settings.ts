@@ -1,4 +1,4 @@
-/** What a run is told, complete: out of flags, or of flags and a file of adapters. */
+/** Complete settings of a run, from flags, or from flags and a file of adapters. */
 
 import { resolve } from "node:path";
 import { readChatTemplate, UsageError } from "@mixtape/command-line";
@@ -8,27 +8,27 @@ import { readAdapters } from "./adapters-file.js";
 import type { TrainFlags } from "./flags.js";
 import { type Learner, trainingOf } from "./learner.js";
 
-/** What decides what a run computes, engine aside. It is kept with the run. */
+/** Settings that determine the result of a run, apart from the engine. Saved with the run. */
 export interface Settings {
   readonly model: string;
-  /** What the model learns to do: to write text, or what a head does. */
+  /** Task to train for: text generation, or that of a head. */
   readonly task: Task;
   readonly learners: readonly Learner[];
-  /** The file of texts that are held out. */
+  /** File of held-out texts. */
   readonly eval: string | null;
-  /** Steps between two evaluations during the run; null for none but before and after. */
+  /** Steps between two evaluations during the run; null to evaluate only before and after. */
   readonly evalEvery: number | null;
-  /** Whether what is saved at the end is what had the lowest held-out loss. */
+  /** Whether to save the parameters with the lowest held-out loss. */
   readonly keepBest: boolean;
   /** Evaluations without a new lowest loss after which the run ends; null for never. */
   readonly patience: number | null;
   /** Whether the embedding gets rows for all tokens of the tokenizer. */
   readonly resizeEmbeddings: boolean;
-  /** Keys of rows that are passed over. */
+  /** Keys of rows to ignore. */
   readonly ignoreKeys: readonly string[];
-  /** The text of the chat template; null for the tokenizer's. */
+  /** Text of the chat template; null for the tokenizer's. */
   readonly chatTemplate: string | null;
-  /** Null for what the epochs come to. */
+  /** Null for the steps of the epochs. */
   readonly steps: number | null;
   readonly accumulate: number;
   readonly pack: boolean;
@@ -44,7 +44,7 @@ const FULL = "full";
 
 const ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"];
 const FEED_FORWARD = ["gate_proj", "up_proj", "down_proj"];
-/** What is adapted where nothing is said: attention, or for mixtures that stand in feed-forwards those. */
+/** Default target modules: attention, or feed-forwards for mixtures of feed-forwards. */
 const DEFAULT_TARGETS: Readonly<Record<Method, readonly string[]>> = {
   lora: ATTENTION,
   rslora: ATTENTION,
@@ -57,9 +57,9 @@ const DEFAULT_TARGETS: Readonly<Record<Method, readonly string[]>> = {
 };
 
 /**
- * The settings that flags ask for.
+ * Returns the settings of the flags.
  * @throws {UsageError} for flags that contradict each other
- * @throws {ConfigError} for an adapter out of its range, such as a rank of 0
+ * @throws {ConfigError} for adapter settings out of range, such as a rank of 0
  */
 export async function settingsOf(flags: TrainFlags): Promise<Settings> {
   const task = flags.task ?? "text-generation";
@@ -98,7 +98,7 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
     accumulate: flags.accumulate ?? file?.accumulate ?? 1,
     pack: flags.pack ?? false,
     seed: flags.seed ?? 0,
-    // As in transformers, heads have no router loss unless it is asked for.
+    // As in transformers, heads have no router loss unless requested.
     auxLossCoef: isFull ? (flags.auxLossCoef ?? (task === "text-generation" ? null : 0)) : 0,
     zLossCoef: flags.zLossCoef ?? 0,
     expertBiasRate: flags.expertBiasRate ?? 0,
@@ -155,7 +155,7 @@ function adapterOf({
   } as AdapterConfigInput);
 }
 
-/** An adapter that says which model it is for: `--base-name`, or the folder of the model. */
+/** Returns an adapter config with its base model: `--base-name`, or the folder of the model. */
 function withBase(adapter: AdapterConfig, { model, baseName }: TrainFlags): AdapterConfig {
   const own = adapter.baseModelNameOrPath;
   return { ...adapter, baseModelNameOrPath: baseName ?? own ?? resolve(model) };
@@ -191,7 +191,7 @@ function checkPack({ pack }: TrainFlags, learners: readonly Learner[]): void {
     throw new UsageError("--pack is for --method full, lora, rslora and dora, one at a time");
 }
 
-/** Whether a run goes through the model without rows of several adapters, and without routers of an adapter. */
+/** Whether rows may be packed: with a single adapter per batch, and without adapter routers. */
 export function canPack(learners: readonly Learner[]): boolean {
   return learners.length === 1 && (learners[0]!.adapter === null || learners[0]!.adapter.method === "lora");
 }

@@ -1,4 +1,4 @@
-/** `--show-data`: texts as they will be learnt, with what is learnt marked. */
+/** `--show-data`: training texts, with the tokens of the loss marked. */
 
 import { colorsFor, near, note, plural, safeText, whole } from "@mixtape/command-line";
 import { loadTokenizer } from "@mixtape/mixtape";
@@ -9,8 +9,8 @@ import { type HeadTexts, headTextsOf } from "./head-run.js";
 import type { Settings } from "./settings.js";
 
 /**
- * Prints the first texts of each learner's file, cut to its rows. No model is loaded and nothing trains.
- * @param json one object a text instead: `inputIds`, `labels` and `parts`
+ * Prints the first texts of each learner's file, split into its rows. No model is loaded and nothing is trained.
+ * @param json one object per text instead: `inputIds`, `labels` and `parts`
  */
 export async function showData(
   settings: Settings,
@@ -92,7 +92,7 @@ function isColoured(): boolean {
   return colorsFor(process.stdout).bold("x") !== "x";
 }
 
-/** Colours on a terminal, line by line so that a pager keeps them; brackets elsewhere. */
+/** Marks a text by colours on a terminal, line by line for pagers; by brackets elsewhere. */
 function style(text: string, isLearnt: boolean): string {
   if (!isColoured()) return isLearnt ? `${OPEN}${text}${CLOSE}` : text;
   const colors = colorsFor(process.stdout);

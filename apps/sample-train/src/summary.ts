@@ -1,42 +1,42 @@
-/** What is said of a run at its end. */
+/** Summary of a run. */
 
 import { colors, near, plural, rate, seconds, shellWord, table, whole } from "@mixtape/command-line";
 import type { Settings } from "./settings.js";
 
-/** What `--json` prints. */
+/** Output of `--json`. */
 export interface TrainResult {
   readonly output: string;
-  /** The folders of what was learnt: an adapter each, or the model. */
+  /** Folders of the result: each adapter, or the model. */
   readonly saved: readonly string[];
   readonly engine: string;
   readonly steps: number;
   readonly finishReason: "steps" | "patience" | "interrupted";
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
-  /** Nats per token of the texts that are held out, by learner; null without `--eval`. */
+  /** Held-out loss in nats per token, by learner; null without `--eval`. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
   readonly evalAfter: Readonly<Record<string, number>> | null;
-  /** Scores of those texts, of a run with a head: `accuracy` and `f1`, `exactMatch` or `mse`. */
+  /** Held-out scores of a run with a head: `accuracy` and `f1`, `exactMatch` or `mse`. */
   readonly scoresBefore?: Readonly<Record<string, number>>;
   readonly scoresAfter?: Readonly<Record<string, number>>;
-  /** The step with the lowest held-out loss; null without `--eval-every`, and where none was evaluated. */
+  /** The step with the lowest held-out loss; null without `--eval-every`, and if none was evaluated. */
   readonly bestStep: number | null;
   readonly tokensPerSecond: number | null;
 }
 
-/** The mean of the losses of several learners. */
+/** Returns the mean of the losses of several learners. */
 export function meanOf(losses: Readonly<Record<string, number>> | null): number | null {
   const all = losses && Object.values(losses);
   return all && all.reduce((sum, loss) => sum + loss, 0) / all.length;
 }
 
-/** What a summary says of a run besides its result. */
+/** Contents of a summary besides the result. */
 export interface RunSummary {
   /** Steps that were taken before this process, of `all`; the others took `time` seconds. */
   readonly done: number;
   readonly all: number;
   readonly time: number;
-  /** The lowest held-out loss during the run. */
+  /** Lowest held-out loss during the run. */
   readonly bestLoss: number | null;
 }
 
@@ -87,7 +87,7 @@ export function showSummary(result: TrainResult, settings: Settings, run: RunSum
   process.stdout.write(`\n${table(rows, colors.dim)}`);
 }
 
-/** Of which step the lowest held-out loss is, and what became of it. */
+/** Describes the step with the lowest held-out loss, and whether it was saved. */
 function bestOf({ bestStep, evalBefore }: TrainResult, { keepBest }: Settings, { bestLoss }: RunSummary): string {
   const before = meanOf(evalBefore);
   const isHigher = before !== null && bestLoss !== null && bestLoss >= before;

@@ -1,4 +1,4 @@
-/** `sample-train`: what it does. */
+/** Action of `sample-train`. */
 
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
@@ -21,7 +21,7 @@ import { meanOf, showSummary, type TrainResult } from "./summary.js";
 import { fitVocabulary } from "./vocabulary.js";
 
 /**
- * Trains, from the start or from where a run was saved.
+ * Trains, from the start or from a saved run.
  * @returns the exit code
  */
 export async function train(flags: Flags): Promise<number> {
@@ -32,7 +32,7 @@ export async function train(flags: Flags): Promise<number> {
   using interrupt = new Interrupt();
   const folder = new RunFolder(resolve(flags.output));
   folder.check();
-  // Before anything is read: what another run is about to write would be read in part.
+  // Before anything is read: files that another run is writing would be read in part.
   const lock = await lockFolder(folder.path, ".run.lock");
   try {
     return await trainIn(folder, flags, interrupt);
@@ -58,7 +58,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   if (before)
     for (const [path, sha256] of Object.entries(texts.digests))
       if (before.data[path] !== sha256)
-        throw new InputError({ where: path, expected: "the texts that the run began with", got: "others" });
+        throw new InputError({ where: path, expected: "the original texts of the run", got: "different ones" });
 
   const loading = { ...flags, model: settings.model };
   const { plan, engine, model, evaluate } = headTexts
@@ -67,7 +67,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   if (plan.steps < done)
     throw new InputError({
       where: "--epochs",
-      expected: `at least the ${done} steps that were taken`,
+      expected: `at least ${done}, the number of steps taken`,
       got: `${plan.steps}`,
     });
   if (!flags.json) process.stderr.write(`${plan.about}\n`);
@@ -110,7 +110,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   const kept = settings.keepBest && bestAt !== null ? bestAt : folder.steps.length;
   if (settings.keepBest && bestAt === null)
     note("no evaluation gave a loss that --keep-best could go by: what the last step left is saved");
-  // Scores are not kept with the steps.
+  // Scores are not saved with the steps.
   const known = isHead ? undefined : folder.steps[kept - 1]?.evaluation?.metrics;
   const last = known ? { losses: known } : await evaluate(interrupt.signal);
   const evalAfter = last?.losses ?? null;
@@ -138,7 +138,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   return interrupt.came ? EXIT.interrupted : 0;
 }
 
-/** @throws {InputError} where the folder does not hold what the flags say */
+/** @throws {InputError} if the contents of the folder contradict the flags */
 function checkFolder(folder: RunFolder, found: RunFile | null, { resume, restart }: Flags): void {
   const wrong = (expected: string, got: string, fix: string): InputError =>
     new InputError({ where: folder.path, expected, got, fix });
@@ -149,25 +149,25 @@ function checkFolder(folder: RunFolder, found: RunFile | null, { resume, restart
       "--resume goes on with that run, --restart removes it and begins again; another run needs another folder",
     );
   if (!found && resume) throw wrong("a run to go on with", "none", "Leave out --resume");
-  // A model that was trained is saved beside the run: in a folder with another one it would take its place.
+  // A trained model is saved beside the run: it would replace another one in the folder.
   if (!found && folder.holdsCheckpoint)
     throw wrong(
       "a folder for the run",
       "one with a checkpoint in it",
-      "Name another folder in --output: what a run saves would take the place of the checkpoint",
+      "Choose another folder for --output: the run would replace the checkpoint",
     );
 }
 
-/** A model that is ready to train, and how it is evaluated. */
+/** A model that is ready to train, with its evaluation. */
 interface Session {
   readonly model: PreTrainedModel;
   readonly engine: Engine;
   readonly plan: Plan;
-  /** Null where nothing is held out, or where the signal came. */
+  /** Null without held-out texts, or after an abort. */
   readonly evaluate: (signal: AbortSignal | undefined) => Promise<Evaluated | null>;
 }
 
-/** Losses of the texts that are held out, by learner, and scores of a head. */
+/** Held-out losses by learner, and scores of a head. */
 interface Evaluated {
   readonly losses: Readonly<Record<string, number>>;
   readonly scores?: Readonly<Record<string, number>>;
@@ -200,7 +200,7 @@ async function headSession(
   return { model, engine, plan, evaluate };
 }
 
-/** The evaluation during the run. With several learners, the mean of their losses says which step is the best. */
+/** Creates the evaluation during the run. With several learners, the mean of their losses decides the best step. */
 function evaluationOf(
   evaluate: Session["evaluate"],
   settings: Settings,
@@ -215,7 +215,7 @@ function evaluationOf(
     data: async (signal) => {
       progress.pause();
       const found = await evaluate(signal);
-      // Null where the signal came.
+      // Null after an abort.
       signal?.throwIfAborted();
       const { losses } = found!;
       return { loss: meanOf(losses)!, metrics: losses };
@@ -223,10 +223,10 @@ function evaluationOf(
   };
 }
 
-/** An error of the run, after a note on what there is to do. */
+/** Returns an error of the run, after printing a note on how to continue. */
 function withWayOn(error: unknown, { checkpoint }: RunFolder, output: string): unknown {
   if (!(error instanceof MixtapeError)) return error;
-  // The same steps again would come to the same numbers.
+  // Repeating the steps would give the same numbers.
   const isDiverged = /NaN|Infinity/.test(error.got);
   const stays = existsSync(checkpoint) ? `what was saved in ${near(checkpoint)} stays` : "";
   const way = isDiverged
