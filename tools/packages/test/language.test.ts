@@ -22,12 +22,7 @@ test.each([
 });
 
 /** Where it is still to be done: a name goes once nothing is found there. */
-const PENDING = [
-  "docs/native.md",
-  "packages/native",
-  "packages/ops",
-  "packages/peft",
-];
+const PENDING = ["docs/native.md", "packages/native", "packages/ops", "packages/peft"];
 
 test("every comment, page, help text and error is in the field's words", () => {
   const done = filesToRead().filter((file) => !PENDING.some((area) => file === area || file.startsWith(`${area}/`)));
