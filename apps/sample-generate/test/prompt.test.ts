@@ -91,7 +91,7 @@ describe("a chat", () => {
     ["both.json", '{"messages": [], "conversations": []}', 'got an object with the keys "messages", "conversations"'],
     ["empty.json", "[]", /empty\.json: messages: expected at least one message, got none\.$/],
     ["text.json", '"x"', /text\.json: expected .*, got a string\.$/],
-    ["utf16.json", Buffer.from("\uFEFF[]", "utf16le"), "got bytes that are no UTF-8. Save the file in UTF-8."],
+    ["utf16.json", Buffer.from("\uFEFF[]", "utf16le"), "got bytes that are not UTF-8. Save the file in UTF-8."],
     [
       "tools.json",
       '{"messages": [{"role": "user", "content": "x"}], "tools": [1]}',
