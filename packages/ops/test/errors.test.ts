@@ -142,11 +142,11 @@ const COMPLAINTS: Readonly<Record<string, [() => unknown, string][]>> = {
     [() => new AttentionMask({ queries: 3, keys: 2 }), "AttentionMask: expected at least 3 keys, got 2."],
     ...[0, -1, 1.5].map((window): [() => unknown, string] => [
       () => new AttentionMask({ queries: 1, keys: 2, window }),
-      `AttentionMask: expected a window of at least 1 slot, got ${window}.`,
+      `AttentionMask: expected a window of at least 1 key, got ${window}.`,
     ]),
     [
       () => new AttentionMask({ queries: 1, keys: 2, keyPadding: { rows: 2, values: new Uint8Array(3) } }),
-      "AttentionMask: expected padding of 2 × 2 slots, got 3 values.",
+      "AttentionMask: expected padding of 2 × 2 keys, got 3 values.",
     ],
     [
       () => {

@@ -6,5 +6,5 @@ import { relu2 } from "./relu2.js";
 import { sigmoid } from "./sigmoid.js";
 import { silu } from "./silu.js";
 
-/** All activation functions of this package, under the names that transformers gives them. */
+/** Activation functions of this package, under the names of transformers. */
 export const ACTIVATIONS: readonly Activation[] = [silu, gelu, geluTanh, relu, relu2, sigmoid];

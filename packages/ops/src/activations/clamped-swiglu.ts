@@ -2,19 +2,19 @@ import { add, clipByValue, minimum, mul, sigmoid } from "@tensorflow/tfjs-core";
 import { OpsError } from "../errors.js";
 import { defineGating, type Gating } from "./activation.js";
 
-/** The numbers of {@link clampedSwiglu}. */
+/** Parameters of {@link clampedSwiglu}. */
 export interface ClampedSwigluOptions {
-  /** The bound: of `gate` from above, of `up` from both sides. Above 0. */
+  /** Upper bound of `gate`, and bound of `up` on both sides. Above 0. */
   readonly limit: number;
-  /** The slope inside the sigmoid. */
+  /** Slope inside the sigmoid. */
   readonly alpha: number;
 }
 
 /**
- * The gating of GPT-OSS (OpenAI 2025, `GptOssExperts` of transformers): `(u + 1) · g · σ(alpha · g)` with
+ * Clamped SwiGLU, the gating of GPT-OSS (OpenAI 2025, `GptOssExperts` of transformers): `(u + 1) · g · σ(alpha · g)` with
  * `g = min(gate, limit)` and `u = min(max(up, −limit), limit)`.
  *
- * @throws {OpsError} when `limit` is not a positive number, or `alpha` is not finite.
+ * @throws {OpsError} if `limit` is not a positive number, or `alpha` is not finite.
  */
 export function clampedSwiglu({ limit, alpha }: ClampedSwigluOptions): Gating {
   if (!(limit > 0 && Number.isFinite(limit) && Number.isFinite(alpha)))

@@ -1,7 +1,7 @@
 import { sigmoid as sigmoidOf } from "@tensorflow/tfjs-core";
 import { defineActivation } from "./activation.js";
 
-/** The logistic function: `1 / (1 + e^−x)`. Its gating is GLU (Dauphin et al. 2016, https://arxiv.org/abs/1612.08083). */
+/** Logistic function: `1 / (1 + e^−x)`. Its gating is GLU (Dauphin et al. 2016, https://arxiv.org/abs/1612.08083). */
 export const sigmoid = defineActivation({
   name: "sigmoid",
   forward: (x) => sigmoidOf(x),

@@ -2,54 +2,57 @@ import { keep, type Tensor2D, type Tensor4D, tensor2d, tensor4d } from "@tensorf
 import { OpsError } from "../errors.js";
 
 /**
- * What is added to a score that must not count. The reference adds the lowest float32, and this swallows any score just as
- * well. tfjs's WebGPU softmax starts its maximum at −3.402823e38: a row of nothing but lower numbers would come out as NaN.
+ * Added to a score that must not count. The reference adds the lowest float32, and this swallows any score just as well. tfjs's
+ * WebGPU
+ * softmax starts its maximum at −3.402823e38: a row of only lower numbers would come out as NaN.
  */
 const MASKED = -3.4e38;
 
-/** Which slots hold tokens, row by row: `values[row * slots + slot]` is 1 for a token and 0 for padding. */
+/** Padding of keys, row by row: `values[row * keys + position]` is 1 for a token and 0 for padding. */
 export interface KeyPadding {
   readonly rows: number;
   readonly values: Uint8Array;
 }
 
-/** Which text of its row a slot belongs to, row by row: `values[row * slots + slot]` is any number of its own for each text. */
+/** Document of each position of packed rows: `values[row * keys + position]`, any integers that differ between documents. */
 export interface DocumentIds {
   readonly rows: number;
   readonly values: Int32Array;
 }
 
-/** The parts of an {@link AttentionMask}. */
+/** Arguments of an {@link AttentionMask}. */
 export interface AttentionMaskShape {
   /** L */
   readonly queries: number;
   /** S, at least L */
   readonly keys: number;
-  /** How many slots a query sees at most, its own included, so at least 1; null or absent for all. */
+  /** Number of keys that a query sees at most, its own included: at least 1. Default: all. */
   readonly window?: number | null;
-  /** Padding of the `keys` slots; null or absent where all are tokens. */
+  /** Padding of the keys. Default: all are tokens. */
   readonly keyPadding?: KeyPadding | null;
-  /** The texts of rows that have several, where L is S; null or absent where each row is one. */
+  /** Documents of packed rows, if L is S. Default: each row is one document. */
   readonly documentIds?: DocumentIds | null;
 }
 
 /**
- * Which keys a query may see, described rather than written out.
+ * Describes which keys a query sees, without writing out a matrix.
  *
- * The queries are the last L of the S slots: query `i` lies in slot `S − L + i`. It sees slot `j` iff `j` is not after it, lies
- * within the window, holds a token and belongs to the same segment. A query that sees nothing (it is padding itself) attends to all S slots evenly, as
- * the reference's eager attention does.
+ * The queries are the last L of the S positions: query `i` has position `S − L + i`. It sees position `j` iff `j` is not after
+ * it, is
+ * within the window, holds a token and belongs to the same document. A query that sees nothing (it is padding itself) attends
+ * evenly to
+ * all S positions, as in the reference's eager attention.
  *
- * It owns the tensors that it makes on demand: dispose it.
+ * Owns the tensors that it creates on demand: dispose it.
  */
 export class AttentionMask {
   readonly queries: number;
   readonly keys: number;
-  /** KeyValueStore that a query sees at most, or null where no query is that far from the first slot. */
+  /** Number of keys that a query sees at most; null if that excludes none. */
   readonly window: number | null;
-  /** Null where nothing is padding. */
+  /** Null if nothing is padding. */
   readonly keyPadding: KeyPadding | null;
-  /** Null where each row is one text. */
+  /** Null if each row is one document. */
   readonly documentIds: DocumentIds | null;
   #additive: Tensor4D | undefined;
   #padding: Tensor2D | undefined;
@@ -57,24 +60,25 @@ export class AttentionMask {
   #disposed = false;
 
   /**
-   * @throws {OpsError} where there are fewer slots than queries, the window is empty, padding or segments have another size, or
-   *   there are segments and past slots.
+   * @throws {OpsError} if there are fewer keys than queries, the window is empty, padding or document ids have another size, or
+   *   there are
+   *   document ids and past keys.
    */
   constructor({ queries, keys, window = null, keyPadding = null, documentIds = null }: AttentionMaskShape) {
     if (keys < queries)
       throw new OpsError({ where: "AttentionMask", expected: `at least ${queries} keys`, got: `${keys}` });
     if (window !== null && !(Number.isInteger(window) && window >= 1))
-      throw new OpsError({ where: "AttentionMask", expected: "a window of at least 1 slot", got: `${window}` });
+      throw new OpsError({ where: "AttentionMask", expected: "a window of at least 1 key", got: `${window}` });
     if (keyPadding && keyPadding.values.length !== keyPadding.rows * keys)
       throw new OpsError({
         where: "AttentionMask",
-        expected: `padding of ${keyPadding.rows} × ${keys} slots`,
+        expected: `padding of ${keyPadding.rows} × ${keys} keys`,
         got: `${keyPadding.values.length} values`,
       });
     if (documentIds && (queries !== keys || documentIds.values.length !== documentIds.rows * keys))
       throw new OpsError({
         where: "AttentionMask",
-        expected: `document ids of ${documentIds.rows} × ${keys} slots, and as many queries`,
+        expected: `document ids of ${documentIds.rows} × ${keys} keys, and as many queries`,
         got: `${documentIds.values.length} values for ${queries} queries`,
       });
     if (documentIds && keyPadding && documentIds.rows !== keyPadding.rows)
@@ -92,12 +96,12 @@ export class AttentionMask {
     this.keyPadding = keyPadding?.values.includes(0) ? keyPadding : null;
   }
 
-  /** Whether every query sees every key, so that there is nothing to mask. */
+  /** True if every query sees every key, so that nothing is masked. */
   get isOpen(): boolean {
     return this.queries === 1 && this.window === null && this.keyPadding === null && this.documentIds === null;
   }
 
-  /** Whether query `query` of row `row` sees slot `key`. */
+  /** Returns whether query `query` of row `row` sees the key at position `key`. */
   sees(row: number, query: number, key: number): boolean {
     const slot = this.keys - this.queries + query;
     const inReach = key <= slot && (this.window === null || key > slot - this.window);
@@ -107,7 +111,7 @@ export class AttentionMask {
     );
   }
 
-  /** `[B | 1, 1, L, S]`: 0 where a key is seen, −3.4e38 where not. Made once; belongs to the mask. */
+  /** `[B | 1, 1, L, S]`: 0 for a key that is seen, −3.4e38 for others. Created once; belongs to the mask. */
   additive(): Tensor4D {
     // A gradient may ask after that; then the tensor belongs to its tidy.
     if (this.#disposed) return this.#writeOut();
@@ -116,8 +120,8 @@ export class AttentionMask {
   }
 
   /**
-   * `[B, S]` int32, 1 for a token and 0 for padding, or undefined where nothing is padding. Made once; belongs to the mask.
-   * @throws {OpsError} after the mask was disposed.
+   * `[B, S]` int32, 1 for a token and 0 for padding; undefined if nothing is padding. Created once; belongs to the mask.
+   * @throws {OpsError} if the mask was disposed.
    */
   padding(): Tensor2D | undefined {
     if (this.keyPadding === null) return undefined;
@@ -127,7 +131,7 @@ export class AttentionMask {
     return this.#padding;
   }
 
-  /** Whether the slots of each segment follow one another: a segment that goes on after another one is nobody's {@link starts}. */
+  /** True if the positions of each document are contiguous. If not, {@link starts} cannot describe them. */
   get hasRuns(): boolean {
     if (this.documentIds === null) return false;
     const { rows, values } = this.documentIds;
@@ -143,9 +147,10 @@ export class AttentionMask {
   }
 
   /**
-   * `[B, S]` int32: the first slot of the segment that each slot belongs to, or undefined where each row is one. Where the mask
-   * {@link hasRuns}, a query sees what is not before it. Made once; belongs to the mask.
-   * @throws {OpsError} after the mask was disposed.
+   * `[B, S]` int32: first position of the document of each position; undefined if each row is one document. If the mask {@link
+   * hasRuns},
+   * a query sees no position before it. Created once; belongs to the mask.
+   * @throws {OpsError} if the mask was disposed.
    */
   starts(): Tensor2D | undefined {
     if (this.documentIds === null) return undefined;
@@ -160,7 +165,7 @@ export class AttentionMask {
     return this.#starts;
   }
 
-  /** Frees the tensors. A gradient of what was computed before can still be taken. */
+  /** Frees the tensors. Gradients of earlier results can still be computed. */
   dispose(): void {
     this.#disposed = true;
     this.#additive?.dispose();

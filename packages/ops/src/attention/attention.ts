@@ -21,13 +21,15 @@ import { sameShape } from "../math/shapes.js";
 import { currentRng } from "../random/rng.js";
 import type { AttentionMask } from "./attention-mask.js";
 
-/** Attributes of a fused attention kernel. */
+/** Attributes of the fused attention kernel. */
 export interface AttentionAttributes {
-  /** Scores are multiplied by it. */
+  /** Factor on the scores. */
   readonly scale: number;
-  /** KeyValueStore that a query sees at most, its own included, or null for all before it. */
+  /** Number of keys that a query sees at most, its own included; null for all before it. */
   readonly window: number | null;
-  /** The description that `window` and the inputs `padding` and `starts` are from; it writes the matrix out for who needs it. */
+  /**
+   * The mask that `window` and the inputs `padding` and `starts` come from; it writes out the matrix for kernels that need one.
+   */
   readonly mask: AttentionMask;
 }
 
@@ -42,9 +44,9 @@ export type AttentionInputs = {
 
 /** Options of {@link attention}. */
 export interface AttentionOptions {
-  /** Probability with which each attention probability is dropped in training. Default 0. */
+  /** Dropout probability of attention probabilities in training. Default: 0. */
   readonly dropout?: number;
-  /** `[H]`: a score of each head that takes part in its softmax and has no value, as in GPT-OSS. Default none. */
+  /** `[H]`: a learned score per head that takes part in its softmax and has no value, as in GPT-OSS. Default: none. */
   readonly sinks?: Tensor1D | undefined;
 }
 
@@ -57,22 +59,26 @@ const run = defineOp({ kernel: "MixtapeAttention", compose });
  * Scaled dot-product attention with grouped key and value heads (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Ainslie
  * et al. 2023, https://arxiv.org/abs/2305.13245). Query head `h` attends with key head `⌊h·G/H⌋`.
  *
- * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), `starts?` (int32 `[B, S]`, the
- * first slot of the segment that each slot belongs to; a query sees none before it), `sinks?` (`[H]`), attributes
- * {@link AttentionAttributes}. With segments whose slots do not follow one another, it is the composition on every engine.
+ * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), `starts?` (int32 `[B, S]`,
+ * the
+ * first position of each position's document; a query sees none before it), `sinks?` (`[H]`), attributes {@link
+ * AttentionAttributes}.
+ * With documents that are not contiguous, the composition runs on every engine.
  *
- * A sink (Xiao et al. 2023, https://arxiv.org/abs/2309.17453, as GPT-OSS learns them) takes a share of the softmax: the
- * probabilities of a query sum to less than 1, and to 0 where it sees no key.
+ * A sink (Xiao et al. 2023, https://arxiv.org/abs/2309.17453, learned in GPT-OSS) takes a share of the softmax: the probabilities
+ * of a
+ * query sum to less than 1, and to 0 if it sees no key.
  *
- * With `dropout` above 0, inside of `withRng`, probabilities are dropped as the reference's eager attention drops them:
- * after the softmax, so that a row no longer sums to 1. That too is the composition on every engine.
+ * With `dropout` above 0, inside of `withRng`, probabilities are dropped as in the reference's eager attention: after the
+ * softmax, so
+ * that a row no longer sums to 1. The composition runs then on every engine.
  *
  * @param q `[B, H, L, D]`
  * @param k `[B, G, S, D]`
  * @param v `[B, G, S, Dv]`
- * @param mask which of the S slots each of the L queries sees
+ * @param mask the keys that each query sees
  * @returns `[B, L, H·Dv]`, the heads merged
- * @throws {OpsError} where shapes do not fit, H is not a multiple of G, or in training `dropout` is not from 0 to below 1.
+ * @throws {OpsError} if shapes do not fit, H is not a multiple of G, or in training `dropout` is not in [0, 1).
  */
 export function attention(
   q: Tensor4D,
@@ -91,8 +97,9 @@ export function attention(
 }
 
 /**
- * {@link attention} that also returns the probabilities, those of dropped ones being 0, for people who look at them. Always the
- * composition: a fused kernel never holds them.
+ * Computes {@link attention} and returns the probabilities too, 0 for dropped ones. Always the composition: a fused kernel never
+ * holds
+ * them.
  *
  * @returns `output` `[B, L, H·Dv]` and `probabilities` `[B, H, L, S]`
  */
@@ -111,7 +118,7 @@ export function attentionWithProbabilities(
   });
 }
 
-/** `[B, H, L, S]`. The heads of a group are folded into the queries, so that keys are not repeated. */
+/** Computes probabilities `[B, H, L, S]`. The heads of a group are folded into the queries, so that keys are not repeated. */
 function probabilities(q: Tensor4D, k: Tensor4D, mask: AttentionMask, scale: number, sinks?: Tensor1D): Tensor4D {
   const [b, h, l, d] = q.shape;
   const [, g, s] = k.shape;
@@ -124,14 +131,14 @@ function probabilities(q: Tensor4D, k: Tensor4D, mask: AttentionMask, scale: num
   return slice(softmax(concat([masked, sink], 3)), [0, 0, 0, 0], [b, h, l, s]);
 }
 
-/** `[B, H, L, S] · [B, G, S, Dv]` to `[B, H, L, Dv]` */
+/** Multiplies `[B, H, L, S] · [B, G, S, Dv]` to `[B, H, L, Dv]`. */
 function weighValues(p: Tensor4D, v: Tensor4D): Tensor4D {
   const [b, h, l, s] = p.shape;
   const [, g, , d] = v.shape;
   return reshape(matMul(reshape(p, [b, g, (h / g) * l, s]), v), [b, h, l, d]);
 }
 
-/** `[B, H, L, D]` to `[B, L, H·D]` */
+/** Merges heads: `[B, H, L, D]` to `[B, L, H·D]`. */
 function mergeHeads(x: Tensor4D): Tensor3D {
   const [b, h, l, d] = x.shape;
   return reshape(l === 1 ? x : transpose(x, [0, 2, 1, 3]), [b, l, h * d]);

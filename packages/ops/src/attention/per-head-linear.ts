@@ -3,15 +3,17 @@ import { OpsError } from "../errors.js";
 import { type Weight, wholeTensor } from "../storage/weight.js";
 
 /**
- * Linear maps of heads, by the rows of one matrix: `y[h] = x[h]·W[h]ᵀ`, where W[h] is rows `h·N` to below `(h + 1)·N`.
+ * Applies a linear map to each head, by the rows of one matrix: `y[h] = x[h]·W[h]ᵀ`, where W[h] is rows `h·N` to below `(h +
+ * 1)·N`.
  *
- * The matrix is multiplied where it lies, also a compact one of the native engine. An engine that keeps matrices transposed copies
- * it at each call.
+ * Multiplies by the matrix in place, also by a compact one of the native engine. An engine with transposed matrices copies it at
+ * each
+ * call.
  *
  * @param x `[H, T, in]`
  * @param weight a matrix `[H·N, in]`
  * @returns `[H, T, N]`
- * @throws {OpsError} where the shapes do not fit.
+ * @throws {OpsError} if the shapes do not fit.
  */
 export function perHeadLinear(x: Tensor3D, weight: Weight): Tensor3D {
   const [heads, , width] = x.shape;
@@ -22,12 +24,12 @@ export function perHeadLinear(x: Tensor3D, weight: Weight): Tensor3D {
 }
 
 /**
- * The transposes of the maps of {@link perHeadLinear}: `y[h] = x[h]·W[h]`.
+ * Applies the transposes of the maps of {@link perHeadLinear}: `y[h] = x[h]·W[h]`.
  *
  * @param x `[H, T, N]`
  * @param weight a matrix `[H·N, out]`
  * @returns `[H, T, out]`
- * @throws {OpsError} where the shapes do not fit.
+ * @throws {OpsError} if the shapes do not fit.
  */
 export function perHeadTransposedLinear(x: Tensor3D, weight: Weight): Tensor3D {
   const [heads, , width] = x.shape;
@@ -36,7 +38,7 @@ export function perHeadTransposedLinear(x: Tensor3D, weight: Weight): Tensor3D {
   return matMul(x, weight.layout === "plain" ? matrices : transpose(matrices, [1, 2, 0]));
 }
 
-/** `[H, N, in]`; where the layout is transposed `[in, H, N]`. */
+/** Returns `[H, N, in]`, or `[in, H, N]` in the transposed layout. */
 function matricesOf(weight: Weight, heads: number, x: Tensor3D): Tensor3D {
   const [rows = 0, columns = 0] = weight.shape;
   const n = rows / heads;

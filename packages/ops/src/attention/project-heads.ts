@@ -51,28 +51,29 @@ const run = defineOpWithOutputs({
   },
 });
 
-/** The way back of {@link splitHeads}, as rows: `[B, H, L, D]` to `[B·L, H·D]` */
+/** Merges heads to rows, the backward pass of {@link splitHeads}: `[B, H, L, D]` to `[B·L, H·D]`. */
 function mergedRows(heads: Tensor4D): Tensor2D {
   const [b, h, l, d] = heads.shape;
   return reshape(transpose(heads, [0, 2, 1, 3]), [b * l, h * d]);
 }
 
-/** A linear map to heads: a matrix `[heads · D, M]` and, where there is one, a bias `[heads · D]`. */
+/** Projection to heads: a matrix `[heads · D, M]` and an optional bias `[heads · D]`. */
 export interface HeadProjection {
   readonly weight: Weight;
   readonly bias?: Tensor1D | undefined;
 }
 
 /**
- * The three projections of attention, each split into heads: `splitHeads(linear(x, weight, bias))`.
+ * Computes the three projections of attention, split into heads: `splitHeads(linear(x, weight, bias))`.
  *
- * Fused kernel: `MixtapeProjectHeads`, inputs `x`, `q`, `k`, `v` (`[out, in]`, or `[in, out]` where `transposed`), `qBias?`,
- * `kBias?`, `vBias?`, attributes `headDim`, `transposed`. It gives queries, keys and values.
+ * Fused kernel: `MixtapeProjectHeads`, inputs `x`, `q`, `k`, `v` (`[out, in]`, or `[in, out]` if `transposed`), `qBias?`,
+ * `kBias?`,
+ * `vBias?`, attributes `headDim`, `transposed`. It returns queries, keys and values.
  *
  * @param x `[B, L, M]`
  * @param headDim D
  * @returns queries `[B, H, L, D]`, keys and values `[B, G, L, D]`
- * @throws {OpsError} where shapes do not fit, or the matrices are not laid out alike.
+ * @throws {OpsError} if shapes do not fit, or the matrices differ in layout.
  */
 export function projectHeads(
   x: Tensor3D,
@@ -94,16 +95,16 @@ export function projectHeads(
 }
 
 /**
- * The parts of the last axis as heads.
+ * Splits the last axis into heads.
  * @param x `[B, L, H·D]` @returns `[B, H, L, D]`
- * @throws {OpsError} where the last axis is no multiple of D.
+ * @throws {OpsError} if the last axis is not a multiple of D.
  */
 export function splitHeads(x: Tensor3D, headDim: number): Tensor4D {
   const [b, l, width] = x.shape;
   const heads = width / headDim;
   if (!Number.isInteger(heads))
     throw new OpsError({ where: "splitHeads", expected: `a multiple of ${headDim}`, got: `[${x.shape}]` });
-  // With one position, heads lie as they should already.
+  // With one position, a reshape is a transpose.
   if (l === 1) return reshape(x, [b, heads, 1, headDim]);
   return transpose(reshape(x, [b, l, heads, headDim]), [0, 2, 1, 3]) as Tensor4D;
 }

@@ -3,7 +3,7 @@ import { defineOp } from "../autodiff/op.js";
 import { OpsError } from "../errors.js";
 import { sameShape } from "../math/shapes.js";
 
-/** Angles of rotary position embeddings, as cosines and sines. B is 1 where all rows share their positions. */
+/** Cosines and sines of the angles of rotary position embeddings. B is 1 if all rows share their positions. */
 export interface RotaryTables {
   /** `[B, L, d]`: the cosines of pair i at i and at `d / 2 + i`. */
   readonly cos: Tensor3D;
@@ -11,9 +11,9 @@ export interface RotaryTables {
   readonly sin: Tensor3D;
 }
 
-/** Which features of a head form the pairs that rotate. */
+/** Options of {@link rotary}. */
 export interface RotaryOptions {
-  /** Pairs are features 2i and 2i + 1, as in GPT-J and DeepSeek, in place of i and `d / 2 + i`, as in Llama. */
+  /** Rotates pairs of features 2i and 2i + 1, as in GPT-J and DeepSeek, in place of i and `d / 2 + i`, as in Llama. */
   readonly interleaved?: boolean;
 }
 
@@ -25,8 +25,8 @@ const run = defineOp({
   compose: ({ x, cos, sin }: RotaryInputs, { interleaved }: RotaryAttributes) => {
     const [b, h, l, width] = x.shape;
     const d = cos.shape[2];
-    const turned = d === width ? x : slice(x, [0, 0, 0, 0], [b, h, l, d]);
-    const pairs = interleaved ? exchange(turned, d / 2, 2) : turned;
+    const part = d === width ? x : slice(x, [0, 0, 0, 0], [b, h, l, d]);
+    const pairs = interleaved ? exchange(part, d / 2, 2) : part;
     const halves = add<Tensor4D>(mul(pairs, perHead(cos)), mul(rotateHalf(pairs), perHead(sin)));
     const rotated = interleaved ? exchange(halves, 2, d / 2) : halves;
     return d === width ? rotated : concat([rotated, slice(x, [0, 0, 0, d], [b, h, l, width - d])], 3);
@@ -35,18 +35,19 @@ const run = defineOp({
 
 /**
  * Rotary position embedding (Su et al. 2021, https://arxiv.org/abs/2104.09864): `x·cos + rotateHalf(x)·sin`, where
- * `rotateHalf([a, b]) = [−b, a]`. Where the tables are narrower than the heads, the rest of a head passes unchanged.
+ * `rotateHalf([a, b]) = [−b, a]`. If the tables are narrower than the heads, the rest of a head passes unchanged.
  *
  * `interleaved` rotates neighbouring features, `y[2i] = x[2i]·cos[i] − x[2i+1]·sin[i]` and
- * `y[2i+1] = x[2i+1]·cos[d/2+i] + x[2i]·sin[d/2+i]`, with the same tables. transformers' DeepSeek-V3 moves the features of each
- * pair apart before it rotates halves, and leaves them there: the products of queries and keys are the same.
+ * `y[2i+1] = x[2i+1]·cos[d/2+i] + x[2i]·sin[d/2+i]`, with the same tables. transformers' DeepSeek-V3 permutes features instead,
+ * and then
+ * rotates halves: the products of queries and keys are the same.
  *
  * Fused kernel: `MixtapeRotary`, inputs `x`, `cos`, `sin`, attribute `interleaved`.
  *
  * @param x `[B, H, L, D]`
  * @param tables `[B | 1, L, d]`, d even and at most D
  * @returns `[B, H, L, D]`
- * @throws {OpsError} where the tables do not fit `x`.
+ * @throws {OpsError} if the tables do not fit `x`.
  */
 export function rotary(x: Tensor4D, { cos, sin }: RotaryTables, { interleaved = false }: RotaryOptions = {}): Tensor4D {
   const [b, , l, width] = x.shape;
@@ -60,7 +61,7 @@ export function rotary(x: Tensor4D, { cos, sin }: RotaryTables, { interleaved = 
   return run({ x, cos, sin }, { interleaved });
 }
 
-/** `[B, L, d]` to `[B, 1, L, d]`: the heads of a position share their angles. */
+/** Reshapes `[B, L, d]` to `[B, 1, L, d]`: the heads of a position share their angles. */
 function perHead(table: Tensor3D): Tensor4D {
   const [b, l, d] = table.shape;
   return reshape(table, [b, 1, l, d]);

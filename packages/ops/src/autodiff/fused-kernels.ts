@@ -1,32 +1,32 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 
-/** What an engine's kernel is called with, as tfjs has it: `TensorInfo` where the op has a tensor. */
+/** Arguments of an engine's kernel, as tfjs passes them: `TensorInfo` in place of each tensor of the op. */
 export interface FusedKernel<I extends object, A extends object> {
   readonly inputs: { readonly [name in keyof I]: undefined extends I[name] ? TensorInfo | undefined : TensorInfo };
   readonly attrs: A;
 }
 
-/** The attributes of an op that has none. */
+/** Attributes of an op without attributes. */
 export type NoAttributes = Record<never, never>;
 
 /**
- * The fused kernels that ops ask an engine for, each with its inputs and attributes: every op's file adds its own, by declaration
- * merging. The composition of the op defines what a kernel has to give.
+ * Fused kernels that ops ask an engine for, with their inputs and attributes. The file of each op adds its own by declaration
+ * merging. The composition of the op defines the result of the kernel.
  */
 // biome-ignore lint/suspicious/noEmptyInterface: the files of the ops fill it
 export interface FusedKernels {}
 
-/** The name of a fused kernel. */
+/** Name of a fused kernel. */
 export type FusedKernelName = keyof FusedKernels;
 
 const names = new Set<string>();
 
-/** Notes the fused kernel of an op; called as the op is defined. */
+/** Lists the fused kernel of an op. Called when the op is defined. */
 export function listKernel(name: string): void {
   names.add(name);
 }
 
-/** The fused kernels of all ops that were defined until now. */
+/** Returns the fused kernels of all ops that are defined so far. */
 export function listedKernels(): string[] {
   return [...names];
 }

@@ -4,13 +4,15 @@ import { captureIntermediates, type Intermediate, isCapturingIntermediates, sowI
 import { customVjp, gradientsOfAll, isDifferentiated, noGrad, variablesOfRecording } from "./tape.js";
 
 /**
- * Runs `f`, and keeps nothing of it for the way back but what goes in: there it is run again (gradient checkpointing, Chen et
- * al. 2016, https://arxiv.org/abs/1604.06174). What dropout and jitter drew, they draw again. It may be nested. Where no gradient
- * is recorded, or by tfjs's own functions, which do not tell what by, it is `f` itself.
+ * Runs `f` and keeps only its inputs for the backward pass, which runs it again (gradient checkpointing, Chen et al. 2016,
+ * https://arxiv.org/abs/1604.06174). The second run draws the same random numbers. Checkpoints may be nested. Calls `f` plainly
+ * if no
+ * gradient is recorded, or if tfjs's own functions record it, which do not say with respect to what.
  *
- * @param f gives tensors, decided by its arguments, by what is differentiated by, such as weights, and by the current randomness
- *   alone. Other tensors that it closes over must live until the way back, and are constants to the gradient.
- * @param inputs what `f` is called with
+ * @param f returns tensors that depend only on its arguments, on the variables of the gradient, such as weights, and on the
+ *   current
+ *   `Rng`. Other tensors that it closes over must live until the backward pass, and are constants to the gradient.
+ * @param inputs arguments of `f`
  */
 export function gradientCheckpoint(
   f: (inputs: readonly Tensor[]) => readonly Tensor[],
@@ -35,7 +37,7 @@ export function gradientCheckpoint(
   return results;
 }
 
-/** What `f` gives, and after that what it hands out on the side, which so are outputs of the checkpoint. */
+/** Returns the outputs of `f`, followed by the intermediates that it sows: all of them are outputs of the checkpoint. */
 function withSides(
   f: (inputs: readonly Tensor[]) => readonly Tensor[],
   inputs: readonly Tensor[],

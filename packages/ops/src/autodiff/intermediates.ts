@@ -1,6 +1,6 @@
 import { keep, type Tensor } from "@tensorflow/tfjs-core";
 
-/** A tensor that was made deep inside of a forward pass and is wanted outside, with who made it. */
+/** Tensor from deep inside a forward pass, with its source. */
 export interface Intermediate {
   readonly from: unknown;
   readonly tensor: Tensor;
@@ -8,15 +8,16 @@ export interface Intermediate {
 
 let listener: ((output: Intermediate) => void) | undefined;
 
-/** Whether anybody wants side outputs. */
+/** Returns whether intermediates are captured. */
 export function isCapturingIntermediates(): boolean {
   return listener !== undefined;
 }
 
 /**
- * Hands a tensor out of a forward pass beside its result, past the `tf.tidy`s and {@link checkpoint}s on the way, such as the
- * logits of a router that a loss is made of. Nothing happens where nobody collects them.
- * @param from who made it; nothing is done with it but passing it on
+ * Hands a tensor out of a forward pass beside its result, past the `tf.tidy`s and gradient checkpoints around it, such as the
+ * router
+ * logits that a loss is computed from. No-op if no caller captures intermediates.
+ * @param from identifies the source; it is only passed on
  */
 export function sowIntermediate(from: unknown, tensor: Tensor): void {
   listener?.({ from, tensor: keep(tensor.clone()) });

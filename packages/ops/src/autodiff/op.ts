@@ -14,20 +14,23 @@ import { customVjp, gradientsOfAll, isDifferentiated, isRecording, noGrad } from
 
 export { isRecording } from "./tape.js";
 
-/** Named tensors that go into an operation. An optional input may be absent. */
+/** Named input tensors of an operation. An optional input may be undefined. */
 export type OpInputs = { readonly [name: string]: Tensor | undefined };
 
-/** What an engine must offer under `kernel` to run an operation in one piece, and what to do where it does not. */
+/** Definition of an operation: the name of its fused kernel, its composition, and its gradient. */
 export interface OpContract<I extends OpInputs, A extends object, O extends Tensor | readonly Tensor[]> {
-  /** The name under which an engine registers its fused kernel with tfjs's `registerKernel`. */
+  /** Name under which an engine registers its fused kernel with `registerKernel` of tfjs. */
   readonly kernel: string;
-  /** The operation in tfjs operations: its definition, its fallback and, differentiated, its gradient. */
+  /** The operation in tfjs operations: the definition, the fallback and, differentiated, the gradient. */
   readonly compose: (inputs: I, attrs: A) => O;
-  /** A shorter way to its gradient than to run the composition again and differentiate it. */
+  /** Gradient in closed form. Default: the composition runs again and is differentiated. */
   readonly gradient?: OpGradient<I, A>;
 }
 
-/** The gradient of an op by its inputs. @param wanted the inputs whose gradients are asked for @returns their gradients, by name */
+/**
+ * Computes the gradients with respect to the inputs. @param wanted inputs whose gradients are needed @returns gradients by input
+ * name
+ */
 export type OpGradient<I extends OpInputs, A extends object> = (
   inputs: I,
   attrs: A,
@@ -35,23 +38,26 @@ export type OpGradient<I extends OpInputs, A extends object> = (
   wanted: ReadonlySet<keyof I>,
 ) => { readonly [name in keyof I]?: Tensor };
 
-/** What follows the name of an op's fused kernel in that of the kernel of its way back. */
+/** Suffix of the name of an op's backward kernel. */
 const BACK = "Back";
 
 /**
- * What an engine's kernel of the way back is called with: the op's own inputs, and `dy0`, `dy1` and so on, the gradients of its outputs
- * as far as anything depends on them. It gives the gradients of the inputs that are `wanted`, in that order, or none at all where it
- * cannot.
+ * Attributes of a backward kernel. Its inputs are those of the op, and `dy0`, `dy1` and so on: the gradients with respect to the
+ * outputs that anything depends on. It returns the gradients with respect to the `wanted` inputs, in that order, or none at all
+ * if it
+ * cannot compute them.
  */
 export type BackAttributes<A extends object> = A & { readonly wanted: readonly string[] };
 
 /**
- * An operation that runs as one fused kernel where the engine in use has it and as its composition where it does not.
+ * Defines an operation that runs as one fused kernel if the engine in use has it, and as its composition if not.
  *
- * The gradient of the fused kernel is the gradient of the composition, recomputed from the inputs, or what the contract gives
- * in its place: every operation is differentiable on every engine, and nothing but the inputs is kept for the way back. Only
- * inputs that depend on what is differentiated have a part in it: constants cost nothing on the way back. An engine may offer a
- * kernel for the way back too, under the name of the fused kernel with `Back` behind it ({@link BackAttributes}).
+ * The gradient is `contract.gradient`, or that of the composition, recomputed from the inputs. So every operation is
+ * differentiable on
+ * every engine, and keeps only its inputs for the backward pass. Gradients are computed only with respect to inputs that depend
+ * on a
+ * variable of the gradient. An engine may offer a backward kernel too, named like the fused kernel with the suffix `Back`
+ * ({@link BackAttributes}).
  */
 export function defineOp<I extends OpInputs, A extends object, O extends Tensor>(
   contract: OpContract<I, A, O>,
@@ -68,7 +74,7 @@ export function defineOp<I extends OpInputs, A extends object, O extends Tensor>
   };
 }
 
-/** The same for an operation with several outputs. */
+/** Defines an operation with several outputs. See {@link defineOp}. */
 export function defineOpWithOutputs<I extends OpInputs, A extends object, O extends readonly Tensor[]>(
   contract: OpContract<I, A, O>,
 ): (inputs: I, attrs: A) => O {
@@ -127,14 +133,15 @@ function runBack(
   return Object.fromEntries(wanted.map((name, i) => [name, gradients[i]]));
 }
 
-/** Whether the engine in use offers a kernel of that name. */
+/** Returns whether the engine in use has a kernel of that name. */
 export function hasKernel(kernel: string): boolean {
   return getKernel(kernel, getBackend()) !== undefined;
 }
 
 /**
- * Runs a kernel of the engine in use. tfjs's own way around it costs more than a small kernel: where nothing looks at it, no
- * profile and no search for leaks, the kernel is called directly. To be called where no gradient is recorded.
+ * Runs a kernel of the engine in use. The detour through tfjs costs more than a small kernel, so it is called directly unless
+ * tfjs
+ * profiles or searches for leaks. Call it only while no gradient is recorded.
  */
 export function runKernel(
   { kernelName, kernelFunc }: KernelConfig,

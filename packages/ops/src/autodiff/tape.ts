@@ -20,30 +20,31 @@ import { OpsError } from "../errors.js";
 type Tape = ReturnType<typeof engine>["state"]["activeTape"];
 type TapeNode = Tape[number];
 
-/** A tape whose variables are known, and what on it depends on them. */
+/** Tape with known variables, and the tensors that depend on them. */
 interface Recording {
   readonly tape: Tape;
   readonly variables: readonly Tensor[];
-  /** Ids of the tensors that depend on a variable, the variables included. */
+  /** Ids of the variables and of all tensors that depend on one. */
   readonly dependent: Set<number>;
-  /** How many nodes of the tape have been looked at. */
+  /** Number of tape nodes that were examined. */
   seen: number;
 }
 
 let recording: Recording | undefined;
 
-/** How the operations that this package recorded are differentiated. */
+/** Backward functions of the operations that this package recorded. */
 const backwards = new WeakMap<TapeNode, (dys: readonly (Tensor | null)[]) => ReturnType<Backward>>();
 
-/** Whether tfjs records operations for a gradient right now. */
+/** Returns whether tfjs records operations for a gradient. */
 export function isRecording(): boolean {
   const { gradientDepth, kernelDepth } = engine().state;
   return gradientDepth > 0 && kernelDepth === 0;
 }
 
 /**
- * Runs `f` off the tape: what it returns is a constant to a gradient. For values that have none, such as indices, whose
- * kernels throw while tfjs records.
+ * Runs `f` without recording: its result is a constant to a gradient. For values without gradients, such as indices, whose
+ * kernels
+ * throw while tfjs records.
  */
 export function noGrad<T>(f: () => T): T {
   const { state } = engine();
@@ -57,8 +58,9 @@ export function noGrad<T>(f: () => T): T {
 }
 
 /**
- * Whether the gradient that is recorded wants that of a tensor: it is one of the variables, or was computed from one. Where
- * tfjs records for a caller of its own, who has not said which tensors are variables, every float32 tensor may be one.
+ * Returns whether the gradient that is recorded needs the gradient with respect to a tensor: it is a variable or was computed
+ * from one.
+ * If tfjs records for another caller, its variables are unknown, and every float32 tensor counts.
  */
 export function isDifferentiated(tensor: Tensor): boolean {
   if (!isRecording() || tensor.dtype !== "float32") return false;
@@ -67,14 +69,18 @@ export function isDifferentiated(tensor: Tensor): boolean {
   return recording.dependent.has(tensor.id);
 }
 
-/** What is differentiated by, where that is known: tfjs does not say it of gradients that it records for others. */
+/**
+ * Returns the variables of the gradient that is recorded; undefined if tfjs records it for another caller, whose variables are
+ * unknown.
+ */
 export function variablesOfRecording(): readonly Tensor[] | undefined {
   return isRecording() && recording?.tape === engine().state.activeTape ? recording.variables : undefined;
 }
 
 /**
- * How a recorded operation is differentiated: the gradients of its inputs, by name, undefined where there is none. That of an
- * output is null where nothing depends on it.
+ * Backward function of a recorded operation: returns the gradients with respect to its inputs by name, undefined for those that
+ * the
+ * outputs do not depend on. `dys` are the gradients with respect to the outputs, null for an output that nothing depends on.
  */
 export type Backward = (
   dys: readonly (Tensor | null)[],
@@ -82,10 +88,10 @@ export type Backward = (
 ) => Readonly<Record<string, Tensor | undefined>>;
 
 /**
- * Puts an operation that ran off the tape on it.
- * @param inputs those that are differentiated, by name
- * @param saved what the way back needs; it is held, whatever becomes of these tensors meanwhile
- * @param backward the gradients of `inputs` by the same names
+ * Records an operation with a backward function of its own, after it ran without recording.
+ * @param inputs differentiated inputs, by name
+ * @param saved tensors that the backward pass needs; they are kept even if the caller disposes them
+ * @param backward returns the gradients with respect to `inputs`, by the same names
  */
 export function customVjp(
   name: string,
@@ -124,16 +130,17 @@ export function customVjp(
 }
 
 /**
- * The gradients of `f` with respect to `xs`, given the gradient `dy` of its value. Zero where `f` does not use an `x`.
+ * Computes the gradients of `f` with respect to `xs`, given the gradient `dy` of its value. Zero if `f` does not use an `x`.
  *
- * It may be called in a custom gradient, on the way there and on the way back, where `tf.grads` may not: tfjs has one tape,
- * which a nested call clears, and records nothing on the way there.
+ * Unlike `tf.grads` it may be called in a custom gradient, in the forward and the backward pass: tfjs has one tape, which a
+ * nested call
+ * clears, and records nothing in the forward pass of a custom gradient.
  */
 export function gradientsOf(f: () => Tensor, xs: readonly Tensor[], dy: Tensor): Tensor[] {
   return tidy(() => gradientsOfAll(() => [f()], xs, [dy]).map((gradient, i) => gradient ?? zerosLike(xs[i]!)));
 }
 
-/** The same for several values at once. A gradient is undefined where no value uses the `x`. */
+/** Computes the gradients of several values at once. A gradient is undefined if no value uses the `x`. */
 export function gradientsOfAll(
   f: () => readonly Tensor[],
   xs: readonly Tensor[],
@@ -141,16 +148,17 @@ export function gradientsOfAll(
 ): (Tensor | undefined)[] {
   return tidy(() => {
     if (!isRecording()) return differentiate(f, xs, () => dys).gradients;
-    // Somebody wants the gradient of this gradient: it has to be recorded itself, and tfjs does so.
+    // A gradient of this gradient is recorded: let tfjs record it.
     const weighed = () => addN(f().flatMap((value, i) => (dys[i] ? [sum(mul(value, dys[i]))] : [])));
     return engine().gradients(weighed, [...xs], scalar(1), true).grads;
   });
 }
 
 /**
- * A value and its gradients with respect to `xs`: undefined where `f` does not use an `x`. The caller owns them.
+ * Computes a value and its gradients with respect to `xs`, undefined for those that `f` does not use. The caller owns all of
+ * them.
  *
- * Only what depends on `xs` is kept and differentiated, and each tensor is freed as soon as the way back has passed it.
+ * Only tensors that depend on `xs` are kept and differentiated, and each is freed as soon as the backward pass has used it.
  */
 export function valueAndGradientsOf(
   f: () => Scalar,
@@ -166,7 +174,7 @@ export function valueAndGradientsOf(
   });
 }
 
-/** Runs `f` on a tape of its own and walks it back. To be called in a tidy. */
+/** Runs `f` on a new tape and then the backward pass. Call it in a tidy. */
 function differentiate(
   f: () => readonly Tensor[],
   xs: readonly Tensor[],
@@ -190,13 +198,13 @@ function differentiate(
   }
 }
 
-/** Drops what does not depend on a variable from the tape, with what it saved. */
+/** Drops nodes that depend on no variable from the tape, with the tensors that they saved. */
 function forgetConstants(recording: Recording): void {
   const { tape, dependent } = recording;
   let kept = recording.seen;
   for (let i = kept; i < tape.length; i++) {
     const node = tape[i]!;
-    // What a comparison or a rounding to integers gives is a constant to a gradient, as in torch: tfjs has none of them.
+    // Comparisons and roundings to integers are constants to a gradient, as in torch: tfjs has no gradient for them.
     const differentiable = node.outputs.filter(({ dtype }) => dtype === "float32" || dtype === "complex64");
     if (differentiable.length > 0 && Object.values(node.inputs).some(({ id }) => dependent.has(id))) {
       for (const { id } of differentiable) dependent.add(id);
@@ -228,7 +236,7 @@ function walkBack(
   return xs.map((x) => gradients.take(x));
 }
 
-/** What a node passes on to those of its inputs that depend on a variable: new tensors, each of its own. */
+/** Computes the gradients that a node passes to its differentiated inputs: new tensors, one for each input. */
 function gradientsOfNode(node: TapeNode, dependent: ReadonlySet<number>, gradients: Gradients): [Tensor, Tensor][] {
   const { inputs, outputs } = node;
   const dys = outputs.map((output) => gradients.of(output) ?? null);
@@ -261,16 +269,16 @@ function gradientsByName(
       got: "one that it cannot",
       fix: "Write it with other operations, or wrap it in tf.customGrad",
     });
-  // tfjs's own type knows no null, which it passes itself where nothing depends on an output.
+  // tfjs passes null for an output that nothing depends on, which its own type does not say.
   const thunks = node.gradient(dys as Tensor[]);
   return Object.fromEntries(names.map((name) => [name, tidy(thunks[name]!)]));
 }
 
-/** Gradients on the way back, by the id of the tensor that they are of. */
+/** Gradients in the backward pass, by tensor id. */
 class Gradients {
   readonly #xs: ReadonlySet<number>;
   readonly #byId = new Map<number, Tensor>();
-  /** Those that came from the caller, who frees them. */
+  /** Gradients that came from the caller, who frees them. */
   readonly #given = new Set<Tensor>();
 
   constructor(xs: readonly Tensor[]) {
@@ -294,7 +302,7 @@ class Gradients {
     this.#free(gradient);
   }
 
-  /** Nothing further back needs it, unless it was asked for. */
+  /** Frees a gradient that the rest of the backward pass does not need, unless the caller asked for it. */
   drop(tensor: Tensor): void {
     const gradient = this.#byId.get(tensor.id);
     if (!gradient || this.#xs.has(tensor.id)) return;
@@ -304,7 +312,7 @@ class Gradients {
 
   take(x: Tensor): Tensor | undefined {
     const gradient = this.#byId.get(x.id);
-    // What was given is the caller's, and one that is asked for twice belongs to each.
+    // A gradient that the caller gave stays the caller's; one that is asked for twice is copied.
     const isMine = gradient && !this.#given.has(gradient);
     if (gradient && isMine) this.#given.add(gradient);
     return isMine ? gradient : gradient?.clone();
@@ -315,7 +323,7 @@ class Gradients {
   }
 }
 
-/** A second tensor of the same values, which outlives all tidies. tfjs's clone copies them on some engines. */
+/** Returns a second tensor with the same values, which outlives all tidies. tfjs's clone copies them on some engines. */
 function hold(tensor: Tensor): Tensor {
   const reshape = getKernel("Reshape", getBackend());
   // For a gradient of a gradient the copy has to be on the tape, as tfjs's clones always are.

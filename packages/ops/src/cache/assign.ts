@@ -5,8 +5,9 @@ import { OpsError } from "../errors.js";
 import { sameShape } from "../math/shapes.js";
 
 /**
- * Whether {@link assign} can write a value into a tensor: the engine in use offers it, both are float32 of one shape, and no gradient
- * is recorded, which would need the old values.
+ * Returns whether {@link assign} can write a value into a tensor: the engine in use supports it, both are float32 of one shape,
+ * and no
+ * gradient is recorded, which would need the old values.
  */
 export function canAssign(target: Tensor | undefined, value: Tensor): boolean {
   return (
@@ -20,12 +21,13 @@ export function canAssign(target: Tensor | undefined, value: Tensor): boolean {
 }
 
 /**
- * Writes a value into the memory of a tensor, and of its clones. For state that a captured graph updates where the next step reads
- * it; everything else makes new tensors. An engine offers it as `Storage.assign`.
+ * Writes a value into the memory of a tensor and of its clones. For state that a captured graph updates in the memory where the
+ * next
+ * replay reads it; all other code creates new tensors. An engine offers it as `Storage.assign`.
  *
  * @param target float32
  * @param value float32, the same shape
- * @throws {OpsError} where it cannot: see {@link canAssign}.
+ * @throws {OpsError} if it cannot: see {@link canAssign}.
  */
 export function assign(target: Tensor, value: Tensor): void {
   if (!canAssign(target, value))

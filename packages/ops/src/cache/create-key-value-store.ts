@@ -5,16 +5,18 @@ import type { KeyValueStore, KeyValueStoreOptions } from "../storage/key-value-s
 import { TensorKeyValueStore } from "./tensor-key-value-store.js";
 
 /**
- * Returns an empty store as the engine in use keeps one. While tfjs records a gradient, tensors: what an engine does in storage
- * of its own has none.
+ * Returns an empty store of the engine in use. While tfjs records a gradient it consists of tensors, since storage of an engine
+ * has no
+ * gradient.
  */
 export function createKeyValueStore(options: KeyValueStoreOptions = {}): KeyValueStore {
   return (isRecording() ? undefined : storageOf().keyValueStore?.(options)) ?? new TensorKeyValueStore(options);
 }
 
 /**
- * Returns the store itself, or where tfjs records a gradient and an engine keeps it in storage of its own, tensors with what
- * it holds instead; the store is disposed then.
+ * Returns the store itself. If tfjs records a gradient and an engine keeps it in storage of its own, moves the contents to
+ * tensors
+ * and disposes the store.
  */
 export function storeToAppendTo(store: KeyValueStore, options: KeyValueStoreOptions = {}): KeyValueStore {
   if (!isRecording() || store instanceof TensorKeyValueStore) return store;
@@ -22,7 +24,7 @@ export function storeToAppendTo(store: KeyValueStore, options: KeyValueStoreOpti
   if (store.length > 0) {
     tidy(() => {
       const { keys, values } = store.view();
-      // A product, since a clone would be the storage itself.
+      // A product copies; a clone would share the storage.
       tensors.append({ keys: mul(keys, 1), ...(options.sharedWidth === undefined && { values: mul(values, 1) }) });
     });
   }

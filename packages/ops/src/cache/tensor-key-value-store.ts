@@ -7,7 +7,7 @@ import {
   type KeyValues,
 } from "../storage/key-value-store.js";
 
-/** Keeps keys and values as tensors that are joined anew with each addition: for every engine, and differentiable. */
+/** Keeps keys and values as tensors that are concatenated anew at each `append`: for every engine, and differentiable. */
 export class TensorKeyValueStore implements KeyValueStore {
   readonly #options: KeyValueStoreOptions;
   #all: KeyValues | undefined;

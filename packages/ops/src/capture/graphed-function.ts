@@ -30,7 +30,7 @@ export class GraphedFunction {
     this.#function = f;
   }
 
-  /** Whether the next call with the same shapes is a replay. */
+  /** True if the next call with the same shapes is a replay. */
   get isCaptured(): boolean {
     return this.#isCaptured;
   }

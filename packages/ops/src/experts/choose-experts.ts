@@ -6,13 +6,13 @@ import { topKIndices } from "../math/top-k-indices.js";
 
 export type ChooseExpertsInputs = { logits: Tensor2D; bias?: Tensor1D };
 export type ChooseExpertsAttributes = {
-  /** How many experts a token is sent to. */
+  /** Number of experts of a token. */
   k: number;
-  /** What turns the logits of a token into scores. */
+  /** Function from logits to scores. */
   score: "softmax" | "sigmoid";
-  /** Whether the weights of a token's experts are made to sum to 1. */
+  /** True if the weights of a token are normalised to sum to 1. */
   normalize: boolean;
-  /** What weights are multiplied by, then. */
+  /** Factor on the weights, after the normalisation. */
   scale: number;
 };
 
@@ -28,23 +28,25 @@ const run = defineOpWithOutputs({
   },
 });
 
-/** Top-k routing as one op: scores, selection and weights. */
+/** Top-k routing in one op: scores, selection and weights. */
 export interface RoutingSpec extends ChooseExpertsAttributes {
-  /** `[E]`, added to the scores by which experts are chosen, never to those that become weights. */
+  /** `[E]`, added to the scores for the selection, not for the weights. */
   readonly bias?: Tensor1D | undefined;
 }
 
 /**
- * The experts of each token and how much each counts, from what a router's gate says: top-k of the scores plus a bias per
- * expert, weighed by the scores themselves (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538; with sigmoid and bias Wang et
- * al. 2024, https://arxiv.org/abs/2408.15664). Of equal scores the lower expert comes first.
+ * Selects the experts of each token, and their weights, from router logits: top-k of the scores plus a bias per expert, weighted
+ * by the
+ * scores (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538; with sigmoid and bias Wang et al. 2024,
+ * https://arxiv.org/abs/2408.15664). Of equal scores the lower expert comes first.
  *
- * Fused kernel: `MixtapeChooseExperts`, inputs `logits`, `bias?`, attributes `k`, `score`, `normalize`, `scale`. It gives
- * indices and weights.
+ * Fused kernel: `MixtapeChooseExperts`, inputs `logits`, `bias?`, attributes `k`, `score`, `normalize`, `scale`. It returns
+ * indices and
+ * weights.
  *
  * @param logits `[T, E]`
  * @returns `indices` int32 `[T, K]`, largest first, and `weights` `[T, K]`
- * @throws {OpsError} where `k` is not between 1 and E, or the bias is not `[E]`.
+ * @throws {OpsError} if `k` is not from 1 to E, or the bias is not `[E]`.
  */
 export function chooseExperts(
   logits: Tensor2D,

@@ -5,7 +5,7 @@ import { oneHot } from "../math/one-hot.js";
 import { stackedTensor, type Weight } from "../storage/weight.js";
 import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 
-/** Runs every expert on every token, and counts those that were not chosen as zero. */
+/** Runs every expert on every token, with weight 0 for those that were not chosen. */
 export function dense({ x, indices, weights }: Routed, stacks: ExpertStacks, gating: Gating): Tensor2D {
   const [t, k] = indices.shape;
   const [e] = stacks.gate.shape as [number];

@@ -41,18 +41,20 @@ function compose(inputs: ExpertsInputs, { gating, transposed }: ExpertsAttribute
 const compositions = { sparse, gathered, dense };
 
 /**
- * Routed experts, each a gated MLP: `Σ_j weights[t, j] · MLP_{indices[t, j]}(x[t])` over the j with an expert
- * (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538). A token may have fewer experts than K, or none: then it gives 0.
+ * Runs routed experts, each a gated MLP: `Σ_j weights[t, j] · MLP_{indices[t, j]}(x[t])` over the j with an expert
+ * (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538). A token may have fewer experts than K, or none: its output is 0 then.
  *
- * Fused kernel: `MixtapeExperts`, inputs `x`, `indices`, `weights`, `gate`, `up`, `down` (stacks in one tensor each), `gateBias?`,
- * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares to know), `transposed`.
+ * Fused kernel: `MixtapeExperts`, inputs `x`, `indices`, `weights`, `gate`, `up`, `down` (stacks in one tensor each),
+ * `gateBias?`,
+ * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares), `transposed`.
  *
  * @param routed tokens `[T, M]` with their experts (−1 for none) and weights `[T, K]`, no expert twice for a token
  * @param stacks `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`, biases `[E, I]` and `[E, M]`
- * @param strategy how to run them. Default: {@link chooseStrategy}. {@link expertsRuns} tells which ran.
+ * @param strategy Default: {@link chooseStrategy}. {@link expertsRuns} counts the strategies that ran.
  * @returns `[T, M]`
- * @throws {OpsError} when shapes do not fit, the stacks are not laid out alike, `fused` is asked of an engine that has no such kernel or
- *   not for this gating, and on `sparse` when an index is neither −1 nor an expert.
+ * @throws {OpsError} if shapes do not fit, the stacks differ in layout, the engine has no `fused` kernel or not for this gating,
+ *   and on
+ *   `sparse` if an index is neither −1 nor an expert.
  */
 export function experts(
   routed: Routed,
@@ -79,7 +81,7 @@ export function experts(
       { gating, transposed: stacks.gate.layout === "transposed" },
     );
   };
-  // Stacks that lie apart are copied into one tensor each, which nobody else frees.
+  // Stacks that are stored apart are copied into one tensor each, which is freed here.
   return stacks.gate.parts.length > 1 ? tidy(run) : run();
 }
 

@@ -17,8 +17,9 @@ import { groupedGradWeight, groupedMatMul } from "./grouped-matmul.js";
 import { int32, sortRows, unsortRows } from "./sorted-rows.js";
 
 /**
- * The gradient of routed experts whose stacks are one tensor each, on an engine that is read back at once. The choices of tokens
- * are sorted by expert, and each expert meets its own: only experts that were routed to are read.
+ * Gradient of routed experts whose stacks are one tensor each, on an engine that reads back at once. Sorts the choices of tokens
+ * by
+ * expert, so that each expert multiplies its own: only experts with tokens are read.
  */
 export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
   inputs,
@@ -51,9 +52,9 @@ export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
   const byInner = back(above, inputs.down);
   const dInner = mul(byInner, weight);
   const [da, db] = gradientsOf(() => gate(a, b, gating), [a, b], dInner) as [Tensor2D, Tensor2D];
-  /** Back from the order of experts to that of choices. */
+  /** Reorders from the order of experts to that of choices. */
   const unsorted = (a: Tensor2D): Tensor3D => reshape(unsortRows(a, sorted), [t, k, a.shape[1]]);
-  /** `dy · MLP(x)` of each choice. */
+  /** `dy · MLP(x)` for each choice. */
   const byWeight = (): Tensor2D => {
     const ofProduct = sum(mul(inner, byInner), 1, true) as Tensor2D;
     return inputs.downBias ? add(ofProduct, sum(mul(above, gather(inputs.downBias, ids)), 1, true)) : ofProduct;

@@ -22,7 +22,7 @@ import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 export function gathered({ x, indices, weights }: Routed, stacks: ExpertStacks, gating: Gating): Tensor2D {
   const [t, k] = indices.shape;
   const width = x.shape[1];
-  // Nothing is read back, so that a choice of none runs expert 0, and counts as zero.
+  // Nothing is read back: a choice of none (−1) runs expert 0 with weight zero.
   const chosen = maximum(reshape(indices, [t * k]), scalar(0, "int32")) as Tensor1D;
   const counted = where(greaterEqual(indices, 0), weights, zerosLike(weights));
   const times = (rows: Tensor3D, stack: Weight, bias: Tensor2D | undefined): Tensor3D => {

@@ -23,17 +23,17 @@ import { stackedTensor, type Weight } from "../storage/weight.js";
 import { groupedMatMul } from "./grouped-matmul.js";
 import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";
 
-/** Which matrix of a stack each of N rows meets. */
+/** Matrix of a stack that each of N rows is multiplied by. */
 export interface RowGroups {
   /** int32 `[N]`, −1 for none */
   readonly ids: Tensor1D;
-  /** The rows in the order of their matrices; null on engines where reading the ids back would wait for the device. */
+  /** Rows sorted by matrix; null on engines where reading the ids back would wait for the device. */
   readonly sorted: SortedRows | null;
 }
 
 /**
  * Reads the ids back, once for all products that share them, if the engine in use does that at once.
- * @throws {OpsError} when an id that was read is neither −1 nor a matrix.
+ * @throws {OpsError} if an id that was read is neither −1 nor a matrix.
  */
 export function groupRows(ids: Tensor1D, matrices: number): RowGroups {
   if (!engineTraits().readsBack) return { ids, sorted: null };
@@ -41,15 +41,16 @@ export function groupRows(ids: Tensor1D, matrices: number): RowGroups {
 }
 
 /**
- * A linear map of each row by one matrix of a stack: `y[n] = stack[ids[n]] · x[n] + bias[ids[n]]`, 0 for the id −1. Only matrices that
- * are met are read.
+ * Multiplies each row by one matrix of a stack, a grouped GEMM: `y[n] = stack[ids[n]] · x[n] + bias[ids[n]]`, 0 for the id −1.
+ * Reads only
+ * matrices that rows use.
  *
  * @param x `[N, in]`
  * @param stack `[E, out, in]`
  * @param groups of N rows
  * @param bias `[E, out]`
  * @returns `[N, out]`
- * @throws {OpsError} when the shapes do not fit, or there is no row.
+ * @throws {OpsError} if the shapes do not fit, or there is no row.
  */
 export function groupedLinear(x: Tensor2D, stack: Weight, groups: RowGroups, bias?: Tensor2D): Tensor2D {
   const [n, width] = x.shape;
@@ -68,7 +69,7 @@ export function groupedLinear(x: Tensor2D, stack: Weight, groups: RowGroups, bia
   });
 }
 
-/** The products of rows that lie in the order of their matrices, plus the biases. @returns `[N, out]`, N may be 0 */
+/** Multiplies rows that are sorted by matrix, and adds the biases. @returns `[N, out]`, N may be 0 */
 export function sortedLinear(rows: Tensor2D, stack: Weight, sorted: SortedRows, bias?: Tensor2D): Tensor2D {
   if (rows.shape[0] === 0) return zeros([0, stack.shape[1]!]);
   const product = products(rows, stack, sorted.offsets);
@@ -89,7 +90,7 @@ function products(rows: Tensor2D, stack: Weight, offsets: readonly number[]): Te
   return each.length === 1 ? each[0]! : concat(each, 0);
 }
 
-/** Copies the matrix of each row, and multiplies them as one batch. */
+/** Gathers the matrix of each row, and multiplies them as one batch. */
 function gathered(x: Tensor2D, stack: Weight, ids: Tensor1D, bias?: Tensor2D): Tensor2D {
   const [n, width] = x.shape;
   const met = maximum(ids, scalar(0, "int32")) as Tensor1D;

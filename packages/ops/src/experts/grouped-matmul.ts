@@ -11,7 +11,7 @@ import {
 } from "@tensorflow/tfjs-core";
 import { defineOp } from "../autodiff/op.js";
 
-/** Where the rows of each matrix begin, and where the last end: rows `offsets[e]` to below `offsets[e + 1]` belong to matrix e. */
+/** First row of each matrix, and the end: rows `offsets[e]` to below `offsets[e + 1]` belong to matrix e. */
 export type Offsets = readonly number[];
 
 export type GroupedMatMulInputs = { x: Tensor2D; stack: Tensor3D };
@@ -41,20 +41,23 @@ const runMatMul = defineOp({
 });
 
 /**
- * Each row times the matrix of its group: `stack[e] · x[n]`, or `stack[e]ᵀ · x[n]` where `transposed`.
+ * Grouped GEMM: multiplies each row by the matrix of its group, `stack[e] · x[n]`, or `stack[e]ᵀ · x[n]` if `transposed`.
  *
- * Fused kernel: `MixtapeGroupedMatMul`, inputs `x` `[N, in]`, `stack` `[E, out, in]` (`[E, in, out]` where `transposed`), attributes
- * `offsets` (E + 1 numbers that rise from 0 to N), `transposed`. It gives `[N, out]`.
+ * Fused kernel: `MixtapeGroupedMatMul`, inputs `x` `[N, in]`, `stack` `[E, out, in]` (`[E, in, out]` if `transposed`), attributes
+ * `offsets` (E + 1 numbers that rise from 0 to N), `transposed`. It returns `[N, out]`.
  */
 export function groupedMatMul(inputs: GroupedMatMulInputs, attributes: GroupedMatMulAttributes): Tensor2D {
   return runMatMul(inputs, attributes);
 }
 
 /**
- * The sum of the outer products of each group's rows: `Σ_n a[n]ᵀ · b[n]`, zero for a group without rows.
+ * Gradient of a grouped GEMM with respect to its stack: the sum of the outer products of each group's rows, `Σ_n a[n]ᵀ · b[n]`;
+ * zero for a
+ * group without rows.
  *
- * Fused kernel: `MixtapeGroupedGradWeight`, inputs `a` `[N, out]`, `b` `[N, in]`, attribute `offsets` (E + 1 numbers that rise from 0 to
- * N). It gives `[E, out, in]`.
+ * Fused kernel: `MixtapeGroupedGradWeight`, inputs `a` `[N, out]`, `b` `[N, in]`, attribute `offsets` (E + 1 numbers that rise
+ * from 0 to
+ * N). It returns `[E, out, in]`.
  */
 export function groupedGradWeight(inputs: GroupedOuterInputs, attributes: GroupedOuterAttributes): Tensor3D {
   return runOuter(inputs, attributes);
@@ -71,7 +74,7 @@ const runOuter = defineOp({
   },
 });
 
-/** The groups that have rows. */
+/** Returns the groups that have rows. */
 function groupsOf(offsets: Offsets): { group: number; start: number; size: number }[] {
   return offsets.slice(0, -1).flatMap((start, group) => {
     const size = offsets[group + 1]! - start;

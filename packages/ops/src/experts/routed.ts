@@ -1,21 +1,21 @@
 import { matMul, reshape, type Tensor2D, type Tensor3D } from "@tensorflow/tfjs-core";
 import type { MlpBiases, MlpMatrices } from "../feed-forward/gated-mlp.js";
 
-/** Tokens with the experts that they were routed to. */
+/** Tokens with their experts. */
 export interface Routed {
   /** `[T, M]` */
   readonly x: Tensor2D;
-  /** int32 `[T, K]`: each token's experts, −1 for none: what is not chosen is not computed */
+  /** int32 `[T, K]`: experts of each token, −1 for none, which is not computed */
   readonly indices: Tensor2D;
-  /** `[T, K]`: how much each counts; 0 at an index of −1 */
+  /** `[T, K]`: weights; 0 at an index of −1 */
   readonly weights: Tensor2D;
 }
 
-/** The matrices of routed experts, stacked: `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`, and biases `[E, I]` and `[E, M]`. */
+/** Expert stacks: `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`, and biases `[E, I]` and `[E, M]`. */
 export type ExpertStacks = MlpMatrices & MlpBiases<Tensor2D>;
 
 /**
- * The weighted sum of the outputs of each token's choices.
+ * Computes the weighted sum of the outputs of each token's choices.
  * @param outputs `[T·K, M]` or `[T, K, M]`, tokens first
  * @param weights `[T, K]`
  * @returns `[T, M]`

@@ -2,22 +2,22 @@ import { concat, gather, type Tensor1D, type Tensor2D, tensor1d, zeros } from "@
 import { OpsError } from "../errors.js";
 import type { Offsets } from "./grouped-matmul.js";
 
-/** Rows in the order of the matrices that they meet. Rows with the id −1 meet none, and are left out. */
+/** Rows sorted by matrix. Rows with the id −1 are left out. */
 export interface SortedRows {
-  /** How many rows there are, those left out included. */
+  /** Number of rows, those that are left out included. */
   readonly rows: number;
-  /** The rows that meet a matrix, in the order of their matrices. */
+  /** Rows with a matrix, in the order of the matrices. */
   readonly order: Int32Array;
-  /** The matrix of each of them. */
+  /** Matrix of each of them. */
   readonly matrices: Int32Array;
-  /** Where the rows of each matrix begin in that order, and where the last end. */
+  /** First of these rows for each matrix, and the end. */
   readonly offsets: Offsets;
 }
 
 /**
- * Sorts rows by the matrices that they meet.
+ * Sorts rows by matrix.
  * @param ids the matrix of each row, −1 for none
- * @throws {OpsError} when an id is neither −1 nor a matrix.
+ * @throws {OpsError} if an id is neither −1 nor a matrix.
  */
 export function sortRows(ids: Int32Array, matrices: number, where: string): SortedRows {
   const offsets = new Array<number>(matrices + 1).fill(0);
@@ -39,7 +39,7 @@ export function sortRows(ids: Int32Array, matrices: number, where: string): Sort
   return { rows: ids.length, order, matrices: matrixOf, offsets };
 }
 
-/** Puts sorted rows back into the order that they came in; rows that meet no matrix are 0. */
+/** Restores the original order of sorted rows; rows without a matrix are 0. */
 export function unsortRows(sorted: Tensor2D, { rows, order }: Pick<SortedRows, "rows" | "order">): Tensor2D {
   const isWhole = order.length === rows;
   const place = new Int32Array(rows).fill(order.length);
@@ -50,7 +50,7 @@ export function unsortRows(sorted: Tensor2D, { rows, order }: Pick<SortedRows, "
   return gather(from, int32(place)) as Tensor2D;
 }
 
-/** A vector of integers. */
+/** Creates a vector of integers. */
 export function int32(values: Int32Array): Tensor1D {
   return tensor1d(values, "int32");
 }

@@ -7,7 +7,7 @@ import { sortedLinear } from "./grouped-linear.js";
 import { type ExpertStacks, type Routed, weighChoices } from "./routed.js";
 import { int32, type SortedRows, sortRows, unsortRows } from "./sorted-rows.js";
 
-/** Reads the indices back, and runs each expert that was chosen on its tokens. */
+/** Reads the indices back, and runs each chosen expert on its tokens. */
 export function sparse({ x, indices, weights }: Routed, stacks: ExpertStacks, gating: Gating): Tensor2D {
   const [t, k] = indices.shape;
   const sorted = sortRows(indices.dataSync() as Int32Array, stacks.gate.shape[0]!, "experts");
@@ -20,7 +20,7 @@ export function sparse({ x, indices, weights }: Routed, stacks: ExpertStacks, ga
   return weighChoices(unsortRows(outputs, sorted), weights);
 }
 
-/** One gated MLP after the other: experts that lie apart are multiplied by where they lie. */
+/** Runs one gated MLP after the other: experts that are stored apart are multiplied in place. */
 function apart(
   x: Tensor2D,
   tokens: Int32Array,
@@ -36,7 +36,7 @@ function apart(
   return outputs.length === 1 ? outputs[0]! : concat(outputs, 0);
 }
 
-/** The experts of the only token in the order of its choices, so that nothing is sorted. */
+/** Runs the experts of a single token in the order of its choices, without sorting. */
 function oneToken(
   { x, weights }: Routed,
   { rows, order, matrices }: SortedRows,
@@ -49,7 +49,7 @@ function oneToken(
   return weighChoices(outputs.length === 1 ? outputs[0]! : concat(outputs, 0), chosen);
 }
 
-/** All experts in one product of groups each for gate, up and down: stacks in one tensor are not cut into matrices. */
+/** Runs all experts as one grouped GEMM each for gate, up and down, without slicing stacks that are one tensor. */
 function together(rows: Tensor2D, sorted: SortedRows, stacks: ExpertStacks, gating: Gating): Tensor2D {
   const a = sortedLinear(rows, stacks.gate, sorted, stacks.gateBias);
   const b = sortedLinear(rows, stacks.up, sorted, stacks.upBias);

@@ -14,14 +14,14 @@ const run = defineOp({
 });
 
 /**
- * The gating of {@link gatedMlp}, elementwise: `activation(gate) · up` for an activation.
+ * Applies the gating of {@link gatedMlp}, elementwise: `activation(gate) · up` for an activation.
  *
- * Fused kernel: `MixtapeGate`, inputs `gate`, `up`, attribute `gating`, one that the engine declares to know
- * ({@link EngineTraits.fusesGating}).
+ * Fused kernel: `MixtapeGate`, inputs `gate`, `up`, attribute `gating`, one that the engine declares ({@link
+ * EngineTraits.fusesGating}).
  *
  * @param gate any shape
  * @param up the same shape
- * @throws {OpsError} when the shapes differ.
+ * @throws {OpsError} if the shapes differ.
  */
 export function gate<T extends Tensor>(gate: T, up: T, gating: Gating): T {
   if (!sameShape(gate.shape, up.shape))
@@ -33,7 +33,7 @@ export function gate<T extends Tensor>(gate: T, up: T, gating: Gating): T {
   return (canFuse(gating) ? run({ gate, up }, { gating }) : tidy(() => gating.gate(gate, up))) as T;
 }
 
-/** Whether the fused kernels of the engine in use, or of the tfjs backend of that name, know a gating. */
+/** Returns whether the fused kernels of a tfjs backend know a gating. Default: the engine in use. */
 export function canFuse(gating: Gating, backend?: string): boolean {
   return engineTraits(backend).fusesGating?.(gating) ?? false;
 }

@@ -9,24 +9,27 @@ import { sameShape } from "../math/shapes.js";
 import { type Weight, wholeTensor } from "../storage/weight.js";
 import { canFuse, gate } from "./gate.js";
 
-/** The three matrices of a gated MLP, or their stacks. */
+/** Matrices of a gated MLP, or their stacks. */
 export interface MlpMatrices {
   readonly gate: Weight;
   readonly up: Weight;
   readonly down: Weight;
 }
 
-/** The biases of a gated MLP, or one of each per expert. */
+/** Biases of a gated MLP, or one of each per expert. */
 export interface MlpBiases<T extends Tensor = Tensor> {
   readonly gateBias?: T | undefined;
   readonly upBias?: T | undefined;
   readonly downBias?: T | undefined;
 }
 
-/** The weights of a gated MLP: `gate` and `up` `[intermediate, hidden]`, `down` `[hidden, intermediate]`, biases as long as their outputs. */
+/**
+ * Weights of a gated MLP: `gate` and `up` `[intermediate, hidden]`, `down` `[hidden, intermediate]`, biases as long as their
+ * outputs.
+ */
 export type GatedMlpWeights = MlpMatrices & MlpBiases<Tensor1D>;
 
-/** The names of the biases. */
+/** Names of the biases. */
 export const BIASES = ["gateBias", "upBias", "downBias"] as const;
 
 export type GatedMlpInputs = {
@@ -66,15 +69,16 @@ const run = defineOp({
 });
 
 /**
- * The gated feed-forward of a decoder: `down(gating(gate(x), up(x)))`, which is `down(activation(gate(x)) · up(x))` for an activation
- * and SwiGLU for silu (Shazeer 2020, https://arxiv.org/abs/2002.05202).
+ * Gated feed-forward of a decoder: `down(gating(gate(x), up(x)))`, which is `down(activation(gate(x)) · up(x))` for an activation
+ * and
+ * SwiGLU for silu (Shazeer 2020, https://arxiv.org/abs/2002.05202).
  *
  * Fused kernel: `MixtapeGatedMlp`, inputs `x`, `gate`, `up`, `down` (`[out, in]`, or `[in, out]` if `transposed`), `gateBias?`,
- * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares to know), `transposed`.
+ * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares), `transposed`.
  *
  * @param x `[…, hidden]`
  * @returns the shape of `x`
- * @throws {OpsError} when shapes do not fit, or the matrices are not laid out alike.
+ * @throws {OpsError} if shapes do not fit, or the matrices differ in layout.
  */
 export function gatedMlp<T extends Tensor>(x: T, weights: GatedMlpWeights, gating: Gating): T {
   checkMatrices(x, weights);
@@ -113,7 +117,7 @@ function checkMatrices(x: Tensor, weights: GatedMlpWeights): void {
   checkLayouts("gatedMlp", weights);
 }
 
-/** Whether the biases that are there have these shapes. */
+/** Returns whether the given biases have these shapes. */
 export function hasBiases(weights: MlpBiases, inner: readonly number[], outer: readonly number[]): boolean {
   return BIASES.every((name) => {
     const bias = weights[name];
@@ -121,18 +125,18 @@ export function hasBiases(weights: MlpBiases, inner: readonly number[], outer: r
   });
 }
 
-/** The part of a message that says how biases should be shaped, if there are any. */
+/** Describes the expected shapes of biases for an error, if there are any. */
 export function biasText(weights: MlpBiases, inner: string, outer: string): string {
   return BIASES.some((name) => weights[name]) ? `, biases of gate and up ${inner} and of down ${outer}` : "";
 }
 
-/** The shapes of tensors, and of the biases that are there, for a message. */
+/** Lists the shapes of tensors, and of the given biases, for an error. */
 export function shapesOf(tensors: readonly { readonly shape: readonly number[] }[], weights: MlpBiases): string {
   const biases = BIASES.flatMap((name) => (weights[name] ? [`${name} [${weights[name].shape}]`] : []));
   return [...tensors.map(({ shape }) => `[${shape}]`), ...biases].join(", ");
 }
 
-/** Throws unless the three matrices have one layout: a fused kernel gets one for all. */
+/** Throws unless the three matrices have one layout, which a fused kernel takes for all. */
 export function checkLayouts(where: string, { gate, up, down }: MlpMatrices): void {
   if (up.layout !== gate.layout || down.layout !== gate.layout)
     throw new OpsError({

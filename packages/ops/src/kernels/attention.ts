@@ -11,7 +11,7 @@ type Inputs = {
 };
 type Attributes = { scale: number; window: number | null };
 
-/** `attention` query by query: what a query does not see is not computed, and no score matrix is held. */
+/** Computes `attention` query by query: skips keys that a query does not see, and holds no score matrix. */
 export const attentionKernel: HostKernel = {
   name: "MixtapeAttention",
   backends: ["cpu", "wasm"],
@@ -40,7 +40,7 @@ export const attentionKernel: HostKernel = {
           const isToken = padding?.subarray(row * s, (row + 1) * s);
           const total = weigh(scores, q, at, k, group * d, d, seen, scale, isToken, sinks?.[head]);
           if (total !== 0) mix(y, to, scores, v, group * width, width, seen, 1 / total);
-          // A query that sees nothing is padding itself: like the reference, it attends to every slot evenly, or to the sink.
+          // A query that sees nothing is padding itself: as in the reference, it attends to every key evenly, or to the sink.
           else if (!sinks) mix(y, to, scores.fill(1), v, group * width, width, { from: 0, to: s }, 1 / s);
         }
       }
@@ -52,8 +52,9 @@ export const attentionKernel: HostKernel = {
 type Range = { readonly from: number; readonly to: number };
 
 /**
- * Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum and the sink's: 0 where none is seen,
- * and NaN where a score is not a number.
+ * Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum and the sink's: 0 if none is seen,
+ * and NaN if
+ * a score is not a number.
  */
 function weigh(
   scores: Float32Array,
@@ -90,7 +91,7 @@ function weigh(
   return total;
 }
 
-/** Adds the values of the keys in range, each times its weight and `factor`. */
+/** Adds the values of the keys in range, each multiplied by its weight and `factor`. */
 function mix(
   y: Float32Array,
   at: number,

@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
 import type { HostKernel } from "./host.js";
 
-/** `gate` in one pass. */
+/** Computes `gate` in one pass. */
 export const gateKernel: HostKernel = {
   name: "MixtapeGate",
   backends: ["cpu", "wasm"],
@@ -13,8 +13,8 @@ export const gateKernel: HostKernel = {
   },
 };
 
-/** `y = gating(gate, up)`; `y` may be one of the two. */
+/** Computes `y = gating(gate, up)`; `y` may be one of the two. */
 export function gateInto(y: Float32Array, gate: Float32Array, up: Float32Array, { scalar }: Gating): void {
-  // Engines declare that they know gatings with a formula of numbers alone.
+  // Engines declare only gatings with a formula of numbers.
   for (let i = 0; i < y.length; i++) y[i] = scalar!(gate[i]!, up[i]!);
 }

@@ -15,7 +15,7 @@ type Inputs = {
 };
 type Attributes = { gating: Gating; transposed: boolean };
 
-/** `gatedMlp` as three products, the gating done in place between them. */
+/** Computes `gatedMlp` as three products, with the gating in place between them. */
 export const gatedMlpKernel: HostKernel = {
   name: "MixtapeGatedMlp",
   backends: ["cpu", "wasm"],

@@ -8,44 +8,44 @@ import {
 } from "@tensorflow/tfjs-core";
 import { multiplyOnHost } from "./multiply-on-host.js";
 
-/** What a kernel written in TypeScript needs of an engine whose tensors lie in memory that JavaScript reads. */
+/** Access of kernels in TypeScript to an engine whose tensors are in memory that JavaScript reads. */
 export interface Host {
-  /** A new tensor. On wasm this may move all memory: make the outputs before asking for values. */
+  /** Creates a tensor. On wasm this may move all memory: create the outputs before asking for values. */
   output(shape: readonly number[], dtype: "float32" | "int32"): TensorInfo;
-  /** The memory of a float32 tensor, to read or to fill. */
+  /** Returns the memory of a float32 tensor, to read or to fill. */
   floats(tensor: TensorInfo): Float32Array;
-  /** The memory of an int32 tensor, to read or to fill. */
+  /** Returns the memory of an int32 tensor, to read or to fill. */
   ints(tensor: TensorInfo): Int32Array;
   /**
-   * The product of `x`, whose last axis counts as rows whatever its shape, by a matrix.
-   * @param weight `[out, in]`, or `[in, out]` where `transposed`
+   * Multiplies `x`, whose leading axes count as rows, by a matrix.
+   * @param weight `[out, in]`, or `[in, out]` if `transposed`
    * @returns `[rows, out]`, to return or to free
    */
   multiply(x: TensorInfo, weight: TensorInfo, transposed: boolean): TensorInfo;
-  /** Frees a tensor that the kernel made and does not return. */
+  /** Frees a tensor that the kernel created and does not return. */
   free(tensor: TensorInfo): void;
 }
 
-/** A kernel that runs in JavaScript on the memory of its engine. */
+/** Kernel that runs in JavaScript on the memory of its engine. */
 export interface HostKernel {
-  /** The name under which `ops`, or tfjs, asks for it. */
+  /** Name under which `ops`, or tfjs, asks for it. */
   readonly name: string;
-  /** The engines that it is for. */
+  /** Engines that it is for. */
   readonly backends: readonly HostBackend[];
   // Methods, not properties: a kernel may narrow the inputs and attributes that it takes to its contract's.
   run(host: Host, inputs: Record<string, TensorInfo>, attrs: object): TensorInfo;
 }
 
-/** The tfjs backends whose tensors lie in memory that JavaScript reads. */
+/** tfjs backends whose tensors are in memory that JavaScript reads. */
 export type HostBackend = "cpu" | "wasm";
 
-/** The part of tfjs's cpu backend that kernels here need. */
+/** Part of tfjs's cpu backend that the kernels need. */
 export interface CpuBackend extends KernelBackend {
   makeTensorInfo(shape: number[], dtype: string, values: TypedArray): TensorInfo;
   readonly data: { get(dataId: object): { values: TypedArray } };
 }
 
-/** The part of tfjs's wasm backend that is needed here. */
+/** Part of tfjs's wasm backend that the kernels need. */
 interface WasmBackend extends KernelBackend {
   makeOutput(shape: number[], dtype: string): TensorInfo;
   typedArrayFromHeap(tensor: TensorInfo): TypedArray;

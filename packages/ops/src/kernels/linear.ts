@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { Host, HostKernel } from "./host.js";
 
-/** `linear` as one product, without tensors that only reshape. */
+/** Computes `linear` as one product, without tensors that only reshape. */
 export const linearKernel: HostKernel = {
   name: "MixtapeLinear",
   backends: ["cpu", "wasm"],

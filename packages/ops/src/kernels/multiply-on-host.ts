@@ -1,9 +1,10 @@
 /**
- * Rows times a matrix in JavaScript. Four sums run side by side, and both sides are read in the order in which they lie: about
- * four times as fast as the loops of tfjs's cpu backend, which compute every index.
+ * Multiplies rows by a matrix in JavaScript. Keeps four sums and reads both sides in memory order: about four times as fast as
+ * the loops
+ * of tfjs's cpu backend, which compute every index.
  *
  * @param x `[rows, width]`
- * @param w `[columns, width]`, or `[width, columns]` where `transposed`
+ * @param w `[columns, width]`, or `[width, columns]` if `transposed`
  * @param y `[rows, columns]`, to fill
  */
 export function multiplyOnHost(
@@ -17,7 +18,7 @@ export function multiplyOnHost(
   run(x, w, y, x.length / width, width, w.length / width);
 }
 
-/** `y[r, c] = x[r] · w[c]` */
+/** Computes `y[r, c] = x[r] · w[c]`. */
 function dotRows(
   x: Float32Array,
   w: Float32Array,
@@ -47,7 +48,7 @@ function dotRows(
   }
 }
 
-/** `y[r] = Σ_i x[r, i] · w[i]` */
+/** Computes `y[r] = Σ_i x[r, i] · w[i]`. */
 function addRows(
   x: Float32Array,
   w: Float32Array,

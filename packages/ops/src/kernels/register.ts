@@ -11,7 +11,7 @@ import { takeAlongAxisKernel } from "./take-along-axis.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
 import { unsortedSegmentSumKernel } from "./unsorted-segment-sum.js";
 
-/** All kernels that are written in TypeScript. */
+/** Kernels in TypeScript. */
 export const HOST_KERNELS: readonly HostKernel[] = [
   linearKernel,
   rmsNormKernel,
@@ -25,8 +25,9 @@ export const HOST_KERNELS: readonly HostKernel[] = [
 ];
 
 /**
- * Gives tfjs's `cpu` or `wasm` backend the fused kernels that are written in TypeScript. On these engines a small operation
- * costs more than its arithmetic, and a chain of them more than one pass over memory. Other engines are left as they are.
+ * Registers the fused kernels in TypeScript with tfjs's `cpu` or `wasm` backend. On these engines a small operation costs more
+ * than its
+ * arithmetic, and a chain of them more than one pass over memory. No-op for other engines.
  */
 export function registerHostKernels(backend: string): void {
   if (backend === "cpu") replaceSliceOfCpu();

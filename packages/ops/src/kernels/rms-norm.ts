@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-/** `rmsNorm` in one pass over each row. */
+/** Computes `rmsNorm` in one pass over each row. */
 export const rmsNormKernel: HostKernel = {
   name: "MixtapeRmsNorm",
   backends: ["cpu", "wasm"],

@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-/** `rotary` without the halves, their negation and their concatenation as tensors. */
+/** Computes `rotary` without the halves, their negation and their concatenation as tensors. */
 export const rotaryKernel: HostKernel = {
   name: "MixtapeRotary",
   backends: ["cpu", "wasm"],
@@ -9,7 +9,7 @@ export const rotaryKernel: HostKernel = {
     const [b, h, l, width] = inputs.x.shape as [number, number, number, number];
     const [tableRows, , d] = inputs.cos.shape as [number, number, number];
     const half = d / 2;
-    // Features of pair i: the first at i · step, the second so much behind it.
+    // Features of pair i: the first at i · step, the second at a fixed distance.
     const [step, apart] = interleaved ? [2, 1] : [1, half];
     const out = host.output(inputs.x.shape, "float32");
     const x = host.floats(inputs.x);

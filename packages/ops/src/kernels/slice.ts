@@ -13,9 +13,11 @@ import type { CpuBackend } from "./host.js";
 const replaced = new WeakSet<KernelFunc>();
 
 /**
- * Replaces `Slice` of tfjs's cpu backend, which works out the place of every single number: taking the last tokens of a KV
- * cache cost more than the rest of a decode step. Here rows of the last axis are copied whole. What lies in one piece, and
- * what holds no numbers, goes to tfjs's own kernel as before.
+ * Replaces `Slice` of tfjs's cpu backend, which computes the position of every single number: slicing the last tokens of a KV
+ * cache cost
+ * more than the rest of a decode step. Copies whole rows of the last axis. Contiguous slices, and tensors without numbers, still
+ * go to
+ * tfjs's own kernel.
  */
 export function replaceSliceOfCpu(): void {
   const own = getKernel("Slice", "cpu");

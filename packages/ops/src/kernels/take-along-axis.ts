@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-/** `takeAlongAxis` as a plain look-up. */
+/** Computes `takeAlongAxis` as a plain look-up. */
 export const takeAlongAxisKernel: HostKernel = {
   name: "MixtapeTakeAlongAxis",
   backends: ["cpu", "wasm"],

@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-/** `topKIndices` by insertion: routers choose a few of at most a few hundred. */
+/** Computes `topKIndices` by insertion: routers choose a few of at most a few hundred. */
 export const topKIndicesKernel: HostKernel = {
   name: "MixtapeTopKIndices",
   backends: ["cpu", "wasm"],

@@ -1,7 +1,7 @@
 import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import type { HostKernel } from "./host.js";
 
-/** tfjs's own `UnsortedSegmentSum`, which its wasm backend lacks: the gradient of `gather` needs it. */
+/** Computes tfjs's `UnsortedSegmentSum`, which its wasm backend lacks: the gradient of `gather` needs it. */
 export const unsortedSegmentSumKernel: HostKernel = {
   name: "UnsortedSegmentSum",
   backends: ["wasm"],

@@ -21,7 +21,7 @@ const run = defineOp({
   kernel: "MixtapeEmbedding",
   compose: ({ ids, weight }: EmbeddingInputs, { transposed }: EmbeddingAttributes) => {
     if (!transposed) return gather(weight, ids) as Tensor2D;
-    // A table that is tied to the head lies as the head multiplies by it; its rows are columns there.
+    // An embedding that is tied to the head has the layout of the head, in which its rows may be columns.
     const columns = gather(weight, ids, 1) as Tensor2D;
     return ids.size === 1 ? (reshape(columns, [1, weight.shape[0]]) as Tensor2D) : transpose(columns);
   },
@@ -32,24 +32,25 @@ const run = defineOp({
   },
 });
 
-/** @returns `[n, 1]`, 0 where an id is that one and 1 elsewhere */
+/** @returns `[n, 1]`, 0 for the padding id and 1 for others */
 function isNot(ids: Tensor1D, id: number): Tensor {
   return expandDims(cast(notEqual(ids, id), "float32"), 1);
 }
 
 /** Options of {@link embedding}. */
 export interface EmbeddingOptions {
-  /** The row that gets no gradient from here, as `padding_idx` of torch's `nn.Embedding`. Default: every row gets one. */
+  /** Row without gradient, as `padding_idx` of torch's `nn.Embedding`. Default: every row has one. */
   readonly paddingIdx?: number | null;
 }
 
 /**
- * Rows of a table.
+ * Looks up rows of an embedding.
  *
- * Fused kernel: `MixtapeEmbedding`, inputs `ids`, `weight` (`[rows, width]`, or `[width, rows]` where `transposed`). `paddingIdx` matters to
- * the gradient alone.
+ * Fused kernel: `MixtapeEmbedding`, inputs `ids`, `weight` (`[rows, width]`, or `[width, rows]` if `transposed`). `paddingIdx`
+ * affects only
+ * the gradient.
  *
- * @param ids int32 `[n]`, each below the table's rows: what lies outside is the engine's to answer
+ * @param ids int32 `[n]`, each below the number of rows; the engine decides about others
  * @param weight a table or a matrix `[rows, width]`
  * @returns `[n, width]`
  */

@@ -7,7 +7,7 @@ import { affine, gradBias, gradInput, gradWeight, rowsOf } from "./matmul.js";
 export type LinearInputs = { x: Tensor; weight: Tensor2D; bias?: Tensor1D };
 export type LinearAttributes = { transposed: boolean };
 
-/** {@link linear} of tensors. */
+/** Computes {@link linear} of tensors. */
 export const runLinear = defineOp({
   kernel: "MixtapeLinear",
   compose: ({ x, weight, bias }: LinearInputs, { transposed }: LinearAttributes) => {
@@ -26,15 +26,15 @@ export const runLinear = defineOp({
 });
 
 /**
- * A linear map of the last axis: `x·Wᵀ + b`.
+ * Linear map of the last axis: `x·Wᵀ + b`.
  *
- * Fused kernel: `MixtapeLinear`, inputs `x`, `weight` (`[out, in]`, or `[in, out]` where `transposed`), `bias?`.
+ * Fused kernel: `MixtapeLinear`, inputs `x`, `weight` (`[out, in]`, or `[in, out]` if `transposed`), `bias?`.
  *
  * @param x `[…, in]`
  * @param weight a matrix `[out, in]`
  * @param bias `[out]`
  * @returns `[…, out]`
- * @throws {OpsError} where the last axis of `x` is not the weight's `in`, or the bias is not `[out]`.
+ * @throws {OpsError} if the last axis of `x` is not the weight's `in`, or the bias is not `[out]`.
  */
 export function linear<T extends Tensor>(x: T, weight: Weight, bias?: Tensor1D): T {
   const [out, width] = weight.shape;

@@ -1,23 +1,23 @@
 import { add, div, mul, sqrt, square, sub, type Tensor, zerosLike } from "@tensorflow/tfjs-core";
 import { defineOpWithOutputs } from "../autodiff/op.js";
 
-/** What a step of AdamW works on, all of one shape. A gradient that is absent is zero. */
+/** Inputs of an AdamW step, all of one shape. Default gradient: zero. */
 export type AdamWInputs = { weight: Tensor; mean: Tensor; variance: Tensor; gradient?: Tensor };
 
-/** The numbers of one step of AdamW. */
+/** Hyperparameters of an AdamW step. */
 export type AdamWAttributes = {
   learningRate: number;
   beta1: number;
   beta2: number;
   eps: number;
   weightDecay: number;
-  /** How many steps this parameter has taken, this one included: from 1. */
+  /** Number of steps of this parameter, this one included: from 1. */
   step: number;
-  /** What the gradient is multiplied by first. */
+  /** Factor on the gradient, applied first. */
   gradientScale: number;
 };
 
-/** What a step of AdamW makes of a parameter. */
+/** Results of an AdamW step. */
 export interface AdamWStep {
   readonly weight: Tensor;
   readonly mean: Tensor;
@@ -38,11 +38,11 @@ const run = defineOpWithOutputs({
 });
 
 /**
- * One step of AdamW on a tensor: Adam with bias correction, and decay of the weights themselves
+ * Computes one step of AdamW: Adam with bias correction and decoupled weight decay
  * (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980; Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101).
  *
- * Fused kernel: `MixtapeAdamW`, inputs `weight`, `mean`, `variance`, `gradient?` (all of one shape; zero where there is none),
- * attributes {@link AdamWAttributes}. It gives the new weight, mean and variance.
+ * Fused kernel: `MixtapeAdamW`, inputs `weight`, `mean`, `variance`, `gradient?` (all of one shape; default zero), attributes
+ * {@link AdamWAttributes}. It returns the new weight, mean and variance.
  */
 export function adamW(inputs: AdamWInputs, attributes: AdamWAttributes): AdamWStep {
   const [weight, mean, variance] = run(inputs, attributes);

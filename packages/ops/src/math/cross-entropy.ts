@@ -17,14 +17,14 @@ const run = defineOp({
 });
 
 /**
- * What each row of logits is surprised by its target, in nats: `logsumexp(logits) − logits[target]`.
+ * Negative log-likelihood of each row's target, in nats: `logsumexp(logits) − logits[target]`.
  *
  * Fused kernel: `MixtapeCrossEntropy`, inputs `logits`, `targets`.
  *
  * @param logits `[N, V]`
- * @param targets int32 `[N]`, each below V: what lies outside is the engine's to answer
+ * @param targets int32 `[N]`, each below V; the engine decides about others
  * @returns `[N]`
- * @throws {OpsError} where there are not as many targets as rows, or they are not int32.
+ * @throws {OpsError} if there are not as many targets as rows, or they are not int32.
  */
 export function crossEntropy(logits: Tensor2D, targets: Tensor1D): Tensor1D {
   if (targets.shape[0] !== logits.shape[0] || targets.dtype !== "int32")

@@ -4,9 +4,9 @@ import { OpsError } from "../errors.js";
 import { currentRng } from "../random/rng.js";
 
 /**
- * Zero with probability `p`, else divided by `1 − p` (Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html).
- * It is off, and gives `x` itself, where `p` is 0 and outside of `withRng`: in inference.
- * @throws {OpsError} where `p` is not from 0 to below 1.
+ * Zeroes each element with probability `p` and divides the others by `1 − p` (Srivastava et al. 2014,
+ * https://jmlr.org/papers/v15/srivastava14a.html). Returns `x` itself if `p` is 0 and outside of `withRng`, as in inference.
+ * @throws {OpsError} if `p` is not in [0, 1).
  */
 export function dropout<T extends Tensor>(x: T, p: number): T {
   if (!(p >= 0 && p < 1)) throw new OpsError({ where: "dropout", expected: "a p from 0 to below 1", got: `${p}` });
@@ -19,9 +19,9 @@ export function dropout<T extends Tensor>(x: T, p: number): T {
 }
 
 /**
- * Each element times a number of its own, even from `1 − eps` to `1 + eps`, as Switch Transformers give routers to explore with
- * (Fedus et al. 2021, https://arxiv.org/abs/2101.03961, section 2.2). It is off where `eps` is 0 and outside of `withRng`.
- * @throws {OpsError} where `eps` is below 0.
+ * Multiplies each element by a uniform sample from `1 − eps` to `1 + eps`, as Switch Transformers do for exploration of routers
+ * (Fedus et al. 2021, https://arxiv.org/abs/2101.03961, section 2.2). Off if `eps` is 0 and outside of `withRng`.
+ * @throws {OpsError} if `eps` is below 0.
  */
 export function jitter<T extends Tensor>(x: T, eps: number): T {
   if (!(eps >= 0)) throw new OpsError({ where: "jitter", expected: "an eps of at least 0", got: `${eps}` });
@@ -34,9 +34,9 @@ export function jitter<T extends Tensor>(x: T, eps: number): T {
 }
 
 /**
- * Adds to each element a number of its own, normal with mean 0 and standard deviation `std`, as noisy top-k gating does (Shazeer et
- * al. 2017, https://arxiv.org/abs/1701.06538, equation 4). It is off where `std` is 0 and outside of `withRng`.
- * @throws {OpsError} where `std` is below 0.
+ * Adds a normal sample with mean 0 and standard deviation `std` to each element, as noisy top-k gating does (Shazeer et al. 2017,
+ * https://arxiv.org/abs/1701.06538, equation 4). Off if `std` is 0 and outside of `withRng`.
+ * @throws {OpsError} if `std` is below 0.
  */
 export function gaussianNoise<T extends Tensor>(x: T, std = 1): T {
   if (!(std >= 0)) throw new OpsError({ where: "gaussianNoise", expected: "an std of at least 0", got: `${std}` });

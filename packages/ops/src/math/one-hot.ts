@@ -1,9 +1,9 @@
 import { cast, equal, expandDims, range, type Tensor, tidy } from "@tensorflow/tfjs-core";
 
 /**
- * 1 at each index and 0 elsewhere, float32.
+ * One-hot encoding in float32: 1 at each index and 0 elsewhere. A row of zeros for an index that is out of range.
  *
- * tfjs's own refuses a depth of 1, and on wasm it writes the bits of the integer 1 where it is asked for float32.
+ * tfjs's `oneHot` rejects a depth of 1, and on wasm writes the bits of the integer 1 into float32 tensors.
  *
  * @param indices int32 `[…]`
  * @returns `[…, depth]`

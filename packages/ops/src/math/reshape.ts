@@ -10,8 +10,9 @@ import { runKernel } from "../autodiff/op.js";
 import { isRecording } from "../autodiff/tape.js";
 
 /**
- * tfjs's `reshape`, for a shape whose every axis is given, at the cost of the tensor that it makes: tfjs's own costs more
- * than most kernels of a decode step.
+ * Reshapes a tensor to a shape without −1. Costs no more than the new tensor, while tfjs's `reshape` costs more than most kernels
+ * of a
+ * decode step.
  */
 export function reshape<R extends Rank>(x: Tensor, shape: ShapeMap[R]): Tensor<R> {
   const kernel = isRecording() ? undefined : getKernel("Reshape", getBackend());

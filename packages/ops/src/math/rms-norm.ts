@@ -15,16 +15,16 @@ const run = defineOp({
 });
 
 /**
- * Root mean square layer normalisation of the last axis: `scale · x / √(mean(x²) + eps)`
- * (Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467), and what it is added to where there is something.
+ * Root mean square layer normalisation of the last axis, plus an optional residual: `scale · x / √(mean(x²) + eps) + residual`
+ * (Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467).
  *
  * Fused kernel: `MixtapeRmsNorm`, inputs `x`, `scale`, `residual?`, attribute `eps`.
  *
  * @param x `[…, n]`
  * @param scale `[n]`
- * @param residual the shape of `x`
+ * @param residual the shape of `x`; added to the result
  * @returns the shape of `x`
- * @throws {OpsError} where the scale is not as long as the last axis of `x`, or the residual has another shape than `x`.
+ * @throws {OpsError} if the scale is not as long as the last axis of `x`, or the residual has another shape than `x`.
  */
 export function rmsNorm<T extends Tensor>(x: T, scale: Tensor1D, eps: number, residual?: T): T {
   if (scale.shape.length !== 1 || scale.shape[0] !== x.shape.at(-1))

@@ -1,4 +1,4 @@
-/** Whether two shapes are one. In a decode step this is asked a thousand times, and joining them would cost as much as a kernel. */
+/** Returns whether two shapes are equal. A decode step calls this a thousand times, so shapes are not joined to strings. */
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

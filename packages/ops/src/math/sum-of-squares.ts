@@ -9,8 +9,7 @@ const run = defineOp({
 });
 
 /**
- * The sum of the squares of all numbers of some tensors, of which each may have a shape of its own: the square of the length of
- * all gradients as one vector.
+ * Sum of the squares of all elements of some tensors of any shapes: of gradients, the square of the global norm.
  *
  * Fused kernel: `MixtapeSumOfSquares`, inputs `0`, `1` and so on.
  */

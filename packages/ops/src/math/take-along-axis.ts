@@ -16,7 +16,10 @@ const run = defineOp({
   gradient: ({ x, indices }, _, [dy]) => ({ x: scatterAlongAxis(dy as Tensor2D, indices, x.shape[1]) }),
 });
 
-/** The way back of {@link takeAlongAxis}: `out[t, indices[t, j]] += values[t, j]`, zero elsewhere. @returns `[T, E]` */
+/**
+ * Scatters values by column, the backward pass of {@link takeAlongAxis}: `out[t, indices[t, j]] += values[t, j]`, zero elsewhere.
+ * @returns `[T, E]`
+ */
 export function scatterAlongAxis(values: Tensor2D, indices: Tensor2D, width: number): Tensor2D {
   const [t, k] = indices.shape;
   const rows = Int32Array.from({ length: t * k }, (_, i) => Math.floor(i / k));
@@ -25,14 +28,14 @@ export function scatterAlongAxis(values: Tensor2D, indices: Tensor2D, width: num
 }
 
 /**
- * `out[t, j] = x[t, indices[t, j]]`.
+ * Gathers columns row by row: `out[t, j] = x[t, indices[t, j]]`.
  *
  * Fused kernel: `MixtapeTakeAlongAxis`, inputs `x`, `indices`.
  *
  * @param x `[T, E]`
- * @param indices int32 `[T, K]`, each below E: what lies outside is the engine's to answer
+ * @param indices int32 `[T, K]`, each below E; the engine decides about others
  * @returns `[T, K]`
- * @throws {OpsError} where `x` and `indices` have not the same rows, or `indices` is not int32.
+ * @throws {OpsError} if `x` and `indices` differ in rows, or `indices` is not int32.
  */
 export function takeAlongAxis(x: Tensor2D, indices: Tensor2D): Tensor2D {
   if (indices.shape[0] !== x.shape[0] || indices.dtype !== "int32")

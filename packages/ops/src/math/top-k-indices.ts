@@ -16,14 +16,15 @@ const run = defineOp({
 });
 
 /**
- * The columns of the `k` largest scores of each row, largest first. Of equal scores the lower column comes first (the
- * reference leaves that open). No gradient flows through indices.
+ * Returns the columns of the `k` largest scores of each row, largest first. Of equal scores the lower column comes first (the
+ * reference
+ * leaves that open). Indices have no gradient.
  *
  * Fused kernel: `MixtapeTopKIndices`, input `scores`, attribute `k`.
  *
  * @param scores `[T, E]`
  * @returns int32 `[T, k]`
- * @throws {OpsError} where `k` is not between 1 and E.
+ * @throws {OpsError} if `k` is not from 1 to E.
  */
 export function topKIndices(scores: Tensor2D, k: number): Tensor2D {
   const [, e] = scores.shape;

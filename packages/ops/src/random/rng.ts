@@ -1,10 +1,7 @@
 import { type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { OpsError } from "../errors.js";
 
-/**
- * Where the random numbers of a forward pass in training come from: draw after draw, each a tensor, all decided by the seed,
- * the same on every engine.
- */
+/** Generator of random tensors for training. The seed decides all draws, which are the same on every engine. */
 export class Rng {
   readonly #seed: number;
   #draws: number;
@@ -17,14 +14,15 @@ export class Rng {
     this.#draws = draws;
   }
 
-  /** The same draws from here on. */
+  /** Returns a generator with the same further draws. */
   copy(): Rng {
     return new Rng(this.#seed, this.#draws);
   }
 
   /**
-   * Another source, decided by the seed and a label alone: not by what was drawn here. For a part of a pass whose numbers must
-   * not depend on what else runs in it.
+   * Returns a new generator that depends only on the seed and a label, not on earlier draws. For a part of a forward pass whose
+   * numbers
+   * must not depend on what else runs.
    */
   split(label: string): Rng {
     let seed = mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0);
@@ -32,12 +30,12 @@ export class Rng {
     return new Rng(seed >>> 0);
   }
 
-  /** Even numbers from 0 to below 1. */
+  /** Draws uniform samples from [0, 1). */
   uniform(shape: readonly number[]): Tensor {
     return tensor(this.#samples(shape.reduce((product, n) => product * n, 1)), [...shape]);
   }
 
-  /** Samples from the standard normal distribution, by the transform of Box and Muller (1958). */
+  /** Draws samples from the standard normal distribution (Box & Muller 1958). */
   normal(shape: readonly number[]): Tensor {
     const size = shape.reduce((product, n) => product * n, 1);
     const samples = this.#samples(2 * size);
@@ -59,8 +57,9 @@ export class Rng {
 let current: Rng | undefined;
 
 /**
- * Runs a forward pass in which dropout and jitter are on, and draw from `randomness`; without one, in which they are off.
- * Gradients that are taken inside draw the same numbers again where they recompute.
+ * Runs a forward pass with dropout and jitter on, drawing from `rng`; off if undefined. Recomputations for gradients that are
+ * taken
+ * inside draw the same numbers again.
  */
 export function withRng<T>(randomness: Rng | undefined, f: () => T): T {
   const outer = current;
@@ -72,12 +71,12 @@ export function withRng<T>(randomness: Rng | undefined, f: () => T): T {
   }
 }
 
-/** What dropout and jitter draw from; undefined outside of {@link withRng}, as in inference. */
+/** Returns the generator that dropout and jitter draw from; undefined outside of {@link withRng}, as in inference. */
 export function currentRng(): Rng | undefined {
   return current;
 }
 
-/** A number of 32 bits that looks random, of two: counter `i` under a key, by twice murmur3's finaliser. */
+/** Hashes counter `i` under a key to 32 bits, by applying the finaliser of murmur3 twice. */
 function mix(key: number, i: number): number {
   return finalize((finalize((i + 0x9e3779b9) | 0) ^ key) | 0);
 }

@@ -21,7 +21,7 @@ const run = defineOpWithOutputs({
 });
 
 /**
- * Depthwise causal convolution, as Mamba and Gated DeltaNet have it in front of their recurrence:
+ * Depthwise causal convolution, as in front of the recurrences of Mamba and Gated DeltaNet:
  * `y[t, c] = Σ_j weight[c, j] · x[t − K + 1 + j, c]`.
  *
  * Fused kernel: `MixtapeCausalConvolution`, inputs `x`, `weight`, `past?`, outputs `y` and the new `past`.

@@ -44,13 +44,13 @@ export type GatedDeltaRuleInputs = {
 
 /** Attributes of a fused kernel. */
 export interface GatedDeltaRuleAttributes {
-  /** Queries are multiplied by it. */
+  /** Factor on the queries. */
   readonly scale: number;
-  /** ε of the L2 normalisation of queries and keys, or null where they are taken as they are. */
+  /** ε of the L2 normalisation of queries and keys; null for none. */
   readonly l2NormEps: number | null;
 }
 
-/** Tokens that the composition works on at once. */
+/** Number of tokens in a chunk of the composition. */
 const CHUNK = 32;
 
 const run = defineOpWithOutputs({
@@ -179,12 +179,12 @@ function inverseOfUnit(a: Tensor4D, size: number): Tensor4D {
   return inverse;
 }
 
-/** 1 where a row is at least `offset` below a column's. */
+/** Returns 1 for rows that are at least `offset` below the column, else 0. */
 function triangle(size: number, offset: number): Tensor2D {
   return matrixOf(size, (row, column) => row - column >= offset);
 }
 
-/** 1 where a row is in the second block of a pair of blocks, and a column in the first. */
+/** Returns 1 for rows in the second block of a pair of blocks and columns in the first, else 0. */
 function pairs(size: number, block: number): Tensor2D {
   const blockOf = (i: number): number => Math.floor(i / block);
   return matrixOf(size, (row, column) => blockOf(row) % 2 === 1 && blockOf(column) === blockOf(row) - 1);

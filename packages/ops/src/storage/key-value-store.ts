@@ -10,53 +10,54 @@ export type KeyValues = {
 
 /** Options of a store. */
 export interface KeyValueStoreOptions {
-  /** Dtype of the model's checkpoint: an engine may hold keys and values in it. Default float32. */
+  /** Dtype of the checkpoint: an engine may keep keys and values in it. Default: float32. */
   readonly dtype?: Dtype;
   /**
-   * Keys alone are kept, and the first `sharedWidth` numbers of each are its values too, as in the latent attention of DeepSeek:
-   * `append` takes keys alone. By default keys and values are kept apart.
+   * Keeps keys alone: the first `sharedWidth` elements of each key are its values too, as in the latent attention of DeepSeek.
+   * `append`
+   * takes keys alone then. Default: keys and values are kept apart.
    */
   readonly sharedWidth?: number;
 }
 
-/** What is appended: keys, and values where the store keeps them apart. */
+/** New keys, and new values unless they are part of the keys. */
 export type AppendedKeyValues = { readonly keys: Tensor4D; readonly values?: Tensor4D | undefined };
 
 /**
- * The keys and values of one layer, one of each for each position: they grow at their end. Each engine may have its own; see
- * `Storage.keyValueStore`.
+ * Keys and values of one layer, one of each for a position. Each engine may have its own: see `Storage.keyValueStore`.
  *
- * A store of no length takes any batch, heads and widths; those of the first positions are those of the next.
+ * An empty store takes any batch, heads and widths; later positions must have those of the first.
  */
 export interface KeyValueStore {
-  /** B; 0 while there are no positions. */
+  /** B; 0 while the store is empty. */
   readonly rows: number;
-  /** Number of positions, those that were evicted not counted. */
+  /** Number of positions, without those that were evicted. */
   readonly length: number;
   /**
-   * Adds positions at the end: keys `[B, G, L, D]` and values `[B, G, L, Dv]`, which stay the caller's.
-   * @throws {OpsError} where they do not fit what is there; nothing is added then.
+   * Appends positions: keys `[B, G, L, D]` and values `[B, G, L, Dv]`, which stay the caller's.
+   * @throws {OpsError} if they do not fit the store, which is unchanged then.
    */
   append(added: AppendedKeyValues): void;
   /**
-   * Returns all positions, keys `[B, G, length, D]` and values `[B, G, length, Dv]`, to attend to. The tensors belong to the store,
-   * outlive any `tf.tidy`, and are valid until the next change; so are clones of them. There must be a position.
+   * Returns all positions, keys `[B, G, length, D]` and values `[B, G, length, Dv]`, to attend to. The tensors belong to the
+   * store, outlive
+   * any `tf.tidy`, and like their clones are valid until the next change. The store must not be empty.
    */
   view(): KeyValues;
-  /** Forgets the first `count` positions. */
+  /** Removes the first `count` positions. */
   evict(count: number): void;
-  /** Forgets the positions from `length` on; none where there are no more. */
+  /** Removes the positions from `length` on. No-op if there are no more. */
   truncate(length: number): void;
-  /** Makes row `i` what row `rows[i]` was. There may be more or fewer rows than before. */
+  /** Replaces row `i` by row `rows[i]`. The number of rows may change. */
   reorder(rows: readonly number[]): void;
-  /** Frees the memory. The store is empty then, and can be used again. */
+  /** Frees the memory. The store is empty afterwards and can be used again. */
   dispose(): void;
 }
 
 /**
- * Checks what is to be appended.
- * @param held the shapes that are there, of keys and values
- * @throws {OpsError} where keys and values do not fit each other, or `[B, G, …, D]` of what is there.
+ * Checks new keys and values.
+ * @param held shapes of the keys and values in the store
+ * @throws {OpsError} if keys and values do not fit each other, or `[B, G, …, D]` of the store.
  */
 export function checkAppended(
   { keys, values }: AppendedKeyValues,

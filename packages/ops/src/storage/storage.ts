@@ -4,26 +4,27 @@ import { OpsError } from "../errors.js";
 import type { KeyValueStore, KeyValueStoreOptions } from "./key-value-store.js";
 import { logicalTensor, matrixAt, type Weight, type WeightRole, type WeightView } from "./weight.js";
 
-/** How an engine keeps weights. Each engine declares one; `layers` asks that of the engine in use. */
+/** Storage of weights on an engine. Each engine declares one; `layers` uses that of the engine in use. */
 export interface Storage {
-  /** One line for a person: `"float32, matrices transposed"`. */
+  /** One line for people: `"float32, matrices transposed"`. */
   readonly description: string;
-  /** Whether weights stay in their files, mapped: the system reads what is used, and memory is no limit. False where absent. */
+  /** True if weights stay in their files, mapped: the system reads what is used, and memory is no limit. Default: false. */
   readonly mapped?: boolean;
   /**
-   * Reads a view once and makes it a weight of this engine.
-   * @throws {OpsError} where the view has not the rank of the role: 1 for a vector, 2 for vectors, a matrix and a table, 3 for a stack.
+   * Reads a view once and creates a weight of this engine.
+   * @throws {OpsError} if the view has not the rank of the role: 1 for a vector, 2 for vectors, a matrix and a table, 3 for a
+   *   stack.
    */
   place(view: WeightView, role: WeightRole): Promise<Weight>;
-  /** How many bytes a weight of that logical shape takes on this engine. */
+  /** Returns the size in bytes of a weight of that logical shape on this engine. */
   bytes(shape: readonly number[], role: WeightRole, dtype: Dtype): number;
-  /** Returns an empty store of keys and values. By default tensors that are joined anew with each addition. */
+  /** Returns an empty store of keys and values. Default: tensors that are concatenated anew at each `append`. */
   keyValueStore?(options: KeyValueStoreOptions): KeyValueStore;
-  /** Writes float32 values into the memory of a tensor of the same shape. Engines whose tensors never change have none. */
+  /** Writes float32 values into the memory of a tensor of the same shape. Engines with immutable tensors have none. */
   assign?(target: Tensor, value: Tensor): void;
 }
 
-/** How many axes a weight of a role has. */
+/** Number of axes of a weight, by role. */
 export const WEIGHT_RANKS: Readonly<Record<WeightRole, number>> = {
   vector: 1,
   vectors: 2,
@@ -32,17 +33,17 @@ export const WEIGHT_RANKS: Readonly<Record<WeightRole, number>> = {
   stack: 3,
 };
 
-/** What differs between engines that know only float32 tensors. */
+/** Differences between engines that have only float32 tensors. */
 export interface FloatStorageOptions {
-  /** How matrices lie. tfjs's wasm multiplies by a transposed right side at a twelfth of its speed, TensorFlow at a quarter. */
+  /** Layout of matrices. tfjs's wasm multiplies by a transposed right side at a twelfth of its speed, TensorFlow at a quarter. */
   readonly matrices: Weight["layout"];
-  /** Whether a stack of experts is one tensor per expert, so that one can be multiplied by without cutting it out. */
+  /** True if a stack of experts is one tensor, or one per expert, which can be multiplied without slicing. */
   readonly stacks: "apart" | "together";
-  /** How many copies of a matrix the engine ends up with: XNNPACK, in tfjs's wasm, packs a second one at first use. */
+  /** Number of copies of a matrix on the engine: XNNPACK, in tfjs's wasm, packs a second one at first use. */
   readonly copiesOfMatrices: number;
 }
 
-/** Storage of engines that know only float32 tensors: values are decoded, and laid out as the engine multiplies fastest. */
+/** Storage of engines that have only float32 tensors: values are decoded, and laid out as the engine multiplies fastest. */
 export class FloatStorage implements Storage {
   readonly #options: FloatStorageOptions;
 
@@ -87,11 +88,11 @@ export class FloatStorage implements Storage {
 }
 
 /**
- * The values of a weight in its logical shape, encoded as `dtype`.
+ * Returns the values of a weight in its logical shape, encoded as `dtype`.
  *
- * @param index of a stack, this matrix alone
- * @returns little endian bytes, row-major. On an engine that lives in JavaScript they may be the weight's own memory: to be
- *   read, not written.
+ * @param index selects one matrix of a stack
+ * @returns little-endian bytes, row-major. On an engine that runs in JavaScript they may be the weight's own memory: do not
+ *   write.
  */
 export async function encodeWeight(weight: Weight, dtype: Dtype, index?: number): Promise<Uint8Array> {
   const logical = tidy(() => logicalTensor(index === undefined ? weight : matrixAt(weight, index)));
@@ -114,7 +115,7 @@ async function decodeVectors(view: WeightView): Promise<Tensor> {
   return tensor(await readFloats(view), [...view.shape]);
 }
 
-/** The values of a weight, row-major: of one tensor of a file, or of many that form a stack. */
+/** Reads the values of a weight, row-major: of one tensor of a file, or of several that form a stack. */
 export async function readFloats(view: WeightView): Promise<Float32Array> {
   if (!("views" in view)) return toFloat32(await view.read(), view.dtype);
   const parts: Float32Array[] = [];

@@ -13,40 +13,40 @@ import {
 import { OpsError } from "../errors.js";
 
 /**
- * What a weight is multiplied as, which decides how an engine stores it.
+ * Role of a weight, which decides how an engine stores it.
  *
  * - `vector`: a scale or a bias, `[n]`.
  * - `vectors`: one bias per expert, `[experts, n]`, or the taps of each channel of a convolution, `[channels, taps]`.
  * - `matrix`: the weight of a linear map, `[out, in]`.
- * - `table`: rows that are looked up and never multiplied, `[rows, width]`.
- * - `stack`: one matrix per expert, `[experts, out, in]`.
+ * - `table`: an embedding, whose rows are looked up and never multiplied, `[rows, width]`.
+ * - `stack`: an expert stack, one matrix per expert, `[experts, out, in]`.
  */
 export type WeightRole = "vector" | "vectors" | "matrix" | "table" | "stack";
 
-/** A weight as it lies on the engine in use. Its logical shape is that of the checkpoint, whatever the layout. */
+/** Weight on the engine in use. Its logical shape is that of the checkpoint, whatever the layout. */
 export interface Weight {
   readonly role: WeightRole;
-  /** The logical shape, as in a Hugging Face checkpoint: matrices are `[out, in]`. */
+  /** Logical shape, as in a Hugging Face checkpoint: matrices are `[out, in]`. */
   readonly shape: readonly number[];
-  /** `transposed`: the last two axes of `parts` are swapped against `shape`, because the engine multiplies so faster. */
+  /** `transposed`: the last two axes of `parts` are swapped against `shape`, because the engine multiplies faster that way. */
   readonly layout: "plain" | "transposed";
-  /** One tensor, or for a stack that is stored apart one tensor per index of the first axis. */
+  /** One tensor, or one per expert for a stack that is stored apart. */
   readonly parts: readonly Tensor[];
 }
 
-/** Tensors of one shape that lie apart in their file and make up a stack along a new first axis. Nothing is copied. */
+/** Tensors of one shape in a file that form a stack along a new first axis. Nothing is copied. */
 export interface StackedView {
   readonly shape: readonly number[];
   readonly dtype: Dtype;
   readonly views: readonly TensorView[];
 }
 
-/** Where the values of a weight come from: one tensor of a file, or many that form a stack. */
+/** Source of the values of a weight: one tensor of a file, or several that form a stack. */
 export type WeightView = TensorView | StackedView;
 
 /**
  * Stacks views of one shape and dtype along a new first axis.
- * @throws {OpsError} where shapes or dtypes differ, or there is none.
+ * @throws {OpsError} if shapes or dtypes differ, or there are no views.
  */
 export function stackViews(views: readonly TensorView[]): StackedView {
   const [first] = views;
@@ -63,7 +63,7 @@ export function stackViews(views: readonly TensorView[]): StackedView {
   return { shape: [views.length, ...first.shape], dtype: first.dtype, views };
 }
 
-/** The only tensor of a weight that is stored in one piece. */
+/** Returns the tensor of a weight that is stored in one piece. */
 export function wholeTensor(weight: Weight): Tensor {
   const [tensor, another] = weight.parts;
   if (!tensor || another)
@@ -76,8 +76,8 @@ export function wholeTensor(weight: Weight): Tensor {
 }
 
 /**
- * Expert `index` of a stack as a matrix, in the stack's layout. A view where the experts are stored apart.
- * @throws {OpsError} where there is no such expert.
+ * Returns expert `index` of a stack as a matrix, in the stack's layout. A view if the experts are stored apart.
+ * @throws {OpsError} if there is no such expert.
  */
 export function matrixAt(weight: Weight, index: number): Weight {
   const [count = 0, ...shape] = weight.shape;
@@ -95,12 +95,12 @@ export function matrixAt(weight: Weight, index: number): Weight {
   };
 }
 
-/** A stack's experts as one tensor `[experts, …]` in the stack's layout. Copies where they are stored apart. */
+/** Returns a stack's experts as one tensor `[experts, …]` in the stack's layout. Copies if they are stored apart. */
 export function stackedTensor(weight: Weight): Tensor3D {
   return (isApart(weight) ? stack([...weight.parts]) : wholeTensor(weight)) as Tensor3D;
 }
 
-/** A weight as one tensor of its logical shape. A new tensor, which the caller disposes. */
+/** Returns a weight as one new tensor of its logical shape. The caller disposes it. */
 export function logicalTensor(weight: Weight): Tensor {
   return tidy(() => {
     const tensor = weight.role === "stack" ? stackedTensor(weight) : wholeTensor(weight);
@@ -114,7 +114,7 @@ export function disposeWeight(weight: Weight): void {
   dispose([...weight.parts]);
 }
 
-/** Whether a stack is stored as one tensor per expert. */
+/** Returns whether a stack is stored as one tensor per expert. */
 export function isApart(weight: Weight): boolean {
   return weight.parts[0]!.rank === 2;
 }
