@@ -1,4 +1,4 @@
-/** The compiled half of this package: finding it, and what it offers. */
+/** Loads the addon, the compiled half of this package. */
 
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -6,7 +6,7 @@ import { arch, env, platform } from "node:process";
 import { fileURLToPath } from "node:url";
 import { NativeError } from "./errors.js";
 
-/** A weight in its storage format, in memory or in a mapped file. Opaque; freed by `release`. */
+/** Weight in its storage format, in memory or in a mapped file. Opaque; freed by `release`. */
 export interface NativeWeight {
   readonly brand: "NativeWeight";
 }
@@ -17,28 +17,28 @@ export interface NativeFile {
 }
 
 /** Keys and values of one layer of a KV cache. Opaque; freed by `release`. */
-export interface NativeSlotsHandle {
+export interface NativeKeyValues {
   readonly brand: "NativeKeyValueStore";
 }
 
-/** Calls of the addon that are repeated together. Opaque; freed by `release`. */
+/** Calls of the addon that are replayed together. Opaque; freed by `release`. */
 export interface NativeSequence {
   readonly brand: "NativeSequence";
 }
 
-/** Storage formats, by the number that the addon knows them by. */
+/** Numbers of the storage formats in the addon. */
 export const DTYPES = { F32: 0, BF16: 1, F16: 2 } as const;
 export type NativeDtype = keyof typeof DTYPES;
 
 /** Whether activations are rounded to bfloat16 before they meet bfloat16 weights. */
 export const PRECISIONS = { bfloat16: 0, float32: 1 } as const;
-/** What activations are rounded to before they meet bfloat16 weights. */
+/** Rounding of activations before they multiply bfloat16 weights. */
 export type Precision = keyof typeof PRECISIONS;
 
-/** Numbers of 32 bits, to be moved as they are. */
-export type Words = Float32Array | Int32Array;
+/** Values of 32 bits, copied as they are. */
+export type Buffer32 = Float32Array | Int32Array;
 
-/** The functions of the addon. Each checks all that it is given, and throws a {@link NativeError}. */
+/** Functions of the addon. Each checks all arguments, and throws a {@link NativeError}. */
 export interface Addon {
   onError(make: (where: string, expected: string, got: string) => Error): void;
   info(): { isa: string; isas: string[]; threads: number; processors: number };
@@ -54,7 +54,7 @@ export interface Addon {
   /** The same memory, each part as `count` parts of equally many rows. */
   splitWeight(weight: NativeWeight, count: number): NativeWeight;
   decodeWeight(out: Float32Array, weight: NativeWeight): void;
-  release(handle: NativeWeight | NativeFile | NativeSlotsHandle | NativeSequence): void;
+  release(handle: NativeWeight | NativeFile | NativeKeyValues | NativeSequence): void;
   linear(
     out: Float32Array,
     x: Float32Array,
@@ -64,8 +64,9 @@ export interface Addon {
     precision: number,
   ): void;
   /**
-   * The way back of `linear`: `dy` `[tokens, rows]`, the weight `[rows, width]`, `out` `[tokens, width]`, which it is added to where
-   * `add` says so.
+   * Computes the backward pass of `linear`: `dy` `[tokens, rows]`, the weight `[rows, width]`, `out` `[tokens, width]`, to which
+   * the result is
+   * added if `add` is set.
    */
   linearBack(
     out: Float32Array,
@@ -180,7 +181,7 @@ export interface Addon {
   /** The logits are `[targets, vocabulary]`. */
   crossEntropy(out: Float32Array, logits: Float32Array, targets: Int32Array): void;
   crossEntropyBack(out: Float32Array, logits: Float32Array, targets: Int32Array, dy: Float32Array): void;
-  /** `x` `[…, length, width]`, the tables `[…, length, turned]`. */
+  /** `x` `[…, length, width]`, the tables `[…, length, rotated]`. */
   rotary(
     out: Float32Array,
     x: Float32Array,
@@ -241,19 +242,19 @@ export interface Addon {
   sumColumns(out: Float32Array, x: Float32Array, inner: number): void;
   softmax(out: Float32Array, x: Float32Array, width: number): void;
   /** Copies along axes of three numbers each: a size, a step in `out` and a step in `x`. */
-  move(out: Words, outOffset: number, x: Words, xOffset: number, axes: Float64Array): void;
+  move(out: Buffer32, outOffset: number, x: Buffer32, xOffset: number, axes: Float64Array): void;
   /** `x` `[outer, rows, width]` to `[outer, indices, width]`. */
-  gather(out: Words, x: Words, indices: Int32Array, outer: number, rows: number): void;
+  gather(out: Buffer32, x: Buffer32, indices: Int32Array, outer: number, rows: number): void;
   /** `x` `[ids, width]` to `[segments, width]`. */
   segmentSum(out: Float32Array, x: Float32Array, ids: Int32Array, width: number): void;
-  /** Empty slots of float32 or bfloat16. */
-  createSlots(dtype: number): NativeSlotsHandle;
+  /** Creates an empty key-value store of float32 or bfloat16. */
+  createSlots(dtype: number): NativeKeyValues;
   /**
    * `keys` are `[rows, heads, count, width]`, `values` `[rows, heads, count, valueWidth]`, or null where they are the first numbers
    * of the keys.
    */
   appendSlots(
-    slots: NativeSlotsHandle,
+    slots: NativeKeyValues,
     keys: Float32Array,
     values: Float32Array | null,
     rows: number,
@@ -262,22 +263,22 @@ export interface Addon {
     width: number,
     valueWidth: number,
   ): void;
-  dropFirstSlots(slots: NativeSlotsHandle, count: number): void;
-  cropSlots(slots: NativeSlotsHandle, length: number): void;
-  reorderSlots(slots: NativeSlotsHandle, rows: Int32Array): void;
+  dropFirstSlots(slots: NativeKeyValues, count: number): void;
+  cropSlots(slots: NativeKeyValues, length: number): void;
+  reorderSlots(slots: NativeKeyValues, rows: Int32Array): void;
   /** The keys, or the values: `[rows, heads, length, width]`. */
-  readSlots(out: Float32Array, slots: NativeSlotsHandle, values: boolean): void;
-  /** How many bytes their blocks take. */
-  bytesOfSlots(slots: NativeSlotsHandle): number;
-  /** Call i is of the function `names[i]`, one that can be repeated, with the arguments `lists[i]`. */
+  readSlots(out: Float32Array, slots: NativeKeyValues, values: boolean): void;
+  /** Returns the size of its blocks in bytes. */
+  bytesOfSlots(slots: NativeKeyValues): number;
+  /** Creates a sequence: call i is of the function `names[i]`, one that can be captured, with the arguments `lists[i]`. */
   makeSequence(names: string[], lists: (readonly unknown[])[]): NativeSequence;
-  /** Makes all calls, in turn. `made` gets how many it made, also where one fails. */
+  /** Replays all calls in turn. `made` receives the number of calls made, also if one fails. */
   repeatSequence(sequence: NativeSequence, made: Int32Array): void;
-  /** `shape` is rows, heads, groups, queries, slots, width. Where `keys` are slots, `values` is null and the number of slots 0. */
+  /** `shape` is rows, heads, groups, queries, keys, width. If `keys` are a store, `values` is null and the number of keys 0. */
   attention(
     out: Float32Array,
     q: Float32Array,
-    keys: NativeSlotsHandle | Float32Array,
+    keys: NativeKeyValues | Float32Array,
     values: Float32Array | null,
     tokens: Int32Array | null,
     shape: Int32Array,
@@ -312,7 +313,7 @@ export interface Addon {
     width: number,
     taps: number,
   ): void;
-  /** The way back of `attention`; `shape` and the others as there, keys and values numbers. */
+  /** Computes the backward pass of `attention`; `shape` and the others as there, keys and values as arrays. */
   attentionBack(
     byQ: Float32Array,
     byKeys: Float32Array,
@@ -333,15 +334,15 @@ let loaded: Addon | undefined;
 let listening: Addon | undefined;
 
 /**
- * Loads the addon: from `MIXTAPE_NATIVE_BINARY` where it is set, else as built here, else from the package of this platform.
- * @throws {NativeError} naming each place that was tried, and why it did not serve.
+ * Loads the addon: from `MIXTAPE_NATIVE_BINARY` if set, else as built here, else from the package of this platform.
+ * @throws {NativeError} naming each place that was tried, and why it failed.
  */
 export function addon(): Addon {
   loaded ??= load();
   return listening ?? loaded;
 }
 
-/** Runs `f`, in which `addon()` is another that passes on what it is called with. */
+/** Runs `f` with another addon, which passes on its calls. */
 export function withAddon<T>(other: Addon, f: () => T): T {
   listening = other;
   try {

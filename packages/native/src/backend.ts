@@ -1,33 +1,34 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type backend_util, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
-import { PRECISIONS, type Precision, type Words } from "./addon.js";
-import { Arrays, type Numbers } from "./arrays.js";
-import { Bucket, type Held } from "./bucket.js";
-import { Buckets, keepInfosOnIds } from "./data-ids.js";
-import { seenByJavaScript } from "./obstacle.js";
+import { type Buffer32, PRECISIONS, type Precision } from "./addon.js";
+import { BufferPool, type Values } from "./buffer-pool.js";
+import { keepInfosOnIds, TensorDataById } from "./data-ids.js";
+import { breakGraphOnRead } from "./graph-break.js";
+import { type ForeignStorage, TensorData } from "./tensor-data.js";
 
 type DataId = object;
 
 /**
- * The tfjs backend `native`. Its tensors are arrays, as those of tfjs's cpu backend, whose kernels it takes over where it has
- * no own; weights and caches are held in forms of their own, which become arrays only where a kernel of tfjs asks.
+ * tfjs backend `native`. Its tensors are arrays, as those of tfjs's cpu backend, whose kernels it inherits where it has none of
+ * its own.
+ * Weights and caches have foreign storage, which is decoded to arrays only for kernels of tfjs.
  */
 export class NativeBackend extends MathBackendCPU {
-  /** Whether activations are rounded to bfloat16 before they meet bfloat16 weights, as the addon takes it. */
+  /** Precision of products with bfloat16 weights, as the addon takes it. */
   get precision(): number {
     return this.#precision;
   }
   #precision: number;
-  #arrays = new Arrays();
-  readonly #buckets: Buckets;
-  /** What the kernels that are running have made, each behind what those around it have; undefined outside of kernels. */
+  #pool = new BufferPool();
+  readonly #dataById: TensorDataById;
+  /** Outputs of the running kernels, outer ones first; undefined outside of kernels. */
   #made: DataId[] | undefined;
 
   constructor(precision: Precision) {
     super();
     keepInfosOnIds();
-    this.#buckets = new Buckets(this);
-    this.data = this.#buckets as unknown as typeof this.data;
+    this.#dataById = new TensorDataById(this);
+    this.data = this.#dataById as unknown as typeof this.data;
     this.#precision = PRECISIONS[precision];
   }
 
@@ -35,55 +36,55 @@ export class NativeBackend extends MathBackendCPU {
     this.#precision = PRECISIONS[precision];
   }
 
-  /** What lies behind a tensor. */
-  bucket({ dataId }: Pick<TensorInfo, "dataId">): Bucket {
-    return this.#buckets.get(dataId);
+  /** Returns the data of a tensor. */
+  tensorData({ dataId }: Pick<TensorInfo, "dataId">): TensorData {
+    return this.#dataById.get(dataId);
   }
 
-  /** The float32 numbers of a tensor, for the addon to read. */
+  /** Returns the float32 values of a tensor, for the addon to read. */
   floats(tensor: TensorInfo): Float32Array {
-    const bucket = this.bucket(tensor);
-    const { numbers } = bucket;
-    // A few kernels of tfjs leave an array of another type behind a tensor.
-    return numbers instanceof Float32Array ? numbers : Float32Array.from(bucket.values as Numbers);
+    const data = this.tensorData(tensor);
+    const { array } = data;
+    // A few kernels of tfjs give a tensor an array of another type.
+    return array instanceof Float32Array ? array : Float32Array.from(data.values as Values);
   }
 
-  /** The int32 numbers of a tensor, for the addon to read. */
+  /** Returns the int32 values of a tensor, for the addon to read. */
   ints(tensor: TensorInfo): Int32Array {
-    const bucket = this.bucket(tensor);
-    const { numbers } = bucket;
-    return numbers instanceof Int32Array ? numbers : Int32Array.from(bucket.values as Numbers);
+    const data = this.tensorData(tensor);
+    const { array } = data;
+    return array instanceof Int32Array ? array : Int32Array.from(data.values as Values);
   }
 
-  /** The numbers of a tensor, for a kernel in JavaScript to read or write. */
-  numbers(tensor: TensorInfo): Numbers {
-    seenByJavaScript();
-    return this.bucket(tensor).numbers;
+  /** Returns the values of a tensor, for a kernel in JavaScript to read or write. Breaks a graph that is being captured. */
+  values(tensor: TensorInfo): Values {
+    breakGraphOnRead();
+    return this.tensorData(tensor).array;
   }
 
-  /** The numbers of a float32 or int32 tensor, for the addon to move. */
-  words(tensor: TensorInfo): Words {
+  /** Returns the values of a float32 or int32 tensor, for strided copies of the addon. */
+  buffer32(tensor: TensorInfo): Buffer32 {
     return tensor.dtype === "int32" ? this.ints(tensor) : this.floats(tensor);
   }
 
-  /** A new tensor for the addon to fill: there is anything in it. */
+  /** Creates a tensor for the addon to fill. Its values are arbitrary until then. */
   output(shape: readonly number[], dtype: "float32" | "int32" | "bool" = "float32"): TensorInfo {
-    const numbers = this.#arrays.take(dtype, util.sizeFromShape(shape as number[]));
-    return this.#add(Bucket.ofOwn(numbers, dtype, this.#arrays), shape, dtype);
+    const numbers = this.#pool.acquire(dtype, util.sizeFromShape(shape as number[]));
+    return this.#add(TensorData.ofOwn(numbers, dtype, this.#pool), shape, dtype);
   }
 
-  /** Runs `f`; the arrays of its outputs come from `arrays`, and go back there. */
-  withArrays<T>(arrays: Arrays, f: () => T): T {
-    const before = this.#arrays;
-    this.#arrays = arrays;
+  /** Runs `f` with another buffer pool for outputs. */
+  withPool<T>(arrays: BufferPool, f: () => T): T {
+    const before = this.#pool;
+    this.#pool = arrays;
     try {
       return f();
     } finally {
-      this.#arrays = before;
+      this.#pool = before;
     }
   }
 
-  /** Runs a kernel. Where it throws, what it had made is disposed: nobody else knows of it. */
+  /** Runs a kernel. If it throws, disposes what it created. */
   runKernel<T>(kernel: () => T): T {
     const outer = this.#made;
     const made = outer ?? [];
@@ -100,13 +101,13 @@ export class NativeBackend extends MathBackendCPU {
     }
   }
 
-  /** A tensor of values that are kept in another form. */
-  hold(held: Held, shape: readonly number[]): TensorInfo {
-    return this.#add(Bucket.ofHeld(held), shape, "float32");
+  /** Creates a tensor on foreign storage. */
+  hold(held: ForeignStorage, shape: readonly number[]): TensorInfo {
+    return this.#add(TensorData.ofForeign(held), shape, "float32");
   }
 
   override write(values: backend_util.BackendValues, _shape: number[], dtype: DataType): DataId {
-    return this.#add(Bucket.ofShared(unshared(values), dtype), [], dtype).dataId;
+    return this.#add(TensorData.ofShared(unshared(values), dtype), [], dtype).dataId;
   }
 
   override move(
@@ -116,35 +117,35 @@ export class NativeBackend extends MathBackendCPU {
     dtype: DataType,
     refCount: number,
   ): void {
-    this.#buckets.set(dataId, Bucket.ofShared(unshared(values), dtype, refCount));
+    this.#dataById.set(dataId, TensorData.ofShared(unshared(values), dtype, refCount));
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
-    // Not by way of `super`, which looks the bucket up half a dozen times: a decode step disposes of a thousand.
+    // Without `super`, which looks the data up half a dozen times: a decode step disposes a thousand tensors.
     if (!this.data.has(dataId)) return true;
-    const bucket = this.#buckets.get(dataId);
-    bucket.refCount--;
-    if (bucket.refCount > 0 && !force) return false;
+    const data = this.#dataById.get(dataId);
+    data.refCount--;
+    if (data.refCount > 0 && !force) return false;
     this.data.delete(dataId);
-    const parts = bucket.complexTensorInfos;
+    const parts = data.complexTensorInfos;
     if (parts) for (const part of [parts.real, parts.imag]) this.disposeData(part.dataId, true);
-    bucket.release();
+    data.release();
     return true;
   }
 
   override dispose(): void {
-    this.#arrays.clear();
+    this.#pool.clear();
     super.dispose();
   }
 
-  #add(bucket: Bucket, shape: readonly number[], dtype: DataType): TensorInfo {
-    const dataId = this.#buckets.add(bucket);
+  #add(data: TensorData, shape: readonly number[], dtype: DataType): TensorInfo {
+    const dataId = this.#dataById.add(data);
     this.#made?.push(dataId);
     return { dataId, shape: shape as number[], dtype };
   }
 }
 
-/** Values that no other thread can change while the addon reads them, which takes no others. */
+/** Returns values that no other thread can change while the addon reads them; the addon takes no others. */
 function unshared(values: backend_util.BackendValues | null): backend_util.BackendValues {
   const isShared = ArrayBuffer.isView(values) && values.buffer instanceof SharedArrayBuffer;
   return isShared ? values.slice() : (values as backend_util.BackendValues);

@@ -1,27 +1,29 @@
 /**
- * tfjs finds what lies behind a tensor, and what it knows of it, in WeakMaps by data id. A decode step makes a thousand tensors,
- * while weights run through all caches: each look-up in a large hash table is a miss or two, and the collector walks all
- * entries. Ids made here carry both themselves. Ids of other backends stay in tfjs's maps.
+ * Data ids that carry the data of their tensor. tfjs looks it up in WeakMaps by data id. A decode step creates a thousand tensors
+ * while
+ * weights run through all caches: each look-up in a large hash table is a cache miss or two, and the collector walks all entries.
+ * Ids of
+ * other backends stay in tfjs's maps.
  */
 
 import { DataStorage, engine, type KernelBackend } from "@tensorflow/tfjs-core";
-import type { Bucket } from "./bucket.js";
+import type { TensorData } from "./tensor-data.js";
 
 type Info = typeof engine extends () => { state: { tensorInfo: WeakMap<object, infer I> } } ? I : never;
 
-/** An id that this backend made. */
+/** Data id of this backend. */
 export class NativeDataId {
-  bucket: Bucket | undefined;
+  data: TensorData | undefined;
   info: Info | undefined;
 
-  constructor(bucket: Bucket) {
-    this.bucket = bucket;
+  constructor(data: TensorData) {
+    this.data = data;
     this.info = undefined;
   }
 }
 
-/** Where a backend of tfjs keeps its buckets. */
-export class Buckets extends DataStorage<Bucket> {
+/** Tensor data by id, with the interface of tfjs's `DataStorage`. */
+export class TensorDataById extends DataStorage<TensorData> {
   readonly #backend: KernelBackend;
   #count = 0;
 
@@ -30,34 +32,34 @@ export class Buckets extends DataStorage<Bucket> {
     this.#backend = backend;
   }
 
-  override get(id: object): Bucket {
+  override get(id: object): TensorData {
     if (!(id instanceof NativeDataId)) return super.get(id);
-    if (!id.bucket) engine().moveData(this.#backend, id);
-    return id.bucket!;
+    if (!id.data) engine().moveData(this.#backend, id);
+    return id.data!;
   }
 
-  override set(id: object, bucket: Bucket): void {
+  override set(id: object, data: TensorData): void {
     if (id instanceof NativeDataId) {
-      id.bucket = bucket;
+      id.data = data;
       this.#count++;
-    } else super.set(id, bucket);
+    } else super.set(id, data);
   }
 
-  /** A new id with that bucket. */
-  add(bucket: Bucket): NativeDataId {
+  /** Creates an id with that data. */
+  add(data: TensorData): NativeDataId {
     this.#count++;
-    return new NativeDataId(bucket);
+    return new NativeDataId(data);
   }
 
   override has(id: object): boolean {
-    return id instanceof NativeDataId ? id.bucket !== undefined : super.has(id);
+    return id instanceof NativeDataId ? id.data !== undefined : super.has(id);
   }
 
   override delete(id: object): boolean {
     if (!(id instanceof NativeDataId)) return super.delete(id);
-    const had = id.bucket !== undefined;
+    const had = id.data !== undefined;
     if (had) this.#count--;
-    id.bucket = undefined;
+    id.data = undefined;
     return had;
   }
 
@@ -66,7 +68,7 @@ export class Buckets extends DataStorage<Bucket> {
   }
 }
 
-/** What tfjs knows of tensors: backend, dtype, shape, bytes. */
+/** Tensor information of tfjs: backend, dtype, shape, bytes. */
 class Infos extends WeakMap<object, Info> {
   readonly #others: WeakMap<object, Info>;
 
@@ -97,7 +99,7 @@ class Infos extends WeakMap<object, Info> {
   }
 }
 
-/** Lets tfjs keep what it knows of this backend's tensors on their ids. Does nothing the second time. */
+/** Lets tfjs keep its information about this backend's tensors on their ids. No-op the second time. */
 export function keepInfosOnIds(): void {
   const { state } = engine();
   if (!(state.tensorInfo instanceof Infos)) state.tensorInfo = new Infos(state.tensorInfo);

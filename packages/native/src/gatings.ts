@@ -1,7 +1,7 @@
 import type { Gating } from "@mixtape/ops";
 import { NativeError } from "./errors.js";
 
-/** Gatings of the fused kernels, by the number that the addon knows them by. */
+/** Numbers of the gatings of fused kernels in the addon. */
 const KINDS: Readonly<Record<string, number>> = {
   silu: 0,
   gelu: 1,
@@ -12,12 +12,12 @@ const KINDS: Readonly<Record<string, number>> = {
   clamped_swiglu: 6,
 };
 
-/** Whether the fused kernels know a gating. */
+/** Returns true if the fused kernels know a gating. */
 export function fusesGating({ kernel }: Gating): boolean {
   return kernel !== undefined && Object.hasOwn(KINDS, kernel.id);
 }
 
-/** A gating as the addon takes it: `[kind, limit, alpha]`, the same array each time. */
+/** Returns a gating as the addon takes it: `[kind, limit, alpha]`, the same array each time. */
 export function gatingNumbers(gating: Gating): Float32Array {
   const found = known.get(gating);
   if (found) return found;

@@ -7,22 +7,22 @@ import {
   type KeyValues,
 } from "@mixtape/ops";
 import { dispose, engine, keep, type Tensor4D, type TensorInfo } from "@tensorflow/tfjs-core";
-import { addon, DTYPES, type NativeSlotsHandle } from "./addon.js";
+import { addon, DTYPES, type NativeKeyValues } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
-import type { Held } from "./bucket.js";
 import { NativeError } from "./errors.js";
+import type { ForeignStorage } from "./tensor-data.js";
 
 type Shape = readonly [rows: number, heads: number, length: number, width: number];
 
-/** What keys and values are kept as. */
+/** Dtypes of stored keys and values. */
 export type KeyValueDtype = "F32" | "BF16";
 
-/** Options of a store, its dtype settled. */
+/** Options of a store, with its dtype resolved. */
 export interface NativeStoreOptions extends KeyValueStoreOptions {
   readonly dtype: KeyValueDtype;
 }
 
-/** The axes of what is stored, apart from its length. */
+/** Axes of the stored keys and values, apart from the length. */
 interface Layout {
   readonly rows: number;
   readonly heads: number;
@@ -32,17 +32,18 @@ interface Layout {
 const EMPTY: Layout = { rows: 0, heads: 0, width: 0, valueWidth: 0 };
 
 /**
- * Keys and values of a cache in blocks of the addon's memory: what is added is written once and never moved, blocks that slid out
- * are freed, and attention reads them where they lie. To other kernels the views are float32 tensors, decoded at each use.
+ * Keys and values of a cache in blocks of the addon's memory: an `append` writes once, and moves nothing; blocks that were
+ * evicted are
+ * freed, and attention reads the others in place. For other kernels the views are float32 tensors, decoded at each use.
  */
 export class NativeKeyValueStore implements KeyValueStore {
   readonly #backend: NativeBackend;
   readonly #options: NativeStoreOptions;
-  #native: NativeSlotsHandle | undefined;
+  #native: NativeKeyValues | undefined;
   #layout = EMPTY;
   #length = 0;
   #view: KeyValues | undefined;
-  #shown: SlotsView[] = [];
+  #shown: KeyValueView[] = [];
 
   constructor(backend: NativeBackend, options: NativeStoreOptions) {
     this.#backend = backend;
@@ -57,7 +58,7 @@ export class NativeKeyValueStore implements KeyValueStore {
     return this.#length;
   }
 
-  /** How many bytes all blocks take, whatever part of them is in use. */
+  /** Size of all blocks in bytes, used or not. */
   get bytes(): number {
     return this.#native ? addon().bytesOfSlots(this.#native) : 0;
   }
@@ -125,7 +126,7 @@ export class NativeKeyValueStore implements KeyValueStore {
     if (!this.#native)
       throw new NativeError({ where: "KeyValueStore.view", expected: "at least one position", got: "none" });
     const shape = this.#shapes()[which];
-    const shown = new SlotsView(this.#native, which, shape);
+    const shown = new KeyValueView(this.#native, which, shape);
     this.#shown.push(shown);
     const info = this.#backend.hold(shown, shape);
     return keep(engine().makeTensorFromTensorInfo(info, this.#backend) as Tensor4D);
@@ -133,7 +134,7 @@ export class NativeKeyValueStore implements KeyValueStore {
 
   #forgetView(): void {
     if (!this.#view) return;
-    // Clones may live on: they say so when they are read.
+    // Clones may outlive the view: reading them throws.
     for (const shown of this.#shown) shown.release();
     this.#shown = [];
     dispose([this.#view.keys, this.#view.values]);
@@ -141,25 +142,25 @@ export class NativeKeyValueStore implements KeyValueStore {
   }
 }
 
-/** The keys or the values of some slots, behind a tensor. */
-export class SlotsView implements Held {
+/** Foreign storage of a view of keys or values. */
+export class KeyValueView implements ForeignStorage {
   readonly which: keyof KeyValues;
   readonly #size: number;
-  #native: NativeSlotsHandle | undefined;
+  #native: NativeKeyValues | undefined;
 
-  constructor(native: NativeSlotsHandle, which: keyof KeyValues, [rows, heads, length, width]: Shape) {
+  constructor(native: NativeKeyValues, which: keyof KeyValues, [rows, heads, length, width]: Shape) {
     this.#native = native;
     this.which = which;
     this.#size = rows * heads * length * width;
   }
 
-  /** @throws {NativeError} where the slots have changed since: what they were is gone. */
-  get native(): NativeSlotsHandle {
+  /** @throws {NativeError} if the store has changed since: the viewed positions are gone. */
+  get native(): NativeKeyValues {
     if (!this.#native)
       throw new NativeError({
-        where: "a view of slots",
-        expected: "the slots as they were",
-        got: "slots that have changed",
+        where: "a view of a KV cache",
+        expected: "the cache unchanged",
+        got: "a cache that has changed",
         fix: "Take a copy of what is to outlive the next change of a cache",
       });
     return this.#native;
@@ -176,13 +177,13 @@ export class SlotsView implements Held {
   }
 }
 
-/** The slots whose keys and values two tensors are, if they are those of one. */
-export function slotsBehind(
+/** Returns the store whose keys and values two tensors are, if they are views of one. */
+export function keyValuesBehind(
   backend: NativeBackend,
   keys: TensorInfo,
   values: TensorInfo,
-): NativeSlotsHandle | undefined {
-  const [k, v] = [backend.bucket(keys).held, backend.bucket(values).held];
-  const fits = k instanceof SlotsView && v instanceof SlotsView && k.which === "keys" && v.which === "values";
+): NativeKeyValues | undefined {
+  const [k, v] = [backend.tensorData(keys).foreign, backend.tensorData(values).foreign];
+  const fits = k instanceof KeyValueView && v instanceof KeyValueView && k.which === "keys" && v.which === "values";
   return fits && k.native === v.native ? k.native : undefined;
 }

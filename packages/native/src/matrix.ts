@@ -3,15 +3,16 @@ import type { NativeWeight } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { CompactWeight } from "./storage.js";
 
-/** A matrix as the addon takes it: the compact weight behind a tensor, or the tensor's numbers. */
+/** Matrix as the addon takes it: a compact weight, or the values of a tensor. */
 function nativeMatrix(backend: NativeBackend, tensor: TensorInfo): NativeWeight | Float32Array {
-  const bucket = backend.bucket(tensor);
-  return bucket.held instanceof CompactWeight ? bucket.held.native : (bucket.numbers as Float32Array);
+  const data = backend.tensorData(tensor);
+  return data.foreign instanceof CompactWeight ? data.foreign.native : (data.array as Float32Array);
 }
 
 /**
- * A matrix, or a stack of them, whose rows are outputs. This engine stores them so; where someone made a tensor that lies the
- * other way, it is decoded and turned at each call.
+ * Returns a matrix, or a stack of them, whose rows are outputs, as this engine stores them. A tensor in the transposed layout is
+ * decoded
+ * and transposed at each call.
  */
 export function plainMatrix(
   backend: NativeBackend,

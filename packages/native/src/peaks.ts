@@ -1,26 +1,26 @@
-/** What the processor can do at most, measured with the instructions that kernels use. */
+/** Peak performance of the processor, measured with the instructions of the kernels. */
 
 import { addon, PRECISIONS, type Precision } from "./addon.js";
 
-/** Bounds of this machine, with as many threads as the engine has. */
+/** Bounds of this machine with the engine's number of threads. */
 export interface Peaks {
-  /** All threads reading through memory that no cache holds. */
+  /** Read bandwidth of all threads in memory that no cache holds. */
   readonly readBytesPerSecond: number;
-  /** All threads multiplying bfloat16 pairs in registers; where there is no such instruction, as float32. */
+  /** Products of bfloat16 pairs in registers on all threads; of float32 without that instruction. */
   readonly bfloat16FlopsPerSecond: number;
-  /** All threads multiplying and adding float32 numbers in registers. */
+  /** Multiplications and additions of float32 in registers on all threads. */
   readonly float32FlopsPerSecond: number;
 }
 
-/** More than the last-level cache of any processor of today. */
+/** More bytes than the last-level cache of any processor of today. */
 const READ_BYTES = 5 * 2 ** 28;
-/** Some ten milliseconds of work. */
+/** About ten milliseconds of work. */
 const ROUNDS = 2 ** 20;
 const TRIES = 10;
 
 /**
- * Measures bounds for benchmarks: the best of some tries. Takes about a second, and 1.25 GiB of memory meanwhile.
- * @throws {NativeError} where the binary does not load.
+ * Measures bounds for benchmarks: the best of several runs. Takes about a second and 1.25 GiB of memory.
+ * @throws {NativeError} if the binary does not load.
  */
 export function measurePeaks(): Peaks {
   const native = addon();

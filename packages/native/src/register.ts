@@ -4,32 +4,33 @@ import { addon, type Precision } from "./addon.js";
 import { NativeBackend } from "./backend.js";
 import { NativeError } from "./errors.js";
 import { fusesGating } from "./gatings.js";
+import { NativeGraphCapture } from "./graph-capture.js";
 import { registerKernels } from "./kernels/register.js";
-import { NativeRecorder } from "./recorder.js";
 import { NativeStorage } from "./storage.js";
 
-/** How the native engine works. */
+/** Options of the native engine. */
 export interface NativeOptions {
-  /** How many threads share the work of an operation. All processors where absent. */
+  /** Number of threads that share the work of an operation. Default: all processors. */
   readonly threads?: number;
   /**
-   * `bfloat16`: weights in bfloat16 multiply activations rounded to bfloat16 where the processor has that product, as torch and
-   * llama.cpp do; sums are float32. `float32`: activations stay as they are. Default `bfloat16`.
+   * `bfloat16`: weights in bfloat16 multiply activations rounded to bfloat16 if the processor has that product, as in torch and
+   * llama.cpp;
+   * sums are float32. `float32`: activations are not rounded. Default: `bfloat16`.
    */
   readonly precision?: Precision;
-  /** Whether weights are used where the system keeps their file, or read into memory. Default true. */
+  /** True to map the files of weights, false to read them into memory. Default: true. */
   readonly mmap?: boolean;
 }
 
-/** What runs. */
+/** Configuration of the engine that runs. */
 export interface NativeInfo {
-  /** The instruction set in use: `amx`, `avx512`, `avx2`, `neon` or `portable`. `MIXTAPE_NATIVE_ISA` forces one. */
+  /** Instruction set in use: `amx`, `avx512`, `avx2`, `neon` or `portable`. `MIXTAPE_NATIVE_ISA` forces one. */
   readonly isa: string;
   readonly threads: number;
   readonly precision: Precision;
-  /** How weights are kept. */
+  /** Storage of weights, in words. */
   readonly storage: string;
-  /** One line for a person: `AVX-512, 2 threads, bfloat16 products`. */
+  /** One line for people: `AVX-512, 2 threads, bfloat16 products`. */
   readonly description: string;
 }
 
@@ -44,9 +45,9 @@ const ISA_NAMES: Readonly<Record<string, string>> = {
 let current: { precision: Precision; mmap: boolean; storage: NativeStorage } | undefined;
 
 /**
- * Makes the tfjs backend `native`, or changes how it works: the products and the weights to come. `tf.setBackend("native")` then
+ * Registers the tfjs backend `native`, or changes its options for products and weights to come. `tf.setBackend("native")` then
  * uses it.
- * @throws {NativeError} where the binary does not load.
+ * @throws {NativeError} if the binary does not load.
  */
 export function registerNative({ threads, precision = "bfloat16", mmap = true }: NativeOptions = {}): NativeInfo {
   const native = addon();
@@ -59,15 +60,15 @@ export function registerNative({ threads, precision = "bfloat16", mmap = true }:
       registerBackend("native", () => new NativeBackend(current?.precision ?? precision), 4);
     } else if ("native" in engine().registry) (findBackend("native") as NativeBackend).setPrecision(precision);
     const storage = new NativeStorage(backend, { mmap });
-    // A new recorder, so that nothing is repeated that was recorded with another precision.
-    registerEngine("native", { readsBack: true, storage, graphCapture: new NativeRecorder(backend), fusesGating });
+    // A new capture, so that no graph with another precision is replayed.
+    registerEngine("native", { readsBack: true, storage, graphCapture: new NativeGraphCapture(backend), fusesGating });
     current = { precision, mmap, storage };
   }
   return nativeInfo();
 }
 
 /**
- * What the native engine is here.
+ * Returns the configuration of the native engine.
  * @throws {NativeError} before {@link registerNative}.
  */
 export function nativeInfo(): NativeInfo {

@@ -13,17 +13,17 @@ import { bytesPerElement, type Dtype, fromFloat32, type TensorView, toFloat32 } 
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { addon, DTYPES, type NativeDtype, type NativeFile, type NativeWeight, PRECISIONS } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
-import type { Held } from "./bucket.js";
 import { Files } from "./files.js";
 import { NativeKeyValueStore } from "./key-value-store.js";
+import type { ForeignStorage } from "./tensor-data.js";
 
-/** A weight that stays in the format of its file, behind a tensor. */
-export class CompactWeight implements Held {
+/** Foreign storage of a weight in the format of its file. */
+export class CompactWeight implements ForeignStorage {
   readonly native: NativeWeight;
-  /** `[rows, columns]` of each of its parts. */
+  /** `[rows, columns]` of each part. */
   readonly matrix: readonly [number, number];
   readonly #size: number;
-  /** The same memory as matrices of fewer rows, by their number of rows. */
+  /** The same memory as matrices with fewer rows, by their number of rows. */
   readonly #split = new Map<number, NativeWeight>();
 
   constructor(native: NativeWeight, size: number, matrix: readonly [number, number]) {
@@ -38,7 +38,7 @@ export class CompactWeight implements Held {
     return values;
   }
 
-  /** The same memory as matrices of that shape, such as those of heads; undefined where its matrices are not made of such. */
+  /** Returns the same memory as matrices of that shape, such as those of heads; undefined if the rows do not divide. */
   asMatrices([rows, columns]: readonly [number, number]): NativeWeight | undefined {
     if (columns !== this.matrix[1] || rows === 0 || this.matrix[0] % rows !== 0) return undefined;
     if (rows === this.matrix[0]) return this.native;
@@ -55,13 +55,13 @@ export class CompactWeight implements Held {
   }
 }
 
-/** Weights in the format of their file, used where they lie: in the mapped file, or in a copy of its bytes. */
+/** Storage of weights in the format of their file, in place: in the mapped file, or in a copy of its bytes. */
 export class NativeStorage implements Storage {
   readonly #backend: () => NativeBackend;
   readonly #mmap: boolean;
   readonly #files = new Files();
 
-  /** @param mmap whether files are mapped, or read */
+  /** @param mmap true to map files, false to read them */
   constructor(backend: () => NativeBackend, { mmap }: { mmap: boolean }) {
     this.#backend = backend;
     this.#mmap = mmap;
@@ -87,7 +87,7 @@ export class NativeStorage implements Storage {
     return size * bytesPerElement(isNative(dtype) ? dtype : "F32");
   }
 
-  /** In bfloat16 where the checkpoint is and activations may be rounded, as torch keeps them; else in float32. */
+  /** Keeps keys and values in bfloat16 if the checkpoint is and activations may be rounded, as torch does; else in float32. */
   keyValueStore(options: KeyValueStoreOptions): KeyValueStore {
     const backend = this.#backend();
     const isCompact = options.dtype === "BF16" && backend.precision === PRECISIONS.bfloat16;
@@ -101,7 +101,7 @@ export class NativeStorage implements Storage {
   }
 
   async #tensor(view: WeightView, role: WeightRole): Promise<Tensor> {
-    // A few hundred numbers, added and multiplied by kernels that know nothing of formats.
+    // A few hundred numbers, for kernels without formats.
     if (role === "vector" || role === "vectors") return tensor(await readFloats(view), [...view.shape]);
     const [rows = 1, columns = 1] = view.shape.slice(-2);
     const parts = role === "stack" && !("views" in view) ? partsOf(view) : "views" in view ? view.views : [view];
@@ -111,7 +111,7 @@ export class NativeStorage implements Storage {
     return engine().makeTensorFromTensorInfo(info);
   }
 
-  /** The weight where it lies in its files, if it lies in files, in a format that is multiplied as it is, and aligned. */
+  /** Maps the weight in its files, if it comes from files, in a format that is multiplied as it is, and aligned. */
   #mapped(dtype: Dtype, rows: number, columns: number, parts: readonly TensorView[]): NativeWeight | undefined {
     if (!this.#mmap || !isNative(dtype) || rows * columns === 0) return undefined;
     const size = bytesPerElement(dtype);
@@ -134,7 +134,7 @@ function partsOf(view: TensorView): TensorView[] {
   return Array.from({ length: view.shape[0]! }, (_, i) => view.at(i));
 }
 
-/** The weight in memory of its own; formats that are not multiplied as they are become float32. */
+/** Copies the weight to memory of its own; formats that are not multiplied as they are become float32. */
 async function copied(
   dtype: Dtype,
   rows: number,

@@ -155,7 +155,7 @@ describe.runIf(native)("native slots", () => {
     tidy(() => slots.append(keyValues(1, 1, 1, 3, 5)));
     expect(keys.isDisposed).toBe(true);
     expect(() => clone.dataSync()).toThrow(NativeError);
-    expect(() => clone.dataSync()).toThrow(/slots that have changed/);
+    expect(() => clone.dataSync()).toThrow(/a cache that has changed/);
     expect(sum.dataSync()[0]).toBe(1);
     clone.dispose();
     sum.dispose();

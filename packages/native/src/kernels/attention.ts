@@ -1,12 +1,12 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
-import { slotsBehind } from "../key-value-store.js";
-import { type Back, Wanted } from "./back.js";
+import { keyValuesBehind } from "../key-value-store.js";
+import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 
 type Attention = FusedKernels["MixtapeAttention"];
 
-/** `attention` of `ops`: no score matrix is held, and slots of a cache are read where they lie. */
+/** Computes `attention` of `ops`: holds no score matrix, and reads keys and values of a cache in place. */
 export const attentionKernel: NativeKernel = {
   name: "MixtapeAttention",
   run(backend, { q, k, v, padding, starts, sinks }: Attention["inputs"], { scale, window }: Attention["attrs"]) {
@@ -14,14 +14,14 @@ export const attentionKernel: NativeKernel = {
     const [, g, s] = k.shape as [number, number, number];
     const valueWidth = v.shape[3]!;
     const out = backend.output([b, l, h * valueWidth]);
-    const slots = slotsBehind(backend, k, v);
+    const slots = keyValuesBehind(backend, k, v);
     addon().attention(
       backend.floats(out),
       backend.floats(q),
       slots ?? backend.floats(k),
       slots ? null : backend.floats(v),
       padding ? backend.ints(padding) : null,
-      // What slots know themselves is not said twice: it changes from step to step.
+      // The length of a store is not an argument: it changes from step to step.
       Int32Array.of(b, h, g, l, slots ? 0 : s, d, valueWidth),
       window,
       scale,
@@ -35,13 +35,17 @@ export const attentionKernel: NativeKernel = {
 /** The backward pass of `attention`: scores are computed again, for some queries at a time. */
 export const attentionBackKernel: NativeKernel = {
   name: "MixtapeAttentionBack",
-  run(backend, inputs: Back<Attention>["inputs"], { scale, window, wanted }: Back<Attention>["attrs"]) {
+  run(
+    backend,
+    inputs: BackwardKernel<Attention>["inputs"],
+    { scale, window, wanted }: BackwardKernel<Attention>["attrs"],
+  ) {
     const { q, k, v, padding, starts, sinks, dy0 } = inputs;
     // Where it has no kernel, `ops` differentiates the composition.
     if (sinks) return [];
     const [b, h, l, d] = q.shape as [number, number, number, number];
     const [, g, s] = k.shape as [number, number, number];
-    const to = new Wanted(backend, { q, k, v }, ["q", "k", "v"]);
+    const to = new GradientOutputs(backend, { q, k, v }, ["q", "k", "v"]);
     addon().attentionBack(
       to.floats("q")!,
       to.floats("k")!,

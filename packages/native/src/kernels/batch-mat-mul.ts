@@ -39,7 +39,7 @@ export const fusedMatMulKernel: NativeKernel = {
   },
 };
 
-/** tfjs's names of activations, and those of their kernels. */
+/** Kernels of activations by tfjs's names. */
 const ACTIVATIONS: Readonly<Record<string, string>> = {
   linear: "",
   relu: "Relu",
@@ -50,7 +50,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
   prelu: "Prelu",
 };
 
-/** The product, or nothing where it is for the cpu kernel: other dtypes, no numbers at all, shapes that do not fit. */
+/** Computes the product; undefined leaves it to the cpu kernel: other dtypes, empty tensors, shapes that do not fit. */
 function multiply(backend: NativeBackend, a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Transposed) {
   if (a.dtype !== "float32" || b.dtype !== "float32") return undefined;
   const [m, depth] = lastTwo(a.shape, transposeA);
@@ -75,11 +75,11 @@ function multiply(backend: NativeBackend, a: TensorInfo, b: TensorInfo, { transp
   return out;
 }
 
-/** The compact weight behind a tensor, as matrices of its shape where it consists of such; else its numbers. */
+/** Returns the compact weight of a tensor as matrices of its shape if possible; else the tensor's values. */
 export function matrices(backend: NativeBackend, tensor: TensorInfo): NativeWeight | Float32Array {
-  const { held } = backend.bucket(tensor);
+  const { foreign } = backend.tensorData(tensor);
   const shape = tensor.shape.slice(-2) as [number, number];
-  return (held instanceof CompactWeight && held.asMatrices(shape)) || backend.floats(tensor);
+  return (foreign instanceof CompactWeight && foreign.asMatrices(shape)) || backend.floats(tensor);
 }
 
 function lastTwo(shape: readonly number[], transposed: boolean): [number, number] {
@@ -87,7 +87,7 @@ function lastTwo(shape: readonly number[], transposed: boolean): [number, number
   return transposed ? [columns, rows] : [rows, columns];
 }
 
-/** For each matrix of a batch of the shape `to`, which one of a batch of the shape `from` meets it. */
+/** Returns, for each matrix of a batch of shape `to`, the index of its factor in a batch of shape `from`. */
 function broadcast(from: readonly number[], to: readonly number[]): Int32Array {
   const indices = new Int32Array(util.sizeFromShape(to as number[]));
   let repeat = 1;

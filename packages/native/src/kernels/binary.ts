@@ -2,10 +2,10 @@ import { backend_util, type TensorInfo } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeKernel } from "./kernel.js";
 
-/** By tfjs's names, the numbers that the addon knows them by. */
+/** Numbers of the functions in the addon, by tfjs's names. */
 const OPERATIONS = { Add: 0, Sub: 1, Multiply: 2, RealDiv: 3 } as const;
 
-/** Arithmetic on two float32 tensors of whatever shapes meet. */
+/** Arithmetic on two float32 tensors whose shapes broadcast. */
 export const binaryKernels: readonly NativeKernel[] = Object.entries(OPERATIONS).map(([name, operation]) => ({
   name,
   run(backend, { a, b }: { a: TensorInfo; b: TensorInfo }) {
@@ -47,9 +47,9 @@ export const equalKernel: NativeKernel = {
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
     const axes = meetingAxes(a.shape, b.shape, shape);
     const out = backend.output(shape, "bool");
-    const y = backend.numbers(out);
-    const x = backend.words(a);
-    const z = backend.words(b);
+    const y = backend.values(out);
+    const x = backend.buffer32(a);
+    const z = backend.buffer32(b);
     const [size = 1, xStep = 0, zStep = 0] = axes.subarray(-3);
     for (let row = 0; row < y.length; row += size) {
       let xAt = 0;
@@ -66,7 +66,7 @@ export const equalKernel: NativeKernel = {
   },
 };
 
-/** Whether numbers of the small shape, again and again, are as numbers of the large one: it is its end, but for ones. */
+/** Returns whether the small shape is a suffix of the large one, apart from ones, so that its values repeat. */
 function repeats(small: readonly number[], large: readonly number[]): boolean {
   const offset = large.length - small.length;
   if (offset < 0) return false;
@@ -76,7 +76,10 @@ function repeats(small: readonly number[], large: readonly number[]): boolean {
   return axis === 0;
 }
 
-/** For each axis of the result its size and how far each operand goes on along it; neighbours that go on alike are one. */
+/**
+ * Returns the size of each axis of the result and the strides of the operands along it; adjacent axes with matching strides are
+ * merged.
+ */
 function meetingAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): Float64Array {
   const axes: number[][] = [];
   let aNext = 1;

@@ -1,6 +1,6 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
-import type { Back } from "./back.js";
+import type { BackwardKernel } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 
 type CrossEntropy = FusedKernels["MixtapeCrossEntropy"];
@@ -19,10 +19,10 @@ export const crossEntropyKernel: NativeKernel = {
   },
 };
 
-/** The way back of `crossEntropy`, with no other array of that size. */
+/** Computes the backward pass of `crossEntropy`, with no other array of that size. */
 export const crossEntropyBackKernel: NativeKernel = {
   name: "MixtapeCrossEntropyBack",
-  run(backend, { logits, targets, dy0 }: Back<CrossEntropy>["inputs"]) {
+  run(backend, { logits, targets, dy0 }: BackwardKernel<CrossEntropy>["inputs"]) {
     const out = backend.output(logits.shape);
     if (targets.shape[0] !== 0)
       addon().crossEntropyBack(backend.floats(out), backend.floats(logits), backend.ints(targets), backend.floats(dy0));

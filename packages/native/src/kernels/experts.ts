@@ -3,7 +3,7 @@ import { addon } from "../addon.js";
 import type { NativeBackend } from "../backend.js";
 import { gatingNumbers } from "../gatings.js";
 import { plainMatrix } from "../matrix.js";
-import { type Back, Wanted } from "./back.js";
+import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import { floatsOrNull, type NativeKernel } from "./kernel.js";
 
 type Experts = FusedKernels["MixtapeExperts"];
@@ -47,10 +47,14 @@ export const expertsKernel: NativeKernel = {
  */
 export const expertsBackKernel: NativeKernel = {
   name: "MixtapeExpertsBack",
-  run(backend, inputs: Back<Experts>["inputs"], { gating, transposed, wanted }: Back<Experts>["attrs"]) {
+  run(
+    backend,
+    inputs: BackwardKernel<Experts>["inputs"],
+    { gating, transposed, wanted }: BackwardKernel<Experts>["attrs"],
+  ) {
     if (transposed) return [];
     const { x, indices, weights, dy0, gate, up, down } = inputs;
-    const to = new Wanted(backend, inputs, wanted);
+    const to = new GradientOutputs(backend, inputs, wanted);
     const [count = 0, inner = 0, width = 0] = gate.shape;
     addon().expertsBack(
       to.floats("x"),

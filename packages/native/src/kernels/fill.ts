@@ -28,10 +28,10 @@ function isFilled(dtype: DataType | undefined): dtype is Filled {
 
 function filled(backend: NativeBackend, shape: number[], dtype: Filled, value: number): TensorInfo {
   const out = backend.output(shape, dtype);
-  if (dtype === "bool") backend.numbers(out).fill(value);
+  if (dtype === "bool") backend.values(out).fill(value);
   else {
     // By the addon, so that a step that fills can be repeated: one number, again and again.
-    const words = backend.words(out);
+    const words = backend.buffer32(out);
     const from = words instanceof Int32Array ? Int32Array.of(value) : Float32Array.of(value);
     if (words.length > 0) addon().move(words, 0, from, 0, Float64Array.of(words.length, 1, 0));
   }

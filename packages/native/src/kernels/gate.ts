@@ -1,7 +1,7 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
 import { gatingNumbers } from "../gatings.js";
-import { type Back, Wanted } from "./back.js";
+import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 
 type Gate = FusedKernels["MixtapeGate"];
@@ -19,8 +19,8 @@ export const gateKernel: NativeKernel = {
 /** The backward pass of `gate`, with respect to both at once. */
 export const gateBackKernel: NativeKernel = {
   name: "MixtapeGateBack",
-  run(backend, { gate, up, dy0 }: Back<Gate>["inputs"], { gating, wanted }: Back<Gate>["attrs"]) {
-    const to = new Wanted(backend, { gate, up }, ["gate", "up"]);
+  run(backend, { gate, up, dy0 }: BackwardKernel<Gate>["inputs"], { gating, wanted }: BackwardKernel<Gate>["attrs"]) {
+    const to = new GradientOutputs(backend, { gate, up }, ["gate", "up"]);
     addon().gateBack(
       to.floats("gate")!,
       to.floats("up")!,

@@ -2,7 +2,7 @@ import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
 import { gatingNumbers } from "../gatings.js";
 import { plainMatrix } from "../matrix.js";
-import { type Back, Wanted } from "./back.js";
+import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import { floatsOrNull, type NativeKernel } from "./kernel.js";
 import { backToMatrix, backToRows, withScratch } from "./product-back.js";
 
@@ -35,9 +35,13 @@ export const gatedMlpKernel: NativeKernel = {
 /** The backward pass of `gatedMlp`; what the forward pass had in between is computed again. */
 export const gatedMlpBackKernel: NativeKernel = {
   name: "MixtapeGatedMlpBack",
-  run(backend, inputs: Back<GatedMlp>["inputs"], { gating, transposed, wanted }: Back<GatedMlp>["attrs"]) {
+  run(
+    backend,
+    inputs: BackwardKernel<GatedMlp>["inputs"],
+    { gating, transposed, wanted }: BackwardKernel<GatedMlp>["attrs"],
+  ) {
     const { gate, up, down } = inputs;
-    const to = new Wanted(backend, inputs, wanted);
+    const to = new GradientOutputs(backend, inputs, wanted);
     const [x, dy] = [backend.floats(inputs.x), backend.floats(inputs.dy0)];
     const width = inputs.x.shape.at(-1)!;
     const inner = gate.shape[transposed ? 1 : 0]!;

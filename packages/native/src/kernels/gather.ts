@@ -1,7 +1,7 @@
 import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeKernel } from "./kernel.js";
-import { hasWords, outputLike } from "./move.js";
+import { has32BitValues, outputLike } from "./move.js";
 
 /** `GatherV2` of whole rows. */
 export const gatherKernel: NativeKernel = {
@@ -11,7 +11,7 @@ export const gatherKernel: NativeKernel = {
     { x, indices }: { x: TensorInfo; indices: TensorInfo },
     { axis, batchDims }: { axis: number; batchDims?: number },
   ) {
-    if (!hasWords(x) || indices.dtype !== "int32" || batchDims) return undefined;
+    if (!has32BitValues(x) || indices.dtype !== "int32" || batchDims) return undefined;
     const along = util.parseAxisParam(axis, x.shape)[0]!;
     const rows = x.shape[along]!;
     const ids = backend.ints(indices);
@@ -20,7 +20,7 @@ export const gatherKernel: NativeKernel = {
     const before = x.shape.slice(0, along);
     const out = outputLike(backend, x, [...before, ...indices.shape, ...x.shape.slice(along + 1)]);
     const outer = util.sizeFromShape(before);
-    addon().gather(backend.words(out), backend.words(x), ids, outer, rows);
+    addon().gather(backend.buffer32(out), backend.buffer32(x), ids, outer, rows);
     return out;
   },
 };

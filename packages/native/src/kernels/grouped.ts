@@ -15,7 +15,7 @@ export const groupedMatMulKernel: NativeKernel = {
     const [n = 0, width = 0] = x.shape;
     const columns = stack.shape[transposed ? 2 : 1]!;
     const out = backend.output([n, columns]);
-    const [to, from, by] = [backend.numbers(out) as Float32Array, backend.floats(x), matrices(backend, stack)];
+    const [to, from, by] = [backend.values(out) as Float32Array, backend.floats(x), matrices(backend, stack)];
     for (const { group, start, end } of groupsOf(offsets))
       addon().matMul(
         to.subarray(start * columns, end * columns),
@@ -34,13 +34,13 @@ export const groupedMatMulKernel: NativeKernel = {
 };
 
 /** `groupedGradWeight` of `ops` */
-export const groupedOuterKernel: NativeKernel = {
+export const groupedGradWeightKernel: NativeKernel = {
   name: "MixtapeGroupedGradWeight",
   run(backend, { a, b }: Outer["inputs"], { offsets }: Outer["attrs"]) {
     const [rows = 0, columns = 0] = [a.shape[1], b.shape[1]];
     const size = rows * columns;
     const out = backend.output([offsets.length - 1, rows, columns]);
-    const [to, left, right] = [backend.numbers(out) as Float32Array, backend.floats(a), backend.floats(b)];
+    const [to, left, right] = [backend.values(out) as Float32Array, backend.floats(a), backend.floats(b)];
     for (let group = 0; group + 1 < offsets.length; group++) {
       const [start, end] = [offsets[group]!, offsets[group + 1]!];
       const product = to.subarray(group * size, (group + 1) * size);

@@ -3,17 +3,17 @@ import type { NativeBackend } from "../backend.js";
 
 /** A kernel of the native backend. */
 export interface NativeKernel {
-  /** The name under which `ops`, or tfjs, asks for it. */
+  /** Name under which `ops`, or tfjs, asks for it. */
   readonly name: string;
   /**
-   * In place of a kernel of tfjs's cpu backend it may return undefined: what it does not do, that one does.
+   * Runs the kernel. One that replaces a kernel of tfjs's cpu backend may return undefined to leave the work to that one.
    *
    * A method, not a property: a kernel may narrow the inputs and attributes that it takes to its contract's.
    */
   run(backend: NativeBackend, inputs: Record<string, TensorInfo>, attrs: object): TensorInfo | TensorInfo[] | undefined;
 }
 
-/** Registers a kernel, in place of the one that was taken over from tfjs's cpu backend where there is one. */
+/** Registers a kernel, in place of one that was inherited from tfjs's cpu backend. */
 export function registerNativeKernel({ name, run }: NativeKernel, takenOver: KernelFunc | undefined): void {
   if (takenOver) unregisterKernel(name, "native");
   registerKernel({
@@ -29,7 +29,7 @@ export function registerNativeKernel({ name, run }: NativeKernel, takenOver: Ker
   });
 }
 
-/** The numbers of an input that may be absent, as the addon takes them. */
+/** Returns the values of an optional input, as the addon takes them. */
 export function floatsOrNull(backend: NativeBackend, tensor: TensorInfo | undefined): Float32Array | null {
   return tensor ? backend.floats(tensor) : null;
 }

@@ -1,7 +1,7 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
 import { plainMatrix } from "../matrix.js";
-import { type Back, Wanted } from "./back.js";
+import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 import { backToMatrix, backToRows } from "./product-back.js";
 
@@ -25,12 +25,12 @@ export const linearKernel: NativeKernel = {
   },
 };
 
-/** The way back of `linear`. Compact weights are multiplied where they lie. */
+/** Computes the backward pass of `linear`. Multiplies compact weights in place. */
 export const linearBackKernel: NativeKernel = {
   name: "MixtapeLinearBack",
-  run(backend, inputs: Back<Linear>["inputs"], { transposed, wanted }: Back<Linear>["attrs"]) {
+  run(backend, inputs: BackwardKernel<Linear>["inputs"], { transposed, wanted }: BackwardKernel<Linear>["attrs"]) {
     const { x, weight, dy0 } = inputs;
-    const to = new Wanted(backend, inputs, wanted);
+    const to = new GradientOutputs(backend, inputs, wanted);
     const dy = backend.floats(dy0);
     const [byX, byWeight, byBias] = [to.floats("x"), to.floats("weight"), to.floats("bias")];
     const rows = weight.shape[transposed ? 1 : 0]!;

@@ -3,12 +3,12 @@ import { addon } from "../addon.js";
 import type { NativeBackend } from "../backend.js";
 import type { NativeKernel } from "./kernel.js";
 
-/** Whether a tensor's numbers have 32 bits: the others are moved by tfjs's own kernels. */
-export function hasWords({ dtype }: TensorInfo): boolean {
+/** Returns whether values have 32 bits: tfjs's own kernels copy others. */
+export function has32BitValues({ dtype }: TensorInfo): boolean {
   return dtype === "float32" || dtype === "int32";
 }
 
-/** A new tensor of the dtype of another. */
+/** Creates a tensor with the dtype of another. */
 export function outputLike(backend: NativeBackend, { dtype }: TensorInfo, shape: readonly number[]): TensorInfo {
   return backend.output(shape, dtype as "float32" | "int32");
 }
@@ -17,7 +17,7 @@ export function outputLike(backend: NativeBackend, { dtype }: TensorInfo, shape:
 export const sliceKernel: NativeKernel = {
   name: "Slice",
   run(backend, { x }: { x: TensorInfo }, attrs: { begin: number[]; size: number[] }) {
-    if (!hasWords(x) || x.shape.length > 6) return undefined;
+    if (!has32BitValues(x) || x.shape.length > 6) return undefined;
     const [begin, size] = slice_util.parseSliceParams(x, attrs.begin, attrs.size) as [number[], number[]];
     slice_util.assertParamsValid(x, begin, size);
     const out = outputLike(backend, x, size);
@@ -33,7 +33,7 @@ export const sliceKernel: NativeKernel = {
 export const transposeKernel: NativeKernel = {
   name: "Transpose",
   run(backend, { x }: { x: TensorInfo }, { perm }: { perm: number[] }) {
-    if (!hasWords(x)) return undefined;
+    if (!has32BitValues(x)) return undefined;
     const shape = perm.map((axis) => x.shape[axis]!);
     const out = outputLike(backend, x, shape);
     const from = stepsOf(x.shape);
@@ -47,7 +47,7 @@ export const transposeKernel: NativeKernel = {
 export const tileKernel: NativeKernel = {
   name: "Tile",
   run(backend, { x }: { x: TensorInfo }, { reps }: { reps: number[] }) {
-    if (!hasWords(x)) return undefined;
+    if (!has32BitValues(x)) return undefined;
     const shape = x.shape.map((size, axis) => size * reps[axis]!);
     const out = outputLike(backend, x, shape);
     const from = stepsOf(x.shape);
@@ -94,11 +94,11 @@ export const packKernel: NativeKernel = {
   },
 };
 
-/** `SplitV`: slices that lie side by side. */
+/** Computes `SplitV` as adjacent slices. */
 export const splitKernel: NativeKernel = {
   name: "SplitV",
   run(backend, { x }: { x: TensorInfo }, attrs: { numOrSizeSplits: number[] | number; axis: number }) {
-    if (!hasWords(x)) return undefined;
+    if (!has32BitValues(x)) return undefined;
     const axis = util.parseAxisParam(attrs.axis, x.shape)[0]!;
     const sizes = backend_util.prepareSplitSize(x as Tensor, attrs.numOrSizeSplits, axis);
     const rows = util.sizeFromShape(x.shape.slice(0, axis));
@@ -119,11 +119,11 @@ export const splitKernel: NativeKernel = {
 export const padKernel: NativeKernel = {
   name: "PadV2",
   run(backend, { x }: { x: TensorInfo }, attrs: { paddings: [number, number][]; constantValue: number }) {
-    if (!hasWords(x)) return undefined;
+    if (!has32BitValues(x)) return undefined;
     const { paddings, constantValue } = attrs;
     const shape = x.shape.map((size, axis) => paddings[axis]![0] + size + paddings[axis]![1]);
     const out = outputLike(backend, x, shape);
-    backend.numbers(out).fill(constantValue);
+    backend.values(out).fill(constantValue);
     const from = stepsOf(x.shape);
     const to = stepsOf(shape);
     const first = paddings.reduce((sum, [before], axis) => sum + before * to[axis]!, 0);
@@ -133,10 +133,10 @@ export const padKernel: NativeKernel = {
 };
 
 function areAlike(parts: readonly TensorInfo[], first: TensorInfo): boolean {
-  return hasWords(first) && parts.every(({ dtype }) => dtype === first.dtype);
+  return has32BitValues(first) && parts.every(({ dtype }) => dtype === first.dtype);
 }
 
-/** A tensor of that shape, of tensors whose rows from that axis on lie one behind the other in its rows. */
+/** Joins tensors whose rows from that axis on follow one another in the rows of the result. */
 function joined(backend: NativeBackend, parts: readonly TensorInfo[], shape: number[], axis: number): TensorInfo {
   const out = outputLike(backend, parts[0]!, shape);
   const rows = util.sizeFromShape(shape.slice(0, axis));
@@ -150,7 +150,7 @@ function joined(backend: NativeBackend, parts: readonly TensorInfo[], shape: num
   return out;
 }
 
-/** How far apart neighbours along each axis lie. */
+/** Returns the strides of the axes. */
 function stepsOf(shape: readonly number[]): number[] {
   const steps = new Array<number>(shape.length);
   for (let axis = shape.length - 1, step = 1; axis >= 0; axis--) {
@@ -160,7 +160,7 @@ function stepsOf(shape: readonly number[]): number[] {
   return steps;
 }
 
-/** Copies along axes, of which each says its size and the steps in `out` and in `x`. */
+/** Copies along axes, each given by its size and its strides in `out` and in `x`. */
 function move(
   backend: NativeBackend,
   out: TensorInfo,
@@ -172,5 +172,5 @@ function move(
 ): void {
   const axes = new Float64Array(3 * rank);
   for (let axis = 0; axis < rank; axis++) axes.set(axisOf(axis), 3 * axis);
-  addon().move(backend.words(out), outOffset, backend.words(x), xOffset, axes);
+  addon().move(backend.buffer32(out), outOffset, backend.buffer32(x), xOffset, axes);
 }

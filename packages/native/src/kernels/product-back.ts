@@ -5,7 +5,9 @@ import { plainMatrix } from "../matrix.js";
 
 const FIRST = Int32Array.of(0);
 
-/** The gradient of `x · Wᵀ` by x, given `dy` in rows as long as W has; added to what is there where `add` says so. */
+/**
+ * Computes the gradient of `x · Wᵀ` with respect to x, for rows `dy` as long as W has rows; added to the output if `add` is set.
+ */
 export function backToRows(
   backend: NativeBackend,
   out: Float32Array,
@@ -18,7 +20,7 @@ export function backToRows(
   addon().linearBack(out, dy, plainMatrix(backend, weight, transposed), rows, backend.precision, add);
 }
 
-/** The gradient of `x · Wᵀ` by a matrix `[rows, width]`, or `[width, rows]` where it is transposed. */
+/** Computes the gradient of `x · Wᵀ` with respect to a matrix `[rows, width]`, or `[width, rows]` if transposed. */
 export function backToMatrix(
   out: Float32Array,
   dy: Float32Array,
@@ -33,7 +35,7 @@ export function backToMatrix(
   else addon().matMul(out, dy, x, FIRST, FIRST, rows, tokens, width, true, false);
 }
 
-/** Runs `f` with arrays of these lengths, with anything in them, which are given back after that. */
+/** Runs `f` with arrays of these lengths and arbitrary values, which are released afterwards. */
 export function withScratch<T>(
   backend: NativeBackend,
   lengths: readonly number[],

@@ -3,7 +3,7 @@ import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeBackend } from "../backend.js";
 import { plainMatrix } from "../matrix.js";
-import { type Back, Wanted } from "./back.js";
+import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 import { backToMatrix, backToRows, withScratch } from "./product-back.js";
 
@@ -44,11 +44,11 @@ export const projectHeadsKernel: NativeKernel = {
 
 type Dys = { readonly dy0?: TensorInfo; readonly dy1?: TensorInfo; readonly dy2?: TensorInfo };
 
-/** The way back of `projectHeads`: the heads of each are merged to rows again, and from there it is that of `linear`. */
+/** Computes the backward pass of `projectHeads`: merges the heads to rows again, and continues as that of `linear`. */
 export const projectHeadsBackKernel: NativeKernel = {
   name: "MixtapeProjectHeadsBack",
-  run(backend, inputs: ProjectHeads["inputs"] & Dys, { transposed, wanted }: Back<ProjectHeads>["attrs"]) {
-    const to = new Wanted(backend, inputs, wanted);
+  run(backend, inputs: ProjectHeads["inputs"] & Dys, { transposed, wanted }: BackwardKernel<ProjectHeads>["attrs"]) {
+    const to = new GradientOutputs(backend, inputs, wanted);
     const x = backend.floats(inputs.x);
     const width = inputs.x.shape[2]!;
     const byX = to.floats("x");
@@ -74,7 +74,7 @@ export const projectHeadsBackKernel: NativeKernel = {
   },
 };
 
-/** `[B, H, L, D]` to `[B, L, H, D]` */
+/** Transposes `[B, H, L, D]` to `[B, L, H, D]`. */
 function mergeHeads(backend: NativeBackend, out: Float32Array, tensor: TensorInfo): void {
   const [b, h, l, d] = tensor.shape as [number, number, number, number];
   const axes = Float64Array.of(b, l * h * d, h * l * d, l, h * d, d, h, d, l * d, d, 1, 1);

@@ -4,11 +4,11 @@ import type { NativeKernel } from "./kernel.js";
 
 type Axis = number | number[] | null | undefined;
 interface Reduction {
-  /** What is left. */
+  /** Shape of the result. */
   readonly shape: number[];
-  /** How many numbers become one. */
+  /** Number of values that are reduced to one. */
   readonly count: number;
-  /** How many numbers lie between one and the next of these. */
+  /** Stride between these values. */
   readonly inner: number;
 }
 
@@ -50,7 +50,7 @@ export const maxKernel: NativeKernel = {
   },
 };
 
-/** How axes are reduced, if the tensor is of float32 and not empty, and they are neighbours. */
+/** Returns the reduction as three sizes, if the tensor is float32 and not empty, and the axes are adjacent. */
 function reductionOf({ shape, dtype }: TensorInfo, axis: Axis, keepDims: boolean | undefined): Reduction | undefined {
   if (dtype !== "float32") return undefined;
   const axes = util.parseAxisParam(axis as number | number[], shape);

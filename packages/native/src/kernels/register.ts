@@ -12,7 +12,7 @@ import { fillKernel, likeKernels } from "./fill.js";
 import { gateBackKernel, gateKernel } from "./gate.js";
 import { gatedMlpBackKernel, gatedMlpKernel } from "./gated-mlp.js";
 import { gatherKernel, segmentSumKernel } from "./gather.js";
-import { groupedMatMulKernel, groupedOuterKernel } from "./grouped.js";
+import { groupedGradWeightKernel, groupedMatMulKernel } from "./grouped.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearBackKernel, linearKernel } from "./linear.js";
 import { concatKernel, packKernel, padKernel, sliceKernel, splitKernel, tileKernel, transposeKernel } from "./move.js";
@@ -24,11 +24,11 @@ import { rmsNormBackKernel, rmsNormKernel } from "./rms-norm.js";
 import { rotaryBackKernel, rotaryKernel } from "./rotary.js";
 import { softmaxKernel } from "./softmax.js";
 import { sumOfSquaresKernel } from "./sum-of-squares.js";
-import { takeAlongKernel } from "./take-along.js";
+import { takeAlongAxisKernel } from "./take-along-axis.js";
 import { topKIndicesKernel } from "./top-k-indices.js";
 import { unaryKernels } from "./unary.js";
 
-/** What `ops` asks for. */
+/** Kernels that `ops` asks for. */
 const FUSED: readonly NativeKernel[] = [
   attentionKernel,
   linearKernel,
@@ -42,16 +42,16 @@ const FUSED: readonly NativeKernel[] = [
   gatedMlpKernel,
   expertsKernel,
   groupedMatMulKernel,
-  groupedOuterKernel,
+  groupedGradWeightKernel,
   chooseExpertsKernel,
   topKIndicesKernel,
-  takeAlongKernel,
+  takeAlongAxisKernel,
   crossEntropyKernel,
   adamWKernel,
   sumOfSquaresKernel,
 ];
 
-/** What `ops` asks for on the way back. */
+/** Backward kernels that `ops` asks for. */
 const BACK: readonly NativeKernel[] = [
   attentionBackKernel,
   linearBackKernel,
@@ -64,7 +64,7 @@ const BACK: readonly NativeKernel[] = [
   crossEntropyBackKernel,
 ];
 
-/** In place of tfjs's own: what forward and backward passes run between the fused kernels. */
+/** Replacements of tfjs's own kernels that forward and backward passes run between the fused ones. */
 const REPLACED: readonly NativeKernel[] = [
   batchMatMulKernel,
   fusedMatMulKernel,
@@ -91,7 +91,7 @@ const REPLACED: readonly NativeKernel[] = [
   segmentSumKernel,
 ];
 
-/** Gives the backend `native` its kernels. All others are tfjs's, of its cpu backend. */
+/** Registers the kernels of the backend `native`. All others are those of tfjs's cpu backend. */
 export function registerKernels(): void {
   copyRegisteredKernels("cpu", "native");
   for (const kernel of [...FUSED, ...BACK, ...REPLACED])

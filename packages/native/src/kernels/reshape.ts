@@ -1,7 +1,7 @@
 import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import type { NativeKernel } from "./kernel.js";
 
-/** `Reshape` to a shape whose every axis is given. A decode step does it hundreds of times. */
+/** Computes `Reshape` to a shape without −1. A decode step does it hundreds of times. */
 export const reshapeKernel: NativeKernel = {
   name: "Reshape",
   run(backend, { x }: { x: TensorInfo }, { shape }: { shape: number[] }) {

@@ -1,6 +1,6 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
-import { type Back, sameAs, Wanted } from "./back.js";
+import { type BackwardKernel, GradientOutputs, sameAs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 
 type RmsNorm = FusedKernels["MixtapeRmsNorm"];
@@ -16,13 +16,13 @@ export const rmsNormKernel: NativeKernel = {
   },
 };
 
-/** The way back of `rmsNorm`; that of the residual is the gradient itself. */
+/** Computes the backward pass of `rmsNorm`; the gradient with respect to the residual is the output's. */
 export const rmsNormBackKernel: NativeKernel = {
   name: "MixtapeRmsNormBack",
-  run(backend, inputs: Back<RmsNorm>["inputs"], { eps, wanted }: Back<RmsNorm>["attrs"]) {
+  run(backend, inputs: BackwardKernel<RmsNorm>["inputs"], { eps, wanted }: BackwardKernel<RmsNorm>["attrs"]) {
     const { x, scale, dy0 } = inputs;
     const others = wanted.filter((name) => name !== "residual");
-    const to = new Wanted(backend, inputs, others);
+    const to = new GradientOutputs(backend, inputs, others);
     if (others.length > 0)
       addon().rmsNormBack(
         to.floats("x"),

@@ -1,6 +1,6 @@
 import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
-import type { Back } from "./back.js";
+import type { BackwardKernel } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
 import { withScratch } from "./product-back.js";
 
@@ -25,10 +25,17 @@ export const rotaryKernel: NativeKernel = {
   },
 };
 
-/** The way back of `rotary` by what is turned: it is turned back. The tables' own gradients are left to the op. */
+/**
+ * Computes the backward pass of `rotary` with respect to `x`: a rotation by the negative angles. The op computes the gradients of
+ * the tables.
+ */
 export const rotaryBackKernel: NativeKernel = {
   name: "MixtapeRotaryBack",
-  run(backend, { x, cos, sin, dy0 }: Back<Rotary>["inputs"], { wanted, interleaved }: Back<Rotary>["attrs"]) {
+  run(
+    backend,
+    { x, cos, sin, dy0 }: BackwardKernel<Rotary>["inputs"],
+    { wanted, interleaved }: BackwardKernel<Rotary>["attrs"],
+  ) {
     if (wanted.some((name) => name !== "x")) return [];
     const out = backend.output(x.shape);
     const turned = cos.shape[2]!;

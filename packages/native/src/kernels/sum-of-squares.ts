@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeKernel } from "./kernel.js";
 
-/** `sumOfSquares` of `ops`: nothing is written but the sum. */
+/** Computes `sumOfSquares` of `ops` and writes only the sum. */
 export const sumOfSquaresKernel: NativeKernel = {
   name: "MixtapeSumOfSquares",
   run(backend, inputs: Record<string, TensorInfo>) {
@@ -13,7 +13,7 @@ export const sumOfSquaresKernel: NativeKernel = {
       sum += one[0]!;
     }
     const out = backend.output([]);
-    backend.numbers(out)[0] = sum;
+    backend.values(out)[0] = sum;
     return out;
   },
 };

@@ -2,7 +2,7 @@ import type { TensorInfo } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeKernel } from "./kernel.js";
 
-/** By tfjs's names, the numbers that the addon knows them by. */
+/** Numbers of the functions in the addon, by tfjs's names. */
 const OPERATIONS = {
   Exp: 0,
   Sigmoid: 1,

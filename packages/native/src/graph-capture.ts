@@ -6,14 +6,14 @@ import {
   type TensorFunction,
 } from "@mixtape/ops";
 import { engine, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
-import { type Addon, addon, type NativeSequence, type Words, withAddon } from "./addon.js";
-import { Arrays, type Numbers, type NumbersOf } from "./arrays.js";
+import { type Addon, addon, type Buffer32, type NativeSequence, withAddon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
-import { hasWords } from "./kernels/move.js";
-import { meet, meetingObstacles } from "./obstacle.js";
+import { BufferPool, type Values, type ValuesOf } from "./buffer-pool.js";
+import { breakGraph, catchGraphBreak } from "./graph-break.js";
+import { has32BitValues } from "./kernels/move.js";
 
-/** Functions of the addon that do the same each time, to what they are given. */
-const REPEATABLE = [
+/** Functions of the addon whose calls a graph can replay. */
+const CAPTURABLE = [
   "linear",
   "matMul",
   "gatedMlp",
@@ -41,23 +41,23 @@ const REPEATABLE = [
   "causalConvolution",
 ] as const satisfies readonly (keyof Addon)[];
 
-/** Functions that change nothing that a step computes. */
+/** Functions that do not affect the result. */
 const HARMLESS: readonly string[] = ["info", "bytesOfSlots", "splitWeight"] satisfies (keyof Addon)[];
 
-/** The name of a call that is none of the addon's. */
-const EFFECT = "effect";
+/** Name of a host callback among the calls. */
+const HOST_CALLBACK = "effect";
 
 type Work = (...args: unknown[]) => unknown;
 
-/** What a step asked for: a function of the addon, or an effect. */
+/** Call of a captured function: of the addon, or a host callback. */
 interface Call {
   readonly name: string;
   readonly work: Work;
   readonly args: readonly unknown[];
 }
 
-/** Records the calls of the addon that a step makes. */
-export class NativeRecorder implements GraphCapture {
+/** Captures the calls of the addon that a function makes. */
+export class NativeGraphCapture implements GraphCapture {
   readonly #backend: () => NativeBackend;
 
   constructor(backend: () => NativeBackend) {
@@ -65,67 +65,67 @@ export class NativeRecorder implements GraphCapture {
   }
 
   capture(step: TensorFunction, inputs: readonly Tensor[]): CaptureResult {
-    if (!inputs.every(hasWords))
+    if (!inputs.every(has32BitValues))
       return { output: tidy(() => step(inputs)), graph: "inputs that are neither float32 nor int32" };
     const backend = this.#backend();
-    const arrays = new NumberedArrays();
+    const pool = new NumberedPool();
     const calls: Call[] = [];
-    let recorded: CapturedGraph | string = "";
+    let graph: CapturedGraph | string = "";
     const output = tidy(() => {
-      const made = backend.withArrays(arrays, () => {
+      const made = backend.withPool(pool, () => {
         const own = inputs.map((input) => copyOf(backend, input));
-        const inputArrays = own.map((input) => backend.words(input));
-        const [result, obstacle] = meetingObstacles(() => {
+        const inputArrays = own.map((input) => backend.buffer32(input));
+        const [result, graphBreak] = catchGraphBreak(() => {
           const made = listen(calls, () => tidy(() => step(own)));
-          const outputArray = hasWords(made) ? backend.words(made) : undefined;
-          const isOwn = outputArray && arrays.numberOf(outputArray) !== undefined;
-          if (!isOwn || arrays.taken > new Set([...inputArrays, outputArray]).size)
-            meet("a tensor that outlives it, or a result from elsewhere");
+          const outputArray = has32BitValues(made) ? backend.buffer32(made) : undefined;
+          const isOwn = outputArray && pool.numberOf(outputArray) !== undefined;
+          if (!isOwn || pool.taken > new Set([...inputArrays, outputArray]).size)
+            breakGraph("a tensor that outlives it, or a result from elsewhere");
           return made;
         });
-        if (obstacle !== null) recorded = obstacle;
+        if (graphBreak !== null) graph = graphBreak;
         else {
-          const outputArray = backend.words(result);
-          recorded = new NativeStep(backend, { arrays, calls, inputArrays, outputArray, output: result });
+          const outputArray = backend.buffer32(result);
+          graph = new NativeGraph(backend, { pool, calls, inputArrays, outputArray, output: result });
         }
         return result;
       });
-      // The recording writes its own array again.
-      return typeof recorded === "string" ? made.clone() : copyOf(backend, made);
+      // Each replay writes the graph's own array.
+      return typeof graph === "string" ? made.clone() : copyOf(backend, made);
     });
-    return { output, graph: recorded };
+    return { output, graph: graph };
   }
 }
 
-/** What a {@link NativeStep} consists of. */
-interface Recording {
+/** Parts of a {@link NativeGraph}. */
+interface GraphParts {
   /** All arrays that kernels wrote to. */
-  readonly arrays: NumberedArrays;
+  readonly pool: NumberedPool;
   readonly calls: readonly Call[];
-  readonly inputArrays: readonly Words[];
-  readonly outputArray: Words;
+  readonly inputArrays: readonly Buffer32[];
+  readonly outputArray: Buffer32;
   readonly output: Pick<TensorInfo, "shape" | "dtype">;
 }
 
-/** Calls, with the arrays that they read and write. */
-class NativeStep implements CapturedGraph {
+/** Graph of calls, with the arrays that they read and write. */
+class NativeGraph implements CapturedGraph {
   readonly #backend: NativeBackend;
-  readonly #recording: Recording;
-  /** The calls, once they are to be repeated. */
+  readonly #parts: GraphParts;
+  /** The calls as a sequence of the addon, created at the first replay. */
   #sequence: NativeSequence | undefined;
-  /** How many of them the last repetition made. */
+  /** Number of calls that the last replay made. */
   readonly #made = new Int32Array(1);
 
-  constructor(backend: NativeBackend, recording: Recording) {
+  constructor(backend: NativeBackend, parts: GraphParts) {
     this.#backend = backend;
-    const { shape, dtype } = recording.output;
-    this.#recording = { ...recording, output: { shape, dtype } };
+    const { shape, dtype } = parts.output;
+    this.#parts = { ...parts, output: { shape, dtype } };
   }
 
   equals(other: CapturedGraph): boolean {
-    if (!(other instanceof NativeStep)) return false;
-    const [a, b] = [this.#recording, other.#recording];
-    const isSame = (x: unknown, y: unknown): boolean => areSame(x, a.arrays, y, b.arrays);
+    if (!(other instanceof NativeGraph)) return false;
+    const [a, b] = [this.#parts, other.#parts];
+    const isSame = (x: unknown, y: unknown): boolean => areSame(x, a.pool, y, b.pool);
     return (
       a.calls.length === b.calls.length &&
       a.calls.every((call, i) => isSameCall(call, b.calls[i]!, isSame)) &&
@@ -136,83 +136,83 @@ class NativeStep implements CapturedGraph {
 
   replay(inputs: readonly Tensor[]): Tensor {
     const backend = this.#backend;
-    const { inputArrays, outputArray, output } = this.#recording;
-    for (const [i, input] of inputs.entries()) inputArrays[i]!.set(backend.words(input));
+    const { inputArrays, outputArray, output } = this.#parts;
+    for (const [i, input] of inputs.entries()) inputArrays[i]!.set(backend.buffer32(input));
     this.#repeatCalls();
     const made = backend.output(output.shape, output.dtype as "float32" | "int32");
-    backend.words(made).set(outputArray);
+    backend.buffer32(made).set(outputArray);
     return engine().makeTensorFromTensorInfo(made, backend);
   }
 
   #repeatCalls(): void {
-    const { calls } = this.#recording;
+    const { calls } = this.#parts;
     this.#made[0] = 0;
     this.#sequence ??= sequenceOf(calls);
     try {
       addon().repeatSequence(this.#sequence, this.#made);
     } finally {
-      // What effects change is JavaScript's alone: calls do not see it. Where a call failed, those before it have happened.
+      // Host callbacks change state that only JavaScript sees. If a call failed, those before it have happened.
       let left = this.#made[0]!;
       for (const { name, work } of calls) {
-        if (name === EFFECT) work();
+        if (name === HOST_CALLBACK) work();
         else if (left-- === 0) break;
       }
     }
   }
 }
 
-/** Arrays with numbers in the order in which they were first taken, by which those of two recordings are told to be the same. */
-class NumberedArrays extends Arrays {
+/** Pool that numbers its arrays in the order of first use: equal arrays of two graphs have the same number. */
+class NumberedPool extends BufferPool {
   readonly #numbers = new Map<ArrayBufferLike, number>();
-  /** How many are in use. */
+  /** Number of arrays in use. */
   taken = 0;
 
-  override take<D extends keyof NumbersOf>(dtype: D, length: number): NumbersOf[D] {
-    const array = super.take(dtype, length);
+  override acquire<D extends keyof ValuesOf>(dtype: D, length: number): ValuesOf[D] {
+    const array = super.acquire(dtype, length);
     this.taken++;
     if (!this.#numbers.has(array.buffer)) this.#numbers.set(array.buffer, this.#numbers.size);
     return array;
   }
 
-  override give(dtype: keyof NumbersOf, array: Numbers): void {
+  override release(dtype: keyof ValuesOf, array: Values): void {
     this.taken--;
-    super.give(dtype, array);
+    super.release(dtype, array);
   }
 
-  /** Undefined for an array from elsewhere. */
+  /** Returns the number of an array; undefined for an array from elsewhere. */
   numberOf({ buffer }: ArrayBufferView): number | undefined {
     return this.#numbers.get(buffer);
   }
 }
 
 function sequenceOf(calls: readonly Call[]): NativeSequence {
-  const ofAddon = calls.filter(({ name }) => name !== EFFECT);
+  const ofAddon = calls.filter(({ name }) => name !== HOST_CALLBACK);
   return addon().makeSequence(
     ofAddon.map(({ name }) => name),
     ofAddon.map(({ args }) => args),
   );
 }
 
-/** Runs `f`; what it calls of the addon, and its effects, come to `calls`. */
+/** Runs `f` and adds its calls of the addon, and its host callbacks, to `calls`. */
 function listen<T>(calls: Call[], f: () => T): T {
   const raw = addon() as unknown as Readonly<Record<string, Work>>;
   const listening: Record<string, Work> = {};
   for (const [name, work] of Object.entries(raw))
     listening[name] = (...args) => {
-      if ((REPEATABLE as readonly string[]).includes(name)) calls.push({ name, work, args });
-      else if (!HARMLESS.includes(name)) meet(name);
+      if ((CAPTURABLE as readonly string[]).includes(name)) calls.push({ name, work, args });
+      else if (!HARMLESS.includes(name)) breakGraph(name);
       return work(...args);
     };
-  const noteEffect = (change: () => void): unknown => calls.push({ name: EFFECT, work: change, args: [] });
-  return withAddon(listening as unknown as Addon, () => observeHostCallbacks(noteEffect, f));
+  const onCallback = (change: () => void): unknown => calls.push({ name: HOST_CALLBACK, work: change, args: [] });
+  return withAddon(listening as unknown as Addon, () => observeHostCallbacks(onCallback, f));
 }
 
 function isSameCall(a: Call, b: Call, isSame: (x: unknown, y: unknown) => boolean): boolean {
   return a.name === b.name && a.args.length === b.args.length && a.args.every((arg, i) => isSame(arg, b.args[i]));
 }
 
-/** Whether an argument of one recording is what one of another is: the array of that number, that handle, that constant. */
-function areSame(x: unknown, xArrays: NumberedArrays, y: unknown, yArrays: NumberedArrays): boolean {
+/** Returns whether arguments of two graphs are equal: arrays of the same number, the same handle, or equal constants. */
+function areSame(x: unknown, xArrays: NumberedPool, y: unknown, yArrays: NumberedPool): boolean {
   if (Object.is(x, y)) return true;
   if (!isNumbers(x) || !isNumbers(y) || x.constructor !== y.constructor || x.length !== y.length) return false;
   const number = xArrays.numberOf(x);
@@ -226,6 +226,6 @@ function isNumbers(arg: unknown): arg is Float32Array {
 
 function copyOf(backend: NativeBackend, tensor: Tensor): Tensor {
   const copy = backend.output(tensor.shape, tensor.dtype as "float32" | "int32");
-  backend.words(copy).set(backend.words(tensor));
+  backend.buffer32(copy).set(backend.buffer32(tensor));
   return engine().makeTensorFromTensorInfo(copy, backend);
 }

@@ -6,7 +6,7 @@ import type { NativeKernel } from "./kernel.js";
  * `takeAlongAxis` of `ops` as a plain look-up.
  * @throws {NativeError} for an index that is no column of `x`.
  */
-export const takeAlongKernel: NativeKernel = {
+export const takeAlongAxisKernel: NativeKernel = {
   name: "MixtapeTakeAlongAxis",
   run(backend, { x, indices }: { x: TensorInfo; indices: TensorInfo }) {
     const out = backend.output(indices.shape);
