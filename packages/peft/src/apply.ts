@@ -13,7 +13,7 @@ import { peftTaskOf } from "./targets/task-types.js";
 
 const ofModels = new WeakMap<PreTrainedModel, Adapters>();
 
-/** The adapters of a model. */
+/** Returns the adapters of a model. */
 export function adaptersOf(model: PreTrainedModel): Adapters {
   const known = ofModels.get(model);
   if (known) return known;
@@ -22,17 +22,17 @@ export function adaptersOf(model: PreTrainedModel): Adapters {
   return adapters;
 }
 
-/** What {@link applyAdapter} may be told besides. */
+/** Options of {@link applyAdapter}. */
 export interface ApplyOptions {
-  /** What the adapter is called among those of the model. `default` unless given. */
+  /** Name of the adapter among those of the model. Default: `default`. */
   readonly name?: string;
-  /** Same seed, same first values, on any engine. Default 0. */
+  /** Seed of the initial values, which are the same on any engine. Default: 0. */
   readonly seed?: number;
 }
 
 /**
- * Puts a new adapter on a model, ready to be trained, and selects it. The model's own parameters stay what and where they are;
- * the adapter changes nothing until it has been trained. With a LoRA of a classifier or question answerer its head trains too, as a
+ * Puts a new adapter on a model, ready to be trained, and selects it. The model's own parameters are unchanged;
+ * the adapter is a no-op until it is trained. With a LoRA of a classifier or question answerer its head trains too, as a
  * copy in the adapter (`modulesToSave`), as in Hugging Face peft; a mixture of LoRA experts leaves the head as it is.
  *
  * @returns the adapter, whose `table` says what trains, parameters by module
@@ -75,7 +75,7 @@ function withModules(config: AdapterConfig, modules: readonly string[]): Adapter
   return { ...config, modulesToSave: [...new Set([...(config.modulesToSave ?? []), ...modules])] };
 }
 
-/** Refuses what only files have. */
+/** Refuses options that only files have. */
 function checkNew(config: AdapterConfig): void {
   if (config.method !== "lora") return;
   const { initLoraWeights, trainableTokenIndices } = config;

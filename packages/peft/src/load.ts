@@ -21,18 +21,19 @@ import { peftTaskOf } from "./targets/task-types.js";
 
 /** Options of {@link loadAdapter}. */
 export interface LoadAdapterOptions {
-  /** The adapter's name among those of the model. Default `default`. */
+  /** Name of the adapter among those of the model. Default: `default`. */
   readonly name?: string;
-  /** Keys of `adapter_config.json` that nothing here knows and that do not change what the adapter computes. */
+  /** Unknown keys of `adapter_config.json` that do not change the adapter's output. */
   readonly ignore?: readonly string[];
   /**
-   * Called for everything in the files that is passed over, as Hugging Face peft passes it over, and where a server makes it
-   * necessary to download a file whole. Default `console.warn`.
+   * Called for each part of the files that is ignored, as Hugging Face peft ignores it, and if a server forces the download of a
+   * whole
+   * file. Default: `console.warn`.
    */
   readonly onWarning?: (message: string) => void;
-  /** Ends requests and reading: the promise then rejects with the signal's reason, and the model has no such adapter. */
+  /** Aborts requests and reading: the promise then rejects with the signal's reason, and the model has no such adapter. */
   readonly signal?: AbortSignal;
-  /** How files are fetched where the source is a URL, as in `loadModel`. */
+  /** Options of requests if the source is a URL, as in `loadModel`. */
   readonly fetchOptions?: Omit<FetchOptions, "signal" | "onWarning">;
 }
 
@@ -103,7 +104,7 @@ export async function loadAdapter(
   }
 }
 
-/** The targets that the file has tensors for, and those that its config asks for besides. */
+/** Returns the targets that the file has tensors for, and those that only its config asks for. */
 function targetsWith(
   all: readonly TargetModule[],
   config: AdapterConfig,
@@ -128,7 +129,7 @@ function leafOf(name: string): string {
   return name.slice(name.lastIndexOf(".") + 1);
 }
 
-/** The adapter's own copies of parameters of the model. */
+/** Creates the adapter's own copies of parameters of the model. */
 async function copiesIn(
   model: PreTrainedModel,
   targets: readonly TargetModule[],
@@ -167,7 +168,7 @@ function check(
     onWarning(`${where}: passed over ${listOf(unread)}, which ${CONFIG_FILE} and the model do not ask for`);
 }
 
-/** What is wrong with a tensor of the file. */
+/** Describes what is wrong with a tensor of the file. */
 function faultOf({ name, aliases = [], shape }: AdapterTensor, file: AdapterFile): string[] {
   const found = file.find(name, ...aliases);
   if (!found) return [`missing ${name}`];

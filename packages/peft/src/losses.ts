@@ -16,51 +16,53 @@ import { AdapterError } from "./errors.js";
 
 /** Rows of one adapter in a batch. All rows of a batch are padded to one length. */
 export interface AdapterBatch {
-  /** Its name. */
+  /** Name of the adapter. */
   readonly adapter: string;
   readonly inputIds: readonly (readonly number[])[];
-  /** Token ids, −100 where no loss is taken; the model shifts them. */
+  /** Token ids, −100 for positions without loss; the model shifts them. */
   readonly labels: readonly (readonly number[])[];
-  /** 1 for a token and 0 for padding. All tokens where absent. */
+  /** 1 for a token and 0 for padding. Default: all tokens. */
   readonly attentionMask?: readonly (readonly number[])[];
-  /** By what the summed cross-entropy is divided; the number of labels that count where absent. */
+  /** Divisor of the summed cross-entropy. Default: the number of labels. */
   readonly numItems?: number;
 }
 
-/** The loss of one adapter, and what it is made of. */
+/** Loss of one adapter, and its terms. */
 export type AdapterLoss = {
   readonly adapter: string;
-  /** All of it */
+  /** Sum of the terms */
   readonly loss: Scalar;
   /** Cross-entropy of the next token, in nats */
   readonly lmLoss: Scalar;
-  /** What the adapter's own routers add, where they add something */
+  /** Loss of the adapter's own routers, if the config has one */
   readonly routerLoss?: Scalar;
   /**
-   * `[E]` by the name of a router: how many of the adapter's tokens each expert was given. The model's own routers have their
-   * names in the model, those of a mixture that of the adapter and of the module that they stand at. Where it was asked for.
+   * `[E]` by router name: number of the adapter's tokens for each expert. The model's routers have their names in the model,
+   * those of a
+   * mixture are named by the adapter and the module. Present only with `outputExpertCounts`.
    */
   readonly expertCounts?: ExpertCounts;
 };
 
-/** How {@link adapterLosses} runs the model. */
+/** Options of {@link adapterLosses}. */
 export type AdapterLossOptions = Pick<CausalLMInputs, "gradientCheckpointing"> & {
-  /** Whether the load balancing loss of the model's own routers is part of each adapter's loss. Default false. */
+  /** True if the load balancing loss of the model's own routers is part of each adapter's loss. Default false. */
   readonly baseRouterLoss?: boolean;
-  /** Whether the experts' tokens are counted, for the model's routers and for those of mixtures. Default false. */
+  /** True if the experts' tokens are counted, for the model's routers and for those of mixtures. Default false. */
   readonly outputExpertCounts?: boolean;
 };
 
 /**
- * The losses of several adapters by one forward pass, in which the model's own products run once for the whole batch. The sum is
- * to be differentiated: no adapter's parameters have a part in another's loss. Each loss is that which the adapter has with its
- * rows alone.
+ * Computes the losses of several adapters in one forward pass, which runs the model's own products once for the whole batch.
+ * Differentiate the sum: the gradient with respect to an adapter's parameters depends on its own loss alone. Each loss is that of
+ * the
+ * adapter's rows alone.
  *
- * It selects these adapters for these rows, and they stay selected, for the way back.
- * @returns the sum, and each adapter's; the tensors are the caller's to dispose
- * @throws {OptionError} for an option that it does not know
- * @throws {AdapterError} where there are no rows, rows differ in length or an adapter is there twice
- * @throws {DecoderError} where none of an adapter's labels counts
+ * Activates these adapters for these rows; they must stay active for the backward pass.
+ * @returns the sum, and each adapter's loss; the caller disposes the tensors
+ * @throws {OptionError} for an unknown option
+ * @throws {AdapterError} if there are no rows, rows differ in length or an adapter occurs twice
+ * @throws {DecoderError} if an adapter has no labels
  */
 export function adapterLosses(
   model: ForCausalLM,
@@ -131,21 +133,21 @@ export function adapterLosses(
   }
 }
 
-/** Number of tokens that the experts of an adapter's own routers were given, named by the adapter and the module. */
+/** Counts the tokens of the experts of an adapter's own routers, by adapter and module. */
 function mixtureCounts(adapter: string, routings: readonly MixtureRouting[]): ExpertCounts {
   return Object.fromEntries(
     routings.map(({ module, routing }) => [`${adapter}: ${module}`, routerOf(routing).expertCounts(routing)]),
   );
 }
 
-/** The logits of the adapter's routers. */
+/** Returns the logits of the adapter's routers. */
 function seenOf({ adapter }: AdapterBatch, sides: readonly Intermediate[]): (RoutingSource & { logits: Tensor2D })[] {
   return sides
     .map(({ from, tensor }) => ({ ...(from as RoutingSource), logits: tensor as Tensor2D }))
     .filter((routing) => routing.adapter.name === adapter);
 }
 
-/** What the model's own routers add. @param routings of an adapter's rows */
+/** Returns the loss of the model's own routers. @param routings of an adapter's rows */
 function balanceOf({ auxLossCoef }: ForCausalLM, routings: readonly CapturedRouting[]): Scalar | null {
   if (auxLossCoef === undefined || routings.length === 0) return null;
   return mul(loadBalancingLoss(routings), auxLossCoef) as Scalar;

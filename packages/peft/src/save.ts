@@ -8,13 +8,13 @@ import { adapterTensors } from "./files/adapter-keys.js";
 import { extractValues, valuesOf } from "./files/adapter-tensors.js";
 import { expertLayoutFor, peftConfig, peftIncompatibilityOf } from "./files/peft-config.js";
 
-/** How an adapter is saved. */
+/** Options of {@link saveAdapter}. */
 export interface SaveAdapterOptions {
-  /** The dtype of the tensors. F32 unless given. */
+  /** Dtype of the tensors. Default: F32. */
   readonly dtype?: Dtype;
   /**
-   * Whether Hugging Face peft must be able to place a LoRA or DoRA: else it is an error. Default true for {@link saveAdapter}, and
-   * false for {@link adapterFiles}.
+   * True to throw if Hugging Face peft could not load the LoRA or DoRA. Default: true for {@link saveAdapter}, false for
+   * {@link adapterFiles}.
    */
   readonly peftCompatible?: boolean;
 }
@@ -41,8 +41,8 @@ export async function saveAdapter(adapter: Adapter, folder: string, options: Sav
 }
 
 /**
- * The same files in memory, by name: what `loadAdapter` takes too.
- * @throws {AdapterError} where `peftCompatible` is true and peft could not place the adapter.
+ * Returns the same files in memory, by name, as `loadAdapter` takes them.
+ * @throws {AdapterError} if `peftCompatible` is true and peft could not load the adapter.
  */
 export async function adapterFiles(
   adapter: Adapter,
@@ -57,7 +57,7 @@ export async function adapterFiles(
   ]);
 }
 
-/** The dtypes that the tensors of an adapter may have. */
+/** Dtypes of saved tensors. */
 const DTYPES: readonly Dtype[] = ["F64", "F32", "F16", "BF16"];
 
 function checkDtype(where: string, { dtype = "F32" }: SaveAdapterOptions): void {
@@ -69,7 +69,7 @@ function checkDtype(where: string, { dtype = "F32" }: SaveAdapterOptions): void 
     });
 }
 
-/** Why Hugging Face peft could not place a LoRA or DoRA; null where it can, and for mixtures, which it does not have. */
+/** Returns why Hugging Face peft could not load a LoRA or DoRA; null if it can, and for mixtures, which it does not have. */
 export function peftIncompatibility(adapter: Adapter): string | null {
   return adapter.config.method === "lora"
     ? peftIncompatibilityOf(adapter, adapter.targetModules, expertLayoutFor(adapter))

@@ -8,22 +8,22 @@ import type { CopiedParam } from "../layers/copied-param.js";
 import type { NamedRouter } from "../routing/mixlora-router.js";
 import type { FeedForward, TargetModule } from "../targets/target-module.js";
 
-/** What trains in one module of the model. */
+/** Parameters of an adapter in one module of the model. */
 export interface TableRow {
   /** The module's name: `model.layers.0.self_attn.q_proj` */
   readonly module: string;
   readonly parameters: readonly { readonly name: string; readonly shape: readonly number[]; readonly size: number }[];
 }
 
-/** An adapter of a model: low-rank updates at some of its sites, and routers where it is a mixture. */
+/** Adapter of a model: low-rank updates at some target modules, and routers in MixLoRA. */
 export class Adapter implements AdapterLayers {
   readonly name: string;
   readonly config: AdapterConfig;
-  /** All sites of its model. */
+  /** All target modules of its model. */
   readonly targetModules: readonly TargetModule[];
   readonly layers: ReadonlyMap<TargetModule, AdapterLayer>;
   readonly routers: ReadonlyMap<FeedForward, NamedRouter>;
-  /** Its own copies of parameters of the model. */
+  /** Copies of parameters of the model that belong to the adapter. */
   readonly copies: readonly CopiedParam[];
   /** Hugging Face peft's type of the model's task, such as `SEQ_CLS`; null for a head that peft does not know. */
   readonly taskType: string | null;
@@ -48,7 +48,7 @@ export class Adapter implements AdapterLayers {
     this.taskType = taskType;
   }
 
-  /** Its parameters by module: what trains, unless it is frozen. */
+  /** Parameters by module: those that train, unless the adapter is frozen. */
   get table(): readonly TableRow[] {
     const rows = new Map<string, { name: string; shape: readonly number[]; size: number }[]>();
     for (const [module, name, { shape, size }] of this.#parameters())
@@ -56,7 +56,7 @@ export class Adapter implements AdapterLayers {
     return [...rows].map(([module, parameters]) => ({ module, parameters }));
   }
 
-  /** How many numbers it has. */
+  /** Number of parameters. */
   get size(): number {
     return [...this.namedParameters()].reduce((sum, [, param]) => sum + param.size, 0);
   }
@@ -66,23 +66,23 @@ export class Adapter implements AdapterLayers {
     for (const [module, name, param] of this.#parameters()) yield [`${this.name}.${module}.${name}`, param];
   }
 
-  /** Those of its parameters that train: all, or none where it is frozen. */
+  /** Returns the parameters that train: all, or none if the adapter is frozen. */
   trainableParams(): [name: string, param: Param][] {
     return [...this.namedParameters()].filter(([, { isTrainable }]) => isTrainable);
   }
 
-  /** Keeps it from being trained. */
+  /** Freezes the adapter: it is not trained. */
   freeze(): void {
     for (const [, param] of this.namedParameters()) param.freeze();
   }
 
-  /** Lets it train, but for copies that are as its file has them. */
+  /** Unfreezes the adapter, except for copies that only its file determines. */
   unfreeze(): void {
     const fixed = new Set(this.copies.filter(({ isTrained }) => !isTrained).map(({ copy }) => copy));
     for (const [, param] of this.namedParameters()) if (!fixed.has(param) && param.hasGradient) param.unfreeze();
   }
 
-  /** Frees its values. */
+  /** Disposes the parameters. */
   dispose(): void {
     for (const part of [...this.layers.values(), ...[...this.routers.values()].map(({ router }) => router)])
       part.dispose();
@@ -102,7 +102,7 @@ export class Adapter implements AdapterLayers {
     sowIntermediate(from, logits);
   }
 
-  /** The table as text, with sums. */
+  /** Formats the table as text, with sums. */
   toString(): string {
     const rows = this.table.map(({ module, parameters }) => [
       module,
@@ -114,7 +114,7 @@ export class Adapter implements AdapterLayers {
     return [...lines, `${this.name}: ${this.config.method}, ${this.size.toLocaleString("en")} parameters`].join("\n");
   }
 
-  /** Each once: copies of tied parameters are one. */
+  /** Yields each parameter once: copies of tied parameters are one. */
   *#parameters(): IterableIterator<[module: string, name: string, param: Param]> {
     for (const [target, layer] of this.layers)
       for (const [name, param] of layer.namedParameters()) yield [target.name, name, param];
@@ -130,12 +130,12 @@ export class Adapter implements AdapterLayers {
   }
 }
 
-/** What the logits of an adapter's routers are handed out with: see {@link sowIntermediate}. */
+/** Source of the adapter's router logits: see {@link sowIntermediate}. */
 export interface RoutingSource {
   readonly adapter: Adapter;
-  /** The name of the module that the router stands at. */
+  /** Name of the module that the router belongs to. */
   readonly module: string;
-  /** How many rows there are for one token: the routers of routed experts see each token once for each of its experts. */
+  /** Number of rows per token: routers in routed experts see each token once for each of its experts. */
   readonly rowsPerToken: number;
   /** 0 for each row that no routed expert sees, as its token has fewer than others; null if there is no such row. */
   readonly used: Uint8Array | null;

@@ -14,16 +14,16 @@ import { type FeedForward, type TargetModule, targetModulesOf } from "../targets
 import type { Adapter } from "./adapter.js";
 import { type MergeOptions, merge, type Originals, unmerge } from "./merge.js";
 
-/** The adapters of a model, and which of them its forward passes go through. */
+/** Adapters of a model, with the active ones. */
 export class Adapters {
   readonly targetModules: readonly TargetModule[];
   readonly #layers: readonly DecoderLayer[];
   readonly #adapters = new Map<string, Adapter>();
   #selection: AdapterSelection = null;
   #isEnabled = true;
-  /** How the batch lies that the layer has that runs now: some of its parts get all tokens in a row. */
+  /** Layout of the batch in the layer that runs: some modules get all tokens as rows. */
   #layout: BatchLayout | null = null;
-  /** Copies that are in the place of the model's parameters now. */
+  /** Copies that replace parameters of the model. */
   #overlaid: readonly CopiedParam[] = [];
   #merged: { readonly name: string; readonly originals: Originals } | null = null;
 
@@ -61,14 +61,14 @@ export class Adapters {
     this.setAdapter(adapter.name);
   }
 
-  /** What the next forward passes go through. */
+  /** Adapter of the next forward passes. */
   get activeAdapter(): AdapterSelection {
     return this.#selection;
   }
 
   /**
-   * Says which adapter forward passes go through from now on: one for the whole batch, or one for each row.
-   * @throws {AdapterError} for a name that no adapter has, and for an empty list.
+   * Sets the active adapter: one for the whole batch, or one for each row.
+   * @throws {AdapterError} for an unknown name, and for an empty list.
    */
   setAdapter(activeAdapter: AdapterSelection): void {
     if (activeAdapter !== null && typeof activeAdapter !== "string" && !Array.isArray(activeAdapter))
@@ -86,7 +86,7 @@ export class Adapters {
     this.#setHooks();
   }
 
-  /** Refuses rows of several adapters where one of them changes what cannot differ from row to row. */
+  /** Throws if rows have different adapters and one of them replaces a parameter that cannot differ by row. */
   #checkMixed(names: readonly (string | null)[]): void {
     if (names.length < 2) return;
     for (const name of names) {
@@ -102,7 +102,7 @@ export class Adapters {
     }
   }
 
-  /** Runs `f` with another selection. */
+  /** Runs `f` with another active adapter. */
   with<T>(activeAdapter: AdapterSelection, f: () => T): T {
     const before = this.#selection;
     this.setAdapter(activeAdapter);
@@ -113,28 +113,29 @@ export class Adapters {
     }
   }
 
-  /** Lets forward passes go through the selected adapters again. */
+  /** Enables the active adapters again. */
   enable(): void {
     this.#isEnabled = true;
     this.#setHooks();
   }
 
-  /** Lets forward passes go through the model alone. The selection stays. */
+  /** Disables all adapters; the active one is remembered. */
   disable(): void {
     this.#isEnabled = false;
     this.#setHooks();
   }
 
-  /** The adapter that is part of the model's weights, if there is one. */
+  /** Name of the merged adapter, if any. */
   get merged(): string | null {
     return this.#merged?.name ?? null;
   }
 
   /**
-   * Makes an adapter part of the model's weights, in the dtype that they have or in `options.dtype`: it costs nothing any more,
-   * and every row goes through it. Its own values stay as they are.
-   * @throws {OptionError} for an option that it does not know
-   * @throws {AdapterError} for a mixture, where one is merged already, and where a sum is not finite in its dtype.
+   * Merges an adapter into the model's weights, in their dtype or in `options.dtype`: it costs nothing any more, and applies to
+   * every row.
+   * Its own parameters are unchanged.
+   * @throws {OptionError} for an unknown option
+   * @throws {AdapterError} for a mixture, if an adapter is merged already, and if a sum is not finite in its dtype.
    */
   async merge(name: string, options: MergeOptions = {}): Promise<void> {
     checkOptions("merge", options, { dtype: true });
@@ -150,7 +151,7 @@ export class Adapters {
     this.#setHooks();
   }
 
-  /** Gives the model the weights back that it had before {@link merge}, bit for bit. @throws {AdapterError} where none is merged. */
+  /** Restores the weights from before {@link merge}, bit for bit. @throws {AdapterError} if none is merged. */
   unmerge(): void {
     if (!this.#merged)
       throw new AdapterError({ where: "unmerge", expected: "a merged adapter", got: "none", fix: "Merge one first" });
@@ -160,8 +161,8 @@ export class Adapters {
   }
 
   /**
-   * Takes an adapter off and frees its values. Rows that were its go through the model alone. What is merged stays part of the
-   * model for good.
+   * Deletes an adapter and disposes its parameters. Its rows then use the model alone. A merged adapter stays in the weights for
+   * good.
    */
   delete(name: string): void {
     const adapter = this.get(name);
@@ -181,7 +182,7 @@ export class Adapters {
     );
   }
 
-  /** Frees all adapters, with the model. */
+  /** Disposes all adapters, with the model. */
   #dispose(): void {
     for (const weight of this.#merged?.originals.values() ?? []) disposeWeight(weight);
     this.#merged = null;
@@ -198,7 +199,7 @@ export class Adapters {
     return new Set(names.flatMap((name) => (name === null || name === this.merged ? [] : [this.get(name)])));
   }
 
-  /** Stands around the parts of the model that an active adapter changes, and around no other. */
+  /** Sets the forward hooks of the modules that an active adapter changes, and removes all others. */
   #setHooks(): void {
     const active = [...this.#active()];
     this.#overlay(active);
@@ -259,7 +260,7 @@ export class Adapters {
     return reshape(adapted, shape as never);
   }
 
-  /** Puts copies of parameters in the place of those that the model looks at from everywhere, such as those of norms. */
+  /** Replaces parameters that are not bound to a target module, such as those of norms, by copies. */
   #overlay(active: readonly Adapter[]): void {
     for (const { param } of this.#overlaid) param.overlay = null;
     this.#overlaid = active.flatMap(({ copies }) => copies.filter(({ target }) => target === null));

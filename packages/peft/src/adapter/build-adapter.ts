@@ -12,7 +12,7 @@ import { PatternTable } from "../targets/match-target-modules.js";
 import type { FeedForward, TargetModule } from "../targets/target-module.js";
 import { Adapter } from "./adapter.js";
 
-/** Makes an adapter of a config at some of a model's sites. Its parameters have shapes and no values. */
+/** Builds an adapter of a config at some target modules of a model. Its parameters have shapes and no values. */
 export function buildAdapter(
   name: string,
   config: AdapterConfig,
@@ -38,7 +38,7 @@ export function buildAdapter(
   return adapter;
 }
 
-/** How many numbers a tensor may have: more than any engine takes. */
+/** Largest size of a tensor: more than any engine takes. */
 const MAX_SIZE = 2 ** 31 - 1;
 
 /** Nothing is allocated yet: a config may ask for anything. */

@@ -7,9 +7,11 @@ import { Dora } from "../layers/dora.js";
 import type { Adapter } from "./adapter.js";
 
 /**
- * Gives a new adapter its first values: A and routers random, B zero, so that it changes nothing yet, and DoRA's magnitudes
- * the lengths of the base's rows. At the embedding it is A that is zero and B that is random, as in peft. Copies of the model's
- * parameters start as these are. Same seed, same values, on any engine.
+ * Initializes a new adapter: A and routers random, B zero, so that it is a no-op, and DoRA's magnitudes the norms of the base's
+ * rows. At
+ * the embedding, A is zero and B is random, as in peft. Copies start as the model's parameters. The same seed gives the same
+ * values on
+ * any engine.
  */
 export async function initializeAdapter(adapter: Adapter, seed: number): Promise<void> {
   const copies = new Map(adapter.copies.map(({ copy, param }) => [copy, param]));

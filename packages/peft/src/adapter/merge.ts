@@ -9,7 +9,7 @@ import { baseOf } from "../layers/dora.js";
 import type { TargetModule } from "../targets/target-module.js";
 import type { Adapter } from "./adapter.js";
 
-/** The values that a model had before an adapter was merged into it. */
+/** Weights of the model before an adapter was merged. */
 export type Originals = ReadonlyMap<Param, Weight>;
 
 /** Options of a merge. */
@@ -59,7 +59,7 @@ function checkMergeable(adapter: Adapter): void {
     });
 }
 
-/** Puts back what was there before, bit for bit. */
+/** Restores the weights, bit for bit. */
 export function unmerge(originals: Originals): void {
   for (const [param, weight] of originals) disposeWeight(param.exchange(weight));
 }
@@ -88,7 +88,7 @@ async function mergeAt(
   }
 }
 
-/** The values in a dtype, in the layout of a parameter. Frees the tensor. */
+/** Places the values in a dtype, in the layout of a parameter. Disposes the tensor. */
 async function placed(name: string, { shape, role }: Param, values: Tensor, dtype: Dtype): Promise<Weight> {
   try {
     const bytes = fromFloat32((await values.data()) as Float32Array, dtype);

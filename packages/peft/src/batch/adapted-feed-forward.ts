@@ -15,10 +15,10 @@ import type { TopKAssignment } from "../routing/mixlora-router.js";
 import type { FeedForward, TargetModule } from "../targets/target-module.js";
 import { adapt, type BatchSlice, cut } from "./batch-slice.js";
 
-/** The sites of a feed-forward, by the ends of their names. */
+/** Target modules of a feed-forward, by the ends of their names. */
 export type FeedForwardTargets = ReadonlyMap<string, TargetModule>;
 
-/** A gated MLP with adapters. @param x `[N, M]` @returns `[N, M]` */
+/** Runs a gated MLP with adapters. @param x `[N, M]` @returns `[N, M]` */
 export function adaptedMlp(
   mlp: GatedMlp,
   targets: FeedForwardTargets,
@@ -28,7 +28,7 @@ export function adaptedMlp(
   return run(mlp, targets, x, null, slices, x);
 }
 
-/** Routed experts with adapters. @returns `[T, M]` */
+/** Runs routed experts with adapters. @returns `[T, M]` */
 export function adaptedExperts(
   experts: Experts,
   targets: FeedForwardTargets,
@@ -50,9 +50,10 @@ export function adaptedExperts(
 }
 
 /**
- * `down(act(gate(x)) · up(x))`, each with what adapters add. The base's gate and up run once for each row, whatever number of
- * ways it goes through a mixture.
- * @param rows `[N, M]` @param ids which routed expert each row meets @param tokens `[T, M]`, what routers look at
+ * Computes `down(act(gate(x)) · up(x))` with the adapters' updates. The base's gate and up run once for each row, whatever its
+ * number of
+ * slots in a MixLoRA.
+ * @param rows `[N, M]` @param ids routed expert of each row @param tokens `[T, M]`, inputs of routers
  */
 function run(
   module: FeedForward,
@@ -82,12 +83,12 @@ function run(
   return combineSlots(at("down_proj", inner, downY), plan);
 }
 
-/** How rows that go several ways lie: the rows of each way in place of the row. */
+/** Layout of rows that are expanded to one row per slot. */
 interface SlotPlan {
-  /** Which row each spread row is; null where no row goes several ways. */
+  /** Original row of each expanded row; null if no row has several slots. */
   readonly index: Tensor1D | null;
   readonly slices: readonly BatchSlice[];
-  /** For each segment, its ways where it has a mixture. */
+  /** Assignment of each slice with a MixLoRA router. */
   readonly assignments: readonly (SliceAssignment | null)[];
 }
 
@@ -121,7 +122,7 @@ function expandSlots(module: FeedForward, slices: readonly BatchSlice[], tokens:
   return { index: tensor1d(index, "int32"), slices: spread, assignments };
 }
 
-/** A token's ways are those of each of its rows. */
+/** Repeats the assignment of each token for each of its rows. */
 function assignmentOfRows(assignment: TopKAssignment | null, { start, end, perToken }: BatchSlice): Tensor2D | null {
   if (!assignment) return null;
   const index = Array.from({ length: (end - start) * assignment.k }, (_, i) => {
@@ -131,7 +132,7 @@ function assignmentOfRows(assignment: TopKAssignment | null, { start, end, perTo
   return perToken === 1 ? assignment.oneHot : (gather(assignment.oneHot, tensor1d(index, "int32")) as Tensor2D);
 }
 
-/** The weighted sum of the ways of each row. */
+/** Computes the weighted sum of the slots of each row. */
 function combineSlots(outputs: Tensor2D, { index, slices, assignments }: SlotPlan): Tensor2D {
   if (!index) return outputs;
   const width = outputs.shape[1];
@@ -156,7 +157,7 @@ function weightsOfRows({ weights }: TopKAssignment, n: number, perToken: number)
   return gather(weights, tensor1d(tokens, "int32")) as Tensor2D;
 }
 
-/** The base's own products. */
+/** Returns the base's own products. */
 function productsOf(
   module: FeedForward,
 ): (part: "gateProj" | "upProj" | "downProj", x: Tensor2D, groups: RowGroups | null) => Tensor2D {

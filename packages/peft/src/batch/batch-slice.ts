@@ -6,32 +6,32 @@ import type { NamedRouter } from "../routing/mixlora-router.js";
 import type { Sequences } from "../routing/sequences.js";
 import type { FeedForward, TargetModule } from "../targets/target-module.js";
 
-/** What an adapter has at the places of a model. */
+/** Layers and routers of an adapter. */
 export interface AdapterLayers {
   readonly name: string;
   readonly copies: readonly CopiedParam[];
   layerAt(target: TargetModule): AdapterLayer | undefined;
   routerAt(feedForward: FeedForward): NamedRouter | undefined;
-  /** Takes the logits of a router of the adapter, `[N, E]`, with what it stands at and how many rows belong to one token. */
+  /** Receives router logits `[N, E]`, with the router's module and the number of rows per token. */
   onRouting(logits: Tensor2D, module: string, rowsPerToken: number, used: Uint8Array | null): void;
 }
 
-/** Rows of a batch, one after the other, that belong to one adapter; to none where it is null. */
+/** Contiguous rows of a batch with one adapter; null for the model alone. */
 export interface BatchSlice {
   readonly adapter: AdapterLayers | null;
   readonly start: number;
   readonly end: number;
-  /** The texts of its tokens. */
+  /** Sequences of its tokens. */
   readonly sequences: () => Sequences;
-  /** How many rows there are for one token. */
+  /** Number of rows per token. */
   readonly perToken: number;
-  /** `[N, E]`: see {@link Rows.choice} */
+  /** `[N, E]`: see {@link Rows.assignment} */
   readonly assignment: Tensor2D | null;
 }
 
 /**
- * What adapters make of a base's output: each gets its rows.
- * @param x `[N, in]` @param y `[N, out]` @param ids int32 `[N]`, which of the site's matrices each row meets @returns `[N, out]`
+ * Applies adapters to a base's output, each to its rows.
+ * @param x `[N, in]` @param y `[N, out]` @param ids int32 `[N]`, the matrix of the target module for each row @returns `[N, out]`
  */
 export function adapt(
   target: TargetModule,
@@ -63,7 +63,7 @@ function usedRows({ ids, sorted }: RowGroups): Uint8Array | null {
   return used;
 }
 
-/** The rows of each segment. At once: the way back then puts their gradients beside each other, and adds up none. */
+/** Splits rows into slices, in one operation: its backward pass concatenates the gradients, without sums. */
 export function cutAll(tensor: Tensor2D, slices: readonly BatchSlice[]): Tensor2D[] {
   if (slices.length === 1) return [tensor];
   return split(

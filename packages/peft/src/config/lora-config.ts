@@ -167,7 +167,7 @@ export function readLoraConfig(
   return loraConfig.parse(Object.fromEntries(Object.entries(json).filter(isRead)), { file: where });
 }
 
-/** Whether a key asks for something: null, false and what is empty do not. */
+/** True if a key asks for something: null, false and what is empty do not. */
 function isOn(value: unknown): boolean {
   if (typeof value === "object" && value !== null) return Object.keys(value).length > 0;
   return value !== undefined && value !== null && value !== false && value !== "";

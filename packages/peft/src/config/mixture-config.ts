@@ -36,7 +36,7 @@ export interface MixtureConfig extends AdapterFields {
   readonly ffnDropout: number;
   /** Standard deviation, or bound, of the router's initial values. */
   readonly routerInitRange: number;
-  /** Whether the router's auxiliary loss is part of the loss. */
+  /** True if the router's auxiliary loss is part of the loss. */
   readonly routerLoss: boolean;
   /** Load balancing loss coefficient. */
   readonly routerAuxLossCoef: number;

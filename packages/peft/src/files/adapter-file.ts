@@ -49,7 +49,7 @@ export class AdapterFile {
     return [...this.#names.keys()];
   }
 
-  /** Whether a module has tensors of a LoRA. A `*` in its name stands for the index of an expert. */
+  /** True if a module has tensors of a LoRA. A `*` in its name stands for the index of an expert. */
   hasModule(name: string): boolean {
     return this.#modules.has(name);
   }

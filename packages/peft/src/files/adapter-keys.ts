@@ -10,7 +10,7 @@ export function adapterTensors(adapter: Adapter, layout: ExpertLayout): ParamTen
   return [...peftTensors(adapter, layout), ...copyTensors(adapter)];
 }
 
-/** Whether a file has one tensor for each routed expert. */
+/** True if a file has one tensor for each routed expert. */
 export function expertLayoutOf(names: readonly string[]): ExpertLayout {
   return names.some((name) => /\.experts\.\d+\./.test(name)) ? "apart" : "fused";
 }

@@ -38,7 +38,7 @@ function wrapped(name: string): string {
   return name.replace(/\.([^.]+)$/, ".base_layer.$1");
 }
 
-/** Whether the values are the model's. Those of another shape are not, and are refused later. */
+/** True if the values are the model's. Those of another shape are not, and are refused later. */
 async function isSame(file: AdapterFile, name: string, { param }: ModelParam): Promise<boolean> {
   const view = file.find(name)!;
   if (view.shape.join() !== param.shape.join()) return false;

@@ -13,42 +13,43 @@ import {
 import { add, matMul, mul, type Tensor, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
 import type { TargetModule } from "../targets/target-module.js";
 
-/** What is known of the rows that a piece gets. */
+/** Rows of an adapter layer. */
 export interface Rows {
-  /** Which of the site's matrices each row meets; null where there is one. */
+  /** Matrix of the target module for each row; null if there is one. */
   readonly groups: RowGroups | null;
-  /** `[N, E]`: by which expert of a mixture each row goes, where the router of a feed-forward has decided that. */
+  /** `[N, E]`: expert of each row, if a MixLoRA router has chosen one. */
   readonly assignment: Tensor2D | null;
-  /** By what the piece's random numbers are told from others': they do not depend on what else is in the batch. */
+  /** Seed salt: random numbers do not depend on what else is in the batch. */
   readonly label: string;
-  /** Takes the logits of a piece's own router `[N, E]`. */
+  /** Receives the logits of the layer's own router, `[N, E]`. */
   readonly onRouting: ((logits: Tensor2D) => void) | null;
 }
 
-/** How a piece's low-rank update is made. */
+/** Options of a low-rank update. */
 export interface UpdateOptions {
   readonly rank: number;
-  /** What the update is multiplied by. */
+  /** Factor on the update. */
   readonly scale: number;
-  /** How often a number of the input is left out in training. */
+  /** Dropout probability of the input in training. */
   readonly dropout: number;
-  /** How many updates of that rank lie side by side: the experts of a mixture. Default 1. */
+  /** Number of updates of that rank: the experts of a mixture. Default: 1. */
   readonly experts?: number;
-  /** Whether a bias is added to the update before it is scaled (`lora_bias` of Hugging Face peft). Default false. */
+  /** True if a bias is added to the update before it is scaled (`lora_bias` of Hugging Face peft). Default false. */
   readonly bias?: boolean;
 }
 
 /**
- * What an adapter does at a site, made of a low-rank update: `s · B·A·x` (Hu et al. 2021, https://arxiv.org/abs/2106.09685), or
- * of E of them side by side, `s · Σ_e w_e · B_e·A_e·x`. A is `[E·r, in]`, expert by expert, and B `[out, E·r]`; at routed
- * experts either is a stack of one per expert.
+ * Adapter layer at a target module, a low-rank update: `s · B·A·x` (Hu et al. 2021, https://arxiv.org/abs/2106.09685), or E of
+ * them,
+ * `s · Σ_e w_e · B_e·A_e·x`. A is `[E·r, in]`, expert by expert, and B `[out, E·r]`; at routed experts both are stacks of one per
+ * expert.
  */
 export abstract class AdapterLayer extends Module {
   readonly loraA: Param;
   readonly loraB: Param;
   readonly loraBias: Param | null;
   readonly options: Required<UpdateOptions>;
-  /** Whether it stands at the embedding, whose input is ids: A is a table `[in, r]` there. */
+  /** True if it stands at the embedding, whose input is ids: A is a table `[in, r]` there. */
   readonly isEmbedding: boolean;
   readonly #paddingIdx: number | null;
 
@@ -65,22 +66,24 @@ export abstract class AdapterLayer extends Module {
   }
 
   /**
-   * @param x what goes into the base's map, `[N, in]`; ids `[N, 1]` for the embedding
-   * @param y what the base's map gives, `[N, out]`
+   * @param x input of the base, `[N, in]`; ids `[N, 1]` for the embedding
+   * @param y output of the base, `[N, out]`
    * @returns `[N, out]`
    */
   abstract forward(x: Tensor2D, y: Tensor2D, rows: Rows): Tensor2D;
 
   /**
-   * Makes, of the base's matrix `[out, in]` or stack `[E, out, in]`, the one that does what base and piece do together.
-   * Undefined where there is none: where the update depends on the input in other ways.
+   * Computes the merged matrix `[out, in]` or stack `[E, out, in]` from the base's. Undefined if the update depends on the input
+   * in other
+   * ways, so that there is none.
    */
   get merged(): ((base: Tensor) => Tensor) | undefined {
     return undefined;
   }
 
   /**
-   * `s·B·A`, of E updates of a mixture the sum: `[out, in]` or `[E, out, in]`, and `[in, out]` for the embedding. The caller
+   * `s·B·A`, or the sum over the experts of a mixture: `[out, in]` or `[E, out, in]`, and `[in, out]` for the embedding. The
+   * caller
    * disposes it.
    */
   get product(): Tensor {
@@ -91,8 +94,8 @@ export abstract class AdapterLayer extends Module {
   }
 
   /**
-   * The update of some rows. In training, numbers of the input are left out of it.
-   * @param weights how much each of E updates counts for each row, `[N, E]`; 1 where absent
+   * Computes the update of some rows, with dropout of the input in training.
+   * @param weights weight of each of E updates for each row, `[N, E]`. Default: 1
    * @returns `[N, out]`
    */
   protected update(x: Tensor2D, { groups, label }: Rows, weights?: Tensor2D | null): Tensor2D {
@@ -110,22 +113,22 @@ export abstract class AdapterLayer extends Module {
   }
 }
 
-/** Runs `f` with random numbers of its own, where there are any. */
+/** Runs `f` with a split of the current generator, if there is one. */
 export function withSplitRng<T>(label: string, f: () => T): T {
   return withRng(currentRng()?.split(label), f);
 }
 
-/** A matrix, or at routed experts a stack of one for each of them, even of one. */
+/** Creates a matrix, or at routed experts a stack of one per expert. */
 export function matrixParam({ kind, matrices }: TargetModule, rows: number, columns: number): Param {
   return kind === "experts" ? new Param([matrices, rows, columns], "stack") : new Param([rows, columns], "matrix");
 }
 
-/** `x·Wᵀ`, by the matrix that each row meets. */
+/** Computes `x·Wᵀ`, with the matrix of each row. */
 export function times(x: Tensor2D, { weight }: Param, groups: RowGroups | null): Tensor2D {
   return groups ? groupedLinear(x, weight, groups) : linear(x, weight);
 }
 
-/** What each of E updates makes of the input, `[N, E·r]`, times what it counts. */
+/** Multiplies the E inner results of each row, `[N, E·r]`, by their weights. */
 function weightExperts(inner: Tensor2D, weights: Tensor2D, rank: number, experts: number): Tensor2D {
   const [n] = inner.shape;
   const weighed = mul(reshape(inner, [n, experts, rank]), reshape(weights, [n, experts, 1]));

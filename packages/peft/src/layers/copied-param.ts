@@ -1,11 +1,11 @@
 import { Param } from "@mixtape/layers";
 import type { ModelParam } from "../targets/model-params.js";
 
-/** An adapter's own copy of a parameter of the model, used in its place: trained in full, or as the adapter's file has it. */
+/** Copy of a parameter of the model that the adapter uses in its place: trained in full, or as in the adapter's file. */
 export interface CopiedParam extends ModelParam {
   /** The copy. Parameters that are tied in the adapter have one for both. */
   readonly copy: Param;
-  /** Whether it trains with the adapter. */
+  /** True if it trains with the adapter. */
   readonly isTrained: boolean;
   /** Name of its tensor in the adapter's file, without the prefix; null where that of a tied parameter stands for both. */
   readonly file: string | null;
@@ -13,7 +13,7 @@ export interface CopiedParam extends ModelParam {
   readonly rows: readonly number[] | null;
 }
 
-/** A copy, which has a shape and no values yet. @param copy that of a parameter that is tied to this one */
+/** Creates a copy with a shape and no values. @param copy that of a parameter that is tied to this one */
 export function copyOf(
   found: ModelParam,
   { isTrained, file = found.name, rows = null }: Pick<CopiedParam, "isTrained"> & Partial<CopiedParam>,

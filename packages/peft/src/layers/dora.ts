@@ -59,7 +59,10 @@ export class Dora extends AdapterLayer {
       });
   }
 
-  /** The length of each row of `W + s·B·A`, of each column at the embedding: what the magnitude is at first. The caller disposes it. @returns `[E · out]` */
+  /**
+   * Computes the norm of each row of `W + s·B·A`, of each column at the embedding: the initial magnitude. The caller disposes it.
+   * @returns `[E · out]`
+   */
   norms(): Tensor1D {
     return noGrad(() =>
       tidy(() => {
@@ -74,7 +77,7 @@ export class Dora extends AdapterLayer {
     this.#forget();
   }
 
-  /** The norms; while the adapter is frozen, they are worked out once for the values that there are. */
+  /** Returns the norms; while the adapter is frozen they are computed once. */
   #currentNorms(): Tensor1D {
     const of = [this.loraA, this.loraB, ...this.#target.weights].map(({ weight }) => weight);
     if (this.#known && of.every((weight, i) => weight === this.#known!.of[i])) return this.#known.norms;
@@ -90,7 +93,7 @@ export class Dora extends AdapterLayer {
   }
 }
 
-/** The base's matrix `[out, in]` or stack `[E, out, in]` at a site. The caller disposes it. */
+/** Returns the base's matrix `[out, in]` or stack `[E, out, in]` at a target module. The caller disposes it. */
 export function baseOf({ weights }: TargetModule): Tensor {
   return tidy(() => {
     const parts = weights.map(({ weight }) => logicalTensor(weight));

@@ -10,7 +10,7 @@ import { AdapterLayer, matrixParam, type Rows, times, type UpdateOptions } from 
 export class LoraMoe extends AdapterLayer {
   /** Weight of the gate, `[E, in]`, or a stack of one per routed expert. */
   readonly gate: Param;
-  /** Routes by the logits of `gate`; a gate of its own it does not need. */
+  /** Router, which gets the logits of `gate`; its own gate is unused. */
   readonly #router: Router;
 
   constructor(target: TargetModule, options: UpdateOptions & { readonly experts: number }, router: Router) {

@@ -1,4 +1,4 @@
-/** The routers of mixtures of LoRA experts. */
+/** Routers of mixtures of LoRA experts. */
 
 import {
   type CapturedRouting,
@@ -30,13 +30,13 @@ import {
 import type { MixtureConfig } from "../config/adapter-config.js";
 import type { Sequences } from "./sequences.js";
 
-/** What the router of a mixture may know of its tokens. */
+/** Context of the router of a mixture. */
 export interface MixtureContext extends RoutingContext {
-  /** The texts of the tokens; without them, experts have no capacity. */
+  /** Sequences of the tokens. Default: experts have unlimited capacity. */
   readonly sequences?: () => Sequences;
 }
 
-/** Makes the router of a mixture. @param hiddenSize width of what it sees */
+/** Builds the router of a mixture. @param hiddenSize width of its input */
 export function buildRouter(config: MixtureConfig, hiddenSize: number): Router {
   const { numExperts, routingStrategy, topK, topP, temperature, expertCapacity } = config;
   const sizes = { hiddenSize, numExperts };

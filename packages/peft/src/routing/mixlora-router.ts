@@ -21,7 +21,7 @@ export interface MixLoraOptions {
   readonly dropout: number;
 }
 
-/** What is known of the rows that a mixture routes. */
+/** Rows that a MixLoRA router routes. */
 export interface RoutedRows extends Required<Pick<MixtureContext, "sequences">> {
   /** Seed salt. */
   readonly label: string;
@@ -30,7 +30,8 @@ export interface RoutedRows extends Required<Pick<MixtureContext, "sequences">> 
 }
 
 /**
- * A feed-forward whose experts are the frozen feed-forward itself, each with updates of its own on gate, up and down (Li et al.
+ * MixLoRA router of a feed-forward whose experts are the frozen feed-forward, each with its own updates of gate, up and down (Li
+ * et al.
  * 2024, https://arxiv.org/abs/2404.15159).
  */
 export class MixLoraRouter extends Module {
@@ -57,7 +58,7 @@ export class MixLoraRouter extends Module {
   }
 }
 
-/** A mixture with the name of its feed-forward. */
+/** Router with the name of its feed-forward. */
 export interface NamedRouter {
   readonly name: string;
   readonly router: MixLoraRouter;

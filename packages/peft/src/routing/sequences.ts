@@ -1,22 +1,22 @@
 import type { Masks, MixerContext, TokenMask } from "@mixtape/layers";
 
-/** The texts that the tokens of a batch belong to, for what counts within each text: N tokens, row by row. */
+/** Sequences of the N tokens of a batch, row by row, for capacities that count within each sequence. */
 export interface Sequences {
-  /** `[N]`: the first token of each token's text. */
+  /** `[N]`: first token of each token's sequence. */
   readonly starts: Int32Array;
-  /** `[N]`: 1 for a token and 0 for padding; null where nothing is padding. */
+  /** `[N]`: 1 for a token and 0 for padding; null if nothing is padding. */
   readonly isToken: Float32Array | null;
 }
 
-/** What is known of a batch beside its values: see {@link Masks}. */
+/** Layout of a batch: see {@link Masks}. */
 export type BatchLayout = Pick<Masks, "queries" | "documentIds"> & { readonly tokenMask: TokenMask | null };
 
-/** Returns what a layer knows of its batch. */
+/** Returns the layout of a layer's batch. */
 export function batchLayoutOf({ masks: { queries, documentIds }, tokenMask = null }: MixerContext): BatchLayout {
   return { queries, documentIds, tokenMask };
 }
 
-/** The texts of the tokens from `start` to `end` of a batch, which begin and end with a row of it. */
+/** Returns the sequences of the tokens from `start` to `end`, which are bounds of rows. */
 export function sequencesOf({ queries, tokenMask, documentIds }: BatchLayout, start: number, end: number): Sequences {
   const starts = new Int32Array(end - start);
   let first = 0;

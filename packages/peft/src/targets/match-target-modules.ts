@@ -6,7 +6,7 @@ import type { ExpertLayout, TargetModule } from "./target-module.js";
 
 export { PatternTable } from "./patterns.js";
 
-/** What fits a model when names are given as those of the family's checkpoints. */
+/** Example targets, in the names of checkpoints. */
 const EXAMPLES = "q_proj, mlp.router.gate, experts.down_proj";
 
 /**

@@ -3,7 +3,7 @@ import type { Param } from "@mixtape/layers";
 import { AdapterError } from "../errors.js";
 import { hasTiedHead, memoryNameOf, type TargetModule } from "./target-module.js";
 
-/** A parameter of the model as transformers knows it. */
+/** Parameter of the model as transformers knows it. */
 export interface ModelParam {
   /** Its name in transformers' memory: `model.embed_tokens.weight`. A tied head has one of its own. */
   readonly name: string;
@@ -59,7 +59,7 @@ export function paramsOfModules(
   return all.filter(({ name }) => modulesAbove(name).some((above) => modules.some((module) => above.endsWith(module))));
 }
 
-/** Whether it is the embedding or the head. */
+/** True if it is the embedding or the head. */
 export function isTable({ target }: Pick<ModelParam, "target">): boolean {
   return target?.kind === "embedding" || target?.kind === "head";
 }

@@ -61,7 +61,7 @@ function layerOf(name: string, lists: readonly Pattern[]): number {
   return at < 0 ? -1 : Number(parts[at]);
 }
 
-/** Whether one of the names is a target or ends with it. */
+/** True if one of the names is a target or ends with it. */
 export function endsAsOne(names: readonly string[], targets: readonly string[]): boolean {
   return targets.some((target) => names.some((name) => name === target || name.endsWith(`.${target}`)));
 }

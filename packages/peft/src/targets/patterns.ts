@@ -3,7 +3,7 @@ import { AdapterError } from "../errors.js";
 
 /** A regular expression of a config, compiled. */
 export interface Pattern {
-  /** Whether all of a text matches, as Python's `re.fullmatch` has it, in bounded time. */
+  /** True if all of a text matches, as Python's `re.fullmatch` has it, in bounded time. */
   fullMatch(text: string): boolean;
 }
 

@@ -2,10 +2,10 @@ import { ForCausalLM, type PreTrainedModel, prefixed, sourcesOf } from "@mixtape
 import { Experts, type ForwardHook, GatedMlp, Linear, type Param } from "@mixtape/layers";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
-/** What a feed-forward is made of: a gated MLP, or routed experts. */
+/** Feed-forward: a gated MLP, or routed experts. */
 export type FeedForward = GatedMlp | Experts;
 
-/** What wraps the forward pass of a target module goes here. */
+/** Place of the forward hook of a target module. */
 export interface HookPoint {
   wrapForward: ForwardHook<Tensor, Tensor> | null;
 }
@@ -16,40 +16,43 @@ export interface HookPoint {
  */
 export interface TargetModule {
   readonly kind: "linear" | "experts" | "embedding" | "head";
-  /** Its name in memory: `model.layers.0.self_attn.q_proj`, `model.layers.0.mlp.experts.down_proj`. */
+  /** Name in memory: `model.layers.0.self_attn.q_proj`, `model.layers.0.mlp.experts.down_proj`. */
   readonly name: string;
-  /** All names that it goes by, its own first: those in transformers' memory and those in checkpoints. */
+  /** All names, its own first: those in transformers' memory and those in checkpoints. */
   readonly names: readonly string[];
-  /** The names of its parameter in transformers' memory and in checkpoints. */
+  /** Names of its parameter in transformers' memory and in checkpoints. */
   readonly parameters: readonly string[];
-  /** The module in transformers' memory. */
+  /** Name of the module in transformers' memory. */
   readonly peftModule: string;
-  /** What else the module is called in files: transformers 4 has other names than 5. */
+  /** Other names of the module in files: transformers 4 has other names than 5. */
   readonly peftAliases: readonly string[];
-  /** Its matrices in checkpoints that have one tensor for each, `*` in place of the index; null where there is one. */
+  /** Names of its matrices in checkpoints with one tensor for each, `*` in place of the index; null if there is one. */
   readonly perExpert: string | null;
-  /** What else they are called. */
+  /** Other names of these. */
   readonly perExpertAliases: readonly string[];
-  /** How many matrices: 1, or the number of routed experts. */
+  /** Number of matrices: 1, or the number of routed experts. */
   readonly matrices: number;
   readonly inFeatures: number;
   readonly outFeatures: number;
-  /** At the embedding, the row of the padding token, which looking up gives no gradient; null for none. */
+  /** Row of the padding token of the embedding, which has no gradient; null for none. */
   readonly paddingIdx: number | null;
-  /** The base's values: `[out, in]`, of the embedding `[in, out]`, a stack `[E, out, in]`, or for `gate_up_proj` two of them that share the outputs. */
+  /**
+   * Parameters of the base: `[out, in]`, of the embedding `[in, out]`, a stack `[E, out, in]`, or for `gate_up_proj` two of them
+   * that share the outputs.
+   */
   readonly weights: readonly Param[];
-  /** Where it is a linear map of its own. */
+  /** The module, if it is a linear map. */
   readonly linear: Linear | null;
-  /** Where its forward pass is wrapped; null for routed experts, whose feed-forward is. */
+  /** Place of its forward hook; null for routed experts, whose feed-forward has one. */
   readonly hook: HookPoint | null;
-  /** The feed-forward that it is part of. */
+  /** Feed-forward that it is part of. */
   readonly feedForward: FeedForward | null;
 }
 
-/** Whether files hold routed experts fused, as transformers 5 does, or apart, a tensor for each, as before. */
+/** Layout of routed experts in files: fused, as in transformers 5, or apart, a tensor for each, as before. */
 export type ExpertLayout = "fused" | "apart";
 
-/** All modules of a model that an adapter may stand at. */
+/** Returns all target modules of a model. */
 export function targetModulesOf(model: PreTrainedModel): TargetModule[] {
   const targets: TargetModule[] = [];
   const parts = new Map<Linear, GatedMlp>();
@@ -69,7 +72,7 @@ function vocabularyHead(model: PreTrainedModel): ForCausalLM | null {
   return model instanceof ForCausalLM ? model : null;
 }
 
-/** Whether the head over the vocabulary has the weights of the embedding. */
+/** True if the head over the vocabulary has the weights of the embedding. */
 export function hasTiedHead(model: PreTrainedModel): boolean {
   return vocabularyHead(model)?.lmHead === null;
 }
@@ -85,7 +88,7 @@ function embeddingTarget(model: PreTrainedModel): TargetModule {
   };
 }
 
-/** The head, whose weights are the embedding's in models that tie the two. */
+/** Returns the head, whose weights are the embedding's in tied models. */
 function headTarget(model: ForCausalLM): TargetModule {
   const { weight } = model.lmHead ?? model.model.embedTokens;
   const hook: HookPoint = {
@@ -99,7 +102,7 @@ function headTarget(model: ForCausalLM): TargetModule {
   return { ...sameNameTarget("lm_head", weight), kind: "head", hook };
 }
 
-/** A module that is called the same everywhere. */
+/** Returns a target module that has one name everywhere. */
 function sameNameTarget(name: string, weight: Param): Omit<TargetModule, "kind" | "hook"> {
   const isTable = name.endsWith("embed_tokens");
   const [rows, columns] = weight.shape as [number, number];
@@ -136,7 +139,7 @@ function linearTarget(
     name,
     names: unique([name, ...modules, ...params]),
     parameters: params,
-    // The place that is not on disk, where there are two.
+    // The name that is not on disk, if there are two.
     peftModule: modules.at(-1)!,
     peftAliases: modules.slice(0, -1),
     perExpert: null,
@@ -187,7 +190,7 @@ function expertTargets(model: PreTrainedModel, path: string, experts: Experts): 
   ];
 }
 
-/** What a parameter is called in transformers' memory; null where it is no tensor of its own there. */
+/** Returns the name of a parameter in transformers' memory; null if it is not a tensor of its own there. */
 export function memoryNameOf(model: PreTrainedModel, param: string): string | null {
   const { sources } = sourcesOf(param, model.weightMappings);
   if (sources.some(({ operations }) => operations.length > 0)) return null;
@@ -197,7 +200,7 @@ export function memoryNameOf(model: PreTrainedModel, param: string): string | nu
   return names.includes(name) ? name : names.at(-1)!;
 }
 
-/** What a parameter is called on disk, and in transformers' memory, where that is a tensor of its own. */
+/** Returns the names of a parameter on disk, and in transformers' memory, if it is a tensor of its own there. */
 function diskNames(model: PreTrainedModel, param: string): string[] {
   const { names, sources } = sourcesOf(param, model.weightMappings);
   const ofItsOwn = sources.filter(({ tensors }) => tensors.length === names.length);
