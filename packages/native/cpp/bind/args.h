@@ -35,16 +35,16 @@ struct Argument {
   bool is_shared = false;
   bool flag = false;
   double number = 0;
-  /** What it is called in messages; of an array, without its length. */
+  /** Name in messages; of an array, without its length. */
   const char* name = "undefined";
   void* data = nullptr;
   size_t length = 0;
-  /** What a handle keeps; null where it was released. */
+  /** Object of a handle; null if it was released. */
   std::shared_ptr<const void> value;
 };
 
 Argument read_argument(Napi::Value value);
-/** What an argument is, for a message. */
+/** Describes an argument, for a message. */
 std::string describe(const Argument& argument);
 
 /** The arguments of one call. Each reader throws ArgumentError; `name` is what the argument is called there. */
@@ -60,9 +60,9 @@ class Args {
   Args(const Args&) = delete;
   Args& operator=(const Args&) = delete;
 
-  /** Whether an argument is missing, undefined or null. */
+  /** Returns whether an argument is missing, undefined or null. */
   bool absent(size_t index) const { return at(index).kind == Argument::Kind::absent; }
-  /** Whether it is a typed array of numbers. */
+  /** Returns whether it is a typed array of numbers. */
   bool numbers(size_t index) const;
   Span<float> floats(size_t index, const char* name) const;
   Span<int32_t> ints(size_t index, const char* name) const;

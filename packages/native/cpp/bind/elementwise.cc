@@ -55,7 +55,7 @@ void unary_of(const Args& args) {
   unary(static_cast<Unary>(args.count(2, "operation", 0, 9)), x, out.length, out.data);
 }
 
-/** How many numbers of x make one of out. */
+/** Returns the number of values of x per value of out. */
 size_t width_of(const Args& args, size_t x, size_t out) {
   args.require(out > 0 && x > 0 && x % out == 0, "x as whole rows, none empty, one for each number of out");
   return x / out;

@@ -1,5 +1,5 @@
 #pragma once
-// What is kept per Node environment: the main thread's, and each worker's.
+// State per Node environment: the main thread's, and each worker's.
 
 #include <napi.h>
 

@@ -33,7 +33,7 @@ void translate(Napi::Env env) {
 
 using Function = Napi::Value (*)(const Napi::CallbackInfo&);
 
-/** What Node calls. The wrapper of node-addon-api would end the process where a terminated worker takes no exception. */
+/** Entry point for Node. The wrapper of node-addon-api would end the process where a terminated worker takes no exception. */
 napi_value call(napi_env env, napi_callback_info given) {
   return guarded(env, [&]() -> napi_value {
     const Napi::CallbackInfo info(env, given);
@@ -65,7 +65,7 @@ std::map<std::string, NamedWork>& works() {
 }
 std::mutex exporting;
 
-/** What Node calls for a {@link Work}. */
+/** Entry point for Node of a {@link Work}. */
 napi_value call_work(napi_env env, napi_callback_info given) {
   return guarded(env, [&]() -> napi_value {
     const Napi::CallbackInfo info(env, given);

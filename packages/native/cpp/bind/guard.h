@@ -1,5 +1,5 @@
 #pragma once
-// Where C++ meets Node: no exception leaves this side but as one of JavaScript.
+// Boundary to Node: exceptions leave C++ only as exceptions of JavaScript.
 
 #include <napi.h>
 

@@ -61,7 +61,7 @@ Side side(const Args& args, size_t index, const char* name, size_t rows, size_t 
 
 /**
  * matMul(out, a, b, left, right, m, depth, n, transposeA, transposeB): matrix i of out, [m, n], is the product of matrix left[i] of
- * a, [m, depth], and matrix right[i] of b, [depth, n]; a side lies transposed where told so
+ * a, [m, depth], and matrix right[i] of b, [depth, n]; a side may be transposed
  */
 void matmul_of(const Args& args) {
   const size_t m = args.count(5, "m", 1);

@@ -32,7 +32,7 @@ void rms_norm_back_of(const Args& args) {
   rms_norm_back(x.data, scale.data, dy, rows, scale.length, static_cast<float>(args.number(5, "eps")), by_x, by_scale);
 }
 
-/** How long the rows of logits are that have a target each, which is a column of them. */
+/** Returns the width of the rows of logits, each with a target column. */
 size_t vocabulary_of(const Args& args, Span<float> logits, Span<int32_t> targets) {
   args.require(targets.length > 0 && logits.length > 0 && logits.length % targets.length == 0, "a row of logits for each target");
   const size_t width = logits.length / targets.length;

@@ -72,18 +72,18 @@ class Sequence {
   }
 
  private:
-  /** Where the numbers of an array lie, what they are, and how many. */
+  /** Address, type and number of the values of an array. */
   using Place = std::tuple<const void*, Argument::Kind, size_t>;
 
   struct ReadCall {
     const char* name;
     Work work;
     std::vector<Argument> arguments;
-    /** What handles among the arguments keep. */
+    /** Objects of the handles among the arguments. */
     std::vector<std::pair<size_t, std::weak_ptr<const void>>> kept;
   };
 
-  /** What the handles of a call keep, for as long as it is made. */
+  /** Keeps the objects of the handles of a call alive while it runs. */
   class Borrowed {
    public:
     explicit Borrowed(ReadCall& call) : call_(call) {

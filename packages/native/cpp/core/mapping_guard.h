@@ -19,10 +19,10 @@ class GuardedRange {
   /** Ends the guard, before the range is unmapped. */
   void release();
 
-  /** Whether zeros stand in for a part of the file. */
+  /** Returns whether zeros replace a part of the file. */
   bool lost() const { return lost_.load(std::memory_order_acquire); }
 
-  /** How many ranges were lost so far in this process: a call that leaves it as it was has read what was mapped. */
+  /** Number of ranges lost so far in this process: if a call does not change it, the call has read what was mapped. */
   static uint64_t losses();
 
  private:

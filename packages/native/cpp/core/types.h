@@ -1,5 +1,5 @@
 #pragma once
-// What every part of the engine speaks of. No standard templates here: kernels that are compiled for one instruction set
+// Types of all parts of the engine. No standard templates here: kernels that are compiled for one instruction set
 // include this file, and an inline function of theirs must never be linked into code that runs elsewhere.
 
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 namespace mixtape {
 
-/** How numbers of a weight lie in memory. A storage format is one file in formats/. */
+/** Storage format of a weight: one file in formats/. */
 enum class Dtype : uint8_t { float32, bfloat16, float16 };
 constexpr int kDtypes = 3;
 
@@ -25,18 +25,18 @@ struct Matrix {
   Matrix slice(size_t from, size_t to) const { return {dtype, row(from), to - from, columns}; }
 };
 
-/** Whether activations are rounded to bfloat16 before they meet weights that are. */
+/** Rounding of activations before they multiply bfloat16 weights. */
 enum class Precision : uint8_t { bfloat16, float32 };
 
-/** Which features of a head form the pairs that rotary turns: i and half + i, or 2i and 2i + 1. */
+/** Pairs of features that rotary rotates: i and half + i, or 2i and 2i + 1. */
 enum class Pairs : uint8_t { halves, interleaved };
 
-/** What two numbers become. */
+/** A binary elementwise operation. */
 enum class Binary : uint8_t { add, subtract, multiply, divide };
-/** What a number becomes. */
+/** A unary elementwise operation. */
 enum class Unary : uint8_t { exp, sigmoid, tanh, erf, negative, square, sqrt, rsqrt, relu, softplus };
 
-/** How a gated MLP joins its two products: `activation(gate) · up`, or a formula of both. */
+/** Gating of a gated MLP: `activation(gate) · up`, or a formula of both. */
 enum class GatingKind : uint8_t { silu, gelu, gelu_tanh, relu, sigmoid, relu2, clamped_swiglu };
 constexpr int kGatings = 7;
 
@@ -48,7 +48,7 @@ struct Gating {
   float alpha;
 };
 
-/** What a step of AdamW goes by. */
+/** Hyperparameters of an AdamW step. */
 struct AdamWNumbers {
   float beta1;
   /** 1 − beta1, which float32 would lose digits of. */
@@ -56,16 +56,16 @@ struct AdamWNumbers {
   float beta2;
   float rest2;
   float eps;
-  /** What is left of weights before they are moved. */
+  /** Factor of the decoupled weight decay. */
   float kept;
   /** The learning rate over the bias of the mean. */
   float rate;
-  /** What undoes the bias of the root of the variance. */
+  /** Bias correction of the root of the variance. */
   float correction;
   float gradient_scale;
 };
 
-/** What it is made from; the gradient may be null, for zero. */
+/** Inputs; a null gradient is zero. */
 struct AdamWTensors {
   const float* weight;
   const float* mean;

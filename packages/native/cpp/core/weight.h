@@ -15,7 +15,7 @@ struct Weight {
   size_t rows;
   size_t columns;
   std::vector<const uint8_t*> parts;
-  /** What keeps the parts' memory: mappings of files, or blocks of our own. */
+  /** Owners of the parts' memory: mappings of files, or blocks of our own. */
   std::vector<std::shared_ptr<const void>> owners;
   /** Those of them that are mappings. */
   std::vector<const Mapping*> mappings;

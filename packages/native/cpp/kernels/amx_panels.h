@@ -50,7 +50,7 @@ class AmxPanels : AmxTiles {
   }
 
  private:
-  /** Where a panel begins: rows, and steps of their width. */
+  /** Begin of a panel: rows, and steps of their width. */
   struct Place {
     size_t row;
     size_t step;
@@ -59,7 +59,7 @@ class AmxPanels : AmxTiles {
     return place.row + kRows < w.rows ? Place{place.row + kRows, place.step} : Place{0, place.step + kSteps};
   }
 
-  /** How many lines of the next panel are copied at each step, where so many blocks of tokens meet a panel. */
+  /** Number of lines of the next panel to copy at each step, for that many blocks of tokens per panel. */
   static size_t lines_of(size_t blocks) {
     size_t lines = kRows;
     while (lines > 1 && blocks > 1) lines /= 2, blocks /= 2;

@@ -36,7 +36,7 @@ class AmxFew : AmxTiles {
   }
 
  private:
-  /** Where the two tiles of weights lie for the first step, bytes between their rows, and bytes to the next step. */
+  /** Addresses of the two tiles of weights in the first step, bytes between their rows, and bytes to the next step. */
   struct Left {
     const uint8_t* top;
     const uint8_t* bottom;

@@ -275,7 +275,7 @@ template <class S, class U> class AttendMany {
 template <class S, class U> constexpr ManyQueries many_queries = {AttendMany<S, U>::kPanel, AttendMany<S, U>::scratch_bytes,
                                                                   AttendMany<S, U>::run};
 
-/** How so many queries of a lane attend: few of them fill no more than a vector. */
+/** Attends with a given number of queries of a lane: few of them fill at most one vector. */
 template <class S> const ManyQueries& attend_many(Dtype slots, size_t queries) {
   const bool is_few = queries <= S::N;
   if constexpr (S::kBfloat16Product)

@@ -1,5 +1,5 @@
 #pragma once
-// What attention kernels are told.
+// Arguments of attention kernels.
 
 #include "core/key_values.h"
 
@@ -14,7 +14,7 @@ struct Queries {
   float scale;
   const KeyValues* slots;
   size_t lane;
-  /** How many slots a query sees at most, its own included; at least 1. */
+  /** Number of positions that a query sees at most, its own included; at least 1. */
   size_t window;
   /** `[slots.length]`, 0 for padding, which is not seen; null where there is none. */
   const int32_t* tokens;
@@ -44,14 +44,14 @@ struct QueryShare {
   size_t to;
   size_t first_slot;
   size_t last_slot;
-  /** Where the head of a query goes: `out + query · stride + head · value_width`. */
+  /** Output of the head of a query: `out + query · stride + head · value_width`. */
   float* out;
   size_t stride;
   /** Or, where these are not all slots that the queries see: a state per number. Else null. */
   float* states;
 };
 
-/** How many queries attend together. */
+/** Number of queries that attend together. */
 struct ManyQueries {
   /** So many numbers fill the vectors; a share starts at a multiple of it. */
   size_t panel;

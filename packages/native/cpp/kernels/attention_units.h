@@ -45,7 +45,7 @@ struct TileValues {
   }
 
  private:
-  /** Whether in no number all bits of the exponent are set. */
+  /** Returns whether all values are finite: no exponent has all bits set. */
   template <class Bits, Bits exponent> static bool have_no(const uint8_t* x, size_t count) {
     const auto* const bits = reinterpret_cast<const Bits*>(x);
     Bits found = 0;
@@ -109,7 +109,7 @@ template <class S, class Format, int C> struct FloatUnits {
   static Vector spread(Unit x) { return S::set(x); }
   static F multiply(F sum, Vector a, Vector b) { return S::fma(a, b, sum); }
 
-  /** What must be set up on a thread while it multiplies. */
+  /** State of a thread while it multiplies. */
   struct Session {};
 
   static size_t units(size_t width) { return width; }

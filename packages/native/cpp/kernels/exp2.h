@@ -37,7 +37,7 @@ template <class S, bool kFine = true> inline typename S::F exp2(typename S::F x)
   return S::select_less(x, S::set(__builtin_inff()), number, x);
 }
 
-/** What is subtracted from scores before they become exponents: the largest, or 0 where nothing was seen yet. */
+/** Subtracted from scores before the exponential: the largest, or 0 if none was seen yet. */
 template <class S> inline typename S::F reference_of(typename S::F largest) {
   return S::select_less(S::set(-__builtin_inff()), largest, largest, S::zero());
 }

@@ -1,5 +1,5 @@
 #pragma once
-// How a gated MLP joins its two products, and the backward pass of that.
+// Gatings of a gated MLP, and their backward passes.
 
 #include <math.h>
 
@@ -106,7 +106,7 @@ template <class S> struct ClampedSwiglu {
   explicit ClampedSwiglu(const Gating& gating)
       : limit(S::set(gating.limit)), least(S::set(-gating.limit)), alpha(S::set(gating.alpha)) {}
 
-  /** What comes second stays where it is a NaN. */
+  /** Keeps the second operand if it is NaN. */
   typename S::F below(typename S::F x) const { return S::min(limit, x); }
   typename S::F apply(typename S::F gate, typename S::F up) const {
     const auto g = below(gate);

@@ -1,5 +1,5 @@
 #pragma once
-// What a core can do at most: bounds that kernels are measured against.
+// Peak performance of a core: bounds for kernels.
 
 #include "formats/formats.h"
 #include "kernels/table.h"

@@ -1,5 +1,5 @@
 #pragma once
-// What the kernels of recurrent mixers work on.
+// Arguments of the kernels of recurrent mixers.
 
 #include "core/types.h"
 

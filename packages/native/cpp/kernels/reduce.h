@@ -8,7 +8,7 @@
 namespace mixtape {
 namespace {
 
-/** What is to be added to a sum for each vector of numbers. */
+/** Summand for each vector of values. */
 template <class S> struct Itself {
   static typename S::F added(typename S::F sum, typename S::F x) { return S::add(sum, x); }
 };

@@ -6,7 +6,7 @@
 namespace mixtape {
 namespace {
 
-/** Where slots lie that follow one another. */
+/** A run of contiguous positions. */
 struct Run {
   const uint8_t* keys;
   const uint8_t* values;

@@ -1,5 +1,5 @@
 #pragma once
-// What an instruction set offers: functions that work on one thread's share. Who calls them splits the work.
+// Kernel table of an instruction set: functions that work on one thread's share. The caller splits the work.
 
 #include "core/types.h"
 #include "kernels/attention_types.h"
@@ -34,7 +34,7 @@ struct Product {
   void (*multiply)(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride);
 };
 
-/** How numbers are multiplied by weights that lie the other way: x is packed once, then meets columns of weights. */
+/** Product with transposed weights: packs x once, then multiplies columns of weights. */
 struct TurnedProduct {
   /** As in Product, with packed_bytes for the rows of weights that are met together. */
   size_t group;
@@ -65,7 +65,7 @@ struct Operand {
   size_t step;
 };
 
-/** How float32 matrices are multiplied: both sides are copied into panels, [k][i] of some rows or columns each. */
+/** Product of float32 matrices: copies both sides into panels, [k][i] of some rows or columns each. */
 struct MatrixProduct {
   /** Rows in a panel of the left side, and columns in one of the right. */
   size_t rows;
@@ -97,7 +97,7 @@ struct Kernels {
   void (*decode)(Dtype from, const uint8_t* x, size_t count, float* y);
   /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
   void (*rms_norm)(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
-  /** The way back: by x, and by the scale, which is added to what is there. Either may be null. */
+  /** Computes the backward pass: with respect to x, and to the scale, which is accumulated. Either may be null. */
   void (*rms_norm_back)(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
                         float* by_scale);
   /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */

@@ -1,5 +1,5 @@
 #pragma once
-// Products with weights that lie the other way, y = x · W: the way back through y = x · Wᵀ. Rows of weights are met where they lie;
+// Products with transposed weights, y = x · W: the backward pass of y = x · Wᵀ. Rows of weights are read in place;
 // none is turned around as a whole.
 
 #include "kernels/panel_product.h"
@@ -130,7 +130,7 @@ template <class S, class Block> struct TurnedPairs {
     size_t wide;
   };
 
-  /** Where panels begin: rows of weights, and columns. */
+  /** Begin of a panel: rows of weights, and columns. */
   struct Place {
     size_t k;
     size_t n;
@@ -156,7 +156,7 @@ template <class S, class Block> struct TurnedPairs {
       pairs_ = (depth_ + 31) / 32 * 16;
     }
 
-    /** How many pieces belong to each of so many parts. */
+    /** Returns the number of pieces per part. */
     size_t each(size_t parts) const {
       const size_t pieces = pairs_ * ((count_ + kColumns - 1) / kColumns);
       return parts > 0 ? (pieces + parts - 1) / parts : 0;

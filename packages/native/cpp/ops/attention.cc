@@ -77,7 +77,7 @@ void attend_one(const Attention& given, float* out) {
   }
 }
 
-/** How the queries of all lanes are cut into shares: panels of queries and, where those are too few, stretches of slots. */
+/** Shares of the queries of all lanes: panels of queries and, if those are too few, ranges of keys. */
 struct Cut {
   size_t numbers;
   Shares queries;

@@ -14,7 +14,7 @@ struct Attention {
   KeyValues slots;
   /** `[rows, slots.length]`, 0 for padding; or null. */
   const int32_t* tokens;
-  /** How many slots a query sees at most, its own included; at least 1. */
+  /** Number of positions that a query sees at most, its own included; at least 1. */
   size_t window;
   float scale;
   /**
@@ -32,7 +32,7 @@ struct Attention {
  */
 void attention(const Attention& given, float* out);
 
-/** Where the gradients by queries, keys and values go, each laid out as these. */
+/** Outputs for the gradients with respect to queries, keys and values, each in the layout of these. */
 struct AttentionGradients {
   float* q;
   float* keys;
@@ -40,7 +40,7 @@ struct AttentionGradients {
 };
 
 /**
- * The way back of `attention` of float32 numbers without sinks, given the gradient `dy` of what it gives. Scores are computed
+ * Computes the backward pass of `attention` of float32 values without sinks, given the gradient `dy` of its output. Scores are computed
  * again, for some queries at a time. On all threads.
  */
 void attention_back(const Attention& given, const float* dy, const AttentionGradients& to);

@@ -52,7 +52,7 @@ Stretch reach_of(const Attention& given, size_t row, size_t query) {
   return {std::max(reach, start), slot + 1};
 }
 
-/** Whether a query sees a slot that holds a token. */
+/** Returns whether a query sees a position that holds a token. */
 bool sees_any(const Attention& given, size_t row, size_t query) {
   if (!given.tokens) return true;
   const int32_t* const tokens = given.tokens + row * given.slots.length;

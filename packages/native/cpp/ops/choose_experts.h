@@ -4,15 +4,15 @@
 
 namespace mixtape {
 
-/** How tokens choose experts by what a router's gate says. */
+/** Attributes of the selection of experts from router logits. */
 struct ExpertChoice {
   size_t experts;
   size_t k;
   /** Sigmoid where not. */
   bool is_softmax;
-  /** Whether the weights of a token's experts are made to sum to 1. */
+  /** True to normalise the weights of a token to sum to 1. */
   bool normalizes;
-  /** What weights are multiplied by, then. */
+  /** Factor on the weights, after the normalisation. */
   float scale;
 };
 

@@ -5,7 +5,7 @@
 
 namespace mixtape {
 
-/** How two operands meet along an axis of the result: how far each goes on per step, 0 where its numbers are used again. */
+/** Strides of two operands along an axis of the result: 0 where an operand is broadcast. */
 struct BinaryAxis {
   size_t size;
   size_t a_step;

@@ -57,7 +57,7 @@ struct Routed {
  */
 void experts(const Experts& experts, const Routed& routed, const GateOptions& options, float* y);
 
-/** Where gradients of experts go: null where one is not wanted. Those of weights are in float32, whatever the weights are in. */
+/** Outputs for the gradients of experts, null for those that are not wanted. Those of weights are float32, whatever the format of the weights. */
 struct ExpertsGradients {
   float* x;
   float* weights;

@@ -46,7 +46,7 @@ void gate_and_up(const Experts& experts, const Grouped& grouped, const float* x,
   });
 }
 
-/** What meets a stack the other way: each group packed by itself. */
+/** Packs each group by itself, to multiply by the transposed stack. */
 std::vector<Turned> turned(const Stack& stack, const Grouped& grouped, Precision precision) {
   std::vector<Turned> parts;
   parts.reserve(grouped.groups.size());

@@ -6,7 +6,7 @@
 
 namespace mixtape {
 
-/** How a gated MLP is computed. */
+/** Attributes of a gated MLP. */
 struct GateOptions {
   Gating gating;
   Precision precision;
@@ -72,7 +72,7 @@ class GateUp {
   }
 
  private:
-  /** Whether both matrices meet the same packed tokens. */
+  /** True if both matrices multiply the same packed tokens. */
   bool is_one() const { return &for_gate_.product() == &for_up_.product(); }
 
   Matrix gate_;

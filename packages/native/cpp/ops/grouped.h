@@ -19,7 +19,7 @@ struct Group {
 /** Choices in the order by expert, without those of none; those of one expert in the order of tokens. */
 struct Grouped {
   std::vector<Group> groups;
-  /** Which choice it is, of which token, and how much it counts. */
+  /** Choice of a token, with its weight. */
   std::vector<int32_t> choices;
   std::vector<int32_t> tokens;
   std::vector<float> weights;

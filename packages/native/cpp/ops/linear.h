@@ -8,7 +8,7 @@ namespace mixtape {
 void linear(const Matrix& w, const float* x, size_t tokens, const float* bias, Precision precision, float* y);
 
 /**
- * The way back: `dx[t, k] = Σ_n dy[t, n] · w[n, k]`, dy `[tokens, w.rows]`. Weights are read where they lie, none is turned around.
+ * Computes the backward pass: `dx[t, k] = Σ_n dy[t, n] · w[n, k]`, dy `[tokens, w.rows]`. Weights are read in place, without a transposed copy.
  * Where `add` says so, that is added to what is in dx.
  */
 void linear_back(const Matrix& w, const float* dy, size_t tokens, Precision precision, bool add, float* dx);

@@ -34,7 +34,7 @@ struct Axes {
     axes[rank++] = axis;
   }
 
-  /** Where the element of a number lies, counted over the first `count` axes. */
+  /** Returns the offset of an element, over the first `count` axes. */
   void find(size_t number, size_t count, const Word*& x, Word*& y) const {
     for (size_t i = count; i-- > 0; number /= axes[i].size) {
       x += number % axes[i].size * axes[i].x_step;

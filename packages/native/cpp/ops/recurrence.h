@@ -1,5 +1,5 @@
 #pragma once
-// What recurrent mixers are made of, on all threads.
+// Operations of recurrent mixers, on all threads.
 
 #include "core/types.h"
 

@@ -8,23 +8,23 @@ namespace mixtape {
 /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
 void rms_norm(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
 
-/** The way back, given the gradient of y: by x and by the scale, either of which may be null. */
+/** Computes the backward pass from the gradient of y: with respect to x and to the scale, either of which may be null. */
 void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
                    float* by_scale);
 
 /** `y[r] = ln Σ e^logits[r] − logits[r, targets[r]]`; the targets are columns. */
 void cross_entropy(const float* logits, const int32_t* targets, size_t rows, size_t width, float* y);
 
-/** The way back: `(softmax(logits[r]) − 1 at the target) · dy[r]`. */
+/** Computes the backward pass: `(softmax(logits[r]) − 1 at the target) · dy[r]`. */
 void cross_entropy_back(const float* logits, const int32_t* targets, const float* dy, size_t rows, size_t width, float* by_logits);
 
-/** How the rows of rotary's input lie: `[tables, heads, length, width]`, the tables `[tables, length, turned]`. */
+/** Layout of rotary's input: `[tables, heads, length, width]`, the tables `[tables, length, turned]`. */
 struct RotaryShape {
   size_t tables;
   size_t heads;
   size_t length;
   size_t width;
-  /** How much of a row turns: even, at most `width`. */
+  /** Rotated width of a row: even, at most `width`. */
   size_t turned;
   Pairs pairs;
 };

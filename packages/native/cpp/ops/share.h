@@ -1,5 +1,5 @@
 #pragma once
-// How operations are cut into shares for threads.
+// Splits operations into shares for threads.
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// Kernels and operations of the way back, against the plain formula in float64.
+// Kernels and operations of the backward pass, against the plain formula in float64.
 
 #include <algorithm>
 

@@ -99,7 +99,7 @@ inline std::string text_of(std::initializer_list<size_t> sizes) {
   return "[" + text + "]";
 }
 
-/** Whether two results are the same number up to `tolerance`, the same infinity, or both none. */
+/** Returns whether two results are the same number up to `tolerance`, the same infinity, or both none. */
 inline bool near(double got, double expected, double tolerance) {
   if (std::isnan(expected) || std::isnan(got)) return std::isnan(expected) && std::isnan(got);
   if (std::isinf(expected) || std::isinf(got)) return got == expected;

@@ -12,7 +12,7 @@ using check::Buffer;
 using check::random_floats;
 
 // Those of attention and of matrices are tested by the operation, in ops.cc; those of numbers one by one in elementwise.cc;
-// those of the way back in backward.cc; those of recurrences in recurrence.cc.
+// those of the backward pass in backward.cc; those of recurrences in recurrence.cc.
 static_assert(sizeof(Kernels) - sizeof(AttentionKernels) - sizeof(MatrixProduct) - sizeof(PeakKernels) == 22 * sizeof(void*),
               "a kernel was added: test it below or beside, and count it here");
 

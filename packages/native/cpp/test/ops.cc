@@ -183,7 +183,7 @@ TEST(attention_of_numbers) {
     }
 }
 
-/** What lies in slots, as attention reads it. */
+/** Keys and values of a store, as attention reads them. */
 std::vector<float> read(const Slots& slots, bool is_values) {
   const KeyValues view = slots.view();
   const size_t width = is_values ? view.value_width : view.width;

@@ -11,7 +11,7 @@
 namespace mixtape {
 namespace {
 
-/** Whether each chunk is run, and run once. */
+/** Checks that each chunk runs, and runs once. */
 bool runs_each_once(size_t chunks) {
   std::vector<std::atomic<int>> runs(chunks);
   Pool::shared().run(chunks, [&](size_t chunk) { runs[chunk].fetch_add(1, std::memory_order_relaxed); });
