@@ -48,7 +48,7 @@ test("for people", async () => {
   const { code, stdout, stderr } = await run(["inspect", "--model", SAMPLE]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain(
-    "  family      afmoe\n  parameters  5.22 M (5,223,016)\n  per token   3.01 M (3,011,176, 58 %)\n",
+    "  family      afmoe\n  class       AfmoeForCausalLM\n  parameters  5.22 M (5,223,016)\n  per token   3.01 M (3,011,176, 58 %)\n",
   );
   expect(stdout).toContain("  layers      6, 5 with experts, 4 with a sliding window\n");
   expect(stdout).toContain("  experts     8 in a layer, 2 for each token, 1 shared\n");

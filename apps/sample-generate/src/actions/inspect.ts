@@ -59,10 +59,11 @@ function needsOn(engines: ModelInspection["engines"], name: EngineName): EngineN
 }
 
 function describe(result: InspectResult): string {
-  const { model, modelType, parameters, layers, experts, dtypes, engines } = result;
+  const { model, modelType, architecture, parameters, layers, experts, dtypes, engines } = result;
   const rows = [
     ["checkpoint", model],
     ["family", modelType],
+    ["class", architecture],
     ["parameters", `${short(parameters.total)} (${whole(parameters.total)})`],
     [
       "per token",
