@@ -65,8 +65,7 @@ export interface Addon {
   ): void;
   /**
    * Computes the backward pass of `linear`: `dy` `[tokens, rows]`, the weight `[rows, width]`, `out` `[tokens, width]`, to which
-   * the result is
-   * added if `add` is set.
+   * the result is added if `add` is set.
    */
   linearBack(
     out: Float32Array,

@@ -10,8 +10,7 @@ type DataId = object;
 
 /**
  * tfjs backend `native`. Its tensors are arrays, as those of tfjs's cpu backend, whose kernels it inherits where it has none of
- * its own.
- * Weights and caches have foreign storage, which is decoded to arrays only for kernels of tfjs.
+ * its own. Weights and caches have foreign storage, which is decoded to arrays only for kernels of tfjs.
  */
 export class NativeBackend extends MathBackendCPU {
   /** Precision of products with bfloat16 weights, as the addon takes it. */

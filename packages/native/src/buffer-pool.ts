@@ -23,12 +23,10 @@ interface KeptBuffers {
 
 /**
  * Pool of the arrays of disposed tensors, by type and length. A new array costs zeroing, fresh pages and later a collection; a
- * step of
- * decoding or of training asks for the same lengths again and again.
+ * step of decoding or of training asks for the same lengths again and again.
  *
  * Arrays in use and in the pool are together at most twice the largest number of bytes in use. Arrays that were not needed for
- * some
- * seconds are left to the garbage collector.
+ * some seconds are left to the garbage collector.
  */
 export class BufferPool {
   readonly #buffers = {

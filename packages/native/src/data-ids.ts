@@ -1,9 +1,7 @@
 /**
  * Data ids that carry the data of their tensor. tfjs looks it up in WeakMaps by data id. A decode step creates a thousand tensors
- * while
- * weights run through all caches: each look-up in a large hash table is a cache miss or two, and the collector walks all entries.
- * Ids of
- * other backends stay in tfjs's maps.
+ * while weights run through all caches: each look-up in a large hash table is a cache miss or two, and the collector walks all
+ * entries. Ids of other backends stay in tfjs's maps.
  */
 
 import { DataStorage, engine, type KernelBackend } from "@tensorflow/tfjs-core";

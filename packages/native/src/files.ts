@@ -3,8 +3,7 @@ import { addon, type NativeFile } from "./addon.js";
 
 /**
  * Mapped files, one mapping per file for all of its tensors. A file that was replaced since (checkpoints are renamed into place)
- * is another
- * file. Weights keep their mapping alive; these references are weak.
+ * is another file. Weights keep their mapping alive; these references are weak.
  */
 export class Files {
   readonly #open = new Map<string, WeakRef<NativeFile>>();

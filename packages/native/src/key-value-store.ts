@@ -33,8 +33,8 @@ const EMPTY: Layout = { rows: 0, heads: 0, width: 0, valueWidth: 0 };
 
 /**
  * Keys and values of a cache in blocks of the addon's memory: an `append` writes once, and moves nothing; blocks that were
- * evicted are
- * freed, and attention reads the others in place. For other kernels the views are float32 tensors, decoded at each use.
+ * evicted are freed, and attention reads the others in place. For other kernels the views are float32 tensors, decoded at each
+ * use.
  */
 export class NativeKeyValueStore implements KeyValueStore {
   readonly #backend: NativeBackend;

@@ -11,8 +11,7 @@ function nativeMatrix(backend: NativeBackend, tensor: TensorInfo): NativeWeight 
 
 /**
  * Returns a matrix, or a stack of them, whose rows are outputs, as this engine stores them. A tensor in the transposed layout is
- * decoded
- * and transposed at each call.
+ * decoded and transposed at each call.
  */
 export function plainMatrix(
   backend: NativeBackend,

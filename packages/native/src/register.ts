@@ -14,8 +14,7 @@ export interface NativeOptions {
   readonly threads?: number;
   /**
    * `bfloat16`: weights in bfloat16 multiply activations rounded to bfloat16 if the processor has that product, as in torch and
-   * llama.cpp;
-   * sums are float32. `float32`: activations are not rounded. Default: `bfloat16`.
+   * llama.cpp; sums are float32. `float32`: activations are not rounded. Default: `bfloat16`.
    */
   readonly precision?: Precision;
   /** True to map the files of weights, false to read them into memory. Default: true. */

@@ -14,8 +14,7 @@ export interface ForeignStorage {
  * Data of the tensors with one data id.
  *
  * tfjs's own kernels read `values`, and may keep that array in another tensor or pass it to a user. So an array that was read
- * there is
- * left to the garbage collector; one that only native kernels saw goes back to its pool.
+ * there is left to the garbage collector; one that only native kernels saw goes back to its pool.
  */
 export class TensorData {
   refCount: number;

@@ -27,8 +27,7 @@ export interface LoadAdapterOptions {
   readonly ignore?: readonly string[];
   /**
    * Called for each part of the files that is ignored, as Hugging Face peft ignores it, and if a server forces the download of a
-   * whole
-   * file. Default: `console.warn`.
+   * whole file. Default: `console.warn`.
    */
   readonly onWarning?: (message: string) => void;
   /** Aborts requests and reading: the promise then rejects with the signal's reason, and the model has no such adapter. */

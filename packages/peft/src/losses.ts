@@ -38,8 +38,7 @@ export type AdapterLoss = {
   readonly routerLoss?: Scalar;
   /**
    * `[E]` by router name: number of the adapter's tokens for each expert. The model's routers have their names in the model,
-   * those of a
-   * mixture are named by the adapter and the module. Present only with `outputExpertCounts`.
+   * those of a mixture are named by the adapter and the module. Present only with `outputExpertCounts`.
    */
   readonly expertCounts?: ExpertCounts;
 };
@@ -55,8 +54,7 @@ export type AdapterLossOptions = Pick<CausalLMInputs, "gradientCheckpointing"> &
 /**
  * Computes the losses of several adapters in one forward pass, which runs the model's own products once for the whole batch.
  * Differentiate the sum: the gradient with respect to an adapter's parameters depends on its own loss alone. Each loss is that of
- * the
- * adapter's rows alone.
+ * the adapter's rows alone.
  *
  * Activates these adapters for these rows; they must stay active for the backward pass.
  * @returns the sum, and each adapter's loss; the caller disposes the tensors

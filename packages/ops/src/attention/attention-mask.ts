@@ -3,8 +3,7 @@ import { OpsError } from "../errors.js";
 
 /**
  * Added to a score that must not count. The reference adds the lowest float32, and this swallows any score just as well. tfjs's
- * WebGPU
- * softmax starts its maximum at −3.402823e38: a row of only lower numbers would come out as NaN.
+ * WebGPU softmax starts its maximum at −3.402823e38: a row of only lower numbers would come out as NaN.
  */
 const MASKED = -3.4e38;
 
@@ -38,10 +37,8 @@ export interface AttentionMaskShape {
  * Describes which keys a query sees, without writing out a matrix.
  *
  * The queries are the last L of the S positions: query `i` has position `S − L + i`. It sees position `j` iff `j` is not after
- * it, is
- * within the window, holds a token and belongs to the same document. A query that sees nothing (it is padding itself) attends
- * evenly to
- * all S positions, as in the reference's eager attention.
+ * it, is within the window, holds a token and belongs to the same document. A query that sees nothing (it is padding itself)
+ * attends evenly to all S positions, as in the reference's eager attention.
  *
  * Owns the tensors that it creates on demand: dispose it.
  */
@@ -61,8 +58,7 @@ export class AttentionMask {
 
   /**
    * @throws {OpsError} if there are fewer keys than queries, the window is empty, padding or document ids have another size, or
-   *   there are
-   *   document ids and past keys.
+   *   there are document ids and past keys.
    */
   constructor({ queries, keys, window = null, keyPadding = null, documentIds = null }: AttentionMaskShape) {
     if (keys < queries)
@@ -148,8 +144,7 @@ export class AttentionMask {
 
   /**
    * `[B, S]` int32: first position of the document of each position; undefined if each row is one document. If the mask {@link
-   * hasRuns},
-   * a query sees no position before it. Created once; belongs to the mask.
+   * hasRuns}, a query sees no position before it. Created once; belongs to the mask.
    * @throws {OpsError} if the mask was disposed.
    */
   starts(): Tensor2D | undefined {

@@ -60,18 +60,14 @@ const run = defineOp({ kernel: "MixtapeAttention", compose });
  * et al. 2023, https://arxiv.org/abs/2305.13245). Query head `h` attends with key head `⌊h·G/H⌋`.
  *
  * Fused kernel: `MixtapeAttention`, inputs `q`, `k`, `v`, `padding?` (int32 `[B, S]`, 0 for padding), `starts?` (int32 `[B, S]`,
- * the
- * first position of each position's document; a query sees none before it), `sinks?` (`[H]`), attributes {@link
- * AttentionAttributes}.
- * With documents that are not contiguous, the composition runs on every engine.
+ * the first position of each position's document; a query sees none before it), `sinks?` (`[H]`), attributes {@link
+ * AttentionAttributes}. With documents that are not contiguous, the composition runs on every engine.
  *
  * A sink (Xiao et al. 2023, https://arxiv.org/abs/2309.17453, learned in GPT-OSS) takes a share of the softmax: the probabilities
- * of a
- * query sum to less than 1, and to 0 if it sees no key.
+ * of a query sum to less than 1, and to 0 if it sees no key.
  *
  * With `dropout` above 0, inside of `withRng`, probabilities are dropped as in the reference's eager attention: after the
- * softmax, so
- * that a row no longer sums to 1. The composition runs then on every engine.
+ * softmax, so that a row no longer sums to 1. The composition runs then on every engine.
  *
  * @param q `[B, H, L, D]`
  * @param k `[B, G, S, D]`
@@ -98,8 +94,7 @@ export function attention(
 
 /**
  * Computes {@link attention} and returns the probabilities too, 0 for dropped ones. Always the composition: a fused kernel never
- * holds
- * them.
+ * holds them.
  *
  * @returns `output` `[B, L, H·Dv]` and `probabilities` `[B, H, L, S]`
  */

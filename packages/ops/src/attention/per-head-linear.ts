@@ -7,8 +7,7 @@ import { type Weight, wholeTensor } from "../storage/weight.js";
  * 1)·N`.
  *
  * Multiplies by the matrix in place, also by a compact one of the native engine. An engine with transposed matrices copies it at
- * each
- * call.
+ * each call.
  *
  * @param x `[H, T, in]`
  * @param weight a matrix `[H·N, in]`

@@ -67,8 +67,7 @@ export interface HeadProjection {
  * Computes the three projections of attention, split into heads: `splitHeads(linear(x, weight, bias))`.
  *
  * Fused kernel: `MixtapeProjectHeads`, inputs `x`, `q`, `k`, `v` (`[out, in]`, or `[in, out]` if `transposed`), `qBias?`,
- * `kBias?`,
- * `vBias?`, attributes `headDim`, `transposed`. It returns queries, keys and values.
+ * `kBias?`, `vBias?`, attributes `headDim`, `transposed`. It returns queries, keys and values.
  *
  * @param x `[B, L, M]`
  * @param headDim D

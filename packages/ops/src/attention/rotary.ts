@@ -37,10 +37,9 @@ const run = defineOp({
  * Rotary position embedding (Su et al. 2021, https://arxiv.org/abs/2104.09864): `x·cos + rotateHalf(x)·sin`, where
  * `rotateHalf([a, b]) = [−b, a]`. If the tables are narrower than the heads, the rest of a head passes unchanged.
  *
- * `interleaved` rotates neighbouring features, `y[2i] = x[2i]·cos[i] − x[2i+1]·sin[i]` and
- * `y[2i+1] = x[2i+1]·cos[d/2+i] + x[2i]·sin[d/2+i]`, with the same tables. transformers' DeepSeek-V3 permutes features instead,
- * and then
- * rotates halves: the products of queries and keys are the same.
+ * `interleaved` rotates neighbouring features, `y[2i] = x[2i]·cos[i] − x[2i+1]·sin[i]` and `y[2i+1] = x[2i+1]·cos[d/2+i] +
+ * x[2i]·sin[d/2+i]`, with the same tables. transformers' DeepSeek-V3 permutes features instead, and then rotates halves: the
+ * products of queries and keys are the same.
  *
  * Fused kernel: `MixtapeRotary`, inputs `x`, `cos`, `sin`, attribute `interleaved`.
  *

@@ -6,12 +6,10 @@ import { customVjp, gradientsOfAll, isDifferentiated, noGrad, variablesOfRecordi
 /**
  * Runs `f` and keeps only its inputs for the backward pass, which runs it again (gradient checkpointing, Chen et al. 2016,
  * https://arxiv.org/abs/1604.06174). The second run draws the same random numbers. Checkpoints may be nested. Calls `f` plainly
- * if no
- * gradient is recorded, or if tfjs's own functions record it, which do not say with respect to what.
+ * if no gradient is recorded, or if tfjs's own functions record it, which do not say with respect to what.
  *
  * @param f returns tensors that depend only on its arguments, on the variables of the gradient, such as weights, and on the
- *   current
- *   `Rng`. Other tensors that it closes over must live until the backward pass, and are constants to the gradient.
+ *   current `Rng`. Other tensors that it closes over must live until the backward pass, and are constants to the gradient.
  * @param inputs arguments of `f`
  */
 export function gradientCheckpoint(

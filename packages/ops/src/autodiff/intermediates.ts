@@ -15,8 +15,7 @@ export function isCapturingIntermediates(): boolean {
 
 /**
  * Hands a tensor out of a forward pass beside its result, past the `tf.tidy`s and gradient checkpoints around it, such as the
- * router
- * logits that a loss is computed from. No-op if no caller captures intermediates.
+ * router logits that a loss is computed from. No-op if no caller captures intermediates.
  * @param from identifies the source; it is only passed on
  */
 export function sowIntermediate(from: unknown, tensor: Tensor): void {

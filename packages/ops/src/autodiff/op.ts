@@ -44,8 +44,7 @@ const BACK = "Back";
 /**
  * Attributes of a backward kernel. Its inputs are those of the op, and `dy0`, `dy1` and so on: the gradients with respect to the
  * outputs that anything depends on. It returns the gradients with respect to the `wanted` inputs, in that order, or none at all
- * if it
- * cannot compute them.
+ * if it cannot compute them.
  */
 export type BackAttributes<A extends object> = A & { readonly wanted: readonly string[] };
 
@@ -53,11 +52,9 @@ export type BackAttributes<A extends object> = A & { readonly wanted: readonly s
  * Defines an operation that runs as one fused kernel if the engine in use has it, and as its composition if not.
  *
  * The gradient is `contract.gradient`, or that of the composition, recomputed from the inputs. So every operation is
- * differentiable on
- * every engine, and keeps only its inputs for the backward pass. Gradients are computed only with respect to inputs that depend
- * on a
- * variable of the gradient. An engine may offer a backward kernel too, named like the fused kernel with the suffix `Back`
- * ({@link BackAttributes}).
+ * differentiable on every engine, and keeps only its inputs for the backward pass. Gradients are computed only with respect to
+ * inputs that depend on a variable of the gradient. An engine may offer a backward kernel too, named like the fused kernel with
+ * the suffix `Back` ({@link BackAttributes}).
  */
 export function defineOp<I extends OpInputs, A extends object, O extends Tensor>(
   contract: OpContract<I, A, O>,
@@ -140,8 +137,7 @@ export function hasKernel(kernel: string): boolean {
 
 /**
  * Runs a kernel of the engine in use. The detour through tfjs costs more than a small kernel, so it is called directly unless
- * tfjs
- * profiles or searches for leaks. Call it only while no gradient is recorded.
+ * tfjs profiles or searches for leaks. Call it only while no gradient is recorded.
  */
 export function runKernel(
   { kernelName, kernelFunc }: KernelConfig,

@@ -43,8 +43,7 @@ export function isRecording(): boolean {
 
 /**
  * Runs `f` without recording: its result is a constant to a gradient. For values without gradients, such as indices, whose
- * kernels
- * throw while tfjs records.
+ * kernels throw while tfjs records.
  */
 export function noGrad<T>(f: () => T): T {
   const { state } = engine();
@@ -59,8 +58,7 @@ export function noGrad<T>(f: () => T): T {
 
 /**
  * Returns whether the gradient that is recorded needs the gradient with respect to a tensor: it is a variable or was computed
- * from one.
- * If tfjs records for another caller, its variables are unknown, and every float32 tensor counts.
+ * from one. If tfjs records for another caller, its variables are unknown, and every float32 tensor counts.
  */
 export function isDifferentiated(tensor: Tensor): boolean {
   if (!isRecording() || tensor.dtype !== "float32") return false;
@@ -79,8 +77,7 @@ export function variablesOfRecording(): readonly Tensor[] | undefined {
 
 /**
  * Backward function of a recorded operation: returns the gradients with respect to its inputs by name, undefined for those that
- * the
- * outputs do not depend on. `dys` are the gradients with respect to the outputs, null for an output that nothing depends on.
+ * the outputs do not depend on. `dys` are the gradients with respect to the outputs, null for an output that nothing depends on.
  */
 export type Backward = (
   dys: readonly (Tensor | null)[],
@@ -133,8 +130,7 @@ export function customVjp(
  * Computes the gradients of `f` with respect to `xs`, given the gradient `dy` of its value. Zero if `f` does not use an `x`.
  *
  * Unlike `tf.grads` it may be called in a custom gradient, in the forward and the backward pass: tfjs has one tape, which a
- * nested call
- * clears, and records nothing in the forward pass of a custom gradient.
+ * nested call clears, and records nothing in the forward pass of a custom gradient.
  */
 export function gradientsOf(f: () => Tensor, xs: readonly Tensor[], dy: Tensor): Tensor[] {
   return tidy(() => gradientsOfAll(() => [f()], xs, [dy]).map((gradient, i) => gradient ?? zerosLike(xs[i]!)));

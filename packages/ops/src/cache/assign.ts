@@ -6,8 +6,7 @@ import { sameShape } from "../math/shapes.js";
 
 /**
  * Returns whether {@link assign} can write a value into a tensor: the engine in use supports it, both are float32 of one shape,
- * and no
- * gradient is recorded, which would need the old values.
+ * and no gradient is recorded, which would need the old values.
  */
 export function canAssign(target: Tensor | undefined, value: Tensor): boolean {
   return (
@@ -22,8 +21,7 @@ export function canAssign(target: Tensor | undefined, value: Tensor): boolean {
 
 /**
  * Writes a value into the memory of a tensor and of its clones. For state that a captured graph updates in the memory where the
- * next
- * replay reads it; all other code creates new tensors. An engine offers it as `Storage.assign`.
+ * next replay reads it; all other code creates new tensors. An engine offers it as `Storage.assign`.
  *
  * @param target float32
  * @param value float32, the same shape

@@ -6,8 +6,7 @@ import { TensorKeyValueStore } from "./tensor-key-value-store.js";
 
 /**
  * Returns an empty store of the engine in use. While tfjs records a gradient it consists of tensors, since storage of an engine
- * has no
- * gradient.
+ * has no gradient.
  */
 export function createKeyValueStore(options: KeyValueStoreOptions = {}): KeyValueStore {
   return (isRecording() ? undefined : storageOf().keyValueStore?.(options)) ?? new TensorKeyValueStore(options);
@@ -15,8 +14,7 @@ export function createKeyValueStore(options: KeyValueStoreOptions = {}): KeyValu
 
 /**
  * Returns the store itself. If tfjs records a gradient and an engine keeps it in storage of its own, moves the contents to
- * tensors
- * and disposes the store.
+ * tensors and disposes the store.
  */
 export function storeToAppendTo(store: KeyValueStore, options: KeyValueStoreOptions = {}): KeyValueStore {
   if (!isRecording() || store instanceof TensorKeyValueStore) return store;

@@ -7,8 +7,7 @@ import type { GraphCapture } from "./graph-capture.js";
 export interface EngineTraits {
   /**
    * True if `dataSync` returns at once, since tensors are in memory that JavaScript reads. Default: false; it waits for a device
-   * or
-   * throws.
+   * or throws.
    */
   readonly readsBack?: boolean;
   /** Storage of weights. Default: float32, matrices transposed, experts in one tensor. */

@@ -36,13 +36,11 @@ export interface RoutingSpec extends ChooseExpertsAttributes {
 
 /**
  * Selects the experts of each token, and their weights, from router logits: top-k of the scores plus a bias per expert, weighted
- * by the
- * scores (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538; with sigmoid and bias Wang et al. 2024,
+ * by the scores (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538; with sigmoid and bias Wang et al. 2024,
  * https://arxiv.org/abs/2408.15664). Of equal scores the lower expert comes first.
  *
  * Fused kernel: `MixtapeChooseExperts`, inputs `logits`, `bias?`, attributes `k`, `score`, `normalize`, `scale`. It returns
- * indices and
- * weights.
+ * indices and weights.
  *
  * @param logits `[T, E]`
  * @returns `indices` int32 `[T, K]`, largest first, and `weights` `[T, K]`

@@ -45,16 +45,14 @@ const compositions = { sparse, gathered, dense };
  * (Shazeer et al. 2017, https://arxiv.org/abs/1701.06538). A token may have fewer experts than K, or none: its output is 0 then.
  *
  * Fused kernel: `MixtapeExperts`, inputs `x`, `indices`, `weights`, `gate`, `up`, `down` (stacks in one tensor each),
- * `gateBias?`,
- * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares), `transposed`.
+ * `gateBias?`, `upBias?`, `downBias?`, attributes `gating` (one that the engine declares), `transposed`.
  *
  * @param routed tokens `[T, M]` with their experts (−1 for none) and weights `[T, K]`, no expert twice for a token
  * @param stacks `gate` and `up` `[E, I, M]`, `down` `[E, M, I]`, biases `[E, I]` and `[E, M]`
  * @param strategy Default: {@link chooseStrategy}. {@link expertsRuns} counts the strategies that ran.
  * @returns `[T, M]`
  * @throws {OpsError} if shapes do not fit, the stacks differ in layout, the engine has no `fused` kernel or not for this gating,
- *   and on
- *   `sparse` if an index is neither −1 nor an expert.
+ *   and on `sparse` if an index is neither −1 nor an expert.
  */
 export function experts(
   routed: Routed,

@@ -18,8 +18,7 @@ import { int32, sortRows, unsortRows } from "./sorted-rows.js";
 
 /**
  * Gradient of routed experts whose stacks are one tensor each, on an engine that reads back at once. Sorts the choices of tokens
- * by
- * expert, so that each expert multiplies its own: only experts with tokens are read.
+ * by expert, so that each expert multiplies its own: only experts with tokens are read.
  */
 export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
   inputs,

@@ -42,8 +42,7 @@ export function groupRows(ids: Tensor1D, matrices: number): RowGroups {
 
 /**
  * Multiplies each row by one matrix of a stack, a grouped GEMM: `y[n] = stack[ids[n]] · x[n] + bias[ids[n]]`, 0 for the id −1.
- * Reads only
- * matrices that rows use.
+ * Reads only matrices that rows use.
  *
  * @param x `[N, in]`
  * @param stack `[E, out, in]`

@@ -52,12 +52,10 @@ export function groupedMatMul(inputs: GroupedMatMulInputs, attributes: GroupedMa
 
 /**
  * Gradient of a grouped GEMM with respect to its stack: the sum of the outer products of each group's rows, `Σ_n a[n]ᵀ · b[n]`;
- * zero for a
- * group without rows.
+ * zero for a group without rows.
  *
  * Fused kernel: `MixtapeGroupedGradWeight`, inputs `a` `[N, out]`, `b` `[N, in]`, attribute `offsets` (E + 1 numbers that rise
- * from 0 to
- * N). It returns `[E, out, in]`.
+ * from 0 to N). It returns `[E, out, in]`.
  */
 export function groupedGradWeight(inputs: GroupedOuterInputs, attributes: GroupedOuterAttributes): Tensor3D {
   return runOuter(inputs, attributes);

@@ -9,11 +9,9 @@ import { canFuse } from "../feed-forward/gate.js";
  * - `fused`: the engine's own kernel; reads only experts with tokens.
  * - `sparse`: reads the indices back once, groups tokens by expert, and multiplies per expert. Reads only experts with tokens.
  * - `gathered`: gathers the matrices of each token's experts and multiplies them as one batch. Reads nothing back; copies one set
- *   of
- *   matrices per token and choice, so it suits a few tokens. A choice of none (−1) costs as much as any.
+ *   of matrices per token and choice, so it suits a few tokens. A choice of none (−1) costs as much as any.
  * - `dense`: runs every expert on every token, with weight zero for those that were not chosen. Reads nothing back; E/K times the
- *   work,
- *   and an expert that gives infinity or NaN spoils the tokens that did not choose it too.
+ *   work, and an expert that gives infinity or NaN spoils the tokens that did not choose it too.
  */
 export type ExpertsStrategy = "fused" | "sparse" | "gathered" | "dense";
 

@@ -70,8 +70,7 @@ const run = defineOp({
 
 /**
  * Gated feed-forward of a decoder: `down(gating(gate(x), up(x)))`, which is `down(activation(gate(x)) · up(x))` for an activation
- * and
- * SwiGLU for silu (Shazeer 2020, https://arxiv.org/abs/2002.05202).
+ * and SwiGLU for silu (Shazeer 2020, https://arxiv.org/abs/2002.05202).
  *
  * Fused kernel: `MixtapeGatedMlp`, inputs `x`, `gate`, `up`, `down` (`[out, in]`, or `[in, out]` if `transposed`), `gateBias?`,
  * `upBias?`, `downBias?`, attributes `gating` (one that the engine declares), `transposed`.

@@ -53,8 +53,7 @@ type Range = { readonly from: number; readonly to: number };
 
 /**
  * Writes e^(score − largest) of each key that is seen, 0 for padding, and returns their sum and the sink's: 0 if none is seen,
- * and NaN if
- * a score is not a number.
+ * and NaN if a score is not a number.
  */
 function weigh(
   scores: Float32Array,

@@ -1,7 +1,6 @@
 /**
  * Multiplies rows by a matrix in JavaScript. Keeps four sums and reads both sides in memory order: about four times as fast as
- * the loops
- * of tfjs's cpu backend, which compute every index.
+ * the loops of tfjs's cpu backend, which compute every index.
  *
  * @param x `[rows, width]`
  * @param w `[columns, width]`, or `[width, columns]` if `transposed`

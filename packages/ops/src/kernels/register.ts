@@ -26,8 +26,7 @@ export const HOST_KERNELS: readonly HostKernel[] = [
 
 /**
  * Registers the fused kernels in TypeScript with tfjs's `cpu` or `wasm` backend. On these engines a small operation costs more
- * than its
- * arithmetic, and a chain of them more than one pass over memory. No-op for other engines.
+ * than its arithmetic, and a chain of them more than one pass over memory. No-op for other engines.
  */
 export function registerHostKernels(backend: string): void {
   if (backend === "cpu") replaceSliceOfCpu();

@@ -14,10 +14,8 @@ const replaced = new WeakSet<KernelFunc>();
 
 /**
  * Replaces `Slice` of tfjs's cpu backend, which computes the position of every single number: slicing the last tokens of a KV
- * cache cost
- * more than the rest of a decode step. Copies whole rows of the last axis. Contiguous slices, and tensors without numbers, still
- * go to
- * tfjs's own kernel.
+ * cache cost more than the rest of a decode step. Copies whole rows of the last axis. Contiguous slices, and tensors without
+ * numbers, still go to tfjs's own kernel.
  */
 export function replaceSliceOfCpu(): void {
   const own = getKernel("Slice", "cpu");

@@ -47,8 +47,7 @@ export interface EmbeddingOptions {
  * Looks up rows of an embedding.
  *
  * Fused kernel: `MixtapeEmbedding`, inputs `ids`, `weight` (`[rows, width]`, or `[width, rows]` if `transposed`). `paddingIdx`
- * affects only
- * the gradient.
+ * affects only the gradient.
  *
  * @param ids int32 `[n]`, each below the number of rows; the engine decides about others
  * @param weight a table or a matrix `[rows, width]`

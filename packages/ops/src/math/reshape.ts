@@ -11,8 +11,7 @@ import { isRecording } from "../autodiff/tape.js";
 
 /**
  * Reshapes a tensor to a shape without −1. Costs no more than the new tensor, while tfjs's `reshape` costs more than most kernels
- * of a
- * decode step.
+ * of a decode step.
  */
 export function reshape<R extends Rank>(x: Tensor, shape: ShapeMap[R]): Tensor<R> {
   const kernel = isRecording() ? undefined : getKernel("Reshape", getBackend());

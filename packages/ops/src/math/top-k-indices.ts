@@ -17,8 +17,7 @@ const run = defineOp({
 
 /**
  * Returns the columns of the `k` largest scores of each row, largest first. Of equal scores the lower column comes first (the
- * reference
- * leaves that open). Indices have no gradient.
+ * reference leaves that open). Indices have no gradient.
  *
  * Fused kernel: `MixtapeTopKIndices`, input `scores`, attribute `k`.
  *

@@ -21,8 +21,7 @@ export class Rng {
 
   /**
    * Returns a new generator that depends only on the seed and a label, not on earlier draws. For a part of a forward pass whose
-   * numbers
-   * must not depend on what else runs.
+   * numbers must not depend on what else runs.
    */
   split(label: string): Rng {
     let seed = mix(this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32) >>> 0);
@@ -58,8 +57,7 @@ let current: Rng | undefined;
 
 /**
  * Runs a forward pass with dropout and jitter on, drawing from `rng`; off if undefined. Recomputations for gradients that are
- * taken
- * inside draw the same numbers again.
+ * taken inside draw the same numbers again.
  */
 export function withRng<T>(randomness: Rng | undefined, f: () => T): T {
   const outer = current;

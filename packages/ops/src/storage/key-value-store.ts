@@ -14,8 +14,7 @@ export interface KeyValueStoreOptions {
   readonly dtype?: Dtype;
   /**
    * Keeps keys alone: the first `sharedWidth` elements of each key are its values too, as in the latent attention of DeepSeek.
-   * `append`
-   * takes keys alone then. Default: keys and values are kept apart.
+   * `append` takes keys alone then. Default: keys and values are kept apart.
    */
   readonly sharedWidth?: number;
 }
@@ -40,8 +39,7 @@ export interface KeyValueStore {
   append(added: AppendedKeyValues): void;
   /**
    * Returns all positions, keys `[B, G, length, D]` and values `[B, G, length, Dv]`, to attend to. The tensors belong to the
-   * store, outlive
-   * any `tf.tidy`, and like their clones are valid until the next change. The store must not be empty.
+   * store, outlive any `tf.tidy`, and like their clones are valid until the next change. The store must not be empty.
    */
   view(): KeyValues;
   /** Removes the first `count` positions. */

@@ -132,8 +132,7 @@ export class Adapters {
 
   /**
    * Merges an adapter into the model's weights, in their dtype or in `options.dtype`: it costs nothing any more, and applies to
-   * every row.
-   * Its own parameters are unchanged.
+   * every row. Its own parameters are unchanged.
    * @throws {OptionError} for an unknown option
    * @throws {AdapterError} for a mixture, if an adapter is merged already, and if a sum is not finite in its dtype.
    */

@@ -8,10 +8,8 @@ import type { Adapter } from "./adapter.js";
 
 /**
  * Initializes a new adapter: A and routers random, B zero, so that it is a no-op, and DoRA's magnitudes the norms of the base's
- * rows. At
- * the embedding, A is zero and B is random, as in peft. Copies start as the model's parameters. The same seed gives the same
- * values on
- * any engine.
+ * rows. At the embedding, A is zero and B is random, as in peft. Copies start as the model's parameters. The same seed gives the
+ * same values on any engine.
  */
 export async function initializeAdapter(adapter: Adapter, seed: number): Promise<void> {
   const copies = new Map(adapter.copies.map(({ copy, param }) => [copy, param]));

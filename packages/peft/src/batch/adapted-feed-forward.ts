@@ -51,8 +51,7 @@ export function adaptedExperts(
 
 /**
  * Computes `down(act(gate(x)) · up(x))` with the adapters' updates. The base's gate and up run once for each row, whatever its
- * number of
- * slots in a MixLoRA.
+ * number of slots in a MixLoRA.
  * @param rows `[N, M]` @param ids routed expert of each row @param tokens `[T, M]`, inputs of routers
  */
 function run(

@@ -40,9 +40,8 @@ export interface UpdateOptions {
 
 /**
  * Adapter layer at a target module, a low-rank update: `s · B·A·x` (Hu et al. 2021, https://arxiv.org/abs/2106.09685), or E of
- * them,
- * `s · Σ_e w_e · B_e·A_e·x`. A is `[E·r, in]`, expert by expert, and B `[out, E·r]`; at routed experts both are stacks of one per
- * expert.
+ * them, `s · Σ_e w_e · B_e·A_e·x`. A is `[E·r, in]`, expert by expert, and B `[out, E·r]`; at routed experts both are stacks of
+ * one per expert.
  */
 export abstract class AdapterLayer extends Module {
   readonly loraA: Param;
@@ -74,8 +73,7 @@ export abstract class AdapterLayer extends Module {
 
   /**
    * Computes the merged matrix `[out, in]` or stack `[E, out, in]` from the base's. Undefined if the update depends on the input
-   * in other
-   * ways, so that there is none.
+   * in other ways, so that there is none.
    */
   get merged(): ((base: Tensor) => Tensor) | undefined {
     return undefined;
@@ -83,8 +81,7 @@ export abstract class AdapterLayer extends Module {
 
   /**
    * `s·B·A`, or the sum over the experts of a mixture: `[out, in]` or `[E, out, in]`, and `[in, out]` for the embedding. The
-   * caller
-   * disposes it.
+   * caller disposes it.
    */
   get product(): Tensor {
     return tidy(() => {

@@ -31,8 +31,7 @@ export interface RoutedRows extends Required<Pick<MixtureContext, "sequences">> 
 
 /**
  * MixLoRA router of a feed-forward whose experts are the frozen feed-forward, each with its own updates of gate, up and down (Li
- * et al.
- * 2024, https://arxiv.org/abs/2404.15159).
+ * et al. 2024, https://arxiv.org/abs/2404.15159).
  */
 export class MixLoraRouter extends Module {
   /** Weight of the router's gate, `[E, M]`. */
