@@ -108,7 +108,7 @@ class Args {
   /** `a · b`, or an error where that is too large to be a length. */
   size_t product(size_t a, size_t b) const;
   void require(bool holds, const char* expected) const;
-  /** That two arrays lie apart: indices that were checked must stay what they are while results are written. */
+  /** Checks that two arrays do not overlap: checked indices must not change while results are written. */
   template <class A, class B> void apart(Span<A> a, Span<B> b, const char* names) const {
     const auto first = [](auto span) { return reinterpret_cast<uintptr_t>(span.data); };
     const auto end = [](auto span) { return reinterpret_cast<uintptr_t>(span.data + span.length); };

@@ -6,10 +6,10 @@
 namespace mixtape {
 
 /**
- * Keys and values of `lanes` (rows of the batch times key heads), a slot for each position. They lie in blocks: block i holds
+ * Keys and values of `lanes` (rows of the batch times key heads), a slot for each position. They are stored in blocks: block i holds
  * `[lanes, block, width]` keys and `[lanes, block, value_stride]` values, of which `value_width` numbers count; slot s is slot
  * `(first + s) % block` of block `(first + s) / block`. A plain tensor is one block of `length` slots. Where values are the first
- * numbers of their keys, they lie where the keys lie.
+ * numbers of their keys, they share the memory of the keys.
  */
 struct KeyValues {
   Dtype dtype;

@@ -26,7 +26,7 @@ class GuardedRange {
   static uint64_t losses();
 
  private:
-  /** @returns whether the address lies in the range, which is lost then */
+  /** @returns whether the address is in the range, which is lost then */
   bool take(uintptr_t address);
   friend struct FaultHandler;
 

@@ -17,7 +17,7 @@ class Pool {
   /** The one pool of the process. */
   static Pool& shared();
 
-  /** How many threads work, the caller's included. */
+  /** Number of threads that work, the caller's included. */
   int size() const;
   /** @param threads at least 1 */
   void resize(int threads);
@@ -42,7 +42,7 @@ class Pool {
   State* state_;
 };
 
-/** How many processors this process may use. */
+/** Number of processors that this process may use. */
 int usable_processors();
 
 }  // namespace mixtape

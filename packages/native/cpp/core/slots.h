@@ -35,7 +35,7 @@ class Slots {
 
   /**
    * Adds `count` slots, rounded to the dtype: keys `[rows, heads, count, width]` and values `[rows, heads, count, value_width]`, or
-   * null where they are the first numbers of the keys. All of the shape that there is, if there is one.
+   * null where they are the first numbers of the keys. The shape must be that of the contents, if there are any.
    * @throws std::bad_alloc; nothing is added then.
    */
   void append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width, size_t value_width);
@@ -46,7 +46,7 @@ class Slots {
   /** Makes row i what row `rows[i]` was. @throws std::bad_alloc; nothing has changed then. */
   void reorder(const int32_t* rows, size_t count);
 
-  /** What there is, until the next change. */
+  /** Returns the contents, valid until the next change. */
   KeyValues view() const;
 
  private:
@@ -71,7 +71,7 @@ class Slots {
   size_t value_width_ = 0;
   bool shares_values_ = false;
   size_t length_ = 0;
-  /** Where slot 0 lies in the first block. */
+  /** Offset of position 0 in the first block. */
   size_t first_ = 0;
   std::vector<Block> blocks_;
   /** A block that was dropped: a window that slides needs one as often as it frees one. */

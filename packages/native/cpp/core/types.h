@@ -13,7 +13,7 @@ constexpr int kDtypes = 3;
 
 constexpr size_t bytes_per_element(Dtype dtype) { return dtype == Dtype::float32 ? 4 : 2; }
 
-/** Rows of a matrix [rows, columns] that lie behind one another. `data` has the alignment of an element, no more. */
+/** Rows of a matrix [rows, columns] that are contiguous. `data` has the alignment of an element, no more. */
 struct Matrix {
   Dtype dtype;
   const uint8_t* data;

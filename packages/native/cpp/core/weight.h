@@ -1,5 +1,5 @@
 #pragma once
-// A weight in its storage format, where it lies.
+// A weight in its storage format, in place.
 
 #include <memory>
 #include <vector>

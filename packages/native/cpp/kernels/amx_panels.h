@@ -12,7 +12,7 @@ class AmxPanels : AmxTiles {
   /**
    * Tiles are multiplied by a unit of their own, while the others would wait: meanwhile they copy the next panel of weights
    * into tiles one behind the other, and turn the sums before around and write them. Weights come from memory once for all
-   * tokens, and are loaded from the core's own cache for each; where they lie, rows are a power of two apart and would push
+   * tokens, and are loaded from the core's own cache for each; in place, rows are a power of two apart and would push
    * each other out.
    */
   static void multiply(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride) {
@@ -75,7 +75,7 @@ class AmxPanels : AmxTiles {
       steps_ = all - place.step < kSteps ? all - place.step : kSteps;
       rows_ = w.rows - place.row < kRows ? w.rows - place.row : kRows;
       from_ = w.row(place.row) + place.step * 64;
-      // Behind the last panel lies, most often, the thread's next share.
+      // Behind the last panel is, most often, the thread's next share.
       const Place next = after(w, place);
       after_ = next.step == 0 || next.step < all ? w.row(next.row) + next.step * 64 : w.row(w.rows);
       width_ = w.columns - place.step * kWidth;
@@ -120,12 +120,12 @@ class AmxPanels : AmxTiles {
     }
 
     /**
-     * Files put weights anywhere. A line of a cache is read once and in whole here; loads that lie across two of them read each
+     * Files put weights anywhere. A line of a cache is read once and in whole here; loads that cross two of them read each
      * twice, and a third of the time goes for that.
      */
     static void shifted(const uint8_t* lines, size_t shift, uint8_t* to) {
       const __m512i order = _mm512_add_epi16(_mm512_set1_epi16(static_cast<int16_t>(shift / 2)), ascending());
-      // Of the first and the last line only what is asked for: what lies beside it may be nobody's.
+      // Of the first and the last line only what is asked for: memory beside it may be nobody's.
       const __mmask32 before = (__mmask32{1} << shift / 2) - 1;
       __m512i line = _mm512_maskz_loadu_epi16(~before, lines);
       for (size_t i = 0; i < kPiece; i++) {

@@ -13,7 +13,7 @@ namespace {
 /** Of no more tokens than tiles hold at once. */
 class AmxFew : AmxTiles {
  public:
-  /** Each weight is met once: it is loaded where it lies. */
+  /** Each weight is used once: it is loaded in place. */
   static void multiply(const Matrix& w, const uint8_t* packed, size_t tokens, float* y, size_t stride) {
     configure();
     const size_t steps = steps_of(w.columns);
@@ -44,7 +44,7 @@ class AmxFew : AmxTiles {
     size_t step;
   };
 
-  /** The sums of `steps` steps. Weights are read where they lie, but at the edges of a matrix copied into whole tiles. */
+  /** The sums of `steps` steps. Weights are read in place, but at the edges of a matrix copied into whole tiles. */
   template <int Groups>
   static void sum(const Matrix& w, size_t n, size_t rows, size_t step, size_t steps, const uint8_t* x, size_t group_bytes,
                   float* sums) {

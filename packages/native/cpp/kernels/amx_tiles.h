@@ -1,6 +1,6 @@
 #pragma once
 // AMX tiles: what the products on them share. The weights are the left operand, 16 rows of 32 numbers; activations are packed
-// once into pairs, 16 tokens wide. What comes out is rows times tokens, turned around as it is written.
+// once into pairs, 16 tokens wide. What comes out is rows times tokens, transposed as it is written.
 
 #include <immintrin.h>
 

@@ -1,5 +1,5 @@
 #pragma once
-// The product with bfloat16 weights that lie the other way, on AMX tiles.
+// The product with transposed bfloat16 weights, on AMX tiles.
 
 #include "kernels/amx_tiles.h"
 #include "kernels/turned_product.h"

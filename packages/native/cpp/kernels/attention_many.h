@@ -1,6 +1,6 @@
 #pragma once
 // Attention of many queries, for prefill: two products with a softmax between, tile by tile of slots, so that scores never
-// leave the cache. Queries lie in the lanes of vectors (transposed once), keys and values are spread from where they lie; what
+// leave the cache. Queries are in the lanes of vectors (transposed once), keys and values are spread in place; what
 // softmax needs of all slots of a query, its largest score and its sum, is then one lane's affair.
 
 #include "formats/formats.h"
@@ -94,7 +94,7 @@ template <class S, class U> class AttendMany {
     return all.q + (row % all.heads * all.count + row / all.heads) * all.slots->width;
   }
 
-  /** The slot in which a query lies. */
+  /** Position of a query. */
   static size_t slot_of(const Queries& all, size_t row) { return all.slots->length - all.count + row / all.heads; }
 
   static void start(const Queries& all, const Panel& panel) {
@@ -157,7 +157,7 @@ template <class S, class U> class AttendMany {
     }
   }
 
-  /** Scores of slots that come after their query, or that lie before its window, become −∞. */
+  /** Scores of slots that come after their query, or before its window, become −∞. */
   static void hide(const Queries& all, const Panel& panel, size_t slot, size_t from, size_t to, float* scores) {
     float first[kPanel];
     float last[kPanel];

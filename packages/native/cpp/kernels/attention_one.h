@@ -113,7 +113,7 @@ template <class S, class Format> class AttendOne {
     for (; key < tile.count; key++) dots<H, 1>(q, stride, tile.keys + key, width, scores + key);
   }
 
-  /** Fetches what the same stream has at this place in the next tile; what lies behind its end is no harm. */
+  /** Fetches what the same stream has at this place in the next tile; reading beyond its end is harmless. */
   static void prefetch(const Element* x, size_t stride) { __builtin_prefetch(x + kTile / kStreams * stride); }
 
   template <int H, int K>

@@ -1,6 +1,6 @@
 #pragma once
-// What AttendMany multiplies on AMX: bfloat16 in tiles of 16 rows of 64 bytes. Keys are a left side as they lie in their slots;
-// values are turned over, so that slots follow one another. Queries and weights are a right side of pairs, 16 queries wide.
+// What AttendMany multiplies on AMX: bfloat16 in tiles of 16 rows of 64 bytes. Keys are a left side as they are stored;
+// values are transposed, so that slots follow one another. Queries and weights are a right side of pairs, 16 queries wide.
 
 #include <immintrin.h>
 #include <string.h>
@@ -42,7 +42,7 @@ template <class S, int C> struct TileUnits {
   static size_t units(size_t width) { return (width + 31) / 32 * 16; }
   static size_t sums(size_t width) { return (width + 15) / 16 * 16; }
   static size_t keys_units(size_t width) { return kTile * units(width); }
-  /** `[width, kTile / 2]`, and some as they lie in their slots. */
+  /** `[width, kTile / 2]`, and some as they are stored. */
   static size_t values_units(size_t width) { return sums(width) * (kTile + kAlign) / 2; }
 
   static void put_queries(Unit* queries, const F* rows) { Pairs::put_queries(queries, rows); }
@@ -57,7 +57,7 @@ template <class S, int C> struct TileUnits {
     const size_t width = slots.width;
     const size_t wide = 2 * units(width);
     const Run all = run_of(slots, lane, slot, count);
-    // Where they lie, if there is room for whole tiles: what lies behind is multiplied and left.
+    // In place, if there is room for whole tiles: the rest is multiplied and ignored.
     const size_t in_block = (slots.first + slot) % slots.block;
     if (wide == width && all.count == count && in_block + rounded(count) <= slots.block)
       return reinterpret_cast<const Unit*>(all.keys);
@@ -83,7 +83,7 @@ template <class S, int C> struct TileUnits {
  private:
   static size_t rounded(size_t count) { return (count + kAlign - 1) / kAlign * kAlign; }
 
-  /** Turned 32 slots by 32, from where they lie or, where that is not one piece of whole vectors, from a copy. */
+  /** Transposes 32 positions by 32, in place or, if they are not whole contiguous vectors, from a copy. */
   static void pack_values(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* values) {
     const size_t width = slots.value_width;
     const size_t high = sums(width);

@@ -36,7 +36,7 @@ struct Queries {
 constexpr size_t state_size(size_t value_width) { return value_width + 2; }
 
 /**
- * What one thread computes of the queries of a lane, numbered query by query, heads inside: numbers [from, to), over the slots
+ * Share of one thread of the queries of a lane, numbered query by query, heads inside: numbers [from, to), over the slots
  * [first_slot, last_slot).
  */
 struct QueryShare {

@@ -174,7 +174,7 @@ template <class S, int C> struct PairUnits {
   static size_t units(size_t width) { return (width + 1) / 2; }
   static size_t sums(size_t width) { return width; }
   static size_t keys_units(size_t width) { return kTile * units(width); }
-  /** And as they lie in their slots, before they are paired. */
+  /** And as they are stored, before they are paired. */
   static size_t values_units(size_t width) { return kTile / 2 * width + kTile * units(width); }
 
   static void put_queries(Unit* queries, const F* rows) {

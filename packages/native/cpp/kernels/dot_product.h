@@ -63,7 +63,7 @@ template <class S, class Terms> struct DotProduct {
   static constexpr size_t kAhead = 1024;
   static constexpr size_t kLine = 64;
 
-  /** Packed tokens lie at multiples of a vector, zeros behind them. */
+  /** Packed tokens start at multiples of a vector, zeros behind them. */
   static size_t packed_width(size_t width) { return (width + Terms::kStep - 1) / Terms::kStep * Terms::kStep; }
   static size_t packed_bytes(size_t tokens, size_t width) { return tokens * packed_width(width) * sizeof(Input); }
 

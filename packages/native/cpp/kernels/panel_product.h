@@ -33,7 +33,7 @@ template <class S> struct Panels {
     }
   }
 
-  /** Numbers lie behind one another along the depth: squares of them are turned around. */
+  /** Values are contiguous along the depth: squares of them are transposed. */
   template <class Format, int Width>
   static void pack_along(const typename Format::Element* x, size_t row, size_t some, size_t depth, float* panel) {
     for (size_t k = 0; k < depth; k += S::N) {
@@ -60,7 +60,7 @@ template <class S> struct Panels {
     }
   }
 
-  /** Numbers lie behind one another across the depth, as in the panel. */
+  /** Values are contiguous across the depth, as in the panel. */
   template <class Format, int Width>
   static void pack_across(const typename Format::Element* x, size_t step, size_t some, size_t depth, float* panel) {
     for (size_t k = 0; k < depth; k++, x += step, panel += Width) {

@@ -1,5 +1,5 @@
 #pragma once
-// [a, b] · cos + [−b, a] · sin: rotary position embedding of rows, whose pairs lie half a row apart or side by side
+// [a, b] · cos + [−b, a] · sin: rotary position embedding of rows, whose pairs are half a row apart or side by side
 
 #include <string.h>
 
@@ -31,7 +31,7 @@ void rotate(const float* x, const float* cos, const float* sin, size_t half, siz
   memmove(y + 2 * half, x + 2 * half, (width - 2 * half) * sizeof *y);
 }
 
-/** One row whose pairs lie side by side. Plain loops: the compiler makes vectors of them, with the shuffles of the instruction set. */
+/** One row whose pairs are adjacent. Plain loops: the compiler makes vectors of them, with the shuffles of the instruction set. */
 inline void rotate_pairs(const float* x, const float* cos, const float* sin, size_t half, size_t width, float* y) {
   for (size_t i = 0; i < half; i++) {
     const float a = x[2 * i], b = x[2 * i + 1];

@@ -1,5 +1,5 @@
 #pragma once
-// Slots as they lie in blocks.
+// Runs of positions in blocks.
 
 #include "core/key_values.h"
 

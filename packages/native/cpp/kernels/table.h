@@ -18,12 +18,12 @@ struct Activations {
 };
 
 /**
- * How weights of one format are multiplied by activations: x is packed once, then rows of weights are multiplied by all of it.
+ * Product of weights of one format by activations: x is packed once, then rows of weights are multiplied by all of it.
  */
 struct Product {
   /** Tokens are packed in groups of so many; a share of the packing starts at a multiple of it. */
   size_t group;
-  /** Bytes that packed activations take. Groups lie one behind another: token t, the first of one, at packed_bytes(t, width). */
+  /** Bytes that packed activations take. Groups are contiguous: token t, the first of one, at packed_bytes(t, width). */
   size_t (*packed_bytes)(size_t tokens, size_t width);
   /**
    * Packs tokens [from, to) of `tokens`: some of their `width` columns, the first a multiple of 32. Who packs the last columns also
@@ -41,7 +41,7 @@ struct TurnedProduct {
   size_t (*packed_bytes)(size_t tokens, size_t depth);
   /**
    * Packs tokens [from, to), `from` being a multiple of `group`; so is `to`, but at the end.
-   * @param x token t lies at x + t · stride, or, where `rows` is given, at x + rows[t] · stride; `depth` numbers of it
+   * @param x token t is at x + t · stride, or, where `rows` is given, at x + rows[t] · stride; `depth` numbers of it
    */
   void (*pack)(const float* x, size_t stride, const int32_t* rows, size_t from, size_t to, size_t depth, uint8_t* packed);
   /** Bytes that `multiply` needs besides, aligned to 64. */
@@ -56,7 +56,7 @@ struct TurnedProduct {
 
 /**
  * A matrix `[count, depth]` as one side of a product of float32 numbers: element (i, k) is number i · row + k · step of `data`.
- * One of `row` and `step` is 1: numbers lie behind one another along the depth, or along the other axis.
+ * One of `row` and `step` is 1: values are contiguous along the depth, or along the other axis.
  */
 struct Operand {
   Dtype dtype;
@@ -125,7 +125,7 @@ struct Kernels {
   void (*scaled_exp)(const float* x, float log_sum, float factor, size_t count, float* y);
   /** Elementwise `y = gating(gate, up)`; y may be one of the two. */
   void (*gate)(const Gating& gating, const float* gate, const float* up, size_t count, float* y);
-  /** The backward pass of `gate`: gradients with respect to both; either may lie where `gate` or `up` does. */
+  /** The backward pass of `gate`: gradients with respect to both; either may share the memory of `gate` or `up`. */
   void (*gate_back)(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
                     float* by_up);
   /** A step of AdamW for `count` numbers from `at` on: `to` are the new weights, means and variances. */

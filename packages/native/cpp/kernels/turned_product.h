@@ -1,6 +1,6 @@
 #pragma once
 // Products with transposed weights, y = x · W: the backward pass of y = x · Wᵀ. Rows of weights are read in place;
-// none is turned around as a whole.
+// none is transposed as a whole.
 
 #include "kernels/panel_product.h"
 #include "kernels/table.h"
@@ -113,7 +113,7 @@ template <class S, class Block> struct TurnedPairs {
   /** Numbers of the panels that are filled at once: they stay in the second-level cache. */
   static constexpr size_t kNumbers = size_t{128} << 10;
   /**
-   * How deep they are. Of few tokens weights are read once: the further along each row, the faster. Of many, sums are written and read
+   * Depth of the tiles. Of few tokens weights are read once: the further along each row, the faster. Of many, sums are written and read
    * again: the deeper, the less often.
    */
   static constexpr size_t kFewTokens = 192;

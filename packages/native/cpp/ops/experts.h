@@ -4,13 +4,13 @@
 
 namespace mixtape {
 
-/** Matrices of one shape and format, one per expert: each where it lies, or all behind one another. */
+/** Matrices of one shape and format, one per expert: each in place, or all contiguous. */
 struct Stack {
   Dtype dtype;
   size_t experts;
   size_t rows;
   size_t columns;
-  /** Null where they lie behind one another, from `data` on. */
+  /** Null if they are contiguous, from `data` on. */
   const uint8_t* const* parts;
   const uint8_t* data;
 
@@ -71,7 +71,7 @@ struct ExpertsGradients {
 
 /**
  * The backward pass of `experts`: the gradients, given that of y. What the forward pass had in between is computed again. Frozen weights are
- * read where they lie, those of routed experts alone.
+ * read in place, those of routed experts alone.
  */
 void experts_back(const Experts& experts, const Routed& routed, const float* dy, const GateOptions& options,
                   const ExpertsGradients& to);

@@ -17,7 +17,7 @@ struct Side {
 };
 
 /**
- * `y[i] = a[left[i]] · b[right[i]]` for all `count` matrices of y, each side turned around where it is `transposed`. In float32, on
+ * `y[i] = a[left[i]] · b[right[i]]` for all `count` matrices of y, each side transposed if it is `transposed`. In float32, on
  * all threads.
  */
 void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* right, size_t count, float* y);

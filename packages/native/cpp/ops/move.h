@@ -7,7 +7,7 @@ namespace mixtape {
 
 using Word = uint32_t;
 
-/** An axis along which words are copied: how many there are, and how far apart they lie, in words. */
+/** An axis along which words are copied: their number and their stride, in words. */
 struct MoveAxis {
   size_t size;
   size_t y_step;

@@ -1,5 +1,5 @@
 #pragma once
-// Activations as products with weights that lie the other way want them.
+// Activations as products with transposed weights take them.
 
 #include "core/pool.h"
 #include "core/scratch.h"
@@ -23,7 +23,7 @@ class Turned {
 
   /** Tokens are packed in so many steps, each on any thread. */
   size_t steps() const { return steps_.count; }
-  /** @param x token t lies at x + t · stride, or, where `rows` is given, at x + rows[t] · stride */
+  /** @param x token t is at x + t · stride, or, where `rows` is given, at x + rows[t] · stride */
   void pack(size_t step, const float* x, size_t stride, const int32_t* rows) const {
     product_->pack(x, stride, rows, steps_.from(step), steps_.to(step), depth_, data_);
   }

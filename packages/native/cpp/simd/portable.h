@@ -27,7 +27,7 @@ struct Portable {
   static F zero() { return set(0); }
   static F load(const float* p) { return each([&](int i) { return p[i]; }); }
   static void store(float* p, F x) { memcpy(p, x.v, sizeof x.v); }
-  /** The first `count` numbers, fewer than N; zeros behind them. What lies behind is neither read nor written. */
+  /** The first `count` numbers, fewer than N; zeros behind them. Memory behind them is neither read nor written. */
   static F load_first(const float* p, size_t count) {
     float block[N] = {};
     memcpy(block, p, count * sizeof *p);

@@ -28,8 +28,9 @@ export interface OpContract<I extends OpInputs, A extends object, O extends Tens
 }
 
 /**
- * Computes the gradients with respect to the inputs. @param wanted inputs whose gradients are needed @returns gradients by input
- * name
+ * Computes the gradients with respect to the inputs.
+ * @param wanted inputs whose gradients are needed
+ * @returns gradients, keyed like the inputs
  */
 export type OpGradient<I extends OpInputs, A extends object> = (
   inputs: I,

@@ -73,11 +73,11 @@ export function adapterConfig(input: AdapterConfigInput): AdapterConfig {
   }
 }
 
-/** How {@link readAdapterConfig} reads. */
+/** Options of {@link readAdapterConfig}. */
 export interface ReadAdapterConfigOptions {
   /** The file, for errors. Default `adapter_config.json`. */
   readonly where?: string;
-  /** Keys to pass over that nothing here knows and that do not change what the adapter computes. */
+  /** Unknown keys to ignore that do not change the adapter's output. */
   readonly ignore?: readonly string[];
   /** Called for each key of a LoRA's config that Hugging Face peft does not know either. Default: such a key is an error. */
   readonly onWarning?: (message: string) => void;

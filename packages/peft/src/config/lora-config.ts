@@ -123,13 +123,13 @@ const ABSENT: Readonly<Record<string, { readonly feature: string; readonly fix: 
   use_bdlora: { feature: "block-diagonal LoRA", fix: MERGE },
 };
 
-/** How {@link readLoraConfig} reads. */
+/** Options of {@link readLoraConfig}. */
 export interface ReadOptions {
   /** The file, for errors. */
   readonly where: string;
   /** Keys to pass over without a warning. */
   readonly ignore: readonly string[];
-  /** Called for each key that is passed over. Where absent, an unknown key is an error. */
+  /** Called for each key that is ignored. Default: an unknown key is an error. */
   readonly onWarning: ((message: string) => void) | undefined;
 }
 

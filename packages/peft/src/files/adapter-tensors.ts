@@ -3,15 +3,15 @@ import { logicalTensor } from "@mixtape/ops";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 
 /**
- * One tensor of an adapter's file, as a part of a parameter: what it is called, its shape there, and how its numbers lie in
- * the parameter's.
+ * Tensor of an adapter's file that holds a part of a parameter: its name, its shape, and the positions of its elements in the
+ * parameter.
  */
 export interface AdapterTensor {
   readonly name: string;
-  /** What else it may be called in a file that is loaded. */
+  /** Other names in files that are loaded. */
   readonly aliases?: readonly string[];
   readonly shape: readonly number[];
-  /** Where number `i` of the tensor lies among the parameter's, in memory order of its logical shape. */
+  /** Index of element `i` of the tensor in the parameter, in memory order of its logical shape. */
   readonly at: (i: number) => number;
 }
 

@@ -50,8 +50,9 @@ export function peftConfig(
 }
 
 /**
- * Why Hugging Face peft cannot place an adapter; null where it can. It has no DoRA for parameters, which routers and fused
- * experts are there, and takes a linear map for routed experts where it is called as their matrices are on disk.
+ * Returns why Hugging Face peft cannot load an adapter; null if it can. It has no DoRA for parameters, which routers and fused
+ * experts are
+ * there, and takes a linear map for routed experts if its name is that of their matrices on disk.
  */
 export function peftIncompatibilityOf(
   adapter: Adapter,
@@ -75,7 +76,7 @@ export function peftIncompatibilityOf(
   return null;
 }
 
-/** How the experts of an adapter lie in its file: fused, unless gate and up have updates of their own. */
+/** Returns the layout of the experts in an adapter's file: fused, unless gate and up have updates of their own. */
 export function expertLayoutFor(adapter: Adapter): ExpertLayout {
   const isApart = [...adapter.layers.keys()].some(
     ({ kind, name }) => kind === "experts" && /\.(gate|up)_proj$/.test(name),

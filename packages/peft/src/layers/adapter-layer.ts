@@ -73,7 +73,7 @@ export abstract class AdapterLayer extends Module {
 
   /**
    * Computes the merged matrix `[out, in]` or stack `[E, out, in]` from the base's. Undefined if the update depends on the input
-   * in other ways, so that there is none.
+   * in other ways.
    */
   get merged(): ((base: Tensor) => Tensor) | undefined {
     return undefined;
