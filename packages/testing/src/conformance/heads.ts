@@ -203,7 +203,7 @@ export function headConformance<C extends DecoderConfig>(
         withoutLeak(() => expect(() => questions.forward({ inputIds: [[4, 5]], ...inputs })).toThrow(message));
       await asked(
         { startPositions: [0] },
-        /expected startPositions and endPositions, or neither, got startPositions alone/,
+        /expected startPositions and endPositions, or neither, got only startPositions/,
       );
       await asked({ startPositions: [2], endPositions: [1] }, /startPositions: expected at least one that is not 2/);
       await asked({ startPositions: [0, 1], endPositions: [1, 1] }, /startPositions: expected 1 numbers/);
