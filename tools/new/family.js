@@ -122,6 +122,25 @@ ${example}
 ${errors}`;
 }
 
+/** Small values of fields that some families have, whose defaults are those of a large model. */
+const SMALL = [
+  "sharedExpertIntermediateSize: 20",
+  "nGroup: 2",
+  "topkGroup: 1",
+  "firstKDenseReplace: 1",
+  "qLoraRank: 16",
+  "kvLoraRank: 16",
+  "qkRopeHeadDim: 8",
+  "qkNopeHeadDim: 8",
+  "vHeadDim: 8",
+  "fullAttentionInterval: 2",
+  "linearKeyHeadDim: 8",
+  "linearValueHeadDim: 8",
+  "linearNumKeyHeads: 2",
+  "linearNumValueHeads: 4",
+  "eosTokenId: 2",
+];
+
 /**
  * Returns a test that runs the conformance suite on a small config with random weights, since there are no golden files
  * yet.
@@ -129,9 +148,13 @@ ${errors}`;
  * @param {string} config the config's source
  */
 function testOf({ pascal, camel, title }, config) {
-  const widths = config.includes("moeIntermediateSize: int(")
-    ? "intermediateSize: 40,\n    moeIntermediateSize: 12,"
-    : "intermediateSize: 12,";
+  const has = (/** @type {string} */ field) => new RegExp(`^ {4}${field}: \\w+\\(`, "m").test(config);
+  const widths = has("moeIntermediateSize")
+    ? ["intermediateSize: 40", "moeIntermediateSize: 12"]
+    : ["intermediateSize: 12"];
+  // In latent attention each head has its own keys and values, and its widths are fields of their own.
+  const heads = has("kvLoraRank") ? ["numKeyValueHeads: 4"] : ["numKeyValueHeads: 2", "headDim: 8"];
+  const fields = [...widths, ...heads, ...SMALL.filter((field) => has(String(field.split(":")[0])))];
   return `import { conformance } from "@mixtape/testing";
 import { ${camel}Config, ${pascal}ForCausalLM } from "../src/index.js";
 
@@ -140,11 +163,9 @@ conformance(${pascal}ForCausalLM, {
   config: ${camel}Config.create({
     vocabSize: 97,
     hiddenSize: 32,
-    ${widths}
     numHiddenLayers: 3,
     numAttentionHeads: 4,
-    numKeyValueHeads: 2,
-    headDim: 8,
+    ${fields.join(",\n    ")},
     numExperts: 6,
     numExpertsPerTok: 2,
     maxPositionEmbeddings: 128,

@@ -19,16 +19,7 @@ npm run new -- variant NAME [--like VARIANT]   a file in examples/variants/src. 
 NAME is in kebab case: olmoe, my-moe.
 `;
 
-const { positionals, values } = parseArgs({
-  args: argv.slice(2),
-  allowPositionals: true,
-  options: {
-    like: { type: "string" },
-    // Output folder: tests pass a copy of the workspace.
-    root: { type: "string", default: fileURLToPath(new URL("../..", import.meta.url)) },
-    help: { type: "boolean", short: "h", default: false },
-  },
-});
+const { positionals, values } = read(argv.slice(2));
 const [kind, name, ...more] = positionals;
 const add = { family: addFamily, variant: addVariant }[kind ?? ""];
 if (values.help || !add || name === undefined || more.length > 0) {
@@ -44,6 +35,25 @@ try {
   if (!(error instanceof NewError)) throw error;
   stderr.write(`${error.message}\n`);
   exit(1);
+}
+
+/** Reads the command line; of a wrong one, says why and exits. */
+function read(/** @type {string[]} */ args) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        like: { type: "string" },
+        // Output folder: tests pass a copy of the workspace.
+        root: { type: "string", default: fileURLToPath(new URL("../..", import.meta.url)) },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    stderr.write(`${/** @type {Error} */ (error).message}\n\n${USAGE}`);
+    return exit(2);
+  }
 }
 
 /** Imports and lines change their order and length with the names in them. */

@@ -131,3 +131,17 @@ test("a type that covers the whole head takes a share in models that rotate whol
     "rope_parameters.partial_rotary_factor: expected 1, as this model rotates whole heads, got 0.5",
   );
 });
+
+test.each([
+  ["few", { inverse: new Float32Array(3), scaling: 1 }, "3 frequencies"],
+  ["nan", { inverse: Float32Array.of(1, NaN, 1, 1), scaling: 1 }, "NaN for frequency 1"],
+  ["unscaled", { inverse: new Float32Array(4) }, "the scaling nothing"],
+  ["list", { inverse: [1, 1, 1, 1], scaling: 1 }, "an inverse that is no Float32Array"],
+  ["nothing", undefined, "an inverse that is no Float32Array"],
+])("frequencies that no model can use are refused: %s", (name, result, got) => {
+  registerRopeType(defineRopeType({ name, frequencies: () => result as never }));
+  const ropeParameters = { ropeType: name, ropeTheta: 1, partialRotaryFactor: 1 } as unknown as RopeParameters;
+  expect(() => ropeFrequencies(ropeParameters, { headDim: 8, maxPositionEmbeddings: 8, length: 1 })).toThrow(
+    `config: frequencies of rope_type "${name}": expected { inverse, scaling }: 4 finite numbers, float32, and a finite number, got ${got}.`,
+  );
+});

@@ -85,6 +85,21 @@ test("an empty cache is not saved", async () => {
   );
 });
 
+test("a cache of another model is not saved, nor what is no cache", async () => {
+  const { model, bytes } = await saved();
+  const cache = await loadCache(model, bytes);
+  await expect(encodeCache(await tiny({ numHiddenLayers: 3 }), cache)).rejects.toThrow(
+    "saveCache: expected a model, and a cache from its createCache, got a cache for 2 layers",
+  );
+  for (const [one, other] of [
+    [model, {}],
+    [model, undefined],
+    [cache, model],
+  ])
+    await expect(encodeCache(one as never, other as never)).rejects.toThrow("saveCache: expected a model, and a cache");
+  cache.dispose();
+});
+
 test("a cache of other weights is refused", async () => {
   const { model, bytes } = await saved();
   await model.initialize({ seed: 77 });

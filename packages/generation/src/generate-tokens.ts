@@ -3,7 +3,7 @@ import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import type { Cache } from "@mixtape/layers";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
-import { type Remaining, takeUp, usingCache } from "./kept-cache.js";
+import { checkKept, type Remaining, takeUp, usingCache } from "./kept-cache.js";
 import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
@@ -58,6 +58,7 @@ export async function* generateRows(
   const kept = options.cache ?? undefined;
   if (kept) {
     checkPromptLogprobs(resolved);
+    checkKept(model, kept, prompts);
     yield* usingCache(kept, () => decode(decoding, { ...takeUp(kept, prompts, resolved.padTokenId), cache: kept }));
     return;
   }

@@ -1,3 +1,4 @@
+import { DecoderError, type ForCausalLM } from "@mixtape/decoder";
 import type { Cache } from "@mixtape/layers";
 import { GenerationError } from "./generation-error.js";
 import type { PromptBatch } from "./prompts.js";
@@ -32,6 +33,30 @@ export async function* usingCache<T>(
     yield* run();
   } finally {
     inUse.delete(cache);
+  }
+}
+
+/**
+ * Checks what the model would refuse, before {@link takeUp} changes the cache.
+ * @throws {DecoderError} for a cache of another model, and for ids outside the vocabulary
+ */
+export function checkKept(model: ForCausalLM, cache: Cache, prompts: readonly (readonly number[])[]): void {
+  if (model.createCache().layouts.join() !== cache.layouts.join())
+    throw new DecoderError({
+      where: "cache",
+      expected: "a cache from this model's createCache",
+      got: `a cache for ${cache.layers.length} layers, with ${cache.layouts.join("; ")}`,
+    });
+  const { vocabSize } = model.config;
+  for (const [row, prompt] of prompts.entries()) {
+    const outside = prompt.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+    if (outside >= 0)
+      throw new DecoderError({
+        where: `prompts[${row}][${outside}]`,
+        expected: `a token id from 0 to ${vocabSize - 1}`,
+        got: `${prompt[outside]}`,
+        fix: "The tokenizer may belong to another model",
+      });
   }
 }
 

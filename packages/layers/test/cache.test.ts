@@ -512,4 +512,16 @@ describe("rows of different lengths", () => {
       );
     cache.dispose();
   });
+
+  test("are reordered only to rows that there are", () => {
+    const cache = cacheOf([null]);
+    pass(cache, 0, 3, 2);
+    for (const rows of [[2], [-1], [0.5], []])
+      expect(() => cache.reorder(rows)).toThrow(
+        `Cache.reorder: expected a list of rows from 0 to 1, at least one, got [${rows}]`,
+      );
+    expect(() => cache.truncate("3" as never)).toThrow("Cache.truncate: expected a number of tokens for each row");
+    expect(cache.lengths).toEqual([3, 3]);
+    cache.dispose();
+  });
 });

@@ -174,9 +174,15 @@ test("a cache serves one generation at a time, and rows that fit", async () => {
   );
   const other = await loadModel(golden("afmoe/window"));
   const foreign = other.createCache();
+  await write(other, [[1, 2, 3]], { cache: foreign });
+  const { lengths } = foreign;
   await expect(write(model, [[1]], { cache: foreign })).rejects.toThrow(
-    "cache: expected one that this model's createCache",
+    "cache: expected a cache from this model's createCache",
   );
+  await expect(write(other, [[1, 99_999]], { cache: foreign })).rejects.toThrow("prompts[0][1]: expected a token id");
+  // What is refused changes nothing.
+  expect(foreign.lengths).toEqual(lengths);
+  await expect(encodeCache(model, foreign)).rejects.toThrow("saveCache: expected a model, and a cache from its");
   for (const one of [cache, foreign]) one.dispose();
   for (const one of [model, other]) one.dispose();
 });

@@ -15,12 +15,15 @@ export function testEngines(): EngineName[] {
   return names as EngineName[];
 }
 
+/** Limit of a test, for what hangs. vitest's own, 5 s, is less than a gradient takes on a slow machine. */
+const TIMEOUT_MS = 600_000;
+
 /** Declares tests once per engine, which is current while they run. */
 export function onEachEngine(body: (engine: EngineName) => void, engines: readonly EngineName[] = testEngines()): void {
-  describe.each(engines)("%s", (engine) => {
+  describe.each(engines)("%s", { timeout: TIMEOUT_MS }, (engine) => {
     beforeAll(async () => {
       await useTestEngine(engine);
-    });
+    }, TIMEOUT_MS);
     body(engine);
   });
 }

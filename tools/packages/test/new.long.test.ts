@@ -54,7 +54,7 @@ beforeAll(() => {
   link("tools");
   symlinkSync(join(root, "benchmarks"), join(tree, "benchmarks"));
   link("node_modules/@mixtape");
-  for (const name of ["my-moe", "lonely"])
+  for (const name of ["my-moe", "lonely", "sparse-moe", "latent-moe"])
     symlinkSync(join(tree, "packages", name), join(tree, "node_modules/@mixtape", name));
   link("node_modules");
 });
@@ -71,6 +71,9 @@ describe.each([
   ["my-moe", "MyMoe", []],
   // One word, spelt alike everywhere, as a copy of one word.
   ["lonely", "Lonely", ["--like", "mixtral"]],
+  // Ids and widths whose defaults are too large for a small model.
+  ["sparse-moe", "SparseMoe", ["--like", "olmoe"]],
+  ["latent-moe", "LatentMoe", ["--like", "deepseek-v3"]],
 ] as const)("the family %s", (name, pascal, options) => {
   beforeAll(async () => {
     const said = await add("family", name, ...options);
@@ -79,8 +82,8 @@ describe.each([
   });
 
   test("stands in every list", () => {
-    expect(read("packages/mixtape/src/families.ts")).toContain(
-      `import { ${pascal}ForCausalLM } from "@mixtape/${name}";`,
+    expect(read("packages/mixtape/src/families.ts")).toMatch(
+      new RegExp(`import \\{[^}]*\\b${pascal}ForCausalLM\\b[^}]*\\} from "@mixtape/${name}";`),
     );
     for (const list of ["tsconfig.json", "README.md", "docs/architecture.md"]) expect(read(list)).toContain(name);
     for (const manifest of ["tools/packages", "packages/mixtape"])
@@ -149,6 +152,8 @@ test.each([
   ],
   [["variant", "new", "--like", "llama"], "--like: expected one of "],
   [["head", "new"], "npm run new -- family NAME"],
+  [["variant", "new", "--like"], "Option '--like' argument is ambiguous"],
+  [["variant", "new", "--lik", "mish"], "Unknown option '--lik'"],
 ])("%j is refused, and nothing is written", async (args, message) => {
   await expect(add(...args)).rejects.toThrow(message);
   expect(existsSync(join(tree, "packages/new"))).toBe(false);

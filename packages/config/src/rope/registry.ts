@@ -79,10 +79,28 @@ export function rotaryDim(headDim: number, rope: Pick<RopeParameters, "ropeType"
 /**
  * Computes the inverse frequencies of rotary position embeddings, as defined in transformers' `modeling_rope_utils`, in
  * float32.
- * @throws {ConfigError} If the type is not registered.
+ * @throws {ConfigError} If the type is not registered, or returns anything but `dim / 2` finite frequencies and a finite
+ *   factor.
  */
 export function ropeFrequencies(rope: RopeParameters, context: RopeContext): RopeFrequencies {
-  return typeOf(rope).frequencies(rope, { ...context, dim: rotaryDim(context.headDim, rope) });
+  const dim = rotaryDim(context.headDim, rope);
+  const result: RopeFrequencies | undefined = typeOf(rope).frequencies(rope, { ...context, dim });
+  const { inverse, scaling } = result ?? {};
+  const fault = faultOf(inverse, scaling, dim / 2);
+  if (!fault) return result;
+  const key = `frequencies of rope_type ${show(rope.ropeType)}`;
+  throw new ConfigError("config", [
+    { key, expected: `{ inverse, scaling }: ${dim / 2} finite numbers, float32, and a finite number`, got: fault },
+  ]);
+}
+
+/** Describes what is wrong with the frequencies of a RoPE type; undefined if nothing is. */
+function faultOf(inverse: unknown, scaling: unknown, count: number): string | undefined {
+  if (!(inverse instanceof Float32Array)) return "an inverse that is no Float32Array";
+  if (inverse.length !== count) return `${inverse.length} frequencies`;
+  const wrong = inverse.findIndex((frequency) => !Number.isFinite(frequency));
+  if (wrong >= 0) return `${inverse[wrong]} for frequency ${wrong}`;
+  return Number.isFinite(scaling) ? undefined : `the scaling ${show(scaling)}`;
 }
 
 /**

@@ -17,7 +17,7 @@ export const FORMAT = "mixtape-cache-1";
  * ```
  *
  * @param model the model that filled the cache, with the adapters that it had then
- * @throws {DecoderError} if the cache is empty, or a layer caches anything but float32 and int32 tensors
+ * @throws {DecoderError} if the cache is empty or of another model, or a layer caches anything but float32 and int32 tensors
  * @throws {SafetensorsWriteError} if the system refuses
  */
 export async function saveCache(model: PreTrainedModel, cache: Cache, file: string | URL): Promise<void> {
@@ -34,6 +34,7 @@ async function withTensors<T>(
   cache: Cache,
   write: (tensors: readonly TensorToWrite[], metadata: Record<string, string>) => Promise<T>,
 ): Promise<T> {
+  checkCache(model, cache);
   if (cache.length === 0)
     throw new DecoderError({ where: "saveCache", expected: "a cache with tokens in it", got: "an empty one" });
   const { rows, layers } = cache.exportState();
@@ -56,6 +57,17 @@ async function withTensors<T>(
   } finally {
     for (const { tensors } of layers) dispose(Object.values(tensors));
   }
+}
+
+function checkCache(model: PreTrainedModel, cache: Cache): void {
+  const isModel = typeof (model as Partial<PreTrainedModel> | undefined)?.createCache === "function";
+  const layouts = (cache as Partial<Cache> | undefined)?.layouts;
+  if (isModel && layouts && model.createCache().layouts.join() === layouts.join()) return;
+  throw new DecoderError({
+    where: "saveCache",
+    expected: "a model, and a cache from its createCache",
+    got: isModel && layouts ? `a cache for ${layouts.length} layers, with ${layouts.join("; ")}` : "something else",
+  });
 }
 
 async function toWrite(name: string, tensor: Tensor): Promise<TensorToWrite> {

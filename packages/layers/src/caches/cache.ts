@@ -138,7 +138,8 @@ export class Cache {
   /** Returns the end of the row that loses least, and the shifts that make the others end there too. */
   #cut(lengths: readonly number[]): { readonly longest: number; readonly shifts: readonly number[] } {
     const held = this.lengths;
-    if (lengths.length !== held.length || !lengths.every((n, row) => Number.isInteger(n) && n >= 0 && n <= held[row]!))
+    const fits = (n: number, row: number) => Number.isInteger(n) && n >= 0 && n <= held[row]!;
+    if (!Array.isArray(lengths) || lengths.length !== held.length || !lengths.every(fits))
       throw new LayersError({
         where: "Cache.truncate",
         expected: `a number of tokens for each row, at most [${held}]`,
@@ -151,8 +152,19 @@ export class Cache {
     return { longest, shifts: removed.map((n, row) => (lengths[row] === 0 ? longest : n - least)) };
   }
 
-  /** Replaces row `i` of the cache by row `rows[i]`, as in beam search. */
+  /**
+   * Replaces row `i` of the cache by row `rows[i]`, as in beam search.
+   * @throws {LayersError} if the cache has tokens, and no such row; then nothing has changed.
+   */
   reorder(rows: readonly number[]): void {
+    const count = this.rows;
+    const isRow = (row: number) => Number.isInteger(row) && row >= 0 && row < count;
+    if (!Array.isArray(rows) || (count > 0 && (rows.length === 0 || !rows.every(isRow))))
+      throw new LayersError({
+        where: "Cache.reorder",
+        expected: `a list of rows from 0 to ${Math.max(count - 1, 0)}, at least one`,
+        got: Array.isArray(rows) ? `[${rows}]` : `${rows}`,
+      });
     for (const layer of this.layers) layer.reorder(rows);
     this.#tokens.reorder(rows);
   }
