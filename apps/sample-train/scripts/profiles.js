@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What of a country's geography is told. */
+/** Fields of a country's geography that a profile includes. */
 const TOPICS = [
   "Location",
   "Climate",

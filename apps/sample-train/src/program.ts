@@ -23,20 +23,20 @@ import { type Flags, METHODS } from "./flags.js";
 const EXAMPLES = `
 Data: a .txt file is one text, which is cut into rows of --max-length tokens. A .jsonl file has a row on each line, a .json file a
 list of them, in the formats of trl and transformers:
-  {"text": "…"}                            all of it is learnt
-  {"prompt": "…", "completion": "…"}       the completion is learnt; both may be lists of messages
+  {"text": "…"}                            every token is labelled
+  {"prompt": "…", "completion": "…"}       the completion is labelled; both may be lists of messages
   {"messages": [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}]}
-                                           what the assistant says is learnt; the tokenizer's chat template is used, with
+                                           assistant messages are labelled; the tokenizer's chat template is used, with
                                            "tools", "documents" and "chat_template_kwargs" of the row
 
-With --task, rows have labels in place of what is to be written, and the model gets a head:
+With --task, rows have labels instead of text to generate, and the model gets a head:
   text-classification    {"text": "…", "label": "good"}, a name or number of a class, or 4.5, a number to predict;
                          {"text": "…", "labels": ["a", "b"]} for several at once
   token-classification   {"tokens": ["Ann", "was", "late"], "labels": ["PER", "O", "O"]}; also "tags" or "ner_tags"
   question-answering     {"question": "…", "context": "…", "answers": {"text": ["…"], "answer_start": [17]}}, as SQuAD
 
 Examples:
-  Look at what will be learnt:
+  Show the labelled tokens:
     sample-train --model DIR --data chats.jsonl --show-data 3
 
   Teach a model a manner of writing by LoRA, and see it:

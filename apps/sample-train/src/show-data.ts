@@ -58,12 +58,12 @@ function showLabelled(
 
 function aboutFile(path: string, examples: readonly Example[], rows: readonly Required<Example>[]): string {
   const tokens = rows.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-  const learnt = rows.reduce((sum, row) => sum + learntOf(row), 0);
+  const labelled = rows.reduce((sum, row) => sum + labelledOf(row), 0);
   const legend = isColoured()
-    ? style("what is learnt looks like this", true)
-    : `what is learnt stands in ${OPEN} ${CLOSE}`;
+    ? style("labelled tokens look like this", true)
+    : `labelled tokens are in ${OPEN} ${CLOSE}`;
   const made = rows.length === examples.length ? "" : ` in ${plural(rows.length, "row")}`;
-  return `${safeText(near(path))}: ${plural(examples.length, "text")}${made}, ${whole(tokens)} tokens, ${whole(learnt)} of them learnt; ${legend}`;
+  return `${safeText(near(path))}: ${plural(examples.length, "text")}${made}, ${whole(tokens)} tokens, ${whole(labelled)} of them labelled; ${legend}`;
 }
 
 function asText(rows: readonly Required<Example>[], tokenizer: DataTokenizer): string {
@@ -72,7 +72,7 @@ function asText(rows: readonly Required<Example>[], tokenizer: DataTokenizer): s
       const body = learntParts(row, tokenizer)
         .map(({ text, isLearnt }) => style(safeText(text), isLearnt))
         .join("");
-      return `--- ${i + 1}: ${plural(row.inputIds.length, "token")}, ${whole(learntOf(row))} learnt\n${body}\n\n`;
+      return `--- ${i + 1}: ${plural(row.inputIds.length, "token")}, ${whole(labelledOf(row))} labelled\n${body}\n\n`;
     })
     .join("");
 }
@@ -82,7 +82,7 @@ function asJson(row: Required<Example>, tokenizer: DataTokenizer): string {
   return JSON.stringify({ inputIds, labels, parts: learntParts(row, tokenizer) });
 }
 
-function learntOf({ labels }: Required<Example>): number {
+function labelledOf({ labels }: Required<Example>): number {
   return labels.filter((label, i) => i > 0 && label !== -100).length;
 }
 

@@ -1,4 +1,4 @@
-/** What will be learnt, as a user sees it. */
+/** The output of `--show-data`. */
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -16,7 +16,7 @@ const show = (data: string, ...flags: string[]) =>
   sampleTrain(["--model", SAMPLE, "--data", data, "--show-data", ...flags]);
 
 describe("--show-data", () => {
-  test("prints texts with what is learnt marked, as the README shows, and trains nothing", async () => {
+  test("prints texts with labelled tokens marked, as the README shows, and trains nothing", async () => {
     const data = write(folder, "chats.jsonl", [chat]);
     const { code, stdout, stderr } = await show(data, "3");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -30,11 +30,11 @@ describe("--show-data", () => {
       env: { FORCE_COLOR: "1" },
     });
     expect(stdout).toContain("\u001b[1m\u001b[32m \\u001b[2JApple");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is about them.
     expect(stdout).not.toMatch(/\u001b\[2J|\r|\u0007/);
   });
 
-  test("what is cut, what is odd and what is not learnt is said", async () => {
+  test("truncation, odd rows and rows without labels are reported", async () => {
     const long = { prompt: "Name a fruit: ".repeat(20), completion: "Apple." };
     const data = write(folder, "long.jsonl", [chat, long, { messages: chat.messages.slice(0, 1) }]);
     const { code, stdout, stderr } = await show(data, "5", "--max-length", "48");
@@ -43,11 +43,9 @@ describe("--show-data", () => {
     expect(stderr).toMatch(
       /^note: .*long\.jsonl: line 2: the tokens of the prompt alone are not the first tokens of /m,
     );
+    expect(stderr).toMatch(/^note: .*long\.jsonl: line 3: no assistant message, so no token is labelled$/m);
     expect(stderr).toMatch(
-      /^note: .*long\.jsonl: line 3: no message is the assistant's, so that nothing of it is learnt$/m,
-    );
-    expect(stderr).toMatch(
-      /^note: --max-length 48 cuts \d+ tokens off 1 text, \d of them to be learnt; nothing to learn is left of 1, which is left out$/m,
+      /^note: --max-length 48 cuts \d+ tokens off 1 text, \d of them labelled; 1 text without remaining labels is skipped$/m,
     );
   });
 

@@ -1,8 +1,8 @@
 import { type ConfigDefinition, type DecoderConfig, defaultLabels } from "@mixtape/config";
 
 /**
- * A config with some values changed when a model is loaded. Another number of labels has names of its own, as in transformers:
- * those of the file belong to its own number.
+ * A config with some values changed when a model is loaded. A different number of labels gets default names, as in transformers:
+ * the names in the file belong to the original number.
  * @throws {ConfigError} for values that contradict each other
  */
 export function changeConfig<C extends DecoderConfig>(

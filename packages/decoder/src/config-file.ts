@@ -94,9 +94,9 @@ function suggestion(expected: string): string {
 const LISTED = 12;
 
 /**
- * Reads the `generation_config.json` of a checkpoint. Where there is none, what `config.json` says of generation counts, as in
- * transformers: old checkpoints have it there. What they say does not stand in the way of loading: generation refuses what
- * cannot be used ({@link generationConfigIssues}).
+ * Reads the `generation_config.json` of a checkpoint. Without one, the generation settings of `config.json` are used, as in
+ * transformers: old checkpoints have them there. Unusable settings do not prevent loading: generation refuses them
+ * ({@link generationConfigIssues}).
  * @param model the `config.json`
  * @param options keys to ignore, and options for fetching files
  */

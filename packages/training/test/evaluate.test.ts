@@ -1,4 +1,4 @@
-/** The loss of texts that nothing is learnt from. */
+/** The loss of held-out texts. */
 
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";

@@ -1,4 +1,4 @@
-/** Which tokens are learnt, by masks and spans. */
+/** Labelled tokens, by masks and spans. */
 
 import { expect, test } from "vitest";
 import { assistantMask, completionMask, learntParts, maskLabels, TrainingError, truncate } from "../src/index.js";
@@ -77,7 +77,7 @@ test("what is over goes on in another row, or is dropped and counted", () => {
     truncation: none,
   });
   const split = truncate([{ inputIds }], 2);
-  // The last piece is one token, which nothing is learnt from.
+  // The last piece is one token, which has no labels.
   expect(split.rows.map((row) => row.inputIds)).toEqual([
     [1, 2],
     [3, 4],
@@ -98,7 +98,7 @@ test("what is over goes on in another row, or is dropped and counted", () => {
   expect(dropped.truncation).toEqual({ examples: 2, tokens: 4, labels: 4, emptied: 1 });
 });
 
-test("a text in parts that are learnt and parts that are not", () => {
+test("labelled and unlabelled parts of a text", () => {
   const letters = { decode: (ids: Iterable<number>) => String.fromCharCode(...ids) };
   const inputIds = [..."abcdef"].map((letter) => letter.charCodeAt(0));
   const labels = inputIds.map((id, i) => ([0, 2, 3, 5].includes(i) ? id : -100));

@@ -106,7 +106,7 @@ describe("what a row may not be", () => {
       'row: messages[0].content: expected text, got "image_url". These models only read text.',
     ],
     [
-      "an answer that is not to be learnt",
+      "an answer that is not labelled",
       { messages: [messages[0], { ...messages[1], weight: 0 }] },
       /messages\[1\]\.weight: expected 1: every answer of the assistant is trained on, got 0\./,
     ],
@@ -203,7 +203,7 @@ describe("what a row may not be", () => {
     expect(prepareExample(completion, tokenizer).warnings).toEqual(expected);
   });
 
-  test("rows of which nothing is learnt are told", () => {
+  test("rows without labels are reported", () => {
     expect(prepareExample({ messages: messages.slice(0, 1) }, tokenizer).warnings).toEqual(["noAssistant"]);
     expect(prepareExample({ input_ids: [5], labels: [5] }, tokenizer).warnings).toEqual(["nothingLearnt"]);
     const spelt = messages.map(({ role, content }) => ({ role: role[0]!.toUpperCase() + role.slice(1), content }));

@@ -85,7 +85,7 @@ describe("what there is to know", () => {
     expect(warnings[0]).toMatch(
       /^a\.jsonl: line 1 and 1 more: the tokens of the prompt alone are not the first tokens of /,
     );
-    expect(warnings[1]).toMatch(/^a\.jsonl: line 2: no message is the assistant's, so that nothing of it is learnt$/);
+    expect(warnings[1]).toMatch(/^a\.jsonl: line 2: no assistant message, so no token is labelled$/);
     expect(warnings[2]).toMatch(/^a\.jsonl: line 4: the roles human and gpt are read as user and assistant$/);
   });
 });
@@ -106,7 +106,7 @@ describe("what is refused, by line", () => {
       "roles that are nobody's answer",
       "a.jsonl",
       '{"messages":[{"role":"human","content":"x"},{"role":"gpt","content":"y"}]}\n'.repeat(3),
-      /got none: all labels are -100\. a\.jsonl: line 1 and 2 more: nothing of it is learnt, since no message has the role "assistant"\. Other roles in it: "human", "gpt"\. Completions/,
+      /got none: all labels are -100\. a\.jsonl: line 1 and 2 more: no token is labelled, since no message has the role "assistant"\. Other roles: "human", "gpt"\. Completions/,
     ],
     [
       "a line that is no JSON",

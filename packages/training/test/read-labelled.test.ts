@@ -144,7 +144,7 @@ describe("questions", () => {
     expect(listed.examples).toEqual(examples);
   });
 
-  test("without an answer the first token is learnt, and one that is cut off is left out", async () => {
+  test("without an answer the first token is the label, and one that is cut off is left out", async () => {
     const none = await read([{ question, context: "It rained.", answers: { text: [], answer_start: [] } }]);
     expect(none.examples[0]).toMatchObject({ start: 0, end: 0 });
     const row = { question, context: "It rained, and Ann was late.", answers: { text: ["Ann"], answer_start: [15] } };

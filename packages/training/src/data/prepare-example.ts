@@ -31,10 +31,10 @@ export type PrepareWarning = keyof typeof WARNINGS | `${keyof typeof WARNINGS}: 
 /** Text of each kind of warning, after the number of texts, and before the affected part. */
 const WARNINGS = {
   promptDiffers:
-    "the tokens of the prompt alone are not the first tokens of prompt and completion (tokens merge at the border, or the chat template renders the prompt alone otherwise): the completion is learnt from where they differ. Prompts that end with a whole token, without a space, avoid that",
-  noAssistant: "no message is the assistant's, so that nothing of it is learnt",
-  otherRoles: 'nothing of it is learnt, since no message has the role "assistant". Other roles in it:',
-  nothingLearnt: "nothing of it is learnt: it has no label behind its first token",
+    "the tokens of the prompt alone are not the first tokens of prompt and completion (tokens merge at the border, or the chat template renders the prompt alone otherwise): labels start where they differ. Prompts that end with a whole token, without a space, avoid that",
+  noAssistant: "no assistant message, so no token is labelled",
+  otherRoles: 'no token is labelled, since no message has the role "assistant". Other roles:',
+  nothingLearnt: "no token after the first is labelled",
   shareGptRoles: "the roles human and gpt are read as user and assistant",
   unwritten: "the chat template writes nothing of",
 } as const;

@@ -72,7 +72,7 @@ export async function readDataset(
       got: "none: all labels are -100",
       fix: [
         ...warnings.sentences(saysWhyNothing).slice(0, MOST_REASONS),
-        "Completions and what the assistant says are learnt; prompts are not",
+        "Completions and assistant messages are labelled; prompts are not",
       ].join(". "),
     });
   return { examples, warnings: warnings.sentences() };
