@@ -64,7 +64,7 @@ describe("texts with labels", () => {
   });
 
   test("longer texts are cut, and counted", async () => {
-    const { examples, warnings } = await read([{ text: "one two three four five six", label: 0 }], { maxLength: 3 });
+    const { examples, warnings } = await read([{ text: "one two three four five six", label: 1 }], { maxLength: 3 });
     expect(examples[0]!.inputIds).toHaveLength(3);
     expect(warnings).toEqual(["rows.jsonl: line 1: cut to 3 tokens"]);
   });
@@ -91,6 +91,13 @@ describe("texts with labels", () => {
     );
     await refused([{ text: "a", label: "c" }], 'expected one of b, a, got "c"', { id2label: { 0: "b", 1: "a" } });
     await refused([{ text: "a", label: -1 }], "line 1: label: expected a class from 0 to");
+    const two = (label: unknown) => [
+      { text: "a", label: 0 },
+      { text: "b", label },
+    ];
+    await refused(two("good"), 'rows.jsonl: labels: expected names or numbers of classes, not both, got "good" and 0');
+    await refused(two(3_000_000_000), "rows.jsonl: labels: expected numbers of classes below 100000, got 3000000000");
+    await refused([{ text: "a", label: "x" }], 'rows.jsonl: labels: expected at least two classes, got only "x"');
     await refused([], "rows.jsonl: expected texts with labels, got an empty file");
     await refused(["{"], "no JSON");
     await expect(readSequenceDataset(lines("text"), tokenizer, { name: "a.txt" })).rejects.toThrow(DataError);

@@ -79,6 +79,9 @@ function asNumber(value: unknown): unknown {
   return typeof value === "boolean" || typeof value === "bigint" ? Number(value) : value;
 }
 
+/** Limit of classes that are given by number: a larger number is an id of something else. */
+const MAX_CLASSES = 100_000;
+
 /** Names of classes, and the class of each label. */
 export class LabelNames {
   /** Names by class; null for none. */
@@ -87,12 +90,15 @@ export class LabelNames {
 
   /**
    * @param labels of a file: names are sorted, as in transformers' examples; numbers are classes
+   * @param file for errors
    * @param given names of the model, which take precedence
+   * @throws {DataError} without names of the model, for names mixed with numbers, and for a number that is too large
    */
-  constructor(labels: Iterable<RawLabel>, given?: Readonly<Record<number, string>>) {
+  constructor(labels: Iterable<RawLabel>, file: string, given?: Readonly<Record<number, string>>) {
     const all = [...new Set(labels)];
     const names = all.filter((label) => typeof label === "string").sort();
     const most = all.reduce<number>((max, label) => (typeof label === "number" ? Math.max(max, label) : max), -1);
+    if (!given) checkNames(names, most, file);
     this.id2label =
       given ??
       Object.fromEntries(
@@ -117,4 +123,22 @@ export class LabelNames {
       got: typeof label === "string" ? JSON.stringify(label) : `${label}`,
     });
   }
+}
+
+function checkNames(names: readonly RawLabel[], most: number, file: string): void {
+  const where = `${file}: labels`;
+  if (names.length > 0 && most >= 0)
+    throw new DataError({
+      where,
+      expected: "names or numbers of classes, not both",
+      got: `${JSON.stringify(names[0])} and ${most}`,
+      fix: "Write numbers that are names in quotes",
+    });
+  if (most >= MAX_CLASSES)
+    throw new DataError({
+      where,
+      expected: `numbers of classes below ${MAX_CLASSES}`,
+      got: `${most}`,
+      fix: "Number the classes from 0, or write their names in quotes",
+    });
 }

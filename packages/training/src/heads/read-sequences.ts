@@ -60,10 +60,17 @@ export async function readSequenceDataset(
   if (rows.some(({ areFloats }) => areFloats)) return { ...numbersOf(rows), warnings };
   const names = new LabelNames(
     rows.flatMap(({ labels }) => labels),
+    options.name,
     options.id2label,
   );
   const { id2label } = names;
   const count = Object.keys(id2label).length;
+  if (!isMany && count === 1 && !options.id2label)
+    throw new DataError({
+      where: `${options.name}: labels`,
+      expected: "at least two classes",
+      got: `only ${JSON.stringify(Object.values(id2label)[0])}`,
+    });
   const examples = rows.map(({ where, inputIds, labels }) => {
     if (!isMany) return { inputIds, label: names.classOf(labels[0]!, `${where}: label`) };
     const flags = Array<number>(count).fill(0);

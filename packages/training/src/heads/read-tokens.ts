@@ -45,6 +45,7 @@ export async function readTokenDataset(
   const isNone = (label: RawLabel): boolean => label === IGNORED;
   const names = new LabelNames(
     rows.flatMap(({ labels }) => labels).filter((label) => !isNone(label)),
+    options.name,
     options.id2label,
   );
   const lengths = new Lengths(options);
