@@ -1,3 +1,4 @@
+import { TokenizerError } from "./errors.js";
 import type { EncodeOptions, EncodingWithOffsets } from "./tokenizer.js";
 
 /** A question and a text as token ids. */
@@ -12,7 +13,7 @@ export interface EncodedQuestion {
 /**
  * Encodes a question and the text that holds its answer as one sequence: the question, a newline, and the text. A model that sees a
  * token and those before it has read the question when it comes to the text. Special tokens are those of the question alone.
- * @throws {TokenizerError} where one of them cannot be encoded
+ * @throws {TokenizerError} if one of them cannot be encoded, or is not a text
  */
 export function encodeQuestion(
   tokenizer: {
@@ -25,7 +26,16 @@ export function encodeQuestion(
   question: string,
   context: string,
 ): EncodedQuestion {
+  check("tokenizer", "a Tokenizer", typeof tokenizer?.encodeWithOffsets === "function", tokenizer);
+  check("question", "a text", typeof question === "string", question);
+  check("context", "a text", typeof context === "string", context);
   const first = tokenizer.encode(`${question.trim()}\n`);
   const { ids, offsets } = tokenizer.encodeWithOffsets(context, { addSpecialTokens: false });
   return { ids: [...first, ...ids], contextStart: first.length, offsets };
+}
+
+function check(argument: string, expected: string, holds: boolean, value: unknown): void {
+  if (holds) return;
+  const got = value === null || value === undefined ? String(value) : `a value of type ${typeof value}`;
+  throw new TokenizerError({ where: `encodeQuestion: ${argument}`, expected, got });
 }
