@@ -1,5 +1,5 @@
-import { TokenizerError } from "./errors.js";
 import type { EncodeOptions, EncodingWithOffsets } from "./tokenizer.js";
+import { TokenizerError } from "./tokenizer-error.js";
 
 /** A question and a text as token ids. */
 export interface EncodedQuestion {
