@@ -69,7 +69,7 @@ describe.skipIf(HOSTS.length === 0).each(HOSTS)("on %s", (engine) => {
       "SumOfSquares",
       "CrossEntropy",
       "GroupedMatMul",
-      "GroupedOuter",
+      "GroupedGradWeight",
       "GatedDeltaRule",
       "CausalConvolution",
     ];
