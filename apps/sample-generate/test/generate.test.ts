@@ -60,7 +60,7 @@ describe("--prompt-cache", () => {
     const before = readFileSync(file);
     const { code, stderr } = await run([...common, file, "--model", golden("afmoe/basic")]);
     expect(code).not.toBe(0);
-    expect(stderr).toContain("It was saved of another model");
+    expect(stderr).toContain("It was saved from another model");
     expect(readFileSync(file)).toEqual(before);
   });
 });

@@ -29,7 +29,7 @@ describe("README.md", () => {
     expect(lines).toHaveLength(4);
     const data = write(folder, "lines.jsonl", `${lines.join("\n").replaceAll("…", "It was a fine morning.")}\n`);
     await train("out", "--data", data);
-    const listed = column("What is in the output folder", 0).flatMap(quoted);
+    const listed = column("Output folder", 0).flatMap(quoted);
     expect(readdirSync(join(folder, "out")).sort()).toEqual(listed.map((name) => name.replace(/\/$/, "")).sort());
   });
 
