@@ -72,7 +72,10 @@ test("which layers have experts", () => {
 test.each<[object, string]>([
   [{ num_experts: 3 }, "config.json: num_experts_per_tok: expected at most the number of experts, 3, got 4."],
   [{ mlp_only_layers: [2] }, "config.json: mlp_only_layers: expected layers below 2, the number of layers, got 2."],
-  [{ attention_bias: true }, "config.json: attention_bias: expected false, as qkv_bias sets the biases of queries, keys and values"],
+  [
+    { attention_bias: true },
+    "config.json: attention_bias: expected false, as qkv_bias sets the biases of queries, keys and values",
+  ],
   [
     { layer_types: ["full_attention", "sliding_attention"] },
     "config.json: sliding_window: expected a window size for the sliding layers, got null.",
