@@ -1,6 +1,7 @@
 /** A RoPE type from outside: one definition, one registration, one declaration. `npm run typecheck` tests the types. */
 import { expect, expectTypeOf, test } from "vitest";
 import {
+  ConfigError,
   contextLength,
   decoderConfig,
   defineConfig,
@@ -103,7 +104,36 @@ test("a name is taken once", () => {
   expect(ropeTypes().filter((name) => name === "gentle")).toHaveLength(1);
   const other = defineRopeType({ name: "yarn", frequencies: gentle.frequencies as never });
   expect(() => registerRopeType(other)).toThrow(
-    'registerRopeType: expected a name that no other RoPE type has, got "yarn".',
+    'registerRopeType: name: expected a name that no other RoPE type has, got "yarn". Choose another name.',
+  );
+  expect(() => registerRopeType(other)).toThrow(ConfigError);
+});
+
+test.each<[unknown, string]>([
+  [undefined, "type: expected an object with name and frequencies, got nothing."],
+  [[], "type: expected an object with name and frequencies, got []."],
+  [{ name: "", frequencies: () => {} }, 'name: expected a name, as rope_type has it in files, got "".'],
+  [{ name: "broken" }, "frequencies: expected a function that returns { inverse, scaling }, got nothing."],
+  [{ ...gentle, name: "broken", check: 1 }, "check: expected a function, if anything, got 1."],
+  [{ ...gentle, name: "broken", fields: [] }, "fields: expected schemas by name, got []."],
+  [
+    { ...gentle, name: "broken", fields: { a: 1 } },
+    "fields.a: expected a schema, such as number({ above: 0 }), got 1.",
+  ],
+  [{ ...gentle, name: "broken", fields: { a: number } }, "got a function."],
+  [
+    { ...gentle, name: "broken", fields: { ropeTheta: number() } },
+    "fields.ropeTheta: expected a name besides ropeType, ropeTheta, partialRotaryFactor, which every RoPE type has, got ropeTheta.",
+  ],
+])("the definition %o is refused", (type, message) => {
+  expect(() => registerRopeType(type as never)).toThrow(ConfigError);
+  expect(() => registerRopeType(type as never)).toThrow(message);
+  expect(ropeTypes()).not.toContain("broken");
+});
+
+test("a definition with several faults names them all", () => {
+  expect(() => registerRopeType({} as never)).toThrow(
+    /^registerRopeType: expected a valid config, got 2 issues:\n {2}name: .*\n {2}frequencies: /,
   );
 });
 
@@ -143,5 +173,20 @@ test.each([
   const ropeParameters = { ropeType: name, ropeTheta: 1, partialRotaryFactor: 1 } as unknown as RopeParameters;
   expect(() => ropeFrequencies(ropeParameters, { headDim: 8, maxPositionEmbeddings: 8, length: 1 })).toThrow(
     `config: frequencies of rope_type "${name}": expected { inverse, scaling }: 4 finite numbers, float32, and a finite number, got ${got}.`,
+  );
+});
+
+test.each<[unknown, string]>([
+  [NaN, "NaN"],
+  [0, "0"],
+  ["8", '"8"'],
+])("a context of %o is refused", (length, got) => {
+  const name = `context ${got}`;
+  registerRopeType(
+    defineRopeType({ name, frequencies: gentle.frequencies as never, contextLength: () => length as number }),
+  );
+  const ropeParameters = { ropeType: name, ropeTheta: 1, partialRotaryFactor: 1 } as unknown as RopeParameters;
+  expect(() => contextLength({ ropeParameters, maxPositionEmbeddings: 8 })).toThrow(
+    `config: contextLength of rope_type ${JSON.stringify(name)}: expected a number of tokens above 0, or Infinity for no limit, got ${got}.`,
   );
 });

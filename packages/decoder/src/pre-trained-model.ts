@@ -15,6 +15,7 @@ import { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { Family } from "./family.js";
 import type { HiddenOutput, ModelInputs } from "./forward.js";
+import { checkedOutputs } from "./heads/checked-outputs.js";
 import { type InitOptions, initialize } from "./initialize.js";
 import { checkLoadOptions, fetchingOf, type LoadOptions, loadParameters } from "./load.js";
 import { type OnWarning, warnOnConsole } from "./load-warning.js";
@@ -160,13 +161,14 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
   /**
    * Runs the decoder, and a head on its last hidden states. Frees all tensors except the returned ones.
    * @param head from `[B, L, M]` to the outputs of the head
+   * @throws {DecoderError} for anything else than inputs, and for a head that returns a Promise or no outputs
    */
   protected withHead<O extends object>(inputs: ModelInputs, head: (lastHiddenState: Tensor3D) => O): O & HiddenOutput {
     if (typeof inputs !== "object" || inputs === null)
       throw new DecoderError({ where: "forward", expected: "an object with inputIds", got: `${inputs}` });
     return tidy(() => {
       const { lastHiddenState, ...outputs } = this.model.forward(inputs);
-      return { ...outputs, ...head(lastHiddenState) };
+      return { ...outputs, ...checkedOutputs(this.architecture, head(lastHiddenState)) };
     });
   }
 

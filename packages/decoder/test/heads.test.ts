@@ -5,14 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng, withRng } from "@mixtape/ops";
 import { encodeSafetensors, openCheckpoint } from "@mixtape/safetensors";
-import { dispose, tensor1d, tensor2d } from "@tensorflow/tfjs-core";
+import { dispose, memory, type Tensor3D, tensor1d, tensor2d } from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   BaseModel,
+  DecoderError,
   ForQuestionAnswering,
   ForSequenceClassification,
   ForTokenClassification,
   type LoadWarning,
+  PreTrainedModel,
 } from "../src/index.js";
 import { type TinyConfig, tiny, tinyFamily, tinyOf, useCpu, withoutLeak } from "./support/tiny.js";
 
@@ -94,6 +96,37 @@ describe("the problem of a sequence classifier", () => {
       'labels: expected a class from 0 to 2 for each row, or 3 numbers for each, got 0.5. For numbers instead of classes set problem_type to "regression"',
     );
   });
+});
+
+test("a head returns its outputs at once, by name", async () => {
+  class Own extends PreTrainedModel<TinyConfig> {
+    static readonly family = tinyFamily;
+    static readonly head = "ForOwn";
+
+    run(head: (hidden: Tensor3D) => unknown): unknown {
+      return this.withHead({ inputIds }, head as (hidden: Tensor3D) => object);
+    }
+  }
+  const model = new Own(tinyOf({}));
+  await model.initialize();
+  const heads: [(hidden: Tensor3D) => unknown, string][] = [
+    [
+      async (hidden) => ({ hidden }),
+      "a Promise. Run the head without async: await the data of its outputs after forward.",
+    ],
+    [(hidden) => hidden, "a tensor. Give each tensor a name."],
+    [(hidden) => [hidden], "an array."],
+    [() => undefined, "undefined."],
+  ];
+  const { numTensors } = memory();
+  for (const [head, got] of heads) {
+    expect(() => model.run(head)).toThrow(DecoderError);
+    expect(() => model.run(head)).toThrow(
+      `${model.architecture}: withHead: expected a head that returns an object of outputs, such as { logits }, got ${got}`,
+    );
+  }
+  expect(memory().numTensors).toBe(numTensors);
+  model.dispose();
 });
 
 test("a token classifier drops hidden states in training alone", async () => {

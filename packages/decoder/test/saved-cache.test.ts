@@ -85,6 +85,14 @@ test("an empty cache is not saved", async () => {
   );
 });
 
+test("a cache is not saved into a folder that does not exist", async () => {
+  const { model, bytes } = await saved();
+  const cache = await loadCache(model, bytes);
+  const missing = saveCache(model, cache, join(folder, "missing", "cache.safetensors"));
+  await expect(missing).rejects.toThrow(/missing: expected an existing folder, got ENOENT/);
+  cache.dispose();
+});
+
 test("a cache of another model is not saved, nor what is no cache", async () => {
   const { model, bytes } = await saved();
   const cache = await loadCache(model, bytes);

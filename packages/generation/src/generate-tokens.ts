@@ -3,7 +3,7 @@ import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import type { Cache } from "@mixtape/layers";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
-import { checkKept, type Remaining, takeUp, usingCache } from "./kept-cache.js";
+import { checkKept, type Remaining, takeUp, unchangedSince, usingCache } from "./kept-cache.js";
 import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
@@ -24,7 +24,7 @@ import { type GeneratedToken, GenerationRow, type RowText } from "./rows/generat
  * @param prompts token ids; rows may differ in length
  * @throws {OptionError} for an unknown option
  * @throws {GenerationError} for empty or too long prompts, options out of range, logits that are not numbers, and a processor,
- * sampler or stopping criterion that fails
+ * sampler or stopping criterion that fails, and a `cache` that somebody else changes meanwhile
  * @throws {DecoderError} for ids outside the vocabulary
  */
 export async function* generateTokens(
@@ -97,11 +97,16 @@ async function* decode(
   const pause = pauses();
   let inputs: CausalLMInputs = batch;
   let scratch: Float32Array | undefined;
+  let checkCache: (() => void) | undefined;
   while (true) {
     signal?.throwIfAborted();
     const isPrompt = inputs === batch;
     const positions = isPrompt && resolved.promptLogprobs !== null ? batch.inputIds[0]!.length : 1;
-    const logits = await nextLogits(model, { ...inputs, cache, routing }, positions);
+    checkCache?.();
+    const pending = nextLogits(model, { ...inputs, cache, routing }, positions);
+    // The pass itself is done; others have the cache of a caller in hand from here on.
+    if (cachedTokens) checkCache = unchangedSince(cache);
+    const logits = await pending;
     await pause();
     signal?.throwIfAborted();
     const size = logits.length / rows.length;

@@ -76,7 +76,9 @@ export function takeUp(cache: Cache, prompts: readonly (readonly number[])[], pa
       got: `${cache.rows}`,
       fix: "Reorder it to the rows that go on, or start a new one: model.createCache()",
     });
-  const count = Math.max(...prompts.map((prompt, row) => prompt.length - sharedLength(cache.tokens(row), prompt)));
+  const count = Math.max(
+    ...prompts.map((prompt, row) => prompt.length - sharedLength(cache.rows === 0 ? [] : cache.tokens(row), prompt)),
+  );
   const kept = prompts.map(({ length }) => Math.max(0, length - count));
   if (cache.length > 0) {
     // Sliding windows and recurrences cannot always be truncated: then all is computed anew.
@@ -116,6 +118,23 @@ function batchOf(
       const first = cache.nextPositions[row] ?? 0;
       return columns(row, 0, (from) => prompt.slice(from).map((_, i) => first + i));
     }),
+  };
+}
+
+/**
+ * Remembers what a step of the generation has left in a cache, and returns a check that it is still there.
+ * @throws {GenerationError} from the check, if somebody else has changed the cache's length or rows
+ */
+export function unchangedSince(cache: Cache): () => void {
+  const { length, rows } = cache;
+  return () => {
+    if (cache.length === length && cache.rows === rows) return;
+    throw new GenerationError({
+      where: "cache",
+      expected: `the ${length} positions of ${rows} rows that the generation has left in it`,
+      got: `${cache.length} of ${cache.rows}`,
+      fix: "Truncate, reorder or dispose a cache after its generation has ended, or use a copy: cache.copy()",
+    });
   };
 }
 

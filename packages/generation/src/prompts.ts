@@ -90,5 +90,11 @@ export function checkPrompts(prompts: unknown): void {
 /** Describes a value in an error. */
 export function kindOf(value: unknown): string {
   if (value === undefined || value === null) return `${value}`;
+  if (Array.isArray(value)) return "an array";
+  if (ArrayBuffer.isView(value)) return named(value.constructor.name);
   return typeof value === "number" ? `the number ${value}` : `a value of type ${typeof value}`;
+}
+
+function named(type: string): string {
+  return `${/^[AEIOU]/.test(type) ? "an" : "a"} ${type}`;
 }

@@ -105,6 +105,20 @@ describe("a sampler", () => {
   });
 });
 
+test("a part that keeps its row sees the tokens of each step, and may keep the lists", async () => {
+  const lists: (readonly number[])[] = [];
+  const look: PerRow<StoppingCriterion> = {
+    name: "look",
+    forRow: (row) => criterion(() => lists.push(row.ids) > 2),
+  };
+  await idsOf({ maxNewTokens: 3, stoppingCriteria: [look] }, [[1, 2]]);
+  expect(lists).toEqual([
+    [1, 2, 7],
+    [1, 2, 7, 7],
+    [1, 2, 7, 7, 7],
+  ]);
+});
+
 describe("stopping criteria", () => {
   test("end each row alone, and the first that says so is named", async () => {
     const three = { name: "three", stop: ({ row, ids }) => row === 0 && ids.length === 3 } satisfies StoppingCriterion;
@@ -174,7 +188,32 @@ describe("an error names the part and the row, and nothing leaks", () => {
     [
       "logits of another type",
       { logitsProcessors: [processor((logits) => [...logits] as never)] },
-      'logits processor "mine", row 0: expected a Float32Array, or nothing if it changed the logits in place, got a value of type object.',
+      'logits processor "mine", row 0: expected a Float32Array, or nothing if it changed the logits in place, got an array.',
+    ],
+    [
+      "doubles",
+      { logitsProcessors: [processor((logits) => Float64Array.from(logits) as never)] },
+      "got a Float64Array.",
+    ],
+    [
+      "a processor that changes the ids",
+      { logitsProcessors: [processor((_, row) => void (row.ids as number[]).push(1))] },
+      'logits processor "mine", row 0: expected a result, got the error TypeError: ',
+    ],
+    [
+      "a sampler that changes the ids",
+      { sampler: sampler((_, __, row) => ((row.ids as number[]).length = 0)) },
+      'sampler "mine", row 0: expected a result, got the error TypeError: ',
+    ],
+    [
+      "a criterion that changes the ids",
+      { stoppingCriteria: [criterion((row) => (row.ids as number[]).reverse()[0] === 7)] },
+      'stopping criterion "mine", row 0: expected a result, got the error TypeError: ',
+    ],
+    [
+      "a factory that changes the row",
+      { sampler: { name: "factory", forRow: (row) => Object.assign(row, { done: true }) as never } },
+      'sampler "factory", row 0: expected a result, got the error TypeError: ',
     ],
     [
       "a Promise",

@@ -17,9 +17,11 @@ const gatings = new Map<string, Gating>(ACTIVATIONS.map((activation) => [activat
  * @param activation from `defineActivation` or, for a formula of gate and up, from `defineGating`
  * @param synonyms other names of the same function in files
  * @returns the activation
- * @throws {LayersError} if another activation has the name.
+ * @throws {LayersError} for anything else than an activation with a name, if another activation has the name, or a synonym is no
+ *   name.
  */
 export function registerActivation<A extends Gating>(activation: A, synonyms: readonly string[] = []): A {
+  checkRegistered(activation, synonyms);
   const { name } = activation;
   const known = gatings.get(name);
   if (known && known !== activation)
@@ -32,6 +34,24 @@ export function registerActivation<A extends Gating>(activation: A, synonyms: re
   gatings.set(name, activation);
   registerHiddenAct(name, synonyms);
   return activation;
+}
+
+function checkRegistered(activation: unknown, synonyms: unknown): void {
+  const { name, gate } = (activation ?? {}) as Partial<Record<string, unknown>>;
+  const isName = (value: unknown) => typeof value === "string" && value.trim() !== "";
+  if (!isName(name) || typeof gate !== "function")
+    throw new LayersError({
+      where: "registerActivation",
+      expected: "an activation from defineActivation or defineGating",
+      got: isName(name) ? `${JSON.stringify(name)} without a function gate` : "something without a name",
+      fix: "registerActivation(defineActivation({ name, forward }))",
+    });
+  if (!Array.isArray(synonyms) || !synonyms.every(isName))
+    throw new LayersError({
+      where: "registerActivation: synonyms",
+      expected: "a list of names",
+      got: JSON.stringify(synonyms) ?? "something else",
+    });
 }
 
 /**

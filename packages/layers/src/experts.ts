@@ -10,7 +10,9 @@ import { Param } from "./param.js";
 export interface ExpertsConfig extends MlpConfig {
   /** Number of routed experts in a layer. */
   readonly numExperts: number;
-  /** Width of one expert. */
+  /**
+   * Width of one expert. Configs of every family have it under this name, Mixtral's too, which computes it from `intermediateSize`.
+   */
   readonly moeIntermediateSize: number;
 }
 

@@ -166,3 +166,18 @@ test("names that are taken or unknown, and gatings of two where one is needed, a
   expect(() => gatingOf("swiglu")).toThrow('got "swiglu". Register it with registerActivation');
   expectTypeOf(mish.forward).returns.toExtend<Tensor1D | Tensor2D | object>();
 });
+
+test("only activations with names are registered", () => {
+  const refused = (activation: unknown, synonyms?: unknown) =>
+    expect(() => registerActivation(activation as never, synonyms as never));
+  for (const nothing of [undefined, {}, { name: " ", gate: mul }]) {
+    refused(nothing).toThrow(LayersError);
+    refused(nothing).toThrow(
+      "registerActivation: expected an activation from defineActivation or defineGating, got something without a name.",
+    );
+  }
+  refused({ name: "half", forward: sigmoid }).toThrow('got "half" without a function gate.');
+  refused(mish, "mish2").toThrow('registerActivation: synonyms: expected a list of names, got "mish2".');
+  refused(mish, [""]).toThrow(LayersError);
+  expect(() => gatingOf("half")).toThrow(LayersError);
+});

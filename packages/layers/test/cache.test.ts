@@ -1,7 +1,7 @@
 import { type KeyValueStore, registerEngine, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
 import { neg, scalar, sum, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Cache, KeyValueCache } from "../src/index.js";
+import { Cache, KeyValueCache, LayersError } from "../src/index.js";
 import { useCpu, withTensors } from "./support/cpu.js";
 
 beforeAll(useCpu);
@@ -403,6 +403,21 @@ test("exported contents are taken by a cache of the same layout, and by no other
       "Cache.importState: expected 2 layers, got 1",
     );
     expect(whole.length).toBe(0);
+    const [row] = [{ ids: [1], nextPosition: 1 }];
+    const notStates: [unknown, string][] = [
+      [undefined, "no list of layers and no list of rows"],
+      [{}, "no list of layers and no list of rows"],
+      [{ ...state, rows: undefined }, "no list of rows"],
+      [{ ...state, layers: [null, {}] }, "a layer without length or tensors"],
+      [{ ...state, rows: [row, { ids: [0.5], nextPosition: 1 }] }, "a row without ids or nextPosition"],
+      [{ ...state, rows: [{ ids: [1] }] }, "a row without ids or nextPosition"],
+    ];
+    for (const [notState, got] of notStates) {
+      const refused = expect(() => other.importState(notState as never));
+      refused.toThrow(LayersError);
+      refused.toThrow(`Cache.importState: expected a state from Cache.exportState, with layers and rows, got ${got}.`);
+    }
+    expect(other.length).toBe(6);
     for (const { tensors } of states) for (const tensor of Object.values(tensors)) tensor.dispose();
     for (const one of [cache, other]) one.dispose();
   });
@@ -482,8 +497,11 @@ describe("rows of different lengths", () => {
     pass(cache, 0, 6, 2);
     cache.truncate([6, 0]);
     expect([cache.lengths, cache.nextPositions, cache.tokens(1)]).toEqual([[6, 0], [6, 0], []]);
+    for (const row of [2, -1, 0.5]) expect(() => cache.tokens(row)).toThrow(LayersError);
+    expect(() => cache.tokens(9)).toThrow("Cache.tokens: expected a row from 0 to 1, got 9.");
     cache.truncate([0, 0]);
     expect([cache.length, cache.rows]).toEqual([0, 0]);
+    expect(() => cache.tokens(0)).toThrow("Cache.tokens: expected a cache with rows in it, got an empty one.");
     cache.dispose();
   });
 

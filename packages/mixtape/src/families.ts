@@ -8,6 +8,7 @@ import {
 import type { DecoderConfig } from "@mixtape/config";
 import type { Family, ForCausalLM, ModelClass, PreTrainedModel } from "@mixtape/decoder";
 import { DeepseekV3ForCausalLM } from "@mixtape/deepseek-v3";
+import type { ErrorDetails } from "@mixtape/errors";
 import { GptOssForCausalLM } from "@mixtape/gpt-oss";
 import {
   MixtralForCausalLM,
@@ -73,7 +74,7 @@ for (const model of BUILT_IN) register(model);
  * registerFamily(MyAfmoeForCausalLM);
  * ```
  *
- * @throws {UnknownFamilyError} if it is not a model class, or the config has no model type.
+ * @throws {UnknownFamilyError} if it is not a model class with a family and a head, or the config has no model type.
  */
 export function registerFamily<M extends PreTrainedModel<C>, C extends DecoderConfig>(family: ModelClass<M, C>): void {
   if (typeof family !== "function" || !family.family)
@@ -82,9 +83,28 @@ export function registerFamily<M extends PreTrainedModel<C>, C extends DecoderCo
       expected: "a class of models with a static family",
       got: typeof family === "function" ? `${family.name || "a class"} without it` : String(family),
     });
+  const wrong = missingPart(family as unknown as AnyClass);
+  if (wrong) throw new UnknownFamilyError({ where: family.name || "registerFamily", ...wrong });
   if (!family.family.config.modelType)
     throw new UnknownFamilyError({ where: family.name, expected: "a config with a modelType", got: "none" });
   register(family as unknown as AnyClass);
+}
+
+/** Describes what a class lacks to be found by the head of a checkpoint, or to be built; undefined if it has all. */
+function missingPart({ family, head }: Partial<AnyClass>): Omit<ErrorDetails, "where"> | undefined {
+  const { name, config, layer } = family as unknown as Record<string, unknown>;
+  if (typeof config !== "object" || config === null || typeof layer !== "function" || typeof name !== "string")
+    return {
+      expected: "a static family from defineFamily, with name, config and layer",
+      got: "another",
+      fix: "static readonly family = defineFamily({ name, config, layer, names })",
+    };
+  if (typeof head === "string" && head !== "") return undefined;
+  return {
+    expected: "a class with a static head, the end of its name in architectures",
+    got: head === undefined ? "none" : JSON.stringify(head),
+    fix: 'static readonly head = "ForCausalLM", or extend a class that has one',
+  };
 }
 
 function register(model: AnyClass): void {
@@ -168,7 +188,7 @@ function headIn(architectures: unknown, { family, classes }: Registered, where: 
     where: `${where}: architectures`,
     expected: `one of ${heads.map((head) => family.name + head).join(", ")}`,
     got: JSON.stringify(names),
-    fix: "Set task to choose a head, or register a custom class with registerFamily",
+    fix: "Choose a head with task (--task of a command). In code, registerFamily adds a class of another head",
   });
 }
 

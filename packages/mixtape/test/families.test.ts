@@ -1,4 +1,5 @@
-import { MixtralForCausalLM, mixtral, mixtralConfig } from "@mixtape/mixtral";
+import { PreTrainedModel } from "@mixtape/decoder";
+import { type MixtralConfig, MixtralForCausalLM, mixtral, mixtralConfig } from "@mixtape/mixtral";
 import { describe, expect, test } from "vitest";
 import {
   familyOf,
@@ -81,6 +82,23 @@ describe("an error for", () => {
     expect(() => registerFamily(family as never)).toThrow(UnknownFamilyError);
     expect(() => registerFamily(family as never)).toThrow(
       `registerFamily: expected a class of models with a static family, got ${got}.`,
+    );
+  });
+
+  test("a class without a head, and a family that was not defined", () => {
+    class Headless extends PreTrainedModel<MixtralConfig> {
+      static readonly family = mixtral;
+    }
+    const refused = (family: unknown) => expect(() => registerFamily(family as never));
+    refused(Headless).toThrow(UnknownFamilyError);
+    refused(Headless).toThrow(
+      "Headless: expected a class with a static head, the end of its name in architectures, got none.",
+    );
+    refused(Object.assign(class Unnamed {}, { family: mixtral, head: "" })).toThrow('got "".');
+    const empty = Object.assign(class Empty {}, { family: {}, head: "ForCausalLM" });
+    refused(empty).toThrow(UnknownFamilyError);
+    refused(empty).toThrow(
+      "Empty: expected a static family from defineFamily, with name, config and layer, got another.",
     );
   });
 

@@ -3,7 +3,15 @@
 import { encodeCache } from "@mixtape/decoder";
 import { onEachEngine, testEngines, withoutLeak } from "@mixtape/testing";
 import { expect, test, vi } from "vitest";
-import { type Cache, type ForCausalLM, generateTokens, loadCache, loadModel, useEngine } from "../src/index.js";
+import {
+  type Cache,
+  type ForCausalLM,
+  GenerationError,
+  generateTokens,
+  loadCache,
+  loadModel,
+  useEngine,
+} from "../src/index.js";
 import { golden } from "./files.js";
 
 /** One for each kind of layer: full attention, sliding windows, latents, recurrences. */
@@ -151,6 +159,38 @@ test.each(MODELS)("%s: a cache that was saved goes on on another engine", async 
     loaded.dispose();
     other.dispose();
   }
+});
+
+test("a cache that somebody else changes ends the generation", async () => {
+  await useEngine("cpu");
+  const model = await loadModel(golden("mixtral/basic"));
+  const changes: [(cache: Cache) => void, string][] = [
+    [(cache) => cache.truncate(2), "got 2 of 2"],
+    [(cache) => cache.dispose(), "got 0 of 0"],
+    [(cache) => cache.reorder([0]), "got 3 of 1"],
+  ];
+  for (const [change, got] of changes) {
+    const cache = model.createCache();
+    const generation = generateTokens(
+      model,
+      [
+        [1, 2, 3],
+        [4, 5, 6],
+      ],
+      { cache, maxNewTokens: 3 },
+    );
+    await generation.next();
+    change(cache);
+    // The second row's token comes from the step that is done.
+    await generation.next();
+    const error: unknown = await generation.next().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(GenerationError);
+    expect((error as Error).message).toContain(
+      `cache: expected the 3 positions of 2 rows that the generation has left in it, ${got}.`,
+    );
+    cache.dispose();
+  }
+  model.dispose();
 });
 
 test("a cache serves one generation at a time, and rows that fit", async () => {

@@ -3,14 +3,14 @@ import { type FusedKernelName, listedKernels } from "./autodiff/fused-kernels.js
 
 export {
   type Activation,
+  type ActivationParts,
   activate,
-  defineActivation,
-  defineGating,
   type Gating,
   type GatingKernel,
 } from "./activations/activation.js";
 export { ACTIVATIONS } from "./activations/activations.js";
 export { type ClampedSwigluOptions, clampedSwiglu } from "./activations/clamped-swiglu.js";
+export { defineActivation, defineGating } from "./activations/define-activation.js";
 export { gelu } from "./activations/gelu.js";
 export { geluTanh } from "./activations/gelu-tanh.js";
 export { relu } from "./activations/relu.js";

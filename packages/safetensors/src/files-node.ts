@@ -99,7 +99,7 @@ export async function readIfThere(path: string, limit: number): Promise<Uint8Arr
 
 /** Lists the names in a folder. */
 export function listFolder(folder: string): Promise<string[]> {
-  return reading(folder, () => readdir(folder));
+  return reading(folder, () => readdir(folder), "an existing folder");
 }
 
 /** Returns size and modification time as text; undefined if the file does not exist. A rename keeps both. */
@@ -304,14 +304,14 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-async function reading<T>(where: string, action: () => Promise<T>): Promise<T> {
+async function reading<T>(where: string, action: () => Promise<T>, expected = "a readable file"): Promise<T> {
   try {
     return await action();
   } catch (cause) {
     if (cause instanceof SafetensorsError) throw cause;
     const NotHad =
       code(cause) === "ENOENT" || code(cause) === "ENOTDIR" ? SafetensorsNotFoundError : SafetensorsReadError;
-    throw new NotHad({ where, expected: "a readable file", got: message(cause), cause });
+    throw new NotHad({ where, expected, got: message(cause), cause });
   }
 }
 

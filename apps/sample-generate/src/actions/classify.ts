@@ -66,7 +66,9 @@ async function run(
   signal: AbortSignal,
 ): Promise<Found[]> {
   if (question !== undefined && !(model instanceof ForQuestionAnswering))
-    throw new UsageError(`--question is for models that answer questions, and this one is a ${model.architecture}`);
+    throw new UsageError(
+      `--question is for models that answer questions, and the class of this one is ${model.architecture}`,
+    );
   if (model instanceof ForSequenceClassification) {
     const all = await classifyTexts(model, tokenizer, texts, { signal });
     return all.map((labels, i) => ({

@@ -3,6 +3,7 @@ import type * as z from "zod";
 import type { Report } from "../config-definition.js";
 import { ConfigError, show } from "../config-error.js";
 import type { JsonObject } from "../json.js";
+import { checkRopeType } from "./check-rope-type.js";
 import { defaultRope } from "./default.js";
 import { dynamicRope } from "./dynamic.js";
 import { linearRope } from "./linear.js";
@@ -33,15 +34,18 @@ for (const type of [defaultRope, linearRope, dynamicRope, yarnRope, longRope, ll
 
 /**
  * Registers a RoPE type: configs then read its parameters, and models rotate by its frequencies.
- * @throws {TypeError} If another type has that name.
+ * @throws {ConfigError} If another type has that name, or a part is missing or of another type.
  */
 export function registerRopeType<Name extends string, F extends Readonly<Record<string, z.ZodType>>, K extends keyof F>(
   type: RopeType<Name, F, K>,
 ): void {
+  checkRopeType("registerRopeType", type);
   const erased = type as unknown as ErasedRopeType;
   const known = types.get(type.name);
   if (known && known !== erased)
-    throw new TypeError(`registerRopeType: expected a name that no other RoPE type has, got ${show(type.name)}.`);
+    throw new ConfigError("registerRopeType", [
+      { key: "name", expected: "a name that no other RoPE type has", got: show(type.name), fix: "Choose another name" },
+    ]);
   types.set(type.name, erased);
 }
 
@@ -107,7 +111,7 @@ function faultOf(inverse: unknown, scaling: unknown, count: number): string | un
  * Returns the longest context of a model with these parameters: `maxPositionEmbeddings`, stretched if the type scales
  * and `maxPositionEmbeddings` may still be the original length, as vLLM derives `max_model_len`. transformers has no
  * limit.
- * @throws {ConfigError} If the type is not registered.
+ * @throws {ConfigError} If the type is not registered, or returns anything but a number above 0.
  */
 export function contextLength({
   ropeParameters: rope,
@@ -116,5 +120,10 @@ export function contextLength({
   readonly ropeParameters: RopeParameters;
   readonly maxPositionEmbeddings: number;
 }): number {
-  return typeOf(rope).contextLength?.(rope, max) ?? max;
+  const length: unknown = typeOf(rope).contextLength?.(rope, max) ?? max;
+  if (typeof length === "number" && length > 0) return length;
+  const key = `contextLength of rope_type ${show(rope.ropeType)}`;
+  throw new ConfigError("config", [
+    { key, expected: "a number of tokens above 0, or Infinity for no limit", got: show(length) },
+  ]);
 }

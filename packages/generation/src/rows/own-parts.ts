@@ -4,7 +4,7 @@ import type { LogitsProcessor } from "../processors/logits-processor.js";
 import { kindOf } from "../prompts.js";
 import type { Sampler } from "../sampling/sampler.js";
 import type { StoppingCriterion } from "../stopping/stopping-criterion.js";
-import type { PerRow, RowContext } from "./row-context.js";
+import { type PerRow, type RowContext, readOnly } from "./row-context.js";
 
 /** Builds a row's own logits processor, which checks what it makes of the logits. */
 export function ownProcessor(part: LogitsProcessor | PerRow<LogitsProcessor>, row: RowContext): LogitsProcessor {
@@ -13,7 +13,7 @@ export function ownProcessor(part: LogitsProcessor | PerRow<LogitsProcessor>, ro
   return {
     name: part.name,
     process(logits, context) {
-      const result = call(where, () => own.process(logits, context)) ?? logits;
+      const result = call(where, () => own.process(logits, readOnly(context))) ?? logits;
       checkProcessed(where, result, logits.length);
       return result;
     },
@@ -27,7 +27,7 @@ export function ownSampler(part: Sampler | PerRow<Sampler>, row: RowContext): Sa
   return {
     name: part.name,
     sample(logits, rng, context) {
-      const id: unknown = call(where, () => own.sample(logits, rng, context));
+      const id: unknown = call(where, () => own.sample(logits, rng, readOnly(context)));
       if (typeof id === "number" && Number.isInteger(id) && id >= 0 && id < logits.length) return id;
       throw new GenerationError({ where, expected: `a token id below ${logits.length}`, got: show(id) });
     },
@@ -41,7 +41,7 @@ export function ownCriterion(part: StoppingCriterion | PerRow<StoppingCriterion>
   return {
     name: part.name,
     stop(context) {
-      const answer: unknown = call(where, () => own.stop(context));
+      const answer: unknown = call(where, () => own.stop(readOnly(context)));
       if (typeof answer === "boolean") return answer;
       throw new GenerationError({ where, expected: "true or false", got: show(answer) });
     },
@@ -59,7 +59,7 @@ function build<Part extends object>(
   method: keyof Part & string,
 ): Part {
   if (!("forRow" in part)) return part;
-  const own: unknown = call(where, () => part.forRow(row));
+  const own: unknown = call(where, () => part.forRow(readOnly(row)));
   if (typeof own === "object" && own !== null && typeof (own as Partial<Part>)[method] === "function")
     return own as Part;
   throw new GenerationError({ where, expected: `an object with the method ${method} from forRow`, got: show(own) });

@@ -41,8 +41,17 @@ export class Cache {
     return this.#tokens.lengths;
   }
 
-  /** Returns the ids of a row's tokens, without padding; null for an embedding. */
+  /**
+   * Returns the ids of a row's tokens, without padding; null for an embedding.
+   * @throws {LayersError} if there is no such row.
+   */
   tokens(row: number): readonly (number | null)[] {
+    if (!Number.isInteger(row) || row < 0 || row >= this.rows)
+      throw new LayersError({
+        where: "Cache.tokens",
+        expected: this.rows === 0 ? "a cache with rows in it" : `a row from 0 to ${this.rows - 1}`,
+        got: this.rows === 0 ? "an empty one" : `${row}`,
+      });
     return this.#tokens.tokens(row);
   }
 
@@ -198,9 +207,12 @@ export class Cache {
 
   /**
    * Replaces the contents. The caller keeps the tensors.
-   * @throws {LayersError} if they do not fit these layouts; the cache is then empty.
+   * @throws {LayersError} for anything else than an exported state, and then nothing has changed; or if the tensors do not
+   *   fit these layouts, and the cache is then empty.
    */
-  importState({ layers, rows }: CacheState): void {
+  importState(state: CacheState): void {
+    checkState(state);
+    const { layers, rows } = state;
     if (layers.length !== this.layers.length)
       throw new LayersError({
         where: "Cache.importState",
@@ -225,4 +237,25 @@ export class Cache {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** @throws {LayersError} for anything else than what `exportState` returns */
+function checkState(state: unknown): void {
+  const { layers, rows } = (state ?? {}) as Partial<Record<keyof CacheState, unknown>>;
+  const isLayer = (layer: Partial<LayerCacheState> | null) =>
+    Number.isInteger(layer?.length) && typeof layer?.tensors === "object" && layer.tensors !== null;
+  const isRow = (row: Partial<CachedRow> | null) =>
+    Array.isArray(row?.ids) && row.ids.every(Number.isInteger) && Number.isInteger(row.nextPosition);
+  const wrong = [
+    ...(Array.isArray(layers) ? [] : ["no list of layers"]),
+    ...(Array.isArray(rows) ? [] : ["no list of rows"]),
+    ...(Array.isArray(layers) && !layers.every(isLayer) ? ["a layer without length or tensors"] : []),
+    ...(Array.isArray(rows) && !rows.every(isRow) ? ["a row without ids or nextPosition"] : []),
+  ];
+  if (wrong.length === 0) return;
+  throw new LayersError({
+    where: "Cache.importState",
+    expected: "a state from Cache.exportState, with layers and rows",
+    got: wrong.join(" and "),
+  });
 }

@@ -1,6 +1,6 @@
 import { add, clipByValue, minimum, mul, sigmoid } from "@tensorflow/tfjs-core";
 import { OpsError } from "../errors.js";
-import { defineGating, type Gating } from "./activation.js";
+import type { Gating } from "./activation.js";
 
 /** Parameters of {@link clampedSwiglu}. */
 export interface ClampedSwigluOptions {
@@ -23,7 +23,7 @@ export function clampedSwiglu({ limit, alpha }: ClampedSwigluOptions): Gating {
       expected: "a finite limit above 0 and a finite alpha",
       got: `limit ${limit}, alpha ${alpha}`,
     });
-  return defineGating({
+  return {
     name: "clamped_swiglu",
     gate: (gate, up) => {
       const g = minimum(gate, limit);
@@ -35,5 +35,5 @@ export function clampedSwiglu({ limit, alpha }: ClampedSwigluOptions): Gating {
       return ((u + 1) * g) / (1 + Math.exp(-alpha * g));
     },
     kernel: { id: "clamped_swiglu", parameters: { limit, alpha } },
-  });
+  };
 }

@@ -1,8 +1,8 @@
 import { add, backend_util, erf, mul } from "@tensorflow/tfjs-core";
-import { defineActivation } from "./activation.js";
+import { buildActivation } from "./activation.js";
 
 /** GELU: `x·Φ(x)` (Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415). */
-export const gelu = defineActivation({
+export const gelu = buildActivation({
   name: "gelu",
   forward: (x) => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)),
   scalar: (x) => 0.5 * x * (1 + erfOf(x * Math.SQRT1_2)),

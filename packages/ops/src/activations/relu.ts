@@ -1,8 +1,8 @@
 import { relu as reluOf } from "@tensorflow/tfjs-core";
-import { defineActivation } from "./activation.js";
+import { buildActivation } from "./activation.js";
 
 /** ReLU: `max(x, 0)`. */
-export const relu = defineActivation({
+export const relu = buildActivation({
   name: "relu",
   forward: (x) => reluOf(x),
   scalar: (x) => Math.max(x, 0),

@@ -1,5 +1,6 @@
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
+import { checkScalar } from "../activations/define-activation.js";
 import { defineOp } from "../autodiff/op.js";
 import { engineTraits } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
@@ -33,9 +34,16 @@ export function gate<T extends Tensor>(gate: T, up: T, gating: Gating): T {
   return (canFuse(gating) ? run({ gate, up }, { gating }) : tidy(() => gating.gate(gate, up))) as T;
 }
 
-/** Returns whether the fused kernels of a tfjs backend know a gating. Default: the engine in use. */
+/**
+ * Returns whether the fused kernels of a tfjs backend know a gating. Default: the engine in use.
+ * @throws {OpsError} if the engine in use would compute a `scalar` that disagrees with the gating's formula.
+ */
 export function canFuse(gating: Gating, backend?: string): boolean {
-  return engineTraits(backend).fusesGating?.(gating) ?? false;
+  const { fusesGating, readsBack, graphCapture } = engineTraits(backend);
+  if (!fusesGating?.(gating)) return false;
+  // Others have kernels of published formulas, which defineActivation compares with `scalar`.
+  if (backend === undefined && readsBack && !graphCapture) checkScalar(gating);
+  return true;
 }
 
 declare module "../autodiff/fused-kernels.js" {
