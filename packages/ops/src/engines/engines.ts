@@ -41,8 +41,8 @@ export function storageOf(backend?: string): Storage {
 /** Engines that cannot read back at once need the experts in one tensor: they gather them by tensors of indices. */
 const OF_OTHERS = new FloatStorage({ matrices: "transposed", stacks: "together", copiesOfMatrices: 1 });
 
-/** Kernels in TypeScript run any formula of numbers. */
-const fusesScalars = ({ scalar }: Gating): boolean => scalar !== undefined;
+/** Gatings of kernels in TypeScript, which run any formula of numbers. */
+export const fusesScalars = ({ scalar }: Gating): boolean => scalar !== undefined;
 
 /** tfjs's JavaScript backend walks the inner axis of either layout; memory order suits it best. */
 registerEngine("cpu", {

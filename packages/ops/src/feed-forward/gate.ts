@@ -2,7 +2,7 @@ import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
 import { checkScalar } from "../activations/define-activation.js";
 import { defineOp } from "../autodiff/op.js";
-import { engineTraits } from "../engines/engines.js";
+import { engineTraits, fusesScalars } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
 import { sameShape } from "../math/shapes.js";
 
@@ -39,10 +39,10 @@ export function gate<T extends Tensor>(gate: T, up: T, gating: Gating): T {
  * @throws {OpsError} if the engine in use would compute a `scalar` that disagrees with the gating's formula.
  */
 export function canFuse(gating: Gating, backend?: string): boolean {
-  const { fusesGating, readsBack, graphCapture } = engineTraits(backend);
+  const { fusesGating } = engineTraits(backend);
   if (!fusesGating?.(gating)) return false;
   // Others have kernels of published formulas, which defineActivation compares with `scalar`.
-  if (backend === undefined && readsBack && !graphCapture) checkScalar(gating);
+  if (backend === undefined && fusesGating === fusesScalars) checkScalar(gating);
   return true;
 }
 
