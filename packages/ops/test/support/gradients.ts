@@ -43,8 +43,8 @@ export function gradientsOfCase(opCase: OpCase, upstream: Values): Record<string
 /** Half the distance of the two points of a difference. A power of two: adding it to a number near 1 rounds little. */
 const STEP = 2 ** -7;
 
-/** Elements of each input that are differenced: spread over all of it, its ends included. In `npm run test:long` eight times as many. */
-const MOST_ELEMENTS = process.env.MIXTAPE_TEST_LONG ? 64 : 8;
+/** Elements of each input that are differenced: spread over all of it, its ends included. More in `npm run test:long`. */
+const MOST_ELEMENTS = process.env.MIXTAPE_TEST_LONG ? 16 : 6;
 
 /** One element of a gradient. */
 export interface Difference {
