@@ -81,7 +81,8 @@ async function load(
   onWarning: (warning: LoadWarning) => void,
 ): Promise<Outcome | MixtapeError> {
   try {
-    const model = await loadModel(await make(family, one), { onWarning });
+    // As AutoModelForCausalLM, which made the reference, whatever class `architectures` names.
+    const model = await loadModel(await make(family, one), { task: "text-generation", onWarning });
     const outcome = run(model);
     model.dispose();
     return outcome;
