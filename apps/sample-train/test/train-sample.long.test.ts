@@ -27,7 +27,7 @@ test("the sample model learns profiles of countries, and writes about one that i
   expect(heldOut.some((text) => text.startsWith(`<|endoftext|>${country}\n`))).toBe(true);
   expect(ended.stdout).toContain(`${learnt.length} profiles of countries to learn, ${heldOut.length} held out\n`);
   expect(readme.replace(/\s+/g, " ")).toContain(
-    `learns ${learnt.length} of them in 100 steps; ${heldOut.length} are held out`,
+    `is trained on ${learnt.length} of them for 100 steps; ${heldOut.length} are held out`,
   );
 
   const [, before, after] = /held out +([\d.]+) before, ([\d.]+) after/.exec(ended.stdout)!.map(Number);

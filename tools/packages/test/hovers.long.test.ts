@@ -101,8 +101,8 @@ test("the sample is what people write", { timeout: 120_000 }, () => {
 describe("a hover shows what it is", () => {
   test.each([
     ["hiddenSize", "Width of the residual stream."],
-    ["numExperts", "Number of experts in a layer."],
-    ["numExpertsPerTok", "Number of experts that a token is sent to."],
+    ["numExperts", "Number of experts per layer."],
+    ["numExpertsPerTok", "Number of experts per token."],
     ["temperature", "Divides the logits before sampling, above 0; 0 means greedy. Default 1."],
     ["noRepeatNgramSize", "Size of n-grams that may occur only once, in prompt and text. 0 for no such rule."],
     ["r", "Rank of the updates."],
