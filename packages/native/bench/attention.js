@@ -31,38 +31,38 @@ function decode(name, { heads, groups, width }, dtype, length) {
   const layers = Math.max(2, Math.min(64, Math.ceil(1e9 / bytes)));
   const all = Array.from({ length: layers }, () => filled(groups, length, width, dtype));
   const out = new Float32Array(heads * width);
-  const shape = Int32Array.of(1, heads, groups, 1, length, width, width);
+  const shape = Int32Array.of(1, heads, groups, 1, 0, width, width);
   const q = normal(heads * width);
   const seconds = median(() => {
-    for (const slots of all) native.attention(out, q, slots, null, null, shape, null, width ** -0.5, null, null);
+    for (const store of all) native.attention(out, q, store, null, null, shape, null, width ** -0.5, null, null);
   });
   const each = seconds / layers;
   const share = percent(bytes / each / readBytesPerSecond);
   console.log(
-    `decode ${name} ${dtype} ${length} slots: ${(each * 1e6).toFixed(1)} µs, ${giga(bytes / each)} GB/s, ${share}`,
+    `decode ${name} ${dtype} ${length} positions: ${(each * 1e6).toFixed(1)} µs, ${giga(bytes / each)} GB/s, ${share}`,
   );
-  for (const slots of all) native.release(slots);
+  for (const store of all) native.release(store);
 }
 
 function prefill(name, { heads, groups, width }, dtype, length) {
-  const slots = filled(groups, length, width, dtype);
+  const store = filled(groups, length, width, dtype);
   const out = new Float32Array(heads * length * width);
-  const shape = Int32Array.of(1, heads, groups, length, length, width, width);
+  const shape = Int32Array.of(1, heads, groups, length, 0, width, width);
   const q = normal(heads * length * width);
-  const seconds = median(() => native.attention(out, q, slots, null, null, shape, null, width ** -0.5, null, null));
+  const seconds = median(() => native.attention(out, q, store, null, null, shape, null, width ** -0.5, null, null));
   const work = 4 * heads * width * ((length * (length + 1)) / 2);
   const share = percent(work / seconds / (dtype === "BF16" ? bfloat16FlopsPerSecond : float32FlopsPerSecond));
   console.log(
     `prefill ${name} ${dtype} ${length} tokens: ${(seconds * 1e3).toFixed(2)} ms, ${giga(work / seconds)} GFLOP/s, ${share}`,
   );
-  native.release(slots);
+  native.release(store);
 }
 
 function filled(groups, length, width, dtype) {
-  const slots = native.createSlots(DTYPES[dtype]);
+  const store = native.createKeyValueStore(DTYPES[dtype]);
   const numbers = normal(groups * length * width);
-  native.appendSlots(slots, numbers, numbers, 1, groups, length, width, width);
-  return slots;
+  native.appendKeyValues(store, numbers, numbers, 1, groups, length, width, width);
+  return store;
 }
 
 /** The median of several runs, after one that is not counted. */

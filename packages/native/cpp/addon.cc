@@ -18,11 +18,12 @@ void add_functions(Napi::Env env, Napi::Object exports) {
   mixtape::export_project_heads(exports);
   mixtape::export_rows(exports);
   mixtape::export_elementwise(exports);
-  mixtape::export_moves(exports);
-  mixtape::export_slots(exports);
+  mixtape::export_strided_copy(exports);
+  mixtape::export_gather(exports);
+  mixtape::export_key_value_store(exports);
   mixtape::export_attention(exports);
   mixtape::export_recurrence(exports);
-  mixtape::export_sequences(exports);
+  mixtape::export_captured_graph(exports);
 }
 
 napi_value initialize(napi_env env, napi_value exports) {

@@ -22,8 +22,8 @@ export interface NativeKeyValues {
 }
 
 /** Calls of the addon that are replayed together. Opaque; freed by `release`. */
-export interface NativeSequence {
-  readonly brand: "NativeSequence";
+export interface NativeCapturedGraph {
+  readonly brand: "NativeCapturedGraph";
 }
 
 /** Numbers of the storage formats in the addon. */
@@ -54,7 +54,7 @@ export interface Addon {
   /** The same memory, each part as `count` parts of equally many rows. */
   splitWeight(weight: NativeWeight, count: number): NativeWeight;
   decodeWeight(out: Float32Array, weight: NativeWeight): void;
-  release(handle: NativeWeight | NativeFile | NativeKeyValues | NativeSequence): void;
+  release(handle: NativeWeight | NativeFile | NativeKeyValues | NativeCapturedGraph): void;
   linear(
     out: Float32Array,
     x: Float32Array,
@@ -129,14 +129,14 @@ export interface Addon {
   ): void;
   /** The backward pass of `experts`: gradients that are not null. `shape` is the number of experts, width, inner and precision. */
   expertsBack(
-    byX: Float32Array | null,
-    byWeights: Float32Array | null,
-    byGate: Float32Array | null,
-    byUp: Float32Array | null,
-    byDown: Float32Array | null,
-    byGateBias: Float32Array | null,
-    byUpBias: Float32Array | null,
-    byDownBias: Float32Array | null,
+    gradX: Float32Array | null,
+    gradWeights: Float32Array | null,
+    gradGate: Float32Array | null,
+    gradUp: Float32Array | null,
+    gradDown: Float32Array | null,
+    gradGateBias: Float32Array | null,
+    gradUpBias: Float32Array | null,
+    gradDownBias: Float32Array | null,
     x: Float32Array,
     indices: Int32Array,
     weights: Float32Array,
@@ -170,8 +170,8 @@ export interface Addon {
   /** Rows as long as the scale. */
   rmsNorm(out: Float32Array, x: Float32Array, scale: Float32Array, residual: Float32Array | null, eps: number): void;
   rmsNormBack(
-    byX: Float32Array | null,
-    byScale: Float32Array | null,
+    gradX: Float32Array | null,
+    gradScale: Float32Array | null,
     x: Float32Array,
     scale: Float32Array,
     dy: Float32Array,
@@ -180,7 +180,7 @@ export interface Addon {
   /** The logits are `[targets, vocabulary]`. */
   crossEntropy(out: Float32Array, logits: Float32Array, targets: Int32Array): void;
   crossEntropyBack(out: Float32Array, logits: Float32Array, targets: Int32Array, dy: Float32Array): void;
-  /** `x` `[…, length, width]`, the tables `[…, length, rotated]`. */
+  /** `x` `[…, length, width]`, the tables `[…, length, rotaryDim]`. */
   rotary(
     out: Float32Array,
     x: Float32Array,
@@ -188,19 +188,19 @@ export interface Addon {
     sin: Float32Array,
     length: number,
     width: number,
-    turned: number,
+    rotaryDim: number,
     interleaved: boolean,
   ): void;
   gate(out: Float32Array, gate: Float32Array, up: Float32Array, gating: Float32Array): void;
   gateBack(
-    byGate: Float32Array,
-    byUp: Float32Array,
+    gradGate: Float32Array,
+    gradUp: Float32Array,
     gate: Float32Array,
     up: Float32Array,
     dy: Float32Array,
     gating: Float32Array,
   ): void;
-  /** `numbers` are beta1, beta2, eps, what is left of weights, the rate, what corrects the variance, and what scales gradients. */
+  /** `params` are beta1, beta2, eps, decayFactor, stepSize, inverseSqrtBiasCorrection2 and gradientScale, as in `AdamWParams` of the addon. */
   adamW(
     weightOut: Float32Array,
     meanOut: Float32Array,
@@ -209,7 +209,7 @@ export interface Addon {
     mean: Float32Array,
     variance: Float32Array,
     gradient: Float32Array | null,
-    numbers: Float64Array,
+    params: Float64Array,
   ): void;
   /** `out` is one number. */
   sumSquares(out: Float32Array, x: Float32Array): void;
@@ -227,33 +227,33 @@ export interface Addon {
     scale: number,
   ): void;
   topKIndices(out: Int32Array, scores: Float32Array, width: number, k: number): void;
-  takeAlong(out: Float32Array, x: Float32Array, indices: Int32Array, width: number, k: number): void;
+  takeAlongAxis(out: Float32Array, x: Float32Array, indices: Int32Array, width: number, k: number): void;
   /**
-   * Without axes the shorter operand, whose length divides the other's, is repeated. With axes each is three numbers: its size,
-   * and how far a and b go on along it; along the last they go on by 0 or 1.
+   * Without axes the shorter operand, whose length divides the other's, is repeated. With axes each is three numbers: its size
+   * and the strides of a and b; those of the last axis are 0 or 1.
    */
   binary(out: Float32Array, a: Float32Array, b: Float32Array, operation: number, axes?: Float64Array): void;
   unary(out: Float32Array, x: Float32Array, operation: number): void;
   /** Row by row; `out` has a number for each row of `x`. */
   sumRows(out: Float32Array, x: Float32Array, divisor: number): void;
-  largestOfRows(out: Float32Array, x: Float32Array): void;
+  maxRows(out: Float32Array, x: Float32Array): void;
   /** `x` `[outer, n, inner]` to `[outer, inner]`. */
   sumColumns(out: Float32Array, x: Float32Array, inner: number): void;
   softmax(out: Float32Array, x: Float32Array, width: number): void;
-  /** Copies along axes of three numbers each: a size, a step in `out` and a step in `x`. */
-  move(out: Buffer32, outOffset: number, x: Buffer32, xOffset: number, axes: Float64Array): void;
+  /** Copies along axes of three numbers each: a size, a stride in `out` and a stride in `x`. */
+  stridedCopy(out: Buffer32, outOffset: number, x: Buffer32, xOffset: number, axes: Float64Array): void;
   /** `x` `[outer, rows, width]` to `[outer, indices, width]`. */
   gather(out: Buffer32, x: Buffer32, indices: Int32Array, outer: number, rows: number): void;
   /** `x` `[ids, width]` to `[segments, width]`. */
   segmentSum(out: Float32Array, x: Float32Array, ids: Int32Array, width: number): void;
   /** Creates an empty key-value store of float32 or bfloat16. */
-  createSlots(dtype: number): NativeKeyValues;
+  createKeyValueStore(dtype: number): NativeKeyValues;
   /**
    * `keys` are `[rows, heads, count, width]`, `values` `[rows, heads, count, valueWidth]`, or null where they are the first numbers
    * of the keys.
    */
-  appendSlots(
-    slots: NativeKeyValues,
+  appendKeyValues(
+    store: NativeKeyValues,
     keys: Float32Array,
     values: Float32Array | null,
     rows: number,
@@ -262,17 +262,17 @@ export interface Addon {
     width: number,
     valueWidth: number,
   ): void;
-  dropFirstSlots(slots: NativeKeyValues, count: number): void;
-  cropSlots(slots: NativeKeyValues, length: number): void;
-  reorderSlots(slots: NativeKeyValues, rows: Int32Array): void;
+  evictKeyValues(store: NativeKeyValues, count: number): void;
+  truncateKeyValues(store: NativeKeyValues, length: number): void;
+  reorderKeyValues(store: NativeKeyValues, rows: Int32Array): void;
   /** The keys, or the values: `[rows, heads, length, width]`. */
-  readSlots(out: Float32Array, slots: NativeKeyValues, values: boolean): void;
+  readKeyValues(out: Float32Array, store: NativeKeyValues, values: boolean): void;
   /** Returns the size of its blocks in bytes. */
-  bytesOfSlots(slots: NativeKeyValues): number;
-  /** Creates a sequence: call i is of the function `names[i]`, one that can be captured, with the arguments `lists[i]`. */
-  makeSequence(names: string[], lists: (readonly unknown[])[]): NativeSequence;
+  keyValueStoreBytes(store: NativeKeyValues): number;
+  /** Creates a graph: call i is of the function `names[i]`, one that can be captured, with the arguments `lists[i]`. */
+  createGraph(names: string[], lists: (readonly unknown[])[]): NativeCapturedGraph;
   /** Replays all calls in turn. `made` receives the number of calls made, also if one fails. */
-  repeatSequence(sequence: NativeSequence, made: Int32Array): void;
+  replayGraph(graph: NativeCapturedGraph, made: Int32Array): void;
   /** `shape` is rows, heads, groups, queries, keys, width. If `keys` are a store, `values` is null and the number of keys 0. */
   attention(
     out: Float32Array,
@@ -314,9 +314,9 @@ export interface Addon {
   ): void;
   /** Computes the backward pass of `attention`; `shape` and the others as there, keys and values as arrays. */
   attentionBack(
-    byQ: Float32Array,
-    byKeys: Float32Array,
-    byValues: Float32Array,
+    gradQ: Float32Array,
+    gradKeys: Float32Array,
+    gradValues: Float32Array,
     q: Float32Array,
     keys: Float32Array,
     values: Float32Array,

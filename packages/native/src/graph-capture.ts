@@ -6,11 +6,11 @@ import {
   type TensorFunction,
 } from "@mixtape/ops";
 import { engine, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
-import { type Addon, addon, type Buffer32, type NativeSequence, withAddon } from "./addon.js";
+import { type Addon, addon, type Buffer32, type NativeCapturedGraph, withAddon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { BufferPool, type Values, type ValuesOf } from "./buffer-pool.js";
 import { breakGraph, catchGraphBreak } from "./graph-break.js";
-import { has32BitValues } from "./kernels/move.js";
+import { has32BitValues } from "./kernels/strided-copy.js";
 
 /** Functions of the addon whose calls a graph can replay. */
 const CAPTURABLE = [
@@ -25,34 +25,34 @@ const CAPTURABLE = [
   "embedding",
   "chooseExperts",
   "topKIndices",
-  "takeAlong",
+  "takeAlongAxis",
   "binary",
   "unary",
   "sumRows",
-  "largestOfRows",
+  "maxRows",
   "sumColumns",
   "softmax",
-  "move",
+  "stridedCopy",
   "gather",
   "segmentSum",
-  "appendSlots",
+  "appendKeyValues",
   "attention",
   "gatedDeltaRule",
   "causalConvolution",
 ] as const satisfies readonly (keyof Addon)[];
 
 /** Functions that do not affect the result. */
-const HARMLESS: readonly string[] = ["info", "bytesOfSlots", "splitWeight"] satisfies (keyof Addon)[];
+const HARMLESS: readonly string[] = ["info", "keyValueStoreBytes", "splitWeight"] satisfies (keyof Addon)[];
 
 /** Name of a host callback among the calls. */
 const HOST_CALLBACK = "effect";
 
-type Work = (...args: unknown[]) => unknown;
+type AnyFunction = (...args: unknown[]) => unknown;
 
 /** Call of a captured function: of the addon, or a host callback. */
 interface Call {
   readonly name: string;
-  readonly work: Work;
+  readonly function: AnyFunction;
   readonly args: readonly unknown[];
 }
 
@@ -111,8 +111,8 @@ interface GraphParts {
 class NativeGraph implements CapturedGraph {
   readonly #backend: NativeBackend;
   readonly #parts: GraphParts;
-  /** The calls as a sequence of the addon, created at the first replay. */
-  #sequence: NativeSequence | undefined;
+  /** The calls as a graph of the addon, created at the first replay. */
+  #native: NativeCapturedGraph | undefined;
   /** Number of calls that the last replay made. */
   readonly #made = new Int32Array(1);
 
@@ -138,23 +138,23 @@ class NativeGraph implements CapturedGraph {
     const backend = this.#backend;
     const { inputArrays, outputArray, output } = this.#parts;
     for (const [i, input] of inputs.entries()) inputArrays[i]!.set(backend.buffer32(input));
-    this.#repeatCalls();
+    this.#replayCalls();
     const made = backend.output(output.shape, output.dtype as "float32" | "int32");
     backend.buffer32(made).set(outputArray);
     return engine().makeTensorFromTensorInfo(made, backend);
   }
 
-  #repeatCalls(): void {
+  #replayCalls(): void {
     const { calls } = this.#parts;
     this.#made[0] = 0;
-    this.#sequence ??= sequenceOf(calls);
+    this.#native ??= createGraph(calls);
     try {
-      addon().repeatSequence(this.#sequence, this.#made);
+      addon().replayGraph(this.#native, this.#made);
     } finally {
       // Host callbacks change state that only JavaScript sees. If a call failed, those before it have happened.
       let left = this.#made[0]!;
-      for (const { name, work } of calls) {
-        if (name === HOST_CALLBACK) work();
+      for (const call of calls) {
+        if (call.name === HOST_CALLBACK) call.function();
         else if (left-- === 0) break;
       }
     }
@@ -185,9 +185,9 @@ class NumberedPool extends BufferPool {
   }
 }
 
-function sequenceOf(calls: readonly Call[]): NativeSequence {
+function createGraph(calls: readonly Call[]): NativeCapturedGraph {
   const ofAddon = calls.filter(({ name }) => name !== HOST_CALLBACK);
-  return addon().makeSequence(
+  return addon().createGraph(
     ofAddon.map(({ name }) => name),
     ofAddon.map(({ args }) => args),
   );
@@ -195,15 +195,15 @@ function sequenceOf(calls: readonly Call[]): NativeSequence {
 
 /** Runs `f` and adds its calls of the addon, and its host callbacks, to `calls`. */
 function listen<T>(calls: Call[], f: () => T): T {
-  const raw = addon() as unknown as Readonly<Record<string, Work>>;
-  const listening: Record<string, Work> = {};
-  for (const [name, work] of Object.entries(raw))
+  const raw = addon() as unknown as Readonly<Record<string, AnyFunction>>;
+  const listening: Record<string, AnyFunction> = {};
+  for (const [name, call] of Object.entries(raw))
     listening[name] = (...args) => {
-      if ((CAPTURABLE as readonly string[]).includes(name)) calls.push({ name, work, args });
+      if ((CAPTURABLE as readonly string[]).includes(name)) calls.push({ name, function: call, args });
       else if (!HARMLESS.includes(name)) breakGraph(name);
-      return work(...args);
+      return call(...args);
     };
-  const onCallback = (change: () => void): unknown => calls.push({ name: HOST_CALLBACK, work: change, args: [] });
+  const onCallback = (change: () => void): unknown => calls.push({ name: HOST_CALLBACK, function: change, args: [] });
   return withAddon(listening as unknown as Addon, () => observeHostCallbacks(onCallback, f));
 }
 

@@ -60,7 +60,7 @@ export class NativeKeyValueStore implements KeyValueStore {
 
   /** Size of all blocks in bytes, used or not. */
   get bytes(): number {
-    return this.#native ? addon().bytesOfSlots(this.#native) : 0;
+    return this.#native ? addon().keyValueStoreBytes(this.#native) : 0;
   }
 
   append({ keys, values }: AppendedKeyValues): void {
@@ -69,9 +69,9 @@ export class NativeKeyValueStore implements KeyValueStore {
     if (count === 0) return;
     const { dtype, sharedWidth } = this.#options;
     const valueWidth = values?.shape[3] ?? sharedWidth!;
-    this.#native ??= addon().createSlots(DTYPES[dtype]);
+    this.#native ??= addon().createKeyValueStore(DTYPES[dtype]);
     const [k, v] = [this.#backend.floats(keys), values ? this.#backend.floats(values) : null];
-    addon().appendSlots(this.#native, k, v, rows, heads, count, width, valueWidth);
+    addon().appendKeyValues(this.#native, k, v, rows, heads, count, width, valueWidth);
     hostCallback(() => {
       this.#forgetView();
       this.#layout = { rows, heads, width, valueWidth };
@@ -88,7 +88,7 @@ export class NativeKeyValueStore implements KeyValueStore {
     if (count >= this.length) this.dispose();
     else if (count > 0) {
       this.#forgetView();
-      addon().dropFirstSlots(this.#native!, count);
+      addon().evictKeyValues(this.#native!, count);
       this.#length -= count;
     }
   }
@@ -97,7 +97,7 @@ export class NativeKeyValueStore implements KeyValueStore {
     if (length <= 0) this.dispose();
     else if (length < this.length) {
       this.#forgetView();
-      addon().cropSlots(this.#native!, length);
+      addon().truncateKeyValues(this.#native!, length);
       this.#length = length;
     }
   }
@@ -105,7 +105,7 @@ export class NativeKeyValueStore implements KeyValueStore {
   reorder(rows: readonly number[]): void {
     if (this.length === 0) return;
     this.#forgetView();
-    addon().reorderSlots(this.#native!, Int32Array.from(rows));
+    addon().reorderKeyValues(this.#native!, Int32Array.from(rows));
     this.#layout = { ...this.#layout, rows: rows.length };
   }
 
@@ -168,7 +168,7 @@ export class KeyValueView implements ForeignStorage {
 
   decode(): Float32Array {
     const values = new Float32Array(this.#size);
-    addon().readSlots(values, this.native, this.which === "values");
+    addon().readKeyValues(values, this.native, this.which === "values");
     return values;
   }
 

@@ -21,10 +21,10 @@ export function plainMatrix(
   if (!isTransposed) return nativeMatrix(backend, tensor);
   const [columns = 0, rows = 0] = tensor.shape.slice(-2);
   const values = backend.floats(tensor);
-  const turned = new Float32Array(values.length);
+  const transposed = new Float32Array(values.length);
   for (let at = 0; at < values.length; at += rows * columns)
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++)
-        turned[at + row * columns + column] = values[at + column * rows + row]!;
-  return turned;
+        transposed[at + row * columns + column] = values[at + column * rows + row]!;
+  return transposed;
 }

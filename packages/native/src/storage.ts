@@ -97,7 +97,7 @@ export class NativeStorage implements Storage {
   assign(target: Tensor, value: Tensor): void {
     const backend = this.#backend();
     const [to, from] = [backend.floats(target), backend.floats(value)];
-    addon().move(to, 0, from, 0, Float64Array.of(to.length, 1, 1));
+    addon().stridedCopy(to, 0, from, 0, Float64Array.of(to.length, 1, 1));
   }
 
   async #tensor(view: WeightView, role: WeightRole): Promise<Tensor> {

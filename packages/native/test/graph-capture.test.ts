@@ -187,10 +187,10 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
   });
 
   test("a step that fails half-way has done what it did: effects are those of the calls that were made", () => {
-    const slots = createKeyValueStore();
+    const store = createKeyValueStore();
     const table = tensor2d([1, 2, 3], [3, 1]);
     const step = new GraphedFunction(([added, ids]) => {
-      slots.append({ keys: added as Tensor4D, values: added as Tensor4D });
+      store.append({ keys: added as Tensor4D, values: added as Tensor4D });
       const rows = gather(table, ids!);
       hostCallback(() => seen++);
       return rows;
@@ -208,13 +208,13 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
       }
     };
     expect([take(0), take(1), take(2), take(1)]).toEqual([1, 2, 3, 2]);
-    expect([step.isCaptured, slots.length, seen]).toEqual([true, 4, 4]);
+    expect([step.isCaptured, store.length, seen]).toEqual([true, 4, 4]);
     expect(() => take(3)).toThrow(NativeError);
-    expect([slots.length, seen]).toEqual([5, 4]);
-    slots.truncate(4);
-    expect([take(2), slots.length]).toEqual([3, 5]);
-    expect([...slots.view().keys.dataSync()]).toEqual([0, 1, 2, 1, 2]);
-    slots.dispose();
+    expect([store.length, seen]).toEqual([5, 4]);
+    store.truncate(4);
+    expect([take(2), store.length]).toEqual([3, 5]);
+    expect([...store.view().keys.dataSync()]).toEqual([0, 1, 2, 1, 2]);
+    store.dispose();
     table.dispose();
   });
 

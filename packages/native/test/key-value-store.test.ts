@@ -1,4 +1,4 @@
-/** KeyValueStore in blocks against slots of tensors, whatever is done to them. */
+/** NativeKeyValueStore against TensorKeyValueStore, whatever is done to both. */
 
 import {
   AttentionMask,
@@ -17,10 +17,10 @@ import { NativeKeyValueStore } from "../src/key-value-store.js";
 import { nativeOrNothing } from "./support/native.js";
 
 const native = nativeOrNothing();
-/** KeyValueStore of a block. */
+/** Positions of a block. */
 const BLOCK = 256;
 
-/** Numbers that tell slot from slot, row from row, and that bfloat16 does not hold. */
+/** Numbers that differ by position and row, and that bfloat16 does not hold. */
 function keyValues(rows: number, heads: number, count: number, width: number, from: number): KeyValues {
   const shape: [number, number, number, number] = [rows, heads, count, width];
   const numbers = Float32Array.from({ length: rows * heads * count * width }, (_, i) => Math.sin(from + i * 0.7));
@@ -28,10 +28,10 @@ function keyValues(rows: number, heads: number, count: number, width: number, fr
   return { keys: tensor4d(numbers, shape), values: tensor4d(values, shape) };
 }
 
-const read = (slots: KeyValueStore): Float32Array[] => {
-  const { keys, values } = slots.view();
+const read = (store: KeyValueStore): Float32Array[] => {
+  const { keys, values } = store.view();
   expect(keys.shape).toEqual(values.shape);
-  expect([keys.shape[0], keys.shape[2]]).toEqual([slots.rows, slots.length]);
+  expect([keys.shape[0], keys.shape[2]]).toEqual([store.rows, store.length]);
   return [keys.dataSync() as Float32Array, values.dataSync() as Float32Array];
 };
 
@@ -47,7 +47,7 @@ const bytesOf = (arrays: readonly Float32Array[]): Buffer =>
 type Change =
   | { readonly append: number }
   | { readonly evict: number }
-  | { readonly crop: number }
+  | { readonly truncate: number }
   | { readonly reorder: readonly number[] };
 
 const change: fc.Arbitrary<Change> = fc.oneof(
@@ -57,11 +57,11 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   },
   { arbitrary: fc.record({ evict: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 2 },
   // How many are left out.
-  { arbitrary: fc.record({ crop: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 1 },
+  { arbitrary: fc.record({ truncate: fc.oneof(fc.nat(3), fc.nat(500)) }), weight: 1 },
   { arbitrary: fc.record({ reorder: fc.array(fc.nat(9), { minLength: 1, maxLength: 4 }) }), weight: 1 },
 );
 
-describe.runIf(native)("native slots", () => {
+describe.runIf(native)("native key-value store", () => {
   beforeAll(async () => {
     registerNative();
     await setBackend("native");
@@ -71,7 +71,7 @@ describe.runIf(native)("native slots", () => {
   test.each([
     ["F32", (x: Float32Array) => x],
     ["BF16", rounded],
-  ] as const)("of %s hold what slots of tensors hold", (dtype, expected) => {
+  ] as const)("of %s holds what a TensorKeyValueStore holds", (dtype, expected) => {
     fc.assert(
       fc.property(
         fc.array(change, { maxLength: 12 }),
@@ -85,11 +85,11 @@ describe.runIf(native)("native slots", () => {
             let from = 0;
             for (const one of changes) {
               const rows = own.rows || 2;
-              for (const slots of [own, tensors]) {
-                if ("append" in one) slots.append(keyValues(rows, heads, one.append, width, from));
-                else if ("evict" in one) slots.evict(Math.min(slots.length, one.evict));
-                else if ("crop" in one) slots.truncate(Math.max(0, slots.length - one.crop));
-                else slots.reorder(one.reorder.map((row) => row % rows));
+              for (const store of [own, tensors]) {
+                if ("append" in one) store.append(keyValues(rows, heads, one.append, width, from));
+                else if ("evict" in one) store.evict(Math.min(store.length, one.evict));
+                else if ("truncate" in one) store.truncate(Math.max(0, store.length - one.truncate));
+                else store.reorder(one.reorder.map((row) => row % rows));
               }
               from += 100;
               expect(own.length).toBe(tensors.length);
@@ -111,12 +111,12 @@ describe.runIf(native)("native slots", () => {
 
   test("are float32 where products are", () => {
     registerNative({ precision: "float32" });
-    const slots = createKeyValueStore({ dtype: "BF16" });
-    tidy(() => slots.append(keyValues(1, 1, 2, 3, 0)));
-    expect(tidy(() => read(slots))).toEqual(
+    const store = createKeyValueStore({ dtype: "BF16" });
+    tidy(() => store.append(keyValues(1, 1, 2, 3, 0)));
+    expect(tidy(() => read(store))).toEqual(
       tidy(() => Object.values(keyValues(1, 1, 2, 3, 0)).map((x) => x.dataSync())),
     );
-    slots.dispose();
+    store.dispose();
     registerNative();
   });
 
@@ -125,70 +125,70 @@ describe.runIf(native)("native slots", () => {
       ["F32", 4],
       ["BF16", 2],
     ] as const) {
-      const slots = createKeyValueStore({ dtype }) as NativeKeyValueStore;
+      const store = createKeyValueStore({ dtype }) as NativeKeyValueStore;
       const block = 2 * BLOCK * 3 * bytes;
       const window = 1000;
       tidy(() => {
         for (let i = 0; i < 5 * window; i += 7) {
-          slots.evict(Math.max(0, slots.length + 7 - window));
-          slots.append(keyValues(1, 1, 7, 3, i));
-          expect(slots.bytes).toBeLessThanOrEqual(block * (Math.ceil(window / BLOCK) + 2));
+          store.evict(Math.max(0, store.length + 7 - window));
+          store.append(keyValues(1, 1, 7, 3, i));
+          expect(store.bytes).toBeLessThanOrEqual(block * (Math.ceil(window / BLOCK) + 2));
         }
       });
-      expect(slots.length).toBe(window);
-      slots.truncate(BLOCK);
-      expect(slots.bytes).toBeLessThanOrEqual(3 * block);
-      slots.dispose();
-      expect(slots.bytes).toBe(0);
+      expect(store.length).toBe(window);
+      store.truncate(BLOCK);
+      expect(store.bytes).toBeLessThanOrEqual(3 * block);
+      store.dispose();
+      expect(store.bytes).toBe(0);
     }
   });
 
   test("show the same tensors until they change, and then an error to who kept a clone", () => {
-    const slots = createKeyValueStore();
-    tidy(() => slots.append(keyValues(1, 1, 2, 3, 0)));
-    const { keys } = slots.view();
-    expect(slots.view().keys).toBe(keys);
+    const store = createKeyValueStore();
+    tidy(() => store.append(keyValues(1, 1, 2, 3, 0)));
+    const { keys } = store.view();
+    expect(store.view().keys).toBe(keys);
     const clone = keys.clone();
     expect(clone.dataSync()).toEqual(keys.dataSync());
     // What is made of a view lives on.
     const sum = add(keys, 1);
-    tidy(() => slots.append(keyValues(1, 1, 1, 3, 5)));
+    tidy(() => store.append(keyValues(1, 1, 1, 3, 5)));
     expect(keys.isDisposed).toBe(true);
     expect(() => clone.dataSync()).toThrow(NativeError);
     expect(() => clone.dataSync()).toThrow(/a cache that has changed/);
     expect(sum.dataSync()[0]).toBe(1);
     clone.dispose();
     sum.dispose();
-    slots.dispose();
+    store.dispose();
   });
 
   test("take their own view, and what they show other kernels are numbers", () => {
-    const slots = createKeyValueStore();
-    tidy(() => slots.append(keyValues(1, 2, 3, 4, 0)));
-    const [before] = read(slots);
-    slots.append(slots.view());
-    const { keys } = slots.view();
+    const store = createKeyValueStore();
+    tidy(() => store.append(keyValues(1, 2, 3, 4, 0)));
+    const [before] = read(store);
+    store.append(store.view());
+    const { keys } = store.view();
     expect(keys.shape).toEqual([1, 2, 6, 4]);
     const doubled = tidy(() => add(keys, keys).dataSync());
     expect(doubled.subarray(0, 12)).toEqual(before!.subarray(0, 12).map((x) => 2 * x));
-    slots.dispose();
+    store.dispose();
   });
 
   test("refuse what does not fit, and hold what they held", () => {
-    const slots = createKeyValueStore();
+    const store = createKeyValueStore();
     tidy(() => {
-      slots.append(keyValues(2, 2, 3, 4, 0));
+      store.append(keyValues(2, 2, 3, 4, 0));
       for (const [rows, heads, width] of [
         [1, 2, 4],
         [2, 1, 4],
         [2, 2, 5],
       ] as const)
-        expect(() => slots.append(keyValues(rows, heads, 3, width, 0))).toThrow(OpsError);
-      expect(() => slots.reorder([2])).toThrow(NativeError);
-      expect(read(slots)).toEqual(Object.values(keyValues(2, 2, 3, 4, 0)).map((x: Tensor4D) => x.dataSync()));
+        expect(() => store.append(keyValues(rows, heads, 3, width, 0))).toThrow(OpsError);
+      expect(() => store.reorder([2])).toThrow(NativeError);
+      expect(read(store)).toEqual(Object.values(keyValues(2, 2, 3, 4, 0)).map((x: Tensor4D) => x.dataSync()));
     });
-    slots.dispose();
-    expect(() => slots.view()).toThrow(NativeError);
+    store.dispose();
+    expect(() => store.view()).toThrow(NativeError);
   });
 
   test("step by step are attended to as all at once", () => {
@@ -197,7 +197,7 @@ describe.runIf(native)("native slots", () => {
     const q = keyValues(2, heads, length, width, 9).keys;
     const mask = new AttentionMask({ queries: length, keys: length, window });
     const whole = attention(q, keys, values, mask, 0.25).dataSync();
-    const slots = createKeyValueStore();
+    const store = createKeyValueStore();
     const at = (x: Tensor4D, i: number) => {
       const [rows, lanes] = x.shape;
       const all = x.dataSync();
@@ -210,10 +210,10 @@ describe.runIf(native)("native slots", () => {
     let worst = 0;
     for (let i = 0; i < length; i++)
       tidy(() => {
-        slots.evict(Math.max(0, slots.length - window + 1));
-        slots.append({ keys: at(keys, i), values: at(values, i) });
-        const step = new AttentionMask({ queries: 1, keys: slots.length, window });
-        const view = slots.view();
+        store.evict(Math.max(0, store.length - window + 1));
+        store.append({ keys: at(keys, i), values: at(values, i) });
+        const step = new AttentionMask({ queries: 1, keys: store.length, window });
+        const view = store.view();
         const out = attention(at(q, i), view.keys, view.values, step, 0.25).dataSync();
         for (let row = 0; row < 2; row++)
           for (let n = 0; n < heads * width; n++) {
@@ -222,7 +222,7 @@ describe.runIf(native)("native slots", () => {
           }
       });
     expect(worst).toBeLessThan(1e-6);
-    slots.dispose();
+    store.dispose();
     mask.dispose();
   });
 });

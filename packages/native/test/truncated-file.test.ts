@@ -13,7 +13,7 @@ const native = nativeOrNothing();
 
 // Windows lets nobody truncate a file that is mapped.
 describe.runIf(native && process.platform !== "win32")("a file that is truncated while its weights are in use", () => {
-  const { openFile, mapWeight, makeSequence, repeatSequence, linear, decodeWeight } = native!;
+  const { openFile, mapWeight, createGraph, replayGraph, linear, decodeWeight } = native!;
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "mixtape-truncated-"));
@@ -48,12 +48,12 @@ describe.runIf(native && process.platform !== "win32")("a file that is truncated
   test("a step that is repeated fails alike", () => {
     const { path, weight } = weightIn("repeated");
     const out = new Float32Array(SIZE);
-    const sequence = makeSequence(["linear"], [[out, ones, weight, null, SIZE, 0]]);
-    repeatSequence(sequence, new Int32Array(1));
+    const graph = createGraph(["linear"], [[out, ones, weight, null, SIZE, 0]]);
+    replayGraph(graph, new Int32Array(1));
     expect(out[SIZE - 1]).toBe(SIZE);
     truncateSync(path, 0);
-    expect(() => repeatSequence(sequence, new Int32Array(1))).toThrow(path);
-    expect(() => repeatSequence(sequence, new Int32Array(1))).toThrow(path);
+    expect(() => replayGraph(graph, new Int32Array(1))).toThrow(path);
+    expect(() => replayGraph(graph, new Int32Array(1))).toThrow(path);
   });
 
   test("the same path can be loaded again", () => {

@@ -12,7 +12,7 @@ namespace {
 
 constexpr napi_type_tag kTag = {0x6d69787461706521, 0x68616e646c650001};
 /** Of an array: more than any model has experts or files. */
-constexpr uint32_t kMostItems = 1 << 20;
+constexpr uint32_t kMaxItems = 1 << 20;
 
 struct Handle {
   Argument::Kind kind;
@@ -136,7 +136,7 @@ std::string describe(const Argument& argument) {
 }
 
 Args::Args(const Napi::CallbackInfo& info, const char* where)
-    : count_(std::min(info.Length(), kMost)), where_(where), info_(&info) {
+    : count_(std::min(info.Length(), kMaxCount)), where_(where), info_(&info) {
   read();
 }
 
@@ -149,7 +149,7 @@ const Argument& Args::at(size_t index) const {
   return index < count_ ? list_[index] : missing;
 }
 
-bool Args::numbers(size_t index) const {
+bool Args::is_array(size_t index) const {
   const Argument& argument = at(index);
   return argument.data != nullptr;
 }
@@ -182,7 +182,7 @@ Span<int32_t> Args::ints(size_t index, const char* name) const {
   return span<int32_t>(at(index), Kind::ints, "Int32Array", name);
 }
 
-Span<uint32_t> Args::words(size_t index, const char* name) const {
+Span<uint32_t> Args::buffer32(size_t index, const char* name) const {
   const bool is_int = at(index).kind == Kind::ints;
   return span<uint32_t>(at(index), is_int ? Kind::ints : Kind::floats, "Float32Array or Int32Array", name);
 }
@@ -211,13 +211,13 @@ int32_t* Args::ints(size_t index, const char* name, size_t length) const {
   return found.data;
 }
 
-void Args::indices(Span<int32_t> values, size_t count, const char* name) const {
+void Args::check_indices(Span<int32_t> values, size_t count, const char* name) const {
   for (size_t i = 0; i < values.length; i++)
     if (values.data[i] < 0 || static_cast<size_t>(values.data[i]) >= count)
       fail(std::string(name) + " below " + std::to_string(count), std::to_string(values.data[i]));
 }
 
-void Args::indices_or_none(Span<int32_t> values, size_t count, const char* name) const {
+void Args::check_indices_or_none(Span<int32_t> values, size_t count, const char* name) const {
   for (size_t i = 0; i < values.length; i++)
     if (values.data[i] < -1 || (values.data[i] >= 0 && static_cast<size_t>(values.data[i]) >= count))
       fail(std::string(name) + " below " + std::to_string(count) + ", or -1 for none", std::to_string(values.data[i]));
@@ -229,27 +229,27 @@ double Args::number(size_t index, const char* name) const {
   return argument.number;
 }
 
-size_t Args::whole(double value, const char* name) const {
+size_t Args::to_size(double value, const char* name) const {
   if (!(value >= 0 && value <= 0x1p48 && value == std::floor(value)))
     fail(std::string(name) + " as a whole number", number_text(value));
   return static_cast<size_t>(value);
 }
 
-size_t Args::count(size_t index, const char* name, size_t least, size_t most) const {
+size_t Args::count(size_t index, const char* name, size_t min, size_t max) const {
   const double value = number(index, name);
-  if (!(value >= static_cast<double>(least) && value <= static_cast<double>(most) && value == std::floor(value)))
-    fail(std::string(name) + " as a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+  if (!(value >= static_cast<double>(min) && value <= static_cast<double>(max) && value == std::floor(value)))
+    fail(std::string(name) + " as a whole number from " + std::to_string(min) + " to " + std::to_string(max),
          number_text(value));
   return static_cast<size_t>(value);
 }
 
-bool Args::flag(size_t index, const char* name) const {
+bool Args::boolean(size_t index, const char* name) const {
   const Argument& argument = at(index);
   if (argument.kind != Kind::boolean) fail(std::string(name) + " as a boolean", describe(argument));
   return argument.flag;
 }
 
-std::string Args::text(size_t index, const char* name) const {
+std::string Args::string(size_t index, const char* name) const {
   const Napi::Value value = info_ && index < count_ ? (*info_)[index] : Napi::Value();
   if (value.IsEmpty() || !value.IsString()) fail(std::string(name) + " as a string", describe(at(index)));
   return value.As<Napi::String>().Utf8Value();
@@ -260,7 +260,7 @@ std::vector<Argument> Args::array(size_t index, const char* name) const {
   if (value.IsEmpty() || !value.IsArray()) fail(std::string(name) + " as an array", describe(at(index)));
   const auto array = value.As<Napi::Array>();
   const uint32_t length = array.Length();
-  if (length > kMostItems) fail(std::string(name) + " of at most " + std::to_string(kMostItems), std::to_string(length));
+  if (length > kMaxItems) fail(std::string(name) + " of at most " + std::to_string(kMaxItems), std::to_string(length));
   std::vector<Napi::Value> values(length);
   for (uint32_t i = 0; i < length; i++) values[i] = array.Get(i);
   // Getting may run JavaScript, which may free what was read before.
@@ -310,15 +310,17 @@ std::shared_ptr<const Mapping> Args::file(const Argument& item, const char* name
   return std::static_pointer_cast<const Mapping>(item.value);
 }
 
-Slots& Args::slots(size_t index, const char* name) const { return handle<Slots>(at(index), Kind::slots, "slots", name); }
+KeyValueStore& Args::key_value_store(size_t index, const char* name) const {
+  return handle<KeyValueStore>(at(index), Kind::key_values, "a key-value store", name);
+}
 
-Sequence& Args::sequence(size_t index, const char* name) const {
-  return handle<Sequence>(at(index), Kind::sequence, "a sequence", name);
+CapturedGraph& Args::graph(size_t index, const char* name) const {
+  return handle<CapturedGraph>(at(index), Kind::graph, "a graph", name);
 }
 
 Matrix Args::matrix(size_t index, const char* name, size_t rows, size_t columns) const {
   const auto expected = [&] { return std::string(name) + " [" + std::to_string(rows) + ", " + std::to_string(columns) + "]"; };
-  if (numbers(index)) {
+  if (is_array(index)) {
     const auto values = floats(index, name);
     if (values.length != product(rows, columns)) fail(expected(), std::to_string(values.length) + " numbers");
     return {Dtype::float32, reinterpret_cast<const uint8_t*>(values.data), rows, columns};
@@ -338,12 +340,12 @@ Napi::Object handle_of(Napi::Env env, std::shared_ptr<Mapping> file) {
   return make_handle(env, Argument::Kind::file, std::move(file));
 }
 
-Napi::Object handle_of(Napi::Env env, std::shared_ptr<Slots> slots) {
-  return make_handle(env, Argument::Kind::slots, std::move(slots));
+Napi::Object handle_of(Napi::Env env, std::shared_ptr<KeyValueStore> store) {
+  return make_handle(env, Argument::Kind::key_values, std::move(store));
 }
 
-Napi::Object handle_of(Napi::Env env, std::shared_ptr<Sequence> sequence) {
-  return make_handle(env, Argument::Kind::sequence, std::move(sequence));
+Napi::Object handle_of(Napi::Env env, std::shared_ptr<CapturedGraph> graph) {
+  return make_handle(env, Argument::Kind::graph, std::move(graph));
 }
 
 void release(const Napi::CallbackInfo& info) {

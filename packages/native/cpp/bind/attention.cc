@@ -5,48 +5,48 @@
 
 #include "bind/args.h"
 #include "bind/exports.h"
-#include "core/slots.h"
+#include "core/key_value_store.h"
 #include "ops/attention.h"
 
 namespace mixtape {
 namespace {
 
-/** The first slots of texts: copied, for what is written may lie in the same memory. Empty where there are none. */
+/** The first positions of texts: copied, for what is written may lie in the same memory. Empty where there are none. */
 std::vector<int32_t> starts_of(const Args& args, size_t index, size_t rows, size_t queries, size_t length) {
   if (args.absent(index)) return {};
-  args.require(queries == length, "as many queries as slots beside starts");
+  args.require(queries == length, "as many queries as positions beside starts");
   const int32_t* const given = args.ints(index, "starts", args.product(rows, length));
   std::vector<int32_t> starts(given, given + rows * length);
   for (size_t i = 0; i < starts.size(); i++) {
     const int32_t before = i % length > 0 ? starts[i - 1] : 0;
-    args.require(starts[i] >= before && static_cast<size_t>(starts[i]) <= i % length, "starts that rise, none after its slot");
+    args.require(starts[i] >= before && static_cast<size_t>(starts[i]) <= i % length, "starts that rise, none after its position");
   }
   return starts;
 }
 
 /**
- * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, slots, width, value width], window | null, scale,
+ * attention(out, q, keys, values, tokens | null, [rows, heads, groups, queries, positions, width, value width], window | null, scale,
  * starts | null, sinks | null)
  *
- * q [rows, heads, queries, width]; keys are slots, with values null and the number of slots 0, or both are numbers,
- * [rows, groups, slots, width] and [rows, groups, slots, value width]; tokens and starts [rows, slots]; sinks [heads]; out
+ * q [rows, heads, queries, width]; keys are a store, with values null and the number of positions 0, or both are arrays,
+ * [rows, groups, positions, width] and [rows, groups, positions, value width]; tokens and starts [rows, positions]; sinks [heads]; out
  * [rows, queries, heads · value width].
  */
 void attention_of(const Args& args) {
   const auto shape = args.ints(5, "shape");
   args.require(shape.length == 7, "a shape of seven numbers");
-  const bool in_slots = args.absent(3);
+  const bool is_stored = args.absent(3);
   for (size_t i = 0; i < 7; i++) {
-    if (i == 4 && in_slots) args.require(shape.data[i] == 0, "no number of slots beside slots");
+    if (i == 4 && is_stored) args.require(shape.data[i] == 0, "no number of positions beside a store");
     else args.require(shape.data[i] >= 1, "a shape of at least 1 in each axis");
   }
   const auto axis = [&](size_t i) { return static_cast<size_t>(shape.data[i]); };
   const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), width = axis(5);
   const size_t value_width = axis(6);
-  const Slots* const slots = in_slots ? &args.slots(2, "keys") : nullptr;
-  const size_t length = slots ? slots->length() : axis(4);
+  const KeyValueStore* const store = is_stored ? &args.key_value_store(2, "keys") : nullptr;
+  const size_t length = store ? store->length() : axis(4);
   args.require(heads % groups == 0, "heads as a multiple of groups");
-  args.require(length >= queries, "as many slots as queries");
+  args.require(length >= queries, "as many positions as queries");
   const size_t all_queries = args.product(args.product(rows, heads), queries);
   float* const out = args.floats(0, "out", args.product(all_queries, value_width));
   const float* const q = args.floats(1, "q", args.product(all_queries, width));
@@ -56,23 +56,23 @@ void attention_of(const Args& args) {
   const auto scale = static_cast<float>(args.number(7, "scale"));
   const auto starts = starts_of(args, 8, rows, queries, length);
   const int32_t* const from = starts.empty() ? nullptr : starts.data();
-  if (!slots) {
+  if (!store) {
     const size_t all = args.product(args.product(rows, groups), length);
     const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(2, "keys", args.product(all, width)));
     const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(3, "values", args.product(all, value_width)));
-    const KeyValues held = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
-    attention({q, rows, heads, groups, queries, held, tokens, window, scale, from, sinks}, out);
+    const KeyValues kv = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
+    attention({q, rows, heads, groups, queries, kv, tokens, window, scale, from, sinks}, out);
   } else {
-    args.require(slots->rows() == rows && slots->heads() == groups && slots->width() == width &&
-                     slots->value_width() == value_width,
-                 "slots of the shape given");
-    attention({q, rows, heads, groups, queries, slots->view(), tokens, window, scale, from, sinks}, out);
+    args.require(store->rows() == rows && store->heads() == groups && store->width() == width &&
+                     store->value_width() == value_width,
+                 "a store of the shape given");
+    attention({q, rows, heads, groups, queries, store->view(), tokens, window, scale, from, sinks}, out);
   }
 }
 
 /**
- * attentionBack(byQ, byKeys, byValues, q, keys, values, dy, tokens | null, starts | null, [rows, heads, groups, queries, slots, width,
- * value width], window | null, scale): byQ as q, byKeys as keys, byValues as values, dy as what attention gives
+ * attentionBack(gradQ, gradKeys, gradValues, q, keys, values, dy, tokens | null, starts | null, [rows, heads, groups, queries, positions, width,
+ * value width], window | null, scale): gradQ as q, gradKeys as keys, gradValues as values, dy as what attention gives
  */
 void attention_back_of(const Args& args) {
   const auto shape = args.ints(9, "shape");
@@ -82,11 +82,11 @@ void attention_back_of(const Args& args) {
   const size_t rows = axis(0), heads = axis(1), groups = axis(2), queries = axis(3), length = axis(4), width = axis(5);
   const size_t value_width = axis(6);
   args.require(heads % groups == 0, "heads as a multiple of groups");
-  args.require(length >= queries, "as many slots as queries");
+  args.require(length >= queries, "as many positions as queries");
   const size_t size = args.product(args.product(rows, heads), args.product(queries, width));
   const size_t all = args.product(args.product(rows, groups), args.product(length, width));
   const size_t all_values = args.product(args.product(rows, groups), args.product(length, value_width));
-  const AttentionGradients to{args.floats(0, "byQ", size), args.floats(1, "byKeys", all), args.floats(2, "byValues", all_values)};
+  const AttentionGradients to{args.floats(0, "gradQ", size), args.floats(1, "gradKeys", all), args.floats(2, "gradValues", all_values)};
   const float* const q = args.floats(3, "q", size);
   const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(4, "keys", all));
   const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(5, "values", all_values));
@@ -95,15 +95,15 @@ void attention_back_of(const Args& args) {
   const auto starts = starts_of(args, 8, rows, queries, length);
   const size_t window = args.absent(10) ? length : std::min(args.count(10, "window", 1), length);
   const auto scale = static_cast<float>(args.number(11, "scale"));
-  const KeyValues held = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
-  attention_back({q, rows, heads, groups, queries, held, tokens, window, scale, starts.empty() ? nullptr : starts.data()}, dy, to);
+  const KeyValues kv = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
+  attention_back({q, rows, heads, groups, queries, kv, tokens, window, scale, starts.empty() ? nullptr : starts.data()}, dy, to);
 }
 
 }  // namespace
 
 void export_attention(Napi::Object exports) {
-  export_work(exports, "attention", attention_of);
-  export_work(exports, "attentionBack", attention_back_of);
+  export_capturable(exports, "attention", attention_of);
+  export_capturable(exports, "attentionBack", attention_back_of);
 }
 
 }  // namespace mixtape

@@ -1,4 +1,4 @@
-// binary, unary, sumRows, largestOfRows, sumColumns, softmax, adamW, sumSquares
+// binary, unary, sumRows, maxRows, sumColumns, softmax, adamW, sumSquares
 
 #include "ops/elementwise.h"
 
@@ -10,21 +10,21 @@
 namespace mixtape {
 namespace {
 
-/** Axes [size, a step, b step] one behind the other; checks that a, b and out hold all that they meet. */
+/** Axes [size, a stride, b stride] one behind the other; checks that a, b and out hold all that they meet. */
 std::vector<BinaryAxis> axes_of(const Args& args, Span<double> given, Span<float> a, Span<float> b, Span<float> out) {
   args.require(given.length > 0 && given.length % 3 == 0, "axes of three numbers each");
   std::vector<BinaryAxis> axes;
   size_t count = 1, a_last = 0, b_last = 0;
   for (size_t i = 0; i < given.length; i += 3) {
-    const BinaryAxis axis{args.whole(given.data[i], "a size"), args.whole(given.data[i + 1], "a step"),
-                          args.whole(given.data[i + 2], "a step")};
+    const BinaryAxis axis{args.to_size(given.data[i], "a size"), args.to_size(given.data[i + 1], "a stride"),
+                          args.to_size(given.data[i + 2], "a stride")};
     count = args.product(count, axis.size);
-    const size_t steps = axis.size > 0 ? axis.size - 1 : 0;
-    a_last += args.product(steps, axis.a_step);
-    b_last += args.product(steps, axis.b_step);
+    const size_t last = axis.size > 0 ? axis.size - 1 : 0;
+    a_last += args.product(last, axis.a_stride);
+    b_last += args.product(last, axis.b_stride);
     axes.push_back(axis);
   }
-  args.require(axes.back().a_step <= 1 && axes.back().b_step <= 1, "a last axis with steps of 0 or 1");
+  args.require(axes.back().a_stride <= 1 && axes.back().b_stride <= 1, "a last axis with strides of 0 or 1");
   args.require(out.length == count, "out as long as the axes say");
   args.require(count == 0 || (a_last < a.length && b_last < b.length), "operands that hold what the axes reach");
   return axes;
@@ -69,11 +69,11 @@ void sum_rows_of(const Args& args) {
   sum_rows(x.data, out.length, width, static_cast<float>(args.number(2, "divisor")), out.data);
 }
 
-/** largestOfRows(out, x) */
-void largest_of_rows_of(const Args& args) {
+/** maxRows(out, x) */
+void max_rows_of(const Args& args) {
   const auto out = args.floats(0, "out");
   const auto x = args.floats(1, "x");
-  largest_of_rows(x.data, out.length, width_of(args, x.length, out.length), out.data);
+  max_rows(x.data, out.length, width_of(args, x.length, out.length), out.data);
 }
 
 /** sumColumns(out, x, inner): x is [outer, n, inner], out [outer, inner] */
@@ -95,7 +95,7 @@ void softmax_of(const Args& args) {
   softmax(x, out.length / width, width, out.data);
 }
 
-/** adamW(weightOut, meanOut, varianceOut, weight, mean, variance, gradient?, numbers): the numbers as in AdamWNumbers */
+/** adamW(weightOut, meanOut, varianceOut, weight, mean, variance, gradient?, params): the params as in AdamWParams */
 void adam_w_of(const Args& args) {
   const auto out = args.floats(0, "weightOut");
   const auto mean_out = args.floats(1, "meanOut");
@@ -104,14 +104,14 @@ void adam_w_of(const Args& args) {
   const AdamWTensors from{args.floats(3, "weight", out.length), args.floats(4, "mean", out.length),
                           args.floats(5, "variance", out.length),
                           args.absent(6) ? nullptr : args.floats(6, "gradient", out.length)};
-  const auto given = args.doubles(7, "numbers");
-  args.require(given.length == 7, "seven numbers");
+  const auto given = args.doubles(7, "params");
+  args.require(given.length == 7, "seven params");
   const auto number = [&](size_t i) { return static_cast<float>(given.data[i]); };
-  const auto rest = [&](size_t i) { return static_cast<float>(1 - given.data[i]); };
-  const AdamWNumbers numbers{number(0), rest(0),   number(1), rest(1),  number(2),
-                             number(3), number(4), number(5), number(6)};
+  const auto one_minus = [&](size_t i) { return static_cast<float>(1 - given.data[i]); };
+  const AdamWParams params{number(0), one_minus(0), number(1), one_minus(1), number(2),
+                           number(3), number(4),    number(5), number(6)};
   float* const to[] = {out.data, mean_out.data, variance_out.data};
-  if (out.length > 0) adam_w(numbers, from, out.length, to);
+  if (out.length > 0) adam_w(params, from, out.length, to);
 }
 
 /** sumSquares(out, x): out is one number */
@@ -124,14 +124,14 @@ void sum_squares_of(const Args& args) {
 }  // namespace
 
 void export_elementwise(Napi::Object exports) {
-  export_work(exports, "binary", binary_of);
-  export_work(exports, "unary", unary_of);
-  export_work(exports, "sumRows", sum_rows_of);
-  export_work(exports, "largestOfRows", largest_of_rows_of);
-  export_work(exports, "sumColumns", sum_columns_of);
-  export_work(exports, "softmax", softmax_of);
-  export_work(exports, "adamW", adam_w_of);
-  export_work(exports, "sumSquares", sum_squares_of);
+  export_capturable(exports, "binary", binary_of);
+  export_capturable(exports, "unary", unary_of);
+  export_capturable(exports, "sumRows", sum_rows_of);
+  export_capturable(exports, "maxRows", max_rows_of);
+  export_capturable(exports, "sumColumns", sum_columns_of);
+  export_capturable(exports, "softmax", softmax_of);
+  export_capturable(exports, "adamW", adam_w_of);
+  export_capturable(exports, "sumSquares", sum_squares_of);
 }
 
 }  // namespace mixtape

@@ -13,10 +13,11 @@ void export_mlp(Napi::Object exports);
 void export_project_heads(Napi::Object exports);
 void export_rows(Napi::Object exports);
 void export_elementwise(Napi::Object exports);
-void export_moves(Napi::Object exports);
-void export_slots(Napi::Object exports);
+void export_strided_copy(Napi::Object exports);
+void export_gather(Napi::Object exports);
+void export_key_value_store(Napi::Object exports);
 void export_attention(Napi::Object exports);
 void export_recurrence(Napi::Object exports);
-void export_sequences(Napi::Object exports);
+void export_captured_graph(Napi::Object exports);
 
 }  // namespace mixtape

@@ -56,22 +56,22 @@ void throw_into_javascript(Napi::Env env) {
 
 namespace {
 
-using NamedWork = std::pair<const char*, Work>;
+using NamedCapturable = std::pair<const char*, Capturable>;
 
 /** All environments export the same, one after the other or at once: written by the first alone. */
-std::map<std::string, NamedWork>& works() {
-  static std::map<std::string, NamedWork> all;
+std::map<std::string, NamedCapturable>& capturables() {
+  static std::map<std::string, NamedCapturable> all;
   return all;
 }
 std::mutex exporting;
 
-/** Entry point for Node of a {@link Work}. */
-napi_value call_work(napi_env env, napi_callback_info given) {
+/** Entry point for Node of a capturable function. */
+napi_value call_capturable(napi_env env, napi_callback_info given) {
   return guarded(env, [&]() -> napi_value {
     const Napi::CallbackInfo info(env, given);
-    const auto& [name, work] = *static_cast<const NamedWork*>(info.Data());
+    const auto& [name, function] = *static_cast<const NamedCapturable*>(info.Data());
     const Args args(info, name);
-    work(args);
+    function(args);
     args.check_files();
     return nullptr;
   });
@@ -79,19 +79,19 @@ napi_value call_work(napi_env env, napi_callback_info given) {
 
 }  // namespace
 
-void export_work(Napi::Object exports, const char* name, Work work) {
+void export_capturable(Napi::Object exports, const char* name, Capturable function) {
   const std::lock_guard<std::mutex> lock(exporting);
-  NamedWork& named = works().emplace(name, NamedWork{name, work}).first->second;
+  NamedCapturable& named = capturables().emplace(name, NamedCapturable{name, function}).first->second;
   napi_value made;
-  if (napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, call_work, &named, &made) != napi_ok)
+  if (napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, call_capturable, &named, &made) != napi_ok)
     throw Napi::Error::New(exports.Env());
   exports.Set(name, Napi::Value(exports.Env(), made));
 }
 
-const NamedWork* find_work(const std::string& name) {
+const NamedCapturable* find_capturable(const std::string& name) {
   const std::lock_guard<std::mutex> lock(exporting);
-  const auto found = works().find(name);
-  return found == works().end() ? nullptr : &found->second;
+  const auto found = capturables().find(name);
+  return found == capturables().end() ? nullptr : &found->second;
 }
 
 void export_function(Napi::Object exports, const char* name, Function function) {

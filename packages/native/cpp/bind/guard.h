@@ -9,9 +9,9 @@ namespace mixtape {
 void throw_into_javascript(Napi::Env env);
 
 /** `work()`, or null where it throws: then JavaScript has an exception. */
-template <class Work> napi_value guarded(Napi::Env env, Work&& work) {
+template <class Capturable> napi_value guarded(Napi::Env env, Capturable&& function) {
   try {
-    return work();
+    return function();
   } catch (...) {
     throw_into_javascript(env);
     return nullptr;

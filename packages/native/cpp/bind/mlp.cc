@@ -39,7 +39,7 @@ void gated_mlp_of(const Args& args) {
 Stack stack(const Args& args, size_t index, const char* name, size_t experts, size_t rows,
             size_t columns) {
   const size_t size = args.product(experts, args.product(rows, columns));
-  if (args.numbers(index)) {
+  if (args.is_array(index)) {
     const float* const values = args.floats(index, name, size);
     return {Dtype::float32, experts, rows, columns, nullptr, reinterpret_cast<const uint8_t*>(values)};
   }
@@ -81,7 +81,7 @@ void experts_of(const Args& args) {
   args.require(choices * tokens == given.length, "indices as many whole rows as x");
   // Copied: what is written to `out` may lie in the same memory.
   std::vector<int32_t> indices(given.data, given.data + given.length);
-  args.indices_or_none({indices.data(), indices.size()}, count, "indices");
+  args.check_indices_or_none({indices.data(), indices.size()}, count, "indices");
   const float* const weights = args.floats(3, "weights", given.length);
   const Experts experts = experts_from(args, 4, count, width, inner);
   const GateOptions options{args.gating(13), args.precision(14)};
@@ -95,9 +95,9 @@ void experts_of(const Args& args) {
 }
 
 /**
- * expertsBack(byX | null, byWeights | null, byGate | null, byUp | null, byDown | null, byGateBias | null, byUpBias | null,
- * byDownBias | null, x, indices, weights, dy, gate, up, down, gateBias | null, upBias | null, downBias | null, [count, width, inner,
- * precision], gating): byX, x and dy are [tokens, width], indices and weights [tokens, choices]
+ * expertsBack(gradX | null, gradWeights | null, gradGate | null, gradUp | null, gradDown | null, gradGateBias | null, gradUpBias | null,
+ * gradDownBias | null, x, indices, weights, dy, gate, up, down, gateBias | null, upBias | null, downBias | null, [count, width, inner,
+ * precision], gating): gradX, x and dy are [tokens, width], indices and weights [tokens, choices]
  */
 void experts_back_of(const Args& args) {
   const auto shape = args.ints(18, "shape");
@@ -116,29 +116,29 @@ void experts_back_of(const Args& args) {
   args.require(choices * tokens == given.length, "indices as many whole rows as x");
   // Copied: what is written may lie in the same memory.
   std::vector<int32_t> indices(given.data, given.data + given.length);
-  args.indices_or_none({indices.data(), indices.size()}, count, "indices");
+  args.check_indices_or_none({indices.data(), indices.size()}, count, "indices");
   const float* const weights = args.floats(10, "weights", given.length);
   const float* const dy = args.floats(11, "dy", x.length);
   const Experts experts = experts_from(args, 12, count, width, inner);
   const size_t size = args.product(count, args.product(inner, width));
   const auto wanted = [&](size_t index, const char* name, size_t length) { return floats_or_none(args, index, name, length); };
-  const ExpertsGradients to{wanted(0, "byX", x.length),
-                            wanted(1, "byWeights", given.length),
-                            wanted(2, "byGate", size),
-                            wanted(3, "byUp", size),
-                            wanted(4, "byDown", size),
-                            wanted(5, "byGateBias", args.product(count, inner)),
-                            wanted(6, "byUpBias", args.product(count, inner)),
-                            wanted(7, "byDownBias", args.product(count, width))};
+  const ExpertsGradients to{wanted(0, "gradX", x.length),
+                            wanted(1, "gradWeights", given.length),
+                            wanted(2, "gradGate", size),
+                            wanted(3, "gradUp", size),
+                            wanted(4, "gradDown", size),
+                            wanted(5, "gradGateBias", args.product(count, inner)),
+                            wanted(6, "gradUpBias", args.product(count, inner)),
+                            wanted(7, "gradDownBias", args.product(count, width))};
   mixtape::experts_back(experts, {x.data, indices.data(), weights, tokens, choices}, dy, options, to);
 }
 
 }  // namespace
 
 void export_mlp(Napi::Object exports) {
-  export_work(exports, "gatedMlp", gated_mlp_of);
-  export_work(exports, "experts", experts_of);
-  export_work(exports, "expertsBack", experts_back_of);
+  export_capturable(exports, "gatedMlp", gated_mlp_of);
+  export_capturable(exports, "experts", experts_of);
+  export_capturable(exports, "expertsBack", experts_back_of);
 }
 
 }  // namespace mixtape

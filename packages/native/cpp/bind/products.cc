@@ -32,25 +32,25 @@ void linear_back_of(const Args& args) {
   const size_t rows = args.count(3, "rows", 1);
   const size_t tokens = dy.length / rows;
   args.require(tokens * rows == dy.length, "dy as whole rows of `rows`");
-  const bool add = args.flag(5, "add");
+  const bool add = args.boolean(5, "add");
   if (tokens == 0) return;
   const size_t width = out.length / tokens;
   args.require(width * tokens == out.length, "out as many whole rows as dy");
   linear_back(args.matrix(2, "weight", rows, width), dy.data, tokens, args.precision(4), add, out.data);
 }
 
-/** One side of a product: a weight of parts of that shape, or as many float32 numbers as some such matrices have. */
-Side side(const Args& args, size_t index, const char* name, size_t rows, size_t columns,
+/** One operand of a batched product: a weight of parts of that shape, or as many float32 numbers as some such matrices have. */
+MatrixBatch matrix_batch(const Args& args, size_t index, const char* name, size_t rows, size_t columns,
           bool transposed) {
   if (transposed) std::swap(rows, columns);
   const std::string expected = std::string(name) + " of matrices [" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
-  if (args.numbers(index)) {
+  if (args.is_array(index)) {
     const auto values = args.floats(index, name);
     const size_t size = args.product(rows, columns);
     if (values.length % size != 0) args.fail(expected, std::to_string(values.length) + " numbers");
-    Side side{Dtype::float32, rows, columns, transposed, {}};
-    for (size_t i = 0; i < values.length; i += size) side.parts.push_back(reinterpret_cast<const uint8_t*>(values.data + i));
-    return side;
+    MatrixBatch batch{Dtype::float32, rows, columns, transposed, {}};
+    for (size_t i = 0; i < values.length; i += size) batch.parts.push_back(reinterpret_cast<const uint8_t*>(values.data + i));
+    return batch;
   }
   const Weight& weight = args.weight(index, name);
   // A stack of vectors, or of matrices: what matters is that its numbers lie as those of such a matrix.
@@ -61,22 +61,22 @@ Side side(const Args& args, size_t index, const char* name, size_t rows, size_t 
 
 /**
  * matMul(out, a, b, left, right, m, depth, n, transposeA, transposeB): matrix i of out, [m, n], is the product of matrix left[i] of
- * a, [m, depth], and matrix right[i] of b, [depth, n]; a side may be transposed
+ * a, [m, depth], and matrix right[i] of b, [depth, n]; either may be transposed
  */
 void matmul_of(const Args& args) {
   const size_t m = args.count(5, "m", 1);
   const size_t depth = args.count(6, "depth", 1);
   const size_t n = args.count(7, "n", 1);
-  const Side a = side(args, 1, "a", m, depth, args.flag(8, "transposeA"));
-  const Side b = side(args, 2, "b", depth, n, args.flag(9, "transposeB"));
+  const MatrixBatch a = matrix_batch(args, 1, "a", m, depth, args.boolean(8, "transposeA"));
+  const MatrixBatch b = matrix_batch(args, 2, "b", depth, n, args.boolean(9, "transposeB"));
   const auto given_left = args.ints(3, "left");
   const auto given_right = args.ints(4, "right");
   args.require(given_left.length == given_right.length, "left and right of one length");
   // Copied: what is written to `out` may lie in the same memory.
   std::vector<int32_t> left(given_left.data, given_left.data + given_left.length);
   std::vector<int32_t> right(given_right.data, given_right.data + given_right.length);
-  args.indices({left.data(), left.size()}, a.parts.size(), "left");
-  args.indices({right.data(), right.size()}, b.parts.size(), "right");
+  args.check_indices({left.data(), left.size()}, a.parts.size(), "left");
+  args.check_indices({right.data(), right.size()}, b.parts.size(), "right");
   float* const out = args.floats(0, "out", args.product(left.size(), args.product(m, n)));
   if (!left.empty()) matmul(a, b, left.data(), right.data(), left.size(), out);
 }
@@ -84,9 +84,9 @@ void matmul_of(const Args& args) {
 }  // namespace
 
 void export_products(Napi::Object exports) {
-  export_work(exports, "linear", linear_of);
-  export_work(exports, "linearBack", linear_back_of);
-  export_work(exports, "matMul", matmul_of);
+  export_capturable(exports, "linear", linear_of);
+  export_capturable(exports, "linearBack", linear_back_of);
+  export_capturable(exports, "matMul", matmul_of);
 }
 
 }  // namespace mixtape

@@ -38,6 +38,6 @@ void project_heads_of(const Args& args) {
 
 }  // namespace
 
-void export_project_heads(Napi::Object exports) { export_work(exports, "projectHeads", project_heads_of); }
+void export_project_heads(Napi::Object exports) { export_capturable(exports, "projectHeads", project_heads_of); }
 
 }  // namespace mixtape

@@ -53,8 +53,8 @@ void causal_convolution_of(const Args& args) {
 }  // namespace
 
 void export_recurrence(Napi::Object exports) {
-  export_work(exports, "gatedDeltaRule", gated_delta_rule_of);
-  export_work(exports, "causalConvolution", causal_convolution_of);
+  export_capturable(exports, "gatedDeltaRule", gated_delta_rule_of);
+  export_capturable(exports, "causalConvolution", causal_convolution_of);
 }
 
 }  // namespace mixtape

@@ -15,7 +15,7 @@ namespace {
 /** openFile(path) → a handle of the mapped file */
 Napi::Value open_file(const Napi::CallbackInfo& info) {
   const Args args(info, "openFile");
-  return handle_of(info.Env(), Mapping::open(args.text(0, "path")));
+  return handle_of(info.Env(), Mapping::open(args.string(0, "path")));
 }
 
 /** mapWeight(dtype, rows, columns, files, offsets) → a handle; part i lies in files[i] from byte offsets[i] on */
@@ -92,7 +92,7 @@ Napi::Value decode_weight(const Napi::CallbackInfo& info) {
   const Weight& weight = args.weight(1, "weight");
   const size_t count = weight.rows * weight.columns;
   float* const out = args.floats(0, "out", args.product(weight.parts.size(), count));
-  const Shares shares(count, kShareNumbers);
+  const Shares shares(count, kShareElements);
   for (size_t part = 0; part < weight.parts.size(); part++) {
     Pool::shared().run(shares.count, [&](size_t share) {
       const size_t from = shares.from(share);

@@ -6,9 +6,9 @@
 namespace mixtape {
 
 /**
- * Keys and values of `lanes` (rows of the batch times key heads), a slot for each position. They are stored in blocks: block i holds
- * `[lanes, block, width]` keys and `[lanes, block, value_stride]` values, of which `value_width` numbers count; slot s is slot
- * `(first + s) % block` of block `(first + s) / block`. A plain tensor is one block of `length` slots. Where values are the first
+ * Keys and values of `lanes` (rows of the batch times key heads) at `length` positions. They are stored in blocks: block i holds
+ * `[lanes, block, width]` keys and `[lanes, block, value_stride]` values, of which the first `value_width` count; position s is number
+ * `(first + s) % block` of block `(first + s) / block`. A plain tensor is one block of `length` positions. Where values are the first
  * numbers of their keys, they share the memory of the keys.
  */
 struct KeyValues {

@@ -31,15 +31,15 @@ struct alignas(64) Range {
  * How long an idle thread watches for work before it sleeps. Between two kernels JavaScript takes some 20 µs, with caches that
  * weights have just run through; waking a thread takes 50 µs and more.
  */
-constexpr std::chrono::microseconds kWatch{300};
-/** Looks between two looks at the clock. */
-constexpr int kLooks = 64;
+constexpr std::chrono::microseconds kSpinTime{300};
+/** Spins between two looks at the clock. */
+constexpr int kSpinsPerCheck = 64;
 
-/** Whether `done` comes true while it is watched. */
-template <class Done> bool watch(Done&& done) {
-  const auto end = std::chrono::steady_clock::now() + kWatch;
+/** Spins until `done` is true. Returns false where that takes longer than kSpinTime. */
+template <class Done> bool spin_until(Done&& done) {
+  const auto end = std::chrono::steady_clock::now() + kSpinTime;
   do {
-    for (int look = 0; look < kLooks; look++) {
+    for (int spin = 0; spin < kSpinsPerCheck; spin++) {
       if (done()) return true;
       pause();
     }
@@ -102,7 +102,7 @@ struct Pool::State {
 
   void loop(uint64_t seen, size_t thread) {
     for (;;) {
-      if (!watch([&] { return job.load(std::memory_order_acquire) != seen; })) {
+      if (!spin_until([&] { return job.load(std::memory_order_acquire) != seen; })) {
         std::unique_lock<std::mutex> lock(sleep);
         sleepers.fetch_add(1);
         wake.wait(lock, [&] { return job.load() != seen || stopping.load(); });
@@ -178,12 +178,12 @@ void Pool::run(size_t chunks, Work work, const void* context) {
   s.working.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
   s.job.fetch_add(1);
   if (s.sleepers.load() > 0) {
-    // Under the lock, so that nobody misses it between a last look and falling asleep.
+    // Under the lock, so that nobody misses it between its last look and falling asleep.
     std::lock_guard<std::mutex> sleeping(s.sleep);
     s.wake.notify_all();
   }
   s.take(0);
-  while (!watch([&] { return s.working.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
+  while (!spin_until([&] { return s.working.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
   if (s.failure) std::rethrow_exception(std::exchange(s.failure, nullptr));
 }
 

@@ -7,15 +7,15 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 /** Above this, what does not fit an operation is given back to the system. */
-constexpr size_t kMostKept = size_t{256} << 20;
+constexpr size_t kMaxKept = size_t{256} << 20;
 
 }  // namespace
 
-struct Scratch::Kept {
+struct Scratch::FreeList {
   std::vector<Block> blocks;
   size_t bytes = 0;
 
-  ~Kept() { release(); }
+  ~FreeList() { release(); }
 
   void release() {
     for (const Block& block : blocks) ::operator delete(block.data, kAlignment);
@@ -37,18 +37,18 @@ struct Scratch::Kept {
   }
 };
 
-Scratch::Kept& Scratch::kept() {
-  thread_local Kept kept;
-  return kept;
+Scratch::FreeList& Scratch::free_list() {
+  thread_local FreeList free_list;
+  return free_list;
 }
 
 uint8_t* Scratch::bytes(size_t count) {
-  Kept& kept = Scratch::kept();
+  FreeList& free_list = Scratch::free_list();
   const size_t size = count > 0 ? count : 1;
   taken_.reserve(taken_.size() + 1);
-  Block block = kept.take(size);
+  Block block = free_list.take(size);
   if (!block.data) {
-    if (kept.bytes > kMostKept) kept.release();
+    if (free_list.bytes > kMaxKept) free_list.release();
     block = {static_cast<uint8_t*>(::operator new(size, kAlignment)), size};
   }
   taken_.push_back(block);
@@ -56,11 +56,11 @@ uint8_t* Scratch::bytes(size_t count) {
 }
 
 Scratch::~Scratch() {
-  Kept& kept = Scratch::kept();
-  kept.blocks.reserve(kept.blocks.size() + taken_.size());
+  FreeList& free_list = Scratch::free_list();
+  free_list.blocks.reserve(free_list.blocks.size() + taken_.size());
   for (const Block& block : taken_) {
-    kept.blocks.push_back(block);
-    kept.bytes += block.size;
+    free_list.blocks.push_back(block);
+    free_list.bytes += block.size;
   }
 }
 

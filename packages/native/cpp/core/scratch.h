@@ -24,8 +24,8 @@ class Scratch {
     uint8_t* data;
     size_t size;
   };
-  struct Kept;
-  static Kept& kept();
+  struct FreeList;
+  static FreeList& free_list();
   std::vector<Block> taken_;
 };
 

@@ -49,19 +49,19 @@ struct Gating {
 };
 
 /** Hyperparameters of an AdamW step. */
-struct AdamWNumbers {
+struct AdamWParams {
   float beta1;
-  /** 1 − beta1, which float32 would lose digits of. */
-  float rest1;
+  /** 1 − beta1, of which float32 would lose digits. */
+  float one_minus_beta1;
   float beta2;
-  float rest2;
+  float one_minus_beta2;
   float eps;
-  /** Factor of the decoupled weight decay. */
-  float kept;
-  /** The learning rate over the bias of the mean. */
-  float rate;
-  /** Bias correction of the root of the variance. */
-  float correction;
+  /** Factor of the weights: 1 − learning rate · weight decay. */
+  float decay_factor;
+  /** Learning rate over the bias correction of the mean. */
+  float step_size;
+  /** 1 over the square root of the bias correction of the variance. */
+  float inverse_sqrt_bias_correction2;
   float gradient_scale;
 };
 

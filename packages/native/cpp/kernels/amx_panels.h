@@ -11,7 +11,7 @@ class AmxPanels : AmxTiles {
  public:
   /**
    * Tiles are multiplied by a unit of their own, while the others would wait: meanwhile they copy the next panel of weights
-   * into tiles one behind the other, and turn the sums before around and write them. Weights come from memory once for all
+   * into tiles one behind the other, and transpose and write the sums of the block before. Weights come from memory once for all
    * tokens, and are loaded from the core's own cache for each; in place, rows are a power of two apart and would push
    * each other out.
    */
@@ -25,11 +25,11 @@ class AmxPanels : AmxTiles {
     Writing writing;
     Place place{0, 0};
     Copying copying(w, place, panels[0]);
-    for (size_t turn = 0, block = 0; place.step == 0 || place.step < steps; turn++) {
+    for (size_t iteration = 0, block = 0; place.step == 0 || place.step < steps; iteration++) {
       copying.finish();
-      const uint8_t* const panel = panels[turn % 2];
+      const uint8_t* const panel = panels[iteration % 2];
       const Place next = after(w, place);
-      copying = Copying(w, next, panels[(turn + 1) % 2]);
+      copying = Copying(w, next, panels[(iteration + 1) % 2]);
       const size_t now = steps - place.step < kSteps ? steps - place.step : kSteps;
       const size_t rows = w.rows - place.row < kRows ? w.rows - place.row : kRows;
       for (size_t t = 0; t < tokens; t += kTokens, block++) {

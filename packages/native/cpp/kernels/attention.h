@@ -8,7 +8,7 @@ namespace mixtape {
 namespace {
 
 template <class S> constexpr AttentionKernels attention_kernels() {
-  return {attend_one<S>, attend_many<S>, join_states<S>};
+  return {attend_one<S>, attend_many<S>, merge_states<S>};
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ template <class S, class Format> class AttendOne {
   using Element = typename Format::Element;
   using F = typename S::F;
 
-  /** Slots whose scores are held. */
+  /** Positions whose scores are held. */
   static constexpr size_t kTile = 32;
   /** Sums that are kept in registers. */
   static constexpr int kSums = S::N == 8 ? 8 : 16;
@@ -23,14 +23,14 @@ template <class S, class Format> class AttendOne {
   static constexpr int across(int heads) { return kSums / heads < 8 ? kSums / heads : 8; }
 
   /**
-   * Stretches of the slots that are read side by side: processors foresee a stream within a page of memory only, and several
+   * Ranges of positions that are read side by side: processors foresee a stream within a page of memory only, and several
    * streams hide each other's page ends.
    */
   static constexpr size_t kStreams = 4;
   /** Numbers of a cache line. */
   static constexpr size_t kLine = 64 / sizeof(Element);
 
-  /** Slots whose scores are held, one of each stream in turn. */
+  /** Positions whose scores are held, one of each stream in turn. */
   struct Tile {
     const Element* keys[kTile];
     const Element* values[kTile];
@@ -38,28 +38,28 @@ template <class S, class Format> class AttendOne {
     size_t count = 0;
   };
 
-  /** Slots one after the other. */
+  /** Positions one after the other. */
   struct Stream {
-    size_t slot;
+    size_t position;
     size_t end;
     Run run = {nullptr, nullptr, 0};
 
     void next(const Queries& all, Tile& tile) {
-      const size_t key_bytes = all.slots->width * sizeof(Element);
-      const size_t value_bytes = all.slots->value_stride * sizeof(Element);
-      if (run.count == 0) run = run_of(*all.slots, all.lane, slot, end - slot);
+      const size_t key_bytes = all.kv->width * sizeof(Element);
+      const size_t value_bytes = all.kv->value_stride * sizeof(Element);
+      if (run.count == 0) run = run_of(*all.kv, all.lane, position, end - position);
       tile.keys[tile.count] = reinterpret_cast<const Element*>(run.keys);
       tile.values[tile.count] = reinterpret_cast<const Element*>(run.values);
-      tile.is_token[tile.count] = !all.tokens || all.tokens[slot] != 0;
+      tile.is_token[tile.count] = !all.tokens || all.tokens[position] != 0;
       tile.count++;
       run = {run.keys + key_bytes, run.values + value_bytes, run.count - 1};
-      slot++;
+      position++;
     }
   };
 
  public:
   static void run(const Queries& all, size_t query, size_t from, size_t to, float* states) {
-    const size_t width = all.slots->value_width;
+    const size_t width = all.kv->value_width;
     const size_t size = state_size(width);
     for (size_t head = 0; head < all.heads; head++) {
       float* const state = states + head * size;
@@ -69,14 +69,14 @@ template <class S, class Format> class AttendOne {
     const size_t apart = (to - from + kStreams - 1) / kStreams;
     Stream streams[kStreams];
     for (size_t s = 0; s < kStreams; s++) {
-      streams[s].slot = from + s * apart < to ? from + s * apart : to;
-      streams[s].end = to - streams[s].slot < apart ? to : streams[s].slot + apart;
+      streams[s].position = from + s * apart < to ? from + s * apart : to;
+      streams[s].end = to - streams[s].position < apart ? to : streams[s].position + apart;
     }
     for (size_t done = 0; done < to - from;) {
       Tile tile;
-      while (tile.count + kStreams <= kTile && streams[0].slot < streams[0].end)
+      while (tile.count + kStreams <= kTile && streams[0].position < streams[0].end)
         for (Stream& stream : streams)
-          if (stream.slot < stream.end) stream.next(all, tile);
+          if (stream.position < stream.end) stream.next(all, tile);
       all_heads(all, query, tile, states);
       done += tile.count;
     }
@@ -92,15 +92,15 @@ template <class S, class Format> class AttendOne {
 
   template <int H>
   static void some_heads(const Queries& all, size_t query, size_t head, const Tile& tile, float* states) {
-    const size_t width = all.slots->width;
-    const size_t value_width = all.slots->value_width;
+    const size_t width = all.kv->width;
+    const size_t value_width = all.kv->value_width;
     const size_t size = state_size(value_width);
     float* const state = states + head * size;
     float scores[H * kTile];
-    float faded[H];
+    float rescale[H];
     scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, scores);
-    for (int h = 0; h < H; h++) faded[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + value_width);
-    mix<H>(scores, faded, tile, *all.slots, state, size);
+    for (int h = 0; h < H; h++) rescale[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + value_width);
+    accumulate<H>(scores, rescale, tile, *all.kv, state, size);
   }
 
   template <int H>
@@ -152,7 +152,7 @@ template <class S, class Format> class AttendOne {
 
   /**
    * Makes scores weights; `seen`, the largest score and the sum of weights, counts this tile too then.
-   * @returns how much what was summed before weighs now
+   * @returns the factor of what was summed before
    */
   static float softmax(float* scores, const Tile& tile, float scale, float* seen) {
     const F factor = S::set(scale * kLog2E);
@@ -166,7 +166,7 @@ template <class S, class Format> class AttendOne {
     // A score that is not a number comes first: the largest is that of the numbers.
     for (size_t i = 0; i < padded; i += S::N) largest = S::max(S::load(scores + i), largest);
     const F before = S::set(seen[0]);
-    seen[0] = S::largest(largest);
+    seen[0] = S::reduce_max(largest);
     const F reference = reference_of<S>(S::set(seen[0]));
     F sum = S::zero();
     for (size_t i = 0; i < padded; i += S::N) {
@@ -174,29 +174,29 @@ template <class S, class Format> class AttendOne {
       sum = S::add(sum, weight);
       S::store(scores + i, weight);
     }
-    float faded[S::N];
-    S::store(faded, exp2<S>(S::sub(before, reference)));
-    seen[1] = seen[1] * faded[0] + S::sum(sum);
-    return faded[0];
+    float rescale[S::N];
+    S::store(rescale, exp2<S>(S::sub(before, reference)));
+    seen[1] = seen[1] * rescale[0] + S::sum(sum);
+    return rescale[0];
   }
 
   template <int H>
-  static void mix(const float* weights, const float* faded, const Tile& tile, const KeyValues& slots, float* out,
+  static void accumulate(const float* weights, const float* rescale, const Tile& tile, const KeyValues& kv, float* out,
                   size_t stride) {
     constexpr int W = across(H);
-    const size_t width = slots.value_width, apart = slots.value_stride;
+    const size_t width = kv.value_width, apart = kv.value_stride;
     size_t i = 0;
-    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, faded, tile, apart, i, out, stride);
-    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, faded, tile, apart, i, out, stride);
-    if (i < width) last_columns<H>(weights, faded, tile, width, i, out, stride);
+    for (; i + W * S::N <= width; i += W * S::N) columns<H, W>(weights, rescale, tile, apart, i, out, stride);
+    for (; i + S::N <= width; i += S::N) columns<H, 1>(weights, rescale, tile, apart, i, out, stride);
+    if (i < width) last_columns<H>(weights, rescale, tile, width, i, out, stride);
   }
 
   template <int H, int W>
-  static void columns(const float* weights, const float* faded, const Tile& tile, size_t apart, size_t i, float* out,
+  static void columns(const float* weights, const float* rescale, const Tile& tile, size_t apart, size_t i, float* out,
                       size_t stride) {
     F sums[H][W];
     for (int h = 0; h < H; h++)
-      for (int w = 0; w < W; w++) sums[h][w] = S::mul(S::load(out + h * stride + i + w * S::N), S::set(faded[h]));
+      for (int w = 0; w < W; w++) sums[h][w] = S::mul(S::load(out + h * stride + i + w * S::N), S::set(rescale[h]));
     for (size_t key = 0; key < tile.count; key++) {
       F value[W];
       for (int w = 0; w < W; w++) {
@@ -214,11 +214,11 @@ template <class S, class Format> class AttendOne {
   }
 
   template <int H>
-  static void last_columns(const float* weights, const float* faded, const Tile& tile, size_t width, size_t i, float* out,
+  static void last_columns(const float* weights, const float* rescale, const Tile& tile, size_t width, size_t i, float* out,
                            size_t stride) {
     const size_t rest = width - i;
     F sums[H];
-    for (int h = 0; h < H; h++) sums[h] = S::mul(load_some<S, Float32>(out + h * stride + i, rest), S::set(faded[h]));
+    for (int h = 0; h < H; h++) sums[h] = S::mul(load_some<S, Float32>(out + h * stride + i, rest), S::set(rescale[h]));
     for (size_t key = 0; key < tile.count; key++) {
       const F value = load_some<S, Format>(tile.values[key] + i, rest);
       for (int h = 0; h < H; h++) sums[h] = S::fma(S::set(weights[h * kTile + key]), value, sums[h]);
@@ -228,12 +228,12 @@ template <class S, class Format> class AttendOne {
 };
 
 template <class S> void attend_one(const Queries& all, size_t query, size_t from, size_t to, float* states) {
-  if (all.slots->dtype == Dtype::bfloat16) return AttendOne<S, Bfloat16>::run(all, query, from, to, states);
+  if (all.kv->dtype == Dtype::bfloat16) return AttendOne<S, Bfloat16>::run(all, query, from, to, states);
   AttendOne<S, Float32>::run(all, query, from, to, states);
 }
 
 template <class S>
-void join_states(const float* states, size_t parts, size_t stride, size_t width, float sink, float* out) {
+void merge_states(const float* states, size_t parts, size_t stride, size_t width, float sink, float* out) {
   float largest = sink * kLog2E;
   for (size_t part = 0; part < parts; part++) {
     const float here = states[part * stride + width];
@@ -245,10 +245,10 @@ void join_states(const float* states, size_t parts, size_t stride, size_t width,
   for (size_t i = 0; i < width; i++) out[i] = 0;
   for (size_t part = 0; part < parts; part++) {
     const float* const state = states + part * stride;
-    float faded[S::N];
-    S::store(faded, exp2<S>(S::sub(S::set(state[width]), reference)));
-    total[0] += faded[0] * state[width + 1];
-    for (size_t i = 0; i < width; i++) out[i] += faded[0] * state[i];
+    float rescale[S::N];
+    S::store(rescale, exp2<S>(S::sub(S::set(state[width]), reference)));
+    total[0] += rescale[0] * state[width + 1];
+    for (size_t i = 0; i < width; i++) out[i] += rescale[0] * state[i];
   }
   for (size_t i = 0; i < width; i++) out[i] /= total[0];
 }

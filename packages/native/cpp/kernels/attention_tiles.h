@@ -1,6 +1,6 @@
 #pragma once
 // What AttendMany multiplies on AMX: bfloat16 in tiles of 16 rows of 64 bytes. Keys are a left side as they are stored;
-// values are transposed, so that slots follow one another. Queries and weights are a right side of pairs, 16 queries wide.
+// values are transposed, so that positions follow one another. Queries and weights are a right side of pairs, 16 queries wide.
 
 #include <immintrin.h>
 #include <string.h>
@@ -52,17 +52,17 @@ template <class S, int C> struct TileUnits {
     memset(weights + pairs * kPanel, 0, (rounded(to) / 2 - pairs) * kPanel * sizeof *weights);
   }
 
-  static const Unit* pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
-    pack_values(slots, lane, slot, count, values);
-    const size_t width = slots.width;
+  static const Unit* pack(const KeyValues& kv, size_t lane, size_t position, size_t count, Unit* keys, Unit* values) {
+    pack_values(kv, lane, position, count, values);
+    const size_t width = kv.width;
     const size_t wide = 2 * units(width);
-    const Run all = run_of(slots, lane, slot, count);
+    const Run all = run_of(kv, lane, position, count);
     // In place, if there is room for whole tiles: the rest is multiplied and ignored.
-    const size_t in_block = (slots.first + slot) % slots.block;
-    if (wide == width && all.count == count && in_block + rounded(count) <= slots.block)
+    const size_t in_block = (kv.first + position) % kv.block;
+    if (wide == width && all.count == count && in_block + rounded(count) <= kv.block)
       return reinterpret_cast<const Unit*>(all.keys);
     for (size_t done = 0; done < count;) {
-      const Run run = run_of(slots, lane, slot + done, count - done);
+      const Run run = run_of(kv, lane, position + done, count - done);
       copy(run.keys, run.count, width, width, reinterpret_cast<uint16_t*>(keys) + done * wide, wide);
       done += run.count;
     }
@@ -74,34 +74,34 @@ template <class S, int C> struct TileUnits {
     product(keys + from * wide, (to - from + 15) / 16, wide, queries, wide / 16, nullptr, scores + from * kPanel);
   }
 
-  static void mix(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* faded,
+  static void accumulate(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* rescale,
                   float* sums_of) {
     const size_t steps = (to - from + 31) / 32;
-    product(values + from / 2, sums(width) / 16, kTile / 2, weights + from / 2 * kPanel, steps, faded, sums_of);
+    product(values + from / 2, sums(width) / 16, kTile / 2, weights + from / 2 * kPanel, steps, rescale, sums_of);
   }
 
  private:
   static size_t rounded(size_t count) { return (count + kAlign - 1) / kAlign * kAlign; }
 
   /** Transposes 32 positions by 32, in place or, if they are not whole contiguous vectors, from a copy. */
-  static void pack_values(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* values) {
-    const size_t width = slots.value_width;
+  static void pack_values(const KeyValues& kv, size_t lane, size_t position, size_t count, Unit* values) {
+    const size_t width = kv.value_width;
     const size_t high = sums(width);
-    const bool is_whole = high == width && slots.value_stride == width;
+    const bool is_whole = high == width && kv.value_stride == width;
     auto* const copied = reinterpret_cast<uint16_t*>(values + high * kTile / 2);
     for (size_t from = 0; from < count; from += kAlign) {
       const size_t wanted = count - from < kAlign ? count - from : kAlign;
-      Run run = run_of(slots, lane, slot + from, wanted);
+      Run run = run_of(kv, lane, position + from, wanted);
       const auto* rows = reinterpret_cast<const uint16_t*>(run.values);
       if (run.count < kAlign || !is_whole) {
         rows = copied;
         for (size_t done = 0; done < wanted; done += run.count) {
-          run = run_of(slots, lane, slot + from + done, wanted - done);
-          copy(run.values, run.count, width, slots.value_stride, copied + done * high, high);
+          run = run_of(kv, lane, position + from + done, wanted - done);
+          copy(run.values, run.count, width, kv.value_stride, copied + done * high, high);
         }
         memset(copied + wanted * high, 0, (kAlign - wanted) * high * sizeof *copied);
       }
-      for (size_t i = 0; i < high; i += 16) turn(rows + i, high, values + i * kTile / 2 + from / 2);
+      for (size_t i = 0; i < high; i += 16) transpose_pairs(rows + i, high, values + i * kTile / 2 + from / 2);
     }
   }
 
@@ -117,8 +117,8 @@ template <class S, int C> struct TileUnits {
     }
   }
 
-  /** 32 slots of 16 values each, as 16 rows of 16 pairs of slots. */
-  static void turn(const uint16_t* values, size_t stride, Unit* out) {
+  /** 32 positions of 16 values each, as 16 rows of 16 pairs of positions. */
+  static void transpose_pairs(const uint16_t* values, size_t stride, Unit* out) {
     __m512 pairs[16];
     for (size_t i = 0; i < 16; i++) {
       const auto* const even = reinterpret_cast<const __m256i*>(values + 2 * i * stride);
@@ -132,18 +132,18 @@ template <class S, int C> struct TileUnits {
   }
 
   /**
-   * `out[r] += Σ_s a[r, s] · b[s]` in tiles: `a` has `rows` tiles, its rows `stride` units apart, `b` is a panel wide; `out`
-   * counts `faded` times, not at all where that is null.
+   * `out[r] += Σ_s a[r, s] · b[s]` in tiles: `a` has `rows` tiles, its rows `stride` units apart, `b` is a panel wide; `out` is
+   * multiplied by `rescale` first, by 0 where that is null.
    */
-  static void product(const Unit* a, size_t rows, size_t stride, const Unit* b, size_t steps, const F* faded, float* out) {
+  static void product(const Unit* a, size_t rows, size_t stride, const Unit* b, size_t steps, const F* rescale, float* out) {
     size_t r = 0;
-    for (; r + 2 <= rows; r += 2) block<2>(a + r * 16 * stride, stride, b, steps, faded, out + r * 16 * kPanel);
-    if (r < rows) block<1>(a + r * 16 * stride, stride, b, steps, faded, out + r * 16 * kPanel);
+    for (; r + 2 <= rows; r += 2) block<2>(a + r * 16 * stride, stride, b, steps, rescale, out + r * 16 * kPanel);
+    if (r < rows) block<1>(a + r * 16 * stride, stride, b, steps, rescale, out + r * 16 * kPanel);
   }
 
-  template <int R> static void block(const Unit* a, size_t stride, const Unit* b, size_t steps, const F* faded, float* out) {
-    if (faded) fade(out, R * 16, faded);
-    start<R>(faded ? out : nullptr);
+  template <int R> static void block(const Unit* a, size_t stride, const Unit* b, size_t steps, const F* rescale, float* out) {
+    if (rescale) apply_rescale(out, R * 16, rescale);
+    start<R>(rescale ? out : nullptr);
     for (size_t s = 0; s < steps; s++) {
       const Unit* const right = b + s * 16 * kPanel;
       _tile_loadd(4, a + s * 16, stride * 4);
@@ -180,18 +180,18 @@ template <class S, int C> struct TileUnits {
     if constexpr (R == 2 && C == 2) _tile_loadd(3, out + 16 * kPanel + 16, kPanel * 4);
   }
 
-  static void fade(float* out, size_t rows, const F* faded) {
+  static void apply_rescale(float* out, size_t rows, const F* rescale) {
     for (size_t row = 0; row < rows; row++)
       for (int c = 0; c < C; c++) {
         float* const sums_of = out + row * kPanel + c * 16;
-        S::store(sums_of, S::mul(S::load(sums_of), faded[c]));
+        S::store(sums_of, S::mul(S::load(sums_of), rescale[c]));
       }
   }
 };
 
 /** As attend_many, bfloat16 on tiles. */
-template <class S> const ManyQueries& attend_many_on_tiles(Dtype slots, size_t queries) {
-  if (slots != Dtype::bfloat16) return attend_many<S>(slots, queries);
+template <class S> const ManyQueries& attend_many_on_tiles(Dtype dtype, size_t queries) {
+  if (dtype != Dtype::bfloat16) return attend_many<S>(dtype, queries);
   return queries <= 16 ? many_queries<S, TileUnits<S, 1>> : many_queries<S, TileUnits<S, 2>>;
 }
 

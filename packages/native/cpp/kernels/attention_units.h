@@ -1,6 +1,6 @@
 #pragma once
 // What AttendMany multiplies: float32 numbers, or bfloat16 pairs where the instruction set has their product. Both are units of
-// 32 bits, spread from the left side of a product over the queries in the lanes of its right side.
+// 32 bits, broadcast from the left side of a product over the queries in the lanes of its right side.
 
 #include <string.h>
 
@@ -12,17 +12,17 @@
 namespace mixtape {
 namespace {
 
-/** The values of a tile of slots, one by one. */
+/** The values of a tile of positions, one by one. */
 struct TileValues {
-  const KeyValues& slots;
+  const KeyValues& kv;
   size_t lane;
-  size_t slot;
+  size_t position;
   size_t count;
 
   float at(size_t key, size_t i) const {
-    const uint8_t* const values = run_of(slots, lane, slot + key, 1).values;
+    const uint8_t* const values = run_of(kv, lane, position + key, 1).values;
     uint32_t bits = 0;
-    if (slots.dtype == Dtype::float32) {
+    if (kv.dtype == Dtype::float32) {
       memcpy(&bits, values + i * sizeof bits, sizeof bits);
     } else {
       memcpy(reinterpret_cast<uint8_t*>(&bits) + 2, values + i * 2, 2);
@@ -34,10 +34,10 @@ struct TileValues {
 
   bool are_finite() const {
     for (size_t done = 0; done < count;) {
-      const Run run = run_of(slots, lane, slot + done, count - done);
-      const bool finite = slots.dtype == Dtype::float32
-                              ? have_no<uint32_t, 0x7f800000>(run.values, (run.count - 1) * slots.value_stride + slots.value_width)
-                              : have_no<uint16_t, 0x7f80>(run.values, (run.count - 1) * slots.value_stride + slots.value_width);
+      const Run run = run_of(kv, lane, position + done, count - done);
+      const bool finite = kv.dtype == Dtype::float32
+                              ? have_no<uint32_t, 0x7f800000>(run.values, (run.count - 1) * kv.value_stride + kv.value_width)
+                              : have_no<uint16_t, 0x7f80>(run.values, (run.count - 1) * kv.value_stride + kv.value_width);
       if (!finite) return false;
       done += run.count;
     }
@@ -55,8 +55,8 @@ struct TileValues {
 };
 
 /**
- * `out[r] += Σ_s a[r · row + s · step] · b[s]`, each b[s] and out[r] a panel of C vectors; `out` counts `faded` times, not at
- * all where that is null.
+ * `out[r] += Σ_s a[r · row + s · step] · b[s]`, each b[s] and out[r] a panel of C vectors; `out` is
+ * multiplied by `rescale` first, by 0 where that is null.
  */
 template <class S, class U, int C> struct PanelProduct {
   using F = typename S::F;
@@ -64,26 +64,26 @@ template <class S, class U, int C> struct PanelProduct {
   static constexpr size_t kPanel = C * S::N;
   static constexpr int kRows = S::N == 8 ? 4 : 8;
 
-  static void run(const Unit* a, size_t rows, size_t row, size_t step, const Unit* b, size_t steps, const F* faded,
+  static void run(const Unit* a, size_t rows, size_t row, size_t step, const Unit* b, size_t steps, const F* rescale,
                   float* out) {
     size_t r = 0;
-    for (; r + kRows <= rows; r += kRows) block<kRows>(a + r * row, row, step, b, steps, faded, out + r * kPanel);
-    for (; r + 2 <= rows; r += 2) block<2>(a + r * row, row, step, b, steps, faded, out + r * kPanel);
-    if (r < rows) block<1>(a + r * row, row, step, b, steps, faded, out + r * kPanel);
+    for (; r + kRows <= rows; r += kRows) block<kRows>(a + r * row, row, step, b, steps, rescale, out + r * kPanel);
+    for (; r + 2 <= rows; r += 2) block<2>(a + r * row, row, step, b, steps, rescale, out + r * kPanel);
+    if (r < rows) block<1>(a + r * row, row, step, b, steps, rescale, out + r * kPanel);
   }
 
  private:
   template <int R>
-  static void block(const Unit* a, size_t row, size_t step, const Unit* b, size_t steps, const F* faded, float* out) {
+  static void block(const Unit* a, size_t row, size_t step, const Unit* b, size_t steps, const F* rescale, float* out) {
     F sums[R][C];
     for (int r = 0; r < R; r++)
       for (int c = 0; c < C; c++)
-        sums[r][c] = faded ? S::mul(S::load(out + r * kPanel + c * S::N), faded[c]) : S::zero();
+        sums[r][c] = rescale ? S::mul(S::load(out + r * kPanel + c * S::N), rescale[c]) : S::zero();
     for (size_t s = 0; s < steps; s++) {
       typename U::Vector right[C];
       for (int c = 0; c < C; c++) right[c] = U::load(b + s * kPanel + c * S::N);
       for (int r = 0; r < R; r++) {
-        const typename U::Vector left = U::spread(a[r * row + s * step]);
+        const typename U::Vector left = U::broadcast(a[r * row + s * step]);
         for (int c = 0; c < C; c++) sums[r][c] = U::multiply(sums[r][c], left, right[c]);
       }
     }
@@ -106,7 +106,7 @@ template <class S, class Format, int C> struct FloatUnits {
   static constexpr size_t kPanel = kVectors * S::N;
 
   static Vector load(const Unit* p) { return S::load(p); }
-  static Vector spread(Unit x) { return S::set(x); }
+  static Vector broadcast(Unit x) { return S::set(x); }
   static F multiply(F sum, Vector a, Vector b) { return S::fma(a, b, sum); }
 
   /** State of a thread while it multiplies. */
@@ -121,21 +121,21 @@ template <class S, class Format, int C> struct FloatUnits {
   static void put_queries(Unit* queries, const F* row) { S::store(queries, *row); }
 
   /** @returns the keys */
-  static const Unit* pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
+  static const Unit* pack(const KeyValues& kv, size_t lane, size_t position, size_t count, Unit* keys, Unit* values) {
     for (size_t done = 0; done < count;) {
-      const Run run = run_of(slots, lane, slot + done, count - done);
-      decode_format<S, Format>(run.keys, run.count * slots.width, keys + done * slots.width);
-      decode_values(run, slots, values + done * slots.value_width);
+      const Run run = run_of(kv, lane, position + done, count - done);
+      decode_format<S, Format>(run.keys, run.count * kv.width, keys + done * kv.width);
+      decode_values(run, kv, values + done * kv.value_width);
       done += run.count;
     }
     return keys;
   }
 
-  static void decode_values(const Run& run, const KeyValues& slots, Unit* values) {
-    const size_t width = slots.value_width;
-    if (slots.value_stride == width) return decode_format<S, Format>(run.values, run.count * width, values);
+  static void decode_values(const Run& run, const KeyValues& kv, Unit* values) {
+    const size_t width = kv.value_width;
+    if (kv.value_stride == width) return decode_format<S, Format>(run.values, run.count * width, values);
     for (size_t i = 0; i < run.count; i++)
-      decode_format<S, Format>(run.values + i * slots.value_stride * sizeof(typename Format::Element), width, values + i * width);
+      decode_format<S, Format>(run.values + i * kv.value_stride * sizeof(typename Format::Element), width, values + i * width);
   }
 
   static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {
@@ -145,13 +145,13 @@ template <class S, class Format, int C> struct FloatUnits {
   static void put_weights(Unit*, size_t, size_t, const F*) {}
   static void end_weights(Unit*, size_t) {}
 
-  static void mix(const Unit* values, const float* weights, const Unit*, size_t from, size_t to, size_t width, const F* faded,
+  static void accumulate(const Unit* values, const float* weights, const Unit*, size_t from, size_t to, size_t width, const F* rescale,
                   float* sums) {
-    Products::run(values + from * width, width, 1, width, weights + from * kPanel, to - from, faded, sums);
+    Products::run(values + from * width, width, 1, width, weights + from * kPanel, to - from, rescale, sums);
   }
 };
 
-/** Keys and values as bfloat16, in pairs: of keys along the width, of values along the slots. C vectors of queries. */
+/** Keys and values as bfloat16, in pairs: of keys along the width, of values along the positions. C vectors of queries. */
 template <class S, int C> struct PairUnits {
   using Unit = uint32_t;
   using Vector = typename S::B;
@@ -166,7 +166,7 @@ template <class S, int C> struct PairUnits {
   static constexpr size_t kWeightsUnits = kTile / 2 * kPanel;
 
   static Vector load(const Unit* p) { return S::load_pairs(reinterpret_cast<const uint16_t*>(p)); }
-  static Vector spread(Unit x) { return S::spread_pair(x); }
+  static Vector broadcast(Unit x) { return S::broadcast_pair(x); }
   static F multiply(F sum, Vector a, Vector b) { return S::dot_pairs(sum, a, b); }
 
   struct Session {};
@@ -181,13 +181,13 @@ template <class S, int C> struct PairUnits {
     S::store_pairs(reinterpret_cast<uint16_t*>(queries), rows[0], rows[1]);
   }
 
-  static const Unit* pack(const KeyValues& slots, size_t lane, size_t slot, size_t count, Unit* keys, Unit* values) {
-    const size_t width = slots.value_width;
+  static const Unit* pack(const KeyValues& kv, size_t lane, size_t position, size_t count, Unit* keys, Unit* values) {
+    const size_t width = kv.value_width;
     uint16_t* const unpaired = reinterpret_cast<uint16_t*>(values + kTile / 2 * width);
     for (size_t done = 0; done < count;) {
-      const Run run = run_of(slots, lane, slot + done, count - done);
-      pad_rows(run.keys, run.count, slots.width, reinterpret_cast<uint16_t*>(keys + done * units(slots.width)));
-      copy_rows(run.values, run.count, slots.value_stride, unpaired + done * width, width);
+      const Run run = run_of(kv, lane, position + done, count - done);
+      pad_rows(run.keys, run.count, kv.width, reinterpret_cast<uint16_t*>(keys + done * units(kv.width)));
+      copy_rows(run.values, run.count, kv.value_stride, unpaired + done * width, width);
       done += run.count;
     }
     if (count % 2 == 1) memset(unpaired + count * width, 0, width * sizeof *unpaired);
@@ -210,10 +210,10 @@ template <class S, int C> struct PairUnits {
   }
   static void end_weights(Unit*, size_t) {}
 
-  static void mix(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* faded,
+  static void accumulate(const Unit* values, const float*, const Unit* weights, size_t from, size_t to, size_t width, const F* rescale,
                   float* sums) {
     const size_t first = from / 2;
-    Products::run(values + first * width, width, 1, width, weights + first * kPanel, (to + 1) / 2 - first, faded, sums);
+    Products::run(values + first * width, width, 1, width, weights + first * kPanel, (to + 1) / 2 - first, rescale, sums);
   }
 
   static void copy_rows(const uint8_t* rows, size_t count, size_t stride, uint16_t* out, size_t width) {

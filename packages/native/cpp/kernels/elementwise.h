@@ -22,13 +22,13 @@ template <class S> struct Divide {
   static typename S::F apply(typename S::F a, typename S::F b) { return S::div(a, b); }
 };
 
-/** An operand that goes on from number to number, and one that stays. */
-template <class S> struct Moving {
+/** An operand with an element for each of the result, and one that is broadcast. */
+template <class S> struct VectorOperand {
   const float* p;
   typename S::F load(size_t i) const { return S::load(p + i); }
   typename S::F load_some(size_t i, size_t count) const { return mixtape::load_some<S, Float32>(p + i, count); }
 };
-template <class S> struct Staying {
+template <class S> struct BroadcastOperand {
   typename S::F value;
   typename S::F load(size_t) const { return value; }
   typename S::F load_some(size_t, size_t) const { return value; }
@@ -43,24 +43,24 @@ template <class S, class Op, class A, class B> void binary_on(A a, B b, size_t c
 }
 
 template <class S, class Op>
-void binary_with(const float* a, bool a_stays, const float* b, bool b_stays, size_t count, float* y) {
+void binary_with(const float* a, bool broadcast_a, const float* b, bool broadcast_b, size_t count, float* y) {
   if (count == 0) return;
-  if (a_stays) return binary_on<S, Op>(Staying<S>{S::set(*a)}, Moving<S>{b}, count, y);
-  if (b_stays) return binary_on<S, Op>(Moving<S>{a}, Staying<S>{S::set(*b)}, count, y);
-  return binary_on<S, Op>(Moving<S>{a}, Moving<S>{b}, count, y);
+  if (broadcast_a) return binary_on<S, Op>(BroadcastOperand<S>{S::set(*a)}, VectorOperand<S>{b}, count, y);
+  if (broadcast_b) return binary_on<S, Op>(VectorOperand<S>{a}, BroadcastOperand<S>{S::set(*b)}, count, y);
+  return binary_on<S, Op>(VectorOperand<S>{a}, VectorOperand<S>{b}, count, y);
 }
 
 template <class S>
-void binary(Binary operation, const float* a, bool a_stays, const float* b, bool b_stays, size_t count, float* y) {
+void binary(Binary operation, const float* a, bool broadcast_a, const float* b, bool broadcast_b, size_t count, float* y) {
   switch (operation) {
     case Binary::add:
-      return binary_with<S, Add<S>>(a, a_stays, b, b_stays, count, y);
+      return binary_with<S, Add<S>>(a, broadcast_a, b, broadcast_b, count, y);
     case Binary::subtract:
-      return binary_with<S, Subtract<S>>(a, a_stays, b, b_stays, count, y);
+      return binary_with<S, Subtract<S>>(a, broadcast_a, b, broadcast_b, count, y);
     case Binary::multiply:
-      return binary_with<S, Multiply<S>>(a, a_stays, b, b_stays, count, y);
+      return binary_with<S, Multiply<S>>(a, broadcast_a, b, broadcast_b, count, y);
     case Binary::divide:
-      return binary_with<S, Divide<S>>(a, a_stays, b, b_stays, count, y);
+      return binary_with<S, Divide<S>>(a, broadcast_a, b, broadcast_b, count, y);
   }
 }
 

@@ -16,8 +16,8 @@ template <class S> struct Slope {
 };
 /** Gradients with respect to the two products. */
 template <class S> struct GateGradients {
-  typename S::F by_gate;
-  typename S::F by_up;
+  typename S::F grad_gate;
+  typename S::F grad_up;
 };
 
 template <class S> struct Silu {
@@ -120,10 +120,10 @@ template <class S> struct ClampedSwiglu {
     const auto s = sigmoid<S>(S::mul(g, alpha));
     const auto value = S::mul(g, s);
     const auto slope = S::fma(S::mul(value, alpha), S::sub(S::set(1), s), s);
-    const auto by_gate = S::mul(S::mul(dy, S::add(u, S::set(1))), slope);
-    const auto by_up = S::mul(dy, value);
-    return {S::select_less(limit, gate, S::zero(), by_gate),
-            S::select_less(limit, up, S::zero(), S::select_less(up, least, S::zero(), by_up))};
+    const auto grad_gate = S::mul(S::mul(dy, S::add(u, S::set(1))), slope);
+    const auto grad_up = S::mul(dy, value);
+    return {S::select_less(limit, gate, S::zero(), grad_gate),
+            S::select_less(limit, up, S::zero(), S::select_less(up, least, S::zero(), grad_up))};
   }
 };
 
@@ -159,21 +159,21 @@ template <class S> void gate(const Gating& gating, const float* gate, const floa
 }
 
 template <class S>
-void gate_back(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
-               float* by_up) {
+void gate_back(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* grad_gate,
+               float* grad_up) {
   with_formula<S>(gating, [=](const auto& formula) {
     size_t i = 0;
     for (; i + S::N <= count; i += S::N) {
       const GateGradients<S> found = formula.back(S::load(gate + i), S::load(up + i), S::load(dy + i));
-      S::store(by_gate + i, found.by_gate);
-      S::store(by_up + i, found.by_up);
+      S::store(grad_gate + i, found.grad_gate);
+      S::store(grad_up + i, found.grad_up);
     }
     if (i == count) return;
     const size_t rest = count - i;
     const auto d = load_some<S, Float32>(dy + i, rest), u = load_some<S, Float32>(up + i, rest);
     const GateGradients<S> found = formula.back(load_some<S, Float32>(gate + i, rest), u, d);
-    store_some<S>(by_gate + i, found.by_gate, rest);
-    store_some<S>(by_up + i, found.by_up, rest);
+    store_some<S>(grad_gate + i, found.grad_gate, rest);
+    store_some<S>(grad_up + i, found.grad_up, rest);
   });
 }
 

@@ -12,7 +12,7 @@ namespace mixtape {
 namespace {
 
 /** From so many tokens on, copying weights pays. */
-constexpr size_t kLeastPanelTokens = 16;
+constexpr size_t kMinPanelTokens = 16;
 
 template <class S> struct Panels {
   /** The sums of kRows · kVectors vectors stay in registers, with as many vectors of the right side, and one of the left. */
@@ -22,13 +22,13 @@ template <class S> struct Panels {
 
   template <class Format, int Width>
   static void pack_format(const Operand& x, size_t from, size_t count, size_t k, size_t depth, float* panels) {
-    const auto* const data = reinterpret_cast<const typename Format::Element*>(x.data) + from * x.row + k * x.step;
+    const auto* const data = reinterpret_cast<const typename Format::Element*>(x.data) + from * x.row_stride + k * x.depth_stride;
     for (size_t first = 0; first < count; first += Width, panels += Width * depth) {
       const size_t some = count - first < Width ? count - first : Width;
-      if (x.step == 1) {
-        pack_along<Format, Width>(data + first * x.row, x.row, some, depth, panels);
+      if (x.depth_stride == 1) {
+        pack_along<Format, Width>(data + first * x.row_stride, x.row_stride, some, depth, panels);
       } else {
-        pack_across<Format, Width>(data + first, x.step, some, depth, panels);
+        pack_across<Format, Width>(data + first, x.depth_stride, some, depth, panels);
       }
     }
   }

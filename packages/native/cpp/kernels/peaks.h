@@ -18,7 +18,7 @@ template <class S> float read_all(const uint8_t* data, size_t bytes) {
   for (size_t i = 0; i + kStep <= bytes / sizeof(float); i += kStep)
     for (size_t lane = 0; lane < 8; lane++) largest[lane] = S::max(largest[lane], S::load(x + i + lane * S::N));
   float all = 0;
-  for (const auto& lane : largest) all += S::largest(lane);
+  for (const auto& lane : largest) all += S::reduce_max(lane);
   return all;
 }
 

@@ -31,26 +31,26 @@ template <class S> float sum_of(const float* x, size_t count) { return sum_with<
 template <class S> float sum_squares_of(const float* x, size_t count) { return sum_with<S, ItsSquare<S>>(x, count); }
 
 /** The larger one; a NaN where there is one. */
-template <class S> typename S::F larger(typename S::F a, typename S::F b) {
+template <class S> typename S::F max_or_nan(typename S::F a, typename S::F b) {
   return S::select_nan(a, a, S::max(a, b));
 }
 
 /** Of at least one number; a NaN where there is one. */
-inline float largest_of_few(const float* x, size_t count) {
+inline float max_of_few(const float* x, size_t count) {
   float largest = x[0];
   for (size_t i = 1; i < count; i++) largest = x[i] > largest || x[i] != x[i] ? x[i] : largest;
   return largest;
 }
 
-template <class S> float largest_of(const float* x, size_t count) {
-  if (count < S::N) return largest_of_few(x, count);
+template <class S> float max_of(const float* x, size_t count) {
+  if (count < S::N) return max_of_few(x, count);
   auto all = S::load(x);
-  for (size_t i = S::N; i + S::N <= count; i += S::N) all = larger<S>(all, S::load(x + i));
+  for (size_t i = S::N; i + S::N <= count; i += S::N) all = max_or_nan<S>(all, S::load(x + i));
   // The last ones, with some before them again.
-  all = larger<S>(all, S::load(x + count - S::N));
+  all = max_or_nan<S>(all, S::load(x + count - S::N));
   float lanes[S::N];
   S::store(lanes, all);
-  return largest_of_few(lanes, S::N);
+  return max_of_few(lanes, S::N);
 }
 
 /** eˣ⁻ᵐ of each number, and the sum of these. */
@@ -74,14 +74,14 @@ template <class S> float exp_below(const float* x, float m, size_t count, float*
 template <class S> void softmax(const float* x, size_t rows, size_t width, float* y) {
   if (width == 0) return;
   for (size_t row = 0; row < rows; row++, x += width, y += width) {
-    const float sum = exp_below<S>(x, largest_of<S>(x, width), width, y);
+    const float sum = exp_below<S>(x, max_of<S>(x, width), width, y);
     binary<S>(Binary::divide, y, false, &sum, true, width, y);
   }
 }
 
 /** ln Σ eˣ of a row that is not empty. */
 template <class S> float log_sum_exp(const float* x, size_t width) {
-  const float most = largest_of<S>(x, width);
+  const float most = max_of<S>(x, width);
   const auto below = S::set(most);
   typename S::F sums[2] = {S::zero(), S::zero()};
   size_t i = 0;

@@ -66,26 +66,26 @@ template <class S> float sum_of_products(const float* a, const float* b, const f
 }
 
 /**
- * With r = 1 / √(mean(x²) + eps): `by_x = r · (scale · dy − x · r² · mean(scale · dy · x))`, and `by_scale += r · x · dy` over all
+ * With r = 1 / √(mean(x²) + eps): `grad_x = r · (scale · dy − x · r² · mean(scale · dy · x))`, and `grad_scale += r · x · dy` over all
  * rows. Either may be null.
  */
 template <class S>
-void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
-                   float* by_scale) {
+void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* grad_x,
+                   float* grad_scale) {
   const auto count = static_cast<float>(width);
   for (size_t row = 0; row < rows; row++, x += width, dy += width) {
     const float r = 1 / ::sqrtf(sum_of_squares<S>(x, width) / count + eps);
     const auto factor = S::set(r);
-    const auto pull = S::set(by_x ? r * r * sum_of_products<S>(x, scale, dy, width) / count : 0);
+    const auto pull = S::set(grad_x ? r * r * sum_of_products<S>(x, scale, dy, width) / count : 0);
     for (size_t i = 0; i < width; i += S::N) {
       const size_t rest = width - i < S::N ? width - i : S::N;
       const auto some = [&](const float* p) { return rest == S::N ? S::load(p + i) : load_some<S, Float32>(p + i, rest); };
       const auto put = [&](float* p, typename S::F v) { rest == S::N ? S::store(p + i, v) : store_some<S>(p + i, v, rest); };
-      const auto own = some(x), above = some(dy);
-      if (by_scale) put(by_scale, S::fma(S::mul(own, factor), above, some(by_scale)));
-      if (by_x) put(by_x, S::mul(factor, S::sub(S::mul(some(scale), above), S::mul(own, pull))));
+      const auto own = some(x), upstream = some(dy);
+      if (grad_scale) put(grad_scale, S::fma(S::mul(own, factor), upstream, some(grad_scale)));
+      if (grad_x) put(grad_x, S::mul(factor, S::sub(S::mul(some(scale), upstream), S::mul(own, pull))));
     }
-    if (by_x) by_x += width;
+    if (grad_x) grad_x += width;
   }
 }
 

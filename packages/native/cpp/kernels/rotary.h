@@ -9,11 +9,11 @@
 namespace mixtape {
 namespace {
 
-/** One row: its first `2 · half` numbers turn, the rest of `width` passes. x may be y. */
+/** One row: its first `2 · half` values are rotated, the rest of `width` is copied. x may be y. */
 template <class S>
 void rotate(const float* x, const float* cos, const float* sin, size_t half, size_t width, float* y) {
   size_t i = 0;
-  const auto turn = [&](auto load, auto store) {
+  const auto rotate_pair = [&](auto load, auto store) {
     const auto a = load(x + i);
     const auto b = load(x + half + i);
     const auto first = S::sub(S::mul(a, load(cos + i)), S::mul(b, load(sin + i)));
@@ -22,11 +22,11 @@ void rotate(const float* x, const float* cos, const float* sin, size_t half, siz
     store(y + half + i, second);
   };
   for (; i + S::N <= half; i += S::N)
-    turn([](const float* p) { return S::load(p); }, [](float* p, typename S::F v) { S::store(p, v); });
+    rotate_pair([](const float* p) { return S::load(p); }, [](float* p, typename S::F v) { S::store(p, v); });
   if (i < half) {
     const size_t rest = half - i;
-    turn([rest](const float* p) { return load_some<S, Float32>(p, rest); },
-         [rest](float* p, typename S::F v) { store_some<S>(p, v, rest); });
+    rotate_pair([rest](const float* p) { return load_some<S, Float32>(p, rest); },
+                [rest](float* p, typename S::F v) { store_some<S>(p, v, rest); });
   }
   memmove(y + 2 * half, x + 2 * half, (width - 2 * half) * sizeof *y);
 }
@@ -41,17 +41,17 @@ inline void rotate_pairs(const float* x, const float* cos, const float* sin, siz
   memmove(y + 2 * half, x + 2 * half, (width - 2 * half) * sizeof *y);
 }
 
-/** Rows of `width`; from one row to the next the tables go on by `table_step`. */
+/** Rows of `width`; rows of the tables are `table_stride` apart. */
 template <class S>
 void rotary(Pairs pairs, const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
-            size_t table_step, float* y) {
+            size_t table_stride, float* y) {
   if (pairs == Pairs::interleaved) {
     for (size_t row = 0; row < rows; row++)
-      rotate_pairs(x + row * width, cos + row * table_step, sin + row * table_step, half, width, y + row * width);
+      rotate_pairs(x + row * width, cos + row * table_stride, sin + row * table_stride, half, width, y + row * width);
     return;
   }
   for (size_t row = 0; row < rows; row++)
-    rotate<S>(x + row * width, cos + row * table_step, sin + row * table_step, half, width, y + row * width);
+    rotate<S>(x + row * width, cos + row * table_stride, sin + row * table_stride, half, width, y + row * width);
 }
 
 }  // namespace

@@ -13,15 +13,15 @@ struct Run {
   size_t count;
 };
 
-/** Those of a lane from `slot` on, at most `most`. */
-inline Run run_of(const KeyValues& slots, size_t lane, size_t slot, size_t most) {
-  const size_t place = slots.first + slot;
-  const size_t in_block = place % slots.block;
-  const size_t index = lane * slots.block + in_block;
-  const size_t bytes = bytes_per_element(slots.dtype);
-  const size_t left = slots.block - in_block;
-  return {slots.keys[place / slots.block] + index * slots.width * bytes,
-          slots.values[place / slots.block] + index * slots.value_stride * bytes, left < most ? left : most};
+/** Those of a lane from `position` on, at most `most`. */
+inline Run run_of(const KeyValues& kv, size_t lane, size_t position, size_t most) {
+  const size_t at = kv.first + position;
+  const size_t in_block = at % kv.block;
+  const size_t index = lane * kv.block + in_block;
+  const size_t bytes = bytes_per_element(kv.dtype);
+  const size_t left = kv.block - in_block;
+  return {kv.keys[at / kv.block] + index * kv.width * bytes,
+          kv.values[at / kv.block] + index * kv.value_stride * bytes, left < most ? left : most};
 }
 
 }  // namespace

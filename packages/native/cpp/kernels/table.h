@@ -35,7 +35,7 @@ struct Product {
 };
 
 /** Product with transposed weights: packs x once, then multiplies columns of weights. */
-struct TurnedProduct {
+struct TransposedProduct {
   /** As in Product, with packed_bytes for the rows of weights that are met together. */
   size_t group;
   size_t (*packed_bytes)(size_t tokens, size_t depth);
@@ -55,14 +55,14 @@ struct TurnedProduct {
 };
 
 /**
- * A matrix `[count, depth]` as one side of a product of float32 numbers: element (i, k) is number i · row + k · step of `data`.
- * One of `row` and `step` is 1: values are contiguous along the depth, or along the other axis.
+ * A matrix `[count, depth]` as one side of a product of float32 numbers: element (i, k) is at i · row_stride + k · depth_stride
+ * of `data`. One of the strides is 1: values are contiguous along the depth, or along the other axis.
  */
 struct Operand {
   Dtype dtype;
   const uint8_t* data;
-  size_t row;
-  size_t step;
+  size_t row_stride;
+  size_t depth_stride;
 };
 
 /** Product of float32 matrices: copies both sides into panels, [k][i] of some rows or columns each. */
@@ -92,31 +92,31 @@ struct Kernels {
   const char* name;
   /** The fastest product for so many tokens. */
   const Product& (*product)(Dtype weights, Precision activations, size_t tokens);
-  const TurnedProduct& (*turned_product)(Dtype weights, Precision activations);
+  const TransposedProduct& (*transposed_product)(Dtype weights, Precision activations);
   /** `y[i] = x[i]`, decoded. */
   void (*decode)(Dtype from, const uint8_t* x, size_t count, float* y);
   /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
   void (*rms_norm)(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
   /** Computes the backward pass: with respect to x, and to the scale, which is accumulated. Either may be null. */
-  void (*rms_norm_back)(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
-                        float* by_scale);
-  /** Turns rows of `width`, of each the first `2 · half` numbers; the tables go on by `table_step` from row to row. */
+  void (*rms_norm_back)(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* grad_x,
+                        float* grad_scale);
+  /** Rotates rows of `width`, the first `2 · half` values of each; rows of the tables are `table_stride` apart. */
   void (*rotary)(Pairs pairs, const float* x, const float* cos, const float* sin, size_t rows, size_t width, size_t half,
-                 size_t table_step, float* y);
+                 size_t table_stride, float* y);
   /** `y = x · factor / √(Σx² + eps)`, row by row; without a norm where eps is negative. */
   void (*scale_rows)(const float* x, size_t rows, size_t width, float factor, float eps, float* y);
   /** Columns [from, to) of a head's state, which is updated, and of its output. */
   void (*delta_rule)(const DeltaHead& head, size_t from, size_t to);
   /** Channels [from, to). */
   void (*causal_convolution)(const ConvolutionRow& row, size_t from, size_t to);
-  /** Elementwise `y = a operation b`; an operand that stays is one number. y may be an operand. */
-  void (*binary)(Binary operation, const float* a, bool a_stays, const float* b, bool b_stays, size_t count, float* y);
+  /** Elementwise `y = a operation b`; an operand that is broadcast is one number. y may be an operand. */
+  void (*binary)(Binary operation, const float* a, bool broadcast_a, const float* b, bool broadcast_b, size_t count, float* y);
   /** Elementwise `y = operation(x)`; y may be x. */
   void (*unary)(Unary operation, const float* x, size_t count, float* y);
   float (*sum)(const float* x, size_t count);
   float (*sum_squares)(const float* x, size_t count);
   /** Of at least one number; a NaN where there is one. */
-  float (*largest)(const float* x, size_t count);
+  float (*max)(const float* x, size_t count);
   /** `y = eˣ / Σ eˣ`, row by row; y may be x. */
   void (*softmax)(const float* x, size_t rows, size_t width, float* y);
   /** ln Σ eˣ of at least one number. */
@@ -126,10 +126,10 @@ struct Kernels {
   /** Elementwise `y = gating(gate, up)`; y may be one of the two. */
   void (*gate)(const Gating& gating, const float* gate, const float* up, size_t count, float* y);
   /** The backward pass of `gate`: gradients with respect to both; either may share the memory of `gate` or `up`. */
-  void (*gate_back)(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
-                    float* by_up);
-  /** A step of AdamW for `count` numbers from `at` on: `to` are the new weights, means and variances. */
-  void (*adam_w)(const AdamWNumbers& numbers, const AdamWTensors& from, size_t at, size_t count, float* const* to);
+  void (*gate_back)(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* grad_gate,
+                    float* grad_up);
+  /** A step of AdamW for `count` elements from `at` on: `to` are the new weights, means and variances. */
+  void (*adam_w)(const AdamWParams& params, const AdamWTensors& from, size_t at, size_t count, float* const* to);
   /** `y[i] = x[i]` in float32 or bfloat16. */
   void (*encode)(Dtype to, const float* x, size_t count, uint8_t* y);
   AttentionKernels attention;

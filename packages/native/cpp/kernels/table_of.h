@@ -15,21 +15,21 @@
 #include "kernels/rms_norm.h"
 #include "kernels/rotary.h"
 #include "kernels/table.h"
-#include "kernels/turned_product.h"
+#include "kernels/transposed_product.h"
 
 namespace mixtape {
 namespace {
 
 template <class S> const Product& product_of(Dtype weights, Precision activations, size_t tokens) {
   const bool in_pairs = S::kBfloat16Product && weights == Dtype::bfloat16 && activations == Precision::bfloat16;
-  return tokens >= kLeastPanelTokens && !in_pairs ? panel_product<S>(weights) : dot_product<S>(weights, activations);
+  return tokens >= kMinPanelTokens && !in_pairs ? panel_product<S>(weights) : dot_product<S>(weights, activations);
 }
 
 template <class S> constexpr Kernels table_of() {
   return {
       S::kName,
       product_of<S>,
-      turned_product<S>,
+      transposed_product<S>,
       decode<S>,
       rms_norm<S>,
       rms_norm_back<S>,
@@ -41,7 +41,7 @@ template <class S> constexpr Kernels table_of() {
       unary<S>,
       sum_of<S>,
       sum_squares_of<S>,
-      largest_of<S>,
+      max_of<S>,
       softmax<S>,
       log_sum_exp<S>,
       scaled_exp<S>,

@@ -4,22 +4,22 @@
 
 namespace mixtape {
 
-/** Queries `[rows, heads, count, width]` at the last `count` slots of keys and values of `rows · groups` lanes. */
+/** Queries `[rows, heads, count, width]` at the last `count` positions of keys and values of `rows · groups` lanes. */
 struct Attention {
   const float* q;
   size_t rows;
   size_t heads;
   size_t groups;
   size_t count;
-  KeyValues slots;
-  /** `[rows, slots.length]`, 0 for padding; or null. */
+  KeyValues kv;
+  /** `[rows, kv.length]`, 0 for padding; or null. */
   const int32_t* tokens;
   /** Number of positions that a query sees at most, its own included; at least 1. */
   size_t window;
   float scale;
   /**
-   * `[rows, slots.length]`, rising: the first slot of the text that a slot belongs to, at most itself. A query sees no slot before it.
-   * Null where a row is one text; else there are as many queries as slots.
+   * `[rows, kv.length]`, rising: the first position of the document that a position belongs to, at most itself. A query sees no
+   * position before it. Null where a row is one document; else there are as many queries as positions.
    */
   const int32_t* starts = nullptr;
   /** `[heads]`: a score of each softmax that has no value; or null. */
@@ -27,8 +27,8 @@ struct Attention {
 };
 
 /**
- * `softmax(scale · q · kᵀ) · v` over the slots that each query sees, `[rows, count, heads · value width]`; a query that sees none
- * attends to all slots evenly, or where there are sinks gives 0. On all threads.
+ * `softmax(scale · q · kᵀ) · v` over the positions that each query sees, `[rows, count, heads · value width]`; a query that sees none
+ * attends to all positions uniformly, or where there are sinks gives 0. On all threads.
  */
 void attention(const Attention& given, float* out);
 

@@ -4,8 +4,8 @@
 
 namespace mixtape {
 
-/** Attributes of the selection of experts from router logits. */
-struct ExpertChoice {
+/** Attributes of top-k routing. */
+struct RoutingSpec {
   size_t experts;
   size_t k;
   /** Sigmoid where not. */
@@ -20,7 +20,7 @@ struct ExpertChoice {
  * The k experts of each token with the largest scores plus bias, and the scores of these as their weights.
  * @param logits `[tokens, experts]` @param bias `[experts]`, or null
  */
-void choose_experts(const float* logits, const float* bias, size_t tokens, const ExpertChoice& choice, int32_t* indices,
+void choose_experts(const float* logits, const float* bias, size_t tokens, const RoutingSpec& spec, int32_t* indices,
                     float* weights);
 
 }  // namespace mixtape

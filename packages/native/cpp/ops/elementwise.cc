@@ -18,17 +18,17 @@ void binary(Binary operation, const float* a, size_t a_count, const float* b, si
   const size_t count = std::max(a_count, b_count);
   const size_t width = std::min(a_count, b_count);
   if (width == 1 || width == count) {
-    const bool a_stays = a_count < count;
-    const bool b_stays = b_count < count;
+    const bool broadcast_a = a_count < count;
+    const bool broadcast_b = b_count < count;
     for_rows(count, 1, [&](size_t from, size_t to) {
-      kernels().binary(operation, a_stays ? a : a + from, a_stays, b_stays ? b : b + from, b_stays, to - from, y + from);
-    }, kShareMoves);
+      kernels().binary(operation, broadcast_a ? a : a + from, broadcast_a, broadcast_b ? b : b + from, broadcast_b, to - from, y + from);
+    }, kCopyShareElements);
     return;
   }
   for_rows(count / width, width, [&](size_t from, size_t to) {
     for (size_t at = from * width; at < to * width; at += width)
       kernels().binary(operation, a_count < count ? a : a + at, false, b_count < count ? b : b + at, false, width, y + at);
-  }, kShareMoves);
+  }, kCopyShareElements);
 }
 
 void binary(Binary operation, const float* a, const float* b, const BinaryAxis* axes, size_t rank, float* y) {
@@ -40,13 +40,13 @@ void binary(Binary operation, const float* a, const float* b, const BinaryAxis* 
       const float* a_row = a;
       const float* b_row = b;
       for (size_t axis = rank - 1, left = row; axis-- > 0; left /= axes[axis].size) {
-        a_row += left % axes[axis].size * axes[axis].a_step;
-        b_row += left % axes[axis].size * axes[axis].b_step;
+        a_row += left % axes[axis].size * axes[axis].a_stride;
+        b_row += left % axes[axis].size * axes[axis].b_stride;
       }
       float* const y_row = y + row * last.size;
-      kernels().binary(operation, a_row, last.a_step == 0, b_row, last.b_step == 0, last.size, y_row);
+      kernels().binary(operation, a_row, last.a_stride == 0, b_row, last.b_stride == 0, last.size, y_row);
     }
-  }, kShareMoves);
+  }, kCopyShareElements);
 }
 
 void unary(Unary operation, const float* x, size_t count, float* y) {
@@ -55,10 +55,10 @@ void unary(Unary operation, const float* x, size_t count, float* y) {
 
 void sum_rows(const float* x, size_t rows, size_t width, float divisor, float* y) {
   // Long rows are shared, and always cut at the same places: the sum does not depend on the number of threads.
-  const Shares parts(width, kShareNumbers);
+  const Shares parts(width, kShareElements);
   Scratch scratch;
   float* const sums = scratch.floats(rows * parts.count);
-  for_rows(rows * parts.count, std::min(width, kShareNumbers), [&](size_t from, size_t to) {
+  for_rows(rows * parts.count, std::min(width, kShareElements), [&](size_t from, size_t to) {
     for (size_t i = from; i < to; i++) {
       const size_t part = i % parts.count;
       sums[i] = kernels().sum(x + i / parts.count * width + parts.from(part), parts.to(part) - parts.from(part));
@@ -71,9 +71,9 @@ void sum_rows(const float* x, size_t rows, size_t width, float divisor, float* y
   }
 }
 
-void largest_of_rows(const float* x, size_t rows, size_t width, float* y) {
+void max_rows(const float* x, size_t rows, size_t width, float* y) {
   for_rows(rows, width, [&](size_t from, size_t to) {
-    for (size_t row = from; row < to; row++) y[row] = kernels().largest(x + row * width, width);
+    for (size_t row = from; row < to; row++) y[row] = kernels().max(x + row * width, width);
   });
 }
 
@@ -106,10 +106,10 @@ void softmax(const float* x, size_t rows, size_t width, float* y) {
 }
 
 float sum_squares(const float* x, size_t count) {
-  const Shares parts(count, kShareNumbers);
+  const Shares parts(count, kShareElements);
   Scratch scratch;
   float* const sums = scratch.floats(parts.count);
-  for_rows(parts.count, kShareNumbers, [&](size_t from, size_t to) {
+  for_rows(parts.count, kShareElements, [&](size_t from, size_t to) {
     for (size_t i = from; i < to; i++) sums[i] = kernels().sum_squares(x + parts.from(i), parts.to(i) - parts.from(i));
   });
   double sum = 0;
@@ -117,8 +117,8 @@ float sum_squares(const float* x, size_t count) {
   return static_cast<float>(sum);
 }
 
-void adam_w(const AdamWNumbers& numbers, const AdamWTensors& from, size_t count, float* const* to) {
-  for_rows(count, 1, [&](size_t start, size_t end) { kernels().adam_w(numbers, from, start, end - start, to); });
+void adam_w(const AdamWParams& params, const AdamWTensors& from, size_t count, float* const* to) {
+  for_rows(count, 1, [&](size_t start, size_t end) { kernels().adam_w(params, from, start, end - start, to); });
 }
 
 }  // namespace mixtape

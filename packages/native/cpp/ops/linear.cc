@@ -4,7 +4,7 @@
 #include "core/scratch.h"
 #include "kernels/table.h"
 #include "ops/share.h"
-#include "ops/turned.h"
+#include "ops/packed_for_transposed.h"
 
 namespace mixtape {
 
@@ -32,14 +32,14 @@ void linear_back(const Matrix& w, const float* dy, size_t tokens, Precision prec
   // So many rows of weights at a time: what is packed of dy stays small, however many there are.
   constexpr size_t kDepth = 4096;
   constexpr size_t kTokens = 960;
-  const TurnedProduct& product = kernels().turned_product(w.dtype, precision);
+  const TransposedProduct& product = kernels().transposed_product(w.dtype, precision);
   for (size_t k = 0; k == 0 || k < w.rows; k += kDepth) {
     const Matrix some = w.slice(k, std::min(w.rows, k + kDepth));
-    Turned packed(product, tokens, some.rows);
+    PackedForTransposed packed(product, tokens, some.rows);
     Scratch scratch;
     packed.place(scratch.bytes(packed.bytes()));
     Pool::shared().run(packed.steps(), [&](size_t step) { packed.pack(step, dy + k, w.rows, nullptr); });
-    const Shares columns = turned_columns(w);
+    const Shares columns = transposed_columns(w);
     const Shares blocks(tokens, (kTokens + product.group - 1) / product.group * product.group);
     Pool::shared().run(blocks.count * columns.count, [&](size_t i) {
       const size_t first = blocks.from(i / columns.count);

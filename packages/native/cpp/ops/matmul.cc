@@ -17,7 +17,7 @@ constexpr size_t kRows = 240;
 constexpr size_t kColumns = 480;
 constexpr size_t kDepth = 256;
 /** Products of numbers that are worth another thread. */
-constexpr size_t kLeastProducts = size_t{1} << 17;
+constexpr size_t kMinProducts = size_t{1} << 17;
 /** Below so many rows, products with a transposed matrix are read as dot products. */
 constexpr size_t kFewRows = 16;
 
@@ -38,7 +38,7 @@ size_t rows_of_block(size_t m, size_t beside, size_t unit) {
 
 }  // namespace
 
-void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride,
+void matmul_block(const Operand& a, const Operand& b, size_t depth, IndexRange rows, IndexRange columns, float* y, size_t stride,
                   bool add) {
   const MatrixProduct& product = kernels().matrices;
   const size_t deep = std::min(depth, kDepth);
@@ -55,7 +55,7 @@ void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows
   for (size_t i = rows.from; i < rows.to; i++) std::memset(y + i * stride + columns.from, 0, columns.count() * sizeof *y);
 }
 
-void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* right, size_t count, float* y) {
+void matmul(const MatrixBatch& a, const MatrixBatch& b, const int32_t* left, const int32_t* right, size_t count, float* y) {
   const size_t m = a.transposed ? a.columns : a.rows;
   const size_t depth = a.transposed ? a.rows : a.columns;
   const size_t n = b.transposed ? b.rows : b.columns;
@@ -72,7 +72,7 @@ void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* ri
   const Shares rows = even(m, rows_of_block(m, count * columns.count, product.rows), product.rows);
   const size_t blocks = rows.count * columns.count;
   const size_t products = std::max<size_t>(1, m * n * depth / blocks);
-  const Shares tasks(count * blocks, std::max<size_t>(1, kLeastProducts / products));
+  const Shares tasks(count * blocks, std::max<size_t>(1, kMinProducts / products));
   Pool::shared().run(tasks.count, [&](size_t task) {
     for (size_t i = tasks.from(task); i < tasks.to(task); i++) {
       const size_t matrix = i / blocks;

@@ -7,8 +7,8 @@
 
 namespace mixtape {
 
-/** One side of a product: matrices `[rows, columns]` of one format, any number of them. */
-struct Side {
+/** One operand of a batched product: any number of matrices `[rows, columns]` of one format. */
+struct MatrixBatch {
   Dtype dtype;
   size_t rows;
   size_t columns;
@@ -17,13 +17,13 @@ struct Side {
 };
 
 /**
- * `y[i] = a[left[i]] · b[right[i]]` for all `count` matrices of y, each side transposed if it is `transposed`. In float32, on
+ * `y[i] = a[left[i]] · b[right[i]]` for all `count` matrices of y, each operand transposed if it is `transposed`. In float32, on
  * all threads.
  */
-void matmul(const Side& a, const Side& b, const int32_t* left, const int32_t* right, size_t count, float* y);
+void matmul(const MatrixBatch& a, const MatrixBatch& b, const int32_t* left, const int32_t* right, size_t count, float* y);
 
 /** Rows, or columns, [from, to) of a matrix. */
-struct Stretch {
+struct IndexRange {
   size_t from;
   size_t to;
   size_t count() const { return to - from; }
@@ -33,7 +33,7 @@ struct Stretch {
  * Rows × columns of one product, on this thread: `y[i · stride + j] = Σ_k a[i, k] · b[j, k]`, or adds that to what is there; zeros
  * where the depth is 0.
  */
-void matmul_block(const Operand& a, const Operand& b, size_t depth, Stretch rows, Stretch columns, float* y, size_t stride,
+void matmul_block(const Operand& a, const Operand& b, size_t depth, IndexRange rows, IndexRange columns, float* y, size_t stride,
                   bool add = false);
 
 }  // namespace mixtape

@@ -48,7 +48,7 @@ class Packed {
 
  private:
   static size_t tokens_per_step(const Product& product, size_t width) {
-    const size_t wanted = std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1));
+    const size_t wanted = std::max<size_t>(1, kShareElements / std::max<size_t>(width, 1));
     return (wanted + product.group - 1) / product.group * product.group;
   }
 
@@ -59,9 +59,9 @@ class Packed {
   uint8_t* data_ = nullptr;
 };
 
-/** Runs `work` for every step, on all threads where they are worth waking for so many numbers. */
-template <class Work> void run_steps(size_t steps, size_t numbers, Work&& work) {
-  if (numbers > 2 * kShareNumbers) return Pool::shared().run(steps, std::forward<Work>(work));
+/** Runs `work` for every step, on all threads if there are enough elements. */
+template <class Work> void run_steps(size_t steps, size_t elements, Work&& work) {
+  if (elements > 2 * kShareElements) return Pool::shared().run(steps, std::forward<Work>(work));
   for (size_t step = 0; step < steps; step++) work(step);
 }
 

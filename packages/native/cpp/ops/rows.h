@@ -9,23 +9,23 @@ namespace mixtape {
 void rms_norm(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
 
 /** Computes the backward pass from the gradient of y: with respect to x and to the scale, either of which may be null. */
-void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* by_x,
-                   float* by_scale);
+void rms_norm_back(const float* x, const float* scale, const float* dy, size_t rows, size_t width, float eps, float* grad_x,
+                   float* grad_scale);
 
 /** `y[r] = ln Σ e^logits[r] − logits[r, targets[r]]`; the targets are columns. */
 void cross_entropy(const float* logits, const int32_t* targets, size_t rows, size_t width, float* y);
 
 /** Computes the backward pass: `(softmax(logits[r]) − 1 at the target) · dy[r]`. */
-void cross_entropy_back(const float* logits, const int32_t* targets, const float* dy, size_t rows, size_t width, float* by_logits);
+void cross_entropy_back(const float* logits, const int32_t* targets, const float* dy, size_t rows, size_t width, float* grad_logits);
 
-/** Layout of rotary's input: `[tables, heads, length, width]`, the tables `[tables, length, turned]`. */
+/** Layout of rotary's input: `[tables, heads, length, width]`, the tables `[tables, length, rotary_dim]`. */
 struct RotaryShape {
   size_t tables;
   size_t heads;
   size_t length;
   size_t width;
   /** Rotated width of a row: even, at most `width`. */
-  size_t turned;
+  size_t rotary_dim;
   Pairs pairs;
 };
 
@@ -35,8 +35,8 @@ void rotary(const float* x, const float* cos, const float* sin, const RotaryShap
 void gate(const Gating& gating, const float* gate, const float* up, size_t count, float* y);
 
 /** The backward pass of `gate`. */
-void gate_back(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* by_gate,
-               float* by_up);
+void gate_back(const Gating& gating, const float* gate, const float* up, const float* dy, size_t count, float* grad_gate,
+               float* grad_up);
 
 /** Row `ids[i]` of a table, decoded. The ids are rows of it. */
 void embedding(const Matrix& table, const int32_t* ids, size_t count, float* y);
@@ -45,6 +45,6 @@ void embedding(const Matrix& table, const int32_t* ids, size_t count, float* y);
 void top_k_indices(const float* x, size_t rows, size_t width, size_t k, int32_t* indices);
 
 /** `y[t, j] = x[t, indices[t, j]]`; the indices are columns of x. */
-void take_along(const float* x, const int32_t* indices, size_t rows, size_t width, size_t k, float* y);
+void take_along_axis(const float* x, const int32_t* indices, size_t rows, size_t width, size_t k, float* y);
 
 }  // namespace mixtape

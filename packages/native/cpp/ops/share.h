@@ -29,23 +29,23 @@ constexpr size_t kManyTokens = 64;
 constexpr size_t kShareRows = 32;
 /** Packed activations that are worked on together: they stay in a core's own cache while weights stream past. */
 constexpr size_t kBlockBytes = size_t{1} << 20;
-/** Numbers that a thread takes at a time where work is elementwise. */
-constexpr size_t kShareNumbers = size_t{16} << 10;
+/** Elements that a thread takes at a time where work is elementwise. */
+constexpr size_t kShareElements = size_t{16} << 10;
 
-/** The same where they are hardly more than moved: fewer cost less than telling another thread of them. */
-constexpr size_t kShareMoves = size_t{64} << 10;
+/** The same where they are little more than copied: waking another thread for fewer costs more. */
+constexpr size_t kCopyShareElements = size_t{64} << 10;
 
-/** Runs `work(from, to)` for shares of rows of numbers. */
-template <class Work> void for_rows(size_t rows, size_t width, Work&& work, size_t numbers = kShareNumbers) {
-  const Shares shares(rows, std::max<size_t>(1, numbers / std::max<size_t>(width, 1)));
+/** Runs `work(from, to)` for shares of rows. */
+template <class Work> void for_rows(size_t rows, size_t width, Work&& work, size_t elements = kShareElements) {
+  const Shares shares(rows, std::max<size_t>(1, elements / std::max<size_t>(width, 1)));
   Pool::shared().run(shares.count, [&](size_t share) { work(shares.from(share), shares.to(share)); });
 }
 
 /** Shares of columns that are worked down, `count` rows of them: one for each thread, if there is enough to do. */
 inline Shares columns_of(size_t columns, size_t count) {
-  constexpr size_t kLeast = 64;
-  const auto threads = static_cast<size_t>(columns * count > 2 * kShareMoves ? Pool::shared().size() : 1);
-  return Shares(columns, std::max(kLeast, (columns + threads - 1) / threads));
+  constexpr size_t kMin = 64;
+  const auto threads = static_cast<size_t>(columns * count > 2 * kCopyShareElements ? Pool::shared().size() : 1);
+  return Shares(columns, std::max(kMin, (columns + threads - 1) / threads));
 }
 
 /** Shares of the rows of a matrix, for the product with so many tokens. */
@@ -58,15 +58,15 @@ inline Shares rows_of(const Matrix& w, size_t tokens = 1) {
 
 /** Blocks of tokens for a product: threads finish one, row by row of the weights, before they begin the next. */
 inline Shares blocks_of(const Product& product, size_t tokens, size_t width) {
-  constexpr size_t kLeast = 240;  // Weights that come from memory should meet as many; a multiple of groups' usual sizes.
+  constexpr size_t kMin = 240;  // Weights that come from memory should meet as many; a multiple of groups' usual sizes.
   const size_t each = std::max<size_t>(1, product.packed_bytes(product.group, width) / product.group);
   const size_t fitting = kBlockBytes / each / product.group * product.group;
-  return Shares(tokens, std::max(fitting, (kLeast + product.group - 1) / product.group * product.group));
+  return Shares(tokens, std::max(fitting, (kMin + product.group - 1) / product.group * product.group));
 }
 
 /** Packs all tokens for a product, on all threads where there is enough to do. */
 inline void pack(const Product& product, const float* x, const int32_t* rows, size_t tokens, size_t width, uint8_t* packed) {
-  const size_t wanted = std::max<size_t>(1, kShareNumbers / std::max<size_t>(width, 1));
+  const size_t wanted = std::max<size_t>(1, kShareElements / std::max<size_t>(width, 1));
   const Shares shares(tokens, (wanted + product.group - 1) / product.group * product.group);
   Pool::shared().run(shares.count, [&](size_t share) {
     product.pack({x, width, rows, 0, width}, shares.from(share), shares.to(share), tokens, width, packed);

@@ -65,7 +65,7 @@ struct Avx2 {
       rows[i + 4] = _mm256_permute2f128_ps(a[i], a[i + 4], 0x31);
     }
   }
-  static float largest(F a) {
+  static float reduce_max(F a) {
     __m128 half = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     half = _mm_max_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));

@@ -69,7 +69,7 @@ struct Avx512 {
       rows[12 + j] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xdd);
     }
   }
-  static float largest(F a) { return _mm512_reduce_max_ps(a); }
+  static float reduce_max(F a) { return _mm512_reduce_max_ps(a); }
 
   static F load_bfloat16(const uint16_t* p) {
     const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
@@ -106,7 +106,7 @@ struct Avx512 {
     _mm512_storeu_si512(pairs, _mm512_permutex2var_epi16(a, low, b));
     _mm512_storeu_si512(pairs + 32, _mm512_permutex2var_epi16(a, high, b));
   }
-  static B spread_pair(uint32_t pair) { return reinterpret_cast<B>(_mm512_set1_epi32(static_cast<int>(pair))); }
+  static B broadcast_pair(uint32_t pair) { return reinterpret_cast<B>(_mm512_set1_epi32(static_cast<int>(pair))); }
   static B load_pairs(const uint16_t* p) { return reinterpret_cast<B>(_mm512_loadu_si512(p)); }
   /** `acc[i] + a[2i]·b[2i] + a[2i+1]·b[2i+1]` */
   static F dot_pairs(F acc, B a, B b) { return _mm512_dpbf16_ps(acc, a, b); }

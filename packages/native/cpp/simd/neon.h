@@ -57,7 +57,7 @@ struct Neon {
       rows[i + 2] = vcombine_f32(vget_high_f32(low.val[i]), vget_high_f32(high.val[i]));
     }
   }
-  static float largest(F a) { return vmaxvq_f32(a); }
+  static float reduce_max(F a) { return vmaxvq_f32(a); }
 
   static F load_bfloat16(const uint16_t* p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
   static F load_float16(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }

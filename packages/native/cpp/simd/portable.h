@@ -66,7 +66,7 @@ struct Portable {
   }
   /** Lane i is the sum of `a[i]`, of N vectors. */
   static F sums(const F* a) { return each([&](int i) { return sum(a[i]); }); }
-  /** Turns N vectors over: lane j of vector i becomes lane i of vector j. */
+  /** Transposes N vectors: lane j of vector i becomes lane i of vector j. */
   static void transpose(F* rows) {
     for (int i = 0; i < N; i++)
       for (int j = 0; j < i; j++) {
@@ -75,7 +75,7 @@ struct Portable {
         rows[j].v[i] = x;
       }
   }
-  static float largest(F a) {
+  static float reduce_max(F a) {
     float largest = a.v[0];
     for (float x : a.v) largest = x > largest ? x : largest;
     return largest;

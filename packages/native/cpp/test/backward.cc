@@ -36,14 +36,14 @@ Sum sum_of(const float* x, bool is_rounded, const check::RandomMatrix& w, size_t
   return sum;
 }
 
-TEST(turned_products) {
+TEST(transposed_products) {
   constexpr size_t kShapes[][3] = {{1, 1, 1}, {3, 33, 5}, {8, 31, 32}, {17, 40, 70}, {33, 513, 33}, {50, 1030, 65}, {200, 300, 70}, {5, 150, 1100}};
   for (const Kernels* table : all_kernels())
     for (const Dtype dtype : check::kAllDtypes)
       for (const Precision precision : {Precision::bfloat16, Precision::float32})
         for (const auto& [tokens, depth, columns] : kShapes) {
-          const TurnedProduct& product = table->turned_product(dtype, precision);
-          const bool is_rounded = &product != &table->turned_product(dtype, Precision::float32);
+          const TransposedProduct& product = table->transposed_product(dtype, precision);
+          const bool is_rounded = &product != &table->transposed_product(dtype, Precision::float32);
           const check::RandomMatrix w(dtype, depth, columns, 1);
           // Rows that lie further apart than they are long, and are taken in another order.
           const size_t stride = depth + 3;
@@ -101,18 +101,18 @@ TEST(gate_back) {
           // No difference across a kink.
           if (std::fabs(x[i]) < 1e-3f || std::fabs(x[i] - 1.5f) < 1e-3f) x[i] = 0.5f;
         }
-        Buffer<float> by_gate(width, 1), by_up = random_floats(width, 1);
-        for (size_t i = 0; i < width; i++) by_gate[i] = x[i];
+        Buffer<float> grad_gate(width, 1), grad_up = random_floats(width, 1);
+        for (size_t i = 0; i < width; i++) grad_gate[i] = x[i];
         // One of them where the gate itself lies.
-        table->gate_back(gating, by_gate.data(), up.data(), dy.data(), width, by_gate.data(), by_up.data());
+        table->gate_back(gating, grad_gate.data(), up.data(), dy.data(), width, grad_gate.data(), grad_up.data());
         for (size_t i = 0; i < width; i++) {
           constexpr double kStep = 1e-5;
           const double slope = (check::gated(gating, x[i] + kStep, up[i]) - check::gated(gating, x[i] - kStep, up[i])) / (2 * kStep);
           const double up_slope = (check::gated(gating, x[i], up[i] + kStep) - check::gated(gating, x[i], up[i] - kStep)) / (2 * kStep);
           const auto where = of(*table, {static_cast<size_t>(gating.kind), width, i}) + " " + std::to_string(x[i]);
           const double size = (1 + std::fabs(x[i])) * (1 + std::fabs(up[i])) * std::fabs(dy[i]);
-          CHECK_IN(check::near(by_gate[i], slope * dy[i], 4e-6 * size + 1e-7), where);
-          CHECK_IN(check::near(by_up[i], up_slope * dy[i], 4e-6 * size + 1e-7), where);
+          CHECK_IN(check::near(grad_gate[i], slope * dy[i], 4e-6 * size + 1e-7), where);
+          CHECK_IN(check::near(grad_up[i], up_slope * dy[i], 4e-6 * size + 1e-7), where);
         }
       }
 }
@@ -123,33 +123,33 @@ TEST(rms_norm_back) {
       for (const int wanted : {1, 2, 3}) {
         constexpr size_t kRows = 3;
         const Buffer<float> x = random_floats(kRows * width, 1), scale = random_floats(width, 1), dy = random_floats(kRows * width, 1);
-        Buffer<float> by_x(kRows * width, 1), by_scale(width, 1);
-        for (size_t i = 0; i < width; i++) by_scale[i] = 1;
-        table->rms_norm_back(x.data(), scale.data(), dy.data(), kRows, width, 1e-5f, wanted & 1 ? by_x.data() : nullptr,
-                             wanted & 2 ? by_scale.data() : nullptr);
-        std::vector<double> by_scale_sum(width, 1.0), by_scale_size(width, 1.0);
+        Buffer<float> grad_x(kRows * width, 1), grad_scale(width, 1);
+        for (size_t i = 0; i < width; i++) grad_scale[i] = 1;
+        table->rms_norm_back(x.data(), scale.data(), dy.data(), kRows, width, 1e-5f, wanted & 1 ? grad_x.data() : nullptr,
+                             wanted & 2 ? grad_scale.data() : nullptr);
+        std::vector<double> grad_scale_sum(width, 1.0), grad_scale_size(width, 1.0);
         for (size_t row = 0; row < kRows; row++) {
           const float* const own = x.data() + row * width;
-          const float* const above = dy.data() + row * width;
+          const float* const upstream = dy.data() + row * width;
           double squares = 0, pull = 0, size = 0;
           for (size_t k = 0; k < width; k++) squares += static_cast<double>(own[k]) * own[k];
           const double r = 1 / std::sqrt(squares / static_cast<double>(width) + 1e-5);
           for (size_t k = 0; k < width; k++) {
-            pull += static_cast<double>(scale[k]) * above[k] * own[k];
-            size += std::fabs(static_cast<double>(scale[k]) * above[k] * own[k]);
+            pull += static_cast<double>(scale[k]) * upstream[k] * own[k];
+            size += std::fabs(static_cast<double>(scale[k]) * upstream[k] * own[k]);
           }
           for (size_t k = 0; k < width; k++) {
             const double drag = own[k] * r * r / static_cast<double>(width);
-            const double expected = r * (static_cast<double>(scale[k]) * above[k] - drag * pull);
-            const double terms = r * (std::fabs(static_cast<double>(scale[k]) * above[k]) + std::fabs(drag) * size);
-            if (wanted & 1) CHECK_IN(check::near(by_x[row * width + k], expected, 4e-6 * terms), of(*table, {width, row, k}));
-            by_scale_sum[k] += r * own[k] * above[k];
-            by_scale_size[k] += std::fabs(r * own[k] * above[k]);
+            const double expected = r * (static_cast<double>(scale[k]) * upstream[k] - drag * pull);
+            const double terms = r * (std::fabs(static_cast<double>(scale[k]) * upstream[k]) + std::fabs(drag) * size);
+            if (wanted & 1) CHECK_IN(check::near(grad_x[row * width + k], expected, 4e-6 * terms), of(*table, {width, row, k}));
+            grad_scale_sum[k] += r * own[k] * upstream[k];
+            grad_scale_size[k] += std::fabs(r * own[k] * upstream[k]);
           }
         }
         if (wanted & 2)
           for (size_t k = 0; k < width; k++)
-            CHECK_IN(check::near(by_scale[k], by_scale_sum[k], 2e-6 * by_scale_size[k]), of(*table, {width, k}));
+            CHECK_IN(check::near(grad_scale[k], grad_scale_sum[k], 2e-6 * grad_scale_size[k]), of(*table, {width, k}));
       }
 }
 

@@ -215,7 +215,7 @@ TEST(gate) {
 }
 
 TEST(adam_w) {
-  const AdamWNumbers n{0.9f, 0.1f, 0.95f, 0.05f, 1e-3f, 0.98f, 0.1f, 1.5f, 0.5f};
+  const AdamWParams n{0.9f, 0.1f, 0.95f, 0.05f, 1e-3f, 0.98f, 0.1f, 1.5f, 0.5f};
   for (const Kernels* table : all_kernels())
     for (const bool has_gradient : {true, false})
       for (const size_t width : kWidths) {
@@ -226,9 +226,9 @@ TEST(adam_w) {
         table->adam_w(n, {w.data(), m.data(), v.data(), has_gradient ? g.data() : nullptr}, 0, width, to);
         for (size_t i = 0; i < width; i++) {
           const double gradient = has_gradient ? double{g[i]} * n.gradient_scale : 0;
-          const double mean = double{m[i]} * n.beta1 + gradient * n.rest1;
-          const double variance = double{v[i]} * n.beta2 + gradient * gradient * n.rest2;
-          const double weight = double{w[i]} * n.kept - n.rate * mean / (std::sqrt(variance) * n.correction + n.eps);
+          const double mean = double{m[i]} * n.beta1 + gradient * n.one_minus_beta1;
+          const double variance = double{v[i]} * n.beta2 + gradient * gradient * n.one_minus_beta2;
+          const double weight = double{w[i]} * n.decay_factor - n.step_size * mean / (std::sqrt(variance) * n.inverse_sqrt_bias_correction2 + n.eps);
           const double expected[] = {weight, mean, variance};
           for (size_t k = 0; k < 3; k++)
             CHECK_IN(check::near(to[k][i], expected[k], 1e-5 * (1 + std::fabs(expected[k]))), of(*table, {width, i, k}));

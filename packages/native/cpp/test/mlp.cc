@@ -1,4 +1,4 @@
-// Operations of several products, and numbers that move, against the plain formula in float64.
+// Operations of several products against the plain formula in float64.
 
 #include <algorithm>
 
@@ -7,7 +7,6 @@
 #include "ops/experts.h"
 #include "ops/gated_mlp.h"
 #include "ops/matmul.h"
-#include "ops/move.h"
 #include "ops/project_heads.h"
 #include "test/formats.h"
 
@@ -144,7 +143,7 @@ TEST(experts_are_chosen) {
       const Buffer<float> logits = random_floats(kTokens * kExperts, 1), bias = random_floats(kExperts, 1);
       Buffer<int32_t> indices(kTokens * kChosen, 1);
       Buffer<float> weights(kTokens * kChosen, 1);
-      const ExpertChoice choice{kExperts, kChosen, is_softmax, true, 2.5f};
+      const RoutingSpec choice{kExperts, kChosen, is_softmax, true, 2.5f};
       choose_experts(logits.data(), has_bias ? bias.data() : nullptr, kTokens, choice, indices.data(), weights.data());
       for (size_t t = 0; t < kTokens; t++) {
         std::vector<double> scores(kExperts), ranks(kExperts);
@@ -172,14 +171,14 @@ TEST(matrices_multiply) {
   constexpr size_t kShapes[][3] = {{1, 1, 1}, {3, 7, 5}, {17, 33, 70}, {65, 40, 129}, {100, 300, 90}};
   for (const int threads : {1, 3})
     for (const Dtype dtype : check::kAllDtypes)
-      for (const bool a_turned : {false, true})
-        for (const bool b_turned : {false, true})
+      for (const bool a_transposed : {false, true})
+        for (const bool b_transposed : {false, true})
           for (const auto& [m, n, depth] : kShapes) {
             Pool::shared().resize(threads);
-            const RandomMatrix a(Dtype::float32, a_turned ? depth : m, a_turned ? m : depth, 1);
-            const RandomMatrix b(dtype, b_turned ? n : depth, b_turned ? depth : n, 1);
-            const Side left{Dtype::float32, a.matrix.rows, a.matrix.columns, a_turned, {a.matrix.data, a.matrix.data}};
-            const Side right{dtype, b.matrix.rows, b.matrix.columns, b_turned, {b.matrix.data}};
+            const RandomMatrix a(Dtype::float32, a_transposed ? depth : m, a_transposed ? m : depth, 1);
+            const RandomMatrix b(dtype, b_transposed ? n : depth, b_transposed ? depth : n, 1);
+            const MatrixBatch left{Dtype::float32, a.matrix.rows, a.matrix.columns, a_transposed, {a.matrix.data, a.matrix.data}};
+            const MatrixBatch right{dtype, b.matrix.rows, b.matrix.columns, b_transposed, {b.matrix.data}};
             const int32_t which_left[] = {1, 0}, which_right[] = {0, 0};
             Buffer<float> y(2 * m * n, 1);
             matmul(left, right, which_left, which_right, 2, y.data());
@@ -187,75 +186,15 @@ TEST(matrices_multiply) {
               const size_t row = i / n % m, column = i % n;
               double expected = 0, size = 0;
               for (size_t k = 0; k < depth; k++) {
-                const double term = static_cast<double>(a.values[a_turned ? k * m + row : row * depth + k]) *
-                                    b.values[b_turned ? column * depth + k : k * n + column];
+                const double term = static_cast<double>(a.values[a_transposed ? k * m + row : row * depth + k]) *
+                                    b.values[b_transposed ? column * depth + k : k * n + column];
                 expected += term;
                 size += std::fabs(term);
               }
               CHECK_IN(check::near(y[i], expected, size * static_cast<double>(depth + 4) * 0x1p-24),
-                       text_of({static_cast<size_t>(dtype), a_turned, b_turned, m, n, depth, i}));
+                       text_of({static_cast<size_t>(dtype), a_transposed, b_transposed, m, n, depth, i}));
             }
           }
-}
-
-Buffer<Word> random_words(size_t size) {
-  Buffer<Word> words(size, 1);
-  for (Word& word : words) word = static_cast<Word>(check::random_bits()());
-  return words;
-}
-
-TEST(words_move) {
-  Pool::shared().resize(3);
-  constexpr size_t kAxes[][3] = {{1, 1, 1}, {3, 5, 7}, {33, 65, 2}, {1, 70, 300}, {20, 1, 17}};
-  for (const auto& [a, b, c] : kAxes) {
-    const Buffer<Word> x = random_words(a * b * c);
-    Buffer<Word> y(x.size(), 1);
-    const auto check_order = [&](MoveAxis first, MoveAxis second, MoveAxis third) {
-      const MoveAxis axes[] = {first, second, third};
-      move(x.data(), axes, 3, y.data());
-      size_t wrong = 0;
-      for (size_t i = 0; i < first.size; i++)
-        for (size_t j = 0; j < second.size; j++)
-          for (size_t k = 0; k < third.size; k++)
-            wrong += y[i * first.y_step + j * second.y_step + k * third.y_step] !=
-                     x[i * first.x_step + j * second.x_step + k * third.x_step];
-      CHECK_IN(wrong == 0, text_of({a, b, c}));
-    };
-    check_order({a, b * c, b * c}, {b, c, c}, {c, 1, 1});
-    check_order({c, a * b, 1}, {a, b, b * c}, {b, 1, c});
-    check_order({b, a * c, c}, {a, c, b * c}, {c, 1, 1});
-    check_order({c, b * a, 1}, {b, a, c}, {a, 1, b * c});
-  }
-}
-
-TEST(rows_are_gathered_and_summed) {
-  Pool::shared().resize(3);
-  for (const size_t width : {1, 9, 700}) {
-    constexpr size_t kOuter = 3, kRows = 11, kCount = 25;
-    const Buffer<Word> x = random_words(kOuter * kRows * width);
-    Buffer<int32_t> indices(kCount, 1);
-    for (int32_t& index : indices) index = static_cast<int32_t>(check::random_bits()() % kRows);
-    Buffer<Word> y(kOuter * kCount * width, 1);
-    gather(x.data(), indices.data(), kOuter, kRows, kCount, width, y.data());
-    size_t wrong = 0;
-    for (size_t i = 0; i < y.size(); i++) {
-      const size_t row = i / width / kCount * kRows + static_cast<size_t>(indices[i / width % kCount]);
-      wrong += y[i] != x[row * width + i % width];
-    }
-    CHECK(wrong == 0);
-
-    constexpr size_t kSegments = 6;
-    for (int32_t& index : indices) index = static_cast<int32_t>(check::random_bits()() % (kSegments + 2)) - 1;
-    const Buffer<float> values = random_floats(kCount * width, 1);
-    Buffer<float> sums(kSegments * width, 1);
-    segment_sum(values.data(), indices.data(), kCount, width, kSegments, sums.data());
-    for (size_t i = 0; i < sums.size(); i++) {
-      double expected = 0;
-      for (size_t row = 0; row < kCount; row++)
-        if (indices[row] == static_cast<int32_t>(i / width)) expected += values[row * width + i % width];
-      CHECK_IN(check::near(sums[i], expected, 1e-5), text_of({width, i}));
-    }
-  }
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "core/pool.h"
-#include "core/slots.h"
+#include "core/key_value_store.h"
 #include "kernels/table.h"
 #include "ops/attention.h"
 #include "ops/linear.h"
@@ -70,7 +70,7 @@ TEST(top_k_is_what_sorting_finds) {
       Buffer<int32_t> got(kRows * k, 1);
       top_k_indices(x.data(), kRows, width, k, got.data());
       Buffer<float> taken(kRows * k, 1);
-      take_along(x.data(), got.data(), kRows, width, k, taken.data());
+      take_along_axis(x.data(), got.data(), kRows, width, k, taken.data());
       for (size_t row = 0; row < kRows; row++) {
         const float* const scores = x.data() + row * width;
         std::vector<int32_t> order(width);
@@ -98,12 +98,12 @@ TEST(rows_are_shared) {
   for (size_t i = 0; i < x.size(); i++) CHECK_IN(check::near(whole[i], alone[i], 1e-6 * std::fabs(alone[i])), text_of({i}));
   const RotaryShape shape = {2, 3, 17, 403, 38, Pairs::halves};
   const Buffer<float> cos = random_floats(2 * 17 * 38, 1), sin = random_floats(cos.size(), 1);
-  Buffer<float> turned(2 * 3 * 17 * 403, 1);
-  rotary(x.data(), cos.data(), sin.data(), shape, turned.data());
+  Buffer<float> rotated(2 * 3 * 17 * 403, 1);
+  rotary(x.data(), cos.data(), sin.data(), shape, rotated.data());
   for (size_t block = 0; block < 6; block++) {
     const size_t at = block * 17 * 403, table = block / 3 * 17 * 38;
     kernels().rotary(Pairs::halves, x.data() + at, cos.data() + table, sin.data() + table, 17, 403, 19, 38, alone.data());
-    CHECK(std::memcmp(alone.data(), turned.data() + at, 17 * 403 * sizeof(float)) == 0);
+    CHECK(std::memcmp(alone.data(), rotated.data() + at, 17 * 403 * sizeof(float)) == 0);
   }
 }
 
@@ -126,20 +126,20 @@ std::vector<double> plain_attention(const Case& c, const float* q, const float* 
         const float* const own = q + ((row * c.heads + head) * c.count + query) * c.width;
         const size_t to = c.length - c.count + query + 1;
         double largest = -INFINITY, sum = 0;
-        for (size_t slot = 0; slot < c.length; slot++) {
-          const bool is_seen = slot < to && slot + c.window >= to && (!tokens || tokens[row * c.length + slot] != 0);
+        for (size_t position = 0; position < c.length; position++) {
+          const bool is_seen = position < to && position + c.window >= to && (!tokens || tokens[row * c.length + position] != 0);
           double score = 0;
-          for (size_t i = 0; i < c.width; i++) score += static_cast<double>(own[i]) * keys[(lane * c.length + slot) * c.width + i];
-          weights[slot] = is_seen ? score * scale : -INFINITY;
-          largest = std::max(largest, weights[slot]);
+          for (size_t i = 0; i < c.width; i++) score += static_cast<double>(own[i]) * keys[(lane * c.length + position) * c.width + i];
+          weights[position] = is_seen ? score * scale : -INFINITY;
+          largest = std::max(largest, weights[position]);
         }
         if (sinks && std::isinf(largest)) continue;
         if (sinks) sum = std::exp(static_cast<double>(sinks[head]) - largest);
         for (double& weight : weights) sum += weight = std::isinf(largest) ? 1 : std::exp(weight - largest);
         for (size_t i = 0; i < c.value_width; i++)
-          for (size_t slot = 0; slot < c.length; slot++)
+          for (size_t position = 0; position < c.length; position++)
             out[((row * c.count + query) * c.heads + head) * c.value_width + i] +=
-                weights[slot] / sum * values[(lane * c.length + slot) * c.value_width + i];
+                weights[position] / sum * values[(lane * c.length + position) * c.value_width + i];
       }
   return out;
 }
@@ -184,44 +184,44 @@ TEST(attention_of_numbers) {
 }
 
 /** Keys and values of a store, as attention reads them. */
-std::vector<float> read(const Slots& slots, bool is_values) {
-  const KeyValues view = slots.view();
+std::vector<float> read(const KeyValueStore& store, bool is_values) {
+  const KeyValues view = store.view();
   const size_t width = is_values ? view.value_width : view.width;
   const size_t stride = is_values ? view.value_stride : view.width;
   std::vector<float> all(view.lanes * view.length * width);
   for (size_t lane = 0; lane < view.lanes; lane++)
-    for (size_t slot = 0; slot < view.length; slot++) {
-      const size_t place = view.first + slot;
+    for (size_t position = 0; position < view.length; position++) {
+      const size_t place = view.first + position;
       const uint8_t* const block = (is_values ? view.values : view.keys)[place / view.block];
       const size_t at = (lane * view.block + place % view.block) * stride;
-      float* const to = all.data() + (lane * view.length + slot) * width;
+      float* const to = all.data() + (lane * view.length + position) * width;
       kernels().decode(view.dtype, block + at * bytes_per_element(view.dtype), width, to);
     }
   return all;
 }
 
-TEST(attention_of_slots) {
+TEST(attention_of_key_value_stores) {
   Pool::shared().resize(3);
   for (const Dtype dtype : {Dtype::float32, Dtype::bfloat16})
     for (const Case& c : kCases) {
-      // Some slots came and went before, so that the first one lies in the middle of a block.
+      // Some positions came and went before, so that the first one lies in the middle of a block.
       constexpr size_t kGone = 300;
-      Slots slots(dtype);
+      KeyValueStore store(dtype);
       const size_t lanes = c.rows * c.groups;
       for (size_t from = 0, count; from < kGone + c.length; from += count) {
         count = std::min(kGone + c.length - from, 1 + check::random_bits()() % 200);
         const Buffer<float> keys = random_floats(lanes * count * c.width), values = random_floats(lanes * count * c.width);
-        slots.append(keys.data(), values.data(), c.rows, c.groups, count, c.width, c.width);
+        store.append(keys.data(), values.data(), c.rows, c.groups, count, c.width, c.width);
       }
-      slots.drop_first(kGone);
-      const std::vector<float> keys = read(slots, false), values = read(slots, true);
+      store.evict(kGone);
+      const std::vector<float> keys = read(store, false), values = read(store, true);
       const Buffer<float> q = random_floats(c.rows * c.heads * c.count * c.width, 1);
       const Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
       const int32_t* const mask = c.has_padding ? tokens.data() : nullptr;
       Buffer<float> out(q.size(), 1);
-      attention({q.data(), c.rows, c.heads, c.groups, c.count, slots.view(), mask, c.window, scale_of(c)}, out.data());
+      attention({q.data(), c.rows, c.heads, c.groups, c.count, store.view(), mask, c.window, scale_of(c)}, out.data());
       const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c));
-      // Kernels may round the queries, or what weighs the values, to the dtype of the slots.
+      // Kernels may round the queries, or what weighs the values, to the dtype of the store.
       const double tolerance = dtype == Dtype::float32 ? 2e-5 : 2e-2;
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], tolerance), of(c) + text_of({i}));
     }
@@ -232,18 +232,18 @@ TEST(attention_of_narrower_values_and_sinks) {
   for (const bool shares : {false, true})
     for (Case c : kCases) {
       c.value_width = (c.width + 1) / 2;
-      Slots slots(Dtype::float32);
+      KeyValueStore store(Dtype::float32);
       const size_t lanes = c.rows * c.groups;
       const Buffer<float> keys = random_floats(lanes * c.length * c.width, 1), own = random_floats(lanes * c.length * c.value_width, 1);
-      slots.append(keys.data(), shares ? nullptr : own.data(), c.rows, c.groups, c.length, c.width, c.value_width);
-      const std::vector<float> values = read(slots, true);
+      store.append(keys.data(), shares ? nullptr : own.data(), c.rows, c.groups, c.length, c.width, c.value_width);
+      const std::vector<float> values = read(store, true);
       const Buffer<float> q = random_floats(c.rows * c.heads * c.count * c.width, 1), sinks = random_floats(c.heads, 1);
       Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
       if (c.rows > 1) std::fill_n(tokens.data(), c.length, 0);
       const int32_t* const mask = c.has_padding ? tokens.data() : nullptr;
       for (const float* const sink : {static_cast<const float*>(nullptr), static_cast<const float*>(sinks.data())}) {
         Buffer<float> out(c.rows * c.heads * c.count * c.value_width, 1);
-        attention({q.data(), c.rows, c.heads, c.groups, c.count, slots.view(), mask, c.window, scale_of(c), nullptr, sink}, out.data());
+        attention({q.data(), c.rows, c.heads, c.groups, c.count, store.view(), mask, c.window, scale_of(c), nullptr, sink}, out.data());
         const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c), sink);
         for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], 2e-5), of(c) + text_of({i}));
       }
@@ -251,11 +251,11 @@ TEST(attention_of_narrower_values_and_sinks) {
 }
 
 /** Against rows of numbers that are moved as a whole. */
-TEST(slots_keep_what_they_are_given) {
+TEST(key_value_store_keeps_what_is_appended) {
   Pool::shared().resize(2);
   constexpr size_t kHeads = 2, kWidth = 5;
   for (int round = 0; round < 30; round++) {
-    Slots slots(Dtype::float32);
+    KeyValueStore store(Dtype::float32);
     std::vector<std::vector<float>> rows(1 + check::random_bits()() % 3);
     const auto whole = [&] {
       std::vector<float> all;
@@ -269,36 +269,36 @@ TEST(slots_keep_what_they_are_given) {
       const size_t count = check::random_bits()() % 300;
       switch (check::random_bits()() % 5) {
         case 0:
-          slots.drop_first(std::min(count, slots.length()));
-          for (auto& row : rows) row.erase(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(row.size() - slots.length() * kHeads * kWidth));
+          store.evict(std::min(count, store.length()));
+          for (auto& row : rows) row.erase(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(row.size() - store.length() * kHeads * kWidth));
           break;
         case 1:
-          slots.crop(count);
-          for (auto& row : rows) row.resize(slots.length() * kHeads * kWidth);
+          store.truncate(count);
+          for (auto& row : rows) row.resize(store.length() * kHeads * kWidth);
           break;
         case 2: {
-          if (slots.length() == 0) break;
+          if (store.length() == 0) break;
           std::vector<int32_t> order(1 + check::random_bits()() % 4);
           std::vector<std::vector<float>> moved;
           for (int32_t& row : order) moved.push_back(rows[static_cast<size_t>(row = static_cast<int32_t>(check::random_bits()() % rows.size()))]);
-          slots.reorder(order.data(), order.size());
+          store.reorder(order.data(), order.size());
           rows = std::move(moved);
           break;
         }
         default: {
           const Buffer<float> keys = random_floats(rows.size() * kHeads * count * kWidth);
-          slots.append(keys.data(), keys.data(), rows.size(), kHeads, count, kWidth, kWidth);
+          store.append(keys.data(), keys.data(), rows.size(), kHeads, count, kWidth, kWidth);
           for (size_t row = 0; row < rows.size(); row++)
-            for (size_t slot = 0; slot < count; slot++)
+            for (size_t position = 0; position < count; position++)
               for (size_t head = 0; head < kHeads; head++) {
-                const float* const from = keys.data() + ((row * kHeads + head) * count + slot) * kWidth;
+                const float* const from = keys.data() + ((row * kHeads + head) * count + position) * kWidth;
                 rows[row].insert(rows[row].end(), from, from + kWidth);
               }
         }
       }
-      if (slots.length() == 0) continue;
-      CHECK(read(slots, false) == whole());
-      CHECK(read(slots, true) == whole());
+      if (store.length() == 0) continue;
+      CHECK(read(store, false) == whole());
+      CHECK(read(store, true) == whole());
     }
   }
 }

@@ -81,7 +81,7 @@ TEST(delta_rule) {
       }
 }
 
-TEST(causal_convolution) {
+TEST(causal_convolution_of_channels) {
   for (const Kernels* table : all_kernels())
     for (const size_t width : kWidths)
       for (const size_t taps : {1, 2, 4, 8, 9, 19})

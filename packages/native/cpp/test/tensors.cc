@@ -56,7 +56,7 @@ TEST(reductions) {
       Buffer<float> columns(outer * inner, 1), rows(outer * inner, 1), largest(outer * inner, 1);
       sum_columns(x.data(), outer, count, inner, columns.data());
       sum_rows(x.data(), outer * inner, count, 3, rows.data());
-      largest_of_rows(x.data(), outer * inner, count, largest.data());
+      max_rows(x.data(), outer * inner, count, largest.data());
       for (size_t i = 0; i < columns.size(); i++) {
         double column = 0, column_size = 0, row = 0, row_size = 0;
         for (size_t k = 0; k < count; k++) {

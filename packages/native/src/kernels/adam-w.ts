@@ -15,9 +15,9 @@ export const adamWKernel: NativeKernel = {
       Float32Array,
       Float32Array,
     ];
-    const kept = 1 - learningRate * weightDecay;
-    const rate = learningRate / (1 - beta1 ** step);
-    const correction = 1 / Math.sqrt(1 - beta2 ** step);
+    const decayFactor = 1 - learningRate * weightDecay;
+    const stepSize = learningRate / (1 - beta1 ** step);
+    const inverseSqrtBiasCorrection2 = 1 / Math.sqrt(1 - beta2 ** step);
     addon().adamW(
       weightOut,
       meanOut,
@@ -26,7 +26,7 @@ export const adamWKernel: NativeKernel = {
       backend.floats(mean),
       backend.floats(variance),
       gradient ? backend.floats(gradient) : null,
-      Float64Array.of(beta1, beta2, eps, kept, rate, correction, gradientScale),
+      Float64Array.of(beta1, beta2, eps, decayFactor, stepSize, inverseSqrtBiasCorrection2, gradientScale),
     );
     return outputs;
   },

@@ -14,15 +14,15 @@ export const attentionKernel: NativeKernel = {
     const [, g, s] = k.shape as [number, number, number];
     const valueWidth = v.shape[3]!;
     const out = backend.output([b, l, h * valueWidth]);
-    const slots = keyValuesBehind(backend, k, v);
+    const store = keyValuesBehind(backend, k, v);
     addon().attention(
       backend.floats(out),
       backend.floats(q),
-      slots ?? backend.floats(k),
-      slots ? null : backend.floats(v),
+      store ?? backend.floats(k),
+      store ? null : backend.floats(v),
       padding ? backend.ints(padding) : null,
       // The length of a store is not an argument: it changes from step to step.
-      Int32Array.of(b, h, g, l, slots ? 0 : s, d, valueWidth),
+      Int32Array.of(b, h, g, l, store ? 0 : s, d, valueWidth),
       window,
       scale,
       starts ? backend.ints(starts) : null,

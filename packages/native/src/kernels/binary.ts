@@ -16,7 +16,7 @@ export const binaryKernels: readonly NativeKernel[] = Object.entries(OPERATIONS)
     const y = backend.floats(out);
     if (y.length === 0) return out;
     if (repeated) addon().binary(y, backend.floats(a), backend.floats(b), operation);
-    else addon().binary(y, backend.floats(a), backend.floats(b), operation, meetingAxes(a.shape, b.shape, shape));
+    else addon().binary(y, backend.floats(a), backend.floats(b), operation, broadcastAxes(a.shape, b.shape, shape));
     return out;
   },
 }));
@@ -45,12 +45,12 @@ export const equalKernel: NativeKernel = {
   run(backend, { a, b }: { a: TensorInfo; b: TensorInfo }) {
     if (a.dtype !== b.dtype || (a.dtype !== "float32" && a.dtype !== "int32")) return undefined;
     const shape = backend_util.assertAndGetBroadcastShape(a.shape, b.shape);
-    const axes = meetingAxes(a.shape, b.shape, shape);
+    const axes = broadcastAxes(a.shape, b.shape, shape);
     const out = backend.output(shape, "bool");
     const y = backend.values(out);
     const x = backend.buffer32(a);
     const z = backend.buffer32(b);
-    const [size = 1, xStep = 0, zStep = 0] = axes.subarray(-3);
+    const [size = 1, xStride = 0, zStride = 0] = axes.subarray(-3);
     for (let row = 0; row < y.length; row += size) {
       let xAt = 0;
       let zAt = 0;
@@ -60,7 +60,7 @@ export const equalKernel: NativeKernel = {
         zAt += (left % axes[axis]!) * axes[axis + 2]!;
         left = Math.floor(left / axes[axis]!);
       }
-      for (let i = 0; i < size; i++) y[row + i] = x[xAt + i * xStep] === z[zAt + i * zStep] ? 1 : 0;
+      for (let i = 0; i < size; i++) y[row + i] = x[xAt + i * xStride] === z[zAt + i * zStride] ? 1 : 0;
     }
     return out;
   },
@@ -80,7 +80,7 @@ function repeats(small: readonly number[], large: readonly number[]): boolean {
  * Returns the size of each axis of the result and the strides of the operands along it; adjacent axes with matching strides are
  * merged.
  */
-function meetingAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): Float64Array {
+function broadcastAxes(a: readonly number[], b: readonly number[], shape: readonly number[]): Float64Array {
   const axes: number[][] = [];
   let aNext = 1;
   let bNext = 1;
@@ -89,11 +89,11 @@ function meetingAxes(a: readonly number[], b: readonly number[], shape: readonly
     if (size === 1) continue;
     const aSize = a[a.length - fromEnd] ?? 1;
     const bSize = b[b.length - fromEnd] ?? 1;
-    const aStep = aSize === 1 ? 0 : aNext;
-    const bStep = bSize === 1 ? 0 : bNext;
+    const aStride = aSize === 1 ? 0 : aNext;
+    const bStride = bSize === 1 ? 0 : bNext;
     const inner = axes.at(-1);
-    if (inner && aStep === inner[0]! * inner[1]! && bStep === inner[0]! * inner[2]!) inner[0]! *= size;
-    else axes.push([size, aStep, bStep]);
+    if (inner && aStride === inner[0]! * inner[1]! && bStride === inner[0]! * inner[2]!) inner[0]! *= size;
+    else axes.push([size, aStride, bStride]);
     aNext *= aSize;
     bNext *= bSize;
   }

@@ -7,12 +7,12 @@ import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import { floatsOrNull, type NativeKernel } from "./kernel.js";
 
 type Experts = FusedKernels["MixtapeExperts"];
-type Numbers = Float32Array | null;
+type FloatsOrNull = Float32Array | null;
 
 function biasesOf(
   backend: NativeBackend,
   { gateBias, upBias, downBias }: Experts["inputs"],
-): [Numbers, Numbers, Numbers] {
+): [FloatsOrNull, FloatsOrNull, FloatsOrNull] {
   return [floatsOrNull(backend, gateBias), floatsOrNull(backend, upBias), floatsOrNull(backend, downBias)];
 }
 

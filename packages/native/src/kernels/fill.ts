@@ -30,10 +30,10 @@ function filled(backend: NativeBackend, shape: number[], dtype: Filled, value: n
   const out = backend.output(shape, dtype);
   if (dtype === "bool") backend.values(out).fill(value);
   else {
-    // By the addon, so that a step that fills can be repeated: one number, again and again.
-    const words = backend.buffer32(out);
-    const from = words instanceof Int32Array ? Int32Array.of(value) : Float32Array.of(value);
-    if (words.length > 0) addon().move(words, 0, from, 0, Float64Array.of(words.length, 1, 0));
+    // By the addon, so that a graph can replay it: one value with a stride of 0.
+    const values = backend.buffer32(out);
+    const from = values instanceof Int32Array ? Int32Array.of(value) : Float32Array.of(value);
+    if (values.length > 0) addon().stridedCopy(values, 0, from, 0, Float64Array.of(values.length, 1, 0));
   }
   return out;
 }

@@ -4,7 +4,8 @@ import { gatingNumbers } from "../gatings.js";
 import { plainMatrix } from "../matrix.js";
 import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import { floatsOrNull, type NativeKernel } from "./kernel.js";
-import { backToMatrix, backToRows, withScratch } from "./product-back.js";
+import { linearGradInput, linearGradWeight } from "./linear-gradients.js";
+import { withScratch } from "./scratch.js";
 
 type GatedMlp = FusedKernels["MixtapeGatedMlp"];
 
@@ -48,22 +49,22 @@ export const gatedMlpBackKernel: NativeKernel = {
     const length = (x.length / width) * inner;
     const kind = gatingNumbers(gating);
     const [gateBias, upBias] = [floatsOrNull(backend, inputs.gateBias), floatsOrNull(backend, inputs.upBias)];
-    const [byX, byGate, byUp, byDown] = [to.floats("x"), to.floats("gate"), to.floats("up"), to.floats("down")];
-    withScratch(backend, [length, length, length], (a, b, above) => {
+    const [gradX, gradGate, gradUp, gradDown] = [to.floats("x"), to.floats("gate"), to.floats("up"), to.floats("down")];
+    withScratch(backend, [length, length, length], (a, b, upstream) => {
       addon().linear(a!, x, plainMatrix(backend, gate, transposed), gateBias, width, backend.precision);
       addon().linear(b!, x, plainMatrix(backend, up, transposed), upBias, width, backend.precision);
-      if (byDown) {
-        addon().gate(above!, a!, b!, kind);
-        backToMatrix(byDown, dy, above!, width, inner, transposed);
+      if (gradDown) {
+        addon().gate(upstream!, a!, b!, kind);
+        linearGradWeight(gradDown, dy, upstream!, width, inner, transposed);
       }
-      backToRows(backend, above!, dy, down, transposed);
-      addon().gateBack(a!, b!, a!, b!, above!, kind);
-      if (byX) {
-        backToRows(backend, byX, a!, gate, transposed);
-        backToRows(backend, byX, b!, up, transposed, true);
+      linearGradInput(backend, upstream!, dy, down, transposed);
+      addon().gateBack(a!, b!, a!, b!, upstream!, kind);
+      if (gradX) {
+        linearGradInput(backend, gradX, a!, gate, transposed);
+        linearGradInput(backend, gradX, b!, up, transposed, true);
       }
-      if (byGate) backToMatrix(byGate, a!, x, inner, width, transposed);
-      if (byUp) backToMatrix(byUp, b!, x, inner, width, transposed);
+      if (gradGate) linearGradWeight(gradGate, a!, x, inner, width, transposed);
+      if (gradUp) linearGradWeight(gradUp, b!, x, inner, width, transposed);
       sumInto(to.floats("gateBias"), a!, inner);
       sumInto(to.floats("upBias"), b!, inner);
       sumInto(to.floats("downBias"), dy, width);
@@ -73,6 +74,6 @@ export const gatedMlpBackKernel: NativeKernel = {
 };
 
 /** Writes the gradient of a bias, the sum of rows as long as it, if it is wanted. */
-function sumInto(byBias: Float32Array | null, rows: Float32Array, width: number): void {
-  if (byBias) addon().sumColumns(byBias, rows, width);
+function sumInto(gradBias: Float32Array | null, rows: Float32Array, width: number): void {
+  if (gradBias) addon().sumColumns(gradBias, rows, width);
 }

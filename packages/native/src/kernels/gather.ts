@@ -1,7 +1,7 @@
 import { type TensorInfo, util } from "@tensorflow/tfjs-core";
 import { addon } from "../addon.js";
 import type { NativeKernel } from "./kernel.js";
-import { has32BitValues, outputLike } from "./move.js";
+import { has32BitValues, outputLike } from "./strided-copy.js";
 
 /** `GatherV2` of whole rows. */
 export const gatherKernel: NativeKernel = {

@@ -3,7 +3,7 @@ import { addon } from "../addon.js";
 import { plainMatrix } from "../matrix.js";
 import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
-import { backToMatrix, backToRows } from "./product-back.js";
+import { linearGradInput, linearGradWeight } from "./linear-gradients.js";
 
 type Linear = FusedKernels["MixtapeLinear"];
 
@@ -32,11 +32,11 @@ export const linearBackKernel: NativeKernel = {
     const { x, weight, dy0 } = inputs;
     const to = new GradientOutputs(backend, inputs, wanted);
     const dy = backend.floats(dy0);
-    const [byX, byWeight, byBias] = [to.floats("x"), to.floats("weight"), to.floats("bias")];
+    const [gradX, gradWeight, gradBias] = [to.floats("x"), to.floats("weight"), to.floats("bias")];
     const rows = weight.shape[transposed ? 1 : 0]!;
-    if (byX) backToRows(backend, byX, dy, weight, transposed);
-    if (byWeight) backToMatrix(byWeight, dy, backend.floats(x), rows, x.shape.at(-1)!, transposed);
-    if (byBias) addon().sumColumns(byBias, dy, rows);
+    if (gradX) linearGradInput(backend, gradX, dy, weight, transposed);
+    if (gradWeight) linearGradWeight(gradWeight, dy, backend.floats(x), rows, x.shape.at(-1)!, transposed);
+    if (gradBias) addon().sumColumns(gradBias, dy, rows);
     return [...to.all];
   },
 };

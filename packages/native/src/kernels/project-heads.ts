@@ -5,7 +5,8 @@ import type { NativeBackend } from "../backend.js";
 import { plainMatrix } from "../matrix.js";
 import { type BackwardKernel, GradientOutputs } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
-import { backToMatrix, backToRows, withScratch } from "./product-back.js";
+import { linearGradInput, linearGradWeight } from "./linear-gradients.js";
+import { withScratch } from "./scratch.js";
 
 type ProjectHeads = FusedKernels["MixtapeProjectHeads"];
 
@@ -51,25 +52,25 @@ export const projectHeadsBackKernel: NativeKernel = {
     const to = new GradientOutputs(backend, inputs, wanted);
     const x = backend.floats(inputs.x);
     const width = inputs.x.shape[2]!;
-    const byX = to.floats("x");
+    const gradX = to.floats("x");
     let isAdded = false;
     for (const [i, name] of (["q", "k", "v"] as const).entries()) {
-      const [dy, byWeight, byBias] = [inputs[`dy${i as 0 | 1 | 2}`], to.floats(name), to.floats(`${name}Bias`)];
+      const [dy, gradWeight, gradBias] = [inputs[`dy${i as 0 | 1 | 2}`], to.floats(name), to.floats(`${name}Bias`)];
       if (!dy) {
-        byWeight?.fill(0);
-        byBias?.fill(0);
+        gradWeight?.fill(0);
+        gradBias?.fill(0);
         continue;
       }
       const [, heads = 0, , headDim = 0] = dy.shape;
       withScratch(backend, [util.sizeFromShape(dy.shape)], (rows) => {
         mergeHeads(backend, rows!, dy);
-        if (byX) backToRows(backend, byX, rows!, inputs[name], transposed, isAdded);
-        if (byWeight) backToMatrix(byWeight, rows!, x, heads * headDim, width, transposed);
-        if (byBias) addon().sumColumns(byBias, rows!, heads * headDim);
+        if (gradX) linearGradInput(backend, gradX, rows!, inputs[name], transposed, isAdded);
+        if (gradWeight) linearGradWeight(gradWeight, rows!, x, heads * headDim, width, transposed);
+        if (gradBias) addon().sumColumns(gradBias, rows!, heads * headDim);
       });
       isAdded = true;
     }
-    if (!isAdded) byX?.fill(0);
+    if (!isAdded) gradX?.fill(0);
     return [...to.all];
   },
 };
@@ -78,5 +79,5 @@ export const projectHeadsBackKernel: NativeKernel = {
 function mergeHeads(backend: NativeBackend, out: Float32Array, tensor: TensorInfo): void {
   const [b, h, l, d] = tensor.shape as [number, number, number, number];
   const axes = Float64Array.of(b, l * h * d, h * l * d, l, h * d, d, h, d, l * d, d, 1, 1);
-  addon().move(out, 0, backend.floats(tensor), 0, axes);
+  addon().stridedCopy(out, 0, backend.floats(tensor), 0, axes);
 }

@@ -45,7 +45,7 @@ export const maxKernel: NativeKernel = {
     const reduction = reductionOf(x, attrs.reductionIndices, attrs.keepDims);
     if (reduction?.inner !== 1) return undefined;
     const out = backend.output(reduction.shape);
-    addon().largestOfRows(backend.floats(out), backend.floats(x));
+    addon().maxRows(backend.floats(out), backend.floats(x));
     return out;
   },
 };

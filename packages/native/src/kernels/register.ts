@@ -15,7 +15,6 @@ import { gatherKernel, segmentSumKernel } from "./gather.js";
 import { groupedGradWeightKernel, groupedMatMulKernel } from "./grouped.js";
 import { type NativeKernel, registerNativeKernel } from "./kernel.js";
 import { linearBackKernel, linearKernel } from "./linear.js";
-import { concatKernel, packKernel, padKernel, sliceKernel, splitKernel, tileKernel, transposeKernel } from "./move.js";
 import { projectHeadsBackKernel, projectHeadsKernel } from "./project-heads.js";
 import { causalConvolutionKernel, gatedDeltaRuleKernel } from "./recurrence.js";
 import { maxKernel, meanKernel, sumKernel } from "./reduce.js";
@@ -23,6 +22,15 @@ import { reshapeKernel } from "./reshape.js";
 import { rmsNormBackKernel, rmsNormKernel } from "./rms-norm.js";
 import { rotaryBackKernel, rotaryKernel } from "./rotary.js";
 import { softmaxKernel } from "./softmax.js";
+import {
+  concatKernel,
+  packKernel,
+  padKernel,
+  sliceKernel,
+  splitKernel,
+  tileKernel,
+  transposeKernel,
+} from "./strided-copy.js";
 import { sumOfSquaresKernel } from "./sum-of-squares.js";
 import { takeAlongAxisKernel } from "./take-along-axis.js";
 import { topKIndicesKernel } from "./top-k-indices.js";

@@ -2,7 +2,7 @@ import type { FusedKernels } from "@mixtape/ops";
 import { addon } from "../addon.js";
 import type { BackwardKernel } from "./backward.js";
 import type { NativeKernel } from "./kernel.js";
-import { withScratch } from "./product-back.js";
+import { withScratch } from "./scratch.js";
 
 type Rotary = FusedKernels["MixtapeRotary"];
 
@@ -38,18 +38,18 @@ export const rotaryBackKernel: NativeKernel = {
   ) {
     if (wanted.some((name) => name !== "x")) return [];
     const out = backend.output(x.shape);
-    const turned = cos.shape[2]!;
-    const half = turned / 2;
+    const rotaryDim = cos.shape[2]!;
+    const half = rotaryDim / 2;
     const forwards = backend.floats(sin);
     withScratch(backend, [forwards.length], (backwards) => {
-      for (let row = 0; row < forwards.length; row += turned)
+      for (let row = 0; row < forwards.length; row += rotaryDim)
         for (let i = 0; i < half; i++) {
           backwards![row + i] = -forwards[row + half + i]!;
           backwards![row + half + i] = -forwards[row + i]!;
         }
       const [, , length = 0, width = 0] = x.shape;
       const [dx, dy, cosines] = [backend.floats(out), backend.floats(dy0), backend.floats(cos)];
-      addon().rotary(dx, dy, cosines, backwards!, length, width, turned, interleaved);
+      addon().rotary(dx, dy, cosines, backwards!, length, width, rotaryDim, interleaved);
     });
     return [out];
   },

@@ -10,7 +10,13 @@ export const takeAlongAxisKernel: NativeKernel = {
   name: "MixtapeTakeAlongAxis",
   run(backend, { x, indices }: { x: TensorInfo; indices: TensorInfo }) {
     const out = backend.output(indices.shape);
-    addon().takeAlong(backend.floats(out), backend.floats(x), backend.ints(indices), x.shape[1]!, indices.shape[1]!);
+    addon().takeAlongAxis(
+      backend.floats(out),
+      backend.floats(x),
+      backend.ints(indices),
+      x.shape[1]!,
+      indices.shape[1]!,
+    );
     return out;
   },
 };

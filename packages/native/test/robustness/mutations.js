@@ -77,12 +77,12 @@ export const MUTATIONS = {
   },
   /** A handle, of any kind, in use or released. */
   handle(w, args, i) {
-    const handles = [() => w.file(8), () => w.weight(2, 2), () => w.weight(2, 2, 2), () => w.slots(1, 1, 4, 2)];
-    const handle = w.one([...handles, () => w.sequence([[], []])])();
+    const handles = [() => w.file(8), () => w.weight(2, 2), () => w.weight(2, 2, 2), () => w.keyValueStore(1, 1, 4, 2)];
+    const handle = w.one([...handles, () => w.graph([[], []])])();
     if (w.flag()) w.addon.release(handle);
     args[i] = handle;
   },
-  /** A handle that was released, the argument's own or one that a sequence was made with. */
+  /** A handle that was released, the argument's own or one that a graph was made with. */
   release(w, args, i) {
     const below = w.argumentsOf(args[i]).filter(isHandle);
     const value = below.length > 0 && w.flag() ? w.one(below) : args[i];

@@ -63,8 +63,8 @@ function call(name, world, mutations) {
     for (const { kind, index } of mutations) MUTATIONS[kind]?.(world, args, args.length > 0 ? index % args.length : 0);
     const made = functions[name]?.(...args);
     // What it took, it must be able to do.
-    if (name === "makeSequence")
-      addon.repeatSequence(/** @type {import("../../src/addon.js").NativeSequence} */ (made), new Int32Array(1));
+    if (name === "createGraph")
+      addon.replayGraph(/** @type {import("../../src/addon.js").NativeCapturedGraph} */ (made), new Int32Array(1));
   } catch (error) {
     if (mutations.length === 0) throw error;
     // A factory of errors that was itself spoilt makes anything.

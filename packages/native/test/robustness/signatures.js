@@ -28,7 +28,7 @@ export const SIGNATURES = {
     return [w.floats(rows * columns * parts), w.weight(rows, columns, parts)];
   },
   release: (w) => [
-    w.one([() => w.file(1), () => w.weight(1, 1), () => w.slots(1, 1, 1, 1), () => w.sequence([[], []])])(),
+    w.one([() => w.file(1), () => w.weight(1, 1), () => w.keyValueStore(1, 1, 1, 1), () => w.graph([[], []])])(),
   ],
   linear: (w) => {
     const [tokens, rows, width] = [w.size(), w.size(), w.size()];
@@ -143,7 +143,7 @@ export const SIGNATURES = {
     const k = w.whole(1, width);
     return [w.indices(rows * k, 9), w.floats(rows * width), width, k];
   },
-  takeAlong: (w) => {
+  takeAlongAxis: (w) => {
     const [rows, width] = [w.size(), w.size()];
     const k = w.whole(1, width);
     return [w.floats(rows * k), w.floats(rows * width), w.indices(rows * k, width), width, k];
@@ -161,7 +161,7 @@ export const SIGNATURES = {
     const rows = w.size();
     return [w.floats(rows), w.floats(rows * w.size()), w.size()];
   },
-  largestOfRows: (w) => {
+  maxRows: (w) => {
     const rows = w.size();
     return [w.floats(rows), w.floats(rows * w.size())];
   },
@@ -173,7 +173,7 @@ export const SIGNATURES = {
     const [rows, width] = [w.size(), w.size()];
     return [w.floats(rows * width), w.floats(rows * width), width];
   },
-  move: (w) => {
+  stridedCopy: (w) => {
     const [m, n, before, after] = [w.size(), w.size(), w.whole(0, 3), w.whole(0, 3)];
     const axes = w.doubles(w.flag() ? [m, n, n, n, 1, 1] : [n, m, 1, m, 1, n]);
     return [w.floats(before + m * n), before, w.floats(after + m * n), after, axes];
@@ -186,17 +186,17 @@ export const SIGNATURES = {
     const [ids, width, segments] = [w.size(), w.size(), w.size()];
     return [w.floats(segments * width), w.floats(ids * width), w.indices(ids, segments), width];
   },
-  makeSequence: (w) => callsOf(w),
-  repeatSequence: (w) => [w.sequence(callsOf(w)), w.indices(1, 1)],
-  createSlots: (w) => [w.whole(0, 1)],
-  appendSlots: (w) => {
+  createGraph: (w) => callsOf(w),
+  replayGraph: (w) => [w.graph(callsOf(w)), w.indices(1, 1)],
+  createKeyValueStore: (w) => [w.whole(0, 1)],
+  appendKeyValues: (w) => {
     const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];
     const lanes = rows * heads * count;
-    // Of slots that there are; empty ones may take values of another width, or none.
+    // As those stored; an empty store may take values of another width, or none.
     const valueWidth = length > 0 ? width : w.whole(1, width);
     const values = length > 0 || w.flag() ? w.floats(lanes * valueWidth) : null;
     return [
-      w.slots(rows, heads, length, width),
+      w.keyValueStore(rows, heads, length, width),
       w.floats(lanes * width),
       values,
       rows,
@@ -206,31 +206,31 @@ export const SIGNATURES = {
       valueWidth,
     ];
   },
-  dropFirstSlots: (w) => {
+  evictKeyValues: (w) => {
     const length = w.whole(0, 600);
-    return [w.slots(1, 2, length, 3), w.whole(0, length)];
+    return [w.keyValueStore(1, 2, length, 3), w.whole(0, length)];
   },
-  cropSlots: (w) => [w.slots(2, 1, w.whole(0, 600), 3), w.whole(0, 600)],
-  reorderSlots: (w) => {
+  truncateKeyValues: (w) => [w.keyValueStore(2, 1, w.whole(0, 600), 3), w.whole(0, 600)],
+  reorderKeyValues: (w) => {
     const rows = w.whole(1, 3);
-    return [w.slots(rows, 1, w.whole(1, 300), 3), w.indices(w.size(), rows)];
+    return [w.keyValueStore(rows, 1, w.whole(1, 300), 3), w.indices(w.size(), rows)];
   },
-  readSlots: (w) => {
+  readKeyValues: (w) => {
     const [rows, heads, length, width] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 300), w.size()];
-    return [w.floats(rows * heads * length * width), w.slots(rows, heads, length, width), w.flag()];
+    return [w.floats(rows * heads * length * width), w.keyValueStore(rows, heads, length, width), w.flag()];
   },
-  bytesOfSlots: (w) => [w.slots(1, 2, w.whole(0, 300), 3)],
+  keyValueStoreBytes: (w) => [w.keyValueStore(1, 2, w.whole(0, 300), 3)],
   attention: (w) => {
     const [rows, groups, length, width] = [w.whole(1, 3), w.whole(1, 3), w.one([w.size(), 300]), w.size()];
     const [heads, queries] = [groups * w.whole(1, 4), w.whole(1, length)];
     const [lanes, all] = [rows * heads * queries, rows * groups * length];
-    const [inSlots, isPacked] = [w.flag(), w.flag()];
-    const valueWidth = inSlots ? width : w.size();
+    const [isStored, isPacked] = [w.flag(), w.flag()];
+    const valueWidth = isStored ? width : w.size();
     const numbers = () => [w.floats(all * width), w.floats(all * valueWidth)];
-    const stored = inSlots ? [w.slots(rows, groups, length, width), null] : numbers();
+    const stored = isStored ? [w.keyValueStore(rows, groups, length, width), null] : numbers();
     const tokens = w.flag() ? w.indices(rows * length, 2) : null;
     const shape = w.indices(7, 1);
-    shape.set([rows, heads, groups, queries, inSlots ? 0 : length, width, valueWidth]);
+    shape.set([rows, heads, groups, queries, isStored ? 0 : length, width, valueWidth]);
     const starts = isPacked && queries === length ? startsOf(w, rows, length) : null;
     const window = w.flag() ? w.whole(1, length) : null;
     const sinks = w.flag() ? w.floats(heads) : null;
@@ -259,9 +259,9 @@ export const SIGNATURES = {
     const isPacked = w.flag();
     const [heads, queries] = [groups * w.whole(1, 4), isPacked ? length : w.whole(1, length)];
     const valueWidth = w.flag() ? width : w.size();
-    const [above, slots] = [rows * heads * queries, rows * groups * length];
-    const [q, keys, values] = [above * width, slots * width, slots * valueWidth];
-    const arrays = [q, keys, values, q, keys, values, above * valueWidth].map((count) => w.floats(count));
+    const [outputs, positions] = [rows * heads * queries, rows * groups * length];
+    const [q, keys, values] = [outputs * width, positions * width, positions * valueWidth];
+    const arrays = [q, keys, values, q, keys, values, outputs * valueWidth].map((count) => w.floats(count));
     const shape = w.indices(7, 1);
     shape.set([rows, heads, groups, queries, length, width, valueWidth]);
     const tokens = w.flag() ? w.indices(rows * length, 2) : null;
@@ -271,7 +271,7 @@ export const SIGNATURES = {
 };
 
 /**
- * Where the texts of packed rows begin: texts of two slots, and one of those that are left.
+ * Where the documents of packed rows begin: documents of two positions, and one of the rest.
  * @param {World} w
  */
 function startsOf(w, /** @type {number} */ rows, /** @type {number} */ length) {
@@ -280,8 +280,8 @@ function startsOf(w, /** @type {number} */ rows, /** @type {number} */ length) {
   return starts;
 }
 
-/** Functions that a sequence may hold. */
-const REPEATABLE = [
+/** Functions that a graph may hold. */
+const CAPTURABLE = [
   "linear",
   "matMul",
   "gatedMlp",
@@ -292,16 +292,16 @@ const REPEATABLE = [
   "gate",
   "embedding",
 ].concat(
-  ["chooseExperts", "topKIndices", "takeAlong", "binary", "unary", "sumRows", "largestOfRows", "sumColumns", "softmax"],
-  ["move", "gather", "segmentSum", "appendSlots", "attention", "gatedDeltaRule", "causalConvolution"],
+  ["chooseExperts", "topKIndices", "takeAlongAxis", "binary", "unary", "sumRows", "maxRows", "sumColumns", "softmax"],
+  ["stridedCopy", "gather", "segmentSum", "appendKeyValues", "attention", "gatedDeltaRule", "causalConvolution"],
 );
 
 /**
- * Calls for a sequence.
+ * Calls for a graph.
  * @param {World} w
  * @returns {[names: string[], lists: unknown[][]]}
  */
 function callsOf(w) {
-  const names = Array.from({ length: w.whole(0, 4) }, () => w.one(REPEATABLE));
+  const names = Array.from({ length: w.whole(0, 4) }, () => w.one(CAPTURABLE));
   return [names, names.map((name) => SIGNATURES[name]?.(w) ?? [])];
 }

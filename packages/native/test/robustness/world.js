@@ -153,27 +153,27 @@ export class World {
     return this.flag() ? this.weight(rows, columns, parts) : this.floats(parts * rows * columns);
   }
 
-  slots(
+  keyValueStore(
     /** @type {number} */ rows,
     /** @type {number} */ heads,
     /** @type {number} */ length,
     /** @type {number} */ width,
   ) {
-    const slots = this.addon.createSlots(this.whole(0, 1));
+    const store = this.addon.createKeyValueStore(this.whole(0, 1));
     const size = rows * heads * length * width;
-    this.addon.appendSlots(slots, this.floats(size), this.floats(size), rows, heads, length, width, width);
-    return slots;
+    this.addon.appendKeyValues(store, this.floats(size), this.floats(size), rows, heads, length, width, width);
+    return store;
   }
 
   /** @param {[names: string[], lists: unknown[][]]} calls */
-  sequence([names, lists]) {
-    const sequence = this.addon.makeSequence(names, lists);
-    this.#arrays.set(sequence, lists.flat());
-    return sequence;
+  graph([names, lists]) {
+    const graph = this.addon.createGraph(names, lists);
+    this.#arrays.set(graph, lists.flat());
+    return graph;
   }
 
-  /** The arguments that a sequence was made with; none for anything else. */
-  argumentsOf(/** @type {unknown} */ sequence) {
-    return typeof sequence === "object" && sequence !== null ? (this.#arrays.get(sequence) ?? []) : [];
+  /** The arguments that a graph was made with; none for anything else. */
+  argumentsOf(/** @type {unknown} */ graph) {
+    return typeof graph === "object" && graph !== null ? (this.#arrays.get(graph) ?? []) : [];
   }
 }

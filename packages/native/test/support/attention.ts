@@ -94,7 +94,7 @@ function bfloat16(values: Float32Array): Float32Array {
   return new Float32Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000).buffer);
 }
 
-/** The slots [from, to) of `[rows, groups, keys, width]`. */
+/** The positions [from, to) of `[rows, groups, keys, width]`. */
 function cut(values: Float32Array, { rows, groups, keys }: Case, width: number, from: number, to: number): Tensor4D {
   const lanes = Array.from({ length: rows * groups }, (_, lane) =>
     values.subarray((lane * keys + from) * width, (lane * keys + to) * width),
@@ -104,12 +104,12 @@ function cut(values: Float32Array, { rows, groups, keys }: Case, width: number, 
   return tensor4d(all, [rows, groups, to - from, width]);
 }
 
-/** Runs attention on tensors, and on slots that were filled in pieces and had others before them. */
+/** Runs attention on tensors, and on a store that was filled in pieces and truncated before. */
 function results(inputs: Inputs, one: Case, scale: number, dtype: "F32" | "BF16", pieces: readonly number[]) {
   const { rows, heads, groups, queries, keys, width, valueWidth = width, sharesValues } = one;
   const mask = new AttentionMask(one);
-  const slots = createKeyValueStore({ dtype, ...(sharesValues && { sharedWidth: valueWidth }) });
-  const append = ({ keys, values }: KeyValues) => slots.append(sharesValues ? { keys } : { keys, values });
+  const store = createKeyValueStore({ dtype, ...(sharesValues && { sharedWidth: valueWidth }) });
+  const append = ({ keys, values }: KeyValues) => store.append(sharesValues ? { keys } : { keys, values });
   const keysIn = (from: number, to: number) => cut(inputs.k, one, width, from, to);
   const valuesIn = (from: number, to: number) => cut(inputs.v, one, valueWidth, from, to);
   try {
@@ -129,17 +129,17 @@ function results(inputs: Inputs, one: Case, scale: number, dtype: "F32" | "BF16"
         from = to;
       }
       append(noise);
-      slots.truncate(dropped + keys);
-      slots.evict(dropped);
-      const view = slots.view();
+      store.truncate(dropped + keys);
+      store.evict(dropped);
+      const view = store.view();
       const options = inputs.sinks ? { sinks: tensor1d(inputs.sinks) } : {};
       return {
         ofTensors: attention(q, keysIn(0, keys), valuesIn(0, keys), mask, scale, options).dataSync(),
-        ofSlots: attention(q, view.keys, view.values, mask, scale, options).dataSync(),
+        ofStore: attention(q, view.keys, view.values, mask, scale, options).dataSync(),
       };
     });
   } finally {
-    slots.dispose();
+    store.dispose();
     mask.dispose();
   }
 }
@@ -190,17 +190,17 @@ const ROUNDS: Readonly<Record<Isa, boolean>> = { portable: false, avx2: false, a
 
 export function attentionTests(isa: Isa): void {
   onIsa(isa, () => {
-    test("is what its definition says, over tensors and over slots in blocks", () => {
+    test("is what its definition says, over tensors and over a store in blocks", () => {
       fc.assert(
         fc.property(drawn, ({ one, pieces }) => {
           const inputs = inputsOf(one);
           const scale = one.width ** -0.5;
           const expected = reference(inputs, one, scale);
           const before = memory().numTensors;
-          const { ofTensors, ofSlots } = results(inputs, one, scale, "F32", pieces);
+          const { ofTensors, ofStore } = results(inputs, one, scale, "F32", pieces);
           expect(memory().numTensors).toBe(before);
           expectClose(ofTensors, expected, 1e-5, "tensors");
-          expectClose(ofSlots, expected, 1e-5, "slots");
+          expectClose(ofStore, expected, 1e-5, "store");
         }),
         { numRuns: 60 },
       );
@@ -221,31 +221,31 @@ export function attentionTests(isa: Isa): void {
           const inputs = inputsOf(one);
           const scale = one.width ** -0.5;
           const expected = reference(inputs, one, scale);
-          const { ofTensors, ofSlots } = results(inputs, one, scale, "F32", pieces);
+          const { ofTensors, ofStore } = results(inputs, one, scale, "F32", pieces);
           expectClose(ofTensors, expected, 1e-5, "tensors");
-          expectClose(ofSlots, expected, 1e-5, "slots");
+          expectClose(ofStore, expected, 1e-5, "store");
           if (!ROUNDS[isa]) return;
           const rounded = { ...inputs, q: bfloat16(inputs.q), k: bfloat16(inputs.k), v: bfloat16(inputs.v) };
-          const ofRounded = results(rounded, one, scale, "BF16", pieces).ofSlots;
-          expectClose(ofRounded, reference(rounded, one, scale), 6e-2, "slots in bfloat16");
+          const ofRounded = results(rounded, one, scale, "BF16", pieces).ofStore;
+          expectClose(ofRounded, reference(rounded, one, scale), 6e-2, "store in bfloat16");
         }),
         { numRuns: 40 },
       );
     });
 
-    test("over bfloat16 slots is that of rounded keys and values", () => {
+    test("over a bfloat16 store is that of rounded keys and values", () => {
       fc.assert(
         fc.property(drawn, ({ one, pieces }) => {
           const { q, k, v, sinks } = inputsOf(one);
           const scale = one.width ** -0.5;
-          const slots = { k: bfloat16(k), v: bfloat16(v), sinks };
-          const got = results({ q, k, v, sinks }, one, scale, "BF16", pieces).ofSlots;
+          const store = { k: bfloat16(k), v: bfloat16(v), sinks };
+          const got = results({ q, k, v, sinks }, one, scale, "BF16", pieces).ofStore;
           if (ROUNDS[isa] && one.queries > 1) {
             // Queries meet keys as bfloat16, in units of powers of two; so do weights values: each is off by 2⁻⁹ at most.
             const rounded = bfloat16(q.map((x) => x * scale * Math.LOG2E));
-            expectClose(got, reference({ ...slots, q: rounded }, one, Math.LN2), 1e-2, "slots");
+            expectClose(got, reference({ ...store, q: rounded }, one, Math.LN2), 1e-2, "store");
           } else {
-            expectClose(got, reference({ ...slots, q }, one, scale), 1e-5, "slots");
+            expectClose(got, reference({ ...store, q }, one, scale), 1e-5, "store");
           }
         }),
         { numRuns: 60 },
@@ -258,9 +258,9 @@ export function attentionTests(isa: Isa): void {
       // A query of the first head, then a key that only the last query sees.
       inputs.q[0] = Number.NaN;
       inputs.k[(2 * one.keys - 1) * one.width] = Number.NaN;
-      const { ofTensors, ofSlots } = results(inputs, one, 0.25, "F32", [10, 3]);
+      const { ofTensors, ofStore } = results(inputs, one, 0.25, "F32", [10, 3]);
       const expected = reference(inputs, one, 0.25);
-      for (const got of [ofTensors, ofSlots])
+      for (const got of [ofTensors, ofStore])
         expect(Array.from(got, Number.isNaN)).toEqual(Array.from(expected, Number.isNaN));
       expect(expected.some(Number.isNaN) && expected.some((x) => !Number.isNaN(x))).toBe(true);
     });
@@ -270,8 +270,8 @@ export function attentionTests(isa: Isa): void {
       const inputs = inputsOf(one);
       for (let i = 0; i < one.width; i++) inputs.v[30 * one.width + i] = i % 2 ? Number.NaN : Infinity;
       const expected = reference(inputs, one, 0.25);
-      const { ofTensors, ofSlots } = results(inputs, one, 0.25, "F32", [10, 3]);
-      for (const got of [ofTensors, ofSlots])
+      const { ofTensors, ofStore } = results(inputs, one, 0.25, "F32", [10, 3]);
+      for (const got of [ofTensors, ofStore])
         expect(Array.from(got, Number.isFinite)).toEqual(Array.from(expected, Number.isFinite));
     });
 

@@ -80,7 +80,7 @@ function expectSameGradients(f: () => Tensor, xs: readonly Tensor[], tolerance =
   expectClose(gradientsNow(f, xs), expected, tolerance);
 }
 
-/** Attention over slots that hold texts of some lengths, and padding at their end. */
+/** Attention over positions that hold documents of some lengths, and padding at their end. */
 interface AttentionCase {
   readonly rows: number;
   readonly heads: number;
@@ -245,7 +245,7 @@ export function backwardTests(): void {
   test.each([
     ["causal", { rows: 1, heads: 3, groups: 1, queries: 130, keys: 130 }],
     ["many lanes", { rows: 5, heads: 4, groups: 2, queries: 33, keys: 33, window: 7 }],
-    ["after slots before", { rows: 2, heads: 2, groups: 2, queries: 100, keys: 211, window: 50 }],
+    ["after positions before", { rows: 2, heads: 2, groups: 2, queries: 100, keys: 211, window: 50 }],
     ["packed", { rows: 2, heads: 4, groups: 2, queries: 150, keys: 150, texts: [40, 3, 57, 1, 60] }],
     [
       "packed and padded",
@@ -258,7 +258,7 @@ export function backwardTests(): void {
       // As wide as keys, narrower as in latent attention, and wider.
       const values = [24, 16, 37].map((width) => held<Tensor4D>([rows, groups, keys, width], 3));
       const ends = texts?.map((_, i) => texts.slice(0, i + 1).reduce((sum, length) => sum + length, 0));
-      const textOf = (slot: number) => ends!.findIndex((end) => slot < end);
+      const textOf = (position: number) => ends!.findIndex((end) => position < end);
       const documentIds = texts && {
         rows,
         values: Int32Array.from({ length: rows * keys }, (_, i) => textOf(i % keys)),

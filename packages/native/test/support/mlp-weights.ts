@@ -38,7 +38,7 @@ export async function weightsOf(given: Given, [gate, up, down]: Storages, isStac
 export const TENSORS: Storages = ["tensor", "tensor", "tensor"];
 
 /** The same weights, laid out the other way. */
-export function turned({ gate, up, down }: MlpMatrices): MlpMatrices {
+export function transposedMatrices({ gate, up, down }: MlpMatrices): MlpMatrices {
   const turn = (weight: Weight): Weight => {
     const order = weight.role === "stack" ? [0, 2, 1] : [1, 0];
     return { ...weight, layout: "transposed", parts: [keep(transpose(weight.parts[0]!, order))] };

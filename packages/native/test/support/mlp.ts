@@ -9,7 +9,7 @@ import { NativeError, registerNative } from "../../src/index.js";
 import { type Isa, onIsa } from "./isa.js";
 import { mlpAddonTests } from "./mlp-addon.js";
 import { bfloat16, formula, normals, type Shape, wholeNumbers } from "./mlp-numbers.js";
-import { biasesOf, disposePlaced, keep, run, runOn, TENSORS, turned, weightsOf } from "./mlp-weights.js";
+import { biasesOf, disposePlaced, keep, run, runOn, TENSORS, transposedMatrices, weightsOf } from "./mlp-weights.js";
 
 const same = (x: number) => x;
 
@@ -134,14 +134,14 @@ export function mlpTests(isa: Isa): void {
       },
     );
 
-    test("stacks and matrices that lie transposed are turned", async () => {
+    test("stacks and matrices that are stored transposed", async () => {
       const stacks = wholeNumbers({ ...shape, tokens: 9, count: 3 }, 11);
       const expected = Float32Array.from(formula(stacks, { x: same, hidden: same }));
-      expect(runOn(stacks, turned(await weightsOf(stacks, TENSORS)), relu)).toEqual(expected);
+      expect(runOn(stacks, transposedMatrices(await weightsOf(stacks, TENSORS)), relu)).toEqual(expected);
       const one = wholeNumbers({ ...shape, tokens: 9, count: 1, choices: 1 }, 12);
       one.weights.fill(1);
       const y = keep(
-        gatedMlp(keep(tensor2d(one.x, [9, one.width])), turned(await weightsOf(one, TENSORS, false)), relu),
+        gatedMlp(keep(tensor2d(one.x, [9, one.width])), transposedMatrices(await weightsOf(one, TENSORS, false)), relu),
       );
       expect(y.dataSync()).toEqual(Float32Array.from(formula(one, { x: same, hidden: same })));
       disposePlaced();

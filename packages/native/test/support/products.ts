@@ -138,8 +138,8 @@ export function productTests(isa: Isa): void {
             const a = tensor(numbers(size(outerA) * 6, 1), [...outerA, ...(transposeA ? [3, 2] : [2, 3])]);
             const b = tensor(numbers(size(outerB) * 12, 2), [...outerB, ...(transposeB ? [4, 3] : [3, 4])]);
             const got = matMul(a, b, transposeA, transposeB);
-            const left = transposeA ? turned(a) : a;
-            const right = transposeB ? turned(b) : b;
+            const left = transposeA ? transposed(a) : a;
+            const right = transposeB ? transposed(b) : b;
             // By definition: products of all pairs, summed.
             const expected = sum(mul(expandDims(left, -1), expandDims(right, -3)), -2);
             expect(got.shape).toEqual(expected.shape);
@@ -283,8 +283,8 @@ function checkMatMul({ m, depth, n, dtype, transposeA, transposeB, aIsWeight, se
     }
 }
 
-/** With the last two axes turned around. */
-function turned(x: Tensor): Tensor {
+/** Swaps the last two axes. */
+function transposed(x: Tensor): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   return transpose(x, [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!]);
 }

@@ -175,14 +175,22 @@ export function rowsTests(isa: Isa): void {
     });
 
     describe.each([false, true])("rotary, interleaved: %s", (interleaved) => {
-      const check = (b: number, h: number, l: number, width: number, turned: number, tables: number, seed: number) => {
+      const check = (
+        b: number,
+        h: number,
+        l: number,
+        width: number,
+        rotaryDim: number,
+        tables: number,
+        seed: number,
+      ) => {
         const x = normal(b * h * l * width, seed);
-        const [cos, sin] = [normal(tables * l * turned, seed + 1), normal(tables * l * turned, seed + 2)];
+        const [cos, sin] = [normal(tables * l * rotaryDim, seed + 1), normal(tables * l * rotaryDim, seed + 2)];
         const exact = Float64Array.from(x);
         for (let row = 0; row < b * h * l; row++) {
-          const table = ((tables === 1 ? 0 : Math.floor(row / (h * l))) * l + (row % l)) * turned;
-          for (let i = 0; i < turned; i++) {
-            const half = turned / 2;
+          const table = ((tables === 1 ? 0 : Math.floor(row / (h * l))) * l + (row % l)) * rotaryDim;
+          for (let i = 0; i < rotaryDim; i++) {
+            const half = rotaryDim / 2;
             const [isFirst, apart] = interleaved ? [i % 2 === 0, 1] : [i < half, half];
             const angle = table + (interleaved ? Math.floor(i / 2) + (i % 2) * half : i);
             const at = row * width + i;
@@ -192,7 +200,7 @@ export function rowsTests(isa: Isa): void {
         const y = numbersOf(() =>
           rotary(
             tensor4d(x, [b, h, l, width]),
-            { cos: tensor3d(cos, [tables, l, turned]), sin: tensor3d(sin, [tables, l, turned]) },
+            { cos: tensor3d(cos, [tables, l, rotaryDim]), sin: tensor3d(sin, [tables, l, rotaryDim]) },
             { interleaved },
           ),
         );
@@ -201,8 +209,8 @@ export function rowsTests(isa: Isa): void {
 
       test("of heads of any width, wholly or partly", () => {
         for (let width = 2; width <= 70; width++)
-          for (const turned of [0, 2, width - (width % 2), 2 * Math.floor(width / 4)])
-            check(1, 2, 3, width, turned, 1, width);
+          for (const rotaryDim of [0, 2, width - (width % 2), 2 * Math.floor(width / 4)])
+            check(1, 2, 3, width, rotaryDim, 1, width);
       });
 
       test("of one position, of rows with positions of their own, and on all threads", () => {
@@ -279,7 +287,7 @@ export function rowsTests(isa: Isa): void {
       });
     });
 
-    test("takeAlong takes what the indices say, and refuses others", () => {
+    test("takeAlongAxis takes what the indices say, and refuses others", () => {
       const x = odd(40 * 9, 3);
       const indices = Int32Array.from({ length: 40 * 5 }, (_, i) => (i * 11) % 9);
       const y = numbersOf(() => takeAlongAxis(tensor2d(x, [40, 9]), tensor2d(indices, [40, 5], "int32")));

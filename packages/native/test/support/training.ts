@@ -29,11 +29,11 @@ export function trainingTests(isa: Isa): void {
         for (const gradient of [g, undefined]) {
           const given = numbersOf(() => {
             const [weight, mean, variance] = [tensor1d(w), tensor1d(m), tensor1d(v)];
-            const moved = adamW(
+            const updated = adamW(
               { weight, mean, variance, ...(gradient && { gradient: tensor1d(gradient) }) },
               SETTINGS,
             );
-            return [moved.weight, moved.mean, moved.variance];
+            return [updated.weight, updated.mean, updated.variance];
           });
           for (let i = 0; i < count; i++) {
             const scaled = (gradient?.[i] ?? 0) * SETTINGS.gradientScale;

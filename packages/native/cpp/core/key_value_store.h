@@ -10,17 +10,17 @@
 namespace mixtape {
 
 /**
- * Slots of `[rows, heads]` keys and values, in blocks of a fixed number of slots: they grow at their end without moving what is
- * there, and blocks that have been dropped whole are freed. Slots of no length take any rows, heads and widths. Values may be the
- * first numbers of their keys, and are not kept then.
+ * Keys and values `[rows, heads, length, width]` in blocks of a fixed number of positions: appending moves nothing, and blocks that
+ * were evicted as a whole are freed. An empty store takes any rows, heads and widths. Values may be the first numbers of their keys,
+ * and are not stored then.
  */
-class Slots {
+class KeyValueStore {
  public:
-  /** Slots of a block: what a window may hold too much, and what a sequence reads in one run. */
+  /** Positions of a block: the most that a window holds too many, and what attention reads in one run. */
   static constexpr size_t kBlock = 256;
 
   /** @param dtype float32 or bfloat16 */
-  explicit Slots(Dtype dtype) : dtype_(dtype) {}
+  explicit KeyValueStore(Dtype dtype) : dtype_(dtype) {}
 
   Dtype dtype() const { return dtype_; }
   size_t rows() const { return rows_; }
@@ -34,15 +34,15 @@ class Slots {
   size_t bytes() const { return (blocks_.size() + (spare_ ? 1 : 0)) * block_bytes(); }
 
   /**
-   * Adds `count` slots, rounded to the dtype: keys `[rows, heads, count, width]` and values `[rows, heads, count, value_width]`, or
+   * Adds `count` positions, rounded to the dtype: keys `[rows, heads, count, width]` and values `[rows, heads, count, value_width]`, or
    * null where they are the first numbers of the keys. The shape must be that of the contents, if there are any.
    * @throws std::bad_alloc; nothing is added then.
    */
   void append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width, size_t value_width);
-  /** Forgets the first `count` slots, of `length` at most. */
-  void drop_first(size_t count);
-  /** Forgets the slots from `length` on. */
-  void crop(size_t length);
+  /** Removes the first `count` positions, `length` at most. */
+  void evict(size_t count);
+  /** Removes the positions from `length` on. */
+  void truncate(size_t length);
   /** Makes row i what row `rows[i]` was. @throws std::bad_alloc; nothing has changed then. */
   void reorder(const int32_t* rows, size_t count);
 
@@ -62,7 +62,7 @@ class Slots {
   static Block make_block(size_t bytes);
   void write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width);
   void clear();
-  void list();
+  void update_views();
 
   Dtype dtype_;
   size_t rows_ = 0;
@@ -74,7 +74,7 @@ class Slots {
   /** Offset of position 0 in the first block. */
   size_t first_ = 0;
   std::vector<Block> blocks_;
-  /** A block that was dropped: a window that slides needs one as often as it frees one. */
+  /** A block that was evicted: a window that slides needs one as often as it frees one. */
   Block spare_;
   std::vector<const uint8_t*> keys_;
   std::vector<const uint8_t*> values_;

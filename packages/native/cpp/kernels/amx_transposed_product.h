@@ -2,7 +2,7 @@
 // The product with transposed bfloat16 weights, on AMX tiles.
 
 #include "kernels/amx_tiles.h"
-#include "kernels/turned_product.h"
+#include "kernels/transposed_product.h"
 
 namespace mixtape {
 namespace {
@@ -11,19 +11,19 @@ namespace {
  * Blocks of 32 tokens by a panel of 32 columns: two tiles each, and four of sums. Tiles are multiplied by a unit of their own, while
  * the others would wait: meanwhile they fill the next panels, and write the sums before.
  */
-class TurnedTiles : AmxTiles {
+class TransposedTiles : AmxTiles {
  public:
   static constexpr size_t kTokens = AmxTiles::kTokens;
 
-  TurnedTiles() { configure(); }
-  ~TurnedTiles() { _tile_release(); }
-  TurnedTiles(const TurnedTiles&) = delete;
-  TurnedTiles& operator=(const TurnedTiles&) = delete;
+  TransposedTiles() { configure(); }
+  ~TransposedTiles() { _tile_release(); }
+  TransposedTiles(const TransposedTiles&) = delete;
+  TransposedTiles& operator=(const TransposedTiles&) = delete;
 
   template <class Filling>
   void multiply(const uint8_t* x, size_t row, size_t tokens, const uint16_t* panel, size_t steps, size_t count, bool add, float* y,
                 size_t stride, Filling& filling, size_t each) {
-    float* const sums = sums_[turn_++ % 2];
+    float* const sums = sums_[block_++ % 2];
     if (tokens <= kSide) {
       sum<1>(x, row, panel, steps, filling, each, sums);
     } else {
@@ -92,12 +92,12 @@ class TurnedTiles : AmxTiles {
   }
 
   alignas(64) float sums_[2][kTokens * kColumns];
-  size_t turn_ = 0;
+  size_t block_ = 0;
   Pending pending_;
 };
 
-struct AmxTurned : TurnedPairs<Avx512, TurnedTiles> {
-  static constexpr TurnedProduct product = {kGroup, packed_bytes, pack, kScratch, multiply};
+struct AmxTransposed : TransposedPairs<Avx512, TransposedTiles> {
+  static constexpr TransposedProduct product = {kGroup, packed_bytes, pack, kScratch, multiply};
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// makeSequence, repeatSequence
+// createGraph, replayGraph
 
 #include <memory>
 #include <set>
@@ -13,25 +13,25 @@
 namespace mixtape {
 
 /**
- * Calls that are made one after the other, without JavaScript between them.
+ * Calls that are replayed one after the other, without JavaScript between them.
  *
  * Their arguments were read once. What handles keep is not kept for their sake: once it is released, a call that needs it is an
- * error. Arrays are kept alive, but JavaScript can still take their memory away, so that is looked at before each repetition.
+ * error. Arrays are kept alive, but JavaScript can still take their memory away, so that is checked before each replay.
  * All else that a call checks, it checks each time.
  */
-class Sequence {
+class CapturedGraph {
  public:
   struct Call {
     const char* name;
-    Work work;
+    Capturable function;
     std::vector<Napi::Value> values;
   };
 
-  Sequence(Napi::Env env, const std::vector<Call>& calls) {
+  CapturedGraph(Napi::Env env, const std::vector<Call>& calls) {
     std::vector<Napi::PropertyDescriptor> arrays;
     std::set<Place> known;
-    for (const auto& [name, work, values] : calls) {
-      ReadCall call{name, work, {}, {}};
+    for (const auto& [name, function, values] : calls) {
+      ReadCall call{name, function, {}, {}};
       for (const Napi::Value value : values) {
         Argument argument = read_argument(value);
         if (argument.value) call.kept.emplace_back(call.arguments.size(), std::move(argument.value));
@@ -51,7 +51,7 @@ class Sequence {
   }
 
   /** @param made how many calls were made, also where one fails */
-  void repeat(Napi::Env env, int32_t& made) {
+  void replay(Napi::Env env, int32_t& made) {
     made = 0;
     check_arrays(env);
     // A call may write to the array of `made`.
@@ -60,7 +60,7 @@ class Sequence {
       for (ReadCall& call : calls_) {
         const Borrowed borrowed(call);
         const Args args(call.arguments, call.name);
-        call.work(args);
+        call.function(args);
         args.check_files();
         count++;
       }
@@ -77,7 +77,7 @@ class Sequence {
 
   struct ReadCall {
     const char* name;
-    Work work;
+    Capturable function;
     std::vector<Argument> arguments;
     /** Objects of the handles among the arguments. */
     std::vector<std::pair<size_t, std::weak_ptr<const void>>> kept;
@@ -107,7 +107,7 @@ class Sequence {
     for (uint32_t i = 0; i < places_.size(); i++) {
       const Argument now = read_argument(arrays.Get(i));
       if (places_[i] != place_of(now))
-        throw ArgumentError{"repeatSequence", "arrays as they were", describe(now) + " that was moved, cut or taken away"};
+        throw ArgumentError{"replayGraph", "arrays as they were", describe(now) + " that was moved, cut or taken away"};
     }
   }
 
@@ -119,48 +119,48 @@ class Sequence {
 namespace {
 
 /** More calls than any step makes. */
-constexpr uint32_t kMostCalls = 1 << 20;
+constexpr uint32_t kMaxCalls = 1 << 20;
 
-std::vector<Napi::Value> items_of(Napi::Value value, const char* expected, uint32_t most) {
-  if (!value.IsArray()) throw ArgumentError{"makeSequence", expected, describe(read_argument(value))};
+std::vector<Napi::Value> items_of(Napi::Value value, const char* expected, uint32_t max) {
+  if (!value.IsArray()) throw ArgumentError{"createGraph", expected, describe(read_argument(value))};
   const auto array = value.As<Napi::Array>();
   const uint32_t length = array.Length();
-  if (length > most)
-    throw ArgumentError{"makeSequence", std::string(expected) + ", at most " + std::to_string(most), std::to_string(length)};
+  if (length > max)
+    throw ArgumentError{"createGraph", std::string(expected) + ", at most " + std::to_string(max), std::to_string(length)};
   std::vector<Napi::Value> items(length);
   for (uint32_t i = 0; i < length; i++) items[i] = array.Get(i);
   return items;
 }
 
-/** makeSequence(names, lists) → a handle; call i is of the function names[i] with the arguments lists[i] */
-Napi::Value make_sequence(const Napi::CallbackInfo& info) {
-  const auto names = items_of(info[0], "an array of names", kMostCalls);
-  const auto lists = items_of(info[1], "an array of lists of arguments", kMostCalls);
+/** createGraph(names, lists) → a handle; call i is of the function names[i] with the arguments lists[i] */
+Napi::Value create_graph(const Napi::CallbackInfo& info) {
+  const auto names = items_of(info[0], "an array of names", kMaxCalls);
+  const auto lists = items_of(info[1], "an array of lists of arguments", kMaxCalls);
   if (names.size() != lists.size())
-    throw ArgumentError{"makeSequence", "a list of arguments for each name", std::to_string(lists.size())};
+    throw ArgumentError{"createGraph", "a list of arguments for each name", std::to_string(lists.size())};
   // Reading items may run JavaScript, which may move what arrays point to: arguments are read when all items are there.
-  std::vector<Sequence::Call> calls;
+  std::vector<CapturedGraph::Call> calls;
   for (size_t i = 0; i < names.size(); i++) {
-    const auto* const found = names[i].IsString() ? find_work(names[i].As<Napi::String>()) : nullptr;
-    if (!found) throw ArgumentError{"makeSequence", "functions that can be repeated", describe(read_argument(names[i]))};
-    calls.push_back({found->first, found->second, items_of(lists[i], "a list of arguments", Args::kMost)});
+    const auto* const found = names[i].IsString() ? find_capturable(names[i].As<Napi::String>()) : nullptr;
+    if (!found) throw ArgumentError{"createGraph", "functions that can be captured", describe(read_argument(names[i]))};
+    calls.push_back({found->first, found->second, items_of(lists[i], "a list of arguments", Args::kMaxCount)});
   }
-  return handle_of(info.Env(), std::make_shared<Sequence>(info.Env(), calls));
+  return handle_of(info.Env(), std::make_shared<CapturedGraph>(info.Env(), calls));
 }
 
-/** repeatSequence(sequence, made): made[0] is then how many calls were made, also where one fails */
-Napi::Value repeat_sequence(const Napi::CallbackInfo& info) {
-  const Args args(info, "repeatSequence");
-  Sequence& sequence = args.sequence(0, "sequence");
-  sequence.repeat(info.Env(), *args.ints(1, "made", 1));
+/** replayGraph(graph, made): made[0] is then how many calls were made, also where one fails */
+Napi::Value replay_graph(const Napi::CallbackInfo& info) {
+  const Args args(info, "replayGraph");
+  CapturedGraph& graph = args.graph(0, "graph");
+  graph.replay(info.Env(), *args.ints(1, "made", 1));
   return info.Env().Undefined();
 }
 
 }  // namespace
 
-void export_sequences(Napi::Object exports) {
-  export_function(exports, "makeSequence", make_sequence);
-  export_function(exports, "repeatSequence", repeat_sequence);
+void export_captured_graph(Napi::Object exports) {
+  export_function(exports, "createGraph", create_graph);
+  export_function(exports, "replayGraph", replay_graph);
 }
 
 }  // namespace mixtape

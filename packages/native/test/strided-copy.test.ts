@@ -1,4 +1,4 @@
-/** What moves numbers without changing them, against plain loops. No instruction set has a part in it. */
+/** Strided copies (slice, transpose, tile, concat, pad) and gathers against plain loops; the same for all instruction sets. */
 
 import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
@@ -66,7 +66,7 @@ try {
   console.warn(`Not tested here: ${missing}`);
 }
 
-describe.skipIf(missing !== undefined)("moves", () => {
+describe.skipIf(missing !== undefined)("strided copies", () => {
   beforeAll(async () => {
     await tf.setBackend("native");
   });
@@ -99,8 +99,8 @@ describe.skipIf(missing !== undefined)("moves", () => {
     fc.assert(
       fc.property(turns, dtype, seed, ({ shape, perm }, dtype, seed) => {
         const x = plain(shape, seed, dtype);
-        const turned = perm.map((axis) => shape[axis]!);
-        const expected = picked(x, turned, (place) => shape.map((_, axis) => place[perm.indexOf(axis)]!));
+        const permuted = perm.map((axis) => shape[axis]!);
+        const expected = picked(x, permuted, (place) => shape.map((_, axis) => place[perm.indexOf(axis)]!));
         expectMoved(() => tf.transpose(tensorOf(x, dtype), perm), expected, dtype);
       }),
     );
@@ -115,8 +115,8 @@ describe.skipIf(missing !== undefined)("moves", () => {
     ["narrow rows", [40_000, 3], [1, 0]],
   ])("transpose on all threads: %s", (_, shape, perm) => {
     const x = plain(shape, 3);
-    const turned = perm.map((axis) => shape[axis]!);
-    const expected = picked(x, turned, (place) => shape.map((_, axis) => place[perm.indexOf(axis)]!));
+    const permuted = perm.map((axis) => shape[axis]!);
+    const expected = picked(x, permuted, (place) => shape.map((_, axis) => place[perm.indexOf(axis)]!));
     expectMoved(() => tf.transpose(tensorOf(x), perm), expected);
   });
 
@@ -322,7 +322,7 @@ describe.skipIf(missing !== undefined)("moves", () => {
     });
   });
 
-  test("what was moved outlives what it came from", () => {
+  test("a copy outlives the tensor that it was copied from", () => {
     const runs: ((x: tf.Tensor) => tf.Tensor)[] = [
       (x) => tf.slice(x, [1, 0], [1, 8]),
       (x) => tf.concat([x], 0),

@@ -9,7 +9,7 @@ namespace mixtape {
 namespace {
 
 /** Weights of any format by numbers in float32, in panels. */
-template <class S, class Format> struct TurnedPanels {
+template <class S, class Format> struct TransposedPanels {
   using P = Panels<S>;
   static constexpr size_t kDepth = size_t{8192} / P::kColumns;
 
@@ -43,15 +43,15 @@ template <class S, class Format> struct TurnedPanels {
     }
   }
 
-  static constexpr TurnedProduct product = {P::kRows, packed_bytes, pack, 0, multiply};
+  static constexpr TransposedProduct product = {P::kRows, packed_bytes, pack, 0, multiply};
 };
 
 /**
  * Weights in bfloat16 by numbers that are rounded to bfloat16. Both meet in pairs along the depth: two rows of weights are
- * interleaved into a panel, which is all the turning there is.
+ * interleaved into a panel; nothing else is transposed.
  * @tparam Block multiplies a block of tokens by a panel
  */
-template <class S, class Block> struct TurnedPairs {
+template <class S, class Block> struct TransposedPairs {
   /** Columns of a panel. */
   static constexpr size_t kColumns = 32;
   static constexpr size_t kGroup = 16;
@@ -87,11 +87,11 @@ template <class S, class Block> struct TurnedPairs {
     Block block;
     Place place{0, from, size};
     Filling filling(w, place, to, panels[0]);
-    for (size_t turn = 0; place.k == 0 || place.k < w.rows; turn++) {
+    for (size_t iteration = 0; place.k == 0 || place.k < w.rows; iteration++) {
       filling.finish();
-      const uint16_t* const filled = panels[turn % 2];
+      const uint16_t* const filled = panels[iteration % 2];
       const Place next = place.after(from, to);
-      filling = Filling(w, next, to, panels[(turn + 1) % 2]);
+      filling = Filling(w, next, to, panels[(iteration + 1) % 2]);
       const size_t steps = (place.depth(w) + 31) / 32;
       const size_t count = place.count(to);
       const size_t each = filling.each(blocks * ((count + kColumns - 1) / kColumns) * steps);
@@ -236,8 +236,8 @@ template <class S> struct PairsBlock {
       for (size_t r = 0; r < kTokens; r++) {
         uint32_t both;
         memcpy(&both, x + r * row + pair * 4, sizeof both);
-        const typename S::B spread = S::spread_pair(both);
-        for (int v = 0; v < kVectors; v++) sums[r][v] = S::dot_pairs(sums[r][v], spread, line[v]);
+        const typename S::B broadcast = S::broadcast_pair(both);
+        for (int v = 0; v < kVectors; v++) sums[r][v] = S::dot_pairs(sums[r][v], broadcast, line[v]);
       }
     }
     for (size_t r = 0; r < tokens; r++)
@@ -255,19 +255,19 @@ template <class S> struct PairsBlock {
   }
 };
 
-template <class S> const TurnedProduct& turned_product(Dtype weights, Precision precision) {
+template <class S> const TransposedProduct& transposed_product(Dtype weights, Precision precision) {
   if constexpr (S::kBfloat16Product) {
-    static constexpr TurnedProduct kPairs = {TurnedPairs<S, PairsBlock<S>>::kGroup, TurnedPairs<S, PairsBlock<S>>::packed_bytes,
-                                             TurnedPairs<S, PairsBlock<S>>::pack, TurnedPairs<S, PairsBlock<S>>::kScratch, TurnedPairs<S, PairsBlock<S>>::multiply};
+    static constexpr TransposedProduct kPairs = {TransposedPairs<S, PairsBlock<S>>::kGroup, TransposedPairs<S, PairsBlock<S>>::packed_bytes,
+                                             TransposedPairs<S, PairsBlock<S>>::pack, TransposedPairs<S, PairsBlock<S>>::kScratch, TransposedPairs<S, PairsBlock<S>>::multiply};
     if (weights == Dtype::bfloat16 && precision == Precision::bfloat16) return kPairs;
   }
   switch (weights) {
     case Dtype::bfloat16:
-      return TurnedPanels<S, Bfloat16>::product;
+      return TransposedPanels<S, Bfloat16>::product;
     case Dtype::float16:
-      return TurnedPanels<S, Float16>::product;
+      return TransposedPanels<S, Float16>::product;
     default:
-      return TurnedPanels<S, Float32>::product;
+      return TransposedPanels<S, Float32>::product;
   }
 }
 

@@ -1,4 +1,4 @@
-#include "core/slots.h"
+#include "core/key_value_store.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,16 +11,16 @@ namespace mixtape {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};
-/** Below so many numbers a thread alone is done sooner. */
-constexpr size_t kAloneBelow = size_t{32} << 10;
+/** Below so many elements one thread alone is faster. */
+constexpr size_t kParallelThreshold = size_t{32} << 10;
 
 }  // namespace
 
-void Slots::Free::operator()(uint8_t* data) const { ::operator delete(data, kAlignment); }
+void KeyValueStore::Free::operator()(uint8_t* data) const { ::operator delete(data, kAlignment); }
 
-Slots::Block Slots::make_block(size_t bytes) { return Block(static_cast<uint8_t*>(::operator new(bytes, kAlignment))); }
+KeyValueStore::Block KeyValueStore::make_block(size_t bytes) { return Block(static_cast<uint8_t*>(::operator new(bytes, kAlignment))); }
 
-void Slots::append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width,
+void KeyValueStore::append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width,
                    size_t value_width) {
   if (count == 0) return;
   if (length_ == 0) {
@@ -43,34 +43,34 @@ void Slots::append(const float* keys, const float* values, size_t rows, size_t h
     if (length_ == 0) clear();
     throw;
   }
-  list();
+  update_views();
   write(keys, keys_, count, width_);
   if (!shares_values_) write(values, values_, count, value_width_);
   length_ += count;
 }
 
-void Slots::write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width) {
+void KeyValueStore::write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width) {
   const size_t lanes = rows_ * heads_;
   const size_t bytes = bytes_per_element(dtype_);
   const auto write_lane = [&](size_t lane) {
     const float* source = from + lane * count * width;
-    for (size_t slot = first_ + length_, left = count; left > 0;) {
-      const size_t here = std::min(left, kBlock - slot % kBlock);
-      const uint8_t* const block = to[slot / kBlock] + (lane * kBlock + slot % kBlock) * width * bytes;
+    for (size_t position = first_ + length_, left = count; left > 0;) {
+      const size_t here = std::min(left, kBlock - position % kBlock);
+      const uint8_t* const block = to[position / kBlock] + (lane * kBlock + position % kBlock) * width * bytes;
       kernels().encode(dtype_, source, here * width, const_cast<uint8_t*>(block));
       source += here * width;
-      slot += here;
+      position += here;
       left -= here;
     }
   };
-  if (lanes * count * width < kAloneBelow) {
+  if (lanes * count * width < kParallelThreshold) {
     for (size_t i = 0; i < lanes; i++) write_lane(i);
   } else {
     Pool::shared().run(lanes, [&](size_t i) { write_lane(i); });
   }
 }
 
-void Slots::drop_first(size_t count) {
+void KeyValueStore::evict(size_t count) {
   length_ -= count;
   if (length_ == 0) return clear();
   first_ += count;
@@ -79,24 +79,24 @@ void Slots::drop_first(size_t count) {
   spare_ = std::move(blocks_[whole - 1]);
   blocks_.erase(blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(whole));
   first_ %= kBlock;
-  list();
+  update_views();
 }
 
-void Slots::crop(size_t length) {
+void KeyValueStore::truncate(size_t length) {
   if (length >= length_) return;
   length_ = length;
   if (length == 0) return clear();
   blocks_.resize((first_ + length + kBlock - 1) / kBlock);
-  list();
+  update_views();
 }
 
-void Slots::reorder(const int32_t* rows, size_t count) {
-  const auto stays = [&] {
+void KeyValueStore::reorder(const int32_t* rows, size_t count) {
+  const auto is_identity = [&] {
     for (size_t i = 0; i < count; i++)
       if (static_cast<size_t>(rows[i]) != i) return false;
     return count == rows_;
   };
-  if (length_ == 0 || stays()) return;
+  if (length_ == 0 || is_identity()) return;
   const size_t keys = row_bytes(width_);
   const size_t values = shares_values_ ? 0 : row_bytes(value_width_);
   std::vector<Block> reordered;
@@ -112,15 +112,15 @@ void Slots::reorder(const int32_t* rows, size_t count) {
   blocks_ = std::move(reordered);
   spare_.reset();
   rows_ = count;
-  list();
+  update_views();
 }
 
-KeyValues Slots::view() const {
+KeyValues KeyValueStore::view() const {
   const size_t stride = shares_values_ ? width_ : value_width_;
   return {dtype_, rows_ * heads_, length_, width_, value_width_, stride, kBlock, first_, keys_.data(), values_.data()};
 }
 
-void Slots::clear() {
+void KeyValueStore::clear() {
   blocks_.clear();
   spare_.reset();
   keys_.clear();
@@ -129,7 +129,7 @@ void Slots::clear() {
   shares_values_ = false;
 }
 
-void Slots::list() {
+void KeyValueStore::update_views() {
   keys_.clear();
   values_.clear();
   for (const Block& block : blocks_) {

@@ -21,10 +21,10 @@ export const sliceKernel: NativeKernel = {
     const [begin, size] = slice_util.parseSliceParams(x, attrs.begin, attrs.size) as [number[], number[]];
     slice_util.assertParamsValid(x, begin, size);
     const out = outputLike(backend, x, size);
-    const from = stepsOf(x.shape);
-    const to = stepsOf(size);
+    const from = stridesOf(x.shape);
+    const to = stridesOf(size);
     const first = begin.reduce((sum, index, axis) => sum + index * from[axis]!, 0);
-    move(backend, out, 0, x, first, (axis) => [size[axis]!, to[axis]!, from[axis]!], size.length);
+    stridedCopy(backend, out, 0, x, first, (axis) => [size[axis]!, to[axis]!, from[axis]!], size.length);
     return out;
   },
 };
@@ -36,9 +36,9 @@ export const transposeKernel: NativeKernel = {
     if (!has32BitValues(x)) return undefined;
     const shape = perm.map((axis) => x.shape[axis]!);
     const out = outputLike(backend, x, shape);
-    const from = stepsOf(x.shape);
-    const to = stepsOf(shape);
-    move(backend, out, 0, x, 0, (axis) => [shape[axis]!, to[axis]!, from[perm[axis]!]!], shape.length);
+    const from = stridesOf(x.shape);
+    const to = stridesOf(shape);
+    stridedCopy(backend, out, 0, x, 0, (axis) => [shape[axis]!, to[axis]!, from[perm[axis]!]!], shape.length);
     return out;
   },
 };
@@ -50,14 +50,14 @@ export const tileKernel: NativeKernel = {
     if (!has32BitValues(x)) return undefined;
     const shape = x.shape.map((size, axis) => size * reps[axis]!);
     const out = outputLike(backend, x, shape);
-    const from = stepsOf(x.shape);
-    const to = stepsOf(shape);
+    const from = stridesOf(x.shape);
+    const to = stridesOf(shape);
     const axisOf = (i: number): [number, number, number] => {
       const axis = i >> 1;
       const isRepeat = i % 2 === 0;
       return isRepeat ? [reps[axis]!, to[axis]! * x.shape[axis]!, 0] : [x.shape[axis]!, to[axis]!, from[axis]!];
     };
-    move(backend, out, 0, x, 0, axisOf, 2 * shape.length);
+    stridedCopy(backend, out, 0, x, 0, axisOf, 2 * shape.length);
     return out;
   },
 };
@@ -108,7 +108,7 @@ export const splitKernel: NativeKernel = {
     return sizes.map((size) => {
       const out = outputLike(backend, x, x.shape.with(axis, size));
       const width = size * inner;
-      move(backend, out, 0, x, offset, (i) => (i === 0 ? [rows, width, xWidth] : [width, 1, 1]), 2);
+      stridedCopy(backend, out, 0, x, offset, (i) => (i === 0 ? [rows, width, xWidth] : [width, 1, 1]), 2);
       offset += width;
       return out;
     });
@@ -124,10 +124,10 @@ export const padKernel: NativeKernel = {
     const shape = x.shape.map((size, axis) => paddings[axis]![0] + size + paddings[axis]![1]);
     const out = outputLike(backend, x, shape);
     backend.values(out).fill(constantValue);
-    const from = stepsOf(x.shape);
-    const to = stepsOf(shape);
+    const from = stridesOf(x.shape);
+    const to = stridesOf(shape);
     const first = paddings.reduce((sum, [before], axis) => sum + before * to[axis]!, 0);
-    move(backend, out, first, x, 0, (axis) => [x.shape[axis]!, to[axis]!, from[axis]!], shape.length);
+    stridedCopy(backend, out, first, x, 0, (axis) => [x.shape[axis]!, to[axis]!, from[axis]!], shape.length);
     return out;
   },
 };
@@ -144,33 +144,33 @@ function joined(backend: NativeBackend, parts: readonly TensorInfo[], shape: num
   let offset = 0;
   for (const part of parts) {
     const width = rows === 0 ? 0 : util.sizeFromShape(part.shape) / rows;
-    move(backend, out, offset, part, 0, (i) => (i === 0 ? [rows, outWidth, width] : [width, 1, 1]), 2);
+    stridedCopy(backend, out, offset, part, 0, (i) => (i === 0 ? [rows, outWidth, width] : [width, 1, 1]), 2);
     offset += width;
   }
   return out;
 }
 
 /** Returns the strides of the axes. */
-function stepsOf(shape: readonly number[]): number[] {
-  const steps = new Array<number>(shape.length);
-  for (let axis = shape.length - 1, step = 1; axis >= 0; axis--) {
-    steps[axis] = step;
-    step *= shape[axis]!;
+function stridesOf(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  for (let axis = shape.length - 1, stride = 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis]!;
   }
-  return steps;
+  return strides;
 }
 
 /** Copies along axes, each given by its size and its strides in `out` and in `x`. */
-function move(
+function stridedCopy(
   backend: NativeBackend,
   out: TensorInfo,
   outOffset: number,
   x: TensorInfo,
   xOffset: number,
-  axisOf: (axis: number) => [size: number, outStep: number, xStep: number],
+  axisOf: (axis: number) => [size: number, outStride: number, xStride: number],
   rank: number,
 ): void {
   const axes = new Float64Array(3 * rank);
   for (let axis = 0; axis < rank; axis++) axes.set(axisOf(axis), 3 * axis);
-  addon().move(backend.buffer32(out), outOffset, backend.buffer32(x), xOffset, axes);
+  addon().stridedCopy(backend.buffer32(out), outOffset, backend.buffer32(x), xOffset, axes);
 }

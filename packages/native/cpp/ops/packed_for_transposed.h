@@ -9,9 +9,9 @@
 namespace mixtape {
 
 /** Tokens packed for such a product. Whoever has some gives them memory: `bytes()` of it, aligned to 64. */
-class Turned {
+class PackedForTransposed {
  public:
-  Turned(const TurnedProduct& product, size_t tokens, size_t depth)
+  PackedForTransposed(const TransposedProduct& product, size_t tokens, size_t depth)
       : product_(&product), depth_(depth), steps_(tokens, tokens_per_step(product, depth)) {}
 
   size_t bytes() const { return (product_->packed_bytes(steps_.total, depth_) + 63) / 64 * 64; }
@@ -40,19 +40,19 @@ class Turned {
   }
 
  private:
-  static size_t tokens_per_step(const TurnedProduct& product, size_t depth) {
-    const size_t wanted = std::max<size_t>(1, kShareNumbers / std::max<size_t>(depth, 1));
+  static size_t tokens_per_step(const TransposedProduct& product, size_t depth) {
+    const size_t wanted = std::max<size_t>(1, kShareElements / std::max<size_t>(depth, 1));
     return (wanted + product.group - 1) / product.group * product.group;
   }
 
-  const TurnedProduct* product_;
+  const TransposedProduct* product_;
   size_t depth_;
   Shares steps_;
   uint8_t* data_ = nullptr;
 };
 
 /** Shares of the columns of a matrix whose rows are met one after another: several for each thread, of whole lines of a cache. */
-inline Shares turned_columns(const Matrix& w) {
+inline Shares transposed_columns(const Matrix& w) {
   constexpr size_t kUnit = 256;
   const size_t wanted = w.columns / (static_cast<size_t>(Pool::shared().size()));
   return Shares(w.columns, std::max(kUnit, std::min<size_t>(wanted, 1024) / kUnit * kUnit));

@@ -8,7 +8,7 @@ const FIRST = Int32Array.of(0);
 /**
  * Computes the gradient of `x · Wᵀ` with respect to x, for rows `dy` as long as W has rows; added to the output if `add` is set.
  */
-export function backToRows(
+export function linearGradInput(
   backend: NativeBackend,
   out: Float32Array,
   dy: Float32Array,
@@ -21,7 +21,7 @@ export function backToRows(
 }
 
 /** Computes the gradient of `x · Wᵀ` with respect to a matrix `[rows, width]`, or `[width, rows]` if transposed. */
-export function backToMatrix(
+export function linearGradWeight(
   out: Float32Array,
   dy: Float32Array,
   x: Float32Array,
@@ -33,18 +33,4 @@ export function backToMatrix(
   if (tokens === 0) out.fill(0);
   else if (transposed) addon().matMul(out, x, dy, FIRST, FIRST, width, tokens, rows, true, false);
   else addon().matMul(out, dy, x, FIRST, FIRST, rows, tokens, width, true, false);
-}
-
-/** Runs `f` with arrays of these lengths and arbitrary values, which are released afterwards. */
-export function withScratch<T>(
-  backend: NativeBackend,
-  lengths: readonly number[],
-  f: (...arrays: Float32Array[]) => T,
-): T {
-  const tensors = lengths.map((length) => backend.output([length]));
-  try {
-    return f(...tensors.map((tensor) => backend.floats(tensor)));
-  } finally {
-    for (const tensor of tensors) backend.disposeIntermediateTensorInfo(tensor);
-  }
 }
