@@ -12,6 +12,7 @@ const FLOORS = [
   ["errors"],
   ["regex"],
   ["config", "safetensors", "tokenizer"],
+  ["quantization"],
   ["ops"],
   ["native", "layers"],
   ["engine", "decoder"],

@@ -2,14 +2,14 @@
 
     python tools/reference/safetensors_golden.py
 
-Needs torch 2.13.0, safetensors 0.8.0 and huggingface_hub. Writes into packages/safetensors/test/__fixtures__:
+Needs torch 2.13.0, safetensors 0.8.0, huggingface_hub and ml_dtypes. Writes into packages/safetensors/test/__fixtures__:
 
 every-dtype.safetensors   a tensor [2, 3] of every dtype, a scalar, an empty tensor, awkward names, one metadata entry
 every-dtype.json          the values of those tensors
 sharded/                  a checkpoint of three shards with its index
 conversions.safetensors   `values` (float32) and what torch makes of them in F16, BF16, F8_E4M3 and F8_E5M2; every code of
-                          the two F8 formats as float32; float64, int64 and int32 beside what they are as float32; and in
-                          the metadata the SHA-256 of every F16 code as float32, NaNs as zero
+                          the F8 formats as float32; float64 and integers of 64 and 32 bits beside what they are as float32; the
+                          codes of F4 and F6, packed by ml_dtypes, beside what they are; and in the metadata the SHA-256 of every F16 code as float32, NaNs as zero
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import json
 import shutil
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import torch
 from huggingface_hub import save_torch_state_dict
@@ -31,6 +32,12 @@ DTYPES = {
     "BF16": torch.bfloat16,
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
     "I64": torch.int64,
     "I32": torch.int32,
     "I16": torch.int16,
@@ -38,7 +45,15 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
+POWERS = torch.tensor([[1.0, 2.0, 0.25], [1024.0, 0.015625, 4.0]])
 SMALL_FLOATS = ["F16", "BF16", "F8_E4M3", "F8_E5M2"]
+
+
+PACKED = [
+    ("F4", ml_dtypes.float4_e2m1fn, 4),
+    ("F6_E2M3", ml_dtypes.float6_e2m3fn, 6),
+    ("F6_E3M2", ml_dtypes.float6_e3m2fn, 6),
+]
 
 
 def every_dtype():
@@ -47,6 +62,7 @@ def every_dtype():
     tensors, values = {}, {}
     for name, dtype in DTYPES.items():
         base = floats if dtype.is_floating_point else signed if dtype.is_signed else signed.abs()
+        base = POWERS if dtype == torch.float8_e8m0fnu else base.clamp(-224, 224) if "FNUZ" in name else base
         tensors[name] = (base > 0 if dtype == torch.bool else base).to(dtype)
     tensors["scalar"] = torch.tensor(2.5)
     tensors["empty"] = torch.zeros(0, 4, dtype=torch.float16)
@@ -87,7 +103,7 @@ def conversions():
     values = interesting_floats()
     tensors = {"values": values, **{name: values.to(DTYPES[name]) for name in SMALL_FLOATS}}
     codes = torch.arange(256, dtype=torch.uint8)
-    for name in ["F8_E4M3", "F8_E5M2"]:
+    for name in ["F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"]:
         tensors[f"{name} codes as F32"] = codes.view(DTYPES[name]).to(torch.float32)
     random = np.random.default_rng(13)
     ties = [s * ((1 << e) + (1 << (e - 24)) + d) for e in range(25, 63) for d in [-1, 0, 1] for s in [-1, 1]]
@@ -102,8 +118,18 @@ def conversions():
     tensors["F64"] = torch.from_numpy(np.append(doubles, [np.inf, -np.inf, 1e308, 1 + 2**-24, 1 + 2**-24 + 2**-50, 1e-45]))
     for name in ["I64", "I32", "F64"]:
         tensors[f"{name} as F32"] = tensors[name].to(torch.float32)
+    wide = ints[:50] + [2**63 - 1, 2**53 + 1]
+    tensors["U64"] = torch.tensor([abs(n) for n in wide] + [2**64 - 1, 2**63 + 2**39 + 1], dtype=torch.uint64)
+    tensors["U64 as F32"] = torch.from_numpy(tensors["U64"].numpy().astype(np.float32))
+    tensors["U32"] = torch.tensor([0, 2**32 - 1, 2**24 + 1, 2**31 + 129, 7], dtype=torch.uint32)
+    tensors["U32 as F32"] = torch.from_numpy(tensors["U32"].numpy().astype(np.float32))
     half = torch.arange(65536, dtype=torch.int32).to(torch.uint16).view(torch.float16).to(torch.float32)
     digest = hashlib.sha256(torch.where(half.isnan(), 0.0, half).numpy().tobytes()).hexdigest()
+    for name, dtype, bits in PACKED:
+        codes = np.arange(2**bits, dtype=np.uint8)
+        stream = sum(int(code) << (bits * i) for i, code in enumerate(codes))
+        tensors[f"{name} codes"] = torch.frombuffer(bytearray(stream.to_bytes(len(codes) * bits // 8, "little")), dtype=torch.uint8)
+        tensors[f"{name} codes as F32"] = torch.from_numpy(codes.view(dtype).astype(np.float32))
     save_file(tensors, OUT / "conversions.safetensors", metadata={"sha256 of F16 codes as F32": digest})
 
 

@@ -116,8 +116,8 @@ export interface Refusal {
 }
 
 const QUANTISED: Refusal = {
-  reason: "quantised weights are not read yet",
-  fix: "Load a version of the checkpoint in bfloat16, float16 or float32",
+  reason: "a config alone does not read quantised weights",
+  fix: "Load the checkpoint with loadModel or fromPretrained",
   got: (value) => {
     const method = isObject(value) ? own(value, "quant_method") : undefined;
     return method === undefined ? undefined : `quant_method ${show(method)}`;

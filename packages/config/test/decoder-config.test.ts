@@ -170,7 +170,7 @@ test.each<[string, object, string]>([
   [
     "quantised weights",
     { quantization_config: { quant_method: "fp8" } },
-    'quantization_config: expected null, since quantised weights are not read yet, got quant_method "fp8". Load a version',
+    'quantization_config: expected null, since a config alone does not read quantised weights, got quant_method "fp8". Load the checkpoint with loadModel',
   ],
   ["an encoder", { is_encoder_decoder: true }, "is_encoder_decoder: expected false"],
   ["configs per layer", { per_layer_config: { "1": { head_dim: 8 } } }, "per_layer_config: expected null or {}"],

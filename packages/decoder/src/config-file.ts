@@ -13,10 +13,16 @@ import { listNames, type OnWarning, showName } from "./load-warning.js";
 
 /** Result of {@link readConfig}. */
 export interface ConfigFile {
+  /** Keys of the model, without those of its quantisation. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Name for errors. */
   readonly where: string;
+  /** Quantisation of the weights, and its key in the file; undefined for none. */
+  readonly quantization?: { readonly key: string; readonly json: Readonly<Record<string, unknown>> };
 }
+
+/** Keys of `config.json` with the quantisation of the weights; MLX writes the last one. */
+const QUANTIZATION_KEYS = ["quantization_config", "compression_config", "quantization"];
 
 /**
  * Reads the `config.json` of a checkpoint, whose `model_type` names the family.
@@ -24,7 +30,7 @@ export interface ConfigFile {
  */
 export async function readConfig(source: CheckpointSource, options: FetchOptions = {}): Promise<ConfigFile> {
   const { json, where, absent } = await readJsonFile(source, "config.json", CheckpointError, options);
-  if (json) return { json, where };
+  if (json) return withoutQuantization(json, where);
   const got = absent && /^(HTTP \d+|a web page)$/.test(absent.got) ? absent.got : "none";
   const hints = [
     absent?.fix ?? (await explainSource(source)),
@@ -32,6 +38,18 @@ export async function readConfig(source: CheckpointSource, options: FetchOptions
     hubHint(source),
   ];
   throw new CheckpointError({ where, expected: "a file", got, fix: hints.filter(Boolean).join(". ") });
+}
+
+/** Separates the quantisation, which concerns the tensors alone: the model is the same. */
+function withoutQuantization(json: ConfigFile["json"], where: string): ConfigFile {
+  const key = QUANTIZATION_KEYS.find((name) => isObject(json[name]));
+  if (key === undefined) return { json, where };
+  const rest = Object.entries(json).filter(([name]) => !QUANTIZATION_KEYS.includes(name));
+  return { json: Object.fromEntries(rest), where, quantization: { key, json: json[key] as ConfigFile["json"] } };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Treatment of unknown keys by {@link parseConfig}. */

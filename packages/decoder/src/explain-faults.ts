@@ -38,7 +38,7 @@ function wayOut({ faults, unused }: Pick<TensorMatch, "faults" | "unused">): str
 
 function explainQuantised({ unexpected }: TensorFaults, unused: readonly string[]): string | undefined {
   if (![...unexpected, ...unused].some(isQuantised)) return undefined;
-  return "The weights are quantised, which is not supported. Use the checkpoint that they were quantised from, or dequantize it in transformers: model.dequantize().save_pretrained(folder)";
+  return "The weights are quantised in a way that config.json does not describe. Use its original config.json with the quantization_config, or the checkpoint that they were quantised from";
 }
 
 function explainAdapter(unused: readonly string[]): string | undefined {

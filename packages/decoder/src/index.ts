@@ -56,6 +56,7 @@ export {
   type TensorFaults,
   type TensorMatch,
 } from "./match-tensors.js";
+export { openWeights } from "./open-weights.js";
 export { type PoolingOptions, pool } from "./pooling.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { type ModelClass, type ModelConstructor, PreTrainedModel, type SettleContext } from "./pre-trained-model.js";

@@ -125,10 +125,10 @@ function jobsOf(
   tensors: CheckpointNames,
 ): LoadJob[] {
   let views: readonly Bundle<TensorView>[] = files.map((bundle) => bundle.map(({ name }) => tensors.tensor(name)));
-  let dtypes = views.map(([view]) => view!.dtype);
+  let dtypes = views.map(([view]) => view!.savedAs ?? view!.dtype);
   for (const [i, operation] of operations.entries()) {
     views = operation.load(views, shapes[i + 1]!, params);
-    if (!operation.changesValues) dtypes = views.map(([view]) => view!.dtype);
+    if (!operation.changesValues) dtypes = views.map(([view]) => view!.savedAs ?? view!.dtype);
   }
   return params.map((param, i) => ({ param, view: views[i]![0]!, dtype: dtypes[i]! }));
 }

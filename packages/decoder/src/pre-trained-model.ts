@@ -3,7 +3,7 @@ import { type Cache, Module } from "@mixtape/layers";
 import {
   type CheckpointSource,
   type Dtype,
-  openCheckpoint,
+  nameOfSource,
   type TensorSource,
   type TensorToWrite,
   writeCheckpoint,
@@ -20,6 +20,7 @@ import { type InitOptions, initialize } from "./initialize.js";
 import { checkLoadOptions, fetchingOf, type LoadOptions, loadParameters } from "./load.js";
 import { type OnWarning, warnOnConsole } from "./load-warning.js";
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
+import { openWeights } from "./open-weights.js";
 import { tensorsToWrite, watched } from "./save.js";
 import { checkSaveOptions, configDtype, type SaveOptions } from "./save-options.js";
 import { prefix, type WeightMapping } from "./weights/weight-mapping.js";
@@ -79,12 +80,12 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
   ): Promise<M> {
     checkLoadOptions("fromPretrained", options);
     const { ignore, onWarning = warnOnConsole } = options;
-    const where = nameOf(source);
+    const where = nameOfSource(source);
     const fetching = fetchingOf(options);
     const file = await readConfig(source, fetching);
     const parsed = parseConfig(this.family.config, file, { ignore, onWarning });
     const generation = await readGenerationConfig(source, file, { ignore, fetching });
-    const tensors = await openCheckpoint(source, fetching);
+    const tensors = await openWeights(source, file, fetching);
     try {
       const changed = changeConfig(this.family.config, parsed, options.config);
       const model = new this(await this.settleConfig(changed, tensors, { where, onWarning }));
@@ -224,9 +225,4 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
  */
 function classOf(made: unknown): ModelClass<PreTrainedModel> {
   return made as ModelClass<PreTrainedModel>;
-}
-
-/** Returns the name of a checkpoint in errors. */
-function nameOf(source: CheckpointSource): string {
-  return source instanceof Map ? "the files" : String(source);
 }

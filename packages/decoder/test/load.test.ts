@@ -135,7 +135,7 @@ The checkpoint is incomplete, or its config belongs to another.`);
     [
       "quantised weights",
       (all) => [...all, zerosToWrite("model.layers.0.self_attn.q_proj.weight_scale_inv", [1, 1])],
-      "The weights are quantised, which is not supported.",
+      "The weights are quantised in a way that config.json does not describe.",
     ],
     [
       "names of Mistral's own",

@@ -57,11 +57,11 @@ test.each(["gpt-oss-20b.json", "gpt-oss-120b.json"])(
   },
 );
 
-test("MXFP4 is refused, with the way out", () => {
+test("a config alone refuses MXFP4, with the way out", () => {
   const quantization_config = { modules_to_not_convert: ["lm_head"], quant_method: "mxfp4" };
   const message =
-    'config.json: quantization_config: expected null, since quantised weights are not read yet, got quant_method "mxfp4". ' +
-    "Load a version of the checkpoint in bfloat16, float16 or float32.";
+    'config.json: quantization_config: expected null, since a config alone does not read quantised weights, got quant_method "mxfp4". ' +
+    "Load the checkpoint with loadModel or fromPretrained.";
   const read = () => gptOssConfig.parse({ ...fixture("gpt-oss-20b.json"), quantization_config });
   expect(read).toThrow(message);
   expect(read).toThrow(ConfigError);

@@ -1,9 +1,11 @@
 import {
+  type ConfigFile,
   changeConfig,
   fetchingOf,
   type LoadOptions,
   type LoadWarning,
   type ModelSummary,
+  openWeights,
   type PreTrainedModel,
   parseConfig,
   readConfig,
@@ -19,16 +21,21 @@ import {
   type CheckpointSource,
   type Dtype,
   type FetchOptions,
-  openCheckpoint,
+  isDtype,
+  nameOfSource,
   type TensorSource,
+  type TensorView,
 } from "@mixtape/safetensors";
 import { modelClassOf } from "./families.js";
 import { checkTask, type Task } from "./tasks.js";
 
 /** Summary of a checkpoint, from its config and headers alone. */
 export interface ModelInspection extends ModelSummary {
-  /** Number of tensors and bytes of each dtype in the files. */
-  readonly dtypes: Readonly<Partial<Record<Dtype, { readonly tensors: number; readonly bytes: number }>>>;
+  /**
+   * Number of weights and bytes of each dtype in the files; those of quantised weights are under the name of their
+   * format, such as `fp8` or `Q4_K`.
+   */
+  readonly dtypes: Readonly<Record<string, { readonly tensors: number; readonly bytes: number }>>;
   /**
    * Tensors that are missing, unexpected, or of another shape than the config says: the model loads if there are none.
    */
@@ -73,9 +80,9 @@ export async function inspectModel(
   const Model = modelClassOf(file.json, file.where, task);
   const definition = Model.family.config;
   const parsed = changeConfig(definition, parseConfig(definition, file, { ignore, onWarning }), options.config);
-  const where = source instanceof Map ? "the files" : String(source);
+  const where = nameOfSource(source);
   const { model, dtypes, match } = await withTensors(
-    source,
+    { source, file },
     async (tensors) => {
       const model = new Model(await Model.settleConfig(parsed, tensors, { where, onWarning }));
       return { model, dtypes: countDtypes(tensors), match: model.matchTensors(tensors) };
@@ -112,31 +119,41 @@ function needsOf(
   };
 }
 
-/** Returns the dtype of most bytes of a checkpoint: engines that keep dtypes are counted as if all tensors had it. */
+/**
+ * Returns the dtype of most bytes of a checkpoint: engines that keep dtypes are counted as if all tensors had it. It is
+ * F32 for quantised weights, which are decoded.
+ */
 export function mainDtype(dtypes: ModelInspection["dtypes"]): Dtype {
-  const bytesOf = Object.entries(dtypes).map(([dtype, { bytes }]) => [dtype as Dtype, bytes] as const);
-  return bytesOf.reduce((most, one) => (one[1] > most[1] ? one : most), ["F32", 0] as const)[0];
+  const bytesOf = Object.entries(dtypes).map(([dtype, { bytes }]) => [dtype, bytes] as const);
+  const [name] = bytesOf.reduce((most, one) => (one[1] > most[1] ? one : most), ["F32", 0] as const);
+  return isDtype(name) ? name : "F32";
 }
 
 /** Counts the tensors of each dtype in a checkpoint. */
 export function countDtypes(tensors: TensorSource): ModelInspection["dtypes"] {
-  const counts: Partial<Record<Dtype, { tensors: number; bytes: number }>> = {};
+  const counts = new Map<string, { tensors: number; bytes: number }>();
   for (const name of tensors.names) {
-    const { dtype, byteLength } = tensors.tensor(name);
-    counts[dtype] ??= { tensors: 0, bytes: 0 };
-    counts[dtype].tensors++;
-    counts[dtype].bytes += byteLength;
+    const view = tensors.tensor(name);
+    const kind = view.quantized?.format.name ?? view.dtype;
+    const { tensors: count, bytes } = counts.get(kind) ?? { tensors: 0, bytes: 0 };
+    counts.set(kind, { tensors: count + 1, bytes: bytes + storedBytes(view) });
   }
-  return counts;
+  return Object.fromEntries(counts);
+}
+
+/** Returns the bytes of a tensor in its file. */
+function storedBytes({ byteLength, quantized }: TensorView): number {
+  if (!quantized) return byteLength;
+  return Object.values(quantized.planes).reduce((sum, plane) => sum + plane.byteLength, 0);
 }
 
 /** Opens a checkpoint, passes its headers to `look`, and closes it. */
 export async function withTensors<T>(
-  source: CheckpointSource,
+  { source, file }: { readonly source: CheckpointSource; readonly file: ConfigFile },
   look: (tensors: TensorSource) => T | Promise<T>,
   fetching: FetchOptions = {},
 ): Promise<T> {
-  const tensors = await openCheckpoint(source, fetching);
+  const tensors = await openWeights(source, file, fetching);
   try {
     return await look(tensors);
   } finally {

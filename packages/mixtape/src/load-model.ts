@@ -1,5 +1,6 @@
 import type { DecoderConfig } from "@mixtape/config";
 import {
+  type ConfigFile,
   changeConfig,
   checkLoadOptions,
   type ForCausalLM,
@@ -15,7 +16,7 @@ import {
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { storageOf } from "@mixtape/ops";
-import { type CheckpointSource, type Dtype, type FetchOptions, readSideFile } from "@mixtape/safetensors";
+import { type CheckpointSource, type Dtype, type FetchOptions, isCheckpoint, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
 import { modelClassOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
@@ -93,7 +94,7 @@ export async function loadModel(
   const parsed = parseConfig(Model.family.config, file, { ignore: options.ignore, onWarning: () => {} });
   const config = changeConfig(Model.family.config, parsed, options.config);
   const prepared = await engineFor(engine);
-  if (checkMemory) await checkFit(Model, config, prepared, { source, fetching, where: file.where });
+  if (checkMemory) await checkFit(Model, config, prepared, { source, fetching, file });
   return Model.fromPretrained(source, options);
 }
 
@@ -112,13 +113,13 @@ export interface LoadTokenizerOptions extends TokenizerOptions {
 export async function loadTokenizer(source: CheckpointSource, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
   checkOptions("loadTokenizer", options, { fetchOptions: true, onWarning: true });
   const { fetchOptions, ...reading } = options;
-  if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof Map))
+  if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof Map) && !isCheckpoint(source))
     throw new TokenizerError({
       where: "loadTokenizer",
       expected: "a folder, a URL or a map of files",
       got: source === null ? "null" : typeof source,
     });
-  if (!(source instanceof Map) && !/^https?:/i.test(String(source)))
+  if (!(source instanceof Map) && !isCheckpoint(source) && !/^https?:/i.test(String(source)))
     return Tokenizer.fromFolder(source as string | URL, reading);
   const read = async (name: string) => [name, await readSideFile(source, name, fetchOptions)] as const;
   const files = await Promise.all(TOKENIZER_FILES.map(read));
@@ -139,7 +140,7 @@ async function checkFit(
   Model: ModelClass<PreTrainedModel>,
   config: DecoderConfig,
   { name, backend, memoryLimit }: Engine,
-  { source, fetching, where }: { source: CheckpointSource; fetching: FetchOptions; where: string },
+  { source, fetching, file }: { source: CheckpointSource; fetching: FetchOptions; file: ConfigFile },
 ): Promise<void> {
   const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
@@ -153,13 +154,13 @@ async function checkFit(
   const bytes =
     keepsDtypes || isHeadDecisive
       ? await withTensors(
-          source,
+          { source, file },
           async (tensors) => {
             const dtype = mainDtype(countDtypes(tensors));
             const fitsAnyway = !limitOf(bytesOf(untied, dtype));
             const settled = fitsAnyway
               ? config
-              : await Model.settleConfig(config, tensors, { where, onWarning: () => {} });
+              : await Model.settleConfig(config, tensors, { where: file.where, onWarning: () => {} });
             return bytesOf(settled, dtype);
           },
           fetching,
@@ -168,7 +169,7 @@ async function checkFit(
   const limit = limitOf(bytes);
   if (!limit) return;
   throw new ModelTooLargeError({
-    where,
+    where: file.where,
     expected: `weights of at most ${gib(limit.bytes)} on the engine "${name}" (${limit.why})`,
     got: gib(bytes),
     fix: "Use an engine or a machine without this limit, a smaller model, or checkMemory: false to try anyway",

@@ -152,7 +152,7 @@ function cast(one: TensorToWrite, dtype: "bfloat16" | "float32"): TensorToWrite 
 /** Cases that the reference runs and that are refused here, each for its reason. */
 const REFUSED: Readonly<Record<string, string>> = {
   "scales of quantisation": "the reference computes with the payload alone, which is no model",
-  "quantisation by FP8": "weights are quantised, which is not supported",
+  "quantisation by FP8": "weights are quantised in a way that config.json does not describe",
   mlp_bias: "asks for biases that the reference leaves out",
   "attention_bias without biases": "asks for biases that the reference leaves out",
   "qwen3-moe: mlp_layer_types": "contradicts the number of layers",

@@ -2,7 +2,7 @@ import { checkOptions, type OptionNames } from "@mixtape/errors";
 import type { ByteSource } from "./byte-source.js";
 import { SafetensorsIndexError, SafetensorsNotFoundError } from "./errors.js";
 import { FETCH_OPTIONS, type FetchOptions } from "./fetch-options.js";
-import { type CheckpointSource, explainSource, type Folder, folderOf, orMissing } from "./folder.js";
+import { type CheckpointSource, explainSource, type Folder, folderOf, isCheckpoint, orMissing } from "./folder.js";
 import { GuardedSource } from "./guarded-source.js";
 import { INDEX_FILE, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
 import { noSuchTensor, openSafetensors } from "./open.js";
@@ -24,7 +24,8 @@ const OPTIONS: OptionNames<OpenCheckpointOptions> = { ...FETCH_OPTIONS, file: tr
  *
  * A save that was killed between its commit and its last step is finished first, see {@link finishSave}.
  *
- * @param source a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents
+ * @param source a folder (Node), the `http(s):` or `file:` URL of one, a map of file names to contents, or a {@link
+ *   Checkpoint}, whose tensors are opened
  * @throws OptionError for an unknown option
  * @throws SafetensorsNotFoundError if neither file exists, or not the requested one
  * @throws SafetensorsIndexError for an invalid index, or one that names missing shards
@@ -36,6 +37,7 @@ export async function openCheckpoint(
 ): Promise<TensorSource> {
   checkOptions("openCheckpoint", options, OPTIONS);
   const { file, ...fetching } = options;
+  if (isCheckpoint(source)) return source.openTensors();
   const folder = await folderOf(source, fetching);
   if (file !== undefined) return openSafetensors(await folder.open(file));
   const single = await orMissing(folder.open(SINGLE_FILE));

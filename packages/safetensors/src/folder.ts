@@ -5,6 +5,7 @@ import { explainFolder } from "./explain-folder.js";
 import { type FetchOptions, isWebAddress } from "./fetch-options.js";
 import { openUrl } from "./http-source.js";
 import { finishSave } from "./journal.js";
+import type { TensorSource } from "./view.js";
 
 /**
  * Files of a checkpoint that are not in a folder: name to content. Create one with `[...input.files].map((f) =>
@@ -12,10 +13,34 @@ import { finishSave } from "./journal.js";
  */
 export type CheckpointFiles = ReadonlyMap<string, Blob | ArrayBuffer | Uint8Array | URL>;
 
+/** A checkpoint in another form than a folder, such as a GGUF file: the files that a folder would have, and its tensors. */
+export interface Checkpoint {
+  /** Name for errors, such as its path. */
+  readonly name: string;
+  /** Names of the files beside the tensors, such as `config.json`. */
+  readonly files: readonly string[];
+  /** Reads one of the files; undefined if there is none of that name. */
+  readFile(name: string): Promise<Uint8Array | undefined>;
+  /** Opens the tensors, under the names that they have in a safetensors checkpoint. Each call opens them anew. */
+  openTensors(): Promise<TensorSource>;
+}
+
 /**
- * Location of a checkpoint: a folder (Node), the `http(s):` or `file:` URL of one, or a map of file names to contents.
+ * Location of a checkpoint: a folder (Node), the `http(s):` or `file:` URL of one, a map of file names to contents, or a
+ * {@link Checkpoint}.
  */
-export type CheckpointSource = string | URL | CheckpointFiles;
+export type CheckpointSource = string | URL | CheckpointFiles | Checkpoint;
+
+/** Whether a source is a {@link Checkpoint}. */
+export function isCheckpoint(source: unknown): source is Checkpoint {
+  return typeof source === "object" && source !== null && "openTensors" in source;
+}
+
+/** Returns the name of a checkpoint for errors and warnings. */
+export function nameOfSource(source: CheckpointSource): string {
+  if (source instanceof Map) return "the files";
+  return isCheckpoint(source) ? source.name : String(source);
+}
 
 /** The folder in which the files of a checkpoint are looked up. */
 export interface Folder {
@@ -35,6 +60,7 @@ export interface Folder {
 /** Returns the folder of a source. In a local one, a save that was killed after its commit is finished first. */
 export async function folderOf(source: CheckpointSource, options: FetchOptions): Promise<Folder> {
   if (source instanceof Map) return fileMap(source, options);
+  if (isCheckpoint(source)) return filesOf(source);
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new SafetensorsError({
       where: "checkpoint",
@@ -82,6 +108,20 @@ function fileMap(files: CheckpointFiles, options: FetchOptions): Folder {
       if (content instanceof Blob) return blobSource(content, file);
       if (content) return memorySource(content, file);
       throw new SafetensorsNotFoundError({ where: file, expected: "a file of this name", got: "none in the map" });
+    },
+  };
+}
+
+function filesOf(checkpoint: Checkpoint): Folder {
+  const nameOf = (file: string): string => `${checkpoint.name}: ${file}`;
+  return {
+    name: checkpoint.name,
+    nameOf,
+    list: async () => checkpoint.files,
+    async open(file) {
+      const content = await checkpoint.readFile(file);
+      if (content) return memorySource(content, nameOf(file));
+      throw new SafetensorsNotFoundError({ where: nameOf(file), expected: "a file of this name", got: "none" });
     },
   };
 }

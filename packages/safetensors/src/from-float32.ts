@@ -9,7 +9,8 @@ import { requireLittleEndian } from "./typed-view.js";
  * as in torch; NaN stays NaN; values that are too large become infinity, or ±448 in F8_E4M3, which has no infinity.
  * Integers and BOOL accept only values that they can represent exactly.
  * @returns little endian bytes. F32 bytes are not copied: the result shares the memory of `values`.
- * @throws SafetensorsError for a value that an integer dtype cannot represent
+ * @throws SafetensorsError for a value that an integer dtype cannot represent, and for C64, F4, F6, F8_E8M0 and the FNUZ
+ *   dtypes, which are only read
  */
 export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
   requireLittleEndian();
@@ -24,6 +25,15 @@ export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
     case "F8_E4M3":
     case "F8_E5M2":
       return encodeSmallFloat(values, dtype);
+    case "U64":
+      requireIntegers(values, dtype, 0, 2 ** 64);
+      return bytesOf(BigUint64Array.from(values, BigInt));
+    case "U32":
+      requireIntegers(values, dtype, 0, 2 ** 32);
+      return bytesOf(new Uint32Array(values));
+    case "U16":
+      requireIntegers(values, dtype, 0, 2 ** 16);
+      return bytesOf(new Uint16Array(values));
     case "I64":
       requireIntegers(values, dtype, -(2 ** 63), 2 ** 63);
       return bytesOf(BigInt64Array.from(values, BigInt));
@@ -42,6 +52,19 @@ export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
     case "BOOL":
       requireIntegers(values, dtype, 0, 2);
       return new Uint8Array(values);
+    case "C64":
+    case "F8_E4M3FNUZ":
+    case "F8_E5M2FNUZ":
+    case "F8_E8M0":
+    case "F6_E3M2":
+    case "F6_E2M3":
+    case "F4":
+      throw new SafetensorsError({
+        where: "fromFloat32",
+        expected: "a dtype that models are saved in",
+        got: dtype,
+        fix: "Save the values as F32, BF16, F16 or F8_E4M3",
+      });
   }
 }
 

@@ -135,7 +135,8 @@ function parseEntry(name: string, value: unknown, file: string): TensorEntry {
   if (needed !== end - begin) {
     throw new SafetensorsFormatError({
       where,
-      expected: needed === undefined ? "a size below 2^53 bytes" : `${needed} bytes for ${dtype} ${describe(shape)}`,
+      expected:
+        needed === undefined ? "a whole number of bytes below 2^53" : `${needed} bytes for ${dtype} ${describe(shape)}`,
       got: needed === undefined ? `${dtype} ${describe(shape)}` : `${end - begin}`,
     });
   }
@@ -167,8 +168,8 @@ function checkLayout(entries: readonly TensorEntry[], dataBytes: number, where: 
 }
 
 /**
- * Returns the size of a tensor in bytes; undefined beyond 2^53 - 1. As in the official library, a size that overflows
- * before a zero is still an overflow.
+ * Returns the size of a tensor in bytes; undefined beyond 2^53 - 1, and for packed elements that do not fill a byte. As
+ * in the official library, a size that overflows before a zero is still an overflow.
  */
 export function byteLength(dtype: Dtype, shape: readonly number[]): number | undefined {
   let elements = 1;

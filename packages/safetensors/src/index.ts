@@ -1,6 +1,6 @@
 export type { ByteSource } from "./byte-source.js";
 export { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.js";
-export { bytesPerElement, type Dtype } from "./dtype.js";
+export { bytesPerElement, type Dtype, isDtype } from "./dtype.js";
 export {
   SafetensorsError,
   SafetensorsFormatError,
@@ -11,7 +11,14 @@ export {
   SafetensorsWriteError,
 } from "./errors.js";
 export type { FetchOptions } from "./fetch-options.js";
-export { type CheckpointFiles, type CheckpointSource, explainSource } from "./folder.js";
+export {
+  type Checkpoint,
+  type CheckpointFiles,
+  type CheckpointSource,
+  explainSource,
+  isCheckpoint,
+  nameOfSource,
+} from "./folder.js";
 export { type FolderLock, lockFolder } from "./folder-lock.js";
 export { fromFloat32 } from "./from-float32.js";
 export { finishSave } from "./journal.js";
@@ -19,6 +26,14 @@ export { type JsonFile, readJsonFile } from "./json-file.js";
 export type { TensorToWrite } from "./layout.js";
 export { makeFolder } from "./make-folder.js";
 export { openSafetensors } from "./open.js";
+export {
+  type BlockFormat,
+  type PlaneBytes,
+  type Planes,
+  type QuantizedTensor,
+  type QuantizedViewOptions,
+  quantizedView,
+} from "./quantized-view.js";
 export { readSideFile } from "./side-file.js";
 export { toFloat32, toFloat32Transposed } from "./to-float32.js";
 export { type TensorSource, type TensorView, viewOfBytes } from "./view.js";

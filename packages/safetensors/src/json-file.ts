@@ -2,7 +2,7 @@ import { type ErrorDetails, type MixtapeError, parseJson } from "@mixtape/errors
 import { SafetensorsNotFoundError } from "./errors.js";
 import { explainBytes } from "./explain-bytes.js";
 import { type FetchOptions, isWebAddress } from "./fetch-options.js";
-import type { CheckpointSource } from "./folder.js";
+import { type CheckpointSource, isCheckpoint } from "./folder.js";
 import { lookForSideFile } from "./side-file.js";
 
 /** A JSON file beside the tensors. */
@@ -46,6 +46,7 @@ export async function readJsonFile(
 /** Omits the query: it may hold the access token of the folder. */
 function whereIs(source: CheckpointSource, name: string): string {
   if (source instanceof Map) return name;
+  if (isCheckpoint(source)) return `${source.name}: ${name}`;
   const folder = isWebAddress(source as string | URL) ? withoutQuery(source as string | URL) : String(source);
   return `${folder.replace(/\/$/, "")}/${name}`;
 }

@@ -50,16 +50,45 @@ const FORMATS: Readonly<Record<SmallFloatDtype, SmallFloat>> = {
   },
 };
 
-const tables = new Map<SmallFloatDtype, Int32Array>();
+/** Formats that are only read: their codes. Those of 4 and 6 bits have neither infinity nor NaN. */
+type ReadFormat = Pick<SmallFloat, "mantissaBits" | "bias" | "largest" | "hasInfinity"> & {
+  readonly bits: 4 | 6 | 8 | 16;
+  /** True if the code of −0 is the only NaN, as in the FNUZ formats ("finite, NaN, unsigned zero"). */
+  readonly hasUnsignedZero?: boolean;
+};
+
+type ReadOnlyDtype = "F8_E4M3FNUZ" | "F8_E5M2FNUZ" | "F6_E3M2" | "F6_E2M3" | "F4";
+
+/** F4 and F6 are those of the OCP Microscaling Formats (MX) Specification 1.0; FNUZ those of arXiv:2206.02915. */
+const READ_ONLY: Readonly<Record<ReadOnlyDtype, ReadFormat>> = {
+  F8_E4M3FNUZ: { bits: 8, mantissaBits: 3, bias: 8, largest: 0x7f, hasInfinity: false, hasUnsignedZero: true },
+  F8_E5M2FNUZ: { bits: 8, mantissaBits: 2, bias: 16, largest: 0x7f, hasInfinity: false, hasUnsignedZero: true },
+  F6_E3M2: { bits: 6, mantissaBits: 2, bias: 3, largest: 0x1f, hasInfinity: false },
+  F6_E2M3: { bits: 6, mantissaBits: 3, bias: 1, largest: 0x1f, hasInfinity: false },
+  F4: { bits: 4, mantissaBits: 1, bias: 1, largest: 0x7, hasInfinity: false },
+};
+
+/** Dtypes of at most 16 bits that are decoded by a table. F8_E8M0 has an exponent alone. */
+export type TableDtype = SmallFloatDtype | ReadOnlyDtype | "F8_E8M0";
+
+const tables = new Map<TableDtype, Int32Array>();
 
 /** Returns every value of a format as float32 bits: 64 Ki entries for F16, 256 for F8. */
-export function decodeTable(dtype: SmallFloatDtype): Int32Array {
-  const table = tables.get(dtype) ?? buildTable(FORMATS[dtype]);
+export function decodeTable(dtype: TableDtype): Int32Array {
+  const table =
+    tables.get(dtype) ?? (dtype === "F8_E8M0" ? powersOfTwo() : buildTable({ ...FORMATS, ...READ_ONLY }[dtype]));
   tables.set(dtype, table);
   return table;
 }
 
-function buildTable({ bits, mantissaBits, bias, largest, hasInfinity }: SmallFloat): Int32Array {
+function buildTable({
+  bits,
+  mantissaBits,
+  bias,
+  largest,
+  hasInfinity,
+  hasUnsignedZero = false,
+}: ReadFormat): Int32Array {
   const values = new Float32Array(2 ** bits);
   const half = values.length / 2;
   for (let code = 0; code < half; code++) {
@@ -71,6 +100,13 @@ function buildTable({ bits, mantissaBits, bias, largest, hasInfinity }: SmallFlo
     values[code] = value;
     values[code + half] = -value;
   }
+  if (hasUnsignedZero) values[half] = Number.NaN;
+  return new Int32Array(values.buffer);
+}
+
+/** `2^(code − 127)`; the last code is the NaN. */
+function powersOfTwo(): Int32Array {
+  const values = Float32Array.from({ length: 256 }, (_, code) => (code === 255 ? Number.NaN : 2 ** (code - 127)));
   return new Int32Array(values.buffer);
 }
 

@@ -4,11 +4,12 @@ import { decodeTable } from "./small-float.js";
 import { countElements, viewAs } from "./typed-view.js";
 
 /**
- * Converts values to float32. F32, F16, BF16, F8, I16, I8, U8 and BOOL are exact (BOOL: 0 or 1; a NaN stays NaN); F64,
- * I64 and I32 round to the nearest float32, ties to even.
+ * Converts values to float32. F32, F16, BF16, F8, F6, F4 and integers of 8 and 16 bits are exact, and BOOL (0 or 1); a NaN
+ * stays NaN. F64 and integers of 32 and 64 bits round to the nearest float32, ties to even. F4 and F6 are packed: the
+ * first element is in the lowest bits.
  * @param bytes little endian, at any alignment. F32 bytes at a multiple of 4 are not copied: the result shares their
  *   memory.
- * @throws SafetensorsError for a length that is not a multiple of the element size, or more than 2^30 elements
+ * @throws SafetensorsError for a length that is not a multiple of the element size, more than 2^30 elements, and C64
  */
 export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
   const count = countElements(bytes, dtype);
@@ -21,13 +22,26 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
       return lookedUp(viewAs(Uint16Array, bytes), decodeTable(dtype));
     case "F8_E4M3":
     case "F8_E5M2":
+    case "F8_E4M3FNUZ":
+    case "F8_E5M2FNUZ":
+    case "F8_E8M0":
       return lookedUp(bytes, decodeTable(dtype));
+    case "F6_E3M2":
+    case "F6_E2M3":
+    case "F4":
+      return lookedUp(unpackBits(bytes, dtype === "F4" ? 4 : 6), decodeTable(dtype));
     case "F64":
       return new Float32Array(viewAs(Float64Array, bytes));
     case "I64":
       return Float32Array.from({ length: count }, fromInt64(viewAs(BigInt64Array, bytes)));
+    case "U64":
+      return Float32Array.from({ length: count }, fromInt64(viewAs(BigUint64Array, bytes)));
     case "I32":
       return new Float32Array(viewAs(Int32Array, bytes));
+    case "U32":
+      return new Float32Array(viewAs(Uint32Array, bytes));
+    case "U16":
+      return new Float32Array(viewAs(Uint16Array, bytes));
     case "I16":
       return new Float32Array(viewAs(Int16Array, bytes));
     case "I8":
@@ -36,7 +50,25 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
       return new Float32Array(bytes);
     case "BOOL":
       return Float32Array.from(bytes, (byte) => (byte === 0 ? 0 : 1));
+    case "C64":
+      throw new SafetensorsError({
+        where: "C64 bytes",
+        expected: "real numbers",
+        got: "complex numbers",
+        fix: "Read them as F32: pairs of a real and an imaginary part",
+      });
   }
+}
+
+/** Unpacks a little-endian stream of elements of 4 or 6 bits, one per byte. */
+function unpackBits(bytes: Uint8Array, bits: 4 | 6): Uint8Array {
+  const codes = new Uint8Array((bytes.length * 8) / bits);
+  for (let i = 0; i < codes.length; i++) {
+    const at = i * bits;
+    const pair = bytes[at >> 3]! | ((bytes[(at >> 3) + 1] ?? 0) << 8);
+    codes[i] = (pair >> (at & 7)) & ((1 << bits) - 1);
+  }
+  return codes;
 }
 
 /**
@@ -119,14 +151,14 @@ function lookedUp(source: Uint16Array | Uint8Array, table: Int32Array): Float32A
 }
 
 /**
- * Rounding first to float64 and then to float32 could round twice. Beyond 2^53 the lowest 11 bits are therefore folded
+ * Rounding first to float64 and then to float32 could round twice. Beyond 2^53 the lowest 12 bits are therefore folded
  * into one sticky bit first, which float64 represents exactly and float32 sees only as "above" or "below" a tie.
  */
-function fromInt64(values: BigInt64Array): (_: unknown, index: number) => number {
+function fromInt64(values: BigInt64Array | BigUint64Array): (_: unknown, index: number) => number {
   return (_, index) => {
     const value = values[index]!;
     const rounded = Number(value);
     if (Number.isSafeInteger(rounded)) return rounded;
-    return Number((value & ~0x7ffn) | (value & 0x7ffn ? 0x400n : 0n));
+    return Number((value & ~0xfffn) | (value & 0xfffn ? 0x800n : 0n));
   };
 }

@@ -12,7 +12,11 @@ export function countElements(bytes: Uint8Array, dtype: Dtype): number {
   const size = bytesPerElement(dtype);
   const count = bytes.length / size;
   if (!Number.isInteger(count)) {
-    throw new SafetensorsError({ where: `${dtype} bytes`, expected: `a multiple of ${size}`, got: `${bytes.length}` });
+    throw new SafetensorsError({
+      where: `${dtype} bytes`,
+      expected: `a multiple of ${size < 1 ? size * 4 : size}`,
+      got: `${bytes.length}`,
+    });
   }
   if (count * 4 > MAX_BUFFER_BYTES) {
     throw new SafetensorsError({

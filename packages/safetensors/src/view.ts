@@ -2,6 +2,7 @@
 import { type ByteSource, MAX_BUFFER_BYTES, memorySource } from "./byte-source.js";
 import { bytesPerElement, type Dtype } from "./dtype.js";
 import { SafetensorsError, SafetensorsReadError } from "./errors.js";
+import type { QuantizedTensor } from "./quantized-view.js";
 
 /** A tensor that has not been read yet. */
 export interface TensorView {
@@ -12,6 +13,10 @@ export interface TensorView {
   readonly byteLength: number;
   /** Location of the bytes in a local file, for memory-mapping. Absent for blobs, buffers and URLs. */
   readonly location?: { readonly path: string; readonly offset: number; readonly length: number };
+  /** Storage of quantised values, which `read` decodes. Absent for values that are stored as `dtype`. */
+  readonly quantized?: QuantizedTensor;
+  /** Dtype in which a model saves the values. Default: `dtype`. */
+  readonly savedAs?: Dtype;
   /**
    * Reads the bytes, little endian, row-major. Each call reads again, into memory that the caller owns.
    * @throws SafetensorsReadError for more than 4 GiB (read slices), after `close`, or if the source fails.
@@ -19,7 +24,8 @@ export interface TensorView {
   read(): Promise<Uint8Array>;
   /**
    * Returns a view of the rows `[start, end)` along the first axis; reads nothing.
-   * @throws SafetensorsError for a scalar, or unless `0 <= start <= end <= shape[0]`.
+   * @throws SafetensorsError for a scalar, unless `0 <= start <= end <= shape[0]`, and for rows of packed elements that do
+   *   not fill a byte.
    */
   slice(start: number, end: number): TensorView;
   /**
@@ -115,6 +121,14 @@ class SourceView implements TensorView {
 
   #part(suffix: string, shape: readonly number[], row: number): TensorView {
     const rowBytes = elements(this.shape.slice(1)) * bytesPerElement(this.dtype);
+    if (!Number.isInteger(rowBytes)) {
+      throw new SafetensorsError({
+        where: this.name + suffix,
+        expected: "rows of whole bytes",
+        got: `rows of ${rowBytes} bytes: ${this.dtype} [${this.shape.join(", ")}]`,
+        fix: "Read the whole tensor",
+      });
+    }
     return new SourceView(this.name + suffix, this.dtype, shape, this.#source, this.#offset + row * rowBytes);
   }
 }

@@ -10,14 +10,22 @@ const golden = await openSafetensors(fixture("conversions.safetensors"));
 const bytesOf = (name: string) => golden.tensor(name).read();
 
 describe("against torch", () => {
-  test.each(["I64", "I32", "F64"] as const)("%s rounds once, to the nearest float32", async (dtype) => {
+  test.each(["I64", "I32", "U64", "U32", "F64"] as const)("%s rounds once, to the nearest float32", async (dtype) => {
     const expected = toFloat32(await bytesOf(`${dtype} as F32`), "F32");
     expect(toFloat32(await bytesOf(dtype), dtype)).toEqual(expected);
   });
 
-  test.each(["F8_E4M3", "F8_E5M2"] as const)("every code of %s", async (dtype) => {
-    const codes = Uint8Array.from({ length: 256 }, (_, code) => code);
-    expect(toFloat32(codes, dtype)).toEqual(toFloat32(await bytesOf(`${dtype} codes as F32`), "F32"));
+  test.each(["F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"] as const)(
+    "every code of %s",
+    async (dtype) => {
+      const codes = Uint8Array.from({ length: 256 }, (_, code) => code);
+      expect(toFloat32(codes, dtype)).toEqual(toFloat32(await bytesOf(`${dtype} codes as F32`), "F32"));
+    },
+  );
+
+  test.each(["F4", "F6_E2M3", "F6_E3M2"] as const)("every code of %s, packed", async (dtype) => {
+    const packed = await bytesOf(`${dtype} codes`);
+    expect(toFloat32(packed, dtype)).toEqual(toFloat32(await bytesOf(`${dtype} codes as F32`), "F32"));
   });
 
   test("every code of F16", () => {
@@ -40,7 +48,16 @@ test("BOOL is 0 or 1, and small integers are themselves", () => {
   expect([...toFloat32(new Uint8Array([0xff, 0x7f, 0, 0x80]), "I16")]).toEqual([32_767, -32_768]);
 });
 
-test.each(DTYPES)("%s is read at any alignment", (dtype) => {
+/** Dtypes that are only read, or that are not real numbers. */
+const READ_ONLY = ["F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4", "C64"];
+const WRITTEN = DTYPES.filter((dtype) => !READ_ONLY.includes(dtype));
+
+test("dtypes that are only read are refused by name", () => {
+  for (const dtype of READ_ONLY) expect(() => fromFloat32(Float32Array.of(1), dtype as Dtype)).toThrow(dtype);
+  expect(() => toFloat32(new Uint8Array(8), "C64")).toThrow("expected real numbers, got complex numbers");
+});
+
+test.each(WRITTEN)("%s is read at any alignment", (dtype) => {
   const values = dtype === "BOOL" ? [0, 1, 1, 0] : [0, 1, 2, 96];
   const bytes = fromFloat32(Float32Array.from(values), dtype);
   for (let shift = 0; shift < 8; shift++) {
@@ -74,7 +91,7 @@ describe("toFloat32Transposed", () => {
     [50, 100],
   ] as const;
 
-  test.each(DTYPES)("%s is the transpose of toFloat32", (dtype: Dtype) => {
+  test.each(WRITTEN)("%s is the transpose of toFloat32", (dtype: Dtype) => {
     for (const [rows, cols] of sizes) {
       const values = Float32Array.from({ length: rows * cols }, (_, i) =>
         dtype === "BOOL" ? (i * 7) % 2 : (i * 7) % 128,

@@ -63,7 +63,7 @@ describe("refuses", () => {
     ["a name given twice", [float32("a", [1], [1]), float32("a", [1], [2])], 'tensor "a": expected a unique name'],
     ["the reserved name", [float32("__metadata__", [1], [1])], "got the reserved __metadata__"],
     ["half a surrogate pair", [float32("\ud800", [1], [1])], "got one that UTF-8 cannot encode"],
-    ["an unknown dtype", [{ ...float32("a", [1], [1]), dtype: "F31" as "F32" }], 'tensor "a": expected a dtype of I64'],
+    ["an unknown dtype", [{ ...float32("a", [1], [1]), dtype: "F31" as "F32" }], 'tensor "a": expected a dtype of U64'],
     ["a negative size", [float32("a", [-1, -1], [1])], "expected a shape of integers from 0 to 2^53 - 1, got [-1, -1]"],
     ["a broken size", [float32("a", [0.5], [1])], "got [0.5]"],
     ["too many elements", [float32("a", [2 ** 40, 2 ** 40], [1])], "got [1099511627776, 1099511627776]"],

@@ -22,6 +22,7 @@ export function stackedView(views: readonly TensorView[]): TensorView {
 class JoinedView implements TensorView {
   readonly name: string;
   readonly dtype: Dtype;
+  readonly savedAs: Dtype;
   readonly shape: readonly number[];
   readonly byteLength: number;
   readonly #parts: readonly TensorView[];
@@ -33,6 +34,7 @@ class JoinedView implements TensorView {
     const [first] = parts as readonly [TensorView];
     this.name = first.name;
     this.dtype = first.dtype;
+    this.savedAs = first.savedAs ?? first.dtype;
     this.shape = first.shape.with(
       axis,
       parts.reduce((sum, { shape }) => sum + shape[axis]!, 0),

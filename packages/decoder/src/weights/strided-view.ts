@@ -82,6 +82,17 @@ class StridedView implements TensorView {
     return { path, offset: start + offset * bytesPerElement(this.dtype), length: this.byteLength };
   }
 
+  /** That of the source, for the very elements of it or of a part of it. */
+  get quantized(): TensorView["quantized"] {
+    if (!isContiguous(stepsOf(this.axes)) || this.byteLength === 0) return undefined;
+    const { view, offset } = narrowest(this.source, this.offset, product(this.shape));
+    return offset === 0 && view.shape.join() === this.shape.join() ? view.quantized : undefined;
+  }
+
+  get savedAs(): TensorView["savedAs"] {
+    return this.source.savedAs;
+  }
+
   /** Returns the same elements with other axes. */
   with(axes: readonly Axis[], offset = this.offset, name = this.name): StridedView {
     return new StridedView(name, this.source, axes.map(merged), offset);

@@ -1,0 +1,63 @@
+import { type BlockFormat, type PlaneBytes, toFloat32 } from "@mixtape/safetensors";
+import { unpackBits } from "./bit-stream.js";
+
+/** Parameters of {@link packedIntegers}. */
+export interface PackedIntegersOptions {
+  /** From 2 to 8. */
+  readonly bits: number;
+  /** Values along a row that share a scale; the last group of a row may be smaller. */
+  readonly groupSize: number;
+  /** Whether there is a plane `zeroPoint`, packed along the rows of the matrix. */
+  readonly hasZeroPoints: boolean;
+  /** Whether there is a plane `groupIndex`: the group of each column, if columns were reordered. */
+  readonly hasGroupIndex?: boolean;
+}
+
+/**
+ * Integers packed in the words of a row, as `pack-quantized` of compressed-tensors: `W[i, j] = (q[i, j] − zero[i, g]) ·
+ * scale[i, g]` in the group `g = j div groupSize`. A code is an offset from `−2^(bits − 1)`, of values and of zero points.
+ * Planes: `weight` (I32, `[rows, ⌈columns · bits / 32⌉]`, a bit stream per row), `scale` (`[rows, groups]`), `zeroPoint`
+ * (I32, `[⌈rows · bits / 32⌉, groups]`, a bit stream per column), `groupIndex` (I32, `[columns]`).
+ * Reference: compressed_tensors, `compressors/pack_quantized/base.py` and `quantization/lifecycle/forward_helpers.py`.
+ */
+export function packedIntegers({
+  bits,
+  groupSize,
+  hasZeroPoints,
+  hasGroupIndex = false,
+}: PackedIntegersOptions): BlockFormat {
+  const half = 2 ** (bits - 1);
+  return {
+    name: "packed-integers",
+    parameters: { bits, groupSize, hasZeroPoints, hasGroupIndex },
+    hasRows: !hasZeroPoints && !hasGroupIndex,
+    decode({ weight, scale, zeroPoint, groupIndex }, [rows, columns]) {
+      const scales = toFloat32(scale!.bytes, scale!.dtype);
+      const groups = scales.length / rows;
+      const zeros = zeroPoint && unpackColumns(zeroPoint, bits, rows, groups);
+      const groupOf = groupIndex && toFloat32(groupIndex.bytes, groupIndex.dtype);
+      const rowBytes = weight!.bytes.length / rows;
+      const out = new Float32Array(rows * columns);
+      for (let i = 0; i < rows; i++) {
+        const codes = unpackBits(weight!.bytes.subarray(i * rowBytes, (i + 1) * rowBytes), bits, columns);
+        for (let j = 0; j < columns; j++) {
+          const group = i * groups + (groupOf ? groupOf[j]! : Math.floor(j / groupSize));
+          out[i * columns + j] = (codes[j]! - (zeros ? zeros[group]! : half)) * scales[group]!;
+        }
+      }
+      return out;
+    },
+  };
+}
+
+/** Unpacks words that are packed along the first axis, `[⌈rows · bits / 32⌉, columns]`, to `[rows, columns]`. */
+function unpackColumns({ bytes }: PlaneBytes, bits: number, rows: number, columns: number): Uint8Array {
+  const words = bytes.length / 4 / columns;
+  const codes = new Uint8Array(rows * columns);
+  const stream = new Uint8Array(words * 4);
+  for (let j = 0; j < columns; j++) {
+    for (let w = 0; w < words; w++) stream.set(bytes.subarray((w * columns + j) * 4, (w * columns + j) * 4 + 4), w * 4);
+    for (const [i, code] of unpackBits(stream, bits, rows).entries()) codes[i * columns + j] = code;
+  }
+  return codes;
+}

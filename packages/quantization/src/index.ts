@@ -1,0 +1,2 @@
+export { QuantizationError } from "./errors.js";
+export { type Quantization, quantizedSource } from "./quantized-source.js";

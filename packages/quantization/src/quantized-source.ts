@@ -1,0 +1,81 @@
+import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
+import { QuantizationError } from "./errors.js";
+import { compressedTensors } from "./methods/compressed-tensors.js";
+import { ConfigReader } from "./methods/config-reader.js";
+import { fp8Method } from "./methods/fp8.js";
+import type { QuantizationMethod, QuantizedWeight } from "./methods/method.js";
+
+const METHODS: readonly QuantizationMethod[] = [fp8Method, compressedTensors];
+
+/** Quantisation of a checkpoint, as its files describe it. */
+export interface Quantization {
+  /** The config: `quantization_config` of `config.json`. */
+  readonly json: Readonly<Record<string, unknown>>;
+  /** Name of the config, for errors: `config.json: quantization_config`. */
+  readonly where: string;
+  /** Dtype that the weights had before they were quantised, in which the model is saved. Default: BF16. */
+  readonly savedAs?: Dtype;
+}
+
+/**
+ * Presents a quantised checkpoint as one that is not: each weight has its usual name, and is decoded when it is read.
+ * Tensors that belong to no quantised weight are left as they are. No values are read.
+ * @throws {QuantizationError} for an unknown method, for a config that asks for something that is not read, and for tensors
+ *   that contradict the config
+ */
+export function quantizedSource(source: TensorSource, { json, where, savedAs = "BF16" }: Quantization): TensorSource {
+  const config = new ConfigReader(json, where);
+  const known = METHODS.flatMap(({ names }) => names);
+  const name = config.oneOf(
+    "quant_method",
+    known,
+    undefined,
+    "Use a version of the checkpoint in one of these, or in bfloat16",
+  );
+  const method = METHODS.find(({ names }) => names.includes(name))!;
+  return new QuantizedSource(source, method.find(source, config, savedAs));
+}
+
+class QuantizedSource implements TensorSource {
+  readonly names: readonly string[];
+  readonly #source: TensorSource;
+  readonly #weights = new Map<string, TensorView>();
+  readonly #plain: ReadonlySet<string>;
+
+  constructor(source: TensorSource, weights: Iterable<QuantizedWeight>) {
+    this.#source = source;
+    const hidden = new Set<string>();
+    for (const { view, tensors } of weights) {
+      if (source.has(view.name) && !tensors.includes(view.name))
+        throw new QuantizationError({
+          where: view.name,
+          expected: "a weight that is stored once",
+          got: `the weight, and ${tensors[0]} as well`,
+        });
+      this.#weights.set(view.name, view);
+      for (const name of tensors) hidden.add(name);
+    }
+    this.#plain = new Set(source.names.filter((name) => !hidden.has(name)));
+    this.names = [...this.#plain, ...this.#weights.keys()];
+  }
+
+  get metadata(): TensorSource["metadata"] {
+    return this.#source.metadata;
+  }
+
+  has(name: string): boolean {
+    return this.#weights.has(name) || this.#plain.has(name);
+  }
+
+  tensor(name: string): TensorView {
+    return this.#weights.get(name) ?? this.#source.tensor(name);
+  }
+
+  close(): Promise<void> {
+    return this.#source.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
