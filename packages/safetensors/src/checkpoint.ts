@@ -7,7 +7,7 @@ import { GuardedSource } from "./guarded-source.js";
 import { INDEX_FILE, MAX_INDEX_BYTES, parseIndex, SINGLE_FILE } from "./index-file.js";
 import { noSuchTensor, openSafetensors } from "./open.js";
 import { quote } from "./scan-json.js";
-import type { TensorSource, TensorView } from "./view.js";
+import type { TensorSource, TensorView } from "./tensor-view.js";
 
 /** Options of {@link openCheckpoint}. */
 export interface OpenCheckpointOptions extends FetchOptions {

@@ -5,7 +5,7 @@ import { explainFolder } from "./explain-folder.js";
 import { type FetchOptions, isWebAddress } from "./fetch-options.js";
 import { openUrl } from "./http-source.js";
 import { finishSave } from "./journal.js";
-import type { TensorSource } from "./view.js";
+import type { TensorSource } from "./tensor-view.js";
 
 /**
  * Files of a checkpoint that are not in a folder: name to content. Create one with `[...input.files].map((f) =>

@@ -26,16 +26,17 @@ export { type JsonFile, readJsonFile } from "./json-file.js";
 export type { TensorToWrite } from "./layout.js";
 export { makeFolder } from "./make-folder.js";
 export { openSafetensors } from "./open.js";
-export {
-  type BlockFormat,
-  type PlaneBytes,
-  type Planes,
-  type QuantizedTensor,
-  type QuantizedViewOptions,
-  quantizedView,
-} from "./quantized-view.js";
+export { type QuantizedViewOptions, quantizedView } from "./quantized-view.js";
 export { readSideFile } from "./side-file.js";
+export type {
+  BlockFormat,
+  PlaneBytes,
+  Planes,
+  QuantizedTensor,
+  TensorSource,
+  TensorView,
+} from "./tensor-view.js";
 export { toFloat32, toFloat32Transposed } from "./to-float32.js";
-export { type TensorSource, type TensorView, viewOfBytes } from "./view.js";
+export { viewOfBytes } from "./view.js";
 export { encodeSafetensors, writeSafetensors } from "./write.js";
 export { type WriteCheckpointOptions, writeCheckpoint } from "./write-checkpoint.js";

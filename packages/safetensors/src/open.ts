@@ -8,7 +8,8 @@ import { GuardedSource } from "./guarded-source.js";
 import { type Header, LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.js";
 import { openUrl } from "./http-source.js";
 import { quote } from "./scan-json.js";
-import { type TensorSource, type TensorView, viewOf } from "./view.js";
+import type { TensorSource, TensorView } from "./tensor-view.js";
+import { viewOf } from "./view.js";
 
 /**
  * Opens one safetensors file. Reads and checks its header; tensors are read on request, each byte once.

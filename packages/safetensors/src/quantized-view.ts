@@ -1,44 +1,7 @@
 import { MAX_BUFFER_BYTES } from "./byte-source.js";
 import { bytesPerElement, type Dtype } from "./dtype.js";
 import { SafetensorsError, SafetensorsReadError } from "./errors.js";
-import type { TensorView } from "./view.js";
-
-/** Tensors that a quantised matrix consists of, by name: `weight`, `scale`, `zeroPoint`. */
-export type Planes = Readonly<Record<string, TensorView>>;
-
-/** Bytes of a plane, little endian, row-major. */
-export interface PlaneBytes {
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly bytes: Uint8Array;
-}
-
-/**
- * A format that stores a matrix in blocks of quantised values. Each is an object of its own; those of one name and equal
- * parameters decode alike.
- */
-export interface BlockFormat {
-  /** Name, by which an engine knows the formats that it multiplies without decoding: `Q4_K`, `fp8`. */
-  readonly name: string;
-  /** Values in a block that share a scale, along a row; those of several rows count for `fp8`. */
-  readonly parameters?: Readonly<Record<string, number | boolean>>;
-  /** Whether the planes have one row for each row of the matrix, so that rows can be cut. Default: false. */
-  readonly hasRows?: boolean;
-  /**
-   * Decodes a matrix.
-   * @param planes its planes, read
-   * @param shape `[rows, columns]`
-   * @returns `rows · columns` values, row-major
-   */
-  decode(planes: Readonly<Record<string, PlaneBytes>>, shape: readonly [rows: number, columns: number]): Float32Array;
-}
-
-/** Storage of quantised values, for engines that multiply them without decoding. */
-export interface QuantizedTensor {
-  readonly format: BlockFormat;
-  /** For a stack of matrices, each plane has the stack's axis first. */
-  readonly planes: Planes;
-}
+import type { PlaneBytes, QuantizedTensor, TensorView } from "./tensor-view.js";
 
 /** Quantised values to be viewed. */
 export interface QuantizedViewOptions extends QuantizedTensor {

@@ -1,53 +1,7 @@
-/// <reference lib="esnext.disposable" preserve="true" />
 import { type ByteSource, MAX_BUFFER_BYTES, memorySource } from "./byte-source.js";
 import { bytesPerElement, type Dtype } from "./dtype.js";
 import { SafetensorsError, SafetensorsReadError } from "./errors.js";
-import type { QuantizedTensor } from "./quantized-view.js";
-
-/** A tensor that has not been read yet. */
-export interface TensorView {
-  /** Name in the file; a part of a tensor is named `name[2]` or `name[0:4]`. */
-  readonly name: string;
-  readonly dtype: Dtype;
-  readonly shape: readonly number[];
-  readonly byteLength: number;
-  /** Location of the bytes in a local file, for memory-mapping. Absent for blobs, buffers and URLs. */
-  readonly location?: { readonly path: string; readonly offset: number; readonly length: number };
-  /** Storage of quantised values, which `read` decodes. Absent for values that are stored as `dtype`. */
-  readonly quantized?: QuantizedTensor;
-  /** Dtype in which a model saves the values. Default: `dtype`. */
-  readonly savedAs?: Dtype;
-  /**
-   * Reads the bytes, little endian, row-major. Each call reads again, into memory that the caller owns.
-   * @throws SafetensorsReadError for more than 4 GiB (read slices), after `close`, or if the source fails.
-   */
-  read(): Promise<Uint8Array>;
-  /**
-   * Returns a view of the rows `[start, end)` along the first axis; reads nothing.
-   * @throws SafetensorsError for a scalar, unless `0 <= start <= end <= shape[0]`, and for rows of packed elements that do
-   *   not fill a byte.
-   */
-  slice(start: number, end: number): TensorView;
-  /**
-   * Returns a view at `index` of the first axis, with that axis removed (e.g. expert `index` of a stack); reads
-   * nothing.
-   * @throws SafetensorsError for a scalar, or unless `0 <= index < shape[0]`.
-   */
-  at(index: number): TensorView;
-}
-
-/** A set of named tensors: one file, or a sharded checkpoint. */
-export interface TensorSource extends AsyncDisposable {
-  /** Names of the tensors, in file order. */
-  readonly names: readonly string[];
-  /** Text map of the header. For several shards: the entries on which all of them agree. */
-  readonly metadata: Readonly<Record<string, string>>;
-  has(name: string): boolean;
-  /** @throws SafetensorsError if there is no such tensor. */
-  tensor(name: string): TensorView;
-  /** Closes the files. Views can no longer be read. */
-  close(): Promise<void>;
-}
+import type { TensorView } from "./tensor-view.js";
 
 /** A contiguous range of a byte source, with a dtype and a shape. */
 class SourceView implements TensorView {

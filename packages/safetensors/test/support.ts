@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { ByteSource } from "../src/byte-source.js";
 import type { TensorToWrite } from "../src/layout.js";
-import type { TensorSource } from "../src/view.js";
+import type { TensorSource } from "../src/tensor-view.js";
 
 /** The path of a fixture. */
 export function fixture(name: string): string {
