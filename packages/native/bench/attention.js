@@ -2,7 +2,8 @@
 // given in GB/s; prefill in GFLOP/s, where what masks hide does not count. Each beside its share of what the machine can do.
 
 import { argv } from "node:process";
-import { addon, DTYPES } from "../dist/addon.js";
+import { DTYPES } from "../dist/addon/handles.js";
+import { addon } from "../dist/addon.js";
 import { measurePeaks } from "../dist/index.js";
 
 const SHAPES = {

@@ -3,7 +3,8 @@
 // takes, or the operations, whichever is more. Weights are used in turn, more than a gigabyte of them: no cache holds any.
 
 import { argv } from "node:process";
-import { addon, DTYPES, PRECISIONS } from "../dist/addon.js";
+import { DTYPES, PRECISIONS } from "../dist/addon/handles.js";
+import { addon } from "../dist/addon.js";
 import { measurePeaks } from "../dist/index.js";
 
 /** Trinity-Nano: projections, experts, head. Qwen3-30B-A3B: projections, experts. Mixtral-8x7B: experts. */

@@ -1,6 +1,6 @@
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
 import { type backend_util, type DataType, type TensorInfo, util } from "@tensorflow/tfjs-core";
-import { type Buffer32, PRECISIONS, type Precision } from "./addon.js";
+import { type Buffer32, PRECISIONS, type Precision } from "./addon/handles.js";
 import { BufferPool, type Values } from "./buffer-pool.js";
 import { keepInfosOnIds, TensorDataById } from "./data-ids.js";
 import { breakGraphOnRead } from "./graph-break.js";

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
-import { addon, type NativeFile } from "./addon.js";
+import type { NativeFile } from "./addon/handles.js";
+import { addon } from "./addon.js";
 
 /**
  * Mapped files, one mapping per file for all of its tensors. A file that was replaced since (checkpoints are renamed into place)

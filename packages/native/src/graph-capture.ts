@@ -6,7 +6,8 @@ import {
   type TensorFunction,
 } from "@mixtape/ops";
 import { engine, type Tensor, type TensorInfo, tidy } from "@tensorflow/tfjs-core";
-import { type Addon, addon, type Buffer32, type NativeCapturedGraph, withAddon } from "./addon.js";
+import type { Buffer32, NativeCapturedGraph } from "./addon/handles.js";
+import { type Addon, addon, withAddon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { BufferPool, type Values, type ValuesOf } from "./buffer-pool.js";
 import { breakGraph, catchGraphBreak } from "./graph-break.js";

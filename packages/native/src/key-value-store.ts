@@ -7,7 +7,8 @@ import {
   type KeyValues,
 } from "@mixtape/ops";
 import { dispose, engine, keep, type Tensor4D, type TensorInfo } from "@tensorflow/tfjs-core";
-import { addon, DTYPES, type NativeKeyValues } from "./addon.js";
+import { DTYPES, type NativeKeyValues } from "./addon/handles.js";
+import { addon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { NativeError } from "./errors.js";
 import type { ForeignStorage } from "./tensor-data.js";

@@ -1,5 +1,5 @@
 import type { TensorInfo } from "@tensorflow/tfjs-core";
-import type { NativeWeight } from "./addon.js";
+import type { NativeWeight } from "./addon/handles.js";
 import type { NativeBackend } from "./backend.js";
 import { CompactWeight } from "./storage.js";
 

@@ -1,6 +1,7 @@
 /** Peak performance of the processor, measured with the instructions of the kernels. */
 
-import { addon, PRECISIONS, type Precision } from "./addon.js";
+import { PRECISIONS, type Precision } from "./addon/handles.js";
+import { addon } from "./addon.js";
 
 /** Bounds of this machine with the engine's number of threads. */
 export interface Peaks {

@@ -1,6 +1,7 @@
 import { registerEngine } from "@mixtape/ops";
 import { engine, findBackend, registerBackend } from "@tensorflow/tfjs-core";
-import { addon, type Precision } from "./addon.js";
+import type { Precision } from "./addon/handles.js";
+import { addon } from "./addon.js";
 import { NativeBackend } from "./backend.js";
 import { NativeError } from "./errors.js";
 import { fusesGating } from "./gatings.js";

@@ -11,7 +11,8 @@ import {
 } from "@mixtape/ops";
 import { bytesPerElement, type Dtype, fromFloat32, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import { addon, DTYPES, type NativeDtype, type NativeFile, type NativeWeight, PRECISIONS } from "./addon.js";
+import { DTYPES, type NativeDtype, type NativeFile, type NativeWeight, PRECISIONS } from "./addon/handles.js";
+import { addon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { Files } from "./files.js";
 import { NativeKeyValueStore } from "./key-value-store.js";

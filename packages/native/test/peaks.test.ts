@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { addon, PRECISIONS } from "../src/addon.js";
+import { PRECISIONS } from "../src/addon/handles.js";
+import { addon } from "../src/addon.js";
 import { NativeError } from "../src/index.js";
 import { nativeOrNothing } from "./support/native.js";
 

@@ -34,6 +34,7 @@ export { type HeadProjection, projectHeads, splitHeads } from "./attention/proje
 export { type RotaryOptions, type RotaryTables, rotary } from "./attention/rotary.js";
 export type { FusedKernel, FusedKernelName, FusedKernels } from "./autodiff/fused-kernels.js";
 export { gradientCheckpoint } from "./autodiff/gradient-checkpoint.js";
+export { gradientsOf, valueAndGradientsOf } from "./autodiff/gradients.js";
 export { captureIntermediates, type Intermediate, sowIntermediate } from "./autodiff/intermediates.js";
 export {
   type BackAttributes,
@@ -44,7 +45,7 @@ export {
   type OpGradient,
   type OpInputs,
 } from "./autodiff/op.js";
-export { gradientsOf, noGrad, valueAndGradientsOf } from "./autodiff/tape.js";
+export { noGrad } from "./autodiff/recording.js";
 export { assign, canAssign } from "./cache/assign.js";
 export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
 export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";

@@ -1,5 +1,6 @@
 import { backend_util, getKernel, type TensorInfo, util } from "@tensorflow/tfjs-core";
-import { addon, type NativeWeight } from "../addon.js";
+import type { NativeWeight } from "../addon/handles.js";
+import { addon } from "../addon.js";
 import type { NativeBackend } from "../backend.js";
 import { CompactWeight } from "../storage.js";
 import type { NativeKernel } from "./kernel.js";

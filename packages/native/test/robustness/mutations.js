@@ -14,7 +14,7 @@ const isNumbers = (/** @type {unknown} */ value) =>
   ArrayBuffer.isView(value) &&
   [Float32Array, Int32Array, Uint8Array, Float64Array].some((type) => value instanceof type);
 
-/** @returns {value is import("../../src/addon.js").NativeFile} */
+/** @returns {value is import("../../src/addon/handles.js").NativeFile} */
 const isHandle = (/** @type {unknown} */ value) =>
   typeof value === "object" && value !== null && !isNumbers(value) && !Array.isArray(value);
 
@@ -190,7 +190,7 @@ export const MUTATIONS = {
       () => {
         items.length = 0;
       },
-      () => w.addon.release(/** @type {import("../../src/addon.js").NativeFile} */ (first)),
+      () => w.addon.release(/** @type {import("../../src/addon/handles.js").NativeFile} */ (first)),
       () => w.addon.setThreads(w.whole(1, 3)),
     ];
     const act = w.one(acts);

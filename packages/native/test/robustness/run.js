@@ -64,7 +64,10 @@ function call(name, world, mutations) {
     const made = functions[name]?.(...args);
     // What it took, it must be able to do.
     if (name === "createGraph")
-      addon.replayGraph(/** @type {import("../../src/addon.js").NativeCapturedGraph} */ (made), new Int32Array(1));
+      addon.replayGraph(
+        /** @type {import("../../src/addon/handles.js").NativeCapturedGraph} */ (made),
+        new Int32Array(1),
+      );
   } catch (error) {
     if (mutations.length === 0) throw error;
     // A factory of errors that was itself spoilt makes anything.

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addon, PRECISIONS } from "../../src/addon.js";
+import { PRECISIONS } from "../../src/addon/handles.js";
+import { addon } from "../../src/addon.js";
 import { NativeError } from "../../src/index.js";
 
 const SILU = Float32Array.of(0, 0, 0);

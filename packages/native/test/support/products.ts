@@ -25,7 +25,8 @@ import {
 } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addon, DTYPES, type NativeDtype, PRECISIONS, type Precision } from "../../src/addon.js";
+import { DTYPES, type NativeDtype, PRECISIONS, type Precision } from "../../src/addon/handles.js";
+import { addon } from "../../src/addon.js";
 import { NativeError } from "../../src/index.js";
 import { type Isa, onIsa } from "./isa.js";
 

@@ -1,7 +1,9 @@
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { currentRng, withRng } from "../random/rng.js";
+import { customVjp } from "./custom-vjp.js";
+import { gradientsOfAll } from "./gradients.js";
 import { captureIntermediates, type Intermediate, isCapturingIntermediates, sowIntermediate } from "./intermediates.js";
-import { customVjp, gradientsOfAll, isDifferentiated, noGrad, variablesOfRecording } from "./tape.js";
+import { isDifferentiated, noGrad, variablesOfRecording } from "./recording.js";
 
 /**
  * Runs `f` and keeps only its inputs for the backward pass, which runs it again (gradient checkpointing, Chen et al. 2016,

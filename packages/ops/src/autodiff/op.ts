@@ -9,10 +9,12 @@ import {
   type TensorInfo,
   tidy,
 } from "@tensorflow/tfjs-core";
+import { customVjp } from "./custom-vjp.js";
 import { listKernel } from "./fused-kernels.js";
-import { customVjp, gradientsOfAll, isDifferentiated, isRecording, noGrad } from "./tape.js";
+import { gradientsOfAll } from "./gradients.js";
+import { isDifferentiated, isRecording, noGrad } from "./recording.js";
 
-export { isRecording } from "./tape.js";
+export { isRecording } from "./recording.js";
 
 /** Named input tensors of an operation. An optional input may be undefined. */
 export type OpInputs = { readonly [name: string]: Tensor | undefined };

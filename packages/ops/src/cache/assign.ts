@@ -1,5 +1,5 @@
 import { getBackend, type Tensor } from "@tensorflow/tfjs-core";
-import { isRecording } from "../autodiff/tape.js";
+import { isRecording } from "../autodiff/recording.js";
 import { storageOf } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
 import { sameShape } from "../math/shapes.js";

@@ -1,5 +1,5 @@
 import { mul, tidy } from "@tensorflow/tfjs-core";
-import { isRecording } from "../autodiff/tape.js";
+import { isRecording } from "../autodiff/recording.js";
 import { storageOf } from "../engines/engines.js";
 import type { KeyValueStore, KeyValueStoreOptions } from "../storage/key-value-store.js";
 import { TensorKeyValueStore } from "./tensor-key-value-store.js";

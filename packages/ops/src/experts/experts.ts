@@ -1,7 +1,7 @@
 import { type Tensor2D, type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
+import { gradientsOfAll } from "../autodiff/gradients.js";
 import { defineOp, hasKernel } from "../autodiff/op.js";
-import { gradientsOfAll } from "../autodiff/tape.js";
 import { engineTraits } from "../engines/engines.js";
 import { OpsError } from "../errors.js";
 import { canFuse } from "../feed-forward/gate.js";

@@ -9,8 +9,8 @@ import {
   type Tensor3D,
   unsortedSegmentSum,
 } from "@tensorflow/tfjs-core";
+import { gradientsOf } from "../autodiff/gradients.js";
 import type { OpGradient } from "../autodiff/op.js";
-import { gradientsOf } from "../autodiff/tape.js";
 import { gate } from "../feed-forward/gate.js";
 import type { ExpertsAttributes, ExpertsInputs } from "./contract.js";
 import { groupedGradWeight, groupedMatMul } from "./grouped-matmul.js";

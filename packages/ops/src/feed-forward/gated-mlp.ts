@@ -1,7 +1,7 @@
 import { add, reshape, type Tensor, type Tensor1D, type Tensor2D, tidy } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
+import { gradientsOf } from "../autodiff/gradients.js";
 import { defineOp } from "../autodiff/op.js";
-import { gradientsOf } from "../autodiff/tape.js";
 import { OpsError } from "../errors.js";
 import { linear } from "../linear/linear.js";
 import { affine, gradBias, gradInput, gradWeight, rowsOf } from "../linear/matmul.js";

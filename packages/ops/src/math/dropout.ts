@@ -1,5 +1,5 @@
 import { add, cast, greaterEqual, mul, type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { noGrad } from "../autodiff/tape.js";
+import { noGrad } from "../autodiff/recording.js";
 import { OpsError } from "../errors.js";
 import { currentRng } from "../random/rng.js";
 

@@ -7,7 +7,7 @@ import {
   reshape as tfReshape,
 } from "@tensorflow/tfjs-core";
 import { runKernel } from "../autodiff/op.js";
-import { isRecording } from "../autodiff/tape.js";
+import { isRecording } from "../autodiff/recording.js";
 
 /**
  * Reshapes a tensor to a shape without −1. Costs no more than the new tensor, while tfjs's `reshape` costs more than most kernels

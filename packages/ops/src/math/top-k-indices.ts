@@ -1,6 +1,6 @@
 import { type Tensor2D, topk } from "@tensorflow/tfjs-core";
 import { defineOp } from "../autodiff/op.js";
-import { noGrad } from "../autodiff/tape.js";
+import { noGrad } from "../autodiff/recording.js";
 import { OpsError } from "../errors.js";
 
 export type TopKIndicesInputs = { scores: Tensor2D };
