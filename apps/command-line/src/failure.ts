@@ -1,6 +1,6 @@
 /** Formats errors, with an exit code for each kind. */
 
-import { MixtapeError, shortened } from "@mixtape/errors";
+import { MixtapeError, type OptionSyntax, shortened } from "@mixtape/errors";
 import { CommanderError } from "commander";
 import { colors } from "./colors.js";
 import { whole } from "./format.js";
@@ -49,45 +49,36 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.failure;
 }
 
-/** Formats an error as one message without a stack; with `details` in full, with the stack and the causes. */
-export function explain(error: unknown, details: boolean): string {
+/** How to show an error. */
+export interface ExplainOptions {
+  /** Whether to show it in full, with the stack and the causes. Default: false. */
+  readonly details?: boolean;
+  /** Syntax of options in advice. Default: the reader can set none. */
+  readonly syntax?: OptionSyntax;
+}
+
+/** Formats an error as one message, without a stack. */
+export function explain(error: unknown, { details = false, syntax = () => undefined }: ExplainOptions = {}): string {
   if (error instanceof InterruptedError) return `${error.message}\n`;
   const label = colors.red("error:");
-  if (details) return `${label} ${error instanceof Error ? describeAll(error) : String(error)}\n`;
-  const message = error instanceof Error ? error.message : String(error);
+  if (details) return `${label} ${inFull(error, syntax)}\n`;
   const known = error instanceof MixtapeError || error instanceof UsageError;
   // The full stop after a list would otherwise be on a separate line.
-  const text = indented(shorten(inFlags(message.trimEnd()).replace(/\n\. /, "\n")));
+  const text = indented(shorten(messageOf(error, syntax).trimEnd().replace(/\n\. /, "\n")));
   return known ? `${label} ${text}\n` : `${label} ${text} (unexpected: --debug shows where)\n`;
 }
 
-/** Flags of options that a generation config can set too. */
-const OPTION_FLAGS: Readonly<Record<string, string>> = {
-  maxNewTokens: "--max-new-tokens",
-  temperature: "--temperature",
-  topK: "--top-k",
-  topP: "--top-p",
-  minP: "--min-p",
-  repetitionPenalty: "--repetition-penalty",
-  eosTokenId: "--ignore-eos",
-  stop: "--stop",
-};
+function messageOf(error: unknown, syntax: OptionSyntax): string {
+  if (error instanceof MixtapeError) return error.messageFor(syntax);
+  return error instanceof Error ? error.message : String(error);
+}
 
-/** Translates advice for callers in code to flags of the command line. */
-function inFlags(message: string): string {
-  return message
-    .replace(/Give (\w+) in the call(, or pass)?/g, (advice, name: string, more = "") => {
-      const flag = OPTION_FLAGS[name];
-      if (flag !== undefined) return `Give ${flag}${more}`;
-      return more === "" ? advice : "Pass";
-    })
-    .replace(/(p|P)ass ignore: \["([^"]+)"\]( when loading)?/g, "$1ass --ignore $2")
-    .replace(
-      /pass ignoreKeys: \[([^\]]+)\]/g,
-      (_, keys: string) => `pass --ignore-keys ${keys.replaceAll(/"?,"|"/g, " ").trim()}`,
-    )
-    .replace(/(p|P)ass (it|one) as (?:options\.template|chatTemplate)\b/, "$1ass $2 as --chat-template FILE")
-    .replace("loading with checkFinite names the tensor", "--check-finite names the tensor");
+/** Formats an error with its name, its stack and its causes. */
+function inFull(error: unknown, syntax: OptionSyntax): string {
+  if (!(error instanceof Error)) return String(error);
+  const frames = /\n {4}at .*/s.exec(error.stack ?? "")?.[0] ?? "";
+  const cause = error.cause === undefined ? "" : `\ncaused by: ${inFull(error.cause, syntax)}`;
+  return `${error.name}: ${messageOf(error, syntax)}${frames}${cause}`;
 }
 
 /** Longer lines are truncated on the terminal, in their middle. */
@@ -115,9 +106,4 @@ function shorten(message: string): string {
   if (first === -1 || left <= 1) return message;
   const cut = `  … and ${whole(left)} more (--debug shows all)`;
   return [...lines.slice(0, first + MOST_LINES), cut, ...lines.slice(end)].join("\n");
-}
-
-function describeAll(error: Error): string {
-  const cause = error.cause instanceof Error ? `\ncaused by: ${describeAll(error.cause)}` : "";
-  return `${error.stack ?? error.message}${cause}`;
 }

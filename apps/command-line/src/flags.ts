@@ -3,6 +3,7 @@
 import type { EngineName, Task } from "@mixtape/mixtape";
 import { Option } from "commander";
 import { UsageError } from "./failure.js";
+import { RenamedFlag } from "./flag-syntax.js";
 import { number, someText } from "./values.js";
 
 const ENGINES = {
@@ -64,7 +65,7 @@ export function precisionOption(): Option {
 
 export function chatTemplateOption(): Option {
   const about = "a file with the chat template to use, in Jinja (default: the tokenizer's)";
-  return new Option("--chat-template <file>", about).argParser(someText);
+  return new RenamedFlag("--chat-template <file>", "template", about).argParser(someText);
 }
 
 export function checkOption(): Option {

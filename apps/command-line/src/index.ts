@@ -3,6 +3,7 @@ export { parseJson, safeName, safeText } from "@mixtape/errors";
 export { Command, Option } from "commander";
 export { colors, colorsFor, note } from "./colors.js";
 export { EXIT, InputError, InterruptedError, UsageError } from "./failure.js";
+export { RenamedFlag } from "./flag-syntax.js";
 export {
   adapterOption,
   chatTemplateOption,

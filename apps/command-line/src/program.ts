@@ -3,6 +3,7 @@
 import { type Command, CommanderError } from "commander";
 import { colors, colorsFor } from "./colors.js";
 import { exitCodeOf, explain, SEE_HELP, UsageError } from "./failure.js";
+import { flagSyntax } from "./flag-syntax.js";
 import { watchOutput } from "./streams.js";
 import { guardTerminal } from "./terminal.js";
 
@@ -22,12 +23,17 @@ export async function exitCodeAfter(make: MakeProgram, args: readonly string[]):
   const end = (code: number): void => {
     exitCode = code;
   };
+  let running: Command | undefined;
   try {
-    await make(end).parseAsync(args, { from: "user" });
+    const program = make(end).hook("preAction", (_, command) => {
+      running = command;
+    });
+    await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
     // Commander has already printed its own messages, help among them.
-    if (!(error instanceof CommanderError)) process.stderr.write(explain(error, wantsDetails(args)));
+    if (!(error instanceof CommanderError))
+      process.stderr.write(explain(error, { details: wantsDetails(args), syntax: flagSyntax(running) }));
     return exitCodeOf(error);
   }
 }

@@ -12,7 +12,7 @@ export function watchOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
     const failure = new OutputError({ where: "standard output", expected: "a writable stream", got: error.message });
-    process.stderr.write(explain(failure, false));
+    process.stderr.write(explain(failure));
     process.exit(EXIT.failure);
   });
   process.stderr.on("error", () => {});

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { optionsOf } from "./flag-syntax.js";
 import { exitCodeAfter, type MakeProgram } from "./program.js";
 
 /** Result of a command. */
@@ -51,11 +52,27 @@ let last: Promise<unknown> = Promise.resolve();
 /**
  * Runs a program to its end within this process, one at a time: engines are loaded once for all of them, while each
  * process of {@link start} loads them again. Tests of signals, terminals and wrapped streams need processes.
+ * @throws {AssertionError} if standard error names an option in code that has a flag
  */
 export function call(make: MakeProgram, args: readonly string[]): Promise<Ended> {
   const ended = last.then(() => captured(() => exitCodeAfter(make, args)));
   last = ended.catch(() => {});
-  return ended;
+  return ended.then((result) => {
+    assert.deepEqual(optionsInCode(make, result.stderr), [], `options instead of flags: ${result.stderr}`);
+    return result;
+  });
+}
+
+/** Lists the options that a text names as in code, although the program has flags that set them. */
+export function optionsInCode(make: MakeProgram, text: string): string[] {
+  const program = make(() => {});
+  const names = [program, ...program.commands].flatMap(({ options }) => options.flatMap(optionsOf));
+  return [...new Set(names)].filter((name) => {
+    // One word may be a word of the sentence; camel case is code, but for a key of a file, such as settings.maxLength.
+    const isWord = /^[a-z]+$/.test(name);
+    const asValue = String.raw`\boptions\.${name}\b|(?<![\w.-])${name}: (?:\[|true|false)`;
+    return new RegExp(isWord ? asValue : String.raw`${asValue}|(?<![\w./-])${name}\b`).test(text);
+  });
 }
 
 /** Captures standard output and standard error during `run`. */

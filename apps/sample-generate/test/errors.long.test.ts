@@ -99,7 +99,7 @@ describe("a command line that is wrong ends with 2", () => {
 });
 
 const NAN_LOGITS =
-  "logits of row 0: expected numbers, got NaN for token 0. The weights may be damaged: --check-finite names the tensor.";
+  "logits of row 0: expected numbers, got NaN for token 0. The weights may be damaged: loading with --check-finite names the tensor.";
 
 describe("what cannot be done ends with 1", () => {
   let folder: string;

@@ -13,6 +13,7 @@ import {
   Option,
   precisionOption,
   prepared,
+  RenamedFlag,
   someText,
   taskOption,
   threadsOption,
@@ -99,7 +100,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     .option("--rank <r>", "rank of the adapter (default: 8)", integer(1))
     .option("--alpha <a>", "LoRA alpha: the update is scaled by alpha / rank (default: twice the rank)", aboveZero)
     .option("--dropout <p>", "dropout probability of the adapter's inputs (default: 0)", shareBelowOne)
-    .option("--target <name...>", "target modules, by the suffixes of their names, or all-linear", addText)
+    .addOption(new RenamedFlag("--target <name...>", "targetModules", TARGET).argParser(addText))
     .option(
       "--resize-embeddings",
       "add embeddings for the tokenizer's new tokens, and train them (full, lora, rslora, dora)",
@@ -161,6 +162,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
   return prepared(program);
 }
 
+const TARGET = "target modules, by the suffixes of their names, or all-linear";
 const SCHEDULES = ["constant", "linear", "cosine"];
 const atLeastZero = number((value) => value >= 0, "a number of at least 0");
 const aboveZero = number((value) => value > 0, "a number above 0");

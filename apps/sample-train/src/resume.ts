@@ -56,9 +56,16 @@ async function compare(flags: Flags, before: Settings): Promise<void> {
   throw new InputError({
     where: flags.output,
     expected: "the original settings of the run",
-    got: `different ones: ${[...new Set(differing)].join(", ")}`,
+    got: `different ones: ${[...new Set(differing.map(flagOf))].join(", ")}`,
     fix: "Leave the flags out; --restart starts over with other settings, and another folder keeps both runs",
   });
+}
+
+/** Settings that are not named like the flag that sets them. */
+const FLAGS: Readonly<Record<string, string>> = { name: "--method", adapter: "the adapter", learners: "--adapters" };
+
+function flagOf(setting: string): string {
+  return FLAGS[setting] ?? `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function fixed({ steps: _, saveEvery: __, ...settings }: Settings): object {

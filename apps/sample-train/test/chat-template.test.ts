@@ -64,7 +64,7 @@ describe("--chat-template", () => {
     expect(existsSync(join(output, "additional_chat_templates"))).toBe(false);
     const tokenizer = await loadTokenizer(output);
     expect(tokenizer.applyChatTemplate(chat.messages, { tools: [{ name: "f" }] })).toBe("U:Name a fruit.A:Apple.");
-    await fails(1, /got different ones: chatTemplate\./, ...args, "--resume", "--steps", "2");
+    await fails(1, /got different ones: --chat-template\./, ...args, "--resume", "--steps", "2");
     await trained("--output", output, "--resume", "--steps", "2", "--engine", "cpu");
   });
 });

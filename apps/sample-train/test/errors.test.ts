@@ -98,7 +98,7 @@ describe("what cannot be done ends with 1 and one line", () => {
     ],
     [
       "a target that matches nothing",
-      /^error: targetModules: expected targets that match a linear map of the model, got w9\./,
+      /^error: --target: expected targets that match a linear map of the model, got w9\./,
       () => [...base(), "--data", text, "--target", "w9"],
     ],
     [
@@ -152,7 +152,7 @@ describe("what cannot be done ends with 1 and one line", () => {
     await fails(1, /expected a folder without a run, got one with a run in it\./, ...args);
     await fails(
       1,
-      /expected the original settings of the run, got different ones: seed\./,
+      /expected the original settings of the run, got different ones: --seed\./,
       ...args,
       "--resume",
       "--seed",

@@ -130,7 +130,7 @@ describe("sample-train", () => {
     const other = args("longer", "--steps", "5", "--learning-rate", "0.1", "--resume");
     await fails(
       1,
-      /expected the original settings of the run, got different ones: learningRate\. .*--restart/,
+      /expected the original settings of the run, got different ones: --learning-rate\. .*--restart/,
       ...other,
     );
     await fails(2, "expected --resume or --restart, got both. See --help.", ...other, "--restart");

@@ -1,4 +1,4 @@
-import { MixtapeError } from "@mixtape/errors";
+import { type ErrorDetails, type Fix, formatFix, MixtapeError, type OptionSyntax } from "@mixtape/errors";
 
 /** One issue in a config. */
 export interface ConfigIssue {
@@ -8,8 +8,8 @@ export interface ConfigIssue {
   readonly expected: string;
   /** The actual value. */
   readonly got: string;
-  /** Fix, as a sentence without its full stop. */
-  readonly fix?: string;
+  /** Fix, as a sentence without its full stop; as `OptionText` if it names an option. */
+  readonly fix?: Fix;
   /** Whether transformers tolerates it: an error by default, and for files a warning if `onWarning` is given. */
   readonly tolerated?: boolean;
 }
@@ -24,21 +24,31 @@ export class ConfigError extends MixtapeError {
   readonly issues: readonly ConfigIssue[];
 
   constructor(file: string, issues: readonly [ConfigIssue, ...ConfigIssue[]]) {
-    const [first, ...more] = issues;
-    if (more.length === 0) super({ ...first, where: `${file}: ${first.key}` });
-    else super({ where: file, expected: "a valid config", got: `${issues.length} issues:${list(issues)}` });
+    super(detailsOf(file, issues));
     this.file = file;
     this.issues = issues;
   }
+
+  override messageFor(syntax: OptionSyntax): string {
+    return new MixtapeError(detailsOf(this.file, this.issues, syntax)).messageFor(syntax);
+  }
 }
 
-/** Number of issues that the message lists; all of them are in `faults`. */
+function detailsOf(file: string, issues: readonly ConfigIssue[], syntax?: OptionSyntax): ErrorDetails {
+  const [only, ...more] = issues;
+  if (only && more.length === 0) return { ...only, where: `${file}: ${only.key}` };
+  return { where: file, expected: "a valid config", got: `${issues.length} issues:${list(issues, syntax)}` };
+}
+
+/** Number of issues that the message lists; all of them are in `issues`. */
 const LISTED = 20;
 
-function list(issues: readonly ConfigIssue[]): string {
-  const lines = issues
-    .slice(0, LISTED)
-    .map(({ key, expected, got, fix }) => `\n  ${key}: expected ${expected}, got ${got}${fix ? `. ${fix}` : ""}`);
+/** Lists issues with their fixes, each on its own line. @param syntax of options in the fixes; default: that of code */
+function list(issues: readonly ConfigIssue[], syntax?: OptionSyntax): string {
+  const lines = issues.slice(0, LISTED).map(({ key, expected, got, fix }) => {
+    const advice = formatFix(fix, syntax);
+    return `\n  ${key}: expected ${expected}, got ${got}${advice ? `. ${advice}` : ""}`;
+  });
   const more = issues.length - lines.length;
   return lines.join("") + (more > 0 ? `\n  and ${more} more` : "");
 }

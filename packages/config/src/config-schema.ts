@@ -166,7 +166,11 @@ export class ConfigSchema {
       report(key, {
         expected: `a key of ${near ? `the ${this.#name}, such as ${near}` : `the ${this.#name}`}`,
         got: `${show(key)}: ${show(own(json, key))}`,
-        fix: `If it does not change what the model computes, pass ignore: [${show(key)}]`,
+        fix: {
+          option: "ignore",
+          value: [key],
+          text: (option) => `If it does not change what the model computes, pass ${option}`,
+        },
         tolerated: true,
       });
     }

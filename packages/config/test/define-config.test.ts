@@ -19,15 +19,19 @@ const shape = defineConfig({
   },
 });
 
-/** What goes wrong, as `key: expected …, got …`. */
-function faultsOf(run: () => unknown): string[] {
+function errorOf(run: () => unknown): ConfigError {
   try {
     run();
   } catch (error) {
-    if (error instanceof ConfigError) return error.issues.map((f) => `${f.key}: expected ${f.expected}, got ${f.got}`);
+    if (error instanceof ConfigError) return error;
     throw error;
   }
   throw new Error("expected a ConfigError, got nothing");
+}
+
+/** What goes wrong, as `key: expected …, got …`. */
+function faultsOf(run: () => unknown): string[] {
+  return errorOf(run).issues.map((f) => `${f.key}: expected ${f.expected}, got ${f.got}`);
 }
 
 describe("parse", () => {
@@ -118,6 +122,17 @@ describe("parse", () => {
     const parse = () => shape.parse({ model_type: "shape", numExperts: 2 });
     expect(parse).toThrow("expected a key of the shape config, such as num_experts");
     expect(parse).toThrow('pass ignore: ["numExperts"]');
+  });
+
+  test.each<[json: object, advice: string[]]>([
+    [{ numExperts: 2 }, ["pass --ignore numExperts."]],
+    [{ numExperts: 2, owner: "x" }, ["pass --ignore numExperts", "pass --ignore owner"]],
+  ])("names options in the syntax of the reader, for one issue and for each of several: %j", (json, advice) => {
+    const error = errorOf(() => shape.parse({ model_type: "shape", ...json }));
+    const lines = error.messageFor((name, value) => `--${name} ${value}`).split("\n");
+    expect(lines.slice(-advice.length)).toEqual(advice.map((text) => expect.stringContaining(text)));
+    expect(error.messageFor(() => undefined)).not.toContain("pass");
+    expect(error.message).toContain('pass ignore: ["numExperts"]');
   });
 
   test("an unknown key passes where the caller says so, and is kept", () => {

@@ -29,5 +29,9 @@ export function checkEngineOptions(options: EngineOptions): void {
 }
 
 function refuse(option: string, expected: string, got: unknown): never {
-  throw new EngineError({ where: `the option ${option}`, expected, got: JSON.stringify(got) ?? String(got) });
+  throw new EngineError({
+    where: { option, text: (own) => `the option ${own}` },
+    expected,
+    got: JSON.stringify(got) ?? String(got),
+  });
 }

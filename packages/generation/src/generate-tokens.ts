@@ -77,7 +77,11 @@ function checkHead(model: object): void {
     where: "model",
     expected: "a causal language model",
     got: String(model.architecture),
-    fix: 'Load a checkpoint that has such a head, with task: "text-generation"',
+    fix: {
+      option: "task",
+      value: "text-generation",
+      text: (option) => `Load a checkpoint that has such a head, with ${option}`,
+    },
   });
 }
 
@@ -136,7 +140,7 @@ function defined<T extends object>(values: T): Partial<T> {
 function checkPromptLogprobs({ promptLogprobs }: ResolvedOptions): void {
   if (promptLogprobs === null) return;
   throw new GenerationError({
-    where: "promptLogprobs",
+    where: { option: "promptLogprobs" },
     expected: "no cache beside it",
     got: "a cache, whose tokens are not computed again",
     fix: "Leave one of the two out",
@@ -172,7 +176,7 @@ function checkRoom(
     where: prompts.length === 1 ? "prompt" : `prompts[${row}]`,
     expected: `fewer tokens than max_length in ${file}, ${maxLength}`,
     got: `${prompts[row]!.length}`,
-    fix: "Give maxNewTokens in the call, which takes precedence",
+    fix: { option: "maxNewTokens", text: (option) => `Set ${option}, which takes precedence` },
   });
 }
 

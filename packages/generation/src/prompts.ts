@@ -49,7 +49,7 @@ export function padPrompts(
       where: from,
       expected: `a token id below ${config.vocabSize}, as prompts of unequal length are padded`,
       got: `${pad}`,
-      fix: "Give padTokenId in the call: any token will do, since it is masked",
+      fix: { option: "padTokenId", text: (option) => `Set ${option}: any token will do, since it is masked` },
     });
   return {
     inputIds,

@@ -93,8 +93,8 @@ describe("the end", () => {
       { ids: [1, 2, 3, 5], reason: "length" },
     ]);
     await expect(run(model, [[1], [1, 1, 1, 1, 1]], {})).rejects.toThrow(
-      "prompts[1]: expected fewer tokens than max_length in generation_config.json, 5, got 5. Give maxNewTokens in " +
-        "the call, which takes precedence.",
+      "prompts[1]: expected fewer tokens than max_length in generation_config.json, 5, got 5. Set options.maxNewTokens, " +
+        "which takes precedence.",
     );
     expect((await run(model, [[1, 1, 1, 1, 1]], { maxNewTokens: 1 }))[0]!.reason).toBe("length");
   });
@@ -180,8 +180,8 @@ describe("an error for", () => {
     const model = new ScriptedModel(() => [0, 0, odd, ...new Array<number>(13).fill(0)]);
     await withoutLeak(async () => {
       await expect(run(model, [[1]])).rejects.toThrow(
-        `logits of row 0: expected numbers, got ${odd} for token 2. The weights may be damaged: loading with checkFinite ` +
-          "names the tensor.",
+        `logits of row 0: expected numbers, got ${odd} for token 2. The weights may be damaged: loading with ` +
+          "checkFinite: true names the tensor.",
       );
       await expect(run(model, [[1]])).rejects.toThrow(GenerationError);
     });

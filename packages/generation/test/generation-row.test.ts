@@ -55,3 +55,19 @@ test("the prompt's list is not touched", () => {
   expect(prompt).toEqual([1, 2]);
   expect([row.ids.length, row.promptLength, row.newTokens]).toEqual([4, 2, 2]);
 });
+
+test.each<[options: GenerationOptions, logit: number, advice: string]>([
+  [
+    { suppressTokens: [...Array(16).keys()] },
+    1,
+    'Change options.suppressTokens, or pass ignore: ["suppress_tokens"] if generation_config.json sets it.',
+  ],
+  [
+    { repetitionPenalty: 1e-9, sequenceBias: [[[1], 2]] },
+    1e37,
+    'Change options.repetitionPenalty, or change options.sequenceBias, or pass ignore: ["repetition_penalty","sequence_bias"] if generation_config.json sets it.',
+  ],
+])("no token that can be chosen: the error names the options that are set: %j", (options, logit, advice) => {
+  const row = new GenerationRow(0, [1], resolveOptions({ maxNewTokens: 2, ...options }, model()));
+  expect(() => row.next(new Float32Array(16).fill(logit))).toThrow(advice);
+});

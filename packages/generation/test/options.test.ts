@@ -106,20 +106,20 @@ describe("a generation_config.json", () => {
     [
       { do_sample: true, temperature: 0 },
       {},
-      "m/generation_config.json: temperature: expected a number above 0 for sampling, got 0. Give temperature in the call, or " +
-        'pass ignore: ["temperature"] when loading.',
+      "m/generation_config.json: temperature: expected a number above 0 for sampling, got 0. Set options.temperature, or " +
+        'pass ignore: ["temperature"] to load the model without it.',
     ],
     [
       { do_sample: true, top_p: -0.5 },
       {},
-      "m/generation_config.json: top_p: expected a number of at least 0, got -0.5. Give topP in the call, or pass " +
-        'ignore: ["top_p"] when loading.',
+      "m/generation_config.json: top_p: expected a number of at least 0, got -0.5. Set options.topP, or pass " +
+        'ignore: ["top_p"] to load the model without it.',
     ],
     [
       { num_beams: 4 },
       { temperature: 0 },
       "m/generation_config.json: num_beams: expected 1 or null, since other values need computations that are not implemented, got 4. " +
-        'Pass ignore: ["num_beams"] when loading.',
+        'Pass ignore: ["num_beams"] to load the model without it.',
     ],
     [
       { repetition_penalty: -2 },
@@ -136,7 +136,12 @@ describe("a generation_config.json", () => {
       {},
       "m/generation_config.json: eos_token_id: expected a token id, a list of token ids, or null for none",
     ],
-    [{ max_length: -3 }, {}, "m/generation_config.json: max_length: expected an integer of at least 1, got -3."],
+    [
+      { max_length: -3 },
+      {},
+      "m/generation_config.json: max_length: expected an integer of at least 1, got -3. Set options.maxNewTokens, or pass " +
+        'ignore: ["max_length"] to load the model without it.',
+    ],
   ])("%j is refused by file and key when it counts", (json, options, message) => {
     expect(() => resolve(options, { generationConfig: read(json) })).toThrow(GenerationError);
     expect(() => resolve(options, { generationConfig: read(json) })).toThrow(message);

@@ -188,7 +188,10 @@ function headIn(architectures: unknown, { family, classes }: Registered, where: 
     where: `${where}: architectures`,
     expected: `one of ${heads.map((head) => family.name + head).join(", ")}`,
     got: JSON.stringify(names),
-    fix: "Choose a head with task (--task of a command). In code, registerFamily adds a class of another head",
+    fix: [
+      { option: "task", text: (option) => `choose a head with ${option}` },
+      "add a class of another head with registerFamily",
+    ],
   });
 }
 

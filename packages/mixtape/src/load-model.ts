@@ -172,7 +172,10 @@ async function checkFit(
     where: file.where,
     expected: `weights of at most ${gib(limit.bytes)} on the engine "${name}" (${limit.why})`,
     got: gib(bytes),
-    fix: "Use an engine or a machine without this limit, a smaller model, or checkMemory: false to try anyway",
+    fix: [
+      "use an engine or a machine without this limit, or a smaller model",
+      { option: "checkMemory", value: false, text: (option) => `try anyway with ${option}` },
+    ],
   });
 }
 

@@ -64,7 +64,7 @@ describe("architectures finds the class", () => {
     for (const names of [["MixtralForRewardModel"], ["MixtralForMultipleChoice"], ["GPT2LMHeadModel"]])
       expect(() => of(names), names[0]).toThrow(UnknownArchitectureError);
     expect(() => of(["MixtralForRewardModel"])).toThrow(
-      'config.json: architectures: expected one of MixtralForCausalLM, MixtralForSequenceClassification, MixtralForTokenClassification, MixtralForQuestionAnswering, MixtralModel, got ["MixtralForRewardModel"]. Choose a head with task',
+      'config.json: architectures: expected one of MixtralForCausalLM, MixtralForSequenceClassification, MixtralForTokenClassification, MixtralForQuestionAnswering, MixtralModel, got ["MixtralForRewardModel"]. Choose a head with options.task',
     );
   });
 

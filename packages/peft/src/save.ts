@@ -85,7 +85,7 @@ function configOf(adapter: Adapter, { peftCompatible = false }: SaveAdapterOptio
       where: `save ${adapter.name}`,
       expected: "an adapter that Hugging Face peft can place",
       got: refusal,
-      fix: "Pass peftCompatible: false to save it for use here alone",
+      fix: { option: "peftCompatible", value: false, text: (option) => `Pass ${option} to save it for use here alone` },
     });
   return `${JSON.stringify(peftConfig(adapter, adapter.targetModules, layout), null, 2)}\n`;
 }

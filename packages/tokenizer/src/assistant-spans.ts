@@ -284,6 +284,10 @@ function unclear(where: string, index: number, expected: string, got: string): T
     where: `${where}: messages[${index}]`,
     expected,
     got,
-    fix: "Mark the assistant's text with {% generation %} in the template, as trl's training templates do, and pass it as options.template",
+    fix: {
+      option: "template",
+      text: (option) =>
+        `Mark the assistant's text with {% generation %} in the template, as trl's training templates do, and pass it as ${option}`,
+    },
   });
 }

@@ -182,7 +182,7 @@ export class ChatTemplates {
     if (template !== undefined) {
       if (typeof template !== "string")
         throw new TokenizerError({
-          where: "template",
+          where: { option: "template" },
           expected: "a name or a text",
           got: describe(template),
         });
@@ -203,7 +203,10 @@ export class ChatTemplates {
       where: this.#where,
       expected: "a chat template",
       got: names.length === 0 ? "none" : `only templates with names: ${names.join(", ")}`,
-      fix: "Pass one as options.template, or encode a prompt without a template: a base model has no chat format",
+      fix: [
+        { option: "template", text: (option) => `pass one as ${option}` },
+        "encode a prompt without a template: a base model has no chat format",
+      ],
     });
   }
 

@@ -60,7 +60,10 @@ export function dataLoader(examples: readonly Example[], options: DataLoaderOpti
       got: examples.length === 0 ? "no examples" : `none among ${examples.length}`,
       fix:
         truncation.emptied > 0
-          ? `maxLength cuts off all labels of ${truncation.emptied}: raise it`
+          ? {
+              option: "maxLength",
+              text: (option) => `Raise ${option}, which cuts off all labels of ${truncation.emptied}`,
+            }
           : "Labels of -100, and the first label of a text, are ignored",
     });
   const rows: Row[] = pack ? packed(shuffled(texts, seed, 0), maxLength) : texts.map((text) => [text]);

@@ -42,10 +42,10 @@ export class RouterTerms {
     this.#expertBiasRate = coefficient("expertBiasRate", expertBiasRate);
     if (expertBiasRate > 0 && [...this.#routers.values()].every(({ balancingBias }) => balancingBias === null))
       throw new TrainingError({
-        where: "expertBiasRate",
+        where: { option: "expertBiasRate" },
         expected: "0 for a model whose routers have no bias",
         got: `${expertBiasRate}`,
-        fix: "Its load is balanced by auxLossCoef",
+        fix: { option: "auxLossCoef", text: (option) => `Its load is balanced by ${option}` },
       });
   }
 

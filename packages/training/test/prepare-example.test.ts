@@ -160,7 +160,7 @@ describe("what a row may not be", () => {
     expect(labels).toEqual(inputIds);
     const own = { messages, chat_template_kwargs: { chat_template: "{{ 'own' }}{{ messages[1].content }}" } };
     const run = () => prepareExample(own, tokenizer, { chatTemplate });
-    expect(run).toThrow(/an iteration for it in a loop over the messages.* and pass it as chatTemplate\.$/);
+    expect(run).toThrow(/an iteration for it in a loop over the messages.* and pass it as options\.chatTemplate\.$/);
     const wrong = { chatTemplate: 5 as never };
     expect(() => prepareExample({ messages }, tokenizer, wrong)).toThrow(
       "prepareExample: chatTemplate: expected the text",

@@ -12,6 +12,7 @@ import {
   ignoreOption,
   modelOption,
   precisionOption,
+  RenamedFlag,
   someText,
   threadsOption,
 } from "@mixtape/command-line";
@@ -67,7 +68,7 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .addOption(chatTemplateOption());
   for (const option of generationFlags(DEFAULTS)) command.addOption(option);
   return command
-    .option("--ignore-eos", "continue after an end-of-text token")
+    .addOption(new RenamedFlag("--ignore-eos", "eosTokenId", "continue after an end-of-text token"))
     .option(
       "--prompt-cache <file>",
       "reuse the computation of an earlier run on the same text, and save it in the file",

@@ -5,7 +5,7 @@ import {
   generationConfigIssues,
 } from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
-import { checkOptions, type OptionNames } from "@mixtape/errors";
+import { checkOptions, type Fix, type OptionNames } from "@mixtape/errors";
 import { GenerationError } from "../generation-error.js";
 import type { LogprobOptions } from "../logprobs.js";
 import { contextLimit, kindOf } from "../prompts.js";
@@ -145,7 +145,7 @@ function sourceOf(
   name: keyof TextOptions,
   options: GenerationOptions,
   defaults: GenerationConfig,
-): { readonly where: string; readonly fix?: string } {
+): { readonly where: string; readonly fix?: Fix } {
   const { key } = GENERATION_OPTIONS[name];
   const inCall = (options as TextOptions)[name] !== undefined;
   const file = inCall ? undefined : generationConfigIssues(defaults)?.file;

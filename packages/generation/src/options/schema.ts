@@ -4,6 +4,7 @@
  * it. What the file may set is in `generationFields` of `@mixtape/config`; what only a call has is here.
  */
 import { custom, type GenerationField, generationFields } from "@mixtape/config";
+import type { Fix } from "@mixtape/errors";
 import { Cache } from "@mixtape/layers";
 import { GenerationError } from "../generation-error.js";
 import type { LogprobOptions } from "../logprobs.js";
@@ -110,12 +111,7 @@ export function checkGiven(options: GenerationOptions | TextOptions): void {
  * @param where the option, or the file and the key that the value comes from
  * @throws {GenerationError}
  */
-export function checkValue(
-  where: string,
-  value: unknown,
-  { schema, default: none }: GenerationField,
-  fix?: string,
-): void {
+export function checkValue(where: string, value: unknown, { schema, default: none }: GenerationField, fix?: Fix): void {
   if (value === null && none === null) return;
   const [issue] = schema.safeParse(value).error?.issues ?? [];
   if (!issue) return;

@@ -1,8 +1,9 @@
 /** Values of a generation config that cannot be used: refused if they would change the text, unless the call gives the option. */
 import { type GenerationConfig, generationConfigIssues, type UnusableValue } from "@mixtape/config";
+import type { Fix } from "@mixtape/errors";
 import { GenerationError } from "../generation-error.js";
 import type { GenerationOptions, ResolvedOptions } from "./generation-options.js";
-import { OPTION_ENTRIES } from "./schema.js";
+import { GENERATION_OPTIONS, OPTION_ENTRIES } from "./schema.js";
 
 /** @throws {GenerationError} naming the file and the key */
 export function refuseUnusable(
@@ -47,9 +48,18 @@ function counts(
   }
 }
 
-/** Says what to do about a value of a generation config. Only fields of the config are options of a call. */
-export function wayOut(field: string, key: string): string {
+/**
+ * Suggests how to do without a value of a generation config.
+ * @param field option or key that the value is for
+ * @param key path of the value in the file
+ */
+export function wayOut(field: string, key: string): Fix {
   const root = key.split(/[.[]/, 1)[0]!;
-  const inCall = field === root && root.includes("_") ? "" : `Give ${field} in the call, or `;
-  return `${inCall}${inCall ? "pass" : "Pass"} ignore: ["${root}"] when loading`;
+  // A limit of new tokens takes precedence over one of prompt and text together, which is no option.
+  const option = field === "maxLength" ? "maxNewTokens" : field;
+  const isOption = Object.hasOwn(GENERATION_OPTIONS, option);
+  return [
+    ...(isOption ? [{ option, text: (own: string) => `set ${own}` }] : []),
+    { option: "ignore", value: [root], text: (own) => `pass ${own} to load the model without it` },
+  ];
 }

@@ -1,5 +1,6 @@
 import { GenerationError } from "../generation-error.js";
 import { logprobsOf, type TokenLogprobs } from "../logprobs.js";
+import { BANNING, blameOptions, RAISING } from "../options/blame-options.js";
 import type { ResolvedOptions } from "../options/generation-options.js";
 import type { LogitsProcessor } from "../processors/logits-processor.js";
 import { processorsOf } from "../processors/processors-of.js";
@@ -141,7 +142,11 @@ export class GenerationRow implements StoppingContext {
       where: `logits of row ${this.row}`,
       expected: "numbers",
       got: `${logits[id]} for token ${id}`,
-      fix: "The weights may be damaged: loading with checkFinite names the tensor",
+      fix: {
+        option: "checkFinite",
+        value: true,
+        text: (option) => `The weights may be damaged: loading with ${option} names the tensor`,
+      },
     });
   }
 
@@ -154,9 +159,7 @@ export class GenerationRow implements StoppingContext {
       where: `logits of row ${this.row} after the processors`,
       expected: "a token that can be chosen",
       got: isOverflow ? `${largest} for token ${argmax(scores)}` : "none",
-      fix: isOverflow
-        ? "repetitionPenalty, sequenceBias or exponentialDecayLengthPenalty is too extreme"
-        : "Options such as suppressTokens, badWordsIds and noRepeatNgramSize rule out every token: leave one out",
+      fix: blameOptions(isOverflow ? RAISING : BANNING, this.#options),
     });
   }
 }

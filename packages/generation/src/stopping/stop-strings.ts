@@ -79,7 +79,7 @@ export function checkStops(stops: unknown): void {
   if (Array.isArray(stops) && stops.every(isStop)) return;
   const wrong: unknown = Array.isArray(stops) ? stops.find((stop) => !isStop(stop)) : stops;
   const got = JSON.stringify(wrong) ?? "undefined";
-  throw new GenerationError({ where: "stop", expected: "strings of at least one character", got });
+  throw new GenerationError({ where: { option: "stop" }, expected: "strings of at least one character", got });
 }
 
 /** Returns the length of the longest end of `text` that is a beginning of `stop`. */

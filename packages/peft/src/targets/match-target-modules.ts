@@ -18,7 +18,7 @@ export function matchTargetModules(targets: readonly TargetModule[], config: Ada
   const parameters = parametersOf(config);
   if (targetModules === undefined && parameters.length === 0)
     throw new AdapterError({
-      where: "targetModules",
+      where: { option: "targetModules" },
       expected: "what to adapt",
       got: "nothing",
       fix: `Name linear maps, such as ${EXAMPLES}, or say "all-linear"`,
@@ -116,7 +116,7 @@ function checkFused(chosen: readonly TargetModule[]): void {
 function matchesNothing(what: string, targets: readonly TargetModule[]): AdapterError {
   const known = new Set(targets.map(({ name }) => name.split(".").slice(-2).join(".")));
   return new AdapterError({
-    where: "targetModules",
+    where: { option: "targetModules" },
     expected: "targets that match a linear map of the model",
     got: what,
     fix: `It has ${[...known].join(", ")}`,

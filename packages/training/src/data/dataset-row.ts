@@ -1,5 +1,6 @@
 /** Rows of a dataset, in the formats of trl and transformers, distinguished and checked. */
 
+import type { Fix } from "@mixtape/errors";
 import type { ChatMessage } from "@mixtape/tokenizer";
 import { DataError } from "../errors.js";
 import { chatOptions, chatRow } from "./chat-row.js";
@@ -93,7 +94,7 @@ export function readRow(value: unknown, where: string, ignoreKeys: readonly stri
       where,
       expected: "one format",
       got: `${quoted(tell.filter((key) => keys.includes(key)))} and ${quoted(another[1].tell.filter((key) => keys.includes(key)))}`,
-      fix: `To train on the first only, ${passOver(unknown)}`,
+      fix: ignoring(unknown, "To train on the first only"),
     });
   if (unknown.length > 0) throw unknownKeys(unknown, quoted(known), where);
   switch (name) {
@@ -143,12 +144,12 @@ function unknownKeys(unknown: readonly string[], known: string, where: string, r
       reason ??
       (chat.length > 0
         ? `${chat.join(" and ")} ${are} for chats: lists of messages`
-        : `If ${they} ${are} not needed for training, ${passOver(unknown)}`),
+        : ignoring(unknown, `If ${they} ${are} not needed for training`)),
   });
 }
 
-function passOver(keys: readonly string[]): string {
-  return `pass ignoreKeys: ${JSON.stringify(keys.slice(0, MOST_KEYS))}`;
+function ignoring(keys: readonly string[], purpose: string): Fix {
+  return { option: "ignoreKeys", value: keys.slice(0, MOST_KEYS), text: (option) => `${purpose}, pass ${option}` };
 }
 
 function quoted(keys: readonly string[]): string {

@@ -1,6 +1,6 @@
 /** A row of a dataset as token ids and labels, as trl prepares it. */
 
-import { checkOptions, MixtapeError } from "@mixtape/errors";
+import { checkOptions, MixtapeError, renameOptions } from "@mixtape/errors";
 import type { ChatMessage, UnwrittenPart } from "@mixtape/tokenizer";
 import { type Example, IGNORED } from "../batch.js";
 import { DataError } from "../errors.js";
@@ -164,9 +164,8 @@ function named<T>(where: string, f: () => T): T {
     return f();
   } catch (cause) {
     if (!(cause instanceof MixtapeError) || cause instanceof DataError) throw cause;
-    const { expected, got } = cause;
-    // The tokenizer's options.template has another name here.
-    const fix = cause.fix?.replace("options.template", "chatTemplate");
-    throw new DataError({ where: `${where}: ${cause.where}`, expected, got, ...(fix && { fix }), cause });
+    const { expected, got, fix } = cause.details;
+    const own = fix && { fix: renameOptions(fix, { template: "chatTemplate" }) };
+    throw new DataError({ where: `${where}: ${cause.where}`, expected, got, ...own, cause });
   }
 }

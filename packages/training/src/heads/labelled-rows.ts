@@ -30,7 +30,11 @@ export function rawRow(value: unknown, where: string, { known, ignoreKeys, forma
       .slice(0, 8)
       .map((key) => JSON.stringify(key))
       .join(", ")}`,
-    fix: `If they are not needed for training, pass ignoreKeys: ${JSON.stringify(unknown.slice(0, 8))}`,
+    fix: {
+      option: "ignoreKeys",
+      value: unknown.slice(0, 8),
+      text: (option) => `If they are not needed for training, pass ${option}`,
+    },
   });
 }
 

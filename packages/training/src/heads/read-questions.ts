@@ -54,7 +54,7 @@ export async function readQuestionDataset(
       where: options.name,
       expected: "an answer within the length of a row",
       got: "none",
-      fix: "Raise maxLength",
+      fix: { option: "maxLength", text: (option) => `Raise ${option}` },
     });
   return { examples, id2label: null, warnings: [...warnings, ...about] };
 }
