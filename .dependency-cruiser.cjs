@@ -13,6 +13,7 @@ const FLOORS = [
   ["regex"],
   ["config", "safetensors", "tokenizer"],
   ["quantization"],
+  ["gguf"],
   ["ops"],
   ["native", "layers"],
   ["engine", "decoder"],

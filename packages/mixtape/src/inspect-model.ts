@@ -26,6 +26,7 @@ import {
   type TensorSource,
   type TensorView,
 } from "@mixtape/safetensors";
+import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
 import { checkTask, type Task } from "./tasks.js";
 
@@ -67,7 +68,7 @@ export interface EngineNeeds {
  * @throws as {@link loadModel} for folders without a checkpoint of a known family.
  */
 export async function inspectModel(
-  source: CheckpointSource,
+  location: CheckpointSource,
   options: Pick<LoadOptions, "ignore" | "fetchOptions" | "config"> & { readonly task?: Task | "auto" } = {},
 ): Promise<ModelInspection> {
   checkOptions("inspectModel", options, { ignore: true, fetchOptions: true, config: true, task: true });
@@ -76,6 +77,7 @@ export async function inspectModel(
   const warnings: LoadWarning[] = [];
   const onWarning = (warning: LoadWarning): number => warnings.push(warning);
   const fetching = fetchingOf({ ...options, onWarning });
+  const source = await openSource(location, fetching);
   const file = await readConfig(source, fetching);
   const Model = modelClassOf(file.json, file.where, task);
   const definition = Model.family.config;

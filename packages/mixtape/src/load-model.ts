@@ -18,6 +18,7 @@ import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/error
 import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, type Dtype, type FetchOptions, isCheckpoint, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
+import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
@@ -63,8 +64,9 @@ const OPTIONS: OptionNames<LoadModelOptions & Partial<LoadModelForTask<unknown>>
  * is initialized, with a warning; without a language modelling head, text generation is refused. Without a task, the
  * return type is that of the usual case, a causal language model; `task: "auto"` returns the union type.
  *
- * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @param location a folder or a GGUF file (Node), the URL of one, or a map of file names to contents
  * @throws {OptionError} for an unknown option
+ * @throws {GgufError} for a GGUF file that is damaged or not supported
  * @throws {UnknownFamilyError} for a `model_type` that no family is registered for
  * @throws {UnknownArchitectureError} for `architectures` of unknown heads, if no task is given
  * @throws {ConfigError} if the config asks for something that the family does not implement
@@ -79,7 +81,7 @@ export function loadModel<T extends Task>(
 export function loadModel(source: CheckpointSource, options: LoadModelForTask<Task | "auto">): Promise<AnyModel>;
 export function loadModel(source: CheckpointSource, options?: LoadModelOptions): Promise<ForCausalLM>;
 export async function loadModel(
-  source: CheckpointSource,
+  location: CheckpointSource,
   loadOptions: LoadModelOptions & Partial<LoadModelForTask<Task | "auto">> = {},
 ): Promise<AnyModel> {
   checkOptions("loadModel", loadOptions, OPTIONS);
@@ -87,6 +89,7 @@ export async function loadModel(
   const { engine, checkMemory = true, task, ...options } = loadOptions;
   checkTask("loadModel", task);
   checkLoadOptions("loadModel", options);
+  const source = await openSource(location, fetchingOf(options));
   const fetching = { ...fetchingOf(options), onWarning: () => {} };
   const file = await readConfig(source, fetching);
   const Model = modelClassOf(file.json, file.where, task);
@@ -106,17 +109,22 @@ export interface LoadTokenizerOptions extends TokenizerOptions {
 
 /**
  * Loads the tokenizer of a checkpoint.
- * @param source a folder (Node), the URL of one, or a map of file names to contents
+ * @param location a folder or a GGUF file (Node), the URL of one, or a map of file names to contents
  * @throws {OptionError} for an unknown option
+ * @throws {GgufError} for a GGUF file that is damaged, or has a tokenizer that is not supported
  * @throws {TokenizerError} if there is no `tokenizer.json`, or a file is invalid
  */
-export async function loadTokenizer(source: CheckpointSource, options: LoadTokenizerOptions = {}): Promise<Tokenizer> {
+export async function loadTokenizer(
+  location: CheckpointSource,
+  options: LoadTokenizerOptions = {},
+): Promise<Tokenizer> {
   checkOptions("loadTokenizer", options, { fetchOptions: true, onWarning: true });
   const { fetchOptions, ...reading } = options;
+  const source = await openSource(location, { ...fetchOptions, ...reading });
   if (typeof source !== "string" && !(source instanceof URL) && !(source instanceof Map) && !isCheckpoint(source))
     throw new TokenizerError({
       where: "loadTokenizer",
-      expected: "a folder, a URL or a map of files",
+      expected: "a folder, a GGUF file, a URL or a map of files",
       got: source === null ? "null" : typeof source,
     });
   if (!(source instanceof Map) && !isCheckpoint(source) && !/^https?:/i.test(String(source)))

@@ -63,7 +63,7 @@ describe("an option that is not known is refused where JavaScript gives it", () 
   test("what is no place of a checkpoint, of a batch or of a folder", async () => {
     for (const wrong of [undefined, null, 5, {}]) {
       await expect(loadModel(wrong as never)).rejects.toThrow("expected a folder, a URL or a map of files, got");
-      await expect(loadTokenizer(wrong as never)).rejects.toThrow("expected a folder, a URL or a map of files, got");
+      await expect(loadTokenizer(wrong as never)).rejects.toThrow("expected a folder, a GGUF file, a URL or a map of");
       await expect(model.savePretrained(wrong as never)).rejects.toThrow(
         "savePretrained: expected the path of a folder",
       );

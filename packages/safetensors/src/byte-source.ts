@@ -17,6 +17,12 @@ export interface ByteSource {
   close?(): Promise<void>;
 }
 
+/** A source that is open until it is closed. */
+export interface OpenByteSource extends ByteSource {
+  readonly name: string;
+  close(): Promise<void>;
+}
+
 /** Maximum bytes of one read: the largest `ArrayBuffer` that every current engine can allocate. */
 export const MAX_BUFFER_BYTES = 2 ** 32;
 

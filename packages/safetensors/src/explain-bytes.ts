@@ -2,7 +2,7 @@
 
 const KINDS: readonly (readonly [start: string, what: string, fix: string])[] = [
   ["version ", "a Git LFS pointer", "Fetch the actual file: git lfs pull"],
-  ["GGUF", "a GGUF file", "Use the checkpoint that it was converted from"],
+  ["GGUF", "a GGUF file", "Pass the path of the file itself, with loadModel or openGguf of @mixtape/gguf"],
   [
     "PK\x03\x04",
     "a PyTorch file",

@@ -1,8 +1,8 @@
-import type { ByteSource } from "./byte-source.js";
+import type { ByteSource, OpenByteSource } from "./byte-source.js";
 import { SafetensorsReadError } from "./errors.js";
 
 /** A byte source with checks: it returns the requested bytes or throws a typed error, also after it was closed. */
-export class GuardedSource implements ByteSource {
+export class GuardedSource implements OpenByteSource {
   readonly #source: ByteSource;
   #closed = false;
 

@@ -1,4 +1,4 @@
-export type { ByteSource } from "./byte-source.js";
+export type { ByteSource, OpenByteSource } from "./byte-source.js";
 export { type OpenCheckpointOptions, openCheckpoint } from "./checkpoint.js";
 export { bytesPerElement, type Dtype, isDtype } from "./dtype.js";
 export {
@@ -25,7 +25,7 @@ export { finishSave } from "./journal.js";
 export { type JsonFile, readJsonFile } from "./json-file.js";
 export type { TensorToWrite } from "./layout.js";
 export { makeFolder } from "./make-folder.js";
-export { openSafetensors } from "./open.js";
+export { openByteSource, openSafetensors } from "./open.js";
 export { type QuantizedViewOptions, quantizedView } from "./quantized-view.js";
 export { readSideFile } from "./side-file.js";
 export type {
@@ -37,6 +37,6 @@ export type {
   TensorView,
 } from "./tensor-view.js";
 export { toFloat32, toFloat32Transposed } from "./to-float32.js";
-export { viewOfBytes } from "./view.js";
+export { viewOf, viewOfBytes } from "./view.js";
 export { encodeSafetensors, writeSafetensors } from "./write.js";
 export { type WriteCheckpointOptions, writeCheckpoint } from "./write-checkpoint.js";

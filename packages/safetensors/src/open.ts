@@ -1,6 +1,6 @@
 import { checkOptions } from "@mixtape/errors";
 import { openFile } from "#files";
-import { type ByteSource, blobSource, isMemory, memorySource } from "./byte-source.js";
+import { type ByteSource, blobSource, isMemory, memorySource, type OpenByteSource } from "./byte-source.js";
 import { SafetensorsError, SafetensorsFormatError } from "./errors.js";
 import { explainBytes } from "./explain-bytes.js";
 import { FETCH_OPTIONS, type FetchOptions, isWebAddress } from "./fetch-options.js";
@@ -26,7 +26,7 @@ export async function openSafetensors(
   options: FetchOptions = {},
 ): Promise<TensorSource> {
   checkOptions("openSafetensors", options, FETCH_OPTIONS);
-  const bytes = new GuardedSource(await openSource(source, options));
+  const bytes = await openByteSource(source, options);
   try {
     const head = await bytes.read(0, Math.min(LENGTH_BYTES, bytes.size));
     // A valid header is too short for these bytes to be non-zero: only then identify the file.
@@ -40,6 +40,18 @@ export async function openSafetensors(
     await bytes.close();
     throw error;
   }
+}
+
+/**
+ * Opens a file of any format, for reading ranges. Reads after `close()` throw.
+ * @param source as for {@link openSafetensors}
+ * @throws SafetensorsReadError for a file that cannot be read
+ */
+export async function openByteSource(
+  source: string | URL | Blob | ArrayBuffer | Uint8Array | ByteSource,
+  options: FetchOptions = {},
+): Promise<OpenByteSource> {
+  return new GuardedSource(await openSource(source, options));
 }
 
 async function openSource(source: unknown, options: FetchOptions): Promise<ByteSource> {
@@ -64,9 +76,9 @@ class SafetensorsFile implements TensorSource {
   readonly names: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly #views: ReadonlyMap<string, TensorView>;
-  readonly #source: GuardedSource;
+  readonly #source: OpenByteSource;
 
-  constructor({ entries, metadata }: Header, source: GuardedSource, dataStart: number) {
+  constructor({ entries, metadata }: Header, source: OpenByteSource, dataStart: number) {
     this.names = Object.freeze(entries.map(({ name }) => name));
     this.metadata = metadata;
     this.#source = source;

@@ -1,0 +1,107 @@
+import { safeName } from "@mixtape/errors";
+import type { TensorView } from "@mixtape/safetensors";
+import type { Architecture, GgufModel } from "../architectures/architecture.js";
+import { GgufFormatError, GgufUnsupportedError } from "../errors.js";
+import { type StoredTensor, viewOfTensor } from "./tensor-view.js";
+
+/** Tensors outside the layers. */
+const OUTER_NAMES: Readonly<Record<string, string>> = {
+  "token_embd.weight": "model.embed_tokens.weight",
+  "output_norm.weight": "model.norm.weight",
+  "output.weight": "lm_head.weight",
+};
+
+/** Stacks of experts, `[E, out, in]`. */
+const STACKS: Readonly<Record<string, readonly (keyof Architecture["experts"])[]>> = {
+  "ffn_gate_exps.weight": ["gate"],
+  "ffn_up_exps.weight": ["up"],
+  "ffn_down_exps.weight": ["down"],
+  "ffn_gate_up_exps.weight": ["gate", "up"],
+};
+
+/** A projection of one expert, as files of the first converters have them: `ffn_gate.3.weight`. */
+const SINGLE_EXPERT = /^ffn_(gate|up|down)\.(\d+)\.weight$/;
+
+/**
+ * Views the tensors of a model under the names that they have in a Hugging Face checkpoint, experts one by one.
+ * @throws {GgufUnsupportedError} for a tensor that the architecture does not have: without it, the model computes other
+ *   numbers
+ */
+export function checkpointTensors(
+  architecture: Architecture,
+  model: GgufModel,
+  stored: Iterable<StoredTensor>,
+): Map<string, TensorView> {
+  const views = new Map<string, TensorView>();
+  const add = (name: string, view: TensorView, { info, file }: StoredTensor): void => {
+    if (views.has(name))
+      throw new GgufFormatError({
+        where: `${file.name}: tensor ${safeName(info.name)}`,
+        expected: `one tensor for ${name}`,
+        got: "another one",
+      });
+    views.set(name, view);
+  };
+  for (const tensor of stored) {
+    for (const [name, view] of viewsOf(tensor, architecture, model)) add(name, view, tensor);
+  }
+  return views;
+}
+
+function* viewsOf(
+  tensor: StoredTensor,
+  architecture: Architecture,
+  model: GgufModel,
+): Generator<readonly [string, TensorView]> {
+  const { name } = tensor.info;
+  const outer = OUTER_NAMES[name];
+  if (outer !== undefined) return yield [outer, viewOfTensor(outer, tensor)];
+  const [, layer, part] = /^blk\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (layer === undefined || part === undefined) throw unknownTensor(tensor, architecture);
+  const prefix = `model.layers.${layer}.`;
+  const own = architecture.layerNames[part];
+  if (own !== undefined) {
+    const shape = architecture.shape?.(part, tensor.info.shape);
+    const view = viewOfTensor(prefix + own, tensor, shape);
+    return yield [prefix + own, architecture.arrange?.(part, view, model) ?? view];
+  }
+  const [, projection, expert] = SINGLE_EXPERT.exec(part) ?? [];
+  if (projection !== undefined) {
+    const full = prefix + architecture.experts[projection as keyof Architecture["experts"]].replace("*", expert!);
+    return yield [full, viewOfTensor(full, tensor)];
+  }
+  const projections = STACKS[part];
+  if (projections === undefined) throw unknownTensor(tensor, architecture);
+  yield* expertViews(tensor, projections, (one, index) => prefix + architecture.experts[one].replace("*", `${index}`));
+}
+
+/** Views a stack expert by expert. A stack of two projections has the rows of the first before those of the second. */
+function* expertViews<P>(
+  tensor: StoredTensor,
+  projections: readonly P[],
+  nameOf: (projection: P, index: number) => string,
+): Generator<readonly [string, TensorView]> {
+  const { info, file } = tensor;
+  const [count, rows] = info.shape;
+  if (info.shape.length !== 3 || rows! % projections.length !== 0)
+    throw new GgufFormatError({
+      where: `${file.name}: tensor ${safeName(info.name)}`,
+      expected: `a stack of ${projections.length === 1 ? "matrices" : "matrices with an even number of rows"}`,
+      got: `[${info.shape.join(", ")}]`,
+    });
+  const stack = viewOfTensor(info.name, tensor);
+  const each = rows! / projections.length;
+  for (let index = 0; index < count!; index++) {
+    const matrix = stack.at(index);
+    for (const [i, projection] of projections.entries())
+      yield [nameOf(projection, index), projections.length === 1 ? matrix : matrix.slice(i * each, (i + 1) * each)];
+  }
+}
+
+function unknownTensor({ info, file }: StoredTensor, { name }: Architecture): GgufUnsupportedError {
+  return new GgufUnsupportedError({
+    where: `${file.name}: tensor ${safeName(info.name)}`,
+    expected: `the tensors of architecture ${name}`,
+    got: `one of shape [${info.shape.join(", ")}] that such a model does not have here`,
+  });
+}
