@@ -31,7 +31,13 @@ export interface Parts {
   readonly alignment?: number;
 }
 
-export function buildGguf({ version = 3, keys = [], tensors = [], alignment = 32, ...counts }: Parts): Uint8Array<ArrayBuffer> {
+export function buildGguf({
+  version = 3,
+  keys = [],
+  tensors = [],
+  alignment = 32,
+  ...counts
+}: Parts): Uint8Array<ArrayBuffer> {
   let offset = 0;
   const infos = tensors.map((tensor) => {
     const info = [text(tensor.name), u32(tensor.sizes.length), ...tensor.sizes.map((size) => u64(BigInt(size)))];
