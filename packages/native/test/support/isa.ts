@@ -1,21 +1,33 @@
 import { setBackend } from "@tensorflow/tfjs-core";
 import { beforeAll, describe } from "vitest";
-import { NativeError, type NativeOptions, nativeInfo, registerNative } from "../../src/index.js";
+import { addon } from "../../src/addon.js";
+import { NativeError, nativeInfo, registerNative } from "../../src/index.js";
 
 export type Isa = "portable" | "avx2" | "avx512" | "amx" | "neon";
 
-/** The instruction set that the engine chooses on this machine: `npm test` has it alone, `npm run test:long` each that runs here. */
+/** The instruction set that the engine chooses on this machine: `npm test` has it, `npm run test:long` the others that run here. */
 export function bestIsa(): Isa {
   registerNative();
   return nativeInfo().isa as Isa;
 }
 
 /**
+ * Returns why the long tests leave an instruction set out: the processor lacks it, or `npm test` has it, since the engine chooses
+ * it by itself. If neither, this process computes with it from now on.
+ */
+export function whyLeftOut(isa: Isa): string | undefined {
+  const { MIXTAPE_NATIVE_ISA: given } = process.env;
+  const reason = whyNot(isa);
+  if (reason) return reason;
+  return isa === (given || addon().info().isas[0]) ? "npm test runs it" : undefined;
+}
+
+/**
  * Declares tests that run on an instruction set. The engine chooses one per process, at first use: a test file has one. Where the
  * processor lacks it, that is told, and the tests are left out.
  */
-export function onIsa(isa: Isa, body: () => void, options: NativeOptions = {}): void {
-  const reason = whyNot(isa, options);
+export function onIsa(isa: Isa, body: () => void): void {
+  const reason = whyNot(isa);
   if (reason) console.warn(`Not tested here: ${isa}. ${reason}`);
   describe.skipIf(reason !== undefined)(`on ${isa}`, () => {
     beforeAll(async () => {
@@ -26,10 +38,10 @@ export function onIsa(isa: Isa, body: () => void, options: NativeOptions = {}): 
   });
 }
 
-function whyNot(isa: Isa, options: NativeOptions): string | undefined {
+function whyNot(isa: Isa): string | undefined {
   process.env.MIXTAPE_NATIVE_ISA = isa;
   try {
-    registerNative(options);
+    registerNative();
     return undefined;
   } catch (error) {
     if (error instanceof NativeError && error.message.includes("which run here")) return error.message;

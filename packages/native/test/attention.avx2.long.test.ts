@@ -1,3 +1,0 @@
-import { attentionTests } from "./support/attention.js";
-
-attentionTests("avx2");

@@ -1,3 +1,0 @@
-import { elementwiseTests } from "./support/elementwise.js";
-
-elementwiseTests("avx512");

@@ -1,3 +1,0 @@
-import { mlpTests } from "./support/mlp.js";
-
-mlpTests("amx");

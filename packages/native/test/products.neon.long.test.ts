@@ -1,3 +1,0 @@
-import { productTests } from "./support/products.js";
-
-productTests("neon");

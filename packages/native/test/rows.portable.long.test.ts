@@ -1,3 +1,0 @@
-import { rowsTests } from "./support/rows.js";
-
-rowsTests("portable");

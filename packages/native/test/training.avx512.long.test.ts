@@ -1,3 +1,0 @@
-import { trainingTests } from "./support/training.js";
-
-trainingTests("avx512");
