@@ -58,7 +58,6 @@ describe.each(packages)("$manifest.name", ({ folder, path, manifest }) => {
   test.runIf(published.some((one) => one.folder === folder))("what is published has the licence and is public", () => {
     expect(readFileSync(join(path, "LICENSE"), "utf8")).toBe(text("LICENSE"));
     expect(manifest.publishConfig).toEqual({ access: "public" });
-    expect(manifest.scripts).toHaveProperty("lint", "publint --strict && attw --pack . --profile esm-only");
   });
 });
 
