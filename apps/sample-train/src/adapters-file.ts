@@ -6,13 +6,13 @@
 import { dirname, resolve } from "node:path";
 import { InputError, note, parseInput, readInputText, UsageError } from "@mixtape/command-line";
 import { readAdapterConfig } from "@mixtape/peft";
+import { type FineTuningJob, hyperparametersOf } from "./fine-tuning-job.js";
 import type { TrainFlags } from "./flags.js";
-import { type Learner, trainingOf } from "./learner.js";
 import { RUN_FILES } from "./run-files.js";
 
 /** Contents of the file. */
 export interface AdaptersFile {
-  readonly learners: readonly Learner[];
+  readonly jobs: readonly FineTuningJob[];
   readonly accumulate: number;
   readonly saveEvery?: number;
 }
@@ -61,14 +61,14 @@ export async function readAdapters(path: string, flags: TrainFlags): Promise<Ada
     throw fault(`${path}: lora`, "a list of adapters", JSON.stringify(lora));
   const own = { ...flags, maxLength: numberOr(maxLength, flags.maxLength, `${path}: cutoff_len`, 2) };
   const entries = lora.map((entry: unknown, i) => entryOf(entry, `${path}: lora[${i}]`, own, dirname(path)));
-  const names = entries.map(({ learner }) => learner.name);
+  const names = entries.map(({ job }) => job.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw fault(path, "a name of its own for each adapter", `"${twice}" twice`);
   const [first, ...others] = entries.map(({ accumulate }) => accumulate);
   if (others.some((count) => count !== first))
     throw fault(path, "one ratio of batch_size to micro_batch_size", [first, ...others].join(", "));
   return {
-    learners: entries.map(({ learner }) => learner),
+    jobs: entries.map(({ job }) => job),
     accumulate: first!,
     saveEvery: numberOr(saveEvery, undefined, `${path}: save_step`, 1),
   };
@@ -79,7 +79,7 @@ function entryOf(
   where: string,
   flags: TrainFlags,
   folder: string,
-): { learner: Learner; accumulate: number } {
+): { job: FineTuningJob; accumulate: number } {
   if (!isObject(entry)) throw fault(where, "an object", JSON.stringify(entry));
   const get = (key: string, or: number | undefined, min: number): number | undefined =>
     numberOr(entry[key], or, `${where}.${key}`, min);
@@ -100,7 +100,7 @@ function entryOf(
   const idle = IDLE.filter((key) => key in entry);
   if (idle.length > 0) note(`${where}: ${idle.join(", ")} ${idle.length > 1 ? "change" : "changes"} nothing here`);
   const config = Object.entries(entry).filter(([key]) => !TRAINING.includes(key) && !IDLE.includes(key));
-  const training = trainingOf(
+  const training = hyperparametersOf(
     {
       ...flags,
       batchSize: rows,
@@ -114,16 +114,16 @@ function entryOf(
     },
     false,
   );
-  const told = { ...fromFlags(flags, entry), ...Object.fromEntries(config) };
-  const adapter = readAdapterConfig(told, { where, ignore: flags.ignore });
+  const values = { ...fromFlags(flags, entry), ...Object.fromEntries(config) };
+  const adapter = readAdapterConfig(values, { where, ignore: flags.ignore });
   const path = entry.data === undefined ? data : resolve(folder, data);
-  return { learner: { ...training, name, adapter, data: path }, accumulate };
+  return { job: { ...training, name, adapter, data: path }, accumulate };
 }
 
 /** Returns the flags of an adapter under the keys of the file, for entries that omit them. */
 function fromFlags({ rank, alpha, dropout, target, numExperts }: TrainFlags, entry: Json): Json {
   const isMixture = entry.routing_strategy !== undefined;
-  const told = {
+  const values = {
     r: rank,
     // As without a file: alpha follows the rank if that is set.
     lora_alpha: alpha ?? (rank === undefined || "r" in entry ? undefined : 2 * rank),
@@ -131,7 +131,7 @@ function fromFlags({ rank, alpha, dropout, target, numExperts }: TrainFlags, ent
     target_modules: target?.length === 1 && target[0] === "all-linear" ? target[0] : target,
     num_experts: isMixture ? numExperts : undefined,
   };
-  return Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
 function readJson(path: string): Json {

@@ -5,17 +5,17 @@ import { adaptersOf } from "@mixtape/peft";
 import { dataLoader, evaluate } from "@mixtape/training";
 import type { Texts } from "./plan.js";
 import { EvaluationProgress } from "./progress.js";
-import type { Settings } from "./settings.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
-/** Returns nats per token, by learner; null if nothing is held out, or after an abort. */
-export async function evaluateLearners(
+/** Returns nats per token, by job; null if nothing is held out, or after an abort. */
+export async function evaluateJobs(
   model: ForCausalLM,
-  { learners, eval: path }: Settings,
+  { jobs, eval: path }: TrainingArguments,
   { byPath }: Texts,
   signal: AbortSignal | undefined,
 ): Promise<Record<string, number> | null> {
   if (path === null) return null;
-  const parts = learners.map(({ name, adapter, batchSize, maxLength }) => ({
+  const parts = jobs.map(({ name, adapter, batchSize, maxLength }) => ({
     name,
     selection: adapter && name,
     data: dataLoader(byPath.get(path)!, { batchSize, maxLength, seed: null }),

@@ -40,7 +40,7 @@ import {
 import { withDigest } from "./data-file.js";
 import { aboutCourse, checkContext, optimizerOf, type Plan, stepsOf } from "./plan.js";
 import { EvaluationProgress } from "./progress.js";
-import type { Settings } from "./settings.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
 /** A task with a head. */
 export type HeadTaskName = Exclude<Task, "text-generation" | "feature-extraction">;
@@ -68,10 +68,10 @@ const READERS = {
  * @throws {InputError} if a file does not exist
  * @throws {DataError} naming an invalid row
  */
-export async function headTextsOf(settings: Settings, tokenizer: Tokenizer): Promise<HeadTexts> {
-  const { learners, eval: heldOutPath, ignoreKeys, model, seed } = settings;
-  const task = settings.task as HeadTaskName;
-  const { data, maxLength } = learners[0]!;
+export async function headTextsOf(args: TrainingArguments, tokenizer: Tokenizer): Promise<HeadTexts> {
+  const { jobs, eval: heldOutPath, ignoreKeys, model, seed } = args;
+  const task = args.task as HeadTaskName;
+  const { data, maxLength } = jobs[0]!;
   const config = configIn(model);
   const own = hasHead(config, task) ? (config.id2label as Readonly<Record<number, string>> | undefined) : undefined;
   const digests: Record<string, string> = {};
@@ -112,14 +112,14 @@ export interface HeadPlan extends Plan {
  * Applies the adapter to the model, or makes the model trainable.
  * @throws {AdapterError} if the targets of an adapter match nothing
  */
-export async function headPlanOf(model: AnyModel, settings: Settings, texts: HeadTexts): Promise<HeadPlan> {
-  const { learners, accumulate, seed, zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
-  const learner = learners[0]!;
-  checkContext(learner, model.config);
-  const { name, adapter: config } = learner;
+export async function headPlanOf(model: AnyModel, args: TrainingArguments, texts: HeadTexts): Promise<HeadPlan> {
+  const { jobs, accumulate, seed, zLossCoef, expertBiasRate, gradientCheckpointing } = args;
+  const job = jobs[0]!;
+  checkContext(job, model.config);
+  const { name, adapter: config } = job;
   const adapter = config ? await applyAdapter(model, config as AdapterConfigInput, { name, seed }) : null;
   const params = adapter ? adapter.trainableParams() : unfreeze(model);
-  const auxLossCoef = settings.auxLossCoef ?? 0;
+  const auxLossCoef = args.auxLossCoef ?? 0;
   const options = { params, auxLossCoef, zLossCoef, expertBiasRate, gradientCheckpointing };
   const what = adapter
     ? `${name}: ${aboutAdapter(adapter)}`
@@ -128,11 +128,11 @@ export async function headPlanOf(model: AnyModel, settings: Settings, texts: Hea
     task: EvaluatedTask<B>,
     batches: (examples: readonly unknown[], options: HeadBatchesOptions) => EpochData<B>,
   ): HeadPlan => {
-    const batching = { batchSize: learner.batchSize, padId: texts.padId };
+    const batching = { batchSize: job.batchSize, padId: texts.padId };
     const data = batches(texts.examples, { ...batching, seed });
     const heldOut = texts.heldOut && batches(texts.heldOut, { ...batching, seed: null });
-    const steps = settings.steps ?? stepsOf(learner, data, accumulate);
-    const common = { maxSteps: steps, optimizer: optimizerOf(learners, [steps]), accumulate, seed };
+    const steps = args.steps ?? stepsOf(job, data, accumulate);
+    const common = { maxSteps: steps, optimizer: optimizerOf(jobs, [steps]), accumulate, seed };
     return {
       train: (more) => train(task, data, { ...common, ...more }),
       steps,

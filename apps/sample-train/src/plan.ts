@@ -26,8 +26,8 @@ import {
 } from "@mixtape/training";
 import { aboutTruncation } from "./about-truncation.js";
 import { readData } from "./data-file.js";
-import type { Learner } from "./learner.js";
-import { canPack, type Settings } from "./settings.js";
+import type { FineTuningJob } from "./fine-tuning-job.js";
+import { canPack, type TrainingArguments } from "./training-arguments.js";
 
 /** Texts of a run. */
 export interface Texts {
@@ -42,16 +42,16 @@ export interface Plan {
   /** Starts the run, or resumes the saved one. */
   readonly train: (options: Pick<TrainOptions, "checkpoints" | "evaluation" | "signal">) => TrainingSteps;
   readonly steps: number;
-  /** Description of the training: a line for each learner. */
+  /** Description of the training: a line for each job. */
   readonly about: string;
-  /** Descriptions of truncation: a sentence for each learner whose texts are too long. */
+  /** Descriptions of truncation: a sentence for each job whose texts are too long. */
   readonly truncations: readonly string[];
 }
 
 /** Reads all files of texts. @throws {InputError} */
-export async function textsOf(settings: Settings, tokenizer: Tokenizer): Promise<Texts> {
-  const { learners, eval: heldOut, ignoreKeys, chatTemplate } = settings;
-  const paths = new Set([...learners.map(({ data }) => data), ...(heldOut === null ? [] : [heldOut])]);
+export async function textsOf(args: TrainingArguments, tokenizer: Tokenizer): Promise<Texts> {
+  const { jobs, eval: heldOut, ignoreKeys, chatTemplate } = args;
+  const paths = new Set([...jobs.map(({ data }) => data), ...(heldOut === null ? [] : [heldOut])]);
   const byPath = new Map<string, readonly Example[]>();
   const digests: Record<string, string> = {};
   const warnings: string[] = [];
@@ -68,44 +68,44 @@ export async function textsOf(settings: Settings, tokenizer: Tokenizer): Promise
  * Applies the adapters to the model, or makes the model trainable.
  * @throws {AdapterError} if the targets of an adapter match nothing
  */
-export async function planOf(model: ForCausalLM, settings: Settings, texts: Texts): Promise<Plan> {
-  const { learners, accumulate, seed } = settings;
+export async function planOf(model: ForCausalLM, args: TrainingArguments, texts: Texts): Promise<Plan> {
+  const { jobs, accumulate, seed } = args;
   const adapters: Adapter[] = [];
-  for (const { name, adapter } of learners)
+  for (const { name, adapter } of jobs)
     if (adapter) {
       const applied = await applyAdapter(model, adapter as AdapterConfigInput, { name, seed });
       warnOfNoMixture(applied);
       adapters.push(applied);
     }
   const params = adapters.length > 0 ? adapters.flatMap((adapter) => adapter.trainableParams()) : unfreeze(model);
-  const all = learners.map((learner) => ({ learner, data: dataOf(learner, settings, texts, model) }));
-  const lengths = all.map(({ learner, data }) => settings.steps ?? stepsOf(learner, data, accumulate));
+  const all = jobs.map((job) => ({ job, data: dataOf(job, args, texts, model) }));
+  const lengths = all.map(({ job, data }) => args.steps ?? stepsOf(job, data, accumulate));
   const steps = Math.max(...lengths);
-  const common = { maxSteps: steps, optimizer: optimizerOf(learners, lengths), accumulate, seed };
+  const common = { maxSteps: steps, optimizer: optimizerOf(jobs, lengths), accumulate, seed };
   const whatTrains = (i: number): string =>
     adapters[i]
       ? `${adapters[i].name}: ${aboutAdapter(adapters[i])}`
       : `the model: ${whole(params.reduce((sum, [, { size }]) => sum + size, 0))} parameters`;
-  const courseOf = ({ data: path }: Learner, { batchesPerEpoch }: ExamplesData, count: number): string =>
+  const courseOf = ({ data: path }: FineTuningJob, { batchesPerEpoch }: ExamplesData, count: number): string =>
     aboutCourse(texts.byPath.get(path)!.length, count, (count * accumulate) / batchesPerEpoch);
   const planFor = <B>(task: TrainingTask<B>, data: TrainingData<B>): Plan => ({
     train: (options) => train(task, data, { ...common, ...options }),
     steps,
-    about: all.map(({ learner, data }, i) => `${whatTrains(i)}; ${courseOf(learner, data, lengths[i]!)}`).join("\n"),
-    truncations: all.flatMap(({ learner: { name, maxLength }, data: { truncation } }) =>
+    about: all.map(({ job, data }, i) => `${whatTrains(i)}; ${courseOf(job, data, lengths[i]!)}`).join("\n"),
+    truncations: all.flatMap(({ job: { name, maxLength }, data: { truncation } }) =>
       truncation.examples === 0
         ? []
         : [`${all.length > 1 ? `${name}: ` : ""}${aboutTruncation(truncation, maxLength)}`],
     ),
   });
-  if (canPack(learners)) {
-    const { zLossCoef, expertBiasRate, gradientCheckpointing } = settings;
-    const auxLossCoef = settings.auxLossCoef ?? undefined;
+  if (canPack(jobs)) {
+    const { zLossCoef, expertBiasRate, gradientCheckpointing } = args;
+    const auxLossCoef = args.auxLossCoef ?? undefined;
     const options = { params, auxLossCoef, zLossCoef, expertBiasRate, gradientCheckpointing };
     return planFor(new CausalLMTask(model, options), all[0]!.data);
   }
-  const parts = all.map(({ learner, data }) => ({ adapter: learner.name, data }));
-  const task = new AdaptersTask(model, adapters, { gradientCheckpointing: settings.gradientCheckpointing });
+  const parts = all.map(({ job, data }) => ({ adapter: job.name, data }));
+  const task = new AdaptersTask(model, adapters, { gradientCheckpointing: args.gradientCheckpointing });
   return planFor(task, adapterBatches(parts, accumulate));
 }
 
@@ -126,7 +126,10 @@ function warnOfNoMixture({ name, config, routers }: Adapter): void {
 }
 
 /** @throws {InputError} if rows are longer than the model's context */
-export function checkContext({ name, maxLength }: Pick<Learner, "name" | "maxLength">, config: DecoderConfig): void {
+export function checkContext(
+  { name, maxLength }: Pick<FineTuningJob, "name" | "maxLength">,
+  config: DecoderConfig,
+): void {
   const context = contextLength(config);
   if (maxLength > context)
     throw new InputError({
@@ -137,8 +140,8 @@ export function checkContext({ name, maxLength }: Pick<Learner, "name" | "maxLen
 }
 
 function dataOf(
-  { name, data, batchSize, maxLength }: Learner,
-  { pack, seed }: Settings,
+  { name, data, batchSize, maxLength }: FineTuningJob,
+  { pack, seed }: TrainingArguments,
   { byPath }: Texts,
   { config }: ForCausalLM,
 ): ExamplesData {
@@ -146,9 +149,9 @@ function dataOf(
   return dataLoader(byPath.get(data)!, { batchSize, maxLength, pack, seed });
 }
 
-/** Returns the number of steps of the epochs of a learner. */
+/** Returns the number of steps of the epochs of a job. */
 export function stepsOf(
-  { epochs }: Learner,
+  { epochs }: FineTuningJob,
   { batchesPerEpoch }: { readonly batchesPerEpoch: number },
   accumulate: number,
 ): number {
@@ -159,28 +162,28 @@ export function stepsOf(
  * Returns one parameter group for each adapter, with its own settings. LoRA+ uses a higher learning rate for `lora_b` within the
  * group, so that all gradients of the group are still clipped by one norm.
  */
-export function optimizerOf(learners: readonly Learner[], lengths: readonly number[]): AdamWOptions {
-  const groups = learners.map((learner, i): ParamGroup => {
-    const { name, learningRate, weightDecay, maxGradNorm, loraPlusRatio } = learner;
-    const isOwn = (param: string): boolean => learner.adapter === null || param.startsWith(`${name}.`);
+export function optimizerOf(jobs: readonly FineTuningJob[], lengths: readonly number[]): AdamWOptions {
+  const groups = jobs.map((job, i): ParamGroup => {
+    const { name, learningRate, weightDecay, maxGradNorm, loraPlusRatio } = job;
+    const isOwn = (param: string): boolean => job.adapter === null || param.startsWith(`${name}.`);
     return {
       name,
       match: isOwn,
       learningRate,
       learningRateRatio: (param) => (param.endsWith(".lora_b") ? loraPlusRatio : 1),
       weightDecay,
-      schedule: scheduleOf(learner, lengths[i]!),
-      // A single learner is clipped by the global norm.
-      ...(learners.length > 1 && { maxGradNorm }),
+      schedule: scheduleOf(job, lengths[i]!),
+      // A single job is clipped by the global norm.
+      ...(jobs.length > 1 && { maxGradNorm }),
     };
   });
-  const { learningRate, maxGradNorm } = learners[0]!;
-  const schedule = scheduleOf(learners[0]!, lengths[0]!);
-  return { learningRate, schedule, groups, ...(learners.length === 1 && { maxGradNorm }) };
+  const { learningRate, maxGradNorm } = jobs[0]!;
+  const schedule = scheduleOf(jobs[0]!, lengths[0]!);
+  return { learningRate, schedule, groups, ...(jobs.length === 1 && { maxGradNorm }) };
 }
 
-/** Returns a schedule that is 0 after a learner's own steps, while another adapter takes more. */
-function scheduleOf({ schedule, warmupSteps }: Learner, totalSteps: number): Schedule {
+/** Returns a schedule that is 0 after a job's own steps, while another adapter takes more. */
+function scheduleOf({ schedule, warmupSteps }: FineTuningJob, totalSteps: number): Schedule {
   const warmup = Math.min(totalSteps, warmupSteps ?? Math.ceil(0.03 * totalSteps));
   const options = { warmupSteps: warmup, totalSteps };
   const factors = { constant: constantSchedule, linear: linearSchedule, cosine: cosineSchedule }[schedule](options);

@@ -1,9 +1,9 @@
 /** Flags of a resumed run. */
 
 import { InputError, UsageError } from "@mixtape/command-line";
+import type { FineTuningJob } from "./fine-tuning-job.js";
 import type { Flags, TrainFlags } from "./flags.js";
-import type { Learner } from "./learner.js";
-import { type Settings, settingsOf } from "./settings.js";
+import { type TrainingArguments, trainingArgumentsOf } from "./training-arguments.js";
 
 /** Flags that do not change the result of a run. */
 const FREE = [
@@ -16,7 +16,11 @@ const FREE = [
  * @param done number of steps taken
  * @throws {InputError} for a flag that contradicts the run
  */
-export async function settingsOnResume(flags: Flags, before: Settings, done: number): Promise<Settings> {
+export async function argumentsOnResume(
+  flags: Flags,
+  before: TrainingArguments,
+  done: number,
+): Promise<TrainingArguments> {
   const asked = Object.fromEntries(Object.entries(flags).filter(([name]) => !FREE.some((free) => free === name)));
   const { steps, epochs, saveEvery, ...others } = asked as Partial<TrainFlags>;
   if (steps !== undefined && steps < done)
@@ -31,26 +35,26 @@ export async function settingsOnResume(flags: Flags, before: Settings, done: num
     ...before,
     ...(saveEvery !== undefined && { saveEvery }),
     // A number of epochs implies a number of steps too: the larger one is used.
-    ...(epochs !== undefined && { steps: null, learners: before.learners.map((learner) => ({ ...learner, epochs })) }),
+    ...(epochs !== undefined && { steps: null, jobs: before.jobs.map((job) => ({ ...job, epochs })) }),
     ...(steps !== undefined && { steps }),
   };
   return longer;
 }
 
 /** @throws {InputError} if flags differ from the run's settings, except for those that may change */
-async function compare(flags: Flags, before: Settings): Promise<void> {
+async function compare(flags: Flags, before: TrainingArguments): Promise<void> {
   if (flags.model === undefined || (flags.data === undefined && flags.adapters === undefined))
     throw new UsageError(
       "--resume takes the settings of its run: leave out the flags other than --steps and --epochs, or give all of them",
     );
-  const now = JSON.parse(JSON.stringify(await settingsOf(flags as TrainFlags))) as Settings;
+  const now = JSON.parse(JSON.stringify(await trainingArgumentsOf(flags as TrainFlags))) as TrainingArguments;
   const differing = [
-    ...differences(fixed(before), fixed(now)).filter((key) => key !== "learners"),
-    ...before.learners.flatMap((learner, i) => {
-      const other = now.learners[i];
-      return other ? differences(withoutEpochs(learner), withoutEpochs(other)) : ["learners"];
+    ...differences(fixed(before), fixed(now)).filter((key) => key !== "jobs"),
+    ...before.jobs.flatMap((job, i) => {
+      const other = now.jobs[i];
+      return other ? differences(withoutEpochs(job), withoutEpochs(other)) : ["jobs"];
     }),
-    ...(now.learners.length > before.learners.length ? ["learners"] : []),
+    ...(now.jobs.length > before.jobs.length ? ["jobs"] : []),
   ];
   if (differing.length === 0) return;
   throw new InputError({
@@ -62,18 +66,18 @@ async function compare(flags: Flags, before: Settings): Promise<void> {
 }
 
 /** Settings that are not named like the flag that sets them. */
-const FLAGS: Readonly<Record<string, string>> = { name: "--method", adapter: "the adapter", learners: "--adapters" };
+const FLAGS: Readonly<Record<string, string>> = { name: "--method", adapter: "the adapter", jobs: "--adapters" };
 
 function flagOf(setting: string): string {
   return FLAGS[setting] ?? `--${setting.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-function fixed({ steps: _, saveEvery: __, ...settings }: Settings): object {
-  return settings;
+function fixed({ steps: _, saveEvery: __, ...args }: TrainingArguments): object {
+  return args;
 }
 
-function withoutEpochs({ epochs: _, ...learner }: Learner): object {
-  return learner;
+function withoutEpochs({ epochs: _, ...job }: FineTuningJob): object {
+  return job;
 }
 
 function differences(a: object, b: object): string[] {

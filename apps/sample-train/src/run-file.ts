@@ -1,18 +1,18 @@
 /** `run.json`: the settings of a run, validated like any file. */
 
 import { InputError, parseJson } from "@mixtape/command-line";
-import type { Learner } from "./learner.js";
-import type { Settings } from "./settings.js";
+import type { FineTuningJob } from "./fine-tuning-job.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
 /** Contents of `run.json`. */
 export interface RunFile {
   readonly format: 1;
-  readonly settings: Settings;
+  readonly settings: TrainingArguments;
   /** Total number of steps of the run. */
   readonly steps: number;
   /** Digests of the files of texts, by their paths. */
   readonly data: Readonly<Record<string, string>>;
-  /** Held-out loss before the first step, by learner. */
+  /** Held-out loss before the first step, by job. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
   /** Held-out scores before the first step, of a head. */
   readonly scoresBefore?: Readonly<Record<string, number>>;
@@ -20,10 +20,9 @@ export interface RunFile {
 
 type Kind = "string" | "number" | "boolean" | "object" | "null";
 
-const SETTINGS: Readonly<Record<keyof Settings, readonly Kind[]>> = {
+const ARGUMENTS: Readonly<Record<Exclude<keyof TrainingArguments, "jobs">, readonly Kind[]>> = {
   model: ["string"],
   task: ["string"],
-  learners: ["object"],
   eval: ["string", "null"],
   evalEvery: ["number", "null"],
   keepBest: ["boolean"],
@@ -42,7 +41,7 @@ const SETTINGS: Readonly<Record<keyof Settings, readonly Kind[]>> = {
   saveEvery: ["number"],
 };
 
-const LEARNER: Readonly<Record<keyof Learner, readonly Kind[]>> = {
+const JOB: Readonly<Record<keyof FineTuningJob, readonly Kind[]>> = {
   name: ["string"],
   adapter: ["object", "null"],
   data: ["string"],
@@ -57,7 +56,7 @@ const LEARNER: Readonly<Record<keyof Learner, readonly Kind[]>> = {
   maxGradNorm: ["number"],
 };
 
-/** @throws {InputError} naming an invalid key */
+/** Parses `run.json`, also of earlier versions. @throws {InputError} naming an invalid key */
 export function parseRun(text: string, where: string): RunFile {
   let json: unknown;
   try {
@@ -68,30 +67,30 @@ export function parseRun(text: string, where: string): RunFile {
   const file = object(json, where);
   if (file.format !== 1)
     throw new InputError({ where: `${where}: format`, expected: "1", got: JSON.stringify(file.format) ?? "none" });
-  // Runs from before there were other tasks.
-  const settings: Readonly<Record<string, unknown>> = {
-    task: "text-generation",
-    ...object(file.settings, `${where}: settings`),
-  };
-  check(settings, SETTINGS, `${where}: settings`);
-  const { learners, ignoreKeys } = settings;
+  const { learners, ...given } = object(file.settings, `${where}: settings`);
+  // Runs of earlier versions: there were no other tasks at first, and the jobs were `learners`.
+  const isEarlier = learners !== undefined && given.jobs === undefined;
+  const settings = { task: "text-generation", ...(isEarlier && { jobs: learners }), ...given };
+  const { jobs, ignoreKeys } = settings as Readonly<Record<string, unknown>>;
+  const atJobs = `${where}: settings.${isEarlier ? "learners" : "jobs"}`;
+  check(settings, ARGUMENTS, `${where}: settings`);
+  if (!Array.isArray(jobs) || jobs.length === 0)
+    throw new InputError({ where: atJobs, expected: "a list", got: kindOf(jobs) });
   if (!Array.isArray(ignoreKeys) || ignoreKeys.some((key) => typeof key !== "string"))
     throw new InputError({
       where: `${where}: settings.ignoreKeys`,
       expected: "a list of names",
       got: kindOf(ignoreKeys),
     });
-  if (!Array.isArray(learners) || learners.length === 0)
-    throw new InputError({ where: `${where}: settings.learners`, expected: "a list", got: kindOf(learners) });
-  for (const [i, learner] of learners.entries()) {
-    const at = `${where}: settings.learners[${i}]`;
-    check(object(learner, at), LEARNER, at);
+  for (const [i, job] of jobs.entries()) {
+    const at = `${atJobs}[${i}]`;
+    check(object(job, at), JOB, at);
     // A name is a folder name: it must not lead out of the run's folder.
-    if (!/^[\w-][\w.-]*$/.test((learner as Learner).name))
+    if (!/^[\w-][\w.-]*$/.test((job as FineTuningJob).name))
       throw new InputError({
         where: `${at}.name`,
         expected: "letters, digits, dots, dashes and underscores",
-        got: JSON.stringify((learner as Learner).name),
+        got: JSON.stringify((job as FineTuningJob).name),
       });
   }
   check(file, { steps: ["number"], data: ["object"], evalBefore: ["object", "null"] }, where);

@@ -9,7 +9,7 @@ import { makeFolder } from "@mixtape/safetensors";
 import { parseMetrics, type TrainingStep, toMetricsLine, toReport } from "@mixtape/training";
 import { parseRun, type RunFile } from "./run-file.js";
 import { RUN_FILES } from "./run-files.js";
-import type { Settings } from "./settings.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
 /** The file of a tokenizer that replaces all its other chat templates. */
 const CHAT_TEMPLATE_FILE = "chat_template.jinja";
@@ -45,12 +45,12 @@ export class RunFolder {
   }
 
   /** Removes an existing run and its result: only the files that it wrote. */
-  remove({ settings: { learners, task } }: RunFile): void {
-    const isFull = learners.some(({ adapter }) => adapter === null);
+  remove({ settings: { jobs, task } }: RunFile): void {
+    const isFull = jobs.some(({ adapter }) => adapter === null);
     const config = task === "text-generation" ? [] : ["config.json"];
-    const learnt = isFull ? [] : ["adapter_config.json", "adapter_model.safetensors", ...config];
-    const folders = learners.length === 1 ? [this.path] : learners.map(({ name }) => join(this.path, name));
-    for (const folder of folders) for (const name of learnt) rmSync(join(folder, name), { force: true });
+    const adapterFileNames = isFull ? [] : ["adapter_config.json", "adapter_model.safetensors", ...config];
+    const folders = jobs.length === 1 ? [this.path] : jobs.map(({ name }) => join(this.path, name));
+    for (const folder of folders) for (const name of adapterFileNames) rmSync(join(folder, name), { force: true });
     // Last, so that an interrupted removal can be repeated.
     for (const name of RUN_FILES.toSorted((a, b) => Number(a === "run.json") - Number(b === "run.json")))
       rmSync(join(this.path, name), { recursive: true, force: true });
@@ -103,8 +103,8 @@ export class RunFolder {
   }
 
   /** Saves the result: the model, an adapter, or each adapter in a separate folder. */
-  async saveLearnt(model: PreTrainedModel, settings: Settings): Promise<string[]> {
-    const { learners, model: source, resizeEmbeddings, chatTemplate } = settings;
+  async saveResult(model: PreTrainedModel, args: TrainingArguments): Promise<string[]> {
+    const { jobs, model: source, resizeEmbeddings, chatTemplate } = args;
     const folders: string[] = [];
     // A model trained with another template than its tokenizer's is saved with only that one, as in trl.
     const template: Record<string, Uint8Array> =
@@ -112,8 +112,8 @@ export class RunFolder {
     const copyNamed = (folder: string): void => {
       if (chatTemplate === null) copyNamedTemplates(source, folder);
     };
-    for (const { name, adapter } of learners) {
-      const folder = learners.length === 1 ? this.path : join(this.path, name);
+    for (const { name, adapter } of jobs) {
+      const folder = jobs.length === 1 ? this.path : join(this.path, name);
       const tokenizer = { ...tokenizerFiles(source), ...template };
       if (adapter === null) {
         await model.savePretrained(folder, { files: tokenizer });
@@ -122,7 +122,7 @@ export class RunFolder {
         await makeFolder(folder);
         for (const [file, bytes] of await adapterFiles(adaptersOf(model).get(name))) replace(folder, file, bytes);
         // Classes of its head, which the base model may not have.
-        if (settings.task !== "text-generation") replace(folder, "config.json", configOf(model));
+        if (args.task !== "text-generation") replace(folder, "config.json", configOf(model));
         // An adapter with new tokens is saved with its tokenizer.
         if (resizeEmbeddings) {
           for (const [file, bytes] of Object.entries(tokenizer)) replace(folder, file, bytes);

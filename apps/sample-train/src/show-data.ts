@@ -6,22 +6,22 @@ import { type DataTokenizer, type Example, learntParts, truncate } from "@mixtap
 import { aboutTruncation } from "./about-truncation.js";
 import { readData } from "./data-file.js";
 import { type HeadTexts, headTextsOf } from "./head-run.js";
-import type { Settings } from "./settings.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
 /**
- * Prints the first texts of each learner's file, split into its rows. No model is loaded and nothing is trained.
+ * Prints the first texts of each job's file, split into its rows. No model is loaded and nothing is trained.
  * @param json one object per text instead: `inputIds`, `labels` and `parts`
  */
 export async function showData(
-  settings: Settings,
+  args: TrainingArguments,
   { count, json }: { readonly count: number; readonly json: boolean },
 ): Promise<void> {
-  const { model, learners, ignoreKeys, chatTemplate } = settings;
+  const { model, jobs, ignoreKeys, chatTemplate } = args;
   const tokenizer = await loadTokenizer(model);
-  if (settings.task !== "text-generation")
-    return showLabelled(await headTextsOf(settings, tokenizer), tokenizer, { count, json });
+  if (args.task !== "text-generation")
+    return showLabelled(await headTextsOf(args, tokenizer), tokenizer, { count, json });
   const shown = new Set<string>();
-  for (const { data, maxLength } of learners) {
+  for (const { data, maxLength } of jobs) {
     if (shown.has(data)) continue;
     shown.add(data);
     const { examples, warnings } = await readData(data, tokenizer, {

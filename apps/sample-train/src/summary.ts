@@ -1,7 +1,7 @@
 /** Summary of a run. */
 
 import { colors, near, plural, rate, seconds, shellWord, table, whole } from "@mixtape/command-line";
-import type { Settings } from "./settings.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
 /** Output of `--json`. */
 export interface TrainResult {
@@ -13,7 +13,7 @@ export interface TrainResult {
   readonly finishReason: "steps" | "patience" | "interrupted";
   readonly firstLoss: number | null;
   readonly lastLoss: number | null;
-  /** Held-out loss in nats per token, by learner; null without `--eval`. */
+  /** Held-out loss in nats per token, by job; null without `--eval`. */
   readonly evalBefore: Readonly<Record<string, number>> | null;
   readonly evalAfter: Readonly<Record<string, number>> | null;
   /** Held-out scores of a run with a head: `accuracy` and `f1`, `exactMatch` or `mse`. */
@@ -24,7 +24,7 @@ export interface TrainResult {
   readonly tokensPerSecond: number | null;
 }
 
-/** Returns the mean of the losses of several learners. */
+/** Returns the mean of the losses of several jobs. */
 export function meanOf(losses: Readonly<Record<string, number>> | null): number | null {
   const all = losses && Object.values(losses);
   return all && all.reduce((sum, loss) => sum + loss, 0) / all.length;
@@ -40,12 +40,12 @@ export interface RunSummary {
   readonly bestLoss: number | null;
 }
 
-export function showSummary(result: TrainResult, settings: Settings, run: RunSummary): void {
+export function showSummary(result: TrainResult, args: TrainingArguments, run: RunSummary): void {
   const { saved, engine, steps, finishReason, firstLoss, lastLoss, evalBefore, evalAfter } = result;
-  const { model, learners, patience } = settings;
+  const { model, jobs, patience } = args;
   const { done, all, time } = run;
-  const isHead = settings.task !== "text-generation";
-  const seen = settings.task === "question-answering" ? "--question … --text …" : isHead ? "--text …" : "--prompt …";
+  const isHead = args.task !== "text-generation";
+  const seen = args.task === "question-answering" ? "--question … --text …" : isHead ? "--text …" : "--prompt …";
   const output = near(result.output);
   const losses = (by: Readonly<Record<string, number>>): string =>
     Object.entries(by)
@@ -53,8 +53,8 @@ export function showSummary(result: TrainResult, settings: Settings, run: RunSum
       .join(", ");
   const now = done > 0 ? `, ${whole(steps - done)} of them now` : "";
   const taken = `${steps < all ? `${whole(steps)} of ${plural(all, "step")}` : plural(steps, "step")}${now}`;
-  const learnt = shellWord(near(saved[0]!));
-  const trained = learners[0]!.adapter === null ? learnt : `${shellWord(near(model))} --adapter ${learnt}`;
+  const savedFolder = shellWord(near(saved[0]!));
+  const trained = jobs[0]!.adapter === null ? savedFolder : `${shellWord(near(model))} --adapter ${savedFolder}`;
   const rows: [string, string][] = [
     ["engine", engine],
     ["steps", [taken, seconds(time * 1000), rate(result.tokensPerSecond)].join(", ")],
@@ -73,7 +73,7 @@ export function showSummary(result: TrainResult, settings: Settings, run: RunSum
       const before = result.scoresBefore?.[name];
       return [name, `${before === undefined ? "" : `${before.toFixed(4)} before, `}${score.toFixed(4)} after`];
     }),
-    ...(result.bestStep === null ? [] : [["lowest at", bestOf(result, settings, run)] as [string, string]]),
+    ...(result.bestStep === null ? [] : [["lowest at", bestOf(result, args, run)] as [string, string]]),
     ...(finishReason === "patience"
       ? [["ended", `after ${plural(patience!, "evaluation")} without a new lowest loss`] as [string, string]]
       : []),
@@ -88,7 +88,11 @@ export function showSummary(result: TrainResult, settings: Settings, run: RunSum
 }
 
 /** Describes the step with the lowest held-out loss, and whether it was saved. */
-function bestOf({ bestStep, evalBefore }: TrainResult, { keepBest }: Settings, { bestLoss }: RunSummary): string {
+function bestOf(
+  { bestStep, evalBefore }: TrainResult,
+  { keepBest }: TrainingArguments,
+  { bestLoss }: RunSummary,
+): string {
   const before = meanOf(evalBefore);
   const isHigher = before !== null && bestLoss !== null && bestLoss >= before;
   return `step ${bestStep}${keepBest ? ", which is saved" : ""}${isHigher ? "; before the run it was lower" : ""}`;

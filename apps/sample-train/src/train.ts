@@ -7,17 +7,17 @@ import { type Loaded, load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { type AnyModel, type Engine, MixtapeError, type PreTrainedModel, type Tokenizer } from "@mixtape/mixtape";
 import { lockFolder } from "@mixtape/safetensors";
 import { bestStep, type HeldOutOptions } from "@mixtape/training";
-import { evaluateLearners } from "./evaluate.js";
+import { evaluateJobs } from "./evaluate.js";
 import type { Flags, TrainFlags } from "./flags.js";
 import { type HeadTexts, headPlanOf, headTextsOf } from "./head-run.js";
 import { type Plan, planOf, type Texts, textsOf } from "./plan.js";
 import { Progress } from "./progress.js";
-import { settingsOnResume } from "./resume.js";
+import { argumentsOnResume } from "./resume.js";
 import type { RunFile } from "./run-file.js";
 import { RunFolder } from "./run-folder.js";
-import { type Settings, settingsOf } from "./settings.js";
 import { showData } from "./show-data.js";
 import { meanOf, showSummary, type TrainResult } from "./summary.js";
+import { type TrainingArguments, trainingArgumentsOf } from "./training-arguments.js";
 import { fitVocabulary } from "./vocabulary.js";
 
 /**
@@ -26,7 +26,10 @@ import { fitVocabulary } from "./vocabulary.js";
  */
 export async function train(flags: Flags): Promise<number> {
   if (flags.showData !== undefined) {
-    await showData(await settingsOf(flags as TrainFlags), { count: flags.showData, json: flags.json ?? false });
+    await showData(await trainingArgumentsOf(flags as TrainFlags), {
+      count: flags.showData,
+      json: flags.json ?? false,
+    });
     return 0;
   }
   using interrupt = new Interrupt();
@@ -47,23 +50,23 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   const before = flags.resume ? found : null;
   if (before) folder.resume();
   const done = folder.steps.length;
-  const settings = before
-    ? await settingsOnResume(flags, before.settings, done)
-    : await settingsOf(flags as TrainFlags);
-  const tokenizer = (await loadTokenizerOf(settings.model, { optional: false }))!;
-  const isHead = settings.task !== "text-generation";
-  const headTexts = isHead ? await headTextsOf(settings, tokenizer) : null;
-  const plainTexts = headTexts ? null : await textsOf(settings, tokenizer);
+  const args = before
+    ? await argumentsOnResume(flags, before.settings, done)
+    : await trainingArgumentsOf(flags as TrainFlags);
+  const tokenizer = (await loadTokenizerOf(args.model, { optional: false }))!;
+  const isHead = args.task !== "text-generation";
+  const headTexts = isHead ? await headTextsOf(args, tokenizer) : null;
+  const plainTexts = headTexts ? null : await textsOf(args, tokenizer);
   const texts = (headTexts ?? plainTexts)!;
   if (before)
     for (const [path, sha256] of Object.entries(texts.digests))
       if (before.data[path] !== sha256)
         throw new InputError({ where: path, expected: "the original texts of the run", got: "different ones" });
 
-  const loading = { ...flags, model: settings.model };
+  const loading = { ...flags, model: args.model };
   const { plan, engine, model, evaluate } = headTexts
-    ? await headSession(settings, headTexts, await load(loading, interrupt, headTexts.task, headTexts.head))
-    : await textSession(settings, plainTexts!, tokenizer, await load(loading, interrupt));
+    ? await headSession(args, headTexts, await load(loading, interrupt, headTexts.task, headTexts.head))
+    : await textSession(args, plainTexts!, tokenizer, await load(loading, interrupt));
   if (plan.steps < done)
     throw new InputError({
       where: "--epochs",
@@ -79,7 +82,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   const scoresBefore = before ? before.scoresBefore : first?.scores;
   if (interrupt.came) throw new InterruptedError();
   const run = {
-    settings,
+    settings: args,
     steps: plan.steps,
     data: texts.digests,
     evalBefore,
@@ -92,8 +95,8 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   const progress = new Progress(folder.steps, plan.steps, meanOf(evalBefore));
   interrupt.signal.addEventListener("abort", () => progress.interrupted(), { once: true });
   try {
-    const checkpoints = { folder: folder.checkpoint, every: settings.saveEvery };
-    const evaluation = evaluationOf(evaluate, settings, progress);
+    const checkpoints = { folder: folder.checkpoint, every: args.saveEvery };
+    const evaluation = evaluationOf(evaluate, args, progress);
     for await (const step of plan.train({ checkpoints, evaluation, signal: interrupt.signal })) {
       folder.add(step);
       progress.show(step);
@@ -105,10 +108,10 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
     progress.end();
   }
   folder.writeReport();
-  const saved = await folder.saveLearnt(model, settings);
+  const saved = await folder.saveResult(model, args);
   const bestAt = bestStep(folder.steps);
-  const kept = settings.keepBest && bestAt !== null ? bestAt : folder.steps.length;
-  if (settings.keepBest && bestAt === null)
+  const kept = args.keepBest && bestAt !== null ? bestAt : folder.steps.length;
+  if (args.keepBest && bestAt === null)
     note("no evaluation gave a loss that --keep-best could go by: what the last step left is saved");
   // Scores are not saved with the steps.
   const known = isHead ? undefined : folder.steps[kept - 1]?.evaluation?.metrics;
@@ -133,7 +136,7 @@ async function trainIn(folder: RunFolder, flags: Flags, interrupt: Interrupt): P
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
     const bestLoss = bestAt === null ? null : (folder.steps[bestAt - 1]?.evaluation?.loss ?? null);
-    showSummary(result, settings, { done, all: plan.steps, time, bestLoss });
+    showSummary(result, args, { done, all: plan.steps, time, bestLoss });
   }
   return interrupt.came ? EXIT.interrupted : 0;
 }
@@ -167,46 +170,46 @@ interface Session {
   readonly evaluate: (signal: AbortSignal | undefined) => Promise<Evaluated | null>;
 }
 
-/** Held-out losses by learner, and scores of a head. */
+/** Held-out losses by job, and scores of a head. */
 interface Evaluated {
   readonly losses: Readonly<Record<string, number>>;
   readonly scores?: Readonly<Record<string, number>>;
 }
 
 async function textSession(
-  settings: Settings,
+  args: TrainingArguments,
   texts: Texts,
   tokenizer: Tokenizer,
   { model, engine }: Loaded,
 ): Promise<Session> {
-  const plan = await planOf(model, await fitVocabulary(model, tokenizer, settings, texts), texts);
+  const plan = await planOf(model, await fitVocabulary(model, tokenizer, args, texts), texts);
   const evaluate: Session["evaluate"] = async (signal) => {
-    const losses = await evaluateLearners(model, settings, texts, signal);
+    const losses = await evaluateJobs(model, args, texts, signal);
     return losses && { losses };
   };
   return { model, engine, plan, evaluate };
 }
 
 async function headSession(
-  settings: Settings,
+  args: TrainingArguments,
   texts: HeadTexts,
   { model, engine }: Loaded<AnyModel>,
 ): Promise<Session> {
-  const plan = await headPlanOf(model, settings, texts);
+  const plan = await headPlanOf(model, args, texts);
   const evaluate: Session["evaluate"] = async (signal) => {
     const found = await plan.evaluate(signal);
-    return found && { losses: { [settings.learners[0]!.name]: found.loss }, scores: found.metrics };
+    return found && { losses: { [args.jobs[0]!.name]: found.loss }, scores: found.metrics };
   };
   return { model, engine, plan, evaluate };
 }
 
-/** Creates the evaluation during the run. With several learners, the mean of their losses decides the best step. */
+/** Creates the evaluation during the run. With several jobs, the mean of their losses decides the best step. */
 function evaluationOf(
   evaluate: Session["evaluate"],
-  settings: Settings,
+  args: TrainingArguments,
   progress: Progress,
 ): HeldOutOptions | undefined {
-  const { evalEvery, keepBest, patience } = settings;
+  const { evalEvery, keepBest, patience } = args;
   if (evalEvery === null) return undefined;
   return {
     every: evalEvery,

@@ -3,7 +3,7 @@
 import { InputError, note, plural } from "@mixtape/command-line";
 import { type ForCausalLM, resizeTokenEmbeddings, type Tokenizer } from "@mixtape/mixtape";
 import type { Texts } from "./plan.js";
-import type { Settings } from "./settings.js";
+import type { TrainingArguments } from "./training-arguments.js";
 
 /**
  * Resizes the model's embedding to the tokenizer, if requested.
@@ -13,11 +13,11 @@ import type { Settings } from "./settings.js";
 export async function fitVocabulary(
   model: ForCausalLM,
   { vocabSize }: Tokenizer,
-  settings: Settings,
+  args: TrainingArguments,
   texts: Texts,
-): Promise<Settings> {
+): Promise<TrainingArguments> {
   const rows = model.config.vocabSize;
-  if (!settings.resizeEmbeddings) {
+  if (!args.resizeEmbeddings) {
     for (const [path, examples] of texts.byPath)
       for (const [i, { inputIds }] of examples.entries()) {
         const id = inputIds.find((one) => one >= rows);
@@ -29,17 +29,17 @@ export async function fitVocabulary(
             fix: "The tokenizer has more tokens than the model: --resize-embeddings adds rows for them, and trains them",
           });
       }
-    return settings;
+    return args;
   }
   if (vocabSize > rows) {
-    await resizeTokenEmbeddings(model, vocabSize, { seed: settings.seed });
+    await resizeTokenEmbeddings(model, vocabSize, { seed: args.seed });
     note(`the embedding has ${plural(vocabSize - rows, "new row")}, ${vocabSize} in all`);
   }
   const isTied = model.lmHead === null;
   const copies = { modulesToSave: isTied ? ["embed_tokens"] : ["embed_tokens", "lm_head"], ensureWeightTying: isTied };
-  const learners = settings.learners.map((learner) => {
-    const { adapter } = learner;
-    return adapter?.method === "lora" ? { ...learner, adapter: { ...adapter, ...copies } } : learner;
+  const jobs = args.jobs.map((job) => {
+    const { adapter } = job;
+    return adapter?.method === "lora" ? { ...job, adapter: { ...adapter, ...copies } } : job;
   });
-  return { ...settings, learners };
+  return { ...args, jobs };
 }

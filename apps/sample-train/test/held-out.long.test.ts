@@ -170,7 +170,7 @@ describe("a file of adapters", () => {
   const entry = { name: "a", data: "a.jsonl" };
   const read = async (entries: readonly object[], flags: object) =>
     (await readAdapters(write(folder, "adapters.json", JSON.stringify({ lora: entries })), { model: "m", ...flags }))
-      .learners;
+      .jobs;
 
   test("has what its entries leave out from the flags", async () => {
     const flags = { rank: 4, dropout: 0.1, target: ["q_proj", "k_proj"], learningRate: 1, numExperts: 3 };
@@ -194,8 +194,8 @@ describe("a file of adapters", () => {
   });
 
   test("has the file's defaults where neither says anything", async () => {
-    const [learner] = await read([{ ...entry, target_modules: ["q_proj"] }], {});
-    expect(learner).toMatchObject({ adapter: { r: 8, loraAlpha: 8, loraDropout: 0 } });
+    const [job] = await read([{ ...entry, target_modules: ["q_proj"] }], {});
+    expect(job).toMatchObject({ adapter: { r: 8, loraAlpha: 8, loraDropout: 0 } });
   });
 });
 
@@ -208,12 +208,12 @@ describe("run.json", () => {
     ["settings of another kind", '{"format":1,"settings":{"model":5}}', /settings: model: expected string, got number/],
   ])("%s is refused", (_, text, message) => expect(() => parseRun(text, "run.json")).toThrow(message));
 
-  test("a learner whose name leads out of the folder is refused", async () => {
+  test("a job whose name leads out of the folder is refused", async () => {
     await trained(...args("named", "--steps", "1"));
     const path = join(folder, "named", "run.json");
     const text = readFileSync(path, "utf8");
     expect(parseRun(text, path).steps).toBe(1);
-    const message = /settings\.learners\[0\]\.name: expected letters, digits, .* got "\.\.\/x"/;
+    const message = /settings\.jobs\[0\]\.name: expected letters, digits, .* got "\.\.\/x"/;
     expect(() => parseRun(text.replace('"name": "default"', '"name": "../x"'), path)).toThrow(message);
   });
 });

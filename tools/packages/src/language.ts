@@ -27,12 +27,32 @@ const PHRASES: readonly (readonly [pattern: RegExp, fix: string])[] = [
   [/\bnothing here\b/i, "say no-op by default"],
 ];
 
+/** Private names of earlier versions, which nobody knows from PyTorch, Hugging Face or TensorFlow.js. */
+const NAMES: readonly (readonly [pattern: RegExp, fix: string])[] = [
+  [/\bAround\w*|\baround[A-Z]\w*/g, "wrapForward"],
+  [/\b(sideOutput|collectSideOutputs)\b/g, "captured intermediates"],
+  [/\b(with)?Randomness\b/g, "Rng, withRng"],
+  [/\b(RepeatedStep|StepRecorder)\b/g, "CapturedGraph, GraphCapture"],
+  [/\b(Tensor|Native)?Slots\b/g, "KeyValueStore, positions"],
+  [/\b(Learner|(Causal)?Trainee)\b/g, "FineTuningJob, TrainingTask"],
+  [/\b(\w+_)?[tT]urned(_\w+|[A-Z]\w*)?\b/g, "transposed, rotated"],
+  [/\b(takeAlong|take_along)\b/g, "takeAlongAxis"],
+  [
+    /\bby_(x|q|keys|values|gate|up|down|weights?|scale|bias)\b|\bby(X|Q|Keys|Values|Gate|Up|Down|Weights?|Scale|Bias)\b/g,
+    "gradX",
+  ],
+  [/\b(timesMatrix|gradientByRows|gradientByMatrix|backToRows|backToMatrix)\b/g, "matmul, gradInput, gradWeight"],
+  [/\bgroupedOuter\b/g, "groupedGradWeight"],
+  [/\bExpertChoice\b/g, "RoutingSpec"],
+  [/\b(sitesOf|peftRefuses|batchesOf|heldBy)\b/g, "matchTargetModules, isPeftCompatible, dataLoader, keyLength"],
+];
+
 /** The files that people read: sources, pages, help texts; not tests, and not what tools made. */
 export function filesToRead(): string[] {
   const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], { cwd: root, encoding: "utf8" });
   return listed.split("\n").filter((file) => {
     if (/(^|\/)(CHANGELOG\.md|__fixtures__\/.*)$/.test(file) || file.startsWith("tools/packages/")) return false;
-    return file.endsWith(".md") || (/\/(src|cpp)\//.test(file) && /\.(ts|h|cpp|py)$/.test(file));
+    return file.endsWith(".md") || (/\/(src|cpp)\//.test(file) && /\.(ts|h|cc|py)$/.test(file));
   });
 }
 
@@ -45,7 +65,7 @@ export function checkFile(file: string): Finding[] {
 export function checkText(file: string, text: string): Finding[] {
   return file.endsWith(".md")
     ? phrasesIn(file, withoutCode(text))
-    : [...openingsIn(file, text), ...phrasesIn(file, proseOf(text))];
+    : [...openingsIn(file, text), ...phrasesIn(file, proseOf(text)), ...namesIn(file, text)];
 }
 
 function openingsIn(file: string, text: string): Finding[] {
@@ -53,6 +73,18 @@ function openingsIn(file: string, text: string): Finding[] {
     const got = OPENING.exec(opening)?.[0];
     return got ? [{ file, line: lineAt(text, index), got: opening.trim(), fix: OPENING_FIX }] : [];
   });
+}
+
+function namesIn(file: string, text: string): Finding[] {
+  const code = codeOf(text);
+  return NAMES.flatMap(([pattern, fix]) =>
+    [...code.matchAll(pattern)].map(({ index, 0: got }) => ({
+      file,
+      line: lineAt(text, index),
+      got,
+      fix: `use ${fix}`,
+    })),
+  );
 }
 
 /** @param text with everything that is no prose blanked, so that lines stay where they are */
@@ -70,12 +102,19 @@ function withoutCode(text: string): string {
   return text.replace(/```[\s\S]*?```|`[^`\n]*`/g, blank);
 }
 
+/** Comments and strings of a source. */
+const PROSE = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|#[^\n]*|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+
+/** Blanks comments and strings of a source. */
+function codeOf(text: string): string {
+  return text.replace(PROSE, blank);
+}
+
 /** Keeps comments and strings of a source. Python's and C++'s look alike enough. */
 function proseOf(text: string): string {
-  const prose = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|#[^\n]*|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
   let rest = "";
   let end = 0;
-  for (const { index, 0: found } of text.matchAll(prose)) {
+  for (const { index, 0: found } of text.matchAll(PROSE)) {
     rest += blank(text.slice(end, index)) + withoutCode(found);
     end = index + found.length;
   }

@@ -11,7 +11,7 @@
 namespace mixtape {
 namespace {
 
-/** The first positions of texts: copied, for what is written may lie in the same memory. Empty where there are none. */
+/** Returns a copy of the first positions of documents, since the outputs may share their memory; empty if there are none. */
 std::vector<int32_t> starts_of(const Args& args, size_t index, size_t rows, size_t queries, size_t length) {
   if (args.absent(index)) return {};
   args.require(queries == length, "as many queries as positions beside starts");

@@ -79,7 +79,7 @@ void experts_of(const Args& args) {
   const auto given = args.ints(2, "indices");
   const size_t choices = given.length / tokens;
   args.require(choices * tokens == given.length, "indices as many whole rows as x");
-  // Copied: what is written to `out` may lie in the same memory.
+  // Copied, since `out` may share the memory.
   std::vector<int32_t> indices(given.data, given.data + given.length);
   args.check_indices_or_none({indices.data(), indices.size()}, count, "indices");
   const float* const weights = args.floats(3, "weights", given.length);
@@ -114,7 +114,7 @@ void experts_back_of(const Args& args) {
   const auto given = args.ints(9, "indices");
   const size_t choices = given.length / tokens;
   args.require(choices * tokens == given.length, "indices as many whole rows as x");
-  // Copied: what is written may lie in the same memory.
+  // Copied, since the outputs may share the memory.
   std::vector<int32_t> indices(given.data, given.data + given.length);
   args.check_indices_or_none({indices.data(), indices.size()}, count, "indices");
   const float* const weights = args.floats(10, "weights", given.length);

@@ -53,7 +53,7 @@ MatrixBatch matrix_batch(const Args& args, size_t index, const char* name, size_
     return batch;
   }
   const Weight& weight = args.weight(index, name);
-  // A stack of vectors, or of matrices: what matters is that its numbers lie as those of such a matrix.
+  // A stack of vectors or of matrices: only the order of its values matters.
   if (weight.rows != rows || weight.columns != columns)
     args.fail(expected, "[" + std::to_string(weight.rows) + ", " + std::to_string(weight.columns) + "]");
   return {weight.dtype, rows, columns, transposed, weight.parts};
@@ -72,7 +72,7 @@ void matmul_of(const Args& args) {
   const auto given_left = args.ints(3, "left");
   const auto given_right = args.ints(4, "right");
   args.require(given_left.length == given_right.length, "left and right of one length");
-  // Copied: what is written to `out` may lie in the same memory.
+  // Copied, since `out` may share the memory.
   std::vector<int32_t> left(given_left.data, given_left.data + given_left.length);
   std::vector<int32_t> right(given_right.data, given_right.data + given_right.length);
   args.check_indices({left.data(), left.size()}, a.parts.size(), "left");

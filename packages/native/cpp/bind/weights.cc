@@ -18,7 +18,7 @@ Napi::Value open_file(const Napi::CallbackInfo& info) {
   return handle_of(info.Env(), Mapping::open(args.string(0, "path")));
 }
 
-/** mapWeight(dtype, rows, columns, files, offsets) → a handle; part i lies in files[i] from byte offsets[i] on */
+/** mapWeight(dtype, rows, columns, files, offsets) → a handle; part i begins at byte offsets[i] of files[i] */
 Napi::Value map_weight(const Napi::CallbackInfo& info) {
   const Args args(info, "mapWeight");
   const Dtype dtype = args.dtype(0);

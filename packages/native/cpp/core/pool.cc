@@ -21,14 +21,14 @@ namespace {
 
 using Work = void (*)(const void*, size_t);
 
-/** A thread's own chunks, which lie behind one another in memory too: what it prefetches is its own. */
+/** A thread's own chunks, adjacent in memory too, so that the thread prefetches its own data. */
 struct alignas(64) Range {
   std::atomic<size_t> next{0};
   size_t end = 0;
 };
 
 /**
- * How long an idle thread watches for work before it sleeps. Between two kernels JavaScript takes some 20 µs, with caches that
+ * Time that an idle thread spins before it sleeps. Between two kernels JavaScript takes some 20 µs, with caches that
  * weights have just run through; waking a thread takes 50 µs and more.
  */
 constexpr std::chrono::microseconds kSpinTime{300};
@@ -69,7 +69,7 @@ struct Pool::State {
   std::atomic<int> size{1};
   std::vector<std::thread> threads;
 
-  /** What a chunk threw, the first of them. */
+  /** The first exception that a chunk threw. */
   std::mutex failing;
   std::exception_ptr failure;
 
@@ -115,7 +115,7 @@ struct Pool::State {
     }
   }
 
-  /** Where the system gives no more threads, those that there are do the work. */
+  /** Starts the missing threads. If the system gives fewer, the existing ones do the work. */
   void start() {
     const uint64_t seen = job.load();
     const auto wanted = static_cast<size_t>(size.load() - 1);

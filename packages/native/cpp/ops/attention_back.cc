@@ -21,7 +21,7 @@ struct Head {
   const float* q;
   const float* keys;
   const float* values;
-  /** Rows of it lie `stride` apart. */
+  /** Its rows are `stride` apart. */
   const float* dy;
   size_t stride;
   float* grad_q;
@@ -44,7 +44,7 @@ struct Block {
   size_t positions() const { return last - first; }
 };
 
-/** The first position that a query sees, but for padding, and the one in which it lies. */
+/** Positions that a query sees, padding included: from the first one to its own. */
 IndexRange visible_range(const Attention& given, size_t row, size_t query) {
   const size_t position = given.kv.length - given.count + query;
   const size_t window_start = position + 1 > given.window ? position + 1 - given.window : 0;

@@ -49,7 +49,7 @@ class Inputs {
 
 void project_heads(const HeadProjection* maps, size_t count, const float* x, size_t rows, size_t length, size_t head,
                    Precision precision) {
-  // With one position heads lie as they come: all rows are tokens of one product.
+  // With one position, heads are in the order of the product: all rows are tokens of one product.
   const bool is_flat = length == 1;
   const size_t tokens = is_flat ? rows : length;
   const size_t width = maps[0].w.columns;

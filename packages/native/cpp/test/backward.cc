@@ -45,7 +45,7 @@ TEST(transposed_products) {
           const TransposedProduct& product = table->transposed_product(dtype, precision);
           const bool is_rounded = &product != &table->transposed_product(dtype, Precision::float32);
           const check::RandomMatrix w(dtype, depth, columns, 1);
-          // Rows that lie further apart than they are long, and are taken in another order.
+          // Rows with a stride larger than their width, taken in another order.
           const size_t stride = depth + 3;
           const Buffer<float> x = random_floats(tokens * stride, 1);
           Buffer<int32_t> rows(tokens, 1);
@@ -103,7 +103,7 @@ TEST(gate_back) {
         }
         Buffer<float> grad_gate(width, 1), grad_up = random_floats(width, 1);
         for (size_t i = 0; i < width; i++) grad_gate[i] = x[i];
-        // One of them where the gate itself lies.
+        // One of them in the memory of the gate itself.
         table->gate_back(gating, grad_gate.data(), up.data(), dy.data(), width, grad_gate.data(), grad_up.data());
         for (size_t i = 0; i < width; i++) {
           constexpr double kStep = 1e-5;

@@ -64,7 +64,7 @@ TEST(mapping_survives_a_file_that_is_truncated) {
     CHECK(!mapping->lost());
     CHECK(truncate(path.c_str(), length) == 0);
     const volatile uint8_t* const data = mapping->data();
-    // What lies on the last page that the file still has is zero, as the system has it; behind it nothing is.
+    // The rest of the last page that the file still has is zero, as the system has it; there is nothing behind it.
     if (length > 0) CHECK(data[0] == 'x' && !mapping->lost());
     CHECK(data[99999] == 0 && mapping->lost());
     CHECK(data[99998] == 0);

@@ -204,7 +204,7 @@ TEST(attention_of_key_value_stores) {
   Pool::shared().resize(3);
   for (const Dtype dtype : {Dtype::float32, Dtype::bfloat16})
     for (const Case& c : kCases) {
-      // Some positions came and went before, so that the first one lies in the middle of a block.
+      // Some positions were evicted before, so that the first one is in the middle of a block.
       constexpr size_t kGone = 300;
       KeyValueStore store(dtype);
       const size_t lanes = c.rows * c.groups;

@@ -66,7 +66,7 @@ TEST(delta_rule) {
         Buffer<float> output(length * value_step, 1);
         const DeltaHead head{q.data(), k.data(), v.data(), g.data(), beta.data(), length, kKeys, width,
                              key_step, value_step, kHeads, state.data(), output.data()};
-        // What lies before and after stays as it is.
+        // Memory before and after is not changed.
         const size_t from = width / 3, to = width - width / 4;
         table->delta_rule(head, from, to);
         for (size_t j = 0; j < width; j++) {

@@ -34,7 +34,7 @@ export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
   if (order.length === 0) return {};
   const tokens = int32(order.map((choice) => Math.floor(choice / k)));
   const ids = int32(sorted.matrices);
-  const [rows, above] = [gather(x, tokens), gather(dy as Tensor2D, tokens)] as [Tensor2D, Tensor2D];
+  const [rows, upstream] = [gather(x, tokens), gather(dy as Tensor2D, tokens)] as [Tensor2D, Tensor2D];
   const weight = gather(reshape(weights, [t * k, 1]), int32(order)) as Tensor2D;
   const times = (a: Tensor2D, stack: Tensor3D, bias: Tensor2D | undefined): Tensor2D => {
     const product = groupedMatMul({ x: a, stack }, { offsets, transposed });
@@ -48,24 +48,24 @@ export const gradientByGroups: OpGradient<ExpertsInputs, ExpertsAttributes> = (
 
   const [a, b] = [times(rows, inputs.gate, inputs.gateBias), times(rows, inputs.up, inputs.upBias)];
   const inner = gate(a, b, gating);
-  const byInner = back(above, inputs.down);
-  const dInner = mul(byInner, weight);
+  const gradInner = back(upstream, inputs.down);
+  const dInner = mul(gradInner, weight);
   const [da, db] = gradientsOf(() => gate(a, b, gating), [a, b], dInner) as [Tensor2D, Tensor2D];
   /** Reorders from the order of experts to that of choices. */
   const unsorted = (a: Tensor2D): Tensor3D => reshape(unsortRows(a, sorted), [t, k, a.shape[1]]);
   /** `dy · MLP(x)` for each choice. */
-  const byWeight = (): Tensor2D => {
-    const ofProduct = sum(mul(inner, byInner), 1, true) as Tensor2D;
-    return inputs.downBias ? add(ofProduct, sum(mul(above, gather(inputs.downBias, ids)), 1, true)) : ofProduct;
+  const gradWeight = (): Tensor2D => {
+    const ofProduct = sum(mul(inner, gradInner), 1, true) as Tensor2D;
+    return inputs.downBias ? add(ofProduct, sum(mul(upstream, gather(inputs.downBias, ids)), 1, true)) : ofProduct;
   };
   return {
     ...(wanted.has("x") && { x: sum(unsorted(add(back(da, inputs.gate), back(db, inputs.up))), 1) as Tensor2D }),
-    ...(wanted.has("weights") && { weights: reshape(unsorted(byWeight()), [t, k]) as Tensor2D }),
+    ...(wanted.has("weights") && { weights: reshape(unsorted(gradWeight()), [t, k]) as Tensor2D }),
     ...(wanted.has("gate") && { gate: outer(da, rows) }),
     ...(wanted.has("up") && { up: outer(db, rows) }),
-    ...(wanted.has("down") && { down: outer(mul(above, weight), inner) }),
+    ...(wanted.has("down") && { down: outer(mul(upstream, weight), inner) }),
     ...(wanted.has("gateBias") && { gateBias: byExpert(da) }),
     ...(wanted.has("upBias") && { upBias: byExpert(db) }),
-    ...(wanted.has("downBias") && { downBias: byExpert(mul(above, weight)) }),
+    ...(wanted.has("downBias") && { downBias: byExpert(mul(upstream, weight)) }),
   };
 };

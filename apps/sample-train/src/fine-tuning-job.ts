@@ -1,10 +1,10 @@
-/** The learners of a run, and their settings. */
+/** Fine-tuning jobs of a run, and their hyperparameters. */
 
 import type { AdapterConfig } from "@mixtape/peft";
 import type { TrainFlags } from "./flags.js";
 
-/** A learner: the model itself, or an adapter on it. */
-export interface Learner {
+/** Fine-tuning of the model itself, or of an adapter on it. A run has one job, or one for each adapter. */
+export interface FineTuningJob {
   /** Name of an adapter; `model` for the model itself. */
   readonly name: string;
   /** Null for the model itself. */
@@ -22,8 +22,11 @@ export interface Learner {
   readonly maxGradNorm: number;
 }
 
-/** Training settings of a learner: from flags, and defaults. */
-export function trainingOf(flags: TrainFlags, isFull: boolean): Omit<Learner, "name" | "adapter" | "data"> {
+/** Hyperparameters of a job: from flags, and defaults. */
+export function hyperparametersOf(
+  flags: TrainFlags,
+  isFull: boolean,
+): Omit<FineTuningJob, "name" | "adapter" | "data"> {
   return {
     batchSize: flags.batchSize ?? 8,
     maxLength: flags.maxLength ?? 256,

@@ -1,19 +1,19 @@
-/** Complete settings of a run, from flags, or from flags and a file of adapters. */
+/** Training arguments of a run, from flags, or from flags and a file of adapters. */
 
 import { resolve } from "node:path";
 import { readChatTemplate, UsageError } from "@mixtape/command-line";
 import type { Task } from "@mixtape/mixtape";
 import { type AdapterConfig, type AdapterConfigInput, adapterConfig, type Method } from "@mixtape/peft";
 import { readAdapters } from "./adapters-file.js";
+import { type FineTuningJob, hyperparametersOf } from "./fine-tuning-job.js";
 import type { TrainFlags } from "./flags.js";
-import { type Learner, trainingOf } from "./learner.js";
 
-/** Settings that determine the result of a run, apart from the engine. Saved with the run. */
-export interface Settings {
+/** Arguments that determine the result of a run, apart from the engine. Saved with the run. */
+export interface TrainingArguments {
   readonly model: string;
   /** Task to train for: text generation, or that of a head. */
   readonly task: Task;
-  readonly learners: readonly Learner[];
+  readonly jobs: readonly FineTuningJob[];
   /** File of held-out texts. */
   readonly eval: string | null;
   /** Steps between two evaluations during the run; null to evaluate only before and after. */
@@ -57,19 +57,19 @@ const DEFAULT_TARGETS: Readonly<Record<Method, readonly string[]>> = {
 };
 
 /**
- * Returns the settings of the flags.
+ * Returns the training arguments of the flags.
  * @throws {UsageError} for flags that contradict each other
  * @throws {ConfigError} for adapter settings out of range, such as a rank of 0
  */
-export async function settingsOf(flags: TrainFlags): Promise<Settings> {
+export async function trainingArgumentsOf(flags: TrainFlags): Promise<TrainingArguments> {
   const task = flags.task ?? "text-generation";
   if (task !== "text-generation") checkHeadFlags(flags, task);
   const file = flags.adapters === undefined ? null : await readAdapters(flags.adapters, flags);
-  const learners = file?.learners ?? [learnerOf(flags)];
-  const isFull = learners.some(({ adapter }) => adapter === null);
-  checkPack(flags, learners);
+  const jobs = file?.jobs ?? [jobOf(flags)];
+  const isFull = jobs.some(({ adapter }) => adapter === null);
+  checkPack(flags, jobs);
   checkEvaluation(flags);
-  if (flags.resizeEmbeddings && !canPack(learners))
+  if (flags.resizeEmbeddings && !canPack(jobs))
     throw new UsageError("--resize-embeddings is for --method full, lora, rslora and dora, one at a time");
   if (!isFull)
     for (const [flag, value] of Object.entries({
@@ -82,10 +82,10 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
   return {
     model: resolve(flags.model),
     task,
-    learners: learners.map((learner) => ({
-      ...learner,
-      data: resolve(learner.data),
-      adapter: learner.adapter && withBase(learner.adapter, flags),
+    jobs: jobs.map((job) => ({
+      ...job,
+      data: resolve(job.data),
+      adapter: job.adapter && withBase(job.adapter, flags),
     })),
     eval: flags.eval === undefined ? null : resolve(flags.eval),
     evalEvery: flags.evalEvery ?? null,
@@ -107,11 +107,11 @@ export async function settingsOf(flags: TrainFlags): Promise<Settings> {
   };
 }
 
-function learnerOf(flags: TrainFlags): Learner {
+function jobOf(flags: TrainFlags): FineTuningJob {
   const { method = "lora", data } = flags;
   if (data === undefined) throw new UsageError("expected --data FILE.jsonl or FILE.txt");
   return {
-    ...trainingOf(flags, method === FULL),
+    ...hyperparametersOf(flags, method === FULL),
     name: method === FULL ? "model" : "default",
     adapter: adapterOf(flags),
     data,
@@ -186,12 +186,11 @@ function checkHeadFlags(flags: TrainFlags, task: Task): void {
     if (value !== undefined) throw new UsageError(`${flag} is for --task text-generation`);
 }
 
-function checkPack({ pack }: TrainFlags, learners: readonly Learner[]): void {
-  if (pack && !canPack(learners))
-    throw new UsageError("--pack is for --method full, lora, rslora and dora, one at a time");
+function checkPack({ pack }: TrainFlags, jobs: readonly FineTuningJob[]): void {
+  if (pack && !canPack(jobs)) throw new UsageError("--pack is for --method full, lora, rslora and dora, one at a time");
 }
 
 /** Whether rows may be packed: with a single adapter per batch, and without adapter routers. */
-export function canPack(learners: readonly Learner[]): boolean {
-  return learners.length === 1 && (learners[0]!.adapter === null || learners[0]!.adapter.method === "lora");
+export function canPack(jobs: readonly FineTuningJob[]): boolean {
+  return jobs.length === 1 && (jobs[0]!.adapter === null || jobs[0]!.adapter.method === "lora");
 }
