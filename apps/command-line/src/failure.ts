@@ -49,7 +49,7 @@ export function exitCodeOf(error: unknown): number {
   return EXIT.failure;
 }
 
-/** How to show an error. */
+/** Options of {@link explain}. */
 export interface ExplainOptions {
   /** Whether to show it in full, with the stack and the causes. Default: false. */
   readonly details?: boolean;
