@@ -89,7 +89,10 @@ function lastTokens({ inputIds }: ModelInputs, padTokenId: number | null, rows: 
       where: "inputIds",
       expected: "one row, as the config has no padding token",
       got: `${rows} rows`,
-      fix: "Set pad_token_id in config.json, or padTokenId of the config when loading: the last token that is not padding is classified",
+      fix: [
+        { option: "config", text: (option) => `set padTokenId in ${option} when loading` },
+        "set pad_token_id in config.json: the last token that is not padding is classified",
+      ],
     });
   if (padTokenId === null || !inputIds) return Array<number>(rows).fill(length - 1);
   const { values } = readBatch(inputIds, "inputIds");
