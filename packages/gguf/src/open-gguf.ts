@@ -5,8 +5,7 @@ import {
   openByteSource,
   type TensorSource,
 } from "@mixtape/safetensors";
-import type { Architecture, GgufModel } from "./architectures/architecture.js";
-import { findArchitecture } from "./architectures/find-architecture.js";
+import type { GgufModel } from "./architectures/architecture.js";
 import { modelConfig } from "./architectures/model-config.js";
 import { GgufError, GgufFormatError } from "./errors.js";
 import { generationConfig } from "./generation-config.js";
@@ -24,7 +23,7 @@ import { tokenizerConfig, tokenizerJson } from "./tokenizer/tokenizer-files.js";
  *   which one path or URL is enough
  * @param options for fetching URLs; `onWarning` also gets warnings about the tokenizer
  * @throws {GgufFormatError} for a damaged, truncated or hostile file
- * @throws {GgufUnsupportedError} for an architecture or tensor type that is not supported
+ * @throws {GgufUnsupportedError} for a version of the format that is not supported
  * @throws as `openSafetensors` for a file that cannot be read
  */
 export async function openGguf(
@@ -42,7 +41,6 @@ export class GgufCheckpoint implements Checkpoint {
   readonly #files: readonly ReadFile[];
   readonly #options: FetchOptions;
   readonly #model: GgufModel;
-  readonly #architecture: Architecture;
   readonly #makers: ReadonlyMap<string, () => object>;
 
   constructor(files: readonly ReadFile[], options: FetchOptions) {
@@ -50,12 +48,11 @@ export class GgufCheckpoint implements Checkpoint {
     this.name = metadata.where;
     this.#files = files;
     this.#options = options;
-    this.#architecture = findArchitecture(metadata);
     const tensors = new Map(files.flatMap(({ header }) => header.tensors.map((info) => [info.name, info])));
-    this.#model = { where: this.name, architecture: this.#architecture.name, metadata, tensors };
+    this.#model = { where: this.name, metadata, tensors };
     const onWarning = options.onWarning ?? console.warn;
     this.#makers = new Map<string, () => object>([
-      ["config.json", () => modelConfig(this.#architecture, this.#model)],
+      ["config.json", () => modelConfig(this.#model)],
       ["generation_config.json", () => generationConfig(metadata)],
       ["tokenizer.json", () => tokenizerJson(metadata, onWarning)],
       ["tokenizer_config.json", () => tokenizerConfig(metadata)],
@@ -74,7 +71,7 @@ export class GgufCheckpoint implements Checkpoint {
   /**
    * Makes a file from the metadata; undefined for one that is not in {@link files}.
    * @throws {GgufFormatError} for metadata that are missing or wrong
-   * @throws {GgufUnsupportedError} for what is not supported, such as another kind of tokenizer
+   * @throws {GgufUnsupportedError} for what is not supported: the architecture, the kind of tokenizer
    */
   async readFile(name: string): Promise<Uint8Array | undefined> {
     const made = this.#makers.get(name)?.();
@@ -83,7 +80,8 @@ export class GgufCheckpoint implements Checkpoint {
 
   /**
    * Opens the tensors.
-   * @throws {GgufUnsupportedError} for a tensor that the architecture does not have
+   * @throws {GgufUnsupportedError} for an architecture or a tensor type that is not supported, and for a tensor that the
+   *   architecture does not have
    * @throws {GgufFormatError} if a file has another size than when its header was read
    */
   async openTensors(): Promise<TensorSource> {
@@ -100,7 +98,7 @@ export class GgufCheckpoint implements Checkpoint {
           });
       }
       const stored = this.#files.flatMap(({ header }, i) => header.tensors.map((info) => ({ info, file: opened[i]! })));
-      const views = checkpointTensors(this.#architecture, this.#model, stored);
+      const views = checkpointTensors(this.#model, stored);
       return new GgufTensors(this.name, opened, views, { format: "gguf" });
     } catch (error) {
       await Promise.all(opened.map((file) => file.close?.()));

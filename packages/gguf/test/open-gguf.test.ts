@@ -93,7 +93,7 @@ describe("config.json", () => {
 });
 
 test("refuses another architecture, and lists those that are supported", async () => {
-  const error = await openGguf(buildGguf(model({}, [], "gemma3"))).catch((one: unknown) => one);
+  const error = await configOf(model({}, [], "gemma3")).catch((one: unknown) => one);
   expect(error).toBeInstanceOf(GgufUnsupportedError);
   expect(String(error)).toContain(
     'general.architecture: expected qwen3moe, llama with experts (Mixtral), afmoe or qwen2moe, got "gemma3"',
@@ -144,6 +144,17 @@ describe("tensors", () => {
       "tensor blk.0.attn_q.bias: expected the tensors of architecture llama, got one of shape [1, 8]",
     );
     await expect(checkpoint.openTensors()).rejects.toBeInstanceOf(GgufUnsupportedError);
+  });
+
+  test.each([
+    [16, "IQ2_XXS"],
+    [144, "number 144"],
+  ])("of type %i are refused", async (type, name) => {
+    const checkpoint = await openGguf(buildGguf(model({}, [{ ...matrix("blk.0.attn_q.weight", [8, 4]), type }])));
+    const error = await checkpoint.openTensors().catch((one: unknown) => one);
+    expect(error).toBeInstanceOf(GgufUnsupportedError);
+    expect(String(error)).toContain("tensor blk.0.attn_q.weight: expected a type of F32, F16, BF16, Q4_0");
+    expect(String(error)).toContain(`got ${name}. Use a file of the same model`);
   });
 
   test("reads after close, and of other names, are typed errors", async () => {

@@ -15,6 +15,7 @@ import {
 } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
+import { GgufCheckpoint } from "@mixtape/gguf";
 import { storageOf } from "@mixtape/ops";
 import { type CheckpointSource, type Dtype, type FetchOptions, isCheckpoint, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
@@ -130,7 +131,10 @@ export async function loadTokenizer(
   if (!(source instanceof Map) && !isCheckpoint(source) && !/^https?:/i.test(String(source)))
     return Tokenizer.fromFolder(source as string | URL, reading);
   const read = async (name: string) => [name, await readSideFile(source, name, fetchOptions)] as const;
-  const files = await Promise.all(TOKENIZER_FILES.map(read));
+  // The tokenizer of a GGUF file does not depend on the model, which may be one that is not supported.
+  const names =
+    source instanceof GgufCheckpoint ? source.files.filter((name) => name !== "config.json") : TOKENIZER_FILES;
+  const files = await Promise.all(names.map(read));
   return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))), reading);
 }
 

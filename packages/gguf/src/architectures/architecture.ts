@@ -35,8 +35,6 @@ export interface ExpertNames {
 export interface GgufModel {
   /** Name for errors. */
   readonly where: string;
-  /** `general.architecture`, with which the keys of the model begin. */
-  readonly architecture: string;
   readonly metadata: Metadata;
   /** Tensors by name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;

@@ -7,7 +7,7 @@ export class ModelKeys {
 
   /** Returns the full name of a key. */
   key(name: string): string {
-    return `${this.model.architecture}.${name}`;
+    return `${this.model.metadata.string("general.architecture")}.${name}`;
   }
 
   count(name: string): number | undefined {

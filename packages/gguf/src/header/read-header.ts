@@ -44,7 +44,7 @@ const DAMAGED = "This is not a GGUF file, or it is damaged";
 
 /**
  * @throws {GgufFormatError} for a damaged, truncated or hostile file
- * @throws {GgufUnsupportedError} for another version, or a tensor of a type that is not supported
+ * @throws {GgufUnsupportedError} for another version of the format
  */
 export async function readHeader(file: ByteSource): Promise<Header> {
   const where = file.name ?? "GGUF";
@@ -123,8 +123,8 @@ function alignmentOf(metadata: Metadata): number {
   throw metadata.error("general.alignment", "a power of 2 up to 1048576", `${alignment}`);
 }
 
-/** A tensor whose offset counts from the end of the header. */
-type Unplaced = Omit<TensorInfo, "offset"> & { readonly relative: number; readonly byteLength: number };
+/** A tensor whose offset counts from the end of the header; the length of unsupported types is unknown. */
+type Unplaced = Omit<TensorInfo, "offset"> & { readonly relative: number; readonly byteLength: number | undefined };
 
 function readTensor(bytes: HeaderBytes, index: number): Unplaced {
   const name = bytes.name(`the name of tensor ${index}`);
@@ -135,6 +135,12 @@ function readTensor(bytes: HeaderBytes, index: number): Unplaced {
   const type = tensorType(bytes.u32(), where);
   const relative = bytes.length(`the offset of ${safeName(name)}`);
   const shape = sizes.toReversed();
+  return { name, type, shape, relative, byteLength: byteLengthOf(type, shape, where) };
+}
+
+function byteLengthOf(type: TensorType, shape: readonly number[], where: string): number | undefined {
+  const elements = shape.reduce((product, size) => product * size, 1);
+  if (type.kind === "unsupported") return undefined;
   const rowBytes = bytesOfRow(type, shape.at(-1) ?? 1);
   if (rowBytes === undefined)
     throw new GgufFormatError({
@@ -143,10 +149,8 @@ function readTensor(bytes: HeaderBytes, index: number): Unplaced {
       got: `[${shape.join(", ")}]`,
     });
   const byteLength = shape.slice(0, -1).reduce((product, size) => product * size, rowBytes);
-  const elements = shape.reduce((product, size) => product * size, 1);
-  if (!Number.isSafeInteger(byteLength) || !Number.isSafeInteger(elements))
-    throw new GgufFormatError({ where, expected: "a size below 2^53", got: `[${shape.join(", ")}]`, fix: DAMAGED });
-  return { name, type, shape, relative, byteLength };
+  if (Number.isSafeInteger(byteLength) && Number.isSafeInteger(elements)) return byteLength;
+  throw new GgufFormatError({ where, expected: "a size below 2^53", got: `[${shape.join(", ")}]`, fix: DAMAGED });
 }
 
 /** Places the tensors in the file, and checks that they follow one another, as in ggml, and end within it. */
@@ -154,26 +158,27 @@ function place(infos: readonly Unplaced[], bytes: HeaderBytes, alignment: number
   const aligned = (offset: number): number => Math.ceil(offset / alignment) * alignment;
   const start = aligned(bytes.at);
   const names = new Set<string>();
-  let end = 0;
+  let expected: number | undefined = 0;
   return infos.map(({ name, type, shape, relative, byteLength }) => {
     const where = `${bytes.where}: tensor ${safeName(name)}`;
     if (names.has(name)) throw new GgufFormatError({ where, expected: "unique names of tensors", got: "it twice" });
     names.add(name);
-    if (relative !== aligned(end))
+    if (relative !== (expected ?? aligned(relative)))
       throw new GgufFormatError({
         where,
-        expected: `to begin at ${aligned(end)}, behind the previous tensor`,
+        expected: `to begin at ${expected ?? `a multiple of ${alignment}`}, behind the previous tensor`,
         got: `${relative}`,
         fix: DAMAGED,
       });
-    end = relative + byteLength;
-    if (start + end > bytes.fileBytes)
+    const end = start + relative + (byteLength ?? 0);
+    if (end > bytes.fileBytes)
       throw new GgufFormatError({
         where,
         expected: `to end within the ${bytes.fileBytes} bytes of the file`,
-        got: `${start + end}`,
+        got: `${end}`,
         fix: "Download the file again: it is truncated",
       });
+    expected = byteLength === undefined ? undefined : aligned(relative + byteLength);
     return { name, type, shape, offset: start + relative };
   });
 }

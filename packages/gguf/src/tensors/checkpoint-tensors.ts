@@ -1,6 +1,7 @@
 import { safeName } from "@mixtape/errors";
 import type { TensorView } from "@mixtape/safetensors";
 import type { Architecture, GgufModel } from "../architectures/architecture.js";
+import { findArchitecture } from "../architectures/find-architecture.js";
 import { GgufFormatError, GgufUnsupportedError } from "../errors.js";
 import { type StoredTensor, viewOfTensor } from "./tensor-view.js";
 
@@ -24,14 +25,11 @@ const SINGLE_EXPERT = /^ffn_(gate|up|down)\.(\d+)\.weight$/;
 
 /**
  * Views the tensors of a model under the names that they have in a Hugging Face checkpoint, experts one by one.
- * @throws {GgufUnsupportedError} for a tensor that the architecture does not have: without it, the model computes other
- *   numbers
+ * @throws {GgufUnsupportedError} for an architecture or a type that is not supported, and for a tensor that the architecture
+ *   does not have: without it, the model computes other numbers
  */
-export function checkpointTensors(
-  architecture: Architecture,
-  model: GgufModel,
-  stored: Iterable<StoredTensor>,
-): Map<string, TensorView> {
+export function checkpointTensors(model: GgufModel, stored: Iterable<StoredTensor>): Map<string, TensorView> {
+  const architecture = findArchitecture(model.metadata);
   const views = new Map<string, TensorView>();
   const add = (name: string, view: TensorView, { info, file }: StoredTensor): void => {
     if (views.has(name))

@@ -1,7 +1,8 @@
+import { safeName } from "@mixtape/errors";
 import { type ByteSource, quantizedView, type TensorView, viewOf } from "@mixtape/safetensors";
 import { GgufUnsupportedError } from "../errors.js";
 import type { TensorInfo } from "../header/read-header.js";
-import { bytesOfRow } from "../header/tensor-type.js";
+import { bytesOfRow, unsupportedType } from "../header/tensor-type.js";
 
 /** A tensor, and the file that it is in. */
 export interface StoredTensor {
@@ -12,10 +13,11 @@ export interface StoredTensor {
 /**
  * Views a tensor of a file.
  * @param name its name in a Hugging Face checkpoint
- * @throws {GgufUnsupportedError} for quantised values that are neither a matrix nor a stack of matrices
+ * @throws {GgufUnsupportedError} for a type that is not supported, and for quantised values that are neither a matrix nor a stack of matrices
  */
 export function viewOfTensor(name: string, { info, file }: StoredTensor, shape = info.shape): TensorView {
   const { type, offset } = info;
+  if (type.kind === "unsupported") throw unsupportedType(type, `${file.name}: tensor ${safeName(info.name)}`);
   if (type.kind === "plain") return viewOf(name, type.dtype, shape, file, offset);
   if (shape.length < 2 || shape.length > 3)
     throw new GgufUnsupportedError({

@@ -15,8 +15,9 @@ const SPACES = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const SYMBOLS = " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*";
 const WORD = "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
 const CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
-const CAPITALS = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
-const SMALL = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
+/** Letters but small or capital ones of ASCII, as llama.cpp has them: the tokenizers' own patterns also take marks. */
+const CAPITALS = "[\\p{L}&&[^a-z]]";
+const SMALL = "[\\p{L}&&[^A-Z]]";
 const BEFORE = "[^\\r\\n\\p{L}\\p{N}]?";
 const casedWords = (ending: string): string =>
   `${BEFORE}${CAPITALS}*${SMALL}+${ending}|${BEFORE}${CAPITALS}+${SMALL}*${ending}`;
@@ -28,8 +29,8 @@ const QWEN35 = `${CONTRACTION}|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^
 const DEEPSEEK3 =
   "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+" +
   `| ?[\\p{P}\\p{S}]+[\\r\\n]*|${SPACES}`;
-/** Digits in threes, counted from the end of the number. */
-const THOUSANDS = "\\p{N}{1,3}(?=(?:\\p{N}{3})*(?!\\p{N}))";
+/** Text up to a number's next digits, which are in threes, counted from its end. */
+const THOUSANDS = "\\P{N}*\\p{N}{1,3}(?=(?:\\p{N}{3})*(?!\\p{N}))";
 /** Han, Kana, Thai, Lao, Khmer, Myanmar and Hangul. */
 const ASIAN = "[一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+";
 
