@@ -1,13 +1,10 @@
 /** Fifty steps of AdamW give the losses that Hugging Face peft and torch give. */
 
-import { expectAllClose, onEachEngine, testEngines, withoutLeak } from "@mixtape/testing";
+import { expectAllClose, longTestEngines, onEachEngine, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import { adapterLosses, adaptersOf, loadAdapter } from "../src/index.js";
 import { AdamW } from "./support/adamw.js";
 import { goldenAdapters, loadGoldenModel } from "./support/golden-adapters.js";
-
-/** TensorFlow.js's own backend takes half a minute; its gradients are compared elsewhere. */
-const FAST = testEngines().filter((engine) => engine !== "cpu");
 
 const TRAINED = goldenAdapters.filter(({ about }) => about.losses);
 
@@ -40,4 +37,4 @@ onEachEngine(() => {
       model.dispose();
     });
   });
-}, FAST);
+}, withoutCpu(longTestEngines()));

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { OptionError } from "@mixtape/errors";
-import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { expectAllClose, onEachEngine, testEngines, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -113,7 +113,7 @@ onEachEngine(() => {
       });
     });
   });
-});
+}, withoutCpu(testEngines()));
 
 describe("what Hugging Face peft could not place is refused", () => {
   test.each<[AdapterConfigInput, string]>([

@@ -3,16 +3,25 @@ import { registerNative } from "@mixtape/native";
 import { beforeAll, describe } from "vitest";
 
 /**
- * Returns the engines that tests run on: those in `MIXTAPE_TEST_ENGINES`, separated by commas; in `npm run test:long`
- * cpu, wasm and native; otherwise only native, the fastest. Outside of CI, if native was not built, a warning says so
- * and wasm replaces it.
+ * Returns the engines that a test file runs on: those in `MIXTAPE_TEST_ENGINES`, separated by commas; otherwise only native, the
+ * fastest, and in `npm run test:long` the two that `npm test` leaves out, cpu and wasm. Outside of CI, if native was not built, a
+ * warning says so and wasm replaces it.
  */
 export function testEngines(): EngineName[] {
-  const { MIXTAPE_TEST_ENGINES: given, MIXTAPE_TEST_LONG: long } = process.env;
-  const names = given?.split(",").filter((name) => name !== "") ?? defaults(Boolean(long));
-  if (names.length === 0) throw new Error('MIXTAPE_TEST_ENGINES: expected names of engines, got ""');
-  // useEngine refuses an unknown name.
-  return names as EngineName[];
+  return given() ?? (process.env.MIXTAPE_TEST_LONG ? ["cpu", "wasm"] : fastest());
+}
+
+/** Returns the engines of a test file that only `npm run test:long` runs: those in `MIXTAPE_TEST_ENGINES`, or all three. */
+export function longTestEngines(): EngineName[] {
+  return given() ?? [...new Set<EngineName>([...fastest(), "wasm", "cpu"])];
+}
+
+/**
+ * Returns engines without `cpu`, whose backward passes take ten times as long, unless it is the only one: for tests of what no
+ * kernel of an engine decides.
+ */
+export function withoutCpu(engines: readonly EngineName[]): EngineName[] {
+  return engines.length === 1 ? [...engines] : engines.filter((engine) => engine !== "cpu");
 }
 
 /** Limit of a test, for what hangs. vitest's own, 5 s, is less than a gradient takes on a slow machine. */
@@ -28,18 +37,20 @@ export function onEachEngine(body: (engine: EngineName) => void, engines: readon
   });
 }
 
-/**
- * Prepares an engine for tests. Native computes on one thread, and in `npm run test:long` on all: several threads would
- * wait for each other when packages are tested in parallel.
- */
+/** Prepares an engine for tests. Native computes on one thread: packages are tested in parallel, and threads would wait for each other. */
 export async function useTestEngine(engine: EngineName, options: EngineOptions = {}): Promise<void> {
-  const isAlone = engine === "native" && !process.env.MIXTAPE_TEST_LONG;
-  await useEngine(engine, isAlone ? { threads: 1, ...options } : options);
+  await useEngine(engine, engine === "native" ? { threads: 1, ...options } : options);
 }
 
-function defaults(long: boolean): EngineName[] {
+function given(): EngineName[] | undefined {
+  const names = process.env.MIXTAPE_TEST_ENGINES?.split(",").filter((name) => name !== "");
+  if (names?.length === 0) throw new Error('MIXTAPE_TEST_ENGINES: expected names of engines, got ""');
+  // useEngine refuses an unknown name.
+  return names as EngineName[] | undefined;
+}
+
+function fastest(): EngineName[] {
   const native = nativeIfBuilt();
-  if (long) return ["cpu", "wasm", ...native];
   return native.length > 0 ? native : ["wasm"];
 }
 

@@ -1,7 +1,7 @@
 export { expectAllClose, type Tolerance, type Values } from "./all-close.js";
 export { type ConformanceOptions, conformance } from "./conformance/conformance.js";
 export { type HeadClasses, headConformance } from "./conformance/heads.js";
-export { onEachEngine, testEngines } from "./engines.js";
+export { longTestEngines, onEachEngine, testEngines, withoutCpu } from "./engines.js";
 export { fixture } from "./fixtures.js";
 export {
   type Golden,

@@ -1,21 +1,25 @@
 import { currentEngine } from "@mixtape/engine";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { onEachEngine, testEngines } from "../src/engines.js";
+import { longTestEngines, onEachEngine, testEngines, withoutCpu } from "../src/engines.js";
 
 afterEach(() => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
 
-test("native, all three in a long run, or what the environment says", () => {
+test("native, the others in a long run, all three in a long test, or what the environment says", () => {
   vi.stubEnv("MIXTAPE_TEST_ENGINES", undefined);
   vi.stubEnv("MIXTAPE_TEST_LONG", undefined);
   vi.stubEnv("CI", "true");
   expect(testEngines()).toEqual(["native"]);
   vi.stubEnv("MIXTAPE_TEST_LONG", "1");
-  expect(testEngines()).toEqual(["cpu", "wasm", "native"]);
+  expect(testEngines()).toEqual(["cpu", "wasm"]);
+  expect(longTestEngines()).toEqual(["native", "wasm", "cpu"]);
+  expect(withoutCpu(longTestEngines())).toEqual(["native", "wasm"]);
+  expect(withoutCpu(["cpu"])).toEqual(["cpu"]);
   vi.stubEnv("MIXTAPE_TEST_ENGINES", "tensorflow,cpu");
   expect(testEngines()).toEqual(["tensorflow", "cpu"]);
+  expect(longTestEngines()).toEqual(["tensorflow", "cpu"]);
   vi.stubEnv("MIXTAPE_TEST_ENGINES", "");
   expect(testEngines).toThrow('MIXTAPE_TEST_ENGINES: expected names of engines, got ""');
 });

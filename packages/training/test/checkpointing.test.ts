@@ -2,7 +2,7 @@
 
 import { MixtralForCausalLM, mixtralConfig } from "@mixtape/mixtral";
 import { Rng, withRng } from "@mixtape/ops";
-import { onEachEngine } from "@mixtape/testing";
+import { onEachEngine, testEngines, withoutCpu } from "@mixtape/testing";
 import { engine, memory } from "@tensorflow/tfjs-core";
 import { expect, test, vi } from "vitest";
 import { CausalLMTask, lossAndGradients, unfreeze } from "../src/index.js";
@@ -60,7 +60,7 @@ onEachEngine(() => {
     expect(checkpointed.bytes).toBeLessThan(plain.bytes / 2);
     model.dispose();
   });
-});
+}, withoutCpu(testEngines()));
 
 /** Follows how many bytes of tensors there are beyond those at the start. */
 function peakBytes(): { stop(): number } {

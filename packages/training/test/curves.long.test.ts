@@ -5,7 +5,7 @@ import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
-import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { fixture, longTestEngines, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { expect, test } from "vitest";
 import { type AdamWOptions, cosineSchedule, train, unfreeze } from "../src/index.js";
 
@@ -66,4 +66,4 @@ onEachEngine((engine) => {
       });
     },
   );
-});
+}, longTestEngines());

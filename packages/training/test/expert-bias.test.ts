@@ -1,6 +1,6 @@
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
-import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { fixture, onEachEngine, testEngines, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { expect, test } from "vitest";
 import { CausalLMTask, type TrainingStep, train, unfreeze } from "../src/index.js";
 
@@ -42,7 +42,7 @@ onEachEngine(() => {
       }
     });
   });
-});
+}, withoutCpu(testEngines()));
 
 test("a rate is refused where no router has a bias", async () => {
   const model = await MixtralForCausalLM.fromPretrained(fixture("models/mixtral/basic"));

@@ -8,7 +8,7 @@ import {
 } from "@mixtape/mixtral";
 import { Rng, withRng } from "@mixtape/ops";
 import { applyAdapter } from "@mixtape/peft";
-import { fixture, onEachEngine, readHeadGolden, withoutLeak } from "@mixtape/testing";
+import { fixture, onEachEngine, readHeadGolden, testEngines, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { dispose } from "@tensorflow/tfjs-core";
 import { describe, expect, test } from "vitest";
 import {
@@ -141,7 +141,7 @@ onEachEngine(() => {
     expect(withRng(new Rng(1), lossOf)).not.toBe(plain);
     model.dispose();
   });
-});
+}, withoutCpu(testEngines()));
 
 describe("scores, as scikit-learn defines them", () => {
   test("accuracy and macro F1 of classes", () => {

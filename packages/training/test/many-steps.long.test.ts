@@ -1,4 +1,4 @@
-import { onEachEngine, withoutLeak } from "@mixtape/testing";
+import { longTestEngines, onEachEngine, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { memory } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { train } from "../src/index.js";
@@ -20,4 +20,4 @@ onEachEngine(() => {
     expect(turns).toBeGreaterThan(20);
     model.dispose();
   });
-});
+}, withoutCpu(longTestEngines()));

@@ -8,7 +8,7 @@ import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { encodeWeight } from "@mixtape/ops";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
 import { toFloat32 } from "@mixtape/safetensors";
-import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { fixture, onEachEngine, testEngines, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { expect, test } from "vitest";
 import { lossAndGradients, type NamedParam, train, unfreeze } from "../src/index.js";
 
@@ -76,7 +76,7 @@ onEachEngine(() => {
       model.dispose();
     });
   });
-});
+}, withoutCpu(testEngines()));
 
 test("fresh values: the padding token's row is zero, as in transformers, and the head's is not", async () => {
   const { padTokenId } = goldenOf("mixtral");

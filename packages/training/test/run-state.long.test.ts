@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { encodeWeight } from "@mixtape/ops";
-import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { fixture, longTestEngines, onEachEngine, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CausalLMTask, parseMetrics, type TrainingStep, type TrainOptions, train, unfreeze } from "../src/index.js";
 import { MAX_STEPS } from "./support/tiny-run.js";
@@ -168,4 +168,4 @@ onEachEngine((engine) => {
     expect([...model.namedParameters()].map(([, { weight }]) => weight)).toEqual(before);
     model.dispose();
   });
-});
+}, withoutCpu(longTestEngines()));

@@ -3,7 +3,7 @@
 import type { ForCausalLM } from "@mixtape/decoder";
 import type { Param } from "@mixtape/layers";
 import { Rng, withRng } from "@mixtape/ops";
-import { expectAllClose, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { expectAllClose, longTestEngines, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { dispose, slice, type Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AdapterConfigInput, adapterLosses, adaptersOf, applyAdapter } from "../../src/index.js";
@@ -131,4 +131,4 @@ onEachEngine((engine) => {
       adapters.setAdapter(null);
     });
   });
-});
+}, longTestEngines());

@@ -3,7 +3,7 @@
 import { TopPRouter } from "@mixtape/layers";
 import { type MixtralConfig, MixtralDecoderLayer, MixtralForCausalLM, mixtral } from "@mixtape/mixtral";
 import { valueAndGradientsOf } from "@mixtape/ops";
-import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
+import { fixture, onEachEngine, testEngines, withoutCpu, withoutLeak } from "@mixtape/testing";
 import { dispose, type Tensor } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { type AdapterConfigInput, adapterLosses, adaptersOf, applyAdapter } from "../../src/index.js";
@@ -71,4 +71,4 @@ onEachEngine(() => {
       });
     },
   );
-});
+}, withoutCpu(testEngines()));

@@ -25,12 +25,13 @@ export function hasGradients<C extends DecoderConfig>({ create }: Subject<C>): v
     try {
       await withoutLeak(async () => {
         const gradients = await gradientsByParam(model, inputs);
+        const { routing } = await lossAndRouting(model, inputs);
         const without: string[] = [];
         for (const [name, param] of model.namedParameters()) {
           const gradient = gradients.get(name)!;
           expect(gradient.every(Number.isFinite), `${name}: finite`).toBe(true);
           if (gradient.every((value) => value === 0)) without.push(name);
-          const { computed, measured } = await move(model, inputs, param, gradient);
+          const { computed, measured } = await move(model, inputs, { param, gradient, routing });
           const message = `${name}: the loss should move by ${computed} and moves by ${measured}`;
           expect(isMove(measured, computed), message).toBe(true);
         }
@@ -73,25 +74,27 @@ async function gradientsByParam(model: ForCausalLM, inputs: CausalLMInputs): Pro
   return gradients;
 }
 
-/** Moves a parameter in both directions, and restores it. @returns the difference of the loss between the two */
+/**
+ * Moves a parameter in both directions, and restores it.
+ * @param options.routing the experts before
+ * @returns the difference of the loss between the two
+ */
 async function move(
   model: ForCausalLM,
   inputs: CausalLMInputs,
-  param: Param,
-  gradient: Float32Array,
+  { param, gradient, routing }: { param: Param; gradient: Float32Array; routing: string },
 ): Promise<{ computed: number; measured: number }> {
   const direction = gradient.map(randomly);
   const slope = gradient.reduce((sum, value, i) => sum + value * direction[i]!, 0);
   const values = toFloat32(await encodeWeight(param.weight, "F32"), "F32").slice();
+  const moveTo = (step: number): Promise<void> => {
+    const moved = values.map((value, i) => value + step * direction[i]!);
+    return param.load(viewOfBytes("moved", "F32", param.shape, fromFloat32(moved, "F32")));
+  };
   const runAt = async (step: number) => {
-    const moved = fromFloat32(
-      values.map((value, i) => value + step * direction[i]!),
-      "F32",
-    );
-    await param.load(viewOfBytes("moved", "F32", param.shape, moved));
+    await moveTo(step);
     return lossAndRouting(model, inputs);
   };
-  const { routing } = await runAt(0);
   // Where a token changes its experts the loss jumps, and has no slope: then use a smaller step.
   const furthest = Math.min(FURTHEST, RISE / slope);
   for (const step of [furthest, furthest / 4, furthest / 16, furthest / 64]) {
@@ -105,7 +108,7 @@ async function move(
       const [nearUp, nearDown] = [await runAt(step / 2), await runAt(-step / 2)];
       measured = (8 * (nearUp.loss - nearDown.loss) - measured) / 3;
     }
-    await runAt(0);
+    await moveTo(0);
     return { computed, measured };
   }
   throw new Error(`expected a step at which no token changes its experts, got none down to ${furthest / 64}`);

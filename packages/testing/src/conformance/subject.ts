@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DecoderConfig, ropeFrequencies } from "@mixtape/config";
 import type { CausalLMInputs, ForCausalLM, ModelClass } from "@mixtape/decoder";
@@ -9,9 +10,11 @@ import { goldenNames, ownerOf, readCase } from "../golden.js";
 /** A class of models under test. */
 export type Family<C extends DecoderConfig> = ModelClass<ForCausalLM<C>, C>;
 
-/** A model without its own reference, tested for self-consistency. */
+/** A model that is tested for self-consistency. */
 export interface Subject<C extends DecoderConfig> {
   readonly name: string;
+  /** The kinds of its layers and of its RoPE frequencies: what caches depend on. */
+  readonly kind: string;
   /** Folder of its checkpoint, if it has one. */
   readonly folder?: string;
   /** Creates a new model on the current engine. */
@@ -21,19 +24,39 @@ export interface Subject<C extends DecoderConfig> {
 /** Tolerance of numbers that a model computed in two ways. */
 export const SAME = { atol: 1e-4 };
 
-/** Returns the golden checkpoints in float32, without those that only spell another's weights differently. */
+/**
+ * Returns the golden checkpoints in float32, `basic` first. Left out are those that only store another's weights differently,
+ * and those of a RoPE type whose frequencies are constant: layers see its cosines and sines alone, and the reference's text is
+ * generated with a cache.
+ */
 export function goldenSubjects<C extends DecoderConfig>(Model: Family<C>, folder: string): Subject<C>[] {
-  return goldenNames(folder).flatMap((name) => {
+  const names = goldenNames(folder).sort((a, b) => Number(b === "basic") - Number(a === "basic"));
+  return names.flatMap((name) => {
     const own = join(folder, name);
     if (ownerOf(own) !== own || readCase(own).weights !== "float32") return [];
-    return [{ name, folder: own, create: () => Model.fromPretrained(own) }];
+    const config = Model.family.config.parse(JSON.parse(readFileSync(join(own, "config.json"), "utf8")));
+    const { ropeType } = config.ropeParameters;
+    if (ropeType !== "default" && !changesWithLength(config)) return [];
+    return [{ name, kind: kindOf(config), folder: own, create: () => Model.fromPretrained(own) }];
   });
+}
+
+/** Returns the first subject of each kind. */
+export function oneOfEachKind<S extends { readonly kind: string }>(subjects: readonly S[]): S[] {
+  return subjects.filter(({ kind }, i) => subjects.findIndex((other) => other.kind === kind) === i);
+}
+
+function kindOf(config: DecoderConfig): string {
+  const mixers = [...new Set(config.layerTypes)].sort();
+  const { ropeType } = config.ropeParameters;
+  return JSON.stringify([mixers, config.slidingWindow !== null, changesWithLength(config) ? ropeType : "constant"]);
 }
 
 /** Returns a model of that config with random values, spread so that every part of it matters. */
 export function freshSubject<C extends DecoderConfig>(Model: Family<C>, config: C): Subject<C> {
   return {
     name: "fresh",
+    kind: kindOf(config),
     async create() {
       const model = new Model(config);
       await model.initialize({ seed: 1, std: 0.3 });
@@ -67,11 +90,19 @@ export function sampleText(rows: number, length: number, { vocabSize }: DecoderC
  */
 export function longLength(config: DecoderConfig): number {
   const most = Math.min(2 * (config.slidingWindow ?? 0) + 12, config.maxPositionEmbeddings);
-  const frequencies = (length: number): string =>
-    ropeFrequencies(config.ropeParameters, { ...config, length }).inverse.join();
+  const first = frequenciesAt(config, 1);
   let length = 1;
-  while (length < most && frequencies(length + 1) === frequencies(1)) length++;
+  while (length < most && frequenciesAt(config, length + 1) === first) length++;
   return length;
+}
+
+function frequenciesAt(config: DecoderConfig, length: number): string {
+  return ropeFrequencies(config.ropeParameters, { ...config, length }).inverse.join();
+}
+
+/** Whether RoPE frequencies depend on the length of the text. */
+function changesWithLength(config: DecoderConfig): boolean {
+  return frequenciesAt(config, 1) !== frequenciesAt(config, 2 ** 20);
 }
 
 /** Returns the logits of a forward pass. */
