@@ -16,8 +16,8 @@ export interface OpCase {
   readonly inputs: Readonly<Record<string, Values>>;
   /** Lays tensors with the names of `inputs` out as the op takes them. */
   prepare(tensors: Readonly<Record<string, Tensor>>): Prepared;
-  /** What the op is to give for these inputs, row-major. */
-  readonly expected: ArrayLike<number>;
+  /** What the op is to give for inputs such as these, by its formula in float64, row-major. */
+  readonly formula: (inputs: Readonly<Record<string, Values>>) => ArrayLike<number>;
   /** Whether the element of the output may have a gradient. Absent: all may. */
   readonly reads?: (index: number) => boolean;
 }
@@ -36,7 +36,7 @@ export function opCase<N extends string>(
   name: string,
   inputs: Record<N, Values>,
   prepare: (tensors: Record<N, Tensor>) => Prepared | (() => Tensor),
-  expected: (inputs: Record<N, Values>) => ArrayLike<number>,
+  formula: (inputs: Record<N, Values>) => ArrayLike<number>,
   reads?: (index: number) => boolean,
 ): OpCase {
   return {
@@ -46,7 +46,7 @@ export function opCase<N extends string>(
       const prepared = prepare(tensors as Record<N, Tensor>);
       return typeof prepared === "function" ? { run: prepared } : prepared;
     },
-    expected: expected(inputs),
+    formula: formula as OpCase["formula"],
     reads,
   };
 }

@@ -4,13 +4,11 @@ import { registerEngine, registerHostKernels } from "../../src/index.js";
 
 /**
  * The tfjs backends that these tests run on: what `MIXTAPE_TEST_ENGINES` lists, or native and wasm, whose kernels are our own
- * twice; `npm run test:long` adds cpu.
+ * twice; in `npm run test:long` cpu.
  */
-export const ENGINES: readonly string[] = process.env.MIXTAPE_TEST_ENGINES?.split(",") ?? [
-  ...(process.env.MIXTAPE_TEST_LONG ? ["cpu"] : []),
-  "wasm",
-  ...(await nativeIfBuilt()),
-];
+export const ENGINES: readonly string[] =
+  process.env.MIXTAPE_TEST_ENGINES?.split(",") ??
+  (process.env.MIXTAPE_TEST_LONG ? ["cpu"] : ["wasm", ...(await nativeIfBuilt())]);
 
 /** Those of them that have the kernels written in TypeScript. */
 export const HOSTS: readonly string[] = ENGINES.filter((engine) => engine === "cpu" || engine === "wasm");

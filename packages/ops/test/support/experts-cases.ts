@@ -73,6 +73,6 @@ function one(what: string, strategy: ExpertsStrategy, placement: Placement, hasB
       const routed = { x: x as Tensor2D, indices: indices as Tensor2D, weights: weights as Tensor2D };
       return () => experts(routed, stacks, silu, strategy);
     },
-    () => reference.experts({ ...matrices, ...biases }),
+    (given) => reference.experts(given),
   );
 }

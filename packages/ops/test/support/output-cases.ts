@@ -143,7 +143,7 @@ function adamWCases(output: "weight" | "mean" | "variance"): OpCase[] {
           },
         };
       },
-      () => reference.adamW({ ...inputs, ...(isUsed && { gradient }) }, { ...attributes, step })[output],
+      (given) => reference.adamW({ ...inputs, ...given }, { ...attributes, step })[output],
     );
   });
 }

@@ -244,7 +244,7 @@ function gatedMlpCases(): OpCase[] {
         };
         return () => gatedMlp(x, weights, silu);
       },
-      ({ x, gate, up, down }) => reference.gatedMlp(x.values, gate, up, down, silu, biases),
+      ({ x, gate, up, down, ...rest }) => reference.gatedMlp(x.values, gate, up, down, silu, rest),
     );
   const one = (what: string, shape: number[], layout: Placement["layout"], gating: Gating) =>
     opCase(
