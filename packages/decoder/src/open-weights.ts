@@ -1,12 +1,15 @@
-import { quantizedSource } from "@mixtape/quantization";
+import { type Quantization, quantizedSource } from "@mixtape/quantization";
 import {
   type CheckpointSource,
   type Dtype,
   type FetchOptions,
   openCheckpoint,
+  readJsonFile,
   type TensorSource,
 } from "@mixtape/safetensors";
 import type { ConfigFile } from "./config-file.js";
+import { CheckpointError } from "./errors.js";
+import { isQuantised } from "./match-tensors.js";
 
 /**
  * Opens the tensors of a checkpoint. Quantised weights have their usual names and shapes, and are decoded when they are
@@ -16,18 +19,41 @@ import type { ConfigFile } from "./config-file.js";
  */
 export async function openWeights(
   source: CheckpointSource,
-  { json, where, quantization }: ConfigFile,
+  file: ConfigFile,
   options: FetchOptions = {},
 ): Promise<TensorSource> {
   const tensors = await openCheckpoint(source, options);
-  if (!quantization) return tensors;
   try {
-    const savedAs = dtypeOf(json);
-    return quantizedSource(tensors, { json: quantization.json, where: `${where}: ${quantization.key}`, savedAs });
+    const quantization = inConfig(file) ?? (await inSideFile(source, tensors, options));
+    return quantization ? await quantizedSource(tensors, { ...quantization, savedAs: dtypeOf(file.json) }) : tensors;
   } catch (error) {
     await tensors.close();
     throw error;
   }
+}
+
+/** The quantisation of a checkpoint, and its name for errors. */
+type Found = Pick<Quantization, "json" | "where">;
+
+function inConfig({ where, quantization }: ConfigFile): Found | undefined {
+  return quantization && { json: quantization.json, where: `${where}: ${quantization.key}` };
+}
+
+/** Files beside `config.json` in which quantisers describe the weights: AutoGPTQ, AutoAWQ and ModelOpt. */
+const SIDE_FILES = ["quantize_config.json", "quant_config.json", "hf_quant_config.json"];
+
+/** Looks for a file beside `config.json`, if the names of tensors suggest that there is one. */
+async function inSideFile(
+  source: CheckpointSource,
+  tensors: TensorSource,
+  options: FetchOptions,
+): Promise<Found | undefined> {
+  if (!tensors.names.some(isQuantised)) return undefined;
+  for (const name of SIDE_FILES) {
+    const { json, where } = await readJsonFile(source, name, CheckpointError, options);
+    if (json) return { json, where };
+  }
+  return undefined;
 }
 
 /** Returns the dtype in a config of the weights before they were quantised. */

@@ -1,11 +1,13 @@
 import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { QuantizationError } from "./errors.js";
+import { awqMethod } from "./methods/awq.js";
 import { compressedTensors } from "./methods/compressed-tensors.js";
 import { ConfigReader } from "./methods/config-reader.js";
 import { fp8Method } from "./methods/fp8.js";
+import { gptqMethod } from "./methods/gptq.js";
 import type { QuantizationMethod, QuantizedWeight } from "./methods/method.js";
 
-const METHODS: readonly QuantizationMethod[] = [fp8Method, compressedTensors];
+const METHODS: readonly QuantizationMethod[] = [fp8Method, compressedTensors, gptqMethod, awqMethod];
 
 /** Quantisation of a checkpoint, as its files describe it. */
 export interface Quantization {
@@ -19,21 +21,38 @@ export interface Quantization {
 
 /**
  * Presents a quantised checkpoint as one that is not: each weight has its usual name, and is decoded when it is read.
- * Tensors that belong to no quantised weight are left as they are. No values are read.
+ * Tensors that belong to no quantised weight are left as they are. No values are read but the shapes that some formats
+ * store as tensors.
  * @throws {QuantizationError} for an unknown method, for a config that asks for something that is not read, and for tensors
  *   that contradict the config
  */
-export function quantizedSource(source: TensorSource, { json, where, savedAs = "BF16" }: Quantization): TensorSource {
+export async function quantizedSource(
+  source: TensorSource,
+  { json, where, savedAs = "BF16" }: Quantization,
+): Promise<TensorSource> {
   const config = new ConfigReader(json, where);
+  const method = methodOf(config);
+  const weights: QuantizedWeight[] = [];
+  for await (const weight of method.find(source, config, savedAs)) weights.push(weight);
+  if (weights.length === 0)
+    throw new QuantizationError({
+      where,
+      expected: `weights quantised as it says, with tensors such as ${method.stores}`,
+      got: "none in the checkpoint",
+      fix: "If its weights are not quantised, remove this part of the config",
+    });
+  return new QuantizedSource(source, weights);
+}
+
+function methodOf(config: ConfigReader): QuantizationMethod {
+  if (!config.has("quant_method")) {
+    const method = METHODS.find(({ describes }) => describes?.(config));
+    if (method) return method;
+  }
   const known = METHODS.flatMap(({ names }) => names);
-  const name = config.oneOf(
-    "quant_method",
-    known,
-    undefined,
-    "Use a version of the checkpoint in one of these, or in bfloat16",
-  );
-  const method = METHODS.find(({ names }) => names.includes(name))!;
-  return new QuantizedSource(source, method.find(source, config, savedAs));
+  const fix = "Use a version of the checkpoint in one of these, or in bfloat16";
+  const name = config.oneOf("quant_method", known, undefined, fix);
+  return METHODS.find(({ names }) => names.includes(name))!;
 }
 
 class QuantizedSource implements TensorSource {

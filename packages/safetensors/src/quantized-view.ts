@@ -74,7 +74,8 @@ class QuantizedView implements TensorView {
       });
     const shape = [end - start, ...this.shape.slice(1)];
     if (this.shape.length === 2 && !this.quantized.format.hasRows) return new DecodedRows(this, start, shape);
-    return this.#part(`[${start}:${end}]`, shape, (plane) => plane.slice(start, end));
+    const cut = (plane: TensorView): TensorView => (plane.shape.length === 0 ? plane : plane.slice(start, end));
+    return this.#part(`[${start}:${end}]`, shape, cut);
   }
 
   at(index: number): TensorView {
@@ -101,7 +102,7 @@ class QuantizedView implements TensorView {
     const { format, planes } = this.quantized;
     const read: Record<string, PlaneBytes> = {};
     for (const [name, plane] of Object.entries(planes))
-      read[name] = { dtype: plane.dtype, shape: plane.shape, bytes: await plane.read() };
+      read[name] = { name: plane.name, dtype: plane.dtype, shape: plane.shape, bytes: await plane.read() };
     return format.decode(read, this.shape as readonly [number, number]);
   }
 }

@@ -51,6 +51,8 @@ export type Planes = Readonly<Record<string, TensorView>>;
 
 /** Bytes of a plane, little endian, row-major. */
 export interface PlaneBytes {
+  /** Name of the tensor, for errors. */
+  readonly name: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
@@ -79,6 +81,6 @@ export interface BlockFormat {
 /** Storage of quantised values, for engines that multiply them without decoding. */
 export interface QuantizedTensor {
   readonly format: BlockFormat;
-  /** For a stack of matrices, each plane has the stack's axis first. */
+  /** For a stack of matrices, each plane has the stack's axis first. A scalar belongs to all rows of a matrix. */
   readonly planes: Planes;
 }

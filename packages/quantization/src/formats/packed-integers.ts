@@ -1,5 +1,6 @@
-import { type BlockFormat, type PlaneBytes, toFloat32 } from "@mixtape/safetensors";
-import { unpackBits } from "./bit-stream.js";
+import { type BlockFormat, toFloat32 } from "@mixtape/safetensors";
+import { unpackBits, unpackColumns } from "./bit-stream.js";
+import { groupsOf } from "./group-index.js";
 
 /** Parameters of {@link packedIntegers}. */
 export interface PackedIntegersOptions {
@@ -11,6 +12,8 @@ export interface PackedIntegersOptions {
   readonly hasZeroPoints: boolean;
   /** Whether there is a plane `groupIndex`: the group of each column, if columns were reordered. */
   readonly hasGroupIndex?: boolean;
+  /** Whether each row has its scales. Default: true; otherwise there is one for the whole matrix. */
+  readonly hasRows?: boolean;
 }
 
 /**
@@ -25,39 +28,29 @@ export function packedIntegers({
   groupSize,
   hasZeroPoints,
   hasGroupIndex = false,
+  hasRows = true,
 }: PackedIntegersOptions): BlockFormat {
   const half = 2 ** (bits - 1);
   return {
     name: "packed-integers",
     parameters: { bits, groupSize, hasZeroPoints, hasGroupIndex },
-    hasRows: !hasZeroPoints && !hasGroupIndex,
+    hasRows: hasRows && !hasZeroPoints && !hasGroupIndex,
     decode({ weight, scale, zeroPoint, groupIndex }, [rows, columns]) {
       const scales = toFloat32(scale!.bytes, scale!.dtype);
-      const groups = scales.length / rows;
-      const zeros = zeroPoint && unpackColumns(zeroPoint, bits, rows, groups);
-      const groupOf = groupIndex && toFloat32(groupIndex.bytes, groupIndex.dtype);
+      const groups = hasRows ? scales.length / rows : 1;
+      const perRow = hasRows ? groups : 0;
+      const zeros = zeroPoint && unpackColumns(zeroPoint.bytes, bits, scales.length / groups, groups);
+      const groupOf = groupIndex ? groupsOf(groupIndex, groups) : (j: number) => Math.floor(j / groupSize);
       const rowBytes = weight!.bytes.length / rows;
       const out = new Float32Array(rows * columns);
       for (let i = 0; i < rows; i++) {
         const codes = unpackBits(weight!.bytes.subarray(i * rowBytes, (i + 1) * rowBytes), bits, columns);
         for (let j = 0; j < columns; j++) {
-          const group = i * groups + (groupOf ? groupOf[j]! : Math.floor(j / groupSize));
+          const group = i * perRow + groupOf(j);
           out[i * columns + j] = (codes[j]! - (zeros ? zeros[group]! : half)) * scales[group]!;
         }
       }
       return out;
     },
   };
-}
-
-/** Unpacks words that are packed along the first axis, `[⌈rows · bits / 32⌉, columns]`, to `[rows, columns]`. */
-function unpackColumns({ bytes }: PlaneBytes, bits: number, rows: number, columns: number): Uint8Array {
-  const words = bytes.length / 4 / columns;
-  const codes = new Uint8Array(rows * columns);
-  const stream = new Uint8Array(words * 4);
-  for (let j = 0; j < columns; j++) {
-    for (let w = 0; w < words; w++) stream.set(bytes.subarray((w * columns + j) * 4, (w * columns + j) * 4 + 4), w * 4);
-    for (const [i, code] of unpackBits(stream, bits, rows).entries()) codes[i * columns + j] = code;
-  }
-  return codes;
 }

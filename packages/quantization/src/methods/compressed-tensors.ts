@@ -1,118 +1,106 @@
-import { type BlockFormat, type Dtype, quantizedView, type TensorSource } from "@mixtape/safetensors";
+import type { TensorSource } from "@mixtape/safetensors";
 import { QuantizationError } from "../errors.js";
-import { packedIntegers } from "../formats/packed-integers.js";
+import { packedWeight, smallFloatWeight, tiledWeight } from "./compressed-weights.js";
 import type { ConfigReader } from "./config-reader.js";
-import { companion, modulesWith } from "./find-tensors.js";
-import type { QuantizationMethod, QuantizedWeight } from "./method.js";
-import { modulePatterns } from "./module-patterns.js";
+import { modulesWith, refuseExcluded } from "./find-tensors.js";
+import type { QuantizationMethod } from "./method.js";
+import { isModulePattern, modulePatterns } from "./module-patterns.js";
 
-/** Dtypes of scales. */
-const SCALES: readonly Dtype[] = ["BF16", "F16", "F32"];
+const FORMATS = {
+  "pack-quantized": packedWeight,
+  "int-quantized": tiledWeight,
+  "float-quantized": tiledWeight,
+  "naive-quantized": tiledWeight,
+  "mxfp8-quantized": tiledWeight,
+  "nvfp4-pack-quantized": smallFloatWeight,
+  "mxfp4-pack-quantized": smallFloatWeight,
+  "mxfp6-pack-quantized": smallFloatWeight,
+} as const;
 
-/** A group of modules that are quantised alike: one of `config_groups`. */
+type Format = keyof typeof FORMATS;
+
+/** Modules that are quantised alike: one of `config_groups`. */
 interface Scheme {
-  readonly matches: (module: string) => boolean;
-  readonly format: string;
+  readonly format: Format;
   readonly weights: ConfigReader;
 }
 
 /**
- * Checkpoints of llm-compressor. `pack-quantized`: `X.weight_packed`, `X.weight_scale`, `X.weight_shape`, for asymmetric
- * weights `X.weight_zero_point`, and for some with reordered columns `X.weight_g_idx`.
+ * Checkpoints of llm-compressor: codes in `X.weight_packed`, or in `X.weight` where a dtype of safetensors has them, and
+ * `X.weight_scale`. `targets` of `config_groups` tell the scheme of a module.
+ * Reference: compressed_tensors, `compressors/`.
  */
 export const compressedTensors: QuantizationMethod = {
   names: ["compressed-tensors"],
-  *find(tensors, config, savedAs) {
+  stores: "X.weight_scale",
+  describes: (config) => config.has("config_groups"),
+  async *find(tensors, config, savedAs) {
     const isIgnored = modulePatterns(config.texts("ignore"), `${config.where}.ignore`);
-    const schemes = schemesOf(config);
-    for (const module of modulesWith(tensors, ".weight_packed")) {
-      if (isIgnored(module))
+    const schemeOf = schemesOf(config);
+    for (const module of quantizedModules(tensors)) {
+      const name = [`${module}.weight_packed`, `${module}.weight`].find((one) => tensors.has(one));
+      if (name === undefined)
         throw new QuantizationError({
-          where: `${module}.weight_packed`,
-          expected: `a weight that is not quantised, as ${config.where}.ignore says`,
-          got: "a packed one",
+          where: `${module}.weight_scale`,
+          expected: `${module}.weight or ${module}.weight_packed beside it`,
+          got: "neither",
+          fix: "The checkpoint is incomplete",
         });
-      const scheme = schemes.find(({ matches }) => matches(module));
+      if (isIgnored(module)) refuseExcluded(name, `${config.where}.ignore`);
+      const scheme = schemeOf(module);
       if (!scheme)
         throw new QuantizationError({
-          where: `${module}.weight_packed`,
+          where: name,
           expected: `a module among the targets of ${config.where}.config_groups`,
           got: "one that no group has",
         });
-      yield packedWeight(tensors, module, scheme, savedAs);
+      yield await FORMATS[scheme.format](tensors, module, scheme.weights, savedAs);
     }
   },
 };
 
-function schemesOf(config: ConfigReader): readonly Scheme[] {
-  const common = config.has("format") ? config.oneOf("format", FORMATS) : undefined;
-  return config.objects("config_groups").map((group) => ({
-    matches: modulePatterns(group.texts("targets"), `${group.where}.targets`),
-    format: group.has("format") ? group.oneOf("format", FORMATS) : (common ?? "pack-quantized"),
-    weights: group.object("weights"),
-  }));
+function quantizedModules(tensors: TensorSource): Set<string> {
+  return new Set([...modulesWith(tensors, ".weight_packed"), ...modulesWith(tensors, ".weight_scale")]);
 }
 
-const FORMATS = ["pack-quantized"] as const;
+/**
+ * Returns the scheme of a module. Of several groups the one with its exact path goes first, then one with a regular
+ * expression, then one with its class.
+ * Reference: compressed_tensors, `utils/match.py`, `match_targets`.
+ */
+function schemesOf(config: ConfigReader): (module: string) => Scheme | undefined {
+  const common = config.has("format") ? formatOf(config) : undefined;
+  const targets = new Map<string, Scheme>();
+  for (const group of config.objects("config_groups")) {
+    if (!group.has("weights")) continue;
+    const weights = group.object("weights");
+    const format = (group.has("format") ? formatOf(group) : common) ?? inferred(weights);
+    for (const target of group.texts("targets")) targets.set(target, { format, weights });
+  }
+  const tests = [...targets]
+    .map(([target, scheme]) => {
+      const matches = modulePatterns([target], `${config.where}.config_groups: target ${JSON.stringify(target)}`);
+      return { matches, scheme, order: isModulePattern(target) ? Number(target.startsWith("re:")) : 2, target };
+    })
+    .sort((a, b) => a.order - b.order || (a.target < b.target ? -1 : 1));
+  return (module) => tests.find(({ matches }) => matches(module))?.scheme;
+}
 
-function packedWeight(tensors: TensorSource, module: string, { weights }: Scheme, savedAs: Dtype): QuantizedWeight {
-  const bits = weights.integer("num_bits", undefined, 2);
-  if (bits > 8) throw weights.error("num_bits", "2 to 8");
-  weights.oneOf("type", ["int"], "int");
-  const strategy = weights.oneOf("strategy", ["group", "channel", "tensor"], "channel");
-  const isSymmetric = weights.boolean("symmetric", true);
-  const packedName = `${module}.weight_packed`;
-  const weight = tensors.tensor(packedName);
-  const [rows = 0, words = 0] = weight.shape;
-  if (weight.dtype !== "I32" || weight.shape.length !== 2)
-    throw new QuantizationError({
-      where: packedName,
-      expected: "I32 [rows, words]",
-      got: `${weight.dtype} [${weight.shape}]`,
-    });
-  const scaleName = `${module}.weight_scale`;
-  const groups = strategy === "group" && tensors.has(scaleName) ? (tensors.tensor(scaleName).shape[1] ?? 1) : 1;
-  const groupSize = strategy === "group" ? weights.integer("group_size") : Math.floor((words * 32) / bits);
-  const columns = strategy === "group" ? groups * groupSize : groupSize;
-  if (Math.ceil((columns * bits) / 32) !== words)
-    throw new QuantizationError({
-      where: scaleName,
-      expected: `scales for ${words} words of ${32 / bits} values in groups of ${groupSize}`,
-      got: tensors.has(scaleName) ? `[${tensors.tensor(scaleName).shape.join(", ")}]` : "no such tensor",
-      fix: "The group size must be that of the quantisation config and divide the columns",
-    });
-  const scaleRows = strategy === "tensor" ? 1 : rows;
-  const scale = companion(tensors, scaleName, {
-    dtypes: SCALES,
-    shape: strategy === "tensor" ? [1] : [scaleRows, groups],
-  });
-  const zeroName = `${module}.weight_zero_point`;
-  const indexName = `${module}.weight_g_idx`;
-  const zeroPoint = isSymmetric
-    ? undefined
-    : companion(tensors, zeroName, { dtypes: ["I32"], shape: [Math.ceil((rows * bits) / 32), groups] });
-  const groupIndex = tensors.has(indexName)
-    ? companion(tensors, indexName, { dtypes: ["I32", "I64"], shape: [columns] })
-    : undefined;
-  const format: BlockFormat = packedIntegers({
-    bits,
-    groupSize,
-    hasZeroPoints: zeroPoint !== undefined,
-    hasGroupIndex: groupIndex !== undefined,
-  });
-  const view = quantizedView({
-    name: `${module}.weight`,
-    shape: [rows, columns],
-    savedAs,
-    format,
-    planes: { weight, scale, ...(zeroPoint && { zeroPoint }), ...(groupIndex && { groupIndex }) },
-  });
-  const own = [
-    packedName,
-    scaleName,
-    `${module}.weight_shape`,
-    ...(zeroPoint ? [zeroName] : []),
-    ...(groupIndex ? [indexName] : []),
-  ];
-  return { view, tensors: own };
+/** Reads a format; undefined for `mixed-precision`, where each group has its own. */
+function formatOf(config: ConfigReader): Format | undefined {
+  const names = Object.keys(FORMATS) as Format[];
+  const fix = "Use a version of the checkpoint in one of these, or in bfloat16";
+  const format = config.oneOf("format", [...names, "mixed-precision"], undefined, fix);
+  return format === "mixed-precision" ? undefined : format;
+}
+
+/** Returns the format of a scheme that names none, as `infer_module_format` of compressed_tensors. */
+function inferred(weights: ConfigReader): Format {
+  const bits = weights.integer("num_bits", 8);
+  const isFloat = weights.text("type", "int") === "float";
+  const group = weights.has("group_size") ? weights.integer("group_size", undefined, -1) : 0;
+  if (!isFloat) return "pack-quantized";
+  if (bits === 4) return group === 16 ? "nvfp4-pack-quantized" : "mxfp4-pack-quantized";
+  if (bits === 6) return "mxfp6-pack-quantized";
+  return group === 32 && weights.has("scale_dtype") ? "mxfp8-quantized" : "float-quantized";
 }

@@ -13,6 +13,12 @@ export class ConfigReader {
     this.where = where;
   }
 
+  /** Names of all keys. */
+  get keys(): readonly string[] {
+    return Object.keys(this.#json);
+  }
+
+  /** Whether a key is there, and not null. */
   has(key: string): boolean {
     return this.#value(key) !== undefined;
   }
@@ -22,6 +28,12 @@ export class ConfigReader {
     const value = this.#value(key) ?? fallback;
     if (Number.isSafeInteger(value) && (value as number) >= from) return value as number;
     throw this.error(key, `an integer of at least ${from}`);
+  }
+
+  text(key: string, fallback: string): string {
+    const value = this.#value(key) ?? fallback;
+    if (typeof value === "string") return value;
+    throw this.error(key, "text");
   }
 
   boolean(key: string, fallback: boolean): boolean {

@@ -3,24 +3,51 @@
 import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { QuantizationError } from "../errors.js";
 
+/** Dtypes of scales that are floats. */
+export const FLOATS: readonly Dtype[] = ["F32", "F16", "BF16"];
+
 /** Yields the modules that have a tensor with that suffix: `model.layers.0.mlp.gate_proj` for `.weight_packed`. */
 export function* modulesWith(tensors: TensorSource, suffix: string): Generator<string> {
   for (const name of tensors.names) if (name.endsWith(suffix)) yield name.slice(0, -suffix.length);
 }
 
-/** What a tensor must be. */
+/** Dtypes of a tensor, one of which it has. */
+export interface ExpectedMatrix {
+  readonly dtypes: readonly Dtype[];
+  /** Names of the axes, for errors: `["out", "in / 8"]`. */
+  readonly axes: readonly string[];
+}
+
+/**
+ * Returns the tensor with the codes of a quantised weight.
+ * @throws {QuantizationError} if it is of another dtype or number of axes
+ */
+export function payload(tensors: TensorSource, name: string, { dtypes, axes }: ExpectedMatrix): TensorView {
+  const view = tensors.tensor(name);
+  if (dtypes.includes(view.dtype) && view.shape.length === axes.length && !view.shape.includes(0)) return view;
+  throw new QuantizationError({
+    where: name,
+    expected: `${dtypes.join(" or ")} [${axes.join(", ")}]`,
+    got: `${view.dtype} [${view.shape.join(", ")}]`,
+    fix: "Its quantisation config belongs to another checkpoint",
+  });
+}
+
+/** A tensor beside the codes. */
 export interface ExpectedTensor {
   readonly dtypes: readonly Dtype[];
-  /** Length of each axis. */
-  readonly shape: readonly number[];
+  /** Shapes, one of which it has. */
+  readonly shapes: readonly (readonly number[])[];
+  /** Advice if its shape is another one. */
+  readonly fix?: string;
 }
 
 /**
  * Returns a tensor that belongs to a quantised weight.
  * @throws {QuantizationError} if it is missing, or of another dtype or shape
  */
-export function companion(tensors: TensorSource, name: string, { dtypes, shape }: ExpectedTensor): TensorView {
-  const expected = `${dtypes.join(" or ")} [${shape.join(", ")}]`;
+export function companion(tensors: TensorSource, name: string, { dtypes, shapes, fix }: ExpectedTensor): TensorView {
+  const expected = `${dtypes.join(" or ")} ${shapes.map((shape) => `[${shape.join(", ")}]`).join(" or ")}`;
   if (!tensors.has(name))
     throw new QuantizationError({
       where: name,
@@ -29,6 +56,22 @@ export function companion(tensors: TensorSource, name: string, { dtypes, shape }
       fix: "The checkpoint is incomplete, or its quantisation config belongs to another",
     });
   const view = tensors.tensor(name);
-  if (dtypes.includes(view.dtype) && view.shape.join() === shape.join()) return view;
-  throw new QuantizationError({ where: name, expected, got: `${view.dtype} [${view.shape.join(", ")}]` });
+  if (dtypes.includes(view.dtype) && shapes.some((shape) => shape.join() === view.shape.join())) return view;
+  const got = `${view.dtype} [${view.shape.join(", ")}]`;
+  throw new QuantizationError({ where: name, expected, got, ...(fix && { fix }) });
+}
+
+/** Returns those of the names that exist. */
+export function present(tensors: TensorSource, names: readonly string[]): string[] {
+  return names.filter((name) => tensors.has(name));
+}
+
+/** @throws {QuantizationError} for a weight that is quantised although the config excludes its module */
+export function refuseExcluded(name: string, key: string): never {
+  throw new QuantizationError({
+    where: name,
+    expected: `a weight that is not quantised, as ${key} says`,
+    got: "a quantised one",
+    fix: `Remove the module from ${key}, if the rest of the config belongs to the checkpoint`,
+  });
 }

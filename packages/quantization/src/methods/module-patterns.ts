@@ -1,30 +1,57 @@
-import { compileRegex, RegexError } from "@mixtape/regex";
+/** Lists of modules in quantisation configs, by their paths. Each returns whether a module is among them. */
+
+import { compileRegex, type Regex, RegexError } from "@mixtape/regex";
 import { QuantizationError } from "../errors.js";
 
 /** Classes of modules that have weights here: every quantised weight is one of a linear map, or of an embedding. */
-const CLASSES = ["Linear", "Embedding"];
+const LINEAR = "Linear";
+const EMBEDDING = "Embedding";
 
 /**
  * Compiles `targets` or `ignore` of compressed-tensors: class names, paths of modules, and `re:` with a Python regular
  * expression that matches the beginning of a path.
- * @returns whether a module is among them, by its path
+ * Reference: compressed_tensors, `utils/match.py`, `match_name` and `_match_class`.
  * @throws {QuantizationError} for an invalid expression
  */
 export function modulePatterns(patterns: readonly string[], where: string): (module: string) => boolean {
   const tests = patterns.map((pattern) => {
-    if (CLASSES.includes(pattern)) return () => true;
+    if (pattern === LINEAR) return (module: string) => !isEmbedding(module);
+    if (pattern === EMBEDDING) return isEmbedding;
     if (!pattern.startsWith("re:")) return (module: string) => module === pattern;
-    const regex = compiled(pattern.slice(3), where);
+    const regex = pythonRegex(pattern.slice(3), where);
     return (module: string) => regex.match(module) !== undefined;
   });
   return (module) => tests.some((test) => test(module));
 }
 
-function compiled(source: string, where: string): ReturnType<typeof compileRegex> {
+/** Whether a target of compressed-tensors is a path or a regular expression, not a class. */
+export function isModulePattern(target: string): boolean {
+  return target !== LINEAR && target !== EMBEDDING;
+}
+
+function isEmbedding(module: string): boolean {
+  return module === "embed_tokens" || module.endsWith(".embed_tokens");
+}
+
+/**
+ * Compiles lists of module paths, or parts of them, with `*` for anything: `lm_head`, `model.layers.*.mlp.router`, `*mlp.gate*`.
+ * They match whole segments of a path, so that `mlp.gate` is not `mlp.gate_proj`, and everything below a module.
+ */
+export function pathPatterns(patterns: readonly string[]): (module: string) => boolean {
+  const tests = patterns.map((pattern) => {
+    const path = pattern.replace(/^\*\.?|\.?\*$/g, "").replace(/\.weight$/, "");
+    const source = path.split("*").map((part) => part.replace(/[.\\+^$()[\]{}|?]/g, "\\$&"));
+    return new RegExp(`(?:^|\\.)${source.join(".*")}(?:\\.|$)`);
+  });
+  return (module) => tests.some((test) => test.test(module));
+}
+
+/** @throws {QuantizationError} for an invalid expression */
+export function pythonRegex(source: string, where: string): Regex {
   try {
     return compileRegex(source, { syntax: "python" });
   } catch (cause) {
     if (!(cause instanceof RegexError)) throw cause;
-    throw new QuantizationError({ where, expected: "regular expressions", got: cause.message, cause });
+    throw new QuantizationError({ where, expected: "a regular expression", got: cause.message, cause });
   }
 }
