@@ -42,7 +42,7 @@ function inConfig({ where, quantization }: ConfigFile): Found | undefined {
 /** Files beside `config.json` in which quantisers describe the weights: AutoGPTQ, AutoAWQ and ModelOpt. */
 const SIDE_FILES = ["quantize_config.json", "quant_config.json", "hf_quant_config.json"];
 
-/** Looks for a file beside `config.json`, if the names of tensors suggest that there is one. */
+/** Looks for a file beside `config.json`, if the names of tensors suggest one. */
 async function inSideFile(
   source: CheckpointSource,
   tensors: TensorSource,

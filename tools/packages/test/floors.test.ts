@@ -161,7 +161,7 @@ test("the diagram in docs/architecture.md shows the floors that the rules have",
     /const FLOORS = (\[[\s\S]*?\n\]);/.exec(rules)![1]!.replace(/,\s*\]/g, "]"),
   ) as readonly (readonly string[])[];
   const diagram = /flowchart TB([\s\S]*?)```/.exec(readFileSync(join(root, "docs/architecture.md"), "utf8"))![1]!;
-  const drawn = [...diagram.matchAll(/f(\d)\["?([^\]"]+)"?\]/g)].map(([, floor, names]) => ({
+  const drawn = [...diagram.matchAll(/f(\d+)\["?([^\]"]+)"?\]/g)].map(([, floor, names]) => ({
     floor: Number(floor),
     names: names!.split(" · ").sort(),
   }));

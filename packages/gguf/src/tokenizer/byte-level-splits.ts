@@ -1,7 +1,7 @@
 import { safeName } from "@mixtape/errors";
 import { GgufUnsupportedError } from "../errors.js";
 
-/** How the text of a byte-level tokenizer is split before its bytes are merged. */
+/** Splits of the text of a byte-level tokenizer, before its bytes are merged. */
 export interface ByteLevelSplits {
   /** Patterns in Oniguruma's syntax, applied one after the other; what a pattern does not match stays whole. */
   readonly patterns: readonly string[];

@@ -1,4 +1,4 @@
-/** What methods share: names of the tensors beside a weight, and checks of their dtypes and shapes. */
+/** Shared by methods: names of the tensors beside a weight, and checks of their dtypes and shapes. */
 
 import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { QuantizationError } from "../errors.js";
