@@ -1,5 +1,5 @@
 /**
- * Who may import whom. `npm run lint` holds every file against it; `tools/packages/test/floors.test.ts` proves that it bites.
+ * Who may import whom. `npm run lint` holds every file against it; `tools/packages/test/floors.long.test.ts` proves that it bites.
  *
  * A package imports only packages on lower floors: never one on its own floor, never one above.
  */

@@ -63,7 +63,7 @@ afterAll(() => rmSync(tree, { recursive: true }));
 const suite = (folder: string, ...names: string[]) =>
   run(
     "env",
-    ["MIXTAPE_TEST_ENGINES=cpu", "NO_COLOR=1", process.execPath, bin("vitest/vitest.mjs"), "run", ...names],
+    ["MIXTAPE_TEST_ENGINES=wasm", "NO_COLOR=1", process.execPath, bin("vitest/vitest.mjs"), "run", ...names],
     join(tree, folder),
   );
 
