@@ -16,7 +16,16 @@ from safetensors.torch import save_file
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "quantization" / "test" / "__fixtures__"
 
-METHODS = {"fp8": "fp8", "compressed-tensors": "compressed", "gptq": "gptq", "awq": "awq"}
+METHODS = {
+    "fp8": "fp8",
+    "compressed-tensors": "compressed",
+    "gptq": "gptq",
+    "awq": "awq",
+    "mxfp4": "mxfp4",
+    "modelopt": "modelopt",
+    "mlx": "mlx",
+    "bitsandbytes": "bitsandbytes",
+}
 
 
 def main() -> None:
@@ -28,7 +37,8 @@ def main() -> None:
         module = importlib.import_module(f"golden_quantization_{file}")
         for name, config, tensors, expected in module.cases():
             named = {f"expected {key}": value.contiguous() for key, value in expected.items()}
-            metadata = {"quantization_config": json.dumps({"quant_method": method, **config})}
+            named_method = {} if method == "mlx" or "quantization" in config else {"quant_method": method}
+            metadata = {"quantization_config": json.dumps({**named_method, **config})}
             save_file({**{key: value.contiguous() for key, value in tensors.items()}, **named}, OUT / f"{method}-{name}.safetensors", metadata)
 
 

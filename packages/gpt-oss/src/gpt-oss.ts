@@ -51,7 +51,7 @@ export class GptOssDecoderLayer<C extends GptOssConfig = GptOssConfig> extends P
 
 /**
  * The family GPT-OSS: its config, layer and names on disk, where expert matrices have the input dimension first, and
- * gate and up in alternating columns.
+ * gate and up in alternating columns; those of mlx-lm are as in memory.
  */
 export const gptOss = defineFamily({
   name: "GptOss",
@@ -63,19 +63,22 @@ export const gptOss = defineFamily({
     convert(
       ["mlp.experts.gate_proj", "mlp.experts.up_proj"],
       from("mlp.experts.gate_up_proj", transpose(), deinterleave(2, 1), split(1)),
+      from(["mlp.experts.gate_proj.weight", "mlp.experts.up_proj.weight"]),
     ),
     convert(
       ["mlp.experts.gate_proj_bias", "mlp.experts.up_proj_bias"],
       from("mlp.experts.gate_up_proj_bias", deinterleave(2, 1), split(1)),
+      from(["mlp.experts.gate_proj.bias", "mlp.experts.up_proj.bias"]),
     ),
-    convert("mlp.experts.down_proj", from("mlp.experts.down_proj", transpose())),
+    convert("mlp.experts.down_proj", from("mlp.experts.down_proj", transpose()), from("mlp.experts.down_proj.weight")),
+    rename("mlp.experts.down_proj_bias", "mlp.experts.down_proj_bias", "mlp.experts.down_proj.bias"),
     keepFloat32("*norm.weight", ["F16"]),
   ],
 });
 
 /**
- * GPT-OSS (OpenAI 2025, https://arxiv.org/abs/2508.10925) with a causal language modelling head. Reads checkpoints in
- * bfloat16, float16 or float32; MXFP4, as released, is refused.
+ * GPT-OSS (OpenAI 2025, https://arxiv.org/abs/2508.10925) with a causal language modelling head. Reads checkpoints as
+ * released, in MXFP4, and in bfloat16, float16 or float32.
  *
  * ```ts
  * const model = await GptOssForCausalLM.fromPretrained("./gpt-oss-20b-bf16");

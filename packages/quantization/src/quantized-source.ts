@@ -1,13 +1,26 @@
 import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { QuantizationError } from "./errors.js";
 import { awqMethod } from "./methods/awq.js";
+import { bitsandbytesMethod } from "./methods/bitsandbytes.js";
 import { compressedTensors } from "./methods/compressed-tensors.js";
 import { ConfigReader } from "./methods/config-reader.js";
 import { fp8Method } from "./methods/fp8.js";
 import { gptqMethod } from "./methods/gptq.js";
 import type { QuantizationMethod, QuantizedWeight } from "./methods/method.js";
+import { mlxMethod } from "./methods/mlx.js";
+import { modeloptMethod } from "./methods/modelopt.js";
+import { mxfp4Method } from "./methods/mxfp4.js";
 
-const METHODS: readonly QuantizationMethod[] = [fp8Method, compressedTensors, gptqMethod, awqMethod];
+const METHODS: readonly QuantizationMethod[] = [
+  gptqMethod,
+  awqMethod,
+  mxfp4Method,
+  compressedTensors,
+  modeloptMethod,
+  mlxMethod,
+  bitsandbytesMethod,
+  fp8Method,
+];
 
 /** Quantisation of a checkpoint, as its files describe it. */
 export interface Quantization {

@@ -12,6 +12,8 @@ export interface TensorView {
   readonly location?: { readonly path: string; readonly offset: number; readonly length: number };
   /** Storage of quantised values, which `read` decodes. Absent for values that are stored as `dtype`. */
   readonly quantized?: QuantizedTensor;
+  /** View of the matrices that are stored, of which these are the transposes. Absent for values that are stored as they are. */
+  readonly transposed?: TensorView;
   /** Dtype in which a model saves the values. Default: `dtype`. */
   readonly savedAs?: Dtype;
   /**

@@ -7,12 +7,11 @@ import { bytesPerElement, type TensorView } from "@mixtape/safetensors";
 import { type Axis, cutSteps, factored, merged, sizeOf } from "./axis-steps.js";
 import { copyElements, elementsOf } from "./copy-elements.js";
 
-/** Swaps two axes. */
-export function transposedView(view: TensorView, a: number, b: number): TensorView {
+/** Swaps two axes. Negative ones count from the end. */
+export function transposedView(view: TensorView, a: number, b: number): StridedView {
   const strided = StridedView.of(view);
-  const axes = [...strided.axes];
-  [axes[a], axes[b]] = [axes[b]!, axes[a]!];
-  return strided.with(axes);
+  const { axes } = strided;
+  return strided.with(axes.with(a, axes.at(b)!).with(b, axes.at(a)!));
 }
 
 /** Returns the indices `[start, start + length)` of an axis. */
@@ -57,6 +56,8 @@ class StridedView implements TensorView {
 
   /** Wraps a view unchanged, as a source of others. */
   static over(view: TensorView): StridedView {
+    // Transposing it again costs nothing.
+    if (view.transposed) return transposedView(view.transposed, -2, -1);
     let stride = 1;
     const axes = view.shape.toReversed().map((size): Axis => {
       const axis = [{ size, stride }];

@@ -151,18 +151,26 @@ export interface ExpertNames {
 
 /**
  * Mappings of the experts of an MoE block: one matrix per expert on disk, under the given names, or the stacks of
- * transformers 5 in memory, with gate and up as one.
+ * transformers 5 in memory, with gate and up as one, or those of mlx-lm.
  */
 export function expertWeights({ block = "mlp", gate, up, down }: ExpertNames): WeightMapping[] {
   const experts = `${block}.experts`;
+  const perMatrix = (names: readonly string[]): WeightSource[] =>
+    ["switch_mlp", "experts"].map((part) => from(names.map((name) => `${block}.${part}.${name}.weight`)));
   const perExpert = (name: string): string => `${experts}.*.${name}.weight`;
   return [
     convert(
       [`${experts}.gate_proj`, `${experts}.up_proj`],
       from([perExpert(gate), perExpert(up)], stack()),
       from(`${experts}.gate_up_proj`, split(1)),
+      ...perMatrix(["gate_proj", "up_proj"]),
     ),
-    convert(`${experts}.down_proj`, from(perExpert(down), stack()), from(`${experts}.down_proj`)),
+    convert(
+      `${experts}.down_proj`,
+      from(perExpert(down), stack()),
+      from(`${experts}.down_proj`),
+      ...perMatrix(["down_proj"]),
+    ),
   ];
 }
 

@@ -52,7 +52,7 @@ describe("where a parameter lies", () => {
     expect(namesOf("model.mlp_norm.weight")).toEqual(["model.mlp_norm.weight"]);
   });
 
-  test("experts lie one by one, or stacked with gate and up as one", () => {
+  test("experts lie one by one, or stacked with gate and up as one, or each by itself", () => {
     const experts = "model.layers.1.block.experts";
     const inMemory = "model.layers.1.mlp.experts";
     expect(namesOf("model.layers.1.mlp.experts.up_proj")).toEqual([
@@ -60,12 +60,21 @@ describe("where a parameter lies", () => {
       `${inMemory}.*.w1.weight ${inMemory}.*.w3.weight`,
       `${experts}.gate_up_proj`,
       `${inMemory}.gate_up_proj`,
+      ...["switch_mlp", "experts"].flatMap((part) =>
+        ["block", "mlp"].map((block) => {
+          const of = `model.layers.1.${block}.${part}`;
+          return `${of}.gate_proj.weight ${of}.up_proj.weight`;
+        }),
+      ),
     ]);
     expect(namesOf("model.layers.1.mlp.experts.down_proj")).toEqual([
       `${experts}.*.w2.weight`,
       `${inMemory}.*.w2.weight`,
       `${experts}.down_proj`,
       `${inMemory}.down_proj`,
+      ...["switch_mlp", "experts"].flatMap((part) =>
+        ["block", "mlp"].map((block) => `model.layers.1.${block}.${part}.down_proj.weight`),
+      ),
     ]);
     expect(sourcesOf("model.layers.1.mlp.experts.up_proj", mappings).names).toEqual([
       "model.layers.1.mlp.experts.gate_proj",

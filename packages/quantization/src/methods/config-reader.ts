@@ -13,6 +13,13 @@ export class ConfigReader {
     this.where = where;
   }
 
+  /** @throws SyntaxError, and TypeError for something else than an object */
+  static parse(text: string, where: string): ConfigReader {
+    const json: unknown = JSON.parse(text);
+    if (!isObject(json)) throw new TypeError("not an object");
+    return new ConfigReader(json, where);
+  }
+
   /** Names of all keys. */
   get keys(): readonly string[] {
     return Object.keys(this.#json);
@@ -28,6 +35,17 @@ export class ConfigReader {
     const value = this.#value(key) ?? fallback;
     if (Number.isSafeInteger(value) && (value as number) >= from) return value as number;
     throw this.error(key, `an integer of at least ${from}`);
+  }
+
+  /** Whether a key has this value, and not another one. */
+  is(key: string, value: boolean): boolean {
+    return this.#value(key) === value;
+  }
+
+  number(key: string): number {
+    const value = this.#value(key);
+    if (typeof value === "number" && Number.isFinite(value)) return value;
+    throw this.error(key, "a number");
   }
 
   text(key: string, fallback: string): string {

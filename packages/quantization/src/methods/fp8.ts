@@ -40,7 +40,7 @@ export const fp8Method: QuantizationMethod = {
       if (scale === undefined && !FP8.includes(dtype)) continue;
       const exclusion = excluded.find(({ matches }) => matches(moduleOf(name)));
       if (exclusion) refuseExcluded(name, exclusion.key);
-      yield weightOf(tensors, { name, scaleName: scale ?? scaleNames(name)[0]!, tile }, savedAs);
+      yield fp8Weight(tensors, { name, scaleName: scale ?? scaleNames(name)[0]!, tile }, savedAs);
     }
   },
 };
@@ -52,13 +52,20 @@ function scaleNames(name: string): string[] {
   return [...suffixed, ...["scale", "qscale_weight"].map((scale) => `${moduleOf(name)}.${scale}`)];
 }
 
-interface FoundWeight {
+/** A weight and its scale. */
+export interface FoundWeight {
   readonly name: string;
   readonly scaleName: string;
+  /** Undefined for a scale per row or matrix. */
   readonly tile: readonly [number, number] | undefined;
 }
 
-function weightOf(tensors: TensorSource, { name, scaleName, tile }: FoundWeight, savedAs: Dtype): QuantizedWeight {
+/** Returns an FP8 or FP4 weight with the scale of that name. */
+export function fp8Weight(
+  tensors: TensorSource,
+  { name, scaleName, tile }: FoundWeight,
+  savedAs: Dtype,
+): QuantizedWeight {
   const stored = tensors.tensor(name);
   if (stored.shape.length !== 2 && stored.shape.length !== 3)
     throw new QuantizationError({
