@@ -89,7 +89,7 @@ Napi::Value read_key_values(const Napi::CallbackInfo& info) {
       const size_t in_block = at % kv.block;
       // Values with a stride are read position by position.
       const size_t count = stride == width ? std::min(kv.length - position, kv.block - in_block) : 1;
-      const size_t offset = (lane * kv.block + in_block) * stride * bytes_per_element(kv.dtype);
+      const size_t offset = (lane * kv.block + in_block) * bytes_of(kv.dtype, stride);
       kernels().decode(kv.dtype, blocks[at / kv.block] + offset, count * width, out);
       out += count * width;
       position += count;

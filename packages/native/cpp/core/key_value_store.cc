@@ -51,7 +51,7 @@ void KeyValueStore::append(const float* keys, const float* values, size_t rows, 
 
 void KeyValueStore::write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width) {
   const size_t lanes = rows_ * heads_;
-  const size_t bytes = bytes_per_element(dtype_);
+  const size_t bytes = bytes_of(dtype_, 1);
   const auto write_lane = [&](size_t lane) {
     const float* source = from + lane * count * width;
     for (size_t position = first_ + length_, left = count; left > 0;) {

@@ -56,7 +56,7 @@ class KeyValueStore {
   using Block = std::unique_ptr<uint8_t, Free>;
 
   /** Bytes of a row of a block: of its keys, and of its values. */
-  size_t row_bytes(size_t width) const { return heads_ * kBlock * width * bytes_per_element(dtype_); }
+  size_t row_bytes(size_t width) const { return heads_ * kBlock * bytes_of(dtype_, width); }
   size_t keys_bytes() const { return rows_ * row_bytes(width_); }
   size_t block_bytes() const { return keys_bytes() + (shares_values_ ? 0 : rows_ * row_bytes(value_width_)); }
   static Block make_block(size_t bytes);

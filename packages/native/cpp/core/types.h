@@ -7,25 +7,78 @@
 
 namespace mixtape {
 
-/** Storage format of a weight: one file in formats/. */
-enum class Dtype : uint8_t { float32, bfloat16, float16 };
-constexpr int kDtypes = 3;
+/** Storage format of a weight: one file in formats/. Those from q4_0 on are quantised in blocks. */
+enum class Dtype : uint8_t {
+  float32,
+  bfloat16,
+  float16,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
+  mxfp4,
+  /** Codes of 4 or 8 bits, and scales in a plane of their own. */
+  int4,
+  int8,
+};
+constexpr int kDtypes = 18;
 
-constexpr size_t bytes_per_element(Dtype dtype) { return dtype == Dtype::float32 ? 4 : 2; }
+/** Elements of a row that are stored together, and their bytes. */
+struct Block {
+  size_t elements;
+  size_t bytes;
+};
 
-/** Rows of a matrix [rows, columns] that are contiguous. `data` has the alignment of an element, no more. */
+/** By dtype. */
+constexpr Block kBlocks[kDtypes] = {{1, 4},   {1, 2},   {1, 2},     {32, 18},   {32, 20},   {32, 22},  {32, 24},   {32, 34}, {256, 84},
+                                    {256, 110}, {256, 144}, {256, 176}, {256, 210}, {32, 18}, {256, 136}, {32, 17}, {8, 4},   {4, 4}};
+
+constexpr Block block_of(Dtype dtype) { return kBlocks[static_cast<size_t>(dtype)]; }
+/** Whether a format stores scales beside its numbers. */
+constexpr bool is_quantized(Dtype dtype) { return dtype >= Dtype::q4_0; }
+/** Bytes of so many elements, which are whole blocks. */
+constexpr size_t bytes_of(Dtype dtype, size_t count) {
+  const Block block = block_of(dtype);
+  return block.elements == 1 ? count * block.bytes : count / block.elements * block.bytes;
+}
+
+/** Scales in a plane of their own: one for `group` elements of a row, in bfloat16 or float16. Null for formats that have them inside. */
+struct Scales {
+  const uint8_t* data = nullptr;
+  size_t group = 0;
+  Dtype dtype = Dtype::bfloat16;
+
+  /** Those of a row and the rows behind it, of so many columns each. */
+  Scales from(size_t row, size_t columns) const {
+    return data ? Scales{data + row * (columns / group) * bytes_of(dtype, 1), group, dtype} : *this;
+  }
+};
+
+/** Rows of a matrix [rows, columns] that are contiguous. `data` has the alignment of an element, no more; that of blocks has none. */
 struct Matrix {
   Dtype dtype;
   const uint8_t* data;
   size_t rows;
   size_t columns;
+  Scales scales = {};
 
-  size_t row_bytes() const { return columns * bytes_per_element(dtype); }
+  size_t row_bytes() const { return bytes_of(dtype, columns); }
   const uint8_t* row(size_t i) const { return data + i * row_bytes(); }
-  Matrix slice(size_t from, size_t to) const { return {dtype, row(from), to - from, columns}; }
+  Matrix slice(size_t from, size_t to) const { return {dtype, row(from), to - from, columns, scales.from(from, columns)}; }
 };
 
-/** Rounding of activations before they multiply bfloat16 weights. */
+/**
+ * Rounding of activations before they multiply weights: none for float32; else to bfloat16 for weights in bfloat16, and to 8 bits, in
+ * blocks of 32 with a scale each, for quantised ones.
+ */
 enum class Precision : uint8_t { bfloat16, float32 };
 
 /** Pairs of features that rotary rotates: i and half + i, or 2i and 2i + 1. */

@@ -15,6 +15,8 @@ struct Weight {
   size_t rows;
   size_t columns;
   std::vector<const uint8_t*> parts;
+  /** Scales of each part, where the format has them in a plane of their own. */
+  std::vector<Scales> scales;
   /** Owners of the parts' memory: mappings of files, or blocks of our own. */
   std::vector<std::shared_ptr<const void>> owners;
   /** Those of them that are mappings. */
@@ -27,7 +29,9 @@ struct Weight {
     return nullptr;
   }
 
-  Matrix matrix(size_t part) const { return {dtype, parts[part], rows, columns}; }
+  Matrix matrix(size_t part) const {
+    return {dtype, parts[part], rows, columns, scales.empty() ? Scales{} : scales[part]};
+  }
 };
 
 }  // namespace mixtape

@@ -19,7 +19,7 @@ const Product& product(Dtype weights, Precision activations, size_t tokens) {
 
 const TransposedProduct& transposed(Dtype weights, Precision activations) {
   const bool fits = weights == Dtype::bfloat16 && activations == Precision::bfloat16;
-  return fits ? AmxTransposed::product : transposed_product<Avx512>(weights, activations);
+  return fits ? AmxTransposed::product : transposed_product_of<Avx512>(weights, activations);
 }
 
 constexpr Kernels table() {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "formats/blocks.h"
 #include "formats/formats.h"
 
 namespace mixtape {
@@ -22,9 +23,14 @@ template <class S> void decode(Dtype from, const uint8_t* x, size_t count, float
       return;
     case Dtype::bfloat16:
       return decode_format<S, Bfloat16>(x, count, y);
-    case Dtype::float16:
+    default:
       return decode_format<S, Float16>(x, count, y);
   }
+}
+
+template <class S> void decode_row(const Matrix& w, size_t row, float* y) {
+  if (!is_quantized(w.dtype)) return decode<S>(w.dtype, w.row(row), w.columns, y);
+  decode_part(w, row, 0, w.columns, y);
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ template <class S> struct Panels {
         return pack_format<Float32, Width>(x, from, count, k, depth, panels);
       case Dtype::bfloat16:
         return pack_format<Bfloat16, Width>(x, from, count, k, depth, panels);
-      case Dtype::float16:
+      default:
         return pack_format<Float16, Width>(x, from, count, k, depth, panels);
     }
   }

@@ -93,8 +93,10 @@ struct Kernels {
   /** The fastest product for so many tokens. */
   const Product& (*product)(Dtype weights, Precision activations, size_t tokens);
   const TransposedProduct& (*transposed_product)(Dtype weights, Precision activations);
-  /** `y[i] = x[i]`, decoded. */
+  /** `y[i] = x[i]`, decoded, of a format that is not quantised. */
   void (*decode)(Dtype from, const uint8_t* x, size_t count, float* y);
+  /** A row of a matrix of any format. */
+  void (*decode_row)(const Matrix& w, size_t row, float* y);
   /** `y = scale · x / √(mean(x²) + eps)`, row by row, plus the residual where it is not null. */
   void (*rms_norm)(const float* x, const float* scale, const float* residual, size_t rows, size_t width, float eps, float* y);
   /** Computes the backward pass: with respect to x, and to the scale, which is accumulated. Either may be null. */

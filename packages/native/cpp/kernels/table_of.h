@@ -4,10 +4,12 @@
 #include "kernels/adam_w.h"
 #include "kernels/attention.h"
 #include "kernels/decode.h"
+#include "kernels/decoded_panels.h"
 #include "kernels/dot_product.h"
 #include "kernels/elementwise.h"
 #include "kernels/encode.h"
 #include "kernels/gate.h"
+#include "kernels/int8_product.h"
 #include "kernels/panel_product.h"
 #include "kernels/peaks.h"
 #include "kernels/recurrence.h"
@@ -20,17 +22,29 @@
 namespace mixtape {
 namespace {
 
+/** From so many tokens on, decoding quantised weights pays. */
+constexpr size_t kMinDecodedTokens = 16;
+
 template <class S> const Product& product_of(Dtype weights, Precision activations, size_t tokens) {
+  if (is_quantized(weights)) {
+    const bool rounds = activations != Precision::float32;
+    return rounds && tokens < kMinDecodedTokens ? int8_product<S>(weights) : DecodedPanels<S>::product;
+  }
   const bool in_pairs = S::kBfloat16Product && weights == Dtype::bfloat16 && activations == Precision::bfloat16;
   return tokens >= kMinPanelTokens && !in_pairs ? panel_product<S>(weights) : dot_product<S>(weights, activations);
+}
+
+template <class S> const TransposedProduct& transposed_product_of(Dtype weights, Precision activations) {
+  return is_quantized(weights) ? DecodedTransposedPanels<S>::product : transposed_product<S>(weights, activations);
 }
 
 template <class S> constexpr Kernels table_of() {
   return {
       S::kName,
       product_of<S>,
-      transposed_product<S>,
+      transposed_product_of<S>,
       decode<S>,
+      decode_row<S>,
       rms_norm<S>,
       rms_norm_back<S>,
       rotary<S>,

@@ -13,10 +13,12 @@ struct Stack {
   /** Null if they are contiguous, from `data` on. */
   const uint8_t* const* parts;
   const uint8_t* data;
+  /** Those of each part; null for formats that have none apart. */
+  const Scales* scales = nullptr;
 
   Matrix matrix(size_t expert) const {
     const Matrix first{dtype, data, rows, columns};
-    return {dtype, parts ? parts[expert] : first.row(expert * rows), rows, columns};
+    return {dtype, parts ? parts[expert] : first.row(expert * rows), rows, columns, scales ? scales[expert] : Scales{}};
   }
 };
 

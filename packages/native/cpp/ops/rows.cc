@@ -85,7 +85,7 @@ void gate_back(const Gating& gating, const float* gate, const float* up, const f
 void embedding(const Matrix& table, const int32_t* ids, size_t count, float* y) {
   const size_t width = table.columns;
   for_rows(count, width, [&](size_t from, size_t to) {
-    for (size_t i = from; i < to; i++) kernels().decode(table.dtype, table.row(ids[i]), width, y + i * width);
+    for (size_t i = from; i < to; i++) kernels().decode_row(table, ids[i], y + i * width);
   });
 }
 

@@ -1,15 +1,13 @@
 #pragma once
 // 256 bits: AVX2, FMA and F16C.
 
-#include <immintrin.h>
-
-#include "core/types.h"
+#include "simd/avx2_bytes.h"
 
 namespace mixtape {
 namespace {
 
 /** As Portable describes. */
-struct Avx2 {
+struct Avx2 : Avx2Bytes {
   static constexpr const char* kName = "avx2";
   static constexpr int N = 8;
   static constexpr bool kBfloat16Product = false;

@@ -1,15 +1,13 @@
 #pragma once
-// 512 bits: AVX-512 F, BW, DQ, VL and BF16.
+// 512 bits: AVX-512 F, BW, DQ, VL, VNNI and BF16.
 
-#include <immintrin.h>
-
-#include "core/types.h"
+#include "simd/vnni_bytes.h"
 
 namespace mixtape {
 namespace {
 
 /** As Portable describes. */
-struct Avx512 {
+struct Avx512 : VnniBytes {
   static constexpr const char* kName = "avx512";
   static constexpr int N = 16;
   static constexpr bool kBfloat16Product = true;

@@ -4,13 +4,13 @@
 #include <arm_neon.h>
 #include <string.h>
 
-#include "core/types.h"
+#include "simd/portable_bytes.h"
 
 namespace mixtape {
 namespace {
 
 /** As Portable describes. */
-struct Neon {
+struct Neon : PortableBytes {
   static constexpr const char* kName = "neon";
   static constexpr int N = 4;
   static constexpr bool kBfloat16Product = false;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/types.h"
+#include "simd/portable_bytes.h"
 
 namespace mixtape {
 namespace {
@@ -12,9 +12,9 @@ namespace {
 /**
  * A set of vector operations. All instruction sets offer these; N is how many float32 a vector holds. `kBfloat16Product`
  * tells whether there is a product of bfloat16 pairs, on vectors B of 2·N of them; `kScalesAnything` whether `scale` takes any
- * number, and gives 0 where 2^n is too small for one.
+ * number, and gives 0 where 2^n is too small for one. Numbers of 8 bits have operations of their own: see PortableBytes.
  */
-struct Portable {
+struct Portable : PortableBytes {
   static constexpr const char* kName = "portable";
   static constexpr int N = 8;
   static constexpr bool kBfloat16Product = false;

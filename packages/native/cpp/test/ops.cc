@@ -195,7 +195,7 @@ std::vector<float> read(const KeyValueStore& store, bool is_values) {
       const uint8_t* const block = (is_values ? view.values : view.keys)[place / view.block];
       const size_t at = (lane * view.block + place % view.block) * stride;
       float* const to = all.data() + (lane * view.length + position) * width;
-      kernels().decode(view.dtype, block + at * bytes_per_element(view.dtype), width, to);
+      kernels().decode(view.dtype, block + bytes_of(view.dtype, at), width, to);
     }
   return all;
 }

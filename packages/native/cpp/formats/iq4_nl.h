@@ -1,0 +1,30 @@
+#pragma once
+// IQ4_NL: a scale, and 32 codes of 4 bits for unevenly spaced numbers, those of the second half in the high bits.
+
+#include "formats/iq4.h"
+
+namespace mixtape {
+namespace {
+
+struct IQ4_NL {
+  static constexpr Dtype dtype = Dtype::iq4_nl;
+  static constexpr size_t kElements = 32;
+  static constexpr size_t kBytes = 18;
+
+  static void decode(const uint8_t* b, float* y) {
+    const float d = half_at(b);
+    for (size_t i = 0; i < 16; i++) {
+      y[i] = d * static_cast<float>(kIq4Numbers[b[2 + i] & 15]);
+      y[i + 16] = d * static_cast<float>(kIq4Numbers[b[2 + i] >> 4]);
+    }
+  }
+
+  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
+    const auto numbers = S::look_up(kIq4Numbers, S::low_then_high(b + 2));
+    const float d = half_at(b);
+    for (int t = 0; t < T; t++) sums.add(t, S::dot_signed(numbers, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
+  }
+};
+
+}  // namespace
+}  // namespace mixtape

@@ -1,0 +1,49 @@
+#pragma once
+// Q4_K: 256 codes of 4 bits in eight blocks of 32, each with a scale and a minimum of 6 bits: `d · s · q − dmin · m`.
+
+#include "formats/k_scales.h"
+
+namespace mixtape {
+namespace {
+
+struct Q4_K {
+  static constexpr Dtype dtype = Dtype::q4_k;
+  static constexpr size_t kElements = 256;
+  static constexpr size_t kBytes = 144;
+
+  static void decode(const uint8_t* b, float* y) {
+    const float d = half_at(b);
+    const float dmin = half_at(b + 2);
+    const KScales s(b + 4);
+    for (size_t j = 0; j < 8; j += 2) {
+      const uint8_t* const q = b + 16 + 16 * j;
+      const float scale[2] = {d * s.scales[j], d * s.scales[j + 1]};
+      const float minimum[2] = {dmin * s.minima[j], dmin * s.minima[j + 1]};
+      for (size_t i = 0; i < 32; i++) y[32 * j + i] = scale[0] * static_cast<float>(q[i] & 15) - minimum[0];
+      for (size_t i = 0; i < 32; i++) y[32 * j + 32 + i] = scale[1] * static_cast<float>(q[i] >> 4) - minimum[1];
+    }
+  }
+
+  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
+    const KScales s(b + 4);
+    const auto scales = S::mul8(S::splat8(half_at(b)), S::from_bytes8(s.scales));
+    const auto minima = S::mul8(S::splat8(half_at(b + 2)), S::from_bytes8(s.minima));
+    float factors[T][8];
+    for (int t = 0; t < T; t++) {
+      S::store8(factors[t], S::mul8(scales, S::load8(x.scales(t))));
+      sums.subtract(t, minima, S::load8(x.sums(t)));
+    }
+    for (size_t j = 0; j < 8; j += 2) {
+      const auto both = S::load_bytes(b + 16 + 16 * j);
+      const auto low = S::low_nibbles(both), high = S::high_nibbles(both);
+      for (int t = 0; t < T; t++) {
+        const int8_t* const codes = x.codes(t) + 32 * j;
+        sums.add(t, S::dot_unsigned(low, S::load_bytes(codes)), factors[t][j]);
+        sums.add(t, S::dot_unsigned(high, S::load_bytes(codes + 32)), factors[t][j + 1]);
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace mixtape

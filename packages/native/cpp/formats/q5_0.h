@@ -1,0 +1,34 @@
+#pragma once
+// Q5_0: a scale, and 32 codes of 5 bits, whose highest bits lie together: `d · (q − 16)`.
+
+#include "formats/block.h"
+
+namespace mixtape {
+namespace {
+
+struct Q5_0 {
+  static constexpr Dtype dtype = Dtype::q5_0;
+  static constexpr size_t kElements = 32;
+  static constexpr size_t kBytes = 22;
+
+  static void decode(const uint8_t* b, float* y) {
+    const float d = half_at(b);
+    const uint32_t high = uint32_at(b + 2);
+    for (size_t i = 0; i < 16; i++) {
+      y[i] = d * static_cast<float>(static_cast<int>((b[6 + i] & 15) | (high >> i & 1) << 4) - 16);
+      y[i + 16] = d * static_cast<float>(static_cast<int>((b[6 + i] >> 4) | (high >> (i + 16) & 1) << 4) - 16);
+    }
+  }
+
+  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
+    const auto codes = S::add_bytes(S::low_then_high(b + 6), S::bits_as(uint32_at(b + 2), 16));
+    const float d = half_at(b);
+    for (int t = 0; t < T; t++) {
+      sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
+      sums.subtract_all(t, 2 * d * x.sums(t)[0]);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace mixtape
