@@ -16,6 +16,7 @@ import { addon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { Files } from "./files.js";
 import { NativeKeyValueStore } from "./key-value-store.js";
+import { quantizedFormat } from "./quantized-formats.js";
 import type { ForeignStorage } from "./tensor-data.js";
 
 /** Foreign storage of a weight in the format of its file. */
@@ -69,7 +70,7 @@ export class NativeStorage implements Storage {
   }
 
   get description(): string {
-    return `as in the file (bfloat16, float16, float32), ${this.#mmap ? "mapped" : "read into memory"}`;
+    return `as in the file (bfloat16, float16, float32, quantised), ${this.#mmap ? "mapped" : "read into memory"}`;
   }
 
   get mapped(): boolean {
@@ -106,25 +107,89 @@ export class NativeStorage implements Storage {
     if (role === "vector" || role === "vectors") return tensor(await readFloats(view), [...view.shape]);
     const [rows = 1, columns = 1] = view.shape.slice(-2);
     const parts = role === "stack" && !("views" in view) ? partsOf(view) : "views" in view ? view.views : [view];
-    const native = this.#mapped(view.dtype, rows, columns, parts) ?? (await copied(view.dtype, rows, columns, parts));
+    const stored = storedParts(parts, rows, columns);
+    const native = this.#mapped(stored, rows, columns) ?? (await copied(stored, rows, columns));
     const size = parts.length * rows * columns;
     const info = this.#backend().hold(new CompactWeight(native, size, [rows, columns]), view.shape);
     return engine().makeTensorFromTensorInfo(info);
   }
 
   /** Maps the weight in its files, if it comes from files, in a format that is multiplied as it is, and aligned. */
-  #mapped(dtype: Dtype, rows: number, columns: number, parts: readonly TensorView[]): NativeWeight | undefined {
-    if (!this.#mmap || !isNative(dtype) || rows * columns === 0) return undefined;
-    const size = bytesPerElement(dtype);
+  #mapped({ dtype, alignment, payloads, scales }: StoredParts, rows: number, columns: number): NativeWeight | undefined {
+    if (!this.#mmap || alignment === undefined || rows * columns === 0) return undefined;
+    const placed = this.#places(payloads, alignment);
+    const placedScales = scales && this.#places(scales.planes, 1);
+    if (!placed || (scales && !placedScales)) return undefined;
+    return addon().mapWeight(
+      dtype,
+      rows,
+      columns,
+      placed.files,
+      placed.offsets,
+      scales?.dtype ?? null,
+      scales?.group ?? null,
+      placedScales?.files ?? null,
+      placedScales?.offsets ?? null,
+    );
+  }
+
+  /** Files and offsets of tensors; undefined if one is not in a file, or not aligned. */
+  #places(views: readonly TensorView[], alignment: number): { files: NativeFile[]; offsets: Float64Array } | undefined {
     const files: NativeFile[] = [];
-    const offsets = new Float64Array(parts.length);
-    for (const [i, { location }] of parts.entries()) {
-      if (!location || location.offset % size !== 0) return undefined;
+    const offsets = new Float64Array(views.length);
+    for (const [i, { location }] of views.entries()) {
+      if (!location || location.offset % alignment !== 0) return undefined;
       files.push(this.#files.open(location.path));
       offsets[i] = location.offset;
     }
-    return addon().mapWeight(DTYPES[dtype], rows, columns, files, offsets);
+    return { files, offsets };
   }
+}
+
+/** Matrices of a weight in the addon's terms. */
+interface StoredParts {
+  /** Number of the format in the addon. */
+  readonly dtype: number;
+  /** Alignment in a file, in bytes; undefined if the format is decoded. */
+  readonly alignment: number | undefined;
+  readonly payloads: readonly TensorView[];
+  /** Scales of each part, in a plane of their own. */
+  readonly scales?: { readonly dtype: number; readonly group: number; readonly planes: readonly TensorView[] };
+}
+
+/** Returns how matrices are stored: as they lie, or decoded to float32 if the addon does not multiply their format. */
+function storedParts(parts: readonly TensorView[], rows: number, columns: number): StoredParts {
+  const [first] = parts;
+  const dtype = first?.dtype ?? "F32";
+  const quantized = first && quantizedParts(parts, rows, columns);
+  if (quantized) return quantized;
+  const isKept = isNative(dtype) && parts.every((part) => !part.quantized);
+  return {
+    dtype: DTYPES[isKept ? dtype : "F32"],
+    alignment: isKept ? bytesPerElement(dtype) : undefined,
+    payloads: parts,
+  };
+}
+
+/** Returns the planes of quantised matrices of one format that the addon multiplies. */
+function quantizedParts(parts: readonly TensorView[], rows: number, columns: number): StoredParts | undefined {
+  const formats = parts.map(({ quantized }) => quantized && quantizedFormat(quantized.format, columns, quantized.planes));
+  const [format] = formats;
+  if (!format || rows * columns === 0) return undefined;
+  const isOne = formats.every((one) => one?.dtype === format.dtype && one.scales?.group === format.scales?.group);
+  if (!isOne) return undefined;
+  const planes = (name: string): TensorView[] => parts.map(({ quantized }) => quantized!.planes[name]!);
+  const payloads = planes("weight");
+  if (!format.scales) return { dtype: format.dtype, alignment: 1, payloads };
+  const scales = planes(format.scales.plane);
+  const { dtype } = scales[0]!;
+  if (!isNative(dtype) || scales.some((plane) => plane.dtype !== dtype)) return undefined;
+  return {
+    dtype: format.dtype,
+    alignment: 1,
+    payloads,
+    scales: { dtype: DTYPES[dtype], group: format.scales.group, planes: scales },
+  };
 }
 
 function isNative(dtype: Dtype): dtype is NativeDtype {
@@ -137,15 +202,24 @@ function partsOf(view: TensorView): TensorView[] {
 
 /** Copies the weight to memory of its own; formats that are not multiplied as they are become float32. */
 async function copied(
-  dtype: Dtype,
+  { dtype, alignment, payloads, scales }: StoredParts,
   rows: number,
   columns: number,
-  parts: readonly TensorView[],
 ): Promise<NativeWeight> {
   const bytes: Uint8Array[] = [];
-  for (const part of parts) {
+  for (const part of payloads) {
     const read = await part.read();
-    bytes.push(isNative(dtype) ? read : fromFloat32(toFloat32(read, dtype), "F32"));
+    bytes.push(alignment === undefined ? fromFloat32(toFloat32(read, part.dtype), "F32") : read);
   }
-  return addon().copyWeight(DTYPES[isNative(dtype) ? dtype : "F32"], rows, columns, bytes);
+  const scaleBytes: Uint8Array[] = [];
+  for (const plane of scales?.planes ?? []) scaleBytes.push(await plane.read());
+  return addon().copyWeight(
+    dtype,
+    rows,
+    columns,
+    bytes,
+    scales?.dtype ?? null,
+    scales?.group ?? null,
+    scales ? scaleBytes : null,
+  );
 }

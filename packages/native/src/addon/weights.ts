@@ -3,9 +3,30 @@ import type { NativeCapturedGraph, NativeFile, NativeKeyValues, NativeWeight } f
 /** Functions that create, decode and free weights. */
 export interface WeightFunctions {
   openFile(path: string): NativeFile;
-  /** `parts[i]` is a matrix `[rows, columns]` at `offsets[i]` of `files[i]`. */
-  mapWeight(dtype: number, rows: number, columns: number, files: NativeFile[], offsets: Float64Array): NativeWeight;
-  copyWeight(dtype: number, rows: number, columns: number, parts: Uint8Array[]): NativeWeight;
+  /**
+   * `parts[i]` is a matrix `[rows, columns]` at `offsets[i]` of `files[i]`, and its scales are at `scaleOffsets[i]` of
+   * `scaleFiles[i]`, one for `group` columns; no scales unless the format has them in a plane of their own.
+   */
+  mapWeight(
+    dtype: number,
+    rows: number,
+    columns: number,
+    files: NativeFile[],
+    offsets: Float64Array,
+    scaleDtype: number | null,
+    group: number | null,
+    scaleFiles: NativeFile[] | null,
+    scaleOffsets: Float64Array | null,
+  ): NativeWeight;
+  copyWeight(
+    dtype: number,
+    rows: number,
+    columns: number,
+    parts: Uint8Array[],
+    scaleDtype: number | null,
+    group: number | null,
+    scales: Uint8Array[] | null,
+  ): NativeWeight;
   /** The same memory, each part as `count` parts of equally many rows. */
   splitWeight(weight: NativeWeight, count: number): NativeWeight;
   decodeWeight(out: Float32Array, weight: NativeWeight): void;
