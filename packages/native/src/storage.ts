@@ -115,7 +115,11 @@ export class NativeStorage implements Storage {
   }
 
   /** Maps the weight in its files, if it comes from files, in a format that is multiplied as it is, and aligned. */
-  #mapped({ dtype, alignment, payloads, scales }: StoredParts, rows: number, columns: number): NativeWeight | undefined {
+  #mapped(
+    { dtype, alignment, payloads, scales }: StoredParts,
+    rows: number,
+    columns: number,
+  ): NativeWeight | undefined {
     if (!this.#mmap || alignment === undefined || rows * columns === 0) return undefined;
     const placed = this.#places(payloads, alignment);
     const placedScales = scales && this.#places(scales.planes, 1);
@@ -173,7 +177,9 @@ function storedParts(parts: readonly TensorView[], rows: number, columns: number
 
 /** Returns the planes of quantised matrices of one format that the addon multiplies. */
 function quantizedParts(parts: readonly TensorView[], rows: number, columns: number): StoredParts | undefined {
-  const formats = parts.map(({ quantized }) => quantized && quantizedFormat(quantized.format, columns, quantized.planes));
+  const formats = parts.map(
+    ({ quantized }) => quantized && quantizedFormat(quantized.format, columns, quantized.planes),
+  );
   const [format] = formats;
   if (!format || rows * columns === 0) return undefined;
   const isOne = formats.every((one) => one?.dtype === format.dtype && one.scales?.group === format.scales?.group);
