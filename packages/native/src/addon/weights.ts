@@ -13,19 +13,19 @@ export interface WeightFunctions {
     columns: number,
     files: NativeFile[],
     offsets: Float64Array,
-    scaleDtype: number | null,
-    group: number | null,
-    scaleFiles: NativeFile[] | null,
-    scaleOffsets: Float64Array | null,
+    scaleDtype?: number | null,
+    group?: number | null,
+    scaleFiles?: NativeFile[] | null,
+    scaleOffsets?: Float64Array | null,
   ): NativeWeight;
   copyWeight(
     dtype: number,
     rows: number,
     columns: number,
     parts: Uint8Array[],
-    scaleDtype: number | null,
-    group: number | null,
-    scales: Uint8Array[] | null,
+    scaleDtype?: number | null,
+    group?: number | null,
+    scales?: Uint8Array[] | null,
   ): NativeWeight;
   /** The same memory, each part as `count` parts of equally many rows. */
   splitWeight(weight: NativeWeight, count: number): NativeWeight;
