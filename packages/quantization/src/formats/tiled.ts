@@ -6,8 +6,11 @@ export interface TiledOptions {
   readonly name: string;
   /** Rows and columns that share a scale. */
   readonly tile: readonly [rows: number, columns: number];
-  /** Whether a plane `globalScale` multiplies or divides the scales of a matrix. Default: there is none. */
-  readonly globalScale?: "multiplies" | "divides";
+  /**
+   * Meaning of a plane `globalScale`: it multiplies or divides the scales of a matrix, or it is the largest magnitude of
+   * the matrix, which is 6 · 448, the largest value times the largest scale of NVFP4. Default: there is none.
+   */
+  readonly globalScale?: "multiplies" | "divides" | "amax";
   /** Constant that multiplies every value. Default: 1. */
   readonly factor?: number;
 }
@@ -26,11 +29,15 @@ export function tiled({ name, tile, globalScale, factor = 1 }: TiledOptions): Bl
   const [tileRows, tileColumns] = tile;
   return {
     name,
-    parameters: { tileRows, tileColumns, ...(globalScale && { globalDivides: globalScale === "divides" }) },
+    parameters: {
+      tileRows,
+      tileColumns,
+      ...(globalScale && { globalDivides: globalScale === "divides", globalIsAmax: globalScale === "amax" }),
+    },
     hasRows: tileRows === 1,
     decode(planes, [rows, columns]) {
       const out = toFloat32(planes.weight!.bytes, planes.weight!.dtype);
-      const scales = scalesOf(planes.scale!, globalScale ? planes.globalScale : undefined, globalScale === "divides");
+      const scales = scalesOf(planes.scale!, globalScale && { plane: planes.globalScale!, meaning: globalScale });
       const zeros = planes.zeroPoint && toFloat32(planes.zeroPoint.bytes, planes.zeroPoint.dtype);
       const perRow = Math.ceil(columns / tileColumns);
       for (let i = 0; i < rows; i++) {
@@ -49,9 +56,14 @@ export function tiled({ name, tile, globalScale, factor = 1 }: TiledOptions): Bl
 }
 
 /** Decodes scales, in float32. Those in U8 are exponents, as in F8_E8M0. */
-function scalesOf({ bytes, dtype }: PlaneBytes, global: PlaneBytes | undefined, divides: boolean): Float32Array {
+function scalesOf(
+  { bytes, dtype }: PlaneBytes,
+  global: { plane: PlaneBytes; meaning: NonNullable<TiledOptions["globalScale"]> } | undefined,
+): Float32Array {
   const scales = toFloat32(bytes, dtype === "U8" ? "F8_E8M0" : dtype);
   if (!global) return scales;
-  const [common] = toFloat32(global.bytes, global.dtype) as unknown as [number];
-  return scales.map((scale) => (divides ? scale / common : scale * common));
+  const [value] = toFloat32(global.plane.bytes, global.plane.dtype) as unknown as [number];
+  if (global.meaning === "divides") return scales.map((scale) => scale / value);
+  const factor = global.meaning === "amax" ? Math.fround(value / (6 * 448)) : value;
+  return scales.map((scale) => scale * factor);
 }

@@ -35,18 +35,18 @@ export const mlxMethod: QuantizationMethod = {
     const common = schemeOf(config);
     for (const module of modulesWith(tensors, ".scales")) {
       if (config.is(module, false)) refuseExcluded(`${module}.scales`, `${config.where}[${JSON.stringify(module)}]`);
-      const scheme = config.has(module) && !config.is(module, true) ? schemeOf(config.object(module), common) : common;
+      const scheme = config.has(module) && !config.is(module, true) ? schemeOf(config.object(module)) : common;
       yield weightOf(tensors, module, scheme, savedAs);
     }
   },
 };
 
-function schemeOf(config: ConfigReader, common?: Scheme): Scheme {
+/** Reads a scheme. That of a module inherits nothing from the common one: its mode is `affine` unless it says otherwise. */
+function schemeOf(config: ConfigReader): Scheme {
   const modes = Object.keys(MODES) as Scheme["mode"][];
-  const mode = config.oneOf("mode", modes, common?.mode ?? "affine");
-  const defaults = common?.mode === mode ? common : undefined;
-  const bits = config.oneOf<number>("bits", MODES[mode].bits, defaults?.bits ?? (mode === "mxfp8" ? 8 : 4));
-  return { mode, bits, groupSize: config.integer("group_size", defaults?.groupSize ?? MODES[mode].groupSize) };
+  const mode = config.oneOf("mode", modes, "affine");
+  const bits = config.oneOf<number>("bits", MODES[mode].bits, mode === "mxfp8" ? 8 : 4);
+  return { mode, bits, groupSize: config.integer("group_size", MODES[mode].groupSize) };
 }
 
 function weightOf(tensors: TensorSource, module: string, scheme: Scheme, savedAs: Dtype): QuantizedWeight {
@@ -83,8 +83,20 @@ function weightOf(tensors: TensorSource, module: string, scheme: Scheme, savedAs
     const bias = companion(tensors, name("biases"), { dtypes: FLOATS, shapes, fix });
     return view(affine({ bits, groupSize }), { weight, scale, bias });
   }
-  return view(tiled({ name: mode === "mxfp8" ? "fp8" : mode, tile: [1, groupSize] }), {
+  const isNvfp4 = mode === "nvfp4";
+  // The largest magnitude of each expert, or of the matrix.
+  const hasGlobal = isNvfp4 && tensors.has(name("global_scale"));
+  const globalScale =
+    hasGlobal && companion(tensors, name("global_scale"), { dtypes: ["F32"], shapes: [weight.shape.slice(0, -2)] });
+  if (hasGlobal) own.push(name("global_scale"));
+  const format = tiled({
+    name: mode === "mxfp8" ? "fp8" : mode,
+    tile: [1, groupSize],
+    ...(hasGlobal && { globalScale: "amax" }),
+  });
+  return view(format, {
     weight: viewWithDtype(weight, bits === 4 ? "F4" : "F8_E4M3", shape),
-    scale: mode === "nvfp4" ? viewWithDtype(scale, "F8_E4M3", scale.shape) : scale,
+    scale: isNvfp4 ? viewWithDtype(scale, "F8_E4M3", scale.shape) : scale,
+    ...(globalScale && { globalScale }),
   });
 }
