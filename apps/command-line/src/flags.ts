@@ -30,7 +30,9 @@ export function taskOption(about: string, without: readonly Task[] = []): Option
 }
 
 export function modelOption(): Option {
-  return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format").argParser(someText);
+  return new Option("--model <dir>", "folder of a checkpoint in Hugging Face format, or a GGUF file").argParser(
+    someText,
+  );
 }
 
 export function adapterOption(): Option {

@@ -13,6 +13,7 @@ import {
   loadModel,
   loadTokenizer,
   type ModelByTask,
+  openGguf,
   type Task,
   type Tokenizer,
 } from "@mixtape/mixtape";
@@ -23,6 +24,7 @@ import { note, warn } from "./colors.js";
 import { chooseEngine, type EngineFlags } from "./engine.js";
 import { InputError, InterruptedError } from "./failure.js";
 import type { Interrupt } from "./interrupt.js";
+import { isGguf } from "./path.js";
 import { resizeForAdapter } from "./resize-for-adapter.js";
 
 export { aboutAdapter } from "./about-adapter.js";
@@ -76,7 +78,7 @@ export async function load(
   options: HeadOptions = {},
 ): Promise<Loaded<AnyModel>> {
   const begin = performance.now();
-  checkFolder(folder);
+  checkModel(folder);
   if (from !== undefined) checkFolder(from, "adapter");
   const engine = await chooseEngine(flags);
   const bar = new BytesBar("loading");
@@ -114,9 +116,13 @@ export async function load(
   }
 }
 
-/** Loads the tokenizer of a checkpoint; null for a folder without one if it is optional. An invalid one is always an error. */
+/** Loads the tokenizer of a checkpoint; null if it is optional and there is none. An invalid one is always an error. */
 export async function loadTokenizerOf(folder: string, { optional }: { optional: boolean }): Promise<Tokenizer | null> {
-  checkFolder(folder);
+  checkModel(folder);
+  if (isGguf(folder)) {
+    const { metadata } = await openGguf(folder);
+    return optional && metadata.get("tokenizer.ggml.model") === undefined ? null : loadTokenizer(folder);
+  }
   const config = join(folder, "config.json");
   // A folder without both is not a checkpoint, so the tokenizer is not what is missing.
   if (!existsSync(config))
@@ -132,13 +138,21 @@ export async function loadTokenizerOf(folder: string, { optional }: { optional: 
   return loadTokenizer(folder);
 }
 
+/** @throws {InputError} if there is no folder and no GGUF file of that name */
+export function checkModel(path: string): void {
+  if (!(isGguf(path) && existsSync(path) && statSync(path).isFile())) checkFolder(path);
+}
+
 /** @throws {InputError} if the folder does not exist */
 export function checkFolder(folder: string, kind: "model" | "adapter" = "model"): void {
   const isThere = existsSync(folder);
   if (isThere && statSync(folder).isDirectory()) return;
   throw new InputError({
     where: folder,
-    expected: `a folder with ${kind === "model" ? "config.json" : "adapter_config.json"} and safetensors files`,
+    expected:
+      kind === "model"
+        ? "a folder with config.json and safetensors files, or a GGUF file"
+        : "a folder with adapter_config.json and safetensors files",
     got: isThere ? "a file" : "nothing of this name",
     fix: isThere
       ? "Pass the folder that contains it"

@@ -2,18 +2,31 @@
 
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openGguf } from "@mixtape/mixtape";
 import { CHAT_TEMPLATE_FOLDER, TOKENIZER_FILES } from "@mixtape/tokenizer";
+import { isGguf } from "./path.js";
 import { readInput } from "./read-file.js";
 
 const expected = "a file of a tokenizer";
 
 /**
- * Reads the files of a folder's tokenizer, by name, except for the model's config.
+ * Reads the files of a model's tokenizer, by name, except for the model's config. Those of a GGUF file are made of its
+ * metadata.
  * @throws {InputError} if one is not a file
  */
-export function tokenizerFiles(folder: string): Record<string, Uint8Array> {
+export async function tokenizerFiles(folder: string): Promise<Record<string, Uint8Array>> {
+  if (isGguf(folder)) return ggufFiles(folder);
   const there = TOKENIZER_FILES.filter((name) => name !== "config.json" && existsSync(join(folder, name)));
   return Object.fromEntries(there.map((name) => [name, readInput(join(folder, name), { expected })]));
+}
+
+async function ggufFiles(path: string): Promise<Record<string, Uint8Array>> {
+  const file = await openGguf(path);
+  if (file.metadata.get("tokenizer.ggml.model") === undefined) return {};
+  const names = file.files.filter((name) => TOKENIZER_FILES.includes(name) && name !== "config.json");
+  return Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, (await file.readFile(name))!] as const)),
+  );
 }
 
 /**

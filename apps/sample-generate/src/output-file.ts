@@ -6,7 +6,7 @@ import { InputError } from "@mixtape/command-line";
 export interface OutputFileOptions {
   /** The flag that names the file. */
   readonly flag: string;
-  /** The model's folder. */
+  /** The model's folder or file. */
   readonly model: string;
   /** The input file, and its flag. */
   readonly input?: { readonly flag: string; readonly path: string };
@@ -28,6 +28,7 @@ export function checkOutputFile(path: string, { flag, model, input }: OutputFile
   if (!stat.isFile()) throw refuse("no regular file");
   const real = realpathSync(path);
   if (input && real === realpathSync(input.path)) throw refuse(`the file of ${input.flag}`);
+  if (real === realpathSync(model)) throw refuse("the file of the model");
   // The files of a download are often links to another folder, so the location of the link is checked as well.
   const within = realpathSync(model) + sep;
   if (real.startsWith(within) || (realpathSync(folder) + sep).startsWith(within)) throw refuse("a file of the model");

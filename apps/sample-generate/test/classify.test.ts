@@ -28,7 +28,7 @@ async function withHead(task: "text-classification" | "token-classification" | "
   const path = join(folder, task);
   const config = { id2label: { 0: "good", 1: "bad", 2: "neither" }, padTokenId: 0 };
   const model = await loadModel(SAMPLE, { engine: "cpu", task, config, onWarning: () => {} });
-  await model.savePretrained(path, { files: tokenizerFiles(SAMPLE) });
+  await model.savePretrained(path, { files: await tokenizerFiles(SAMPLE) });
   model.dispose();
   return path;
 }

@@ -139,14 +139,14 @@ describe("what cannot be done ends with 1", () => {
   test("the name of a model on the Hub", () =>
     generate(
       1,
-      'no/model: expected a folder with config.json and safetensors files, got nothing of this name. Check the path given as --model. Nothing is downloaded here: if no/model is on huggingface.co, "hf download no/model --local-dir no/model" gets its files.',
+      'no/model: expected a folder with config.json and safetensors files, or a GGUF file, got nothing of this name. Check the path given as --model. Nothing is downloaded here: if no/model is on huggingface.co, "hf download no/model --local-dir no/model" gets its files.',
       ...["--model", "no/model", "--prompt-ids", "5"],
     ));
 
   test("a folder that is not there", () =>
     generate(
       1,
-      "/no/such/folder: expected a folder with config.json and safetensors files, got nothing of this name. Check the path given as --model.",
+      "/no/such/folder: expected a folder with config.json and safetensors files, or a GGUF file, got nothing of this name. Check the path given as --model.",
       "--model",
       "/no/such/folder",
       "--prompt-ids",
@@ -155,7 +155,7 @@ describe("what cannot be done ends with 1", () => {
 
   test("a file for a folder", () => {
     const file = join(MODEL, "config.json");
-    const message = `${file}: expected a folder with config.json and safetensors files, got a file. Pass the folder that contains it.`;
+    const message = `${file}: expected a folder with config.json and safetensors files, or a GGUF file, got a file. Pass the folder that contains it.`;
     return generate(1, message, "--model", file, "--prompt-ids", "5");
   });
 

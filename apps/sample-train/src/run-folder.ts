@@ -114,7 +114,7 @@ export class RunFolder {
     };
     for (const { name, adapter } of jobs) {
       const folder = jobs.length === 1 ? this.path : join(this.path, name);
-      const tokenizer = { ...tokenizerFiles(source), ...template };
+      const tokenizer = { ...(await tokenizerFiles(source)), ...template };
       if (adapter === null) {
         await model.savePretrained(folder, { files: tokenizer });
         copyNamed(folder);

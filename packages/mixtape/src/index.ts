@@ -64,6 +64,7 @@ export {
   type TextPiece,
   type TokenLogprobs,
 } from "@mixtape/generation";
+export { GgufError, openGguf } from "@mixtape/gguf";
 export {
   banExperts,
   Cache,

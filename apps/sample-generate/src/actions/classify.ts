@@ -8,7 +8,7 @@ import {
   readStandardInput,
   UsageError,
 } from "@mixtape/command-line";
-import { checkFolder, type LoadFlags, load, loadTokenizerOf } from "@mixtape/command-line/load";
+import { checkModel, type LoadFlags, load, loadTokenizerOf } from "@mixtape/command-line/load";
 import {
   type AnyModel,
   answerQuestion,
@@ -44,7 +44,7 @@ interface Found {
 /** Classifies texts, or their tokens, or finds answers in them. */
 export async function classify(flags: ClassifyFlags): Promise<void> {
   using interrupt = new Interrupt();
-  checkFolder(flags.model);
+  checkModel(flags.model);
   const tokenizer = await loadTokenizerOf(flags.model, { optional: flags.promptIds !== undefined });
   const texts = await textsOf(flags, interrupt);
   const { engine, model } = await load(flags, interrupt, "auto");

@@ -1,7 +1,7 @@
 /** Action of `sample-generate forward`. */
 
 import { Interrupt, plural, seconds } from "@mixtape/command-line";
-import { checkFolder, type LoadFlags, load } from "@mixtape/command-line/load";
+import { checkModel, type LoadFlags, load } from "@mixtape/command-line/load";
 import { type Task, taskOf } from "@mixtape/mixtape";
 import { openSafetensors, type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
 import { readForwardInputs } from "../forward-inputs.js";
@@ -18,7 +18,7 @@ export interface ForwardFlags extends LoadFlags {
 export async function forward(flags: ForwardFlags): Promise<void> {
   using interrupt = new Interrupt();
   await checkInputs(flags.inputs);
-  checkFolder(flags.model);
+  checkModel(flags.model);
   checkOutputFile(flags.outputs, {
     flag: "--outputs",
     model: flags.model,

@@ -1,7 +1,7 @@
 /** Action of `sample-generate inspect`. */
 
 import { bytes, colorsFor, percent, plural, safeName, short, table, whole } from "@mixtape/command-line";
-import { checkFolder, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
+import { checkModel, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
 import { type Engine, type EngineName, type EngineNeeds, inspectModel, type ModelInspection } from "@mixtape/mixtape";
 
 const colors = colorsFor(process.stdout);
@@ -32,7 +32,7 @@ interface InspectResult extends ModelInspection {
 
 /** Describes a checkpoint, and whether it fits. */
 export async function inspect({ model, ignore, json, ...flags }: InspectFlags): Promise<void> {
-  checkFolder(model);
+  checkModel(model);
   // First, so that the report reflects the engine's options.
   const engine = await chooseEngine(flags);
   const inspection = await inspectModel(model, { ignore });

@@ -15,7 +15,7 @@ import {
   table,
   tokenizerFiles,
 } from "@mixtape/command-line";
-import { aboutAdapter, BytesBar, checkFolder, load } from "@mixtape/command-line/load";
+import { aboutAdapter, BytesBar, checkFolder, checkModel, load } from "@mixtape/command-line/load";
 import { adaptersOf } from "@mixtape/peft";
 import { MERGE_DTYPES, type MergeFlags } from "./merge-flags.js";
 
@@ -34,10 +34,10 @@ interface MergeResult {
 /** Merges an adapter into a model, and saves the result as a checkpoint. @throws {InterruptedError} on Ctrl-C */
 export async function merge(flags: MergeFlags): Promise<void> {
   using interrupt = new Interrupt();
-  checkFolder(flags.model);
+  checkModel(flags.model);
   checkFolder(flags.adapter, "adapter");
   checkOutput(flags.output);
-  const files = sideFiles(flags);
+  const files = await sideFiles(flags);
   // The result is saved, so activations must not be rounded.
   const { model, adapter, engine } = await load({ ...flags, precision: undefined }, interrupt);
   const dtype = flags.dtype && MERGE_DTYPES[flags.dtype];
@@ -111,12 +111,12 @@ function folderOfTokenizer({ model, adapter }: MergeFlags): string {
 }
 
 /** Returns the files to save with the weights. */
-function sideFiles(flags: MergeFlags): Record<string, Uint8Array> {
-  const licenses = readdirSync(flags.model).filter(
-    (name) => LICENSES.test(name) && statSync(join(flags.model, name)).isFile(),
-  );
+async function sideFiles(flags: MergeFlags): Promise<Record<string, Uint8Array>> {
+  // The licence of a GGUF file is beside it, among those of other models.
+  const names = statSync(flags.model).isDirectory() ? readdirSync(flags.model) : [];
+  const licenses = names.filter((name) => LICENSES.test(name) && statSync(join(flags.model, name)).isFile());
   return {
-    ...tokenizerFiles(folderOfTokenizer(flags)),
+    ...(await tokenizerFiles(folderOfTokenizer(flags))),
     ...Object.fromEntries(licenses.map((name) => [name, readFileSync(join(flags.model, name))])),
   };
 }

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { colorsFor, EXIT, InputError, Interrupt, note, outputTaken, plural } from "@mixtape/command-line";
-import { checkFolder, type LoadFlags, load, loadTokenizerOf } from "@mixtape/command-line/load";
+import { checkModel, type LoadFlags, load, loadTokenizerOf } from "@mixtape/command-line/load";
 import { type ForCausalLM, namedRouters, RoutingRecorder, type RoutingTrace } from "@mixtape/mixtape";
 import { type TensorToWrite, writeSafetensors } from "@mixtape/safetensors";
 import type { Tokenizer } from "@mixtape/tokenizer";
@@ -30,7 +30,7 @@ const DEFAULT_LENGTH = 32;
  */
 export async function trace(flags: TraceFlags): Promise<number> {
   using interrupt = new Interrupt();
-  checkFolder(flags.model);
+  checkModel(flags.model);
   checkOutputFile(flags.outputs, { flag: "--outputs", model: flags.model });
   if (flags.html !== undefined) checkOutputFile(flags.html, { flag: "--html", model: flags.model });
   const tokenizer = await loadTokenizerOf(flags.model, { optional: flags.promptIds !== undefined });

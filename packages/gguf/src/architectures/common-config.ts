@@ -57,6 +57,6 @@ export function requireExperts(model: GgufModel, keys: ModelKeys): number {
   throw new GgufUnsupportedError({
     where: `${model.where}: ${keys.key("expert_count")}`,
     expected: "a model with experts: Mixture-of-Experts models are supported, dense ones are not",
-    got: "a dense model",
+    got: `a dense model of architecture ${model.metadata.string("general.architecture")}`,
   });
 }

@@ -37,7 +37,9 @@ export const llama: Architecture = {
   arrange(name, view, model) {
     const keys = new ModelKeys(model);
     const heads = keys.required("attention.head_count");
-    const count = { "attn_q.weight": heads, "attn_k.weight": keys.count("attention.head_count_kv") ?? heads }[name];
-    return count === undefined ? view : permutedRows(view, uninterleavedHeads(view.shape[0]!, count));
+    if (name === "attn_q.weight") return permutedRows(view, uninterleavedHeads(view.shape[0]!, heads));
+    if (name !== "attn_k.weight") return view;
+    const keyHeads = keys.count("attention.head_count_kv") ?? heads;
+    return permutedRows(view, uninterleavedHeads(view.shape[0]!, keyHeads));
   },
 };

@@ -6,19 +6,19 @@ import { GgufFormatError, GgufUnsupportedError } from "../errors.js";
 import { type StoredTensor, viewOfTensor } from "./tensor-view.js";
 
 /** Tensors outside the layers. */
-const OUTER_NAMES: Readonly<Record<string, string>> = {
-  "token_embd.weight": "model.embed_tokens.weight",
-  "output_norm.weight": "model.norm.weight",
-  "output.weight": "lm_head.weight",
-};
+const OUTER_NAMES = new Map([
+  ["token_embd.weight", "model.embed_tokens.weight"],
+  ["output_norm.weight", "model.norm.weight"],
+  ["output.weight", "lm_head.weight"],
+]);
 
 /** Stacks of experts, `[E, out, in]`. */
-const STACKS: Readonly<Record<string, readonly (keyof Architecture["experts"])[]>> = {
-  "ffn_gate_exps.weight": ["gate"],
-  "ffn_up_exps.weight": ["up"],
-  "ffn_down_exps.weight": ["down"],
-  "ffn_gate_up_exps.weight": ["gate", "up"],
-};
+const STACKS: ReadonlyMap<string, readonly (keyof Architecture["experts"])[]> = new Map([
+  ["ffn_gate_exps.weight", ["gate"]],
+  ["ffn_up_exps.weight", ["up"]],
+  ["ffn_down_exps.weight", ["down"]],
+  ["ffn_gate_up_exps.weight", ["gate", "up"]],
+]);
 
 /** A projection of one expert, as files of the first converters have them: `ffn_gate.3.weight`. */
 const SINGLE_EXPERT = /^ffn_(gate|up|down)\.(\d+)\.weight$/;
@@ -52,12 +52,12 @@ function* viewsOf(
   model: GgufModel,
 ): Generator<readonly [string, TensorView]> {
   const { name } = tensor.info;
-  const outer = OUTER_NAMES[name];
+  const outer = OUTER_NAMES.get(name);
   if (outer !== undefined) return yield [outer, viewOfTensor(outer, tensor)];
   const [, layer, part] = /^blk\.(\d+)\.(.+)$/.exec(name) ?? [];
   if (layer === undefined || part === undefined) throw unknownTensor(tensor, architecture);
   const prefix = `model.layers.${layer}.`;
-  const own = architecture.layerNames[part];
+  const own = Object.hasOwn(architecture.layerNames, part) ? architecture.layerNames[part] : undefined;
   if (own !== undefined) {
     const shape = architecture.shape?.(part, tensor.info.shape);
     const view = viewOfTensor(prefix + own, tensor, shape);
@@ -68,7 +68,7 @@ function* viewsOf(
     const full = prefix + architecture.experts[projection as keyof Architecture["experts"]].replace("*", expert!);
     return yield [full, viewOfTensor(full, tensor)];
   }
-  const projections = STACKS[part];
+  const projections = STACKS.get(part);
   if (projections === undefined) throw unknownTensor(tensor, architecture);
   yield* expertViews(tensor, projections, (one, index) => prefix + architecture.experts[one].replace("*", `${index}`));
 }

@@ -2,6 +2,7 @@ import type { Target } from "../target.js";
 import { adapters } from "./adapters.js";
 import { chatData } from "./chat-data.js";
 import { config, generationConfigs } from "./configs.js";
+import { gguf } from "./gguf.js";
 import { regexes } from "./regexes.js";
 import { index, safetensors } from "./safetensors.js";
 import { templates } from "./templates.js";
@@ -13,6 +14,7 @@ import { webServers } from "./web-servers.js";
 export const TARGETS: readonly (readonly [target: Target, share: number])[] = [
   [safetensors, 9],
   [index, 6],
+  [gguf, 2],
   [config, 1],
   [generationConfigs, 2],
   [tokenizers, 4],
