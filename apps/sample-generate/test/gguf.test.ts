@@ -29,6 +29,7 @@ test("inspect counts the weights of each format", async () => {
 });
 
 test("a file that is not there is an error that names both kinds of a model", async () => {
-  const message = /^error: no\/model\.gguf: expected a folder with config\.json and safetensors files, or a GGUF file, got/;
+  const message =
+    /^error: no\/model\.gguf: expected a folder with config\.json and safetensors files, or a GGUF file, got/;
   await fails(1, message, "inspect", "--model", "no/model.gguf");
 });
