@@ -134,8 +134,15 @@ function jobsOf(
 }
 
 /** Tensors of quantised checkpoints beside their weights: without them, the weights have other values. */
-const QUANTISED =
-  /\.(weight_scale(_inv|_2)?|weight_packed|input_scale|activation_scale|qweight|qzeros|scales|biases|g_idx|SCB|weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+))$|_(scale_inv|blocks|scales)$/;
+const QUANTISED = new RegExp(
+  [
+    String.raw`\.weight_(scale(_inv|_2)?|packed|shape|zero_point|g_idx|global_scale)$`,
+    String.raw`\.(input|activation)_(scale|global_scale|zero_point)$`,
+    String.raw`\.(qweight|qzeros|scales|biases|g_idx|SCB|qscale_weight|global_scale)$`,
+    String.raw`\.weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..+)$`,
+    "_(scale_inv|blocks|scales)$",
+  ].join("|"),
+);
 
 /** Whether a name belongs to quantised weights. */
 export function isQuantised(name: string): boolean {

@@ -1,6 +1,6 @@
 /** Checkpoints as each library quantises them, against transformers on the weights that the library decodes. */
 import { readdirSync, readFileSync } from "node:fs";
-import { fixture, onEachEngine } from "@mixtape/testing";
+import { fixture, onEachEngine, testEngines } from "@mixtape/testing";
 import { tidy } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { type ForCausalLM, loadModel } from "../src/index.js";

@@ -88,6 +88,7 @@ class QuantizedSource implements TensorSource {
       for (const name of tensors) hidden.add(name);
     }
     this.#plain = new Set(source.names.filter((name) => !hidden.has(name)));
+    for (const name of this.#plain) refusePacked(source.tensor(name));
     this.names = [...this.#plain, ...this.#weights.keys()];
   }
 
@@ -110,4 +111,21 @@ class QuantizedSource implements TensorSource {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** Dtypes that hold packed values, or values without their scales. */
+const PACKED = /^(I8|U8|I32|U32|F8|F6|F4)/;
+
+/** Names of weights; other tensors may hold integers, such as masks. */
+const WEIGHTS = /(^|[._])(weight|weight_packed|qweight|blocks|proj)$/;
+
+/** @throws {QuantizationError} for packed values that belong to no weight */
+function refusePacked({ name, dtype, shape }: TensorView): void {
+  if (!PACKED.test(dtype) || !WEIGHTS.test(name) || shape.length < 2) return;
+  throw new QuantizationError({
+    where: name,
+    expected: "values in a float dtype, or a weight that the quantisation config describes",
+    got: `${dtype} [${shape.join(", ")}]`,
+    fix: "The quantisation config belongs to another checkpoint, or the tensors beside it are missing",
+  });
 }

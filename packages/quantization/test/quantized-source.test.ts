@@ -11,7 +11,7 @@ const files = readdirSync(folder).filter((name) => name.endsWith(".safetensors")
 
 test.each(files)("%s", async (name) => {
   await using file = await openSafetensors(`${folder}/${name}`);
-  const json = JSON.parse(file.metadata["quantization_config"]!) as Record<string, unknown>;
+  const json = JSON.parse(file.metadata.quantization_config!) as Record<string, unknown>;
   const source = await quantizedSource(file, { json, where: "config.json: quantization_config" });
   const expected = file.names.filter((key) => key.startsWith("expected "));
   expect(expected.length).toBeGreaterThan(0);

@@ -14,8 +14,8 @@ export function* modulesWith(tensors: TensorSource, suffix: string): Generator<s
 /** Dtypes of a tensor, one of which it has. */
 export interface ExpectedMatrix {
   readonly dtypes: readonly Dtype[];
-  /** Names of the axes, for errors: `["out", "in / 8"]`. */
-  readonly axes: readonly string[];
+  /** Names of the axes, for errors, and lengths of those that have one: `["out", "in / 32", 16]`. */
+  readonly axes: readonly (string | number)[];
 }
 
 /**
@@ -24,7 +24,8 @@ export interface ExpectedMatrix {
  */
 export function payload(tensors: TensorSource, name: string, { dtypes, axes }: ExpectedMatrix): TensorView {
   const view = tensors.tensor(name);
-  if (dtypes.includes(view.dtype) && view.shape.length === axes.length && !view.shape.includes(0)) return view;
+  const fits = (size: number, i: number): boolean => size > 0 && (typeof axes[i] === "string" || axes[i] === size);
+  if (dtypes.includes(view.dtype) && view.shape.length === axes.length && view.shape.every(fits)) return view;
   throw new QuantizationError({
     where: name,
     expected: `${dtypes.join(" or ")} [${axes.join(", ")}]`,

@@ -38,12 +38,35 @@ function isEmbedding(module: string): boolean {
  * They match whole segments of a path, so that `mlp.gate` is not `mlp.gate_proj`, and everything below a module.
  */
 export function pathPatterns(patterns: readonly string[]): (module: string) => boolean {
-  const tests = patterns.map((pattern) => {
-    const path = pattern.replace(/^\*\.?|\.?\*$/g, "").replace(/\.weight$/, "");
-    const source = path.split("*").map((part) => part.replace(/[.\\+^$()[\]{}|?]/g, "\\$&"));
-    return new RegExp(`(?:^|\\.)${source.join(".*")}(?:\\.|$)`);
-  });
-  return (module) => tests.some((test) => test.test(module));
+  const globs = patterns.map((pattern) =>
+    pattern
+      .replace(/^\*+\.?|\.?\*+$/g, "")
+      .replace(/\.weight$/, "")
+      .split("*"),
+  );
+  return (module) => globs.some((pieces) => hasSegments(module, pieces));
+}
+
+/** Whether whole segments of a path consist of these pieces, with anything between them. */
+function hasSegments(path: string, [first = "", ...rest]: readonly string[]): boolean {
+  const last = rest.pop();
+  const isEnd = (at: number): boolean => at === path.length || path[at] === ".";
+  for (let start = 0; start >= 0; start = path.indexOf(".", start) + 1 || -1) {
+    if (!path.startsWith(first, start)) continue;
+    let at = start + first.length;
+    for (const piece of rest) {
+      const found = at < 0 ? -1 : path.indexOf(piece, at);
+      at = found < 0 ? -1 : found + piece.length;
+    }
+    if (at < 0) continue;
+    if (last === undefined) {
+      if (isEnd(at)) return true;
+      continue;
+    }
+    for (let found = path.indexOf(last, at); found >= 0; found = path.indexOf(last, found + 1))
+      if (isEnd(found + last.length)) return true;
+  }
+  return false;
 }
 
 /** @throws {QuantizationError} for an invalid expression */

@@ -27,7 +27,7 @@ export const mxfp4Method: QuantizationMethod = {
 const GROUP = 32;
 
 function weightOf(tensors: TensorSource, name: string, savedAs: Dtype): QuantizedWeight {
-  const axes = ["experts", "out", `in / ${GROUP}`, `${GROUP / 2}`];
+  const axes = ["experts", "out", `in / ${GROUP}`, GROUP / 2];
   const blocks = payload(tensors, `${name}_blocks`, { dtypes: ["U8"], axes });
   const [experts, rows, groups] = blocks.shape as [number, number, number, number];
   const scale = companion(tensors, `${name}_scales`, { dtypes: ["U8", "F8_E8M0"], shapes: [[experts, rows, groups]] });

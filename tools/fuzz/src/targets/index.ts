@@ -3,6 +3,7 @@ import { adapters } from "./adapters.js";
 import { chatData } from "./chat-data.js";
 import { config, generationConfigs } from "./configs.js";
 import { gguf } from "./gguf.js";
+import { quantized } from "./quantized.js";
 import { regexes } from "./regexes.js";
 import { index, safetensors } from "./safetensors.js";
 import { templates } from "./templates.js";
@@ -15,6 +16,7 @@ export const TARGETS: readonly (readonly [target: Target, share: number])[] = [
   [safetensors, 9],
   [index, 6],
   [gguf, 2],
+  [quantized, 3],
   [config, 1],
   [generationConfigs, 2],
   [tokenizers, 4],

@@ -80,7 +80,7 @@ async function readSome(file: TensorSource): Promise<void> {
 
 /** Returns the first two tensors of a file. */
 function smallFile(bytes: Uint8Array): Uint8Array {
-  const { header, data } = parts(bytes);
+  const { header, data } = headerOf(bytes);
   const entries = Object.entries(header).filter(([name]) => name !== "__metadata__");
   const first = entries.sort(([, a], [, b]) => a.data_offsets[0]! - b.data_offsets[0]!).slice(0, 2);
   const end = Math.max(...first.map(([, { data_offsets }]) => data_offsets[1]!));
@@ -88,7 +88,7 @@ function smallFile(bytes: Uint8Array): Uint8Array {
 }
 
 function withHeader(bytes: Uint8Array, random: Random): Uint8Array {
-  const { text, data } = parts(bytes);
+  const { text, data } = headerOf(bytes);
   return fileOf(mutateJson(text, random), data);
 }
 
@@ -96,7 +96,8 @@ interface Header {
   readonly [name: string]: { readonly data_offsets: readonly number[] };
 }
 
-function parts(bytes: Uint8Array): { text: string; header: Header; data: Uint8Array } {
+/** Splits a file into its header and the bytes after it. */
+export function headerOf(bytes: Uint8Array): { text: string; header: Header; data: Uint8Array } {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const text = new TextDecoder().decode(bytes.subarray(8, 8 + length));
   return { text, header: JSON.parse(text) as Header, data: bytes.subarray(8 + length) };
