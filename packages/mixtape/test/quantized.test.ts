@@ -25,4 +25,4 @@ onEachEngine(() => {
     for (const [i, value] of golden.logits.entries()) expect(Math.abs(last[i]! - value)).toBeLessThan(1e-4);
     expect(warnings).toEqual([]);
   });
-}, ["cpu", "wasm", "native"]);
+}, [...new Set(["cpu", "wasm", ...testEngines()] as const)]);

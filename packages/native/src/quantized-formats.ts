@@ -44,10 +44,11 @@ export function quantizedFormat(format: BlockFormat, columns: number, planes: Pl
   const block = GGML_DTYPES[format.name];
   if (block !== undefined) return { dtype: block, scales: undefined };
   if (format.name !== "packed-integers") return undefined;
-  const { bits, groupSize, hasZeroPoints, hasGroupIndex } = format.parameters ?? {};
+  const { bits, groupSize } = format.parameters ?? {};
   const dtype = PACKED_DTYPES[bits as number];
   const group = groupSize as number;
-  const isHalf = planes["scale"]?.dtype === "BF16" || planes["scale"]?.dtype === "F16";
-  if (dtype === undefined || hasZeroPoints || hasGroupIndex || !isHalf) return undefined;
+  const isHalf = planes.scale?.dtype === "BF16" || planes.scale?.dtype === "F16";
+  // Without zero points, reordered columns, and one scale for the whole matrix.
+  if (dtype === undefined || !format.hasRows || !isHalf) return undefined;
   return group % 32 === 0 && columns % group === 0 ? { dtype, scales: { plane: "scale", group } } : undefined;
 }
