@@ -12,7 +12,7 @@ const SAMPLING = {
 } as const;
 
 /** Makes `generation_config.json`: the tokens that end a text, and the sampling defaults. */
-export function generationConfig(metadata: Metadata): object {
+export function generationConfig(metadata: Metadata): Readonly<Record<string, unknown>> {
   const sampling = Object.entries(SAMPLING).flatMap(([name, key]) => {
     const value = metadata.number(key);
     return value === undefined ? [] : [[name, shortestFloat32(value)] as const];

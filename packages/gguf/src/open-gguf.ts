@@ -41,7 +41,7 @@ export class GgufCheckpoint implements Checkpoint {
   readonly #files: readonly ReadFile[];
   readonly #options: FetchOptions;
   readonly #model: GgufModel;
-  readonly #makers: ReadonlyMap<string, () => object>;
+  readonly #makers: ReadonlyMap<string, () => Readonly<Record<string, unknown>>>;
 
   constructor(files: readonly ReadFile[], options: FetchOptions) {
     const { metadata } = files[0]!.header;
@@ -51,7 +51,7 @@ export class GgufCheckpoint implements Checkpoint {
     const tensors = new Map(files.flatMap(({ header }) => header.tensors.map((info) => [info.name, info])));
     this.#model = { where: this.name, metadata, tensors };
     const onWarning = options.onWarning ?? console.warn;
-    this.#makers = new Map<string, () => object>([
+    this.#makers = new Map<string, () => Readonly<Record<string, unknown>>>([
       ["config.json", () => modelConfig(this.#model)],
       ["generation_config.json", () => generationConfig(metadata)],
       ["tokenizer.json", () => tokenizerJson(metadata, onWarning)],
@@ -69,13 +69,22 @@ export class GgufCheckpoint implements Checkpoint {
   }
 
   /**
+   * Makes a file from the metadata, parsed; undefined for one that is not in {@link files}. The vocabulary of a tokenizer
+   * is a `Map`.
+   * @throws as {@link readFile}
+   */
+  readJson(name: string): Readonly<Record<string, unknown>> | undefined {
+    return this.#makers.get(name)?.();
+  }
+
+  /**
    * Makes a file from the metadata; undefined for one that is not in {@link files}.
    * @throws {GgufFormatError} for metadata that are missing or wrong
    * @throws {GgufUnsupportedError} for what is not supported: the architecture, the kind of tokenizer
    */
   async readFile(name: string): Promise<Uint8Array | undefined> {
-    const made = this.#makers.get(name)?.();
-    return made && new TextEncoder().encode(JSON.stringify(made));
+    const made = this.readJson(name);
+    return made && new TextEncoder().encode(JSON.stringify(made, (_, value: unknown) => objectOf(value)));
   }
 
   /**
@@ -105,4 +114,8 @@ export class GgufCheckpoint implements Checkpoint {
       throw error;
     }
   }
+}
+
+function objectOf(value: unknown): unknown {
+  return value instanceof Map ? Object.fromEntries(value) : value;
 }

@@ -130,11 +130,13 @@ export async function loadTokenizer(
     });
   if (!(source instanceof Map) && !isCheckpoint(source) && !/^https?:/i.test(String(source)))
     return Tokenizer.fromFolder(source as string | URL, reading);
-  const read = async (name: string) => [name, await readSideFile(source, name, fetchOptions)] as const;
   // The tokenizer of a GGUF file does not depend on the model, which may be one that is not supported.
-  const names =
-    source instanceof GgufCheckpoint ? source.files.filter((name) => name !== "config.json") : TOKENIZER_FILES;
-  const files = await Promise.all(names.map(read));
+  if (source instanceof GgufCheckpoint) {
+    const [tokenizer, config] = [source.readJson("tokenizer.json")!, source.readJson("tokenizer_config.json")!];
+    return Tokenizer.fromJSON(tokenizer, config, { name: source.name, ...reading });
+  }
+  const read = async (name: string) => [name, await readSideFile(source, name, fetchOptions)] as const;
+  const files = await Promise.all(TOKENIZER_FILES.map(read));
   return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))), reading);
 }
 

@@ -1,134 +1,28 @@
-/** Tiny models in GGUF, against transformers on their dequantised weights (tools/reference/gguf_models.py). */
+/** Models in GGUF compute what transformers computes with their dequantised weights. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
+import { onEachEngine } from "@mixtape/testing";
 import { tidy } from "@tensorflow/tfjs-core";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import {
-  GgufError,
-  generateTokens,
-  inspectModel,
-  loadModel,
-  loadTokenizer,
-  SafetensorsError,
-  useEngine,
-} from "../src/index.js";
+import { beforeAll, describe, expect, test } from "vitest";
+import { generateTokens, loadModel, useEngine } from "../src/index.js";
+import { fail, folder, goldens } from "./gguf-goldens.js";
 
-const folder = fileURLToPath(new URL("__fixtures__/gguf", import.meta.url));
-
-interface Golden {
-  readonly ids: number[];
-  readonly logits: number[][];
-  readonly greedy: number[];
-}
-
-const goldens = readdirSync(folder)
-  .filter((name) => name.endsWith(".json.gz"))
-  .flatMap((name) => Object.entries(JSON.parse(gunzipSync(readFileSync(`${folder}/${name}`)).toString())))
-  .map(([file, golden]) => [file, golden as Golden] as const);
-
-beforeAll(async () => {
-  await useEngine("cpu");
-});
-
-describe.each(goldens)("%s", (file, { ids, logits, greedy }) => {
-  const path = `${folder}/${file}`;
-
-  test("has the logits and the greedy text of transformers", async () => {
-    const model = await loadModel(path, { onWarning: fail });
-    const output = model.forward({ inputIds: [ids] });
-    const rows = (await output.logits.array())[0]!.slice(-logits.length);
-    for (const [i, row] of rows.entries())
-      for (const [j, value] of row.entries()) expect(Math.abs(value - logits[i]![j]!)).toBeLessThan(1e-4);
-    const written: number[] = [];
-    for await (const { id } of generateTokens(model, [ids], { maxNewTokens: greedy.length, eosTokenId: [] }))
-      written.push(id);
-    expect(written).toEqual(greedy);
-    model.dispose();
+onEachEngine((engine) => {
+  beforeAll(async () => {
+    if (engine === "native") await useEngine(engine, { precision: "float32", threads: 1 });
   });
 
-  test("encodes as llama.cpp", async () => {
-    const tokenizer = await loadTokenizer(path, { onWarning: fail });
-    expect(tokenizer.encode("The quick brown fox, 1984: naïve").slice(0, 24)).toEqual(ids);
-  });
-
-  test("is inspected", async () => {
-    const { faults, warnings } = await inspectModel(path);
-    expect(faults).toEqual({ missing: [], unexpected: [], misshaped: [] });
-    expect(warnings).toEqual([]);
-  });
-});
-
-function fail(warning: unknown): void {
-  throw new Error(JSON.stringify(warning));
-}
-
-describe("where a file may be", () => {
-  const [name] = goldens.find(([file]) => file.includes("split"))!;
-
-  test("on a web server that answers ranges: a split file, by the URL of one part with a token in its query", async () => {
-    const asked: string[] = [];
-    const server = createServer((request, response) => {
-      const { pathname, searchParams } = new URL(request.url!, "http://host");
-      if (searchParams.get("token") !== "x") return response.writeHead(403).end();
-      const bytes = readFileSync(folder + pathname);
-      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range!)!.map(Number);
-      asked.push(`${pathname} ${last! - first! + 1}`);
-      const part = bytes.subarray(first, last! + 1);
-      response
-        .writeHead(206, { "content-range": `bytes ${first}-${first! + part.length - 1}/${bytes.length}` })
-        .end(part);
+  describe.each(goldens)("%s", (file, { ids, logits, greedy }) => {
+    test("has the logits and the greedy text of transformers", async () => {
+      const model = await loadModel(`${folder}/${file}`, { onWarning: fail });
+      const own = tidy(() => model.forward({ inputIds: [ids], logitsToKeep: logits.length }).logits.dataSync());
+      const differences = logits.flat().map((value, i) => Math.abs(value - own[i]!));
+      expect(own).toHaveLength(differences.length);
+      expect(Math.max(...differences)).toBeLessThan(1e-4);
+      const written: number[] = [];
+      const options = { maxNewTokens: greedy.length, eosTokenId: [] };
+      for await (const { id } of generateTokens(model, [ids], options)) written.push(id);
+      expect(written).toEqual(greedy);
+      model.dispose();
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => void server.close());
-    const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/${name}?token=x`);
-    const tokenizer = await loadTokenizer(url);
-    expect(asked).toHaveLength(3);
-    const model = await loadModel(url, { onWarning: fail });
-    expect(tokenizer.vocabSize).toBe(model.config.vocabSize);
-    model.dispose();
   });
-
-  test("in a page: files that were picked", async () => {
-    const parts = readdirSync(folder).filter((file) => file.includes("split"));
-    const files = new Map(parts.reverse().map((file) => [file, new Blob([readFileSync(`${folder}/${file}`)])]));
-    const model = await loadModel(files, { onWarning: fail });
-    expect((await loadTokenizer(files)).vocabSize).toBe(model.config.vocabSize);
-    model.dispose();
-    const [, ...some] = files;
-    await expect(loadModel(new Map(some))).rejects.toThrow("expected all 3 files of the model, got 2");
-  });
-
-  test("at no path, and in a folder instead of a file", async () => {
-    await expect(loadModel(`${folder}/no.gguf`)).rejects.toBeInstanceOf(SafetensorsError);
-    await expect(loadModel(folder)).rejects.toThrow("It holds GGUF files: pass the path of one of them");
-  });
-});
-
-test("a model of a file is saved as a Hugging Face checkpoint", async () => {
-  const output = mkdtempSync(join(tmpdir(), "mixtape-gguf-"));
-  onTestFinished(() => rmSync(output, { recursive: true }));
-  const [file, { ids, logits }] = goldens.find(([one]) => one.startsWith("qwen3moe.F32"))!;
-  const model = await loadModel(`${folder}/${file}`);
-  await model.savePretrained(output);
-  model.dispose();
-  const saved = await loadModel(output, { onWarning: fail });
-  const own = tidy(() => saved.forward({ inputIds: [ids], logitsToKeep: 1 }).logits.dataSync());
-  for (const [i, value] of own.entries()) expect(Math.abs(value - logits.at(-1)![i]!)).toBeLessThan(1e-4);
-  saved.dispose();
-});
-
-test("a dense model is refused, whatever it is loaded for", async () => {
-  const bytes = Buffer.from(readFileSync(`${folder}/llama.Q4_0.gguf`));
-  const at = bytes.indexOf("llama.expert_count") + "llama.expert_count".length + 4;
-  bytes.writeUInt32LE(0, at);
-  const files = new Map([["model.gguf", bytes]]);
-  await expect(loadModel(files)).rejects.toBeInstanceOf(GgufError);
-  await expect(inspectModel(files)).rejects.toThrow("expected a model with experts");
-  expect((await loadTokenizer(files)).bosToken).toBe("<s>");
 });

@@ -26,6 +26,12 @@ export interface TokenizerOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+/** Options for reading a tokenizer from parsed files. */
+export interface ParsedTokenizerOptions extends TokenizerOptions {
+  /** Name for errors. Default: `tokenizer`. */
+  readonly name?: string;
+}
+
 /** Options for encoding. */
 export interface EncodeOptions {
   /** Adds the post-processor's special tokens, such as a begin-of-text token. Default: `true`. */
@@ -137,14 +143,19 @@ export class Tokenizer {
    *
    * @throws {TokenizerError} if they do not describe a tokenizer
    */
-  static fromJSON(tokenizerJson: object, tokenizerConfigJson: object = {}, options: TokenizerOptions = {}): Tokenizer {
-    checkTokenizerOptions("Tokenizer.fromJSON", options);
+  static fromJSON(
+    tokenizerJson: object,
+    tokenizerConfigJson: object = {},
+    options: ParsedTokenizerOptions = {},
+  ): Tokenizer {
+    const { name = "tokenizer", ...others } = options;
+    checkTokenizerOptions("Tokenizer.fromJSON", others);
     const source = {
-      where: "tokenizer",
+      where: name,
       tokenizer: asObject(tokenizerJson, "tokenizer.json"),
       config: asObject(tokenizerConfigJson, "tokenizer_config.json"),
     };
-    return new Tokenizer(source, options);
+    return new Tokenizer(source, others);
   }
 
   /**

@@ -37,8 +37,8 @@ const MAX_TENSORS = 300_000;
 
 const MAX_KEYS = 100_000;
 
-/** Bytes of the first read: one request of a web server. */
-const FIRST_BYTES = 65_536;
+/** Bytes of the first read: of a web server, its first answer; of a file, most headers. */
+const FIRST_BYTES = { remote: 65_536, local: 12 * 2 ** 20 };
 
 const DAMAGED = "This is not a GGUF file, or it is damaged";
 
@@ -74,7 +74,8 @@ async function loading<T>(file: ByteSource, bytes: HeaderBytes, item: () => T): 
       if (!(error instanceof NeedsBytes)) throw error;
       bytes.at = start;
       const { loaded } = bytes;
-      const end = Math.min(file.size, Math.max(error.end, FIRST_BYTES, 4 * loaded.length));
+      const first = file.path === undefined ? FIRST_BYTES.remote : FIRST_BYTES.local;
+      const end = Math.min(file.size, Math.max(error.end, first, 4 * loaded.length));
       const longer = new Uint8Array(end);
       longer.set(loaded);
       longer.set(await file.read(loaded.length, end - loaded.length), loaded.length);

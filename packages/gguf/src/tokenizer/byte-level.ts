@@ -9,7 +9,10 @@ const BYTE_LEVEL = { type: "ByteLevel", add_prefix_space: false, trim_offsets: t
  * normalised.
  * @param onWarning called if the file does not say how texts are split
  */
-export function byteLevelTokenizer(vocabulary: Vocabulary, onWarning: (message: string) => void): object {
+export function byteLevelTokenizer(
+  vocabulary: Vocabulary,
+  onWarning: (message: string) => void,
+): Readonly<Record<string, unknown>> {
   const { metadata, added, ids } = vocabulary;
   const merges = metadata.strings("tokenizer.ggml.merges");
   if (!merges) throw metadata.error("tokenizer.ggml.merges", "the merges of the vocabulary", "none");
@@ -40,7 +43,7 @@ export function byteLevelTokenizer(vocabulary: Vocabulary, onWarning: (message: 
       fuse_unk: false,
       byte_fallback: false,
       ignore_merges: ignoreMerges,
-      vocab: Object.fromEntries(ids),
+      vocab: ids,
       merges: merges.map(pairOf),
     },
   };

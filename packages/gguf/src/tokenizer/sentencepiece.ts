@@ -9,7 +9,7 @@ const SPACE = "▁";
  * with the highest score, and characters that are no token become bytes. As in llama.cpp, a space is put before each text,
  * also behind a special token.
  */
-export function sentencePieceTokenizer(vocabulary: Vocabulary): object {
+export function sentencePieceTokenizer(vocabulary: Vocabulary): Readonly<Record<string, unknown>> {
   const { metadata, tokens, added, ids } = vocabulary;
   const prefixes = metadata.boolean("tokenizer.ggml.add_space_prefix") ?? true;
   const unknown = specialToken(metadata, "unknown");
@@ -37,7 +37,7 @@ export function sentencePieceTokenizer(vocabulary: Vocabulary): object {
       fuse_unk: true,
       byte_fallback: true,
       ignore_merges: false,
-      vocab: Object.fromEntries(ids),
+      vocab: ids,
       merges: mergesOf(vocabulary),
     },
   };

@@ -7,7 +7,10 @@ import { specialToken } from "./special-tokens.js";
 import { readVocabulary } from "./vocabulary.js";
 
 /** Makes `tokenizer.json`. */
-export function tokenizerJson(metadata: Metadata, onWarning: (message: string) => void): object {
+export function tokenizerJson(
+  metadata: Metadata,
+  onWarning: (message: string) => void,
+): Readonly<Record<string, unknown>> {
   const model = metadata.string("tokenizer.ggml.model");
   if (model === "gpt2") return byteLevelTokenizer(readVocabulary(metadata), onWarning);
   if (model === "llama") return sentencePieceTokenizer(readVocabulary(metadata));
@@ -22,7 +25,7 @@ export function tokenizerJson(metadata: Metadata, onWarning: (message: string) =
 const CHAT_TEMPLATE = "tokenizer.chat_template";
 
 /** Makes `tokenizer_config.json`. */
-export function tokenizerConfig(metadata: Metadata): object {
+export function tokenizerConfig(metadata: Metadata): Readonly<Record<string, unknown>> {
   const tokens = metadata.strings("tokenizer.ggml.tokens");
   const named = [
     ["bos_token", "bos"],

@@ -11,13 +11,13 @@ export class Vocabulary {
   readonly #tokens: string[] = [];
   readonly maxId: number;
 
-  /** Reads `vocab`: an object of tokens to ids. */
+  /** Reads `vocab`: an object or, if it does not come from JSON, a `Map` of tokens to ids. */
   constructor(model: Fields) {
     const vocab = model.get("vocab");
     const where = model.at("vocab");
     if (!isObject(vocab)) throw badValue(where, "an object of tokens to ids", vocab);
     let maxId = -1;
-    for (const [token, id] of Object.entries(vocab)) {
+    for (const [token, id] of vocab instanceof Map ? (vocab as Map<string, unknown>) : Object.entries(vocab)) {
       if (!isId(id)) throw badValue(`${where}[${JSON.stringify(token)}]`, "an id from 0 to 4294967295", id);
       let index = this.#indexOfId.get(id);
       if (index === undefined) {
