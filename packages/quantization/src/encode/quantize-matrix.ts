@@ -1,0 +1,98 @@
+import { type BlockFormat, type Dtype, toFloat32 } from "@mixtape/safetensors";
+import { QuantizationError } from "../errors.js";
+import { packedIntegers } from "../formats/packed-integers.js";
+import type { IntegerScheme } from "./integer-scheme.js";
+import { quantizeRow } from "./quantize-row.js";
+
+/** Layout of a quantised matrix, known before its values. */
+export interface MatrixLayout {
+  readonly bits: 4 | 8;
+  readonly groupSize: number;
+  readonly format: BlockFormat;
+  /** Shape of the plane `weight`, of dtype I32. */
+  readonly weight: readonly [rows: number, words: number];
+  /** Shape of the plane `scale`, of dtype BF16. */
+  readonly scale: readonly [rows: number, groups: number];
+}
+
+/**
+ * Returns the layout of a matrix `[rows, columns]` that is quantised.
+ * @param name of the matrix, for errors
+ * @throws {QuantizationError} if the group size does not divide the columns
+ */
+export function layoutOf(
+  name: string,
+  [rows, columns]: readonly [number, number],
+  { bits, groupSize: size }: IntegerScheme,
+): MatrixLayout {
+  const groupSize = size === "channel" ? columns : size;
+  if (columns === 0 || columns % groupSize !== 0)
+    throw new QuantizationError({
+      where: name,
+      expected: `a group size that divides its ${columns} columns`,
+      got: `${groupSize}`,
+      fix: `Use ${divisorsNear(columns, groupSize)}`,
+    });
+  return {
+    bits,
+    groupSize,
+    format: packedIntegers({ bits, groupSize, hasZeroPoints: false }),
+    weight: [rows, Math.ceil((columns * bits) / 32)],
+    scale: [rows, columns / groupSize],
+  };
+}
+
+function divisorsNear(columns: number, groupSize: number): string {
+  const sizes = [128, 64, 32, 16, 8].filter((size) => size !== groupSize && columns % size === 0);
+  return [...sizes.map((size) => `a group size of ${size}`), '"channel", one scale per row'].join(", or ");
+}
+
+/** Planes of a quantised matrix, as compressed-tensors has them: `weight_packed` and `weight_scale`. */
+export interface EncodedMatrix {
+  readonly weight: Uint8Array;
+  readonly scale: Uint8Array;
+}
+
+/**
+ * Quantises a matrix.
+ * @param bytes its values, row-major
+ * @throws {QuantizationError} for values that are not finite
+ */
+export function quantizeMatrix(
+  name: string,
+  bytes: Uint8Array,
+  dtype: Dtype,
+  { bits, groupSize, weight, scale }: MatrixLayout,
+): EncodedMatrix {
+  const [rows, words] = weight;
+  const values = toFloat32(bytes, dtype);
+  const columns = values.length / rows;
+  const codes = new Int8Array(columns);
+  const packed = new Uint8Array(rows * words * 4);
+  const scales = new Uint16Array(rows * scale[1]);
+  for (let i = 0; i < rows; i++) {
+    const row = values.subarray(i * columns, (i + 1) * columns);
+    refuseInfinite(name, row);
+    quantizeRow(row, { bits, groupSize }, { codes, scales, firstScale: i * scale[1] });
+    pack(codes, bits, packed.subarray(i * words * 4, (i + 1) * words * 4));
+  }
+  return { weight: packed, scale: new Uint8Array(scales.buffer) };
+}
+
+/** Packs integers as offsets from the least one, the first in the lowest bits. */
+function pack(codes: Int8Array, bits: 4 | 8, out: Uint8Array): void {
+  if (bits === 8) for (let i = 0; i < codes.length; i++) out[i] = codes[i]! + 128;
+  else for (let i = 0; i < codes.length; i++) out[i >> 1]! |= (codes[i]! + 8) << (4 * (i & 1));
+}
+
+function refuseInfinite(name: string, row: Float32Array): void {
+  let sum = 0;
+  for (let i = 0; i < row.length; i++) sum += row[i]! * 0;
+  if (sum === 0) return;
+  throw new QuantizationError({
+    where: name,
+    expected: "finite numbers",
+    got: `${row.find((value) => !Number.isFinite(value))}`,
+    fix: "The checkpoint is damaged, or training diverged before it was saved",
+  });
+}
