@@ -49,6 +49,7 @@ export {
 export { type LoadWarning, type OnWarning, warnOnConsole } from "./load-warning.js";
 export { causalLoss } from "./losses.js";
 export {
+  type FoundWeights,
   type FreshParam,
   type LoadJob,
   type MisshapedTensor,
@@ -60,6 +61,11 @@ export { openWeights } from "./open-weights.js";
 export { type PoolingOptions, pool } from "./pooling.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { type ModelClass, type ModelConstructor, PreTrainedModel, type SettleContext } from "./pre-trained-model.js";
+export {
+  type QuantizeCheckpointOptions,
+  type QuantizedCheckpoint,
+  quantizeCheckpoint,
+} from "./quantize/quantize-checkpoint.js";
 export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";

@@ -1,12 +1,14 @@
 import type { DecoderConfig } from "@mixtape/config";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Module } from "@mixtape/layers";
+import { compileRecipe, type QuantizeOptions } from "@mixtape/quantization";
 import { type FetchOptions, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 import { refuseFaults } from "./explain-faults.js";
 import { initializeParams } from "./initialize.js";
 import { type OnWarning, summarizeNames, warnOnConsole } from "./load-warning.js";
 import { matchTensors, type TensorMatch } from "./match-tensors.js";
+import { quantizeJobs } from "./quantize/quantize-jobs.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /** Options for loading a checkpoint. */
@@ -29,6 +31,11 @@ export interface LoadOptions {
    * classes, names are generated, `LABEL_0` and so on, unless `id2label` has them.
    */
   readonly config?: Partial<DecoderConfig>;
+  /**
+   * Quantises matrices while they are loaded, one at a time: `int4`, `int8`, or a recipe. Engines that multiply quantised
+   * weights keep them so; others decode them to float32. Default: no quantisation.
+   */
+  readonly quantize?: "int4" | "int8" | QuantizeOptions;
   /** Seed of the parameters of a head that the checkpoint lacks. Default: 0. */
   readonly seed?: number;
   /** Options for fetching URLs: headers, retries, and the treatment of servers without range requests. */
@@ -43,6 +50,7 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   ignore: true,
   onWarning: true,
   config: true,
+  quantize: true,
   seed: true,
   fetchOptions: true,
 };
@@ -62,10 +70,15 @@ export function checkLoadOptions(where: string, options: LoadOptions): void {
     config: "object",
     seed: "integer",
   });
+  if (options.quantize !== undefined) compileRecipe(options.quantize, `${where}: quantize`);
 }
 
 /** Returns the fetch options of {@link LoadOptions}, with warnings passed on. */
-export function fetchingOf({ fetchOptions, signal, onWarning = warnOnConsole }: LoadOptions): FetchOptions {
+export function fetchingOf({
+  fetchOptions,
+  signal,
+  onWarning = warnOnConsole,
+}: Pick<LoadOptions, "fetchOptions" | "signal" | "onWarning">): FetchOptions {
   const say = (message: string): void => onWarning({ kind: "whole-file", message, names: [] });
   return { ...fetchOptions, ...(signal && { signal }), onWarning: say };
 }
@@ -85,6 +98,7 @@ export interface LoadProgress {
  * @throws {OptionError} for an unknown option
  * @throws {DecoderError} if the mappings contradict each other or do not fit the module
  * @throws {CheckpointError} listing all missing and misshaped tensors, and those that would change a parameter.
+ * @throws {QuantizationError} for a checkpoint that cannot be quantised as the options say
  */
 export async function loadParameters(
   module: Module,
@@ -99,7 +113,9 @@ export async function loadParameters(
   const match = matchTensors(module, source, mappings, options.mayLack);
   refuseFaults(match, where);
   warnOfTensors(match, where, onWarning, options.architecture);
-  const { jobs, fresh } = match;
+  const { fresh } = match;
+  const jobs =
+    options.quantize === undefined ? match.jobs : quantizeJobs(match, compileRecipe(options.quantize), where);
   const totalBytes = jobs.reduce((sum, { view }) => sum + view.byteLength, 0);
   let loadedBytes = 0;
   try {

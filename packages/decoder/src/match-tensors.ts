@@ -1,7 +1,7 @@
 import type { Module, Param } from "@mixtape/layers";
 import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { CheckpointNames } from "./checkpoint-names.js";
-import { type BoundSource, bindMappings, ignoredBy } from "./weights/bind-mappings.js";
+import { type BoundSource, type BoundWeights, bindMappings, ignoredBy } from "./weights/bind-mappings.js";
 import type { Bundle } from "./weights/operations.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
@@ -36,6 +36,16 @@ export interface TensorMatch {
   readonly fresh: readonly FreshParam[];
   /** Parameters that match, with their values on disk. */
   readonly jobs: readonly LoadJob[];
+  /** Their tensors on disk. */
+  readonly found: readonly FoundWeights[];
+}
+
+/** Parameters that are stored together, and the tensors on disk that hold them. */
+export interface FoundWeights {
+  readonly weights: BoundWeights;
+  /** Of the sources of the weights, the one that the checkpoint has. */
+  readonly source: BoundSource;
+  readonly views: readonly Bundle<TensorView>[];
 }
 
 /** An initialized parameter. */
@@ -50,6 +60,8 @@ export interface LoadJob {
   readonly view: TensorView;
   /** Dtype on disk, in which the parameter is saved; a mapping may have changed that of the view. */
   readonly dtype: Dtype;
+  /** Names of the tensors that it is saved in: one, or one per expert. */
+  readonly savedIn: readonly string[];
 }
 
 /**
@@ -72,9 +84,10 @@ export function matchTensors(
   const missing = new Set<string>();
   const misshaped = new Map<string, MisshapedTensor>();
   const used = new Set<string>();
-  const jobs: LoadJob[] = [];
+  const matched: FoundWeights[] = [];
   const fresh: FreshParam[] = [];
-  for (const { params, sources } of wanted) {
+  for (const weights of wanted) {
+    const { params, sources } = weights;
     const isThere = sources.some((one) => namesOf(one).some((name) => tensors.has(name)));
     if (!isThere && params.every((param) => optional.has(param))) {
       fresh.push(...params.map((param, i) => ({ name: namesOf(sources[0])[i]!, param })));
@@ -90,7 +103,9 @@ export function matchTensors(
       if (shape) misshaped.set(name, { name: tensors.onDisk(name), shape, expected });
       else missing.add(name);
     }
-    if (fits) jobs.push(...jobsOf(params, found, tensors));
+    if (!fits) continue;
+    const views = found.files.map((bundle) => bundle.map(({ name }) => tensors.tensor(name)));
+    matched.push({ weights, source: found, views });
   }
   const spare = [...tensors.names()].filter((name) => !used.has(name) && !isIgnored(name));
   const others = tensors.others.filter((name) => !isIgnored(name));
@@ -105,7 +120,8 @@ export function matchTensors(
     // For a model without a prefix of its own, removing the prefix of a checkpoint with a head is normal.
     renamed: mappings.some(({ kind }) => kind === "prefix") ? [] : tensors.renamed,
     fresh,
-    jobs,
+    jobs: matched.flatMap(jobsOf),
+    found: matched,
   };
 }
 
@@ -119,18 +135,23 @@ function ignoredUnderAnyPrefix(mappings: readonly WeightMapping[]): (name: strin
   return (name) => isIgnored(name) || isIgnored(`model.${name}`) || isIgnored(name.replace(/^model\./, ""));
 }
 
-function jobsOf(
-  params: readonly Param[],
-  { files, operations, shapes }: BoundSource,
-  tensors: CheckpointNames,
-): LoadJob[] {
-  let views: readonly Bundle<TensorView>[] = files.map((bundle) => bundle.map(({ name }) => tensors.tensor(name)));
-  let dtypes = views.map(([view]) => view!.savedAs ?? view!.dtype);
-  for (const [i, operation] of operations.entries()) {
-    views = operation.load(views, shapes[i + 1]!, params);
-    if (!operation.changesValues) dtypes = views.map(([view]) => view!.savedAs ?? view!.dtype);
+function jobsOf({ weights: { params, sources }, source, views: files }: FoundWeights): LoadJob[] {
+  const dtypesOf = (bundles: readonly Bundle<TensorView>[]): Dtype[] =>
+    bundles.map(([view]) => view!.savedAs ?? view!.dtype);
+  let views = files;
+  let dtypes = dtypesOf(views);
+  for (const [i, operation] of source.operations.entries()) {
+    views = operation.load(views, source.shapes[i + 1]!, params);
+    if (!operation.changesValues) dtypes = dtypesOf(views);
   }
-  return params.map((param, i) => ({ param, view: views[i]![0]!, dtype: dtypes[i]! }));
+  const [saved] = sources;
+  const isOneEach = saved.files.length === params.length;
+  return params.map((param, i) => ({
+    param,
+    view: views[i]![0]!,
+    dtype: dtypes[i]!,
+    savedIn: (isOneEach ? saved.files[i]! : saved.files.flat()).map(({ name }) => name),
+  }));
 }
 
 /** Tensors of quantised checkpoints beside their weights: without them, the weights have other values. */

@@ -23,6 +23,8 @@ export {
   type ModelOutput,
   type PoolingOptions,
   PreTrainedModel,
+  type QuantizeCheckpointOptions,
+  type QuantizedCheckpoint,
   type QuestionAnsweringInputs,
   type QuestionAnsweringOutput,
   type ResizeOptions,
@@ -76,6 +78,7 @@ export {
   type RoutingTrace,
   replayRouting,
 } from "@mixtape/layers";
+export { QuantizationError, type QuantizationRule, type QuantizeOptions } from "@mixtape/quantization";
 export { explainSource, SafetensorsError } from "@mixtape/safetensors";
 export { Tokenizer, TokenizerError } from "@mixtape/tokenizer";
 export { type Answer, type AnswerOptions, answerQuestion } from "./answer-question.js";
@@ -91,4 +94,5 @@ export { familyOf, modelClassOf, registeredFamilies, registerFamily } from "./fa
 export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
 export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";
 export { ModelTooLargeError, UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";
+export { quantizeModel } from "./quantize-model.js";
 export { type AnyModel, HEADS, type ModelByTask, TASKS, type Task, taskOf } from "./tasks.js";

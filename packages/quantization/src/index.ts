@@ -1,3 +1,16 @@
+export { compressedTensorsConfig, type ModuleScheme } from "./encode/compressed-tensors-config.js";
+export type { IntegerScheme } from "./encode/integer-scheme.js";
+export { packedTensors } from "./encode/packed-tensors.js";
+export { quantizingView } from "./encode/quantizing-view.js";
+export {
+  compileRecipe,
+  defaultRules,
+  type GroupSize,
+  type QuantizationRule,
+  type QuantizeOptions,
+  type Recipe,
+  type WeightFormat,
+} from "./encode/recipe.js";
 export { QuantizationError } from "./errors.js";
 export type { GgmlFormat } from "./formats/ggml/ggml-format.js";
 export { GGML_FORMATS } from "./formats/ggml/ggml-formats.js";

@@ -1,0 +1,64 @@
+/** Models that are quantised while they are loaded, and checkpoints that are written so: both compute the same. */
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { testEngines, withoutLeak } from "@mixtape/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { loadModel, quantizeModel, useEngine } from "../src/index.js";
+import { SAMPLE } from "./files.js";
+
+const GGUF = fileURLToPath(new URL("__fixtures__/gguf", import.meta.url));
+/** Models whose rows are multiples of 32. */
+const MODELS = [
+  SAMPLE,
+  ...["llama.F32", "qwen2moe.F16", "qwen3moe.F32", "afmoe.BF16"].map((name) => `${GGUF}/${name}.gguf`),
+];
+const IDS = [3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32];
+
+const folder = mkdtempSync(join(tmpdir(), "mixtape-quantize-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe.each([...new Set(["cpu", ...testEngines()] as const)])("on %s", (engine) => {
+  beforeAll(async () => {
+    await useEngine(engine, engine === "native" ? { precision: "float32" } : {});
+  });
+
+  test.each(MODELS)("%s: as saved, and near the original", async (model) => {
+    const output = join(folder, basename(model, ".gguf"));
+    if (!existsSync(output)) await quantizeModel(model, output);
+    await withoutLeak(async () => {
+      const [original, loaded, saved] = [
+        await logitsOf(model),
+        await logitsOf(model, { quantize: "int4" }),
+        await logitsOf(output),
+      ];
+      expect(saved).toEqual(loaded);
+      const byte = await logitsOf(model, { quantize: "int8" });
+      expect(distance(byte, original)).toBeGreaterThan(0);
+      expect(distance(byte, original)).toBeLessThan(distance(loaded, original) / 4);
+      expect(distance(loaded, original)).toBeLessThan(0.25);
+    });
+  });
+});
+
+async function logitsOf(model: string, options: { quantize?: "int4" | "int8" } = {}): Promise<number[]> {
+  const loaded = await loadModel(model, options);
+  const output = loaded.forward({ inputIds: [IDS] });
+  const values = [...(await output.logits.data())];
+  output.logits.dispose();
+  loaded.dispose();
+  return values;
+}
+
+/** Median over the tokens of the difference of logits, relative to them: a single token may be sent to other experts. */
+function distance(a: readonly number[], b: readonly number[]): number {
+  const width = a.length / IDS.length;
+  const rows = IDS.map((_, row) => {
+    const [from, to] = [row * width, (row + 1) * width];
+    const sum = b.slice(from, to).reduce((all, value) => all + value * value, 0);
+    return Math.sqrt(a.slice(from, to).reduce((all, value, i) => all + (value - b[from + i]!) ** 2, 0) / sum);
+  });
+  return rows.sort((x, y) => x - y)[IDS.length / 2]!;
+}

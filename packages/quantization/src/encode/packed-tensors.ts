@@ -1,0 +1,27 @@
+import type { TensorToWrite, TensorView } from "@mixtape/safetensors";
+import type { IntegerScheme } from "./integer-scheme.js";
+import { quantizingView } from "./quantizing-view.js";
+
+/**
+ * Returns the tensors of a quantised matrix in the format `pack-quantized` of compressed-tensors: `X.weight_packed`,
+ * `X.weight_scale` and `X.weight_shape`. It is quantised when its codes are written; its scales stay in memory until they are
+ * written too.
+ * @param module path of the module, `X`
+ * @param view the matrix `[rows, columns]`
+ * @throws {QuantizationError} if the group size does not divide the columns
+ */
+export function packedTensors(module: string, view: TensorView, scheme: IntegerScheme): TensorToWrite[] {
+  const { weight, scale } = quantizingView(view, scheme).quantized!.planes as Record<"weight" | "scale", TensorView>;
+  const shape = BigInt64Array.from(view.shape, BigInt);
+  const write = (name: string, { dtype, shape: of, read }: TensorView): TensorToWrite => ({
+    name: `${module}.${name}`,
+    dtype,
+    shape: of,
+    bytes: read,
+  });
+  return [
+    write("weight_packed", weight),
+    write("weight_scale", scale),
+    { name: `${module}.weight_shape`, dtype: "I64", shape: [2], bytes: new Uint8Array(shape.buffer) },
+  ];
+}

@@ -1,0 +1,110 @@
+import { QuantizationError } from "../errors.js";
+import { pathPatterns } from "../methods/module-patterns.js";
+import type { IntegerScheme } from "./integer-scheme.js";
+
+/** Values along a row that share a scale; `channel` for one scale per row. */
+export type GroupSize = number | "channel";
+
+/** Format of weights: integers of 4 or 8 bits, or `none` for weights that stay as they are. */
+export type WeightFormat = "int4" | "int8" | "none";
+
+/** A rule of a recipe. Of several rules for a weight the first one counts; without any it stays as it is. */
+export interface QuantizationRule {
+  /**
+   * Paths of modules on disk, or parts of them in whole segments, with `*` for anything: `lm_head`, `mlp.experts`,
+   * `layers.0.*.down_proj`. Everything below a module is included.
+   */
+  readonly modules: readonly string[];
+  readonly weights: WeightFormat;
+  /** Default: that of the options. */
+  readonly groupSize?: GroupSize;
+}
+
+/** Quantisation of a model's matrices. Vectors, such as norms and biases, stay as they are. */
+export interface QuantizeOptions {
+  /** Format of the experts and of dense feed-forward layers in the default rules. Default: `int4`. */
+  readonly weights?: Exclude<WeightFormat, "none">;
+  /** Values along a row that share a scale. Default: 32. */
+  readonly groupSize?: GroupSize;
+  /** Modules that stay as they are, as in a rule. Default: none. */
+  readonly ignore?: readonly string[];
+  /** Default: {@link defaultRules}. */
+  readonly rules?: readonly QuantizationRule[];
+}
+
+/** Routers, and gates of shared experts: small, and a wrong choice of experts costs most. */
+const ROUTERS = ["gate", "router", "shared_expert_gate"];
+
+/** Weights that every token reads: a small part of a mixture, so that 8 bits cost little. */
+const SHARED = ["self_attn", "linear_attn", "embed_tokens", "lm_head"];
+
+/**
+ * Returns the rules that apply by default: routers stay as they are; attention, embeddings and the head of a language model have
+ * 8 bits; all else in layers, such as experts, has the given format.
+ */
+export function defaultRules(weights: Exclude<WeightFormat, "none"> = "int4"): readonly QuantizationRule[] {
+  return [
+    { modules: ROUTERS, weights: "none" },
+    { modules: SHARED, weights: "int8" },
+    { modules: ["layers"], weights },
+  ];
+}
+
+/** Returns the scheme of a module by its path on disk; undefined if its weight stays as it is. */
+export type Recipe = (module: string) => IntegerScheme | undefined;
+
+/**
+ * Compiles options.
+ * @param where their name, for errors
+ * @throws {QuantizationError} for an unknown key, or another value than the described ones
+ */
+export function compileRecipe(options: "int4" | "int8" | QuantizeOptions, where = "quantize"): Recipe {
+  const object = typeof options === "string" ? { weights: options } : options;
+  checkKeys(object, where, ["weights", "groupSize", "ignore", "rules"]);
+  const { weights = "int4", groupSize = 32, ignore = [], rules = defaultRules(weights) } = object;
+  if (!["int4", "int8"].includes(weights))
+    throw invalid(typeof options === "string" ? where : `${where}.weights`, '"int4" or "int8"', weights);
+  checkGroupSize(groupSize, `${where}.groupSize`);
+  checkNames(ignore, `${where}.ignore`);
+  if (!Array.isArray(rules)) throw invalid(`${where}.rules`, "a list of rules", rules);
+  const isIgnored = pathPatterns(ignore);
+  const tests = rules.map((rule: QuantizationRule, i) => compileRule(rule, groupSize, `${where}.rules[${i}]`));
+  return (module) => (isIgnored(module) ? undefined : tests.find(({ matches }) => matches(module))?.scheme);
+}
+
+interface CompiledRule {
+  readonly matches: (module: string) => boolean;
+  readonly scheme: IntegerScheme | undefined;
+}
+
+function compileRule(rule: QuantizationRule, fallback: GroupSize, where: string): CompiledRule {
+  checkKeys(rule, where, ["modules", "weights", "groupSize"]);
+  const { modules, weights, groupSize = fallback } = rule;
+  checkNames(modules, `${where}.modules`);
+  checkGroupSize(groupSize, `${where}.groupSize`);
+  if (!["int4", "int8", "none"].includes(weights))
+    throw invalid(`${where}.weights`, '"int4", "int8" or "none"', weights);
+  const scheme = weights === "none" ? undefined : ({ bits: weights === "int4" ? 4 : 8, groupSize } as const);
+  return { matches: pathPatterns(modules), scheme };
+}
+
+function checkKeys(value: unknown, where: string, keys: readonly string[]): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid(where, where.endsWith("]") ? "a rule" : '"int4", "int8" or an object', value);
+  const unknown = Object.keys(value).find((key) => !keys.includes(key));
+  if (unknown !== undefined) throw invalid(where, `keys among ${keys.join(", ")}`, unknown);
+}
+
+function checkNames(value: unknown, where: string): void {
+  if (Array.isArray(value) && value.every((name) => typeof name === "string" && /[^*.]/.test(name))) return;
+  throw invalid(where, "a list of module paths", value);
+}
+
+function checkGroupSize(value: unknown, where: string): void {
+  if (value === "channel" || (Number.isSafeInteger(value) && (value as number) > 0)) return;
+  throw invalid(where, 'a positive integer or "channel"', value);
+}
+
+function invalid(where: string, expected: string, value: unknown): QuantizationError {
+  return new QuantizationError({ where, expected, got: JSON.stringify(value) ?? String(value) });
+}
