@@ -17,14 +17,12 @@ struct Int4 {
     }
   }
 
-  /** 32 codes that share a scale. */
-  template <class S, int T> static void add(const uint8_t* b, float scale, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const auto codes = S::low_and_high(b);
-    for (int t = 0; t < T; t++) {
-      sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), scale * x.scales(t)[0]);
-      sums.subtract_all(t, scale * x.sums(t)[0]);
-    }
-  }
+  /** What is subtracted from codes. */
+  static constexpr float kOffset = 8;
+
+  /** The dot product of 32 codes. */
+  template <class S> static typename S::F8 dot(typename S::Bytes codes, typename S::Bytes x) { return S::dot_unsigned(codes, x); }
+  template <class S> static typename S::Bytes codes(const uint8_t* b) { return S::low_and_high(b); }
 };
 
 }  // namespace

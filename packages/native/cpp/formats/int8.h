@@ -13,12 +13,12 @@ struct Int8 {
     for (size_t i = 0; i < count; i++) y[i] = scale * static_cast<float>(b[i] - 128);
   }
 
-  /** 32 codes that share a scale. */
-  template <class S, int T> static void add(const uint8_t* b, float scale, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const auto numbers = S::add_bytes(S::load_bytes(b), S::fill_bytes(-128));
-    for (int t = 0; t < T; t++)
-      sums.add(t, S::dot_signed(numbers, S::load_bytes(x.codes(t))), scale * x.scales(t)[0]);
-  }
+  /** What is subtracted from codes: nothing, since they are numbers with a sign here. */
+  static constexpr float kOffset = 0;
+
+  /** The dot product of 32 codes. */
+  template <class S> static typename S::F8 dot(typename S::Bytes codes, typename S::Bytes x) { return S::dot_signed(codes, x); }
+  template <class S> static typename S::Bytes codes(const uint8_t* b) { return S::add_bytes(S::load_bytes(b), S::fill_bytes(-128)); }
 };
 
 }  // namespace

@@ -31,20 +31,17 @@ template <int T> struct Int8Tokens {
 /** Sums of a row of weights by T tokens, eight lanes of each. */
 template <class S, int T> struct Int8Sums {
   typename S::F8 lanes[T];
+  float offsets[T] = {};
 
   Int8Sums() {
     for (auto& sum : lanes) sum = S::splat8(0);
   }
   void add(int t, typename S::F8 dot, float scale) { lanes[t] = S::fma8(dot, S::splat8(scale), lanes[t]); }
-  /** With a scale for the first 16 numbers and one for the others. */
-  void add_halves(int t, typename S::F8 dot, float first, float second) {
-    lanes[t] = S::fma8(dot, S::halves8(first, second), lanes[t]);
-  }
   /** Subtracts `a · b` of eight blocks. */
   void subtract(int t, typename S::F8 a, typename S::F8 b) { lanes[t] = S::fnma8(a, b, lanes[t]); }
-  /** Subtracts a number from every lane: eight times as much from the sum. */
-  void subtract_all(int t, float x) { lanes[t] = S::sub8(lanes[t], S::splat8(x)); }
-  float of(int t) const { return S::sum8(lanes[t]); }
+  /** Subtracts a number from the sum. */
+  void subtract(int t, float x) { offsets[t] += x; }
+  float of(int t) const { return S::sum8(lanes[t]) - offsets[t]; }
 };
 
 }  // namespace

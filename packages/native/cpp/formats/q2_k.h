@@ -26,21 +26,22 @@ struct Q2_K {
   template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
     const float d = half_at(b + 80);
     const float dmin = half_at(b + 82);
-    for (int t = 0; t < T; t++) {
-      float all = 0;
-      for (size_t part = 0; part < 16; part++) all += static_cast<float>(b[part] >> 4) * x.half_sums(t)[part];
-      sums.subtract_all(t, dmin * all / 8);
+    int8_t scales[16], minima[16];
+    for (size_t part = 0; part < 16; part++) {
+      scales[part] = static_cast<int8_t>(b[part] & 15);
+      minima[part] = static_cast<int8_t>(b[part] >> 4);
     }
+    for (int t = 0; t < T; t++)
+      for (size_t part = 0; part < 16; part += 8)
+        sums.subtract(t, S::mul8(S::splat8(dmin), S::from_int8(minima + part)), S::load8(x.half_sums(t) + part));
+    const auto all_scales = S::load_scales(scales);
     for (size_t half = 0; half < 2; half++) {
       auto codes = S::load_bytes(b + 16 + 32 * half);
       for (size_t quarter = 0; quarter < 4; quarter++) {
         const size_t part = 4 * half + quarter;
         const auto q = S::template low_bits<2>(codes);
-        const float s0 = d * static_cast<float>(b[2 * part] & 15), s1 = d * static_cast<float>(b[2 * part + 1] & 15);
-        for (int t = 0; t < T; t++) {
-          const float scale = x.scales(t)[part];
-          sums.add_halves(t, S::dot_unsigned(q, S::load_bytes(x.codes(t) + 32 * part)), s0 * scale, s1 * scale);
-        }
+        for (int t = 0; t < T; t++)
+          sums.add(t, S::dot_scaled(q, S::load_bytes(x.codes(t) + 32 * part), all_scales, part), d * x.scales(t)[part]);
         codes = S::template shift_right<2>(codes);
       }
     }

@@ -24,8 +24,7 @@ struct Q4_0 {
     const float d = half_at(b);
     for (int t = 0; t < T; t++) {
       sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
-      // −8 · d · Σ x, an eighth of it in each lane.
-      sums.subtract_all(t, d * x.sums(t)[0]);
+      sums.subtract(t, 8 * d * x.sums(t)[0]);
     }
   }
 };

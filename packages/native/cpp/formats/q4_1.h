@@ -26,7 +26,7 @@ struct Q4_1 {
     const float m = half_at(b + 2);
     for (int t = 0; t < T; t++) {
       sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
-      sums.subtract_all(t, -m * x.sums(t)[0] / 8);
+      sums.subtract(t, -m * x.sums(t)[0]);
     }
   }
 };

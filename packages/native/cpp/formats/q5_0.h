@@ -25,7 +25,7 @@ struct Q5_0 {
     const float d = half_at(b);
     for (int t = 0; t < T; t++) {
       sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
-      sums.subtract_all(t, 2 * d * x.sums(t)[0]);
+      sums.subtract(t, 16 * d * x.sums(t)[0]);
     }
   }
 };

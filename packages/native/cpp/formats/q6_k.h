@@ -29,23 +29,25 @@ struct Q6_K {
   template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
     const float d = half_at(b + 208);
     const auto scales = reinterpret_cast<const int8_t*>(b + 192);
-    const auto offset = S::fill_bytes(-32);
+    const auto all = S::splat8(32 * d);
+    for (int t = 0; t < T; t++) {
+      sums.subtract(t, S::mul8(all, S::from_int8(scales)), S::load8(x.half_sums(t)));
+      sums.subtract(t, S::mul8(all, S::from_int8(scales + 8)), S::load8(x.half_sums(t) + 8));
+    }
+    const auto all_scales = S::load_scales(scales);
     for (size_t half = 0; half < 2; half++) {
       const auto first = S::load_bytes(b + 64 * half), second = S::load_bytes(b + 64 * half + 32);
       const auto high = S::load_bytes(b + 128 + 32 * half);
-      const decltype(first) numbers[4] = {
-          S::add_bytes(S::add_bytes(S::low_nibbles(first), S::template two_bits_as<0>(high)), offset),
-          S::add_bytes(S::add_bytes(S::low_nibbles(second), S::template two_bits_as<2>(high)), offset),
-          S::add_bytes(S::add_bytes(S::high_nibbles(first), S::template two_bits_as<4>(high)), offset),
-          S::add_bytes(S::add_bytes(S::high_nibbles(second), S::template two_bits_as<6>(high)), offset),
+      const decltype(first) codes[4] = {
+          S::add_bytes(S::low_nibbles(first), S::template two_bits_as<0>(high)),
+          S::add_bytes(S::low_nibbles(second), S::template two_bits_as<2>(high)),
+          S::add_bytes(S::high_nibbles(first), S::template two_bits_as<4>(high)),
+          S::add_bytes(S::high_nibbles(second), S::template two_bits_as<6>(high)),
       };
       for (size_t quarter = 0; quarter < 4; quarter++) {
         const size_t part = 4 * half + quarter;
-        const float s0 = d * scales[2 * part], s1 = d * scales[2 * part + 1];
-        for (int t = 0; t < T; t++) {
-          const float scale = x.scales(t)[part];
-          sums.add_halves(t, S::dot_signed(numbers[quarter], S::load_bytes(x.codes(t) + 32 * part)), s0 * scale, s1 * scale);
-        }
+        for (int t = 0; t < T; t++)
+          sums.add(t, S::dot_scaled(codes[quarter], S::load_bytes(x.codes(t) + 32 * part), all_scales, part), d * x.scales(t)[part]);
       }
     }
   }

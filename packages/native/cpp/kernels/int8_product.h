@@ -77,15 +77,22 @@ template <class S, class Format> struct Int8Product {
     const uint8_t* row[R];
     for (int r = 0; r < R; r++) row[r] = w.row(n + static_cast<size_t>(r));
     if constexpr (is_planar(Format::dtype)) {
-      const size_t groups = w.columns / w.scales.group;
-      const size_t blocks = w.scales.group / 32;
-      constexpr size_t kBytes = kBlocks[static_cast<size_t>(Format::dtype)].bytes * 32 / kBlocks[static_cast<size_t>(Format::dtype)].elements;
-      for (size_t g = 0, block = 0; g < groups; g++) {
-        float scale[R];
-        for (int r = 0; r < R; r++) scale[r] = scale_at(w, n + static_cast<size_t>(r), g);
-        for (size_t i = 0; i < blocks; i++, block++)
-          for (int r = 0; r < R; r++)
-            Format::template add<S, T>(row[r] + block * kBytes, scale[r], Int8Tokens<T>{packed, padded, block}, sums[r]);
+      constexpr size_t kBytes = bytes_of(Format::dtype, 32);
+      const size_t blocks = w.columns / 32;
+      for (size_t first = 0; first < blocks; first += 8) {
+        const size_t count = blocks - first < 8 ? blocks - first : 8;
+        for (int r = 0; r < R; r++) {
+          float factors[T][8];
+          factors_of<Format, T>(w, n + static_cast<size_t>(r), count, Int8Tokens<T>{packed, padded, first}, sums[r], factors);
+          const uint8_t* const at = row[r] + first * kBytes;
+          __builtin_prefetch(at + kAhead);
+          for (size_t i = 0; i < count; i++) {
+            const auto codes = Format::template codes<S>(at + i * kBytes);
+            const Int8Tokens<T> x{packed, padded, first + i};
+            for (int t = 0; t < T; t++)
+              sums[r].add(t, Format::template dot<S>(codes, S::load_bytes(x.codes(t))), factors[t][i]);
+          }
+        }
       }
     } else {
       const size_t blocks = w.columns / Format::kElements;
@@ -98,6 +105,27 @@ template <class S, class Format> struct Int8Product {
     }
     for (int t = 0; t < T; t++)
       for (int r = 0; r < R; r++) y[static_cast<size_t>(t) * stride + static_cast<size_t>(r)] = sums[r].of(t);
+  }
+
+  /** Scales of `count` blocks of a row times those of tokens; what the offset of codes adds is subtracted. */
+  template <class Planar, int T>
+  static void factors_of(const Matrix& w, size_t row, size_t count, const Int8Tokens<T>& x, Int8Sums<S, T>& sums, float (*factors)[8]) {
+    const size_t group = w.scales.group;
+    if (count == 8 && group == 32 && w.scales.dtype == Dtype::bfloat16) {
+      const auto scales = S::from_bfloat16(w.scales.data + (row * (w.columns / 32) + x.block) * 2);
+      for (int t = 0; t < T; t++) {
+        S::store8(factors[t], S::mul8(scales, S::load8(x.scales(t))));
+        if (Planar::kOffset > 0) sums.subtract(t, S::mul8(scales, S::splat8(Planar::kOffset)), S::load8(x.sums(t)));
+      }
+      return;
+    }
+    for (size_t i = 0; i < count; i++) {
+      const float scale = scale_at(w, row, (x.block + i) * 32 / group);
+      for (int t = 0; t < T; t++) {
+        factors[t][i] = scale * x.scales(t)[i];
+        sums.subtract(t, Planar::kOffset * scale * x.sums(t)[i]);
+      }
+    }
   }
 
   static constexpr size_t kAhead = 1024;

@@ -55,15 +55,30 @@ struct Avx2Bytes {
   }
   static F8 dot_signed(Bytes a, Bytes x) { return dot_unsigned(_mm256_abs_epi8(a), _mm256_sign_epi8(x, a)); }
 
+  using Scales = __m128i;
+  static Scales load_scales(const int8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+  static F8 dot_scaled(Bytes a, Bytes x, Scales scales, size_t part) {
+    const __m128i pair = _mm_set1_epi16(static_cast<short>(0x0100 + 0x0202 * part));
+    // Eight times the first scale, eight times the second.
+    const __m128i spread = _mm_shuffle_epi8(pair, _mm_set_epi64x(0x0101010101010101, 0));
+    const __m256i both = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(scales, spread));
+    return _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_maddubs_epi16(a, x), both));
+  }
+
   static F8 splat8(float x) { return _mm256_set1_ps(x); }
-  static F8 halves8(float a, float b) { return _mm256_set_m128(_mm_set1_ps(b), _mm_set1_ps(a)); }
   static F8 load8(const float* p) { return _mm256_loadu_ps(p); }
   static void store8(float* p, F8 x) { _mm256_storeu_ps(p, x); }
   static F8 from_bytes8(const uint8_t* p) {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
   }
+  static F8 from_int8(const int8_t* p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
+  static F8 from_bfloat16(const uint8_t* p) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+  }
   static F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
-  static F8 sub8(F8 a, F8 b) { return _mm256_sub_ps(a, b); }
   static F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
   static F8 fnma8(F8 a, F8 b, F8 c) { return _mm256_fnmadd_ps(a, b, c); }
   static float sum8(F8 a) {

@@ -57,15 +57,37 @@ struct PortableBytes {
     return dot([&](int i) { return static_cast<int>(static_cast<int8_t>(a.v[i])) * static_cast<int8_t>(x.v[i]); });
   }
 
+  /** 16 scales with a sign. */
+  struct Scales {
+    int8_t v[16];
+  };
+  static Scales load_scales(const int8_t* p) {
+    Scales out;
+    memcpy(out.v, p, 16);
+    return out;
+  }
+  /** `dot_unsigned`, the first half times scale 2 · `part`, the other times the next one. */
+  static F8 dot_scaled(Bytes a, Bytes x, Scales scales, size_t part) {
+    const F8 sums = dot_unsigned(a, x);
+    return lanes([&](int i) { return sums.v[i] * static_cast<float>(scales.v[2 * part + static_cast<size_t>(i / 4)]); });
+  }
+
   static F8 splat8(float x) { return lanes([&](int) { return x; }); }
-  /** Four lanes of each. */
-  static F8 halves8(float a, float b) { return lanes([&](int i) { return i < 4 ? a : b; }); }
   static F8 load8(const float* p) { return lanes([&](int i) { return p[i]; }); }
   static void store8(float* p, F8 x) { memcpy(p, x.v, sizeof x.v); }
   /** Eight numbers without a sign. */
   static F8 from_bytes8(const uint8_t* p) { return lanes([&](int i) { return static_cast<float>(p[i]); }); }
+  static F8 from_int8(const int8_t* p) { return lanes([&](int i) { return static_cast<float>(p[i]); }); }
+  /** Eight numbers in bfloat16. */
+  static F8 from_bfloat16(const uint8_t* p) {
+    return lanes([&](int i) {
+      const uint32_t bits = static_cast<uint32_t>(p[2 * i] | p[2 * i + 1] << 8) << 16;
+      float x;
+      memcpy(&x, &bits, sizeof x);
+      return x;
+    });
+  }
   static F8 mul8(F8 a, F8 b) { return lanes([&](int i) { return a.v[i] * b.v[i]; }); }
-  static F8 sub8(F8 a, F8 b) { return lanes([&](int i) { return a.v[i] - b.v[i]; }); }
   /** `c + a · b` */
   static F8 fma8(F8 a, F8 b, F8 c) { return lanes([&](int i) { return c.v[i] + a.v[i] * b.v[i]; }); }
   /** `c − a · b` */
