@@ -84,7 +84,7 @@ export function u64(value: bigint): Uint8Array {
   return new Uint8Array(BigUint64Array.of(value).buffer);
 }
 
-export function f32(value: number): Uint8Array {
+function f32(value: number): Uint8Array {
   return new Uint8Array(Float32Array.of(value).buffer);
 }
 

@@ -7,7 +7,7 @@ export class NeedsBytes {
 }
 
 /** Far above the header of any model: 150,000 tokens and as many merges take 7 MB. */
-export const MAX_HEADER_BYTES = 128 * 2 ** 20;
+const MAX_HEADER_BYTES = 128 * 2 ** 20;
 
 const MAX_STRING_BYTES = 16 * 2 ** 20;
 

@@ -105,7 +105,7 @@ function isBigArray(value: MetadataValue): boolean {
 }
 
 /** Describes a value for an error. */
-export function show(value: MetadataValue): string {
+function show(value: MetadataValue): string {
   if (typeof value === "string") return safeName(JSON.stringify(value), 80);
   if (typeof value !== "object") return String(value);
   return `an array of ${value.length}`;

@@ -27,7 +27,7 @@ const NUMBERS: ReadonlyMap<number, NumberType> = new Map<number, NumberType>([
 ] as [number, NumberType][]);
 
 /** Several times the strings of any model: tokens and merges of a large vocabulary are about 600,000. */
-export const MAX_STRINGS = 4_000_000;
+const MAX_STRINGS = 4_000_000;
 
 /** Reads the value of a key: its type, then the value. */
 export function readValue(bytes: HeaderBytes, key: string): MetadataValue {
