@@ -179,12 +179,29 @@ def add_config(writer: gguf.GGUFWriter, config) -> None:
         writer.add_sliding_window(config.sliding_window)
 
 
+def rope_factors(config) -> np.ndarray | None:
+    """Divisors of Llama 3's frequencies, as llama.cpp's converter writes them (`generate_extra_tensors`)."""
+    rope = config.rope_parameters
+    if rope["rope_type"] != "llama3":
+        return None
+    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    wavelengths = 2 * np.pi * rope["rope_theta"] ** (np.arange(0, dim, 2) / dim)
+    original, low, high, factor = (
+        rope[key] for key in ("original_max_position_embeddings", "low_freq_factor", "high_freq_factor", "factor")
+    )
+    smooth = np.clip((original / wavelengths - low) / (high - low), 0, 1)
+    return (1 / ((1 - smooth) / factor + smooth)).astype(np.float32)
+
+
 def write(path: Path, model, add_vocabulary, kind: str = "F32", *, split_tensors: int = 0) -> None:
     """Write a model; matrices as `kind` (F32, F16, BF16, or a type that the `gguf` package quantises)."""
     writer = gguf.GGUFWriter(path, ARCHITECTURES[model.config.model_type], split_max_tensors=split_tensors)
     writer.add_name("tiny")
     add_config(writer, model.config)
     add_vocabulary(writer)
+    rope = rope_factors(model.config)
+    if rope is not None:
+        writer.add_tensor("rope_freqs.weight", rope, raw_dtype=T.F32)
     for name, array in tensors_of(model).items():
         plain = array.ndim == 1 or name.endswith("ffn_gate_inp.weight")
         qtype = T.F32 if plain else T[kind]

@@ -1,6 +1,8 @@
-import { type ByteSource, type FetchOptions, openByteSource } from "@mixtape/safetensors";
+import { type ByteSource, type FetchOptions, openByteSource, toFloat32 } from "@mixtape/safetensors";
+import { shortestFloat32 } from "./architectures/shortest-float32.js";
 import { GgufError, GgufFormatError } from "./errors.js";
 import { type Header, readHeader } from "./header/read-header.js";
+import { ROPE_FACTORS } from "./tensors/checkpoint-tensors.js";
 
 /** A GGUF file: a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, or bytes in memory. */
 export type GgufFile = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -10,10 +12,15 @@ export interface ReadFile {
   readonly source: GgufFile;
   readonly header: Header;
   readonly size: number;
+  /** Values of the tensor with divisors of RoPE frequencies, which the config needs. */
+  readonly ropeFactors?: readonly number[];
 }
 
 /** `model-00002-of-00003.gguf`. */
 const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i;
+
+/** Far above the features of a head. */
+const MAX_ROPE_FACTORS = 65_536;
 
 /** The most files of one model; far above any. */
 const MAX_FILES = 10_000;
@@ -33,10 +40,31 @@ export async function readFiles(sources: readonly GgufFile[], options: FetchOpti
 async function readFile(source: GgufFile, options: FetchOptions): Promise<ReadFile> {
   const file: ByteSource = await openByteSource(source, options);
   try {
-    return { source, size: file.size, header: await readHeader(file) };
+    const header = await readHeader(file);
+    const ropeFactors = await readRopeFactors(header, file);
+    return { source, size: file.size, header, ...(ropeFactors && { ropeFactors }) };
   } finally {
     await file.close?.();
   }
+}
+
+/** Architectures of which llama.cpp reads the divisors. */
+const WITH_ROPE_FACTORS = "llama";
+
+async function readRopeFactors(
+  { metadata, tensors }: Header,
+  file: ByteSource,
+): Promise<readonly number[] | undefined> {
+  const info = tensors.find(({ name }) => name === ROPE_FACTORS);
+  if (!info || metadata.string("general.architecture") !== WITH_ROPE_FACTORS) return undefined;
+  const { type, shape, offset } = info;
+  if (type.kind !== "plain" || type.dtype !== "F32" || shape.length !== 1 || shape[0]! > MAX_ROPE_FACTORS)
+    throw new GgufFormatError({
+      where: `${metadata.where}: tensor ${ROPE_FACTORS}`,
+      expected: "one float32 for each rotated pair of features",
+      got: `${type.name} [${shape.join(", ")}]`,
+    });
+  return [...toFloat32(await file.read(offset, 4 * shape[0]!), "F32")].map(shortestFloat32);
 }
 
 /** Returns all files of the model that a file belongs to, by their names. */

@@ -49,7 +49,8 @@ export class GgufCheckpoint implements Checkpoint {
     this.#files = files;
     this.#options = options;
     const tensors = new Map(files.flatMap(({ header }) => header.tensors.map((info) => [info.name, info])));
-    this.#model = { where: this.name, metadata, tensors };
+    const ropeFactors = files.find((file) => file.ropeFactors)?.ropeFactors;
+    this.#model = { where: this.name, metadata, tensors, ...(ropeFactors && { ropeFactors }) };
     const onWarning = options.onWarning ?? console.warn;
     this.#makers = new Map<string, () => Readonly<Record<string, unknown>>>([
       ["config.json", () => modelConfig(this.#model)],

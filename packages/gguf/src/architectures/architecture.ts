@@ -36,6 +36,8 @@ export interface GgufModel {
   /** Name for errors. */
   readonly where: string;
   readonly metadata: Metadata;
+  /** Divisor of the frequency of each rotated pair of features: the tensor `rope_freqs.weight`, if there is one. */
+  readonly ropeFactors?: readonly number[];
   /** Tensors by name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
 }

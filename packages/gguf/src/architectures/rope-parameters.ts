@@ -14,6 +14,16 @@ export function ropeParameters(keys: ModelKeys): Readonly<Record<string, unknown
   return { rope_parameters: { rope_theta, ...scaling() } };
 
   function scaling(): Readonly<Record<string, unknown>> {
+    const factors = keys.model.ropeFactors;
+    if (factors) {
+      // Llama 3's scaling. In this form, the same divisors are for contexts of any length.
+      const whole = {
+        factor: 1,
+        attention_factor: 1,
+        original_max_position_embeddings: keys.required("context_length"),
+      };
+      return { rope_type: "longrope", short_factor: factors, long_factor: factors, ...whole };
+    }
     if (type === "none" || factor === 1 || factor === 0) return { rope_type: "default" };
     if (type === "linear") return { rope_type: "linear", factor };
     if (type === "yarn" && (extrapolation ?? 1) === 1 && (attention ?? 1) === 1)

@@ -5,6 +5,9 @@ import { findArchitecture } from "../architectures/find-architecture.js";
 import { GgufFormatError, GgufUnsupportedError } from "../errors.js";
 import { type StoredTensor, viewOfTensor } from "./tensor-view.js";
 
+/** Divisors of frequencies, which become a part of the config. */
+export const ROPE_FACTORS = "rope_freqs.weight";
+
 /** Tensors outside the layers. */
 const OUTER_NAMES = new Map([
   ["token_embd.weight", "model.embed_tokens.weight"],
@@ -41,6 +44,7 @@ export function checkpointTensors(model: GgufModel, stored: Iterable<StoredTenso
     views.set(name, view);
   };
   for (const tensor of stored) {
+    if (tensor.info.name === ROPE_FACTORS && model.ropeFactors) continue;
     for (const [name, view] of viewsOf(tensor, architecture, model)) add(name, view, tensor);
   }
   return views;
