@@ -52,6 +52,7 @@ test("for people", async () => {
   );
   expect(stdout).toContain("  layers      6, 5 with experts, 4 with a sliding window\n");
   expect(stdout).toContain("  experts     8 in a layer, 2 for each token, 1 shared\n");
+  expect(stdout).toMatch(/\nWeights in the files\n {2}embedding {7}BF16 +\d\.\d MiB {2}[\d,]+ weights\n/);
   expect(stdout).toMatch(/\nIt fits \w+ \(.+\): \d+\.\d GiB of memory are free\.\n$/);
 });
 
@@ -93,7 +94,9 @@ test("flags of the engine: native takes them, another one says that it does not"
   if (!available && !process.env.CI) return console.warn(`Not tested here: native. ${detail}`);
   const native = await run([...flags, "--engine", "native"]);
   expect({ code: native.code, stderr: native.stderr }).toEqual({ code: 0, stderr: "" });
-  expect(native.stdout).toMatch(/\n {2}native +.+ {2}as in the file \(bfloat16, float16, float32\), mapped\n/);
+  expect(native.stdout).toMatch(
+    /\n {2}native +.+ {2}as in the file \(bfloat16, float16, float32, quantised\), mapped\n/,
+  );
   expect(native.stdout).toMatch(/\nIt fits native \(.+, 1 thread, float32 products\): /);
 });
 

@@ -70,6 +70,7 @@ export { type ResizeOptions, resizeTokenEmbeddings } from "./resize.js";
 export { SandwichNormDecoderLayer } from "./sandwich-norm-layer.js";
 export { type SaveProgress, tensorsToWrite } from "./save.js";
 export type { SaveOptions } from "./save-options.js";
+export { blockFormatOf, type DecodedWeights, decodedWeights, storedBytes } from "./stored-weights.js";
 export { settleHead } from "./tied-head.js";
 export { prefixed, sourcesOf } from "./weights/bind-mappings.js";
 export {

@@ -2,6 +2,7 @@ import type { DecoderConfig } from "@mixtape/config";
 import { type CapturedRouting, namedRouters, routerOf, tokenMaskOf } from "@mixtape/layers";
 import { storageOf } from "@mixtape/ops";
 import type { Dtype } from "@mixtape/safetensors";
+import type { LoadJob } from "./match-tensors.js";
 import type { PreTrainedModel } from "./pre-trained-model.js";
 
 /** Summary of a model, available before it is loaded. */
@@ -81,10 +82,18 @@ interface ExpertCounts {
 /**
  * Returns the bytes of a model's weights on a tfjs backend, without caches and activations.
  * @param dtype dtype of the checkpoint, for engines that keep it
+ * @param jobs parameters with their values on disk, for engines that keep quantised ones
  */
-export function weightBytes(model: PreTrainedModel, backend: string, dtype: Dtype = "F32"): number {
+export function weightBytes(
+  model: PreTrainedModel,
+  backend: string,
+  dtype: Dtype = "F32",
+  jobs: readonly Pick<LoadJob, "param" | "view">[] = [],
+): number {
   const storage = storageOf(backend);
+  const views = new Map(jobs.map(({ param, view }) => [param, view]));
   let bytes = 0;
-  for (const [, param] of model.namedParameters()) bytes += storage.bytes(param.shape, param.role, dtype);
+  for (const [, param] of model.namedParameters())
+    bytes += storage.bytes(param.shape, param.role, dtype, views.get(param));
   return bytes;
 }

@@ -9,6 +9,7 @@ export interface LoadWarning {
    * - `renamed-tensors`: names without the prefix `model.`, or with an extra one
    * - `whole-file`: a server does not support range requests, and a file is downloaded whole and held in memory
    * - `newly-initialized`: parameters of a head that the checkpoint lacks
+   * - `decoded-weights`: quantised weights that the engine does not multiply as they are, and their size in memory
    * - `untied-head`: `tie_word_embeddings` is true, but the file has its own head
    */
   readonly kind:
@@ -18,6 +19,7 @@ export interface LoadWarning {
     | "renamed-tensors"
     | "newly-initialized"
     | "whole-file"
+    | "decoded-weights"
     | "untied-head";
   /** One sentence that names the checkpoint. */
   readonly message: string;

@@ -7,8 +7,9 @@ import { CheckpointError } from "./errors.js";
 import { refuseFaults } from "./explain-faults.js";
 import { initializeParams } from "./initialize.js";
 import { type OnWarning, summarizeNames, warnOnConsole } from "./load-warning.js";
-import { matchTensors, type TensorMatch } from "./match-tensors.js";
+import { type LoadJob, matchTensors, type TensorMatch } from "./match-tensors.js";
 import { quantizeJobs } from "./quantize/quantize-jobs.js";
+import { decodedWeights } from "./stored-weights.js";
 import type { WeightMapping } from "./weights/weight-mapping.js";
 
 /** Options for loading a checkpoint. */
@@ -116,6 +117,7 @@ export async function loadParameters(
   const { fresh } = match;
   const jobs =
     options.quantize === undefined ? match.jobs : quantizeJobs(match, compileRecipe(options.quantize), where);
+  warnOfDecoding(jobs, where, onWarning);
   const totalBytes = jobs.reduce((sum, { view }) => sum + view.byteLength, 0);
   let loadedBytes = 0;
   try {
@@ -168,6 +170,22 @@ export function warnOfTensors(
     names,
     message: `Some weights of ${architecture} are not in ${where} and are newly initialized: ${names.join(", ")}. Train the model before using their output`,
   });
+}
+
+/** Warns about quantised weights that the engine in use decodes: they take more memory than their files. */
+function warnOfDecoding(jobs: readonly LoadJob[], where: string, onWarning: OnWarning): void {
+  const { storedBytes, bytes, formats } = decodedWeights(jobs);
+  if (bytes === 0) return;
+  const [before, after] = [storedBytes, bytes].map(showBytes);
+  onWarning({
+    kind: "decoded-weights",
+    names: formats,
+    message: `${where}: quantised weights (${formats.join(", ")}) are decoded to float32 on this engine: ${after} in memory, for ${before} in the file`,
+  });
+}
+
+function showBytes(bytes: number): string {
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 /** Returns the view, whose read throws if a value is not finite. */

@@ -56,7 +56,11 @@ export interface FreshParam {
 
 /** A parameter and its values on disk. */
 export interface LoadJob {
+  /** Name in memory. */
+  readonly name: string;
   readonly param: Param;
+  /** Tensors on disk that hold it, some of them beside other parameters. */
+  readonly stored: readonly TensorView[];
   readonly view: TensorView;
   /** Dtype on disk, in which the parameter is saved; a mapping may have changed that of the view. */
   readonly dtype: Dtype;
@@ -76,6 +80,7 @@ export function matchTensors(
   mayLack: (name: string) => boolean = () => false,
 ): TensorMatch {
   const named = [...module.namedParameters()];
+  const names = new Map(named.map(([name, param]) => [param, name]));
   const optional = new Set(named.flatMap(([name, param]) => (mayLack(name) ? [param] : [])));
   const wanted = bindMappings(module, mappings);
   const all = wanted.flatMap(({ sources }) => sources.flatMap(namesOf));
@@ -120,7 +125,7 @@ export function matchTensors(
     // For a model without a prefix of its own, removing the prefix of a checkpoint with a head is normal.
     renamed: mappings.some(({ kind }) => kind === "prefix") ? [] : tensors.renamed,
     fresh,
-    jobs: matched.flatMap(jobsOf),
+    jobs: matched.flatMap((one) => jobsOf(one, (param) => names.get(param)!)),
     found: matched,
   };
 }
@@ -135,7 +140,10 @@ function ignoredUnderAnyPrefix(mappings: readonly WeightMapping[]): (name: strin
   return (name) => isIgnored(name) || isIgnored(`model.${name}`) || isIgnored(name.replace(/^model\./, ""));
 }
 
-function jobsOf({ weights: { params, sources }, source, views: files }: FoundWeights): LoadJob[] {
+function jobsOf(
+  { weights: { params, sources }, source, views: files }: FoundWeights,
+  nameOf: (param: Param) => string,
+): LoadJob[] {
   const dtypesOf = (bundles: readonly Bundle<TensorView>[]): Dtype[] =>
     bundles.map(([view]) => view!.savedAs ?? view!.dtype);
   let views = files;
@@ -147,7 +155,9 @@ function jobsOf({ weights: { params, sources }, source, views: files }: FoundWei
   const [saved] = sources;
   const isOneEach = saved.files.length === params.length;
   return params.map((param, i) => ({
+    name: nameOf(param),
     param,
+    stored: files.length === params.length ? files[i]! : files.flat(),
     view: views[i]![0]!,
     dtype: dtypes[i]!,
     savedIn: (isOneEach ? saved.files[i]! : saved.files.flat()).map(({ name }) => name),

@@ -92,6 +92,7 @@ export {
 } from "./classify-texts.js";
 export { familyOf, modelClassOf, registeredFamilies, registerFamily } from "./families.js";
 export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
+export type { StoredWeights, WeightKind, WeightsByKind } from "./inspect-weights.js";
 export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";
 export { ModelTooLargeError, UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";
 export { quantizeModel } from "./quantize-model.js";

@@ -1,7 +1,10 @@
 import {
+  blockFormatOf,
   type ConfigFile,
   changeConfig,
+  decodedWeights,
   fetchingOf,
+  type LoadJob,
   type LoadOptions,
   type LoadWarning,
   type ModelSummary,
@@ -9,6 +12,7 @@ import {
   type PreTrainedModel,
   parseConfig,
   readConfig,
+  storedBytes,
   summarize,
   type TensorFaults,
   warnOfTensors,
@@ -24,10 +28,10 @@ import {
   isDtype,
   nameOfSource,
   type TensorSource,
-  type TensorView,
 } from "@mixtape/safetensors";
 import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
+import { type WeightsByKind, weightsByKind } from "./inspect-weights.js";
 import { checkTask, type Task } from "./tasks.js";
 
 /** Summary of a checkpoint, from its config and headers alone. */
@@ -37,6 +41,8 @@ export interface ModelInspection extends ModelSummary {
    * format, such as `fp8` or `Q4_K`.
    */
   readonly dtypes: Readonly<Record<string, { readonly tensors: number; readonly bytes: number }>>;
+  /** Storage of each kind of weights in the files: attention, experts and so on. */
+  readonly weights: WeightsByKind;
   /**
    * Tensors that are missing, unexpected, or of another shape than the config says: the model loads if there are none.
    */
@@ -51,6 +57,8 @@ export interface ModelInspection extends ModelSummary {
 export interface EngineNeeds {
   /** Bytes of weights; caches and activations come on top. */
   readonly weightBytes: number;
+  /** Bytes of those among them that are quantised in the files and that the engine decodes to float32. */
+  readonly decodedBytes: number;
   /** Storage of weights on the engine. */
   readonly storage: string;
   /** Whether weights are memory-mapped from their files, so that they need not fit into memory. */
@@ -83,22 +91,24 @@ export async function inspectModel(
   const definition = Model.family.config;
   const parsed = changeConfig(definition, parseConfig(definition, file, { ignore, onWarning }), options.config);
   const where = nameOfSource(source);
-  const { model, dtypes, match } = await withTensors(
+  const { model, dtypes, match, weights } = await withTensors(
     { source, file },
     async (tensors) => {
       const model = new Model(await Model.settleConfig(parsed, tensors, { where, onWarning }));
-      return { model, dtypes: countDtypes(tensors), match: model.matchTensors(tensors) };
+      const match = model.matchTensors(tensors);
+      return { model, dtypes: countDtypes(tensors), match, weights: weightsByKind(match.jobs) };
     },
     fetching,
   );
   warnOfTensors(match, where, onWarning, model.architecture);
   const summary = summarize(model);
   const engines = (await knownEngines()).map(
-    (name) => [name, needsOf(model, summary, name, mainDtype(dtypes))] as const,
+    (name) => [name, needsOf(model, summary, name, { dtype: mainDtype(dtypes), jobs: match.jobs })] as const,
   );
   return {
     ...summary,
     dtypes,
+    weights,
     faults: match.faults,
     warnings,
     engines: Object.fromEntries(engines) as ModelInspection["engines"],
@@ -109,12 +119,13 @@ function needsOf(
   model: PreTrainedModel,
   { experts, layers }: ModelSummary,
   backend: EngineName,
-  dtype: Dtype,
+  { dtype, jobs }: { readonly dtype: Dtype; readonly jobs: readonly LoadJob[] },
 ): EngineNeeds {
   const routed = { tokens: 1, k: experts.perToken, experts: experts.total };
   const storage = storageOf(backend);
   return {
-    weightBytes: weightBytes(model, backend, dtype),
+    weightBytes: weightBytes(model, backend, dtype, jobs),
+    decodedBytes: decodedWeights(jobs, backend).bytes,
     storage: storage.description,
     mapped: storage.mapped ?? false,
     experts: layers.moe > 0 ? chooseStrategy(routed, backend) : null,
@@ -136,17 +147,11 @@ export function countDtypes(tensors: TensorSource): ModelInspection["dtypes"] {
   const counts = new Map<string, { tensors: number; bytes: number }>();
   for (const name of tensors.names) {
     const view = tensors.tensor(name);
-    const kind = view.quantized?.format.name ?? view.dtype;
+    const kind = blockFormatOf(view)?.name ?? view.dtype;
     const { tensors: count, bytes } = counts.get(kind) ?? { tensors: 0, bytes: 0 };
     counts.set(kind, { tensors: count + 1, bytes: bytes + storedBytes(view) });
   }
   return Object.fromEntries(counts);
-}
-
-/** Returns the bytes of a tensor in its file. */
-function storedBytes({ byteLength, quantized }: TensorView): number {
-  if (!quantized) return byteLength;
-  return Object.values(quantized.planes).reduce((sum, plane) => sum + plane.byteLength, 0);
 }
 
 /** Opens a checkpoint, passes its headers to `look`, and closes it. */

@@ -17,7 +17,14 @@ import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLi
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { GgufCheckpoint } from "@mixtape/gguf";
 import { storageOf } from "@mixtape/ops";
-import { type CheckpointSource, type Dtype, type FetchOptions, isCheckpoint, readSideFile } from "@mixtape/safetensors";
+import {
+  type CheckpointSource,
+  type Dtype,
+  type FetchOptions,
+  isCheckpoint,
+  readSideFile,
+  type TensorSource,
+} from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
 import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
@@ -158,7 +165,10 @@ async function checkFit(
 ): Promise<void> {
   const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
-  const bytesOf = (of: DecoderConfig, dtype: Dtype) => weightBytes(new Model(of), backend, dtype);
+  const bytesOf = (of: DecoderConfig, dtype: Dtype, tensors?: TensorSource) => {
+    const model = new Model(of);
+    return weightBytes(model, backend, dtype, tensors && model.matchTensors(tensors).jobs);
+  };
   // A head that the config ties to the embedding may differ in the file, and then needs as much memory again.
   const untied = config.tieWordEmbeddings ? Model.family.config.with(config, { tieWordEmbeddings: false }) : config;
   if (!limitOf(bytesOf(untied, "F32"))) return;
@@ -171,11 +181,11 @@ async function checkFit(
           { source, file },
           async (tensors) => {
             const dtype = mainDtype(countDtypes(tensors));
-            const fitsAnyway = !limitOf(bytesOf(untied, dtype));
+            const fitsAnyway = !limitOf(bytesOf(untied, dtype, tensors));
             const settled = fitsAnyway
               ? config
               : await Model.settleConfig(config, tensors, { where: file.where, onWarning: () => {} });
-            return bytesOf(settled, dtype);
+            return bytesOf(settled, dtype, tensors);
           },
           fetching,
         )

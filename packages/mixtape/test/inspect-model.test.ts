@@ -1,5 +1,5 @@
 import { encodeSafetensors, openCheckpoint, type TensorView } from "@mixtape/safetensors";
-import { testEngines } from "@mixtape/testing";
+import { fixture, testEngines } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import { inspectModel, loadModel, useEngine } from "../src/index.js";
 import { configOnly, filesOf, golden, SAMPLE, withConfig } from "./files.js";
@@ -14,7 +14,9 @@ const HAS_NATIVE = testEngines().includes("native");
 const EMBEDDING = 97 * 32;
 const EXPERTS = 3 * (4 * 3 * 8 * 32);
 const NORMS = 3 * 2 * 32 + 32;
-const OTHER_MATRICES = EMBEDDING + 3 * (32 * 64 + 32 * 32 + 4 * 32);
+const ATTENTION = 3 * (32 * 64 + 32 * 32);
+const ROUTERS = 3 * (4 * 32);
+const OTHER_MATRICES = EMBEDDING + ATTENTION + ROUTERS;
 const TOTAL = EMBEDDING + EXPERTS + NORMS + OTHER_MATRICES;
 
 test("counts a checkpoint without loading it", async () => {
@@ -26,17 +28,27 @@ test("counts a checkpoint without loading it", async () => {
     experts: { total: 4, perToken: 2, shared: 0 },
     parameters: { total: TOTAL, active: TOTAL - EXPERTS / 2 },
     dtypes: { F32: { tensors: 60, bytes: 4 * TOTAL } },
+    weights: {
+      embedding: { F32: { tensors: 1, weights: EMBEDDING, bytes: 4 * EMBEDDING } },
+      attention: { F32: { tensors: 12, weights: ATTENTION, bytes: 4 * ATTENTION } },
+      router: { F32: { tensors: 3, weights: ROUTERS, bytes: 4 * ROUTERS } },
+      experts: { F32: { tensors: 36, weights: EXPERTS, bytes: 4 * EXPERTS } },
+      norms: { F32: { tensors: 7, weights: NORMS, bytes: 4 * NORMS } },
+      head: { F32: { tensors: 1, weights: EMBEDDING, bytes: 4 * EMBEDDING } },
+    },
     faults: { missing: [], unexpected: [], misshaped: [] },
     warnings: [],
     engines: {
       tensorflow: {
         weightBytes: 4 * TOTAL,
+        decodedBytes: 0,
         storage: "float32, matrices transposed, experts apart",
         mapped: false,
         experts: "sparse",
       },
       webgpu: {
         weightBytes: 4 * TOTAL,
+        decodedBytes: 0,
         storage: "float32, matrices transposed, experts together",
         mapped: false,
         experts: "gathered",
@@ -44,12 +56,14 @@ test("counts a checkpoint without loading it", async () => {
       // A second copy of each matrix that is multiplied by.
       wasm: {
         weightBytes: 4 * (TOTAL + EXPERTS + OTHER_MATRICES),
+        decodedBytes: 0,
         storage: "float32, matrices transposed, experts apart",
         mapped: false,
         experts: "sparse",
       },
       cpu: {
         weightBytes: 4 * TOTAL,
+        decodedBytes: 0,
         storage: "float32, matrices as in the file, experts apart",
         mapped: false,
         experts: "sparse",
@@ -57,7 +71,8 @@ test("counts a checkpoint without loading it", async () => {
       ...(HAS_NATIVE && {
         native: {
           weightBytes: 4 * TOTAL,
-          storage: "as in the file (bfloat16, float16, float32), mapped",
+          decodedBytes: 0,
+          storage: "as in the file (bfloat16, float16, float32, quantised), mapped",
           mapped: true,
           experts: "fused",
         },
@@ -95,7 +110,7 @@ test.runIf(HAS_NATIVE)("native keeps bfloat16, and says so when it reads instead
   await useEngine("native", { mmap: false });
   expect((await inspectModel(golden("afmoe/bfloat16"))).engines.native).toMatchObject({
     weightBytes: before.cpu.weightBytes / 2,
-    storage: "as in the file (bfloat16, float16, float32), read into memory",
+    storage: "as in the file (bfloat16, float16, float32, quantised), read into memory",
     mapped: false,
   });
   await useEngine("native");
@@ -141,4 +156,22 @@ describe("an error for", () => {
       "the map of files: expected model.safetensors or model.safetensors.index.json, got neither.",
     );
   });
+});
+
+// Weights as tools/reference/golden_quantizers.py quantised them, and bytes as they are in the file.
+test("quantised weights are counted by kind, with their format", async () => {
+  const { weights, dtypes, engines } = await inspectModel(fixture("quantized/compressed-tensors"));
+  expect(weights).toMatchObject({
+    attention: { int8: { tensors: 8, weights: 24_576, bytes: 24_576 + 2 * 2 * (64 + 32 + 32 + 64) } },
+    router: { BF16: { tensors: 2, weights: 512, bytes: 1024 } },
+    experts: {
+      "packed-integers (4 bit)": { tensors: 18, weights: 36_864, bytes: 36_864 / 2 + (2 * 36_864) / 32 },
+      BF16: { tensors: 6, weights: 12_288, bytes: 24_576 },
+    },
+    norms: { BF16: { tensors: 9 } },
+    head: { BF16: { weights: 4096 } },
+  });
+  expect(Object.keys(dtypes).sort()).toEqual(["BF16", "int8", "packed-integers"]);
+  expect(engines.cpu.decodedBytes).toBe(4 * (24_576 + 36_864 + 12_288));
+  expect(engines.wasm.decodedBytes).toBe(2 * engines.cpu.decodedBytes);
 });

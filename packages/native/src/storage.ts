@@ -84,9 +84,17 @@ export class NativeStorage implements Storage {
     return { role, shape, layout: "plain", parts: [await this.#tensor(view, role)] };
   }
 
-  bytes(shape: readonly number[], _role: WeightRole, dtype: Dtype): number {
+  bytes(shape: readonly number[], role: WeightRole, dtype: Dtype, view?: WeightView): number {
     const size = shape.reduce((product, n) => product * n, 1);
-    return size * bytesPerElement(isNative(dtype) ? dtype : "F32");
+    const [rows = 1, columns = 1] = shape.slice(-2);
+    const parts = view ? matricesOf(view, role) : [];
+    if (!parts.some(({ quantized }) => quantized)) {
+      const own = view?.dtype ?? dtype;
+      return size * bytesPerElement(isNative(own) ? own : "F32");
+    }
+    const { alignment, payloads, scales } = storedParts(parts, rows, columns);
+    if (alignment === undefined) return size * bytesPerElement("F32");
+    return [...payloads, ...(scales?.planes ?? [])].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** Keeps keys and values in bfloat16 if the checkpoint is and activations may be rounded, as torch does; else in float32. */
@@ -106,7 +114,7 @@ export class NativeStorage implements Storage {
     // A few hundred numbers, for kernels without formats.
     if (role === "vector" || role === "vectors") return tensor(await readFloats(view), [...view.shape]);
     const [rows = 1, columns = 1] = view.shape.slice(-2);
-    const parts = role === "stack" && !("views" in view) ? partsOf(view) : "views" in view ? view.views : [view];
+    const parts = matricesOf(view, role);
     const stored = storedParts(parts, rows, columns);
     const native = this.#mapped(stored, rows, columns) ?? (await copied(stored, rows, columns));
     const size = parts.length * rows * columns;
@@ -202,8 +210,10 @@ function isNative(dtype: Dtype): dtype is NativeDtype {
   return dtype in DTYPES;
 }
 
-function partsOf(view: TensorView): TensorView[] {
-  return Array.from({ length: view.shape[0]! }, (_, i) => view.at(i));
+/** Returns the matrices of a weight. */
+function matricesOf(view: WeightView, role: WeightRole): readonly TensorView[] {
+  if ("views" in view) return view.views;
+  return role === "stack" ? Array.from({ length: view.shape[0]! }, (_, i) => view.at(i)) : [view];
 }
 
 /** Copies the weight to memory of its own; formats that are not multiplied as they are become float32. */

@@ -58,8 +58,11 @@ function needsOn(engines: ModelInspection["engines"], name: EngineName): EngineN
   return engines[name]!;
 }
 
+/** Width of the longest common format, such as `packed-integers (4 bit)`. */
+const FORMAT_WIDTH = 23;
+
 function describe(result: InspectResult): string {
-  const { model, modelType, architecture, parameters, layers, experts, dtypes, engines } = result;
+  const { model, modelType, architecture, parameters, layers, experts, dtypes, weights, engines } = result;
   const rows = [
     ["checkpoint", model],
     ["family", modelType],
@@ -75,10 +78,17 @@ function describe(result: InspectResult): string {
       return ["on disk", `${plural(tensors, "tensor")} of ${dtype}, ${bytes(size)}`] as const;
     }),
   ] as const;
-  const needs = Object.entries(engines).map(([name, { weightBytes, storage, experts: strategy }]) => {
-    return [name, `${bytes(weightBytes).padStart(10)}  experts ${(strategy ?? "none").padEnd(8)}  ${storage}`] as const;
+  const stored = Object.entries(weights).flatMap(([kind, formats]) =>
+    Object.entries(formats).map(([format, { weights: count, bytes: size }]) => {
+      return [kind, `${format.padEnd(FORMAT_WIDTH)} ${bytes(size).padStart(10)}  ${whole(count)} weights`] as const;
+    }),
+  );
+  const needs = Object.entries(engines).map(([name, { weightBytes, decodedBytes, storage, experts: strategy }]) => {
+    const decoded = decodedBytes > 0 ? `, ${bytes(decodedBytes)} decoded from quantised weights` : "";
+    const size = bytes(weightBytes).padStart(10);
+    return [name, `${size}  experts ${(strategy ?? "none").padEnd(8)}  ${storage}${decoded}`] as const;
   });
-  return `${table(rows, colors.dim)}\nWeights on each engine\n${table(needs, colors.dim)}\n${verdicts(result).join("\n")}\n`;
+  return `${table(rows, colors.dim)}\nWeights in the files\n${table(stored, colors.dim)}\nWeights on each engine\n${table(needs, colors.dim)}\n${verdicts(result).join("\n")}\n`;
 }
 
 function expertsLine({ total, perToken, shared }: ModelInspection["experts"]): string {

@@ -16,8 +16,11 @@ export interface Storage {
    *   stack.
    */
   place(view: WeightView, role: WeightRole): Promise<Weight>;
-  /** Returns the size in bytes of a weight of that logical shape on this engine. */
-  bytes(shape: readonly number[], role: WeightRole, dtype: Dtype): number;
+  /**
+   * Returns the size in bytes of a weight of that logical shape on this engine.
+   * @param view its values, for an engine that keeps quantised ones as they are. Default: values of `dtype`
+   */
+  bytes(shape: readonly number[], role: WeightRole, dtype: Dtype, view?: WeightView): number;
   /** Returns an empty store of keys and values. Default: tensors that are concatenated anew at each `append`. */
   keyValueStore?(options: KeyValueStoreOptions): KeyValueStore;
   /** Writes float32 values into the memory of a tensor of the same shape. Engines with immutable tensors have none. */
