@@ -8,6 +8,7 @@ import {
   type Engine,
   explainSource,
   ForCausalLM,
+  type GgufCheckpoint,
   type LoadModelOptions,
   type LoadWarning,
   loadModel,
@@ -86,7 +87,7 @@ export async function load(
     // The head of an adapter may differ from that of its base model.
     const head = task === "auto" && from !== undefined ? await adapterHead(from) : {};
     let fresh: LoadWarning | undefined;
-    const model = await loadModel(folder, {
+    const model = await loadModel(await sourceOf(folder), {
       task,
       ...options,
       ...head,
@@ -120,8 +121,8 @@ export async function load(
 export async function loadTokenizerOf(folder: string, { optional }: { optional: boolean }): Promise<Tokenizer | null> {
   checkModel(folder);
   if (isGguf(folder)) {
-    const { metadata } = await openGguf(folder);
-    return optional && metadata.get("tokenizer.ggml.model") === undefined ? null : loadTokenizer(folder);
+    const file = await openGgufOnce(folder);
+    return optional && file.metadata.get("tokenizer.ggml.model") === undefined ? null : loadTokenizer(file);
   }
   const config = join(folder, "config.json");
   // A folder without both is not a checkpoint, so the tokenizer is not what is missing.
@@ -136,6 +137,19 @@ export async function loadTokenizerOf(folder: string, { optional }: { optional: 
     });
   if (optional && !existsSync(join(folder, "tokenizer.json"))) return null;
   return loadTokenizer(folder);
+}
+
+const opened = new Map<string, Promise<GgufCheckpoint>>();
+
+/** Opens a GGUF file. A command reads its header once, which takes as long as the rest of loading. */
+function openGgufOnce(path: string): Promise<GgufCheckpoint> {
+  const file = opened.get(path) ?? openGguf(path);
+  opened.set(path, file);
+  return file;
+}
+
+async function sourceOf(path: string): Promise<string | GgufCheckpoint> {
+  return isGguf(path) ? openGgufOnce(path) : path;
 }
 
 /** @throws {InputError} if there is no folder and no GGUF file of that name */

@@ -66,7 +66,7 @@ export {
   type TextPiece,
   type TokenLogprobs,
 } from "@mixtape/generation";
-export { GgufError, openGguf } from "@mixtape/gguf";
+export { type GgufCheckpoint, GgufError, openGguf } from "@mixtape/gguf";
 export {
   banExperts,
   Cache,
