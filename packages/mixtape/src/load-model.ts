@@ -1,35 +1,21 @@
-import type { DecoderConfig } from "@mixtape/config";
 import {
-  type ConfigFile,
   changeConfig,
   checkLoadOptions,
   type ForCausalLM,
   fetchingOf,
   LOAD_OPTIONS,
   type LoadOptions,
-  type ModelClass,
-  type PreTrainedModel,
   parseConfig,
   readConfig,
-  weightBytes,
 } from "@mixtape/decoder";
-import { currentEngine, type Engine, EngineError, type EngineName, type MemoryLimit, useEngine } from "@mixtape/engine";
+import { currentEngine, type Engine, EngineError, type EngineName, useEngine } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import { GgufCheckpoint } from "@mixtape/gguf";
-import { storageOf } from "@mixtape/ops";
-import {
-  type CheckpointSource,
-  type Dtype,
-  type FetchOptions,
-  isCheckpoint,
-  readSideFile,
-  type TensorSource,
-} from "@mixtape/safetensors";
+import { type CheckpointSource, isCheckpoint, readSideFile } from "@mixtape/safetensors";
 import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } from "@mixtape/tokenizer";
+import { checkFit } from "./check-memory.js";
 import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
-import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
-import { ModelTooLargeError } from "./mixtape-error.js";
 import { type AnyModel, checkTask, type ModelByTask, type Task } from "./tasks.js";
 
 /** Options of {@link loadModel}. */
@@ -155,60 +141,4 @@ async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine>
     if (error instanceof EngineError) return useEngine("auto");
     throw error;
   }
-}
-
-async function checkFit(
-  Model: ModelClass<PreTrainedModel>,
-  config: DecoderConfig,
-  { name, backend, memoryLimit }: Engine,
-  { source, fetching, file }: { source: CheckpointSource; fetching: FetchOptions; file: ConfigFile },
-): Promise<void> {
-  const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
-  const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
-  const bytesOf = (of: DecoderConfig, dtype: Dtype, tensors?: TensorSource) => {
-    const model = new Model(of);
-    return weightBytes(model, backend, dtype, tensors && model.matchTensors(tensors).jobs);
-  };
-  // A head that the config ties to the embedding may differ in the file, and then needs as much memory again.
-  const untied = config.tieWordEmbeddings ? Model.family.config.with(config, { tieWordEmbeddings: false }) : config;
-  if (!limitOf(bytesOf(untied, "F32"))) return;
-  // The files are opened only if their dtypes matter.
-  const keepsDtypes = bytesOf(config, "BF16") !== bytesOf(config, "F32");
-  const isHeadDecisive = !limitOf(bytesOf(config, "F32"));
-  const bytes =
-    keepsDtypes || isHeadDecisive
-      ? await withTensors(
-          { source, file },
-          async (tensors) => {
-            const dtype = mainDtype(countDtypes(tensors));
-            const fitsAnyway = !limitOf(bytesOf(untied, dtype, tensors));
-            const settled = fitsAnyway
-              ? config
-              : await Model.settleConfig(config, tensors, { where: file.where, onWarning: () => {} });
-            return bytesOf(settled, dtype, tensors);
-          },
-          fetching,
-        )
-      : bytesOf(config, "F32");
-  const limit = limitOf(bytes);
-  if (!limit) return;
-  throw new ModelTooLargeError({
-    where: file.where,
-    expected: `weights of at most ${gib(limit.bytes)} on the engine "${name}" (${limit.why})`,
-    got: gib(bytes),
-    fix: [
-      "use an engine or a machine without this limit, or a smaller model",
-      { option: "checkMemory", value: false, text: (option) => `try anyway with ${option}` },
-    ],
-  });
-}
-
-/** Returns the machine's free memory, if known: Node reports it, browsers do not. */
-function machineMemory(): MemoryLimit | null {
-  const bytes = globalThis.process?.availableMemory?.();
-  return bytes === undefined ? null : { bytes, why: "the free memory of this machine" };
-}
-
-function gib(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 }

@@ -1,10 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
-import { testEngines, withoutLeak } from "@mixtape/testing";
+import { fixture, testEngines, withoutLeak } from "@mixtape/testing";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CheckpointError,
@@ -223,6 +224,22 @@ describe("an error for", () => {
       free.mockRestore();
     }
   });
+
+  test.runIf(HAS_NATIVE)(
+    "quantised weights that native decodes; those that it multiplies as they lie need not fit",
+    async () => {
+      await useEngine("native");
+      const free = vi.spyOn(process, "availableMemory").mockReturnValue(1);
+      try {
+        await expect(loadModel(fixture("quantized/fp8"), { onWarning: () => {} })).rejects.toThrow(
+          /expected decoded weights of at most 0\.00 GiB \(the free memory of this machine\), got .*: fp8 is decoded to float32 on this engine/,
+        );
+        (await loadModel(fileURLToPath(new URL("__fixtures__/gguf/qwen3moe.Q8_0.gguf", import.meta.url)))).dispose();
+      } finally {
+        free.mockRestore();
+      }
+    },
+  );
 
   test.runIf(HAS_NATIVE)("weights that native would read into memory; those that it maps need not fit", async () => {
     const checkpoint = golden("mixtral/bfloat16");
