@@ -1,4 +1,4 @@
-/** How the tensors of a checkpoint are stored, and how an engine stores the parameters that they become. */
+/** Storage of the tensors of a checkpoint, and of the parameters that they become on an engine. */
 
 import { storageOf } from "@mixtape/ops";
 import type { BlockFormat, TensorView } from "@mixtape/safetensors";

@@ -1,4 +1,4 @@
-/** Quantised weights that are multiplied as they lie, against transformers on the dequantised weights. */
+/** Quantised weights that are multiplied as they are stored, against transformers on the dequantised weights. */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -226,7 +226,7 @@ describe("an error for", () => {
   });
 
   test.runIf(HAS_NATIVE)(
-    "quantised weights that native decodes; those that it multiplies as they lie need not fit",
+    "quantised weights that native decodes; those that it multiplies as they are stored need not fit",
     async () => {
       await useEngine("native");
       const free = vi.spyOn(process, "availableMemory").mockReturnValue(1);

@@ -169,7 +169,7 @@ interface StoredParts {
   readonly scales?: { readonly dtype: number; readonly group: number; readonly planes: readonly TensorView[] };
 }
 
-/** Returns how matrices are stored: as they lie, or decoded to float32 if the addon does not multiply their format. */
+/** Returns how matrices are stored: as they are stored, or decoded to float32 if the addon does not multiply their format. */
 function storedParts(parts: readonly TensorView[], rows: number, columns: number): StoredParts {
   const [first] = parts;
   const dtype = first?.dtype ?? "F32";

@@ -1,4 +1,4 @@
-/** Quantised weights on the engine: as they lie in a file, with the numbers that their formats decode to. */
+/** Quantised weights on the engine: as they are stored in a file, with the numbers that their formats decode to. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -17,7 +17,7 @@ struct Int4 {
     }
   }
 
-  /** What is subtracted from codes. */
+  /** Offset that is subtracted from codes. */
   static constexpr float kOffset = 8;
 
   /** The dot product of 32 codes. */

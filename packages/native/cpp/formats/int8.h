@@ -13,7 +13,7 @@ struct Int8 {
     for (size_t i = 0; i < count; i++) y[i] = scale * static_cast<float>(b[i] - 128);
   }
 
-  /** What is subtracted from codes: nothing, since they are numbers with a sign here. */
+  /** Offset that is subtracted from codes: none, since they are numbers with a sign here. */
   static constexpr float kOffset = 0;
 
   /** The dot product of 32 codes. */

@@ -1,5 +1,5 @@
 #pragma once
-// Q5_0: a scale, and 32 codes of 5 bits, whose highest bits lie together: `d · (q − 16)`.
+// Q5_0: a scale, and 32 codes of 5 bits, whose highest bits are stored together: `d · (q − 16)`.
 
 #include "formats/block.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// Q5_1: a scale, a minimum, and 32 codes of 5 bits, whose highest bits lie together: `d · q + m`.
+// Q5_1: a scale, a minimum, and 32 codes of 5 bits, whose highest bits are stored together: `d · q + m`.
 
 #include "formats/block.h"
 

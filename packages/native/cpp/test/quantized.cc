@@ -32,7 +32,7 @@ std::string of(const Kernels& table, const Case& from, std::initializer_list<siz
   return std::string(table.name) + " format " + std::to_string(static_cast<int>(from.dtype)) + " " + check::text_of(sizes);
 }
 
-/** What activations are after they were rounded to 8 bits, in blocks of 32. */
+/** Rounds activations to 8 bits, in blocks of 32. */
 Buffer<float> rounded(const Buffer<float>& x) {
   Buffer<float> out(x.size());
   for (size_t from = 0; from < x.size(); from += 32) {

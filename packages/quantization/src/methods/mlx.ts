@@ -7,7 +7,7 @@ import { companion, FLOATS, modulesWith, payload, refuseExcluded } from "./find-
 import type { QuantizationMethod, QuantizedWeight } from "./method.js";
 import { viewWithDtype } from "./recast-view.js";
 
-/** How a module is quantised. */
+/** Quantisation of a module. */
 interface Scheme {
   readonly mode: keyof typeof MODES;
   readonly bits: number;
