@@ -321,7 +321,7 @@ async function open(fixture: string, edit: Edit): Promise<TensorSource> {
   if ("drop" in edit) expect(tensors.delete(edit.drop)).toBe(true);
   else if ("key" in edit) change(json, edit.key.split("."), edit.value);
   else tensors.set(edit.tensor, filled(edit.tensor, edit));
-  return quantizedSource(sourceOf(tensors), { json, where: "config.json: quantization_config" });
+  return await quantizedSource(sourceOf(tensors), { json, where: "config.json: quantization_config" });
 }
 
 function change(json: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {

@@ -63,6 +63,13 @@ export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
 /** Unpacks a little-endian stream of elements of 4 or 6 bits, one per byte. */
 function unpackBits(bytes: Uint8Array, bits: 4 | 6): Uint8Array {
   const codes = new Uint8Array((bytes.length * 8) / bits);
+  if (bits === 4) {
+    for (let i = 0; i < bytes.length; i++) {
+      codes[2 * i] = bytes[i]! & 15;
+      codes[2 * i + 1] = bytes[i]! >> 4;
+    }
+    return codes;
+  }
   for (let i = 0; i < codes.length; i++) {
     const at = i * bits;
     const pair = bytes[at >> 3]! | ((bytes[(at >> 3) + 1] ?? 0) << 8);

@@ -25,10 +25,11 @@ export function affine({ bits, groupSize }: AffineOptions): BlockFormat {
       const codes = unpackBits(weight!.bytes, bits, rows * columns);
       const out = new Float32Array(rows * columns);
       // Groups fill rows.
-      for (let k = 0; k < out.length; k++) {
-        const group = Math.floor(k / groupSize);
+      for (let group = 0, k = 0; group < scales.length; group++) {
+        const scale = scales[group]!;
+        const offset = biases[group]!;
         // Rounded after each step, as the library computes.
-        out[k] = Math.fround(codes[k]! * scales[group]!) + biases[group]!;
+        for (const end = k + groupSize; k < end; k++) out[k] = Math.fround(codes[k]! * scale) + offset;
       }
       return out;
     },

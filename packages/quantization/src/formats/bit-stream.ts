@@ -1,15 +1,24 @@
 /** Unsigned integers of 2 to 8 bits in a little-endian stream, the first in the lowest bits. They may cross bytes and words. */
 
-/**
- * Unpacks a stream.
- * @param from number of bits before the first integer
- */
-export function unpackBits(bytes: Uint8Array, bits: number, count: number, from = 0): Uint8Array {
+/** Unpacks a stream. */
+export function unpackBits(bytes: Uint8Array, bits: number, count: number): Uint8Array {
+  if (bits === 8) return bytes.subarray(0, count);
   const codes = new Uint8Array(count);
+  if (bits === 4) {
+    for (let i = 0; i < count; i++) codes[i] = i & 1 ? bytes[i >> 1]! >> 4 : bytes[i >> 1]! & 15;
+    return codes;
+  }
   const mask = 2 ** bits - 1;
-  for (let i = 0, at = from; i < count; i++, at += bits) {
-    const byte = at >>> 3;
-    codes[i] = ((bytes[byte]! | ((bytes[byte + 1] ?? 0) << 8)) >> (at & 7)) & mask;
+  let waiting = 0;
+  let waitingBits = 0;
+  for (let i = 0, byte = 0; i < count; i++) {
+    if (waitingBits < bits) {
+      waiting |= bytes[byte++]! << waitingBits;
+      waitingBits += 8;
+    }
+    codes[i] = waiting & mask;
+    waiting >>>= bits;
+    waitingBits -= bits;
   }
   return codes;
 }

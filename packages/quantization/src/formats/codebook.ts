@@ -28,9 +28,12 @@ export function codebook({ name, blockSize, nested }: CodebookOptions): BlockFor
       const table = toFloat32(planes.codebook!.bytes, planes.codebook!.dtype);
       const absmax = nested ? nestedScales(planes, nested) : toFloat32(planes.absmax!.bytes, planes.absmax!.dtype);
       const out = new Float32Array(rows * columns);
-      for (let k = 0; k < out.length; k++) {
-        const pair = bytes[k >> 1]!;
-        out[k] = table[k % 2 === 0 ? pair >> 4 : pair & 15]! * absmax[Math.floor(k / blockSize)]!;
+      for (let block = 0, k = 0; k < out.length; block++) {
+        const scale = absmax[block]!;
+        for (const end = Math.min(k + blockSize, out.length); k < end; k++) {
+          const pair = bytes[k >> 1]!;
+          out[k] = table[k & 1 ? pair & 15 : pair >> 4]! * scale;
+        }
       }
       return out;
     },

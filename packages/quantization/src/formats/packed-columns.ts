@@ -50,10 +50,9 @@ export function awq(groupSize: number): BlockFormat {
     name: "awq",
     parameters: { bits: 4, groupSize },
     decode({ weight, scale, zeroPoint }, [rows, columns]) {
-      const groups = scale!.shape[0]!;
       return decodeColumns([rows, columns], {
-        codes: inOrder(unpackRows(weight!.bytes, 4, columns, rows)),
-        zeros: inOrder(unpackRows(zeroPoint!.bytes, 4, groups, rows)),
+        codes: unpackAwq(weight!.bytes),
+        zeros: unpackAwq(zeroPoint!.bytes),
         scales: toFloat32(scale!.bytes, scale!.dtype),
         groupOf: (i) => Math.floor(i / groupSize),
       });
@@ -72,17 +71,23 @@ interface Unpacked {
   readonly groupOf: (input: number) => number;
 }
 
+/** Inputs whose values of an output fill a cache line. */
+const BLOCK = 16;
+
 function decodeColumns(
   [rows, columns]: readonly [number, number],
   { codes, zeros, scales, groupOf }: Unpacked,
 ): Float32Array {
   const firsts = Int32Array.from({ length: columns }, (_, i) => groupOf(i) * rows);
   const out = new Float32Array(rows * columns);
-  for (let o = 0; o < rows; o++)
-    for (let i = 0; i < columns; i++) {
-      const group = firsts[i]! + o;
-      out[o * columns + i] = (codes[i * rows + o]! - zeros[group]!) * scales[group]!;
-    }
+  for (let start = 0; start < columns; start += BLOCK) {
+    const end = Math.min(start + BLOCK, columns);
+    for (let o = 0; o < rows; o++)
+      for (let i = start, code = start * rows + o, at = o * columns + start; i < end; i++, code += rows, at++) {
+        const group = firsts[i]! + o;
+        out[at] = (codes[code]! - zeros[group]!) * scales[group]!;
+      }
+  }
   return out;
 }
 
@@ -98,12 +103,15 @@ function zeroPoints(
   return unpackRows(new Uint8Array(words.buffer), bits, groups, rows);
 }
 
-/** Puts the outputs of each word of AWQ in order. */
-function inOrder(codes: Uint8Array): Uint8Array {
-  const ordered = new Uint8Array(codes.length);
-  for (let word = 0; word < codes.length; word += 8)
-    for (const [slot, output] of AWQ_ORDER.entries()) ordered[word + output] = codes[word + slot]!;
-  return ordered;
+/** Unpacks the words of AWQ: the low half of byte b is output `AWQ_ORDER[2b]`, the high half `AWQ_ORDER[2b + 1]`. */
+function unpackAwq(bytes: Uint8Array): Uint8Array {
+  const codes = new Uint8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    const word = 2 * (i & ~3);
+    codes[word + AWQ_ORDER[2 * (i & 3)]!] = bytes[i]! & 15;
+    codes[word + AWQ_ORDER[2 * (i & 3) + 1]!] = bytes[i]! >> 4;
+  }
+  return codes;
 }
 
 const AWQ_ORDER = [0, 2, 4, 6, 1, 3, 5, 7] as const;

@@ -40,14 +40,17 @@ export function packedIntegers({
       const groups = hasRows ? scales.length / rows : 1;
       const perRow = hasRows ? groups : 0;
       const zeros = zeroPoint && unpackColumns(zeroPoint.bytes, bits, scales.length / groups, groups);
-      const groupOf = groupIndex ? groupsOf(groupIndex, groups) : (j: number) => Math.floor(j / groupSize);
+      const groupOf = groupIndex && groupsOf(groupIndex, groups);
       const rowBytes = weight!.bytes.length / rows;
       const out = new Float32Array(rows * columns);
       for (let i = 0; i < rows; i++) {
         const codes = unpackBits(weight!.bytes.subarray(i * rowBytes, (i + 1) * rowBytes), bits, columns);
-        for (let j = 0; j < columns; j++) {
-          const group = i * perRow + groupOf(j);
-          out[i * columns + j] = (codes[j]! - (zeros ? zeros[group]! : half)) * scales[group]!;
+        for (let j = 0; j < columns; ) {
+          const group = i * perRow + (groupOf?.(j) ?? j / groupSize);
+          const zero = zeros ? zeros[group]! : half;
+          const scale = scales[group]!;
+          const end = groupOf ? j + 1 : Math.min(j + groupSize, columns);
+          for (; j < end; j++) out[i * columns + j] = (codes[j]! - zero) * scale;
         }
       }
       return out;
