@@ -23,3 +23,10 @@ test("views of several dtypes are decoded to float32, whole and in parts", async
     expect(toFloat32(await view.at(2).read(), "F32")).toEqual(VALUES.subarray(4));
   }
 });
+
+test("they are saved in the dtype of all of them, or in float32", async () => {
+  const [wide, narrow] = await views("F32", "BF16");
+  const quantised = Object.assign(Object.create(wide!) as typeof wide & object, { savedAs: "BF16" as const });
+  expect(sameDtype([quantised, narrow!]).map(({ savedAs }) => savedAs)).toEqual(["BF16", "BF16"]);
+  expect(sameDtype([wide!, narrow!]).map(({ savedAs }) => savedAs)).toEqual(["F32", "F32"]);
+});

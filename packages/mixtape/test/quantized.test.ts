@@ -1,9 +1,13 @@
 /** Checkpoints as each library quantises them, against transformers on the weights that the library decodes. */
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openWeights, readConfig } from "@mixtape/decoder";
+import { fromFloat32, openCheckpoint, toFloat32 } from "@mixtape/safetensors";
 import { fixture, onEachEngine, testEngines } from "@mixtape/testing";
 import { tidy } from "@tensorflow/tfjs-core";
-import { expect, test } from "vitest";
-import { type ForCausalLM, type LoadWarning, loadModel } from "../src/index.js";
+import { expect, onTestFinished, test } from "vitest";
+import { type ForCausalLM, type LoadWarning, loadModel, useEngine } from "../src/index.js";
 
 const FOLDER = fixture("quantized");
 
@@ -34,4 +38,30 @@ onEachEngine(
     });
   },
   [...new Set(["cpu", "wasm", ...testEngines()] as const)],
+);
+
+test.each(["compressed-tensors", "mxfp4", "mlx-afmoe"])(
+  "%s is saved decoded, in the dtype of its config",
+  async (name) => {
+    await useEngine("cpu");
+    const model = await loadModel(`${FOLDER}/${name}`, { onWarning: () => {} });
+    const folder = mkdtempSync(join(tmpdir(), "mixtape-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    await model.savePretrained(folder);
+    model.dispose();
+    const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8")) as Record<string, unknown>;
+    expect(config.dtype).toBe("bfloat16");
+    expect(Object.keys(config).filter((key) => key.startsWith("quantization"))).toEqual([]);
+    await using saved = await openCheckpoint(folder);
+    await using quantised = await openWeights(`${FOLDER}/${name}`, await readConfig(`${FOLDER}/${name}`));
+    expect(new Set(saved.names.map((tensor) => saved.tensor(tensor).dtype))).toEqual(new Set(["BF16"]));
+    // Those of mlx-lm have other names.
+    const same = saved.names.filter((tensor) => quantised.has(tensor));
+    expect(same.length).toBeGreaterThan(20);
+    for (const tensor of same) {
+      const view = quantised.tensor(tensor);
+      const values = toFloat32(await view.read(), view.dtype);
+      expect(await saved.tensor(tensor).read()).toEqual(fromFloat32(values, "BF16"));
+    }
+  },
 );

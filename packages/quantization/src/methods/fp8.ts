@@ -82,9 +82,12 @@ export function fp8Weight(
     grids.set(shape.join(), gridTile);
   const allowTiles = (one: readonly [number, number]): unknown =>
     allow([...stack, Math.ceil(rows / one[0]), Math.ceil(columns / one[1])], one);
+  // A finer grid than the config's: MXFP4 and MXFP8.
   if (!isFp8) allowTiles([1, 32]);
-  else if (tile) allowTiles(tile);
-  else {
+  else if (tile) {
+    allowTiles([1, 32]);
+    allowTiles(tile);
+  } else {
     allowTiles([1, columns]);
     allow([...stack, rows], [1, columns]);
     allow([...stack, 1], [rows, columns]);
