@@ -4,8 +4,11 @@ import { GgufError, GgufFormatError } from "./errors.js";
 import { type Header, readHeader } from "./header/read-header.js";
 import { ROPE_FACTORS } from "./tensors/checkpoint-tensors.js";
 
-/** A GGUF file: a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, or bytes in memory. */
-export type GgufFile = string | URL | Blob | ArrayBuffer | Uint8Array;
+/**
+ * A GGUF file: a path (Node), a `file:` or `http(s):` URL, a `Blob` or `File`, bytes in memory, or a custom source that can
+ * be read again after it was closed.
+ */
+export type GgufFile = string | URL | Blob | ArrayBuffer | Uint8Array | ByteSource;
 
 /** A file and its header. */
 export interface ReadFile {

@@ -56,6 +56,15 @@ describe("config.json", () => {
     });
   });
 
+  test("of a model whose layers are given one by one", async () => {
+    const equal = model({ "llama.attention.head_count_kv": { i32s: [1, 1] } });
+    expect(await configOf(equal)).toMatchObject({ num_key_value_heads: 1 });
+    const other = model({ "llama.attention.head_count_kv": { i32s: [1, 2] } });
+    await expect(configOf(other)).rejects.toThrow(
+      "head_count_kv: expected the same whole number for each layer, got 2",
+    );
+  });
+
   test("has the keys that nothing reads", async () => {
     expect(await configOf(model({ "llama.new_idea": { u32: 3 } }))).toHaveProperty(["llama.new_idea"], "3");
   });

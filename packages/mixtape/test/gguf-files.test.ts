@@ -82,12 +82,25 @@ test("a model of a file is saved as a Hugging Face checkpoint", async () => {
   saved.dispose();
 });
 
-test("a dense model is refused, whatever it is loaded for", async () => {
+/** Returns the file of a Mixtral in which a whole number of the metadata is another one. */
+function withKey(key: string, value: number): ReadonlyMap<string, Uint8Array> {
   const bytes = Buffer.from(readFileSync(`${folder}/llama.Q4_0.gguf`));
-  const at = bytes.indexOf("llama.expert_count") + "llama.expert_count".length + 4;
-  bytes.writeUInt32LE(0, at);
-  const files = new Map([["model.gguf", bytes]]);
+  bytes.writeUInt32LE(value, bytes.indexOf(key) + key.length + 4);
+  return new Map([["model.gguf", bytes]]);
+}
+
+test("a dense model is refused, whatever it is loaded for", async () => {
+  const files = withKey("llama.expert_count", 0);
   await expect(loadModel(files)).rejects.toBeInstanceOf(GgufError);
   await expect(inspectModel(files)).rejects.toThrow("expected a model with experts");
   expect((await loadTokenizer(files)).bosToken).toBe("<s>");
+});
+
+test("tensors that contradict the metadata are named", async () => {
+  const wider = loadModel(withKey("llama.feed_forward_length", 96));
+  await expect(wider).rejects.toThrow("model.gguf: expected the tensors of its config, got 24 issues");
+  const deeper = loadModel(withKey("llama.block_count", 3));
+  await expect(deeper).rejects.toThrow("missing model.layers.2.self_attn.q_proj.weight");
+  const fewer = loadModel(withKey("llama.expert_count", 3));
+  await expect(fewer).rejects.toThrow("unexpected model.layers.0.block_sparse_moe.experts.3.w1.weight");
 });

@@ -10,12 +10,26 @@ export class ModelKeys {
     return `${this.model.metadata.string("general.architecture")}.${name}`;
   }
 
+  /**
+   * Returns a whole number from 0 on. It may be given for each layer, as a list of equal numbers.
+   * @throws {GgufUnsupportedError} for a list of different numbers
+   */
   count(name: string): number | undefined {
-    return this.model.metadata.count(this.key(name));
+    const key = this.key(name);
+    const value = this.model.metadata.get(key);
+    if (!ArrayBuffer.isView(value)) return this.model.metadata.count(key);
+    const numbers = new Set<unknown>(value);
+    const [one] = numbers;
+    if (numbers.size === 1 && typeof one === "number" && one >= 0) return one;
+    throw new GgufUnsupportedError({
+      where: `${this.model.where}: ${key}`,
+      expected: "the same whole number for each layer",
+      got: `${numbers.size} different ones`,
+    });
   }
 
   required(name: string): number {
-    return this.model.metadata.requiredCount(this.key(name));
+    return this.count(name) ?? this.model.metadata.requiredCount(this.key(name));
   }
 
   number(name: string): number | undefined {
