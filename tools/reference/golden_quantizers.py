@@ -302,6 +302,24 @@ def mlx(mode):
     return quantize
 
 
+def mlx_gpt_oss(config, tensors, folder):
+    """mlx-lm's own conversion of a checkpoint in MXFP4, which keeps the codes."""
+    from mlx_lm.utils import load_model, save_config, save_model
+    import mlx.core as mx
+    from safetensors.torch import save_file
+
+    files, decoded = mxfp4(config, tensors, folder)
+    save_file({key: value.contiguous() for key, value in files["model.safetensors"].items()}, folder / "model.safetensors", {"format": "pt"})
+    older = {"rope_theta": config["rope_parameters"]["rope_theta"], "rope_scaling": config["rope_parameters"], "torch_dtype": "bfloat16"}
+    (folder / "config.json").write_text(json.dumps({**files["config.json"], **older}))
+    model, mlx_config = load_model(folder, lazy=False)
+    save_model(folder / "mlx", model)
+    save_config(mlx_config, folder / "mlx" / "config.json")
+    stored = mx.load(str(folder / "mlx" / "model.safetensors"))
+    settings = json.loads((folder / "mlx" / "config.json").read_text())
+    return {"model.safetensors": {name: as_torch(value) for name, value in stored.items()}, "config.json": settings}, decoded
+
+
 def numpy(value):
     import mlx.core as mx
     import numpy as np
@@ -338,6 +356,7 @@ MODELS = {
     "mlx-mixtral": ("mixtral", mlx("affine")),
     "mlx-afmoe": ("afmoe", mlx("affine")),
     "mlx-mxfp4": ("qwen3-moe", mlx("mxfp4")),
+    "mlx-gpt-oss": ("gpt-oss", mlx_gpt_oss),
     "bitsandbytes-nf4": ("qwen3-moe", nf4),
     "bitsandbytes-int8": ("mixtral", int8),
     "compressed-tensors": ("qwen3-moe", compressed),

@@ -86,19 +86,19 @@ test.each<[fixture: string, edit: Edit, message: string]>([
   [
     "compressed-tensors-w4",
     set(`${WEIGHTS}.num_bits`, 8),
-    "layer.weight_shape: expected [20, 32], or fewer columns in as many words",
+    "layer.weight_scale: expected scales of 32 columns in groups of 16, as there are in 8 words of 8 bits, got [20, 4]",
   ],
   ["compressed-tensors-w4", set(`${WEIGHTS}.num_bits`, 16), "weights.num_bits: expected 2 to 8, got 16"],
   ["compressed-tensors-w4", set(`${WEIGHTS}.type`, "float"), 'weights.type: expected "int", got "float"'],
   [
     "compressed-tensors-w4",
     set(`${WEIGHTS}.group_size`, 24),
-    "weights.group_size: expected a divisor of 64 columns, got 24",
+    "layer.weight_scale: expected scales of 64 columns in groups of 24, as there are in 8 words of 4 bits, got [20, 4]",
   ],
   [
     "compressed-tensors-w4",
     set(`${WEIGHTS}.group_size`, 32),
-    "layer.weight_scale: expected F32 or F16 or BF16 [20, 2], got BF16 [20, 4]",
+    "layer.weight_scale: expected scales of 64 columns in groups of 32, as there are in 8 words of 4 bits, got [20, 4]",
   ],
   [
     "compressed-tensors-w4",
@@ -110,6 +110,27 @@ test.each<[fixture: string, edit: Edit, message: string]>([
     set(`${WEIGHTS}.strategy`, "diagonal"),
     'weights.strategy: expected one of "tensor", "channel"',
   ],
+  [
+    "compressed-tensors-int-quantized-group-asymmetric",
+    set(`${WEIGHTS}.group_size`, 24),
+    "weights.group_size: expected a divisor of 64 columns, got 24",
+  ],
+  [
+    "compressed-tensors-w4",
+    set("transform_config", { config_groups: { R1: {} } }),
+    "quantization_config.transform_config: expected no transforms",
+  ],
+  [
+    "compressed-tensors-w4",
+    set("sparsity_config", { format: "sparse-24-bitmask" }),
+    'sparsity_config.format: expected "dense"',
+  ],
+  [
+    "compressed-tensors-w4-channel",
+    put("layer.weight_packed", "I32", [20, 9]),
+    "layer.weight_shape: expected [20, 72], or fewer columns in as many words, as layer.weight_packed has at 4 bits, got [20, 64]",
+  ],
+  ["gptq-w4", set("rotation", "hadamard"), 'quantization_config.rotation: expected none, got "hadamard"'],
   [
     "compressed-tensors-float-quantized-block",
     set(`${WEIGHTS}.block_structure`, [8]),
@@ -123,7 +144,7 @@ test.each<[fixture: string, edit: Edit, message: string]>([
   [
     "fp8-tiles",
     set("weight_block_size", [16, 16]),
-    "layer.weight_scale_inv: expected F32 or BF16 or F16 or F8_E8M0 or U8 [2, 2], got F32 [3, 2]. weight_block_size",
+    "layer.weight_scale_inv: expected F32 or BF16 or F16 or F8_E8M0 or U8 [2, 2] or [24, 1], got F32 [3, 2]. weight_block_size",
   ],
   [
     "fp8-tiles",
@@ -203,7 +224,7 @@ test.each<[fixture: string, edit: Edit, message: string]>([
   [
     "compressed-tensors-w4",
     put("layer.weight_packed", "I32", [20, 9]),
-    "layer.weight_shape: expected [20, 72], or fewer columns",
+    "layer.weight_scale: expected scales of 72 columns in groups of 16, as there are in 9 words of 4 bits, got [20, 4]",
   ],
   [
     "compressed-tensors-w4-actorder",

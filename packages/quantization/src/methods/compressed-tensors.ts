@@ -35,6 +35,7 @@ export const compressedTensors: QuantizationMethod = {
   stores: "X.weight_scale",
   describes: (config) => config.has("config_groups"),
   async *find(tensors, config, savedAs) {
+    refuseTransforms(config);
     const isIgnored = modulePatterns(config.texts("ignore"), `${config.where}.ignore`);
     const schemeOf = schemesOf(config);
     for (const module of quantizedModules(tensors)) {
@@ -58,6 +59,15 @@ export const compressedTensors: QuantizationMethod = {
     }
   },
 };
+
+/** Rotations are computed while the model runs, and sparse weights are stored in another way. */
+function refuseTransforms(config: ConfigReader): void {
+  const fix = "Use a version of the checkpoint without it, or in bfloat16";
+  const transforms = config.has("transform_config") ? config.object("transform_config") : undefined;
+  if (transforms?.has("config_groups") && transforms.object("config_groups").keys.length > 0)
+    throw config.error("transform_config", "no transforms", fix);
+  if (config.has("sparsity_config")) config.object("sparsity_config").oneOf("format", ["dense"], "dense", fix);
+}
 
 function quantizedModules(tensors: TensorSource): Set<string> {
   return new Set([...modulesWith(tensors, ".weight_packed"), ...modulesWith(tensors, ".weight_scale")]);

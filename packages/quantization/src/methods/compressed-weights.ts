@@ -25,8 +25,12 @@ export async function packedWeight(
   weights.oneOf("type", ["int"], "int");
   const weight = payload(tensors, name("weight_packed"), { dtypes: ["I32"], axes: ["out", `in · ${bits} / 32`] });
   const [rows, words] = weight.shape as [number, number];
-  const columns = await columnsOf(tensors, module, { rows, words, bits });
-  const { grid, groupSize, fix } = gridOf(weights, [rows, columns]);
+  const groupSize = weights.has("group_size") ? weights.integer("group_size", undefined, -1) : 0;
+  const columns =
+    groupSize > 0
+      ? columnsOfGroups(tensors, name("weight_scale"), { words, bits, groupSize })
+      : await columnsOf(tensors, module, { rows, words, bits });
+  const { grid, tile, fix } = gridOf(weights, [rows, columns]);
   const scale = companion(tensors, name("weight_scale"), { dtypes: FLOATS, shapes: shapesOf(grid), fix });
   const planes = { weight, scale };
   const zeroPoint =
@@ -41,7 +45,7 @@ export async function packedWeight(
     companion(tensors, name("weight_g_idx"), { dtypes: ["I32", "I64"], shapes: [[columns]] });
   const format = packedIntegers({
     bits,
-    groupSize,
+    groupSize: tile[1],
     hasZeroPoints: zeroPoint !== false,
     hasGroupIndex: groupIndex !== false,
     hasRows: grid[0] === rows,
@@ -125,6 +129,25 @@ export function smallFloatWeight(
   return { view, tensors: present(tensors, own.map(name)) };
 }
 
+/** Returns the columns of a packed matrix in groups, by the number of groups: files have tens of thousands of them. */
+function columnsOfGroups(
+  tensors: TensorSource,
+  scaleName: string,
+  { words, bits, groupSize }: { readonly words: number; readonly bits: number; readonly groupSize: number },
+): number {
+  const most = Math.floor((words * 32) / bits);
+  if (!tensors.has(scaleName)) return most;
+  const { shape } = tensors.tensor(scaleName);
+  const columns = (shape.at(-1) ?? 1) * groupSize;
+  if (Math.ceil((columns * bits) / 32) === words) return columns;
+  throw new QuantizationError({
+    where: scaleName,
+    expected: `scales of ${most} columns in groups of ${groupSize}, as there are in ${words} words of ${bits} bits`,
+    got: `[${shape.join(", ")}]`,
+    fix: "num_bits and group_size of the quantisation config must be those of the checkpoint",
+  });
+}
+
 /** Returns the columns of a packed matrix. A row may end with unused bits, so `X.weight_shape` is read if it is there. */
 async function columnsOf(
   tensors: TensorSource,
@@ -149,7 +172,6 @@ async function columnsOf(
 interface Grid {
   readonly grid: readonly [number, number];
   readonly tile: readonly [number, number];
-  readonly groupSize: number;
   readonly fix: string;
 }
 
@@ -171,7 +193,6 @@ function gridOf(weights: ConfigReader, [rows, columns]: readonly [number, number
   return {
     tile,
     grid: [Math.ceil(rows / tile[0]), Math.ceil(columns / tile[1])],
-    groupSize: tile[1],
     fix: `The config must be that of the checkpoint: strategy ${strategy}${detail}`,
   };
 }

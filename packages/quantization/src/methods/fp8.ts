@@ -85,8 +85,8 @@ export function fp8Weight(
   // A finer grid than the config's: MXFP4 and MXFP8.
   if (!isFp8) allowTiles([1, 32]);
   else if (tile) {
-    allowTiles([1, 32]);
     allowTiles(tile);
+    allowTiles([1, 32]);
   } else {
     allowTiles([1, columns]);
     allow([...stack, rows], [1, columns]);

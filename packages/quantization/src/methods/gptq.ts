@@ -14,6 +14,8 @@ export const gptqMethod: QuantizationMethod = {
   stores: "X.qweight",
   describes: (config) => config.has("desc_act") || config.has("checkpoint_format"),
   *find(tensors, config, savedAs) {
+    for (const key of ["rotation", "adapter"])
+      if (config.has(key)) throw config.error(key, "none", "Use a version of the checkpoint without it");
     const common = schemeOf(config);
     const overrides = config.has("dynamic") ? overridesOf(config.object("dynamic"), common) : [];
     for (const module of modulesWith(tensors, ".qweight")) {

@@ -38,13 +38,19 @@ function isEmbedding(module: string): boolean {
  * They match whole segments of a path, so that `mlp.gate` is not `mlp.gate_proj`, and everything below a module.
  */
 export function pathPatterns(patterns: readonly string[]): (module: string) => boolean {
-  const globs = patterns.map((pattern) =>
-    pattern
-      .replace(/^\*+\.?|\.?\*+$/g, "")
-      .replace(/\.weight$/, "")
-      .split("*"),
+  const paths = patterns.map((pattern) => pattern.replace(/^\*+\.?|\.?\*+$/g, "").replace(/\.weight$/, ""));
+  // Lists of hundreds of paths are common, and checkpoints of tens of thousands of modules.
+  const plain = new Set(paths.filter((path) => !path.includes("*")));
+  const globs = paths.filter((path) => path.includes("*")).map((path) => path.split("*"));
+  return (module) => partsOf(module).some((part) => plain.has(part)) || globs.some((glob) => hasSegments(module, glob));
+}
+
+/** Returns all runs of segments of a path. */
+function partsOf(path: string): string[] {
+  const segments = path.split(".");
+  return segments.flatMap((_, start) =>
+    segments.slice(start).map((_, length) => segments.slice(start, start + length + 1).join(".")),
   );
-  return (module) => globs.some((pieces) => hasSegments(module, pieces));
 }
 
 /** Whether whole segments of a path consist of these pieces, with anything between them. */
