@@ -6,6 +6,7 @@ import { forwardCommand } from "./commands/forward.js";
 import { generateCommand } from "./commands/generate.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { mergeCommand } from "./commands/merge.js";
+import { quantizeCommand } from "./commands/quantize.js";
 import { traceCommand } from "./commands/trace.js";
 
 /**
@@ -25,6 +26,7 @@ export function makeProgram(end: (exitCode: number) => void): Command {
     traceCommand(end),
     inspectCommand(),
     mergeCommand(),
+    quantizeCommand(),
     enginesCommand(),
   ];
   for (const command of commands) program.addCommand(prepared(command));

@@ -6,7 +6,7 @@ const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 const flagsIn = (text: string): Set<string> => new Set(text.match(/--[a-z][a-z-]+/g));
 
 describe("--help", () => {
-  test.each(["generate", "classify", "forward", "trace", "inspect", "merge"])(
+  test.each(["generate", "classify", "forward", "trace", "inspect", "merge", "quantize"])(
     "of %s has examples, and the README has its flags",
     async (command) => {
       const { code, stdout, stderr } = await run([command, "--help"]);
@@ -21,7 +21,7 @@ describe("--help", () => {
   test("lists the commands", async () => {
     const { code, stdout } = await run(["--help"]);
     expect(code).toBe(0);
-    expect(stdout.match(/^ {2}(generate|classify|forward|trace|inspect|merge|engines) /gm)).toHaveLength(7);
+    expect(stdout.match(/^ {2}(generate|classify|forward|trace|inspect|merge|quantize|engines) /gm)).toHaveLength(8);
   });
 
   test("is plain in a pipe, and bold where colours are wanted", async () => {
@@ -32,7 +32,7 @@ describe("--help", () => {
 
 test("the README has no flag that there is not", async () => {
   const helps = await Promise.all(
-    ["generate", "classify", "forward", "trace", "inspect", "merge", "engines"].map((command) =>
+    ["generate", "classify", "forward", "trace", "inspect", "merge", "quantize", "engines"].map((command) =>
       run([command, "--help"]),
     ),
   );

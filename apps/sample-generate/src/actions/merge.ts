@@ -1,22 +1,21 @@
 /** Action of `sample-generate merge`. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join, relative } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import {
   bytes,
   colors,
   copyNamedTemplates,
-  InputError,
   Interrupt,
   InterruptedError,
   plural,
   seconds,
   shellWord,
   table,
-  tokenizerFiles,
 } from "@mixtape/command-line";
 import { aboutAdapter, BytesBar, checkFolder, checkModel, load } from "@mixtape/command-line/load";
 import { adaptersOf } from "@mixtape/peft";
+import { checkOutput, savedFiles, sideFiles } from "../checkpoint-folder.js";
 import { MERGE_DTYPES, type MergeFlags } from "./merge-flags.js";
 
 /** Output of `--json`. */
@@ -37,7 +36,7 @@ export async function merge(flags: MergeFlags): Promise<void> {
   checkModel(flags.model);
   checkFolder(flags.adapter, "adapter");
   checkOutput(flags.output);
-  const files = await sideFiles(flags);
+  const files = await sideFiles(flags.model, folderOfTokenizer(flags));
   // The result is saved, so activations must not be rounded.
   const { model, adapter, engine } = await load({ ...flags, precision: undefined }, interrupt);
   const dtype = flags.dtype && MERGE_DTYPES[flags.dtype];
@@ -59,17 +58,12 @@ export async function merge(flags: MergeFlags): Promise<void> {
   } finally {
     bar.clear();
   }
-  const saved = readdirSync(flags.output, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(flags.output, join(entry.parentPath, entry.name)))
-    .sort();
   const result: MergeResult = {
     output: flags.output,
     adapter: aboutAdapter(adapter!),
     modules: adapter!.table.length,
     dtype: flags.dtype ?? model.config.dtype ?? "as before",
-    files: saved,
-    totalBytes: saved.reduce((sum, file) => sum + statSync(join(flags.output, file)).size, 0),
+    ...savedFiles(flags.output),
     engine: engine.name,
   };
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -84,39 +78,7 @@ function summary({ adapter, modules, output, files, totalBytes, dtype }: MergeRe
   ];
 }
 
-/** Leftovers of a killed save, which the next one deletes. */
-const LEFT_BEHIND = /^\.(save\.lock|.+\.tmp)$/;
-
-/** @throws {InputError} unless the folder is new or empty */
-function checkOutput(output: string): void {
-  if (!existsSync(output)) return;
-  const expected = "a new or empty folder for the checkpoint";
-  if (!statSync(output).isDirectory()) throw new InputError({ where: output, expected, got: "a file" });
-  const there = readdirSync(output).filter((name) => !LEFT_BEHIND.test(name));
-  if (there.length > 0)
-    throw new InputError({
-      where: output,
-      expected,
-      got: `a folder with ${plural(there.length, "file")} in it`,
-      fix: "Choose another folder for --output: nothing is overwritten",
-    });
-}
-
-/** Licenses are copied with the weights. */
-const LICENSES = /^(licen[cs]e|notice|use_policy)([._-].*)?$/i;
-
 /** Returns the folder of the tokenizer: the adapter's, if it has one, or the model's. */
 function folderOfTokenizer({ model, adapter }: MergeFlags): string {
   return existsSync(join(adapter, "tokenizer.json")) ? adapter : model;
-}
-
-/** Returns the files to save with the weights. */
-async function sideFiles(flags: MergeFlags): Promise<Record<string, Uint8Array>> {
-  // The licence of a GGUF file is beside it, among those of other models.
-  const names = statSync(flags.model).isDirectory() ? readdirSync(flags.model) : [];
-  const licenses = names.filter((name) => LICENSES.test(name) && statSync(join(flags.model, name)).isFile());
-  return {
-    ...(await tokenizerFiles(folderOfTokenizer(flags))),
-    ...Object.fromEntries(licenses.map((name) => [name, readFileSync(join(flags.model, name))])),
-  };
 }

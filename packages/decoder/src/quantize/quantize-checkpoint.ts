@@ -1,6 +1,7 @@
 import {
   compileRecipe,
   compressedTensorsConfig,
+  type IntegerScheme,
   type ModuleScheme,
   packedTensors,
   QuantizationError,
@@ -8,6 +9,7 @@ import {
   type Recipe,
 } from "@mixtape/quantization";
 import {
+  bytesPerElement,
   type CheckpointSource,
   type FetchOptions,
   nameOfSource,
@@ -31,14 +33,21 @@ import { type SavedTensor, savedTensors } from "./saved-tensors.js";
 export interface QuantizeCheckpointOptions
   extends Pick<LoadOptions, "ignore" | "onWarning" | "fetchOptions">,
     Omit<SaveOptions, "dtype"> {
-  /** `int4`, `int8`, or a recipe. Default: `int4`. */
+  /** `int4`, `int8`, or a recipe. Default: `int4`. Embeddings and heads stay as they are, unless the recipe says otherwise. */
   readonly quantize?: "int4" | "int8" | QuantizeOptions;
 }
 
 /** A quantised checkpoint that was written. */
 export interface QuantizedCheckpoint {
-  /** Number of matrices and of their values in each format; `none` for those that stay as they are. */
-  readonly formats: Readonly<Record<string, { readonly matrices: number; readonly values: number }>>;
+  /** Matrices in each format; `none` for those that stay as they are. */
+  readonly formats: Readonly<Record<string, FormatCount>>;
+}
+
+/** Number of matrices, of their values, and of their bytes with scales. */
+export interface FormatCount {
+  readonly matrices: number;
+  readonly values: number;
+  readonly bytes: number;
 }
 
 /** Maximum bytes of a shard. The scales of a shard, a ninth of it at most, stay in memory until they are written. */
@@ -61,7 +70,7 @@ export async function quantizeCheckpoint(
   options: QuantizeCheckpointOptions = {},
 ): Promise<QuantizedCheckpoint> {
   const { quantize = "int4", ignore, onWarning = warnOnConsole, maxShardBytes = MAX_SHARD_BYTES } = options;
-  const recipe = compileRecipe(quantize);
+  const recipe = compileRecipe(onDisk(quantize));
   const where = nameOfSource(source);
   const fetching = fetchingOf(options);
   const file = await readConfig(source, fetching);
@@ -73,10 +82,8 @@ export async function quantizeCheckpoint(
     refuseFaults(match, where);
     refuseQuantized(match, where);
     warnOfTensors(match, where, onWarning, model.architecture);
-    const modules: ModuleScheme[] = [];
-    const writes = match.found.flatMap((found) =>
-      [...savedTensors(found)].flatMap((tensor) => tensorsToWrite(tensor, recipe, modules)),
-    );
+    const parts = match.found.flatMap((found) => [...savedTensors(found)].map((tensor) => partOf(tensor, recipe)));
+    const modules = parts.flatMap(({ module }) => (module ? [module] : []));
     if (!modules.some(({ scheme }) => scheme))
       throw new QuantizationError({
         where: "quantize",
@@ -88,37 +95,57 @@ export async function quantizeCheckpoint(
     const config = {
       ...file.json,
       ...(tieWordEmbeddings !== parsed.tieWordEmbeddings && { tie_word_embeddings: tieWordEmbeddings }),
-      quantization_config: compressedTensorsConfig(modules),
+      // A head that is tied to the embedding is a module in transformers, which has no weights of its own.
+      quantization_config: compressedTensorsConfig([
+        ...modules,
+        ...(tieWordEmbeddings ? [{ module: "lm_head", scheme: undefined, size: 0 }] : []),
+      ]),
     };
-    await writeCheckpoint(folder, watched(writes, options), {
-      maxShardBytes,
-      files: {
-        "config.json": `${JSON.stringify(config, null, 2)}\n`,
-        ...(await generationConfigOf(source, fetching)),
-        ...options.files,
+    await writeCheckpoint(
+      folder,
+      watched(
+        parts.flatMap(({ tensors }) => tensors),
+        options,
+      ),
+      {
+        maxShardBytes,
+        files: {
+          "config.json": `${JSON.stringify(config, null, 2)}\n`,
+          ...(await generationConfigOf(source, fetching)),
+          ...options.files,
+        },
       },
-    });
-    return { formats: countFormats(modules) };
+    );
+    return { formats: countFormats(parts) };
   } finally {
     await tensors.close();
   }
 }
 
-/** Returns the tensors to write for one of a checkpoint, and notes its module if it is a matrix. */
-function tensorsToWrite({ name, view, role }: SavedTensor, recipe: Recipe, modules: ModuleScheme[]): TensorToWrite[] {
-  const asIs = (): TensorToWrite[] => [{ name, dtype: view.dtype, shape: view.shape, bytes: () => view.read() }];
-  if (role === "vector" || role === "vectors") return asIs();
-  const module = moduleOf(name);
-  const scheme = recipe(module);
-  const size = view.shape.reduce((all, n) => all * n, 1);
-  modules.push({ module, scheme, size });
-  if (!scheme) return asIs();
-  if (view.shape.length === 2 && module !== name) return packedTensors(module, view, scheme);
+/** Returns the options with the default of checkpoints, which others are to read: embeddings as they are. */
+function onDisk(quantize: "int4" | "int8" | QuantizeOptions): QuantizeOptions {
+  return { embeddings: "none", ...(typeof quantize === "string" ? { weights: quantize } : quantize) };
+}
+
+/** A tensor of a checkpoint as it is written, and its module if it is a matrix. */
+interface Part {
+  readonly tensors: readonly TensorToWrite[];
+  readonly module?: ModuleScheme;
+}
+
+function partOf({ name, view, role }: SavedTensor, recipe: Recipe): Part {
+  const asIs: TensorToWrite = { name, dtype: view.dtype, shape: view.shape, bytes: () => view.read() };
+  if (role === "vector" || role === "vectors") return { tensors: [asIs] };
+  const path = moduleOf(name);
+  const scheme = recipe(path);
+  const module = { module: path, scheme, size: view.shape.reduce((all, n) => all * n, 1) };
+  if (!scheme) return { tensors: [asIs], module };
+  if (view.shape.length === 2 && path !== name) return { tensors: packedTensors(path, view, scheme), module };
   throw new QuantizationError({
     where: name,
     expected: "a matrix of a module, to be stored as pack-quantized",
     got: `[${view.shape.join(", ")}]`,
-    fix: `Leave it as it is, with ignore: ["${module}"], or quantise the model while it is loaded`,
+    fix: "Leave the module out of the recipe, or quantise the model while it is loaded",
   });
 }
 
@@ -130,14 +157,22 @@ async function generationConfigOf(
   return bytes ? { "generation_config.json": bytes } : {};
 }
 
-function countFormats(modules: readonly ModuleScheme[]): QuantizedCheckpoint["formats"] {
-  const formats: Record<string, { matrices: number; values: number }> = {};
-  for (const { scheme, size } of modules) {
-    const name = scheme
-      ? `int${scheme.bits}, ${scheme.groupSize === "channel" ? "channel" : `groups of ${scheme.groupSize}`}`
-      : "none";
-    const { matrices, values } = formats[name] ?? { matrices: 0, values: 0 };
-    formats[name] = { matrices: matrices + 1, values: values + size };
+function countFormats(parts: readonly Part[]): QuantizedCheckpoint["formats"] {
+  const formats: Record<string, FormatCount> = {};
+  for (const { module, tensors } of parts) {
+    if (!module) continue;
+    const name = module.scheme ? describe(module.scheme) : "none";
+    const { matrices, values, bytes } = formats[name] ?? { matrices: 0, values: 0, bytes: 0 };
+    const own = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+    formats[name] = { matrices: matrices + 1, values: values + module.size, bytes: bytes + own };
   }
   return formats;
+}
+
+function describe({ bits, groupSize }: IntegerScheme): string {
+  return `int${bits}, ${groupSize === "channel" ? "a scale per row" : `groups of ${groupSize}`}`;
+}
+
+function bytesOf({ dtype, shape }: TensorToWrite): number {
+  return shape.reduce((all, n) => all * n, bytesPerElement(dtype));
 }

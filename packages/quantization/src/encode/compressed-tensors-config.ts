@@ -2,13 +2,14 @@ import type { IntegerScheme } from "./integer-scheme.js";
 
 /** A module with a matrix, and the scheme of its weight; undefined if it stays as it is. */
 export interface ModuleScheme {
+  /** Path on disk. */
   readonly module: string;
   readonly scheme: IntegerScheme | undefined;
   /** Number of values. */
   readonly size: number;
 }
 
-/** Modules that vLLM joins into one, which must have one scheme. Joined modules are looked up by their own names. */
+/** Modules that vLLM joins to one, whose own name it looks up. */
 const JOINED: Readonly<Record<string, readonly string[]>> = {
   qkv_proj: ["q_proj", "k_proj", "v_proj"],
   gate_up_proj: ["gate_proj", "up_proj"],
@@ -17,35 +18,39 @@ const JOINED: Readonly<Record<string, readonly string[]>> = {
 /**
  * Returns `quantization_config` of `config.json` for weights in the format `pack-quantized` of compressed-tensors.
  *
- * Targets are regular expressions of paths in which numbers stand for any; a path of its own where modules of one kind differ.
- * The scheme of most values is that of the class `Linear` too, which is where vLLM looks for the scheme of fused experts; its
- * group is the first, since transformers takes the first one that names experts.
+ * The scheme of most values is that of the class `Linear`: vLLM and transformers look there for the scheme of fused experts. Other
+ * schemes, and modules that stay as they are, go by regular expressions, which take precedence; transformers takes the first group
+ * with another target than these for that of experts. Numbers in a path stand for any, unless modules of one kind have several
+ * schemes.
  */
 export function compressedTensorsConfig(modules: readonly ModuleScheme[]): Record<string, unknown> {
-  const patternOf = patterns(modules);
   const groups = new Map<string, { readonly scheme: IntegerScheme; size: number; readonly targets: Set<string> }>();
   const ignore = new Set<string>();
+  const pathOf = patterns(modules);
   for (const { module, scheme, size } of modules) {
-    const key = JSON.stringify(scheme);
-    if (!scheme) ignore.add(patternOf(module));
-    else {
-      const group = groups.get(key) ?? { scheme, size: 0, targets: new Set() };
-      groups.set(key, group);
-      group.size += size;
-      group.targets.add(patternOf(module));
+    if (!scheme) {
+      ignore.add(pathOf(module));
+      continue;
     }
+    const key = JSON.stringify(scheme);
+    const group = groups.get(key) ?? { scheme, size: 0, targets: new Set() };
+    groups.set(key, group);
+    group.size += size;
+    group.targets.add(pathOf(module));
   }
   const [main, ...others] = [...groups.values()].sort((a, b) => b.size - a.size);
-  const all = main ? [{ ...main, targets: new Set(["Linear", ...main.targets]) }, ...others] : [];
+  const embeddings = [...(main?.targets ?? [])].filter((path) => path.endsWith("embed_tokens"));
+  const all = [
+    ...others.map(({ scheme, targets }) => groupOf(scheme, joined(targets).map(expression))),
+    ...(main ? [groupOf(main.scheme, [...embeddings.map(expression), "Linear"])] : []),
+  ];
   return {
     quant_method: "compressed-tensors",
     format: "pack-quantized",
     quantization_status: "compressed",
-    ignore: [...ignore],
+    ignore: [...ignore].map((path) => (path.includes("\\") ? expression(path) : path)),
     kv_cache_scheme: null,
-    config_groups: Object.fromEntries(
-      all.map(({ scheme, targets }, i) => [`group_${i}`, groupOf(scheme, [...targets, ...joined(targets)])]),
-    ),
+    config_groups: Object.fromEntries(all.map((group, i) => [`group_${i}`, group])),
   };
 }
 
@@ -71,29 +76,37 @@ function groupOf({ bits, groupSize }: IntegerScheme, targets: readonly string[])
   };
 }
 
-/** Returns the target of a module: a pattern of all modules of its kind, or its path if these have several schemes. */
+/** Returns the source of an expression for a module: for all of its kind, or for it alone if these have several schemes. */
 function patterns(modules: readonly ModuleScheme[]): (module: string) => string {
   const schemes = new Map<string, Set<string>>();
   for (const { module, scheme } of modules) {
     const kind = kindOf(module);
     schemes.set(kind, (schemes.get(kind) ?? new Set()).add(JSON.stringify(scheme) ?? "none"));
   }
-  return (module) => (schemes.get(kindOf(module))!.size > 1 ? module : `re:${kindOf(module)}$`);
+  return (module) => (schemes.get(kindOf(module))!.size > 1 ? module.replaceAll(".", "\\.") : kindOf(module));
 }
 
 function kindOf(module: string): string {
   return module
     .split(".")
-    .map((part) => (/^\d+$/.test(part) ? String.raw`\d+` : part))
-    .join(String.raw`\.`);
+    .map((part) => (/^\d+$/.test(part) ? "\\d+" : part))
+    .join("\\.");
 }
 
-/** Returns the targets of modules that vLLM joins, if all of their parts are targets. */
-function joined(targets: ReadonlySet<string>): string[] {
-  return Object.entries(JOINED).flatMap(([name, [first, ...others]]) => {
-    const of = (target: string, part: string): string => target.replace(new RegExp(`\\b${first}(\\$?)$`), `${part}$1`);
-    return [...targets]
-      .filter((target) => of(target, "") !== target && others.every((part) => targets.has(of(target, part))))
-      .map((target) => of(target, name));
-  });
+/** Replaces paths of modules that vLLM joins, if all of their parts are there, by one for the parts and the whole. */
+function joined(paths: ReadonlySet<string>): readonly string[] {
+  const left = new Set(paths);
+  for (const [whole, parts] of Object.entries(JOINED))
+    for (const path of paths) {
+      const parent = path.slice(0, path.length - parts[0]!.length);
+      const all = parts.map((part) => parent + part);
+      if (all[0] !== path || !all.every((part) => paths.has(part))) continue;
+      for (const part of all) left.delete(part);
+      left.add(`${parent}(?:${[...parts, whole].join("|")})`);
+    }
+  return [...left];
+}
+
+function expression(path: string): string {
+  return `re:${path}$`;
 }

@@ -13,11 +13,11 @@ import { quantizingView } from "./quantizing-view.js";
 export function packedTensors(module: string, view: TensorView, scheme: IntegerScheme): TensorToWrite[] {
   const { weight, scale } = quantizingView(view, scheme).quantized!.planes as Record<"weight" | "scale", TensorView>;
   const shape = BigInt64Array.from(view.shape, BigInt);
-  const write = (name: string, { dtype, shape: of, read }: TensorView): TensorToWrite => ({
+  const write = (name: string, plane: TensorView): TensorToWrite => ({
     name: `${module}.${name}`,
-    dtype,
-    shape: of,
-    bytes: read,
+    dtype: plane.dtype,
+    shape: plane.shape,
+    bytes: () => plane.read(),
   });
   return [
     write("weight_packed", weight),

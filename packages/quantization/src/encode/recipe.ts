@@ -26,26 +26,38 @@ export interface QuantizeOptions {
   readonly weights?: Exclude<WeightFormat, "none">;
   /** Values along a row that share a scale. Default: 32. */
   readonly groupSize?: GroupSize;
+  /**
+   * Format of the embeddings and of a language model's head in the default rules. Default: `int8` in memory; `none` on disk,
+   * because transformers and vLLM do not read quantised ones.
+   */
+  readonly embeddings?: "int8" | "none";
   /** Modules that stay as they are, as in a rule. Default: none. */
   readonly ignore?: readonly string[];
-  /** Default: {@link defaultRules}. */
+  /** Default: {@link defaultRules}; then the formats above have no effect. */
   readonly rules?: readonly QuantizationRule[];
 }
 
 /** Routers, and gates of shared experts: small, and a wrong choice of experts costs most. */
 const ROUTERS = ["gate", "router", "shared_expert_gate"];
 
-/** Weights that every token reads: a small part of a mixture, so that 8 bits cost little. */
-const SHARED = ["self_attn", "linear_attn", "embed_tokens", "lm_head"];
+/** Attention: every token reads it, and it is a small part of a mixture, so that 8 bits cost little. */
+const ATTENTION = ["self_attn", "linear_attn"];
+
+/** Embeddings and the head of a language model. */
+const EMBEDDINGS = ["embed_tokens", "lm_head"];
 
 /**
  * Returns the rules that apply by default: routers stay as they are; attention, embeddings and the head of a language model have
  * 8 bits; all else in layers, such as experts, has the given format.
  */
-export function defaultRules(weights: Exclude<WeightFormat, "none"> = "int4"): readonly QuantizationRule[] {
+export function defaultRules(
+  weights: Exclude<WeightFormat, "none"> = "int4",
+  embeddings: "int8" | "none" = "int8",
+): readonly QuantizationRule[] {
   return [
     { modules: ROUTERS, weights: "none" },
-    { modules: SHARED, weights: "int8" },
+    { modules: ATTENTION, weights: "int8" },
+    { modules: EMBEDDINGS, weights: embeddings },
     { modules: ["layers"], weights },
   ];
 }
@@ -60,10 +72,12 @@ export type Recipe = (module: string) => IntegerScheme | undefined;
  */
 export function compileRecipe(options: "int4" | "int8" | QuantizeOptions, where = "quantize"): Recipe {
   const object = typeof options === "string" ? { weights: options } : options;
-  checkKeys(object, where, ["weights", "groupSize", "ignore", "rules"]);
-  const { weights = "int4", groupSize = 32, ignore = [], rules = defaultRules(weights) } = object;
+  checkKeys(object, where, ["weights", "groupSize", "embeddings", "ignore", "rules"]);
+  const { weights = "int4", groupSize = 32, embeddings = "int8", ignore = [] } = object;
+  const { rules = defaultRules(weights, embeddings) } = object;
   if (!["int4", "int8"].includes(weights))
     throw invalid(typeof options === "string" ? where : `${where}.weights`, '"int4" or "int8"', weights);
+  if (!["int8", "none"].includes(embeddings)) throw invalid(`${where}.embeddings`, '"int8" or "none"', embeddings);
   checkGroupSize(groupSize, `${where}.groupSize`);
   checkNames(ignore, `${where}.ignore`);
   if (!Array.isArray(rules)) throw invalid(`${where}.rules`, "a list of rules", rules);

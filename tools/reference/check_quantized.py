@@ -1,0 +1,171 @@
+"""Checks that compressed-tensors and transformers read what `sample-generate quantize` writes.
+
+    npm run build && python tools/reference/check_quantized.py
+
+Needs requirements-quantization.txt, the `gguf` package, and Node on the path. Models: tiny ones of three families with random weights, and
+the sample model, whose head is tied. For each recipe
+
+- compressed-tensors unpacks every matrix to the values that Mixtape decodes, bit by bit,
+- transformers finds no tensor missing or unexpected, and computes in float32 (eager) the logits of Mixtape on `cpu` and `native`, within 1e-4.
+  It decodes experts in the dtype of their scales; for this comparison they are widened to float32 before. The difference without is shown.
+
+At the end, the squared error on normal deviates beside that of Q4_0 and Q8_0 of the gguf package.
+"""
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from transformers import AfmoeConfig, AutoModelForCausalLM, MixtralConfig, Qwen3MoeConfig
+from transformers.integrations.compressed_tensors import DecompressExperts
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = ROOT / "apps" / "sample-generate" / "bin" / "sample-generate.js"
+IDS = [[(i * i * 7 + i * 13 + 5) % 97 for i in range(12)]]
+EAGER = {"attn_implementation": "eager", "experts_implementation": "eager"}
+RECIPES = {
+    "int4": [],
+    "int8": ["--weights", "int8"],
+    "int4, groups of 16": ["--group-size", "16"],
+    "int8, channel": ["--weights", "int8", "--group-size", "channel"],
+    "in shards, layer 1 as it is": ["--keep", "layers.1", "--max-shard-size", "30KB"],
+}
+SIZES = {"vocab_size": 97, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4}
+CONFIGS = {
+    "mixtral": MixtralConfig(**SIZES, num_key_value_heads=2, num_local_experts=4),
+    "qwen3-moe": Qwen3MoeConfig(**SIZES, num_key_value_heads=2, head_dim=32, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=32),
+    "afmoe": AfmoeConfig(**SIZES, num_key_value_heads=2, head_dim=32, num_experts=6, num_experts_per_tok=2, moe_intermediate_size=32, num_dense_layers=1),
+}
+
+# Decodes the matrices of a checkpoint, and computes logits on each engine.
+NODE = """
+import { readFileSync } from "node:fs";
+import { loadModel, useEngine } from "%(root)s/packages/mixtape/dist/index.js";
+import { quantizedSource } from "%(root)s/packages/quantization/dist/index.js";
+import { openCheckpoint, writeSafetensors } from "%(root)s/packages/safetensors/dist/index.js";
+const [folder, decoded, ids] = process.argv.slice(1);
+const json = JSON.parse(readFileSync(`${folder}/config.json`, "utf8")).quantization_config;
+const source = await quantizedSource(await openCheckpoint(folder), { json, where: "config.json" });
+const views = source.names.map((name) => source.tensor(name)).filter((view) => view.quantized);
+await writeSafetensors(decoded, views.map((view) => ({ name: view.name, dtype: "F32", shape: view.shape, bytes: () => view.read() })));
+await source.close();
+const logits = {};
+for (const engine of ["cpu", "native"]) {
+  await useEngine(engine, engine === "native" ? { precision: "float32" } : {});
+  const model = await loadModel(folder);
+  logits[engine] = await model.forward({ inputIds: JSON.parse(ids) }).logits.array();
+  model.dispose();
+}
+console.log(JSON.stringify(logits));
+"""
+
+
+def quantize(model, output, flags):
+    command = ["node", COMMAND, "quantize", "--model", model, "--output", output, "--json", *flags]
+    return json.loads(subprocess.run([*map(str, command)], capture_output=True, text=True, check=True).stdout)
+
+
+def ours(folder, decoded):
+    """Matrices as Mixtape decodes them, and its logits by engine."""
+    code = NODE % {"root": ROOT.as_posix()}
+    command = ["node", "--input-type=module", "-e", code, folder, decoded, json.dumps(IDS)]
+    ended = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True)
+    return load_file(decoded), {engine: torch.tensor(rows) for engine, rows in json.loads(ended.stdout).items()}
+
+
+def tensors_of(folder):
+    return {name: tensor for file in folder.glob("*.safetensors") for name, tensor in load_file(file).items()}
+
+
+def check_matrices(folder, decoded):
+    tensors = tensors_of(folder)
+    modules = [name.removesuffix(".weight_packed") for name in tensors if name.endswith(".weight_packed")]
+    assert {f"{module}.weight" for module in modules} == decoded.keys(), folder
+    for module in modules:
+        packed, scale = tensors[f"{module}.weight_packed"], tensors[f"{module}.weight_scale"].float()
+        shape = torch.Size(tensors[f"{module}.weight_shape"].tolist())
+        codes = unpack_from_int32(packed, 32 * packed.shape[1] // shape[1], shape)
+        values = codes.float() * scale.repeat_interleave(shape[1] // scale.shape[1], dim=1)
+        assert torch.equal(values, decoded[f"{module}.weight"]), f"{folder}: {module}"
+    return len(modules)
+
+
+def logits(folder, *, wide):
+    """Logits of transformers. @param wide whether scales of experts are widened to float32 before they are decoded"""
+    plain = DecompressExperts.convert
+
+    def widened(self, inputs, *args, **kwargs):
+        for key in inputs:
+            if "weight_scale" in key:
+                inputs[key] = [scale.float() for scale in inputs[key]]
+        return plain(self, inputs, *args, **kwargs)
+
+    DecompressExperts.convert = widened if wide else plain
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, **EAGER)
+    finally:
+        DecompressExperts.convert = plain
+    wrong = {key: value for key, value in info.items() if value}
+    assert not wrong, f"{folder}: {wrong}"
+    with torch.no_grad():
+        return model.float().eval()(torch.tensor(IDS)).logits
+
+
+def check(model, output, flags):
+    quantize(model, output, flags)
+    decoded, mine = ours(output, output.with_suffix(".safetensors"))
+    count = check_matrices(output, decoded)
+    expected = logits(output, wide=True)
+    worst = max((own - expected).abs().max().item() for own in mine.values())
+    assert worst <= 1e-4, f"{output}: logits differ by {worst}"
+    rounding = (logits(output, wide=False) - expected).abs().max().item()
+    return f"{count} matrices, logits within {worst:.1e} (by the rounding of experts in transformers {rounding:.1e})"
+
+
+def check_error(out):
+    values = torch.randn(1024, 1024, generator=torch.Generator().manual_seed(0))
+    plain, folder = out / "plain", out / "error"
+    config = MixtralConfig(**{**SIZES, "hidden_size": 1024, "intermediate_size": 1024, "num_hidden_layers": 1}, num_local_experts=1, num_experts_per_tok=1)
+    model = AutoModelForCausalLM.from_config(config)
+    model.save_pretrained(plain)
+    name = "model.layers.0.block_sparse_moe.experts.0.w1.weight"
+    with safe_open(plain / "model.safetensors", "pt") as file:
+        metadata = file.metadata()
+    save_file({**load_file(plain / "model.safetensors"), name: values}, plain / "model.safetensors", metadata)
+    for bits, kind in ((4, "Q4_0"), (8, "Q8_0")):
+        own = Path(f"{folder}-{bits}")
+        quantize(plain, own, ["--weights", f"int{bits}"])
+        decoded, _ = ours(own, own.with_suffix(".safetensors"))
+        error = (decoded[name] - values).square().mean().item()
+        type_ = gguf.GGMLQuantizationType[kind]
+        theirs = gguf.quants.dequantize(gguf.quants.quantize(values.numpy(), type_), type_)
+        other = np.square(theirs - values.numpy()).mean().item()
+        print(f"squared error on normal deviates, groups of 32: int{bits} {error:.4e}, {kind} {other:.4e} ({error / other - 1:+.1%})")
+        assert error < other, kind
+
+
+def main():
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch)
+        models = {"sample-afmoe": ROOT / "models" / "sample-afmoe"}
+        for family, config in CONFIGS.items():
+            torch.manual_seed(0)
+            config.initializer_range = 0.2
+            models[family] = out / family
+            AutoModelForCausalLM.from_config(config).save_pretrained(models[family])
+        for family, model in models.items():
+            for i, (recipe, flags) in enumerate(RECIPES.items()):
+                print(f"{family}: {recipe}: {check(model, out / f'{family}-{i}', flags)}", flush=True)
+        check_error(out)
+
+
+if __name__ == "__main__":
+    main()
