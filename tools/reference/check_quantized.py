@@ -35,7 +35,7 @@ RECIPES = {
     "int8": ["--weights", "int8"],
     "int4, groups of 16": ["--group-size", "16"],
     "int8, channel": ["--weights", "int8", "--group-size", "channel"],
-    "in shards, layer 1 as it is": ["--keep", "layers.1", "--max-shard-size", "30KB"],
+    "in shards, attention of layer 1 as it is": ["--keep", "layers.1.self_attn", "--max-shard-size", "30KB"],
 }
 SIZES = {"vocab_size": 97, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4}
 CONFIGS = {
@@ -115,7 +115,7 @@ def logits(folder, *, wide):
     wrong = {key: value for key, value in info.items() if value}
     assert not wrong, f"{folder}: {wrong}"
     with torch.no_grad():
-        return model.float().eval()(torch.tensor(IDS)).logits
+        return torch.nn.Module.float(model).eval()(torch.tensor(IDS)).logits
 
 
 def check(model, output, flags):

@@ -91,31 +91,17 @@ export async function quantizeCheckpoint(
         got: "none of its matrices",
         fix: `Its modules are such as ${modules.slice(0, 3).map(({ module }) => module)}`,
       });
-    const { tieWordEmbeddings } = model.config;
-    const config = {
-      ...file.json,
-      ...(tieWordEmbeddings !== parsed.tieWordEmbeddings && { tie_word_embeddings: tieWordEmbeddings }),
-      // A head that is tied to the embedding is a module in transformers, which has no weights of its own.
-      quantization_config: compressedTensorsConfig([
-        ...modules,
-        ...(tieWordEmbeddings ? [{ module: "lm_head", scheme: undefined, size: 0 }] : []),
-      ]),
+    // A head that is tied to the embedding is a module in transformers, which has no weights of its own.
+    const tied = model.config.tieWordEmbeddings ? [{ module: "lm_head", scheme: undefined, size: 0 }] : [];
+    const quantization = compressedTensorsConfig([...modules, ...tied]);
+    const config = { ...model.config, architectures: model.config.architectures ?? [model.architecture] };
+    const files = {
+      "config.json": withQuantization(Model.family.config.stringify(config), quantization),
+      ...(await generationConfigOf(source, fetching)),
+      ...options.files,
     };
-    await writeCheckpoint(
-      folder,
-      watched(
-        parts.flatMap(({ tensors }) => tensors),
-        options,
-      ),
-      {
-        maxShardBytes,
-        files: {
-          "config.json": `${JSON.stringify(config, null, 2)}\n`,
-          ...(await generationConfigOf(source, fetching)),
-          ...options.files,
-        },
-      },
-    );
+    const tensorsToWrite = parts.flatMap((part) => part.tensors);
+    await writeCheckpoint(folder, watched(tensorsToWrite, options), { maxShardBytes, files });
     return { formats: countFormats(parts) };
   } finally {
     await tensors.close();
@@ -147,6 +133,12 @@ function partOf({ name, view, role }: SavedTensor, recipe: Recipe): Part {
     got: `[${view.shape.join(", ")}]`,
     fix: "Leave the module out of the recipe, or quantise the model while it is loaded",
   });
+}
+
+/** Adds the quantisation to the text of a config, in which floats have their points: transformers refuses integers for some. */
+function withQuantization(config: string, quantization: Readonly<Record<string, unknown>>): string {
+  const value = JSON.stringify(quantization, null, 2).replaceAll("\n", "\n  ");
+  return config.replace(/\n\}\s*$/, () => `,\n  "quantization_config": ${value}\n}\n`);
 }
 
 async function generationConfigOf(
