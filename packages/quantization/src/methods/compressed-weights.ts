@@ -58,7 +58,7 @@ export async function packedWeight(
     planes: { ...planes, ...(zeroPoint && { zeroPoint }), ...(groupIndex && { groupIndex }) },
   });
   const own = ["weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", ...ACTIVATIONS];
-  return { view, tensors: present(tensors, own.map(name)) };
+  return { view, tensors: present(tensors, module, own) };
 }
 
 /** `X.weight` in a dtype of 8 bits: integers, FP8 and MXFP8. */
@@ -87,7 +87,7 @@ export function tiledWeight(
     planes: { weight, scale, ...(zeroPoint && { zeroPoint }) },
   });
   const own = ["weight", "weight_scale", "weight_shape", "weight_zero_point", ...ACTIVATIONS];
-  return { view, tensors: present(tensors, own.map(name)) };
+  return { view, tensors: present(tensors, module, own) };
 }
 
 /** `X.weight_packed`: floats of 4 or 6 bits. NVFP4 has `X.weight_global_scale`, by which scales are divided. */
@@ -126,7 +126,7 @@ export function smallFloatWeight(
     },
   });
   const own = ["weight_packed", "weight_scale", "weight_shape", "weight_global_scale", ...ACTIVATIONS];
-  return { view, tensors: present(tensors, own.map(name)) };
+  return { view, tensors: present(tensors, module, own) };
 }
 
 /** Returns the columns of a packed matrix in groups, by the number of groups: files have tens of thousands of them. */

@@ -62,9 +62,25 @@ export function companion(tensors: TensorSource, name: string, { dtypes, shapes,
   throw new QuantizationError({ where: name, expected, got, ...(fix && { fix }) });
 }
 
-/** Returns those of the names that exist. */
-export function present(tensors: TensorSource, names: readonly string[]): string[] {
-  return names.filter((name) => tensors.has(name));
+/** Returns the names of those tensors of a module that exist. */
+export function present(tensors: TensorSource, module: string, suffixes: readonly string[]): string[] {
+  const known = lastSegments(tensors);
+  return suffixes.flatMap((suffix) => {
+    // Most suffixes occur nowhere, and modules are many.
+    const name = known.has(suffix) ? `${module}.${suffix}` : "";
+    return name !== "" && tensors.has(name) ? [name] : [];
+  });
+}
+
+const segments = new WeakMap<TensorSource, ReadonlySet<string>>();
+
+/** Returns the last segments of all names. */
+function lastSegments(tensors: TensorSource): ReadonlySet<string> {
+  const known = segments.get(tensors);
+  if (known) return known;
+  const found = new Set(tensors.names.map((name) => name.slice(name.lastIndexOf(".") + 1)));
+  segments.set(tensors, found);
+  return found;
 }
 
 /** @throws {QuantizationError} for a weight that is quantised although the config excludes its module */

@@ -102,8 +102,9 @@ export function fp8Weight(
   const format = tiled({ name: isFp8 ? "fp8" : "mxfp4", tile: grids.get(scale.shape.join())! });
   const view = quantizedView({ name, shape: weight.shape, savedAs, format, planes: { weight, scale } });
   const module = moduleOf(name);
-  const activations = ACTIVATIONS.flatMap((suffix) => [`${module}.${suffix}`, `${module}_${suffix}`]);
-  return { view, tensors: [name, scaleName, ...present(tensors, activations)] };
+  const stacked =
+    module === name ? ACTIVATIONS.map((suffix) => `${name}_${suffix}`).filter((one) => tensors.has(one)) : [];
+  return { view, tensors: [name, scaleName, ...present(tensors, module, ACTIVATIONS), ...stacked] };
 }
 
 function fp4View(stored: TensorView): TensorView {

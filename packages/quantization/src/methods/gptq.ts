@@ -92,5 +92,5 @@ function weightOf(tensors: TensorSource, module: string, scheme: Scheme, savedAs
     format: gptq({ bits, groupSize, zerosMinusOne, hasGroupIndex }),
     planes: groupIndex ? { ...planes, groupIndex } : planes,
   });
-  return { view, tensors: present(tensors, ["qweight", "scales", "qzeros", "g_idx"].map(name)) };
+  return { view, tensors: present(tensors, module, ["qweight", "scales", "qzeros", "g_idx"]) };
 }

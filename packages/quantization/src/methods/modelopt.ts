@@ -86,7 +86,7 @@ function nvfp4Weight(tensors: TensorSource, module: string, config: ConfigReader
     format: tiled({ name: "nvfp4", tile: [1, groupSize], globalScale: "multiplies" }),
     planes: { weight: viewWithDtype(packed, "F4", [rows, columns]), scale, globalScale },
   });
-  const others = present(tensors, [name("input_scale"), name("pre_quant_scale")]);
+  const others = present(tensors, module, ["input_scale", "pre_quant_scale"]);
   if (others.includes(name("pre_quant_scale")))
     throw new QuantizationError({
       where: name("pre_quant_scale"),

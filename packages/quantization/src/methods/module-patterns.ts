@@ -41,16 +41,20 @@ export function pathPatterns(patterns: readonly string[]): (module: string) => b
   const paths = patterns.map((pattern) => pattern.replace(/^\*+\.?|\.?\*+$/g, "").replace(/\.weight$/, ""));
   // Lists of hundreds of paths are common, and checkpoints of tens of thousands of modules.
   const plain = new Set(paths.filter((path) => !path.includes("*")));
+  const lengths = new Set([...plain].map((path) => path.split(".").length));
   const globs = paths.filter((path) => path.includes("*")).map((path) => path.split("*"));
-  return (module) => partsOf(module).some((part) => plain.has(part)) || globs.some((glob) => hasSegments(module, glob));
+  return (module) => hasPath(module, plain, lengths) || globs.some((glob) => hasSegments(module, glob));
 }
 
-/** Returns all runs of segments of a path. */
-function partsOf(path: string): string[] {
-  const segments = path.split(".");
-  return segments.flatMap((_, start) =>
-    segments.slice(start).map((_, length) => segments.slice(start, start + length + 1).join(".")),
-  );
+/** Whether a run of segments of a path is among the given ones, which have these numbers of segments. */
+function hasPath(path: string, paths: ReadonlySet<string>, lengths: ReadonlySet<number>): boolean {
+  const starts = [0];
+  for (let dot = path.indexOf("."); dot >= 0; dot = path.indexOf(".", dot + 1)) starts.push(dot + 1);
+  starts.push(path.length + 1);
+  for (const length of lengths)
+    for (let i = 0; i + length < starts.length; i++)
+      if (paths.has(path.slice(starts[i], starts[i + length]! - 1))) return true;
+  return false;
 }
 
 /** Whether whole segments of a path consist of these pieces, with anything between them. */
