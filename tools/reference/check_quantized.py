@@ -160,7 +160,11 @@ def main():
             torch.manual_seed(0)
             config.initializer_range = 0.2
             models[family] = out / family
-            AutoModelForCausalLM.from_config(config).save_pretrained(models[family])
+            model = AutoModelForCausalLM.from_config(config)
+            for name, parameter in model.named_parameters():
+                if name.endswith("router.gate.weight"):
+                    torch.nn.init.normal_(parameter, std=0.2)  # zeros in AFMoE: all experts would tie
+            model.save_pretrained(models[family])
         for family, model in models.items():
             for i, (recipe, flags) in enumerate(RECIPES.items()):
                 print(f"{family}: {recipe}: {check(model, out / f'{family}-{i}', flags)}", flush=True)
