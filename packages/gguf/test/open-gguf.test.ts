@@ -56,6 +56,29 @@ describe("config.json", () => {
     });
   });
 
+  test.each<readonly [string, Record<string, Value>, object]>([
+    [
+      "linear",
+      { "llama.rope.scaling.type": { string: "linear" }, "llama.rope.scaling.factor": { f32: 4 } },
+      { factor: 4 },
+    ],
+    ["linear", { "llama.rope.scale_linear": { f32: 2 } }, { factor: 2 }],
+    ["default", { "llama.rope.scaling.type": { string: "none" }, "llama.rope.scaling.factor": { f32: 4 } }, {}],
+    [
+      "yarn",
+      {
+        "llama.rope.scaling.type": { string: "yarn" },
+        "llama.rope.scaling.factor": { f32: 4 },
+        "llama.rope.scaling.original_context_length": { u32: 16 },
+        "llama.rope.scaling.yarn_beta_fast": { f32: 16 },
+      },
+      { factor: 4, original_max_position_embeddings: 16, beta_fast: 16 },
+    ],
+  ])("of RoPE: %s", async (rope_type, keys, others) => {
+    const { rope_parameters } = await configOf(model(keys));
+    expect(rope_parameters).toEqual({ rope_theta: 10_000, rope_type, ...others });
+  });
+
   test("of a model whose layers are given one by one", async () => {
     const equal = model({ "llama.attention.head_count_kv": { i32s: [1, 1] } });
     expect(await configOf(equal)).toMatchObject({ num_key_value_heads: 1 });

@@ -5,7 +5,8 @@ import { shortestFloat32 } from "./shortest-float32.js";
 /** Makes `rope_parameters`. */
 export function ropeParameters(keys: ModelKeys): Readonly<Record<string, unknown>> {
   const rope_theta = shortestFloat32(keys.number("rope.freq_base") ?? 10_000);
-  const type = keys.string("rope.scaling.type") ?? "none";
+  // As in llama.cpp: without a type, a factor is of linear scaling.
+  const type = keys.string("rope.scaling.type") ?? "linear";
   const factor = keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear") ?? 1;
   const original = keys.count("rope.scaling.original_context_length");
   const attention = keys.number("rope.scaling.attn_factor");
