@@ -21,7 +21,6 @@ import gguf
 import numpy as np
 import torch
 from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import AfmoeConfig, AutoModelForCausalLM, MixtralConfig, Qwen3MoeConfig
 from transformers.integrations.compressed_tensors import DecompressExperts
@@ -131,19 +130,18 @@ def check(model, output, flags):
 
 def check_error(out):
     values = torch.randn(1024, 1024, generator=torch.Generator().manual_seed(0))
-    plain, folder = out / "plain", out / "error"
-    config = MixtralConfig(**{**SIZES, "hidden_size": 1024, "intermediate_size": 1024, "num_hidden_layers": 1}, num_local_experts=1, num_experts_per_tok=1)
-    model = AutoModelForCausalLM.from_config(config)
-    model.save_pretrained(plain)
-    name = "model.layers.0.block_sparse_moe.experts.0.w1.weight"
-    with safe_open(plain / "model.safetensors", "pt") as file:
-        metadata = file.metadata()
-    save_file({**load_file(plain / "model.safetensors"), name: values}, plain / "model.safetensors", metadata)
+    save_file({"values": values}, out / "values.safetensors")
+    code = """
+import { quantizingView } from "%(root)s/packages/quantization/dist/index.js";
+import { openSafetensors, writeSafetensors } from "%(root)s/packages/safetensors/dist/index.js";
+const [from, to, bits] = process.argv.slice(1);
+const view = quantizingView((await openSafetensors(from)).tensor("values"), { bits: Number(bits), groupSize: 32 });
+await writeSafetensors(to, [{ name: "values", dtype: "F32", shape: view.shape, bytes: () => view.read() }]);
+""" % {"root": ROOT.as_posix()}
     for bits, kind in ((4, "Q4_0"), (8, "Q8_0")):
-        own = Path(f"{folder}-{bits}")
-        quantize(plain, own, ["--weights", f"int{bits}"])
-        decoded, _ = ours(own, own.with_suffix(".safetensors"))
-        error = (decoded[name] - values).square().mean().item()
+        files = [str(out / name) for name in ("values.safetensors", f"int{bits}.safetensors")]
+        subprocess.run(["node", "--input-type=module", "-e", code, *files, str(bits)], check=True)
+        error = (load_file(files[1])["values"] - values).square().mean().item()
         type_ = gguf.GGMLQuantizationType[kind]
         theirs = gguf.quants.dequantize(gguf.quants.quantize(values.numpy(), type_), type_)
         other = np.square(theirs - values.numpy()).mean().item()
