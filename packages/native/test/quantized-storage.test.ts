@@ -13,8 +13,9 @@ import {
   type TensorSource,
   type TensorView,
   toFloat32,
+  viewOfBytes,
 } from "@mixtape/safetensors";
-import { setBackend, tensor2d } from "@tensorflow/tfjs-core";
+import { matMul, setBackend, tensor2d, tensor3d } from "@tensorflow/tfjs-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { registerNative } from "../src/index.js";
 import { nativeOrNothing } from "./support/native.js";
@@ -107,6 +108,43 @@ describe.runIf(nativeOrNothing()).each([true, false])("quantised weights, mmap: 
       }
     input.dispose();
     y.dispose();
+  });
+
+  test("products of matrices, either side quantised and transposed or not", async () => {
+    const format = GGML_FORMATS.find(({ name }) => name === "Q8_0")!;
+    const planes = (rows: number, columns: number) => {
+      const perRow = (columns / format.blockSize) * format.blockBytes;
+      return { weight: viewOfBytes("w", "U8", [2, rows, perRow], randomBlocks(2 * rows * perRow)) };
+    };
+    for (const [transposeA, transposeB] of [
+      [false, true],
+      [false, false],
+      [true, false],
+      [true, true],
+    ] as const) {
+      const [m, depth, n] = [32, 64, 96];
+      const shapeA: [number, number] = transposeA ? [depth, m] : [m, depth];
+      const shapeB: [number, number] = transposeB ? [n, depth] : [depth, n];
+      const view = (shape: [number, number]) =>
+        quantizedView({ name: "w", shape: [2, ...shape], savedAs: "BF16", format, planes: planes(...shape) });
+      const [viewA, viewB] = [view(shapeA), view(shapeB)];
+      const [a, b] = [await place(viewA, "stack"), await place(viewB, "stack")];
+      const plainA = tensor3d(await floats(viewA), [2, ...shapeA]);
+      const plainB = tensor3d(await floats(viewB), [2, ...shapeB]);
+      const expected = matMul(plainA, plainB, transposeA, transposeB);
+      for (const [x, w] of [
+        [plainA, b.parts[0]!],
+        [a.parts[0]!, plainB],
+        [a.parts[0]!, b.parts[0]!],
+      ]) {
+        const y = matMul(x!, w!, transposeA, transposeB);
+        const [got, wanted] = [await y.data(), await expected.data()];
+        const largest = Math.max(...wanted.map(Math.abs));
+        for (const [i, value] of got.entries()) expect(Math.abs(value - wanted[i]!)).toBeLessThan(1e-5 * largest);
+        y.dispose();
+      }
+      for (const tensor of [plainA, plainB, expected]) tensor.dispose();
+    }
   });
 
   const packed = [

@@ -56,7 +56,7 @@ MatrixBatch matrix_batch(const Args& args, size_t index, const char* name, size_
   // A stack of vectors or of matrices: only the order of its values matters.
   if (weight.rows != rows || weight.columns != columns)
     args.fail(expected, "[" + std::to_string(weight.rows) + ", " + std::to_string(weight.columns) + "]");
-  return {weight.dtype, rows, columns, transposed, weight.parts};
+  return {weight.dtype, rows, columns, transposed, weight.parts, weight.scales};
 }
 
 /**

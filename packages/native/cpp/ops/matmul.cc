@@ -36,6 +36,38 @@ size_t rows_of_block(size_t m, size_t beside, size_t unit) {
   return (m + blocks - 1) / blocks;
 }
 
+/** One matrix of an operand, decoded to `memory` if it is quantised. */
+MatrixBatch decoded(const MatrixBatch& operand, int32_t part, Scratch& scratch) {
+  const Matrix matrix = operand.matrix(part);
+  if (!is_quantized(operand.dtype)) return {matrix.dtype, matrix.rows, matrix.columns, operand.transposed, {matrix.data}};
+  float* const numbers = scratch.floats(matrix.rows * matrix.columns);
+  for_rows(matrix.rows, matrix.columns, [&](size_t from, size_t to) {
+    for (size_t row = from; row < to; row++) kernels().decode_row(matrix, row, numbers + row * matrix.columns);
+  });
+  return {Dtype::float32, matrix.rows, matrix.columns, operand.transposed, {reinterpret_cast<const uint8_t*>(numbers)}};
+}
+
+/** Products with quantised matrices, one after the other: strips of them are decoded, or all of one that is the left operand. */
+void matmul_quantized(const MatrixBatch& a, const MatrixBatch& b, const int32_t* left, const int32_t* right, size_t count, size_t size, float* y) {
+  const size_t m = a.transposed ? a.columns : a.rows;
+  const int32_t first = 0;
+  for (size_t i = 0; i < count; i++, y += size) {
+    if (a.dtype == Dtype::float32 && !a.transposed) {
+      const float* const x = reinterpret_cast<const float*>(a.matrix(left[i]).data);
+      const Matrix w = b.matrix(right[i]);
+      if (b.transposed) {
+        linear(w, x, m, nullptr, Precision::float32, y);
+      } else {
+        linear_back(w, x, m, Precision::float32, false, y);
+      }
+      continue;
+    }
+    Scratch scratch;
+    const MatrixBatch x = decoded(a, left[i], scratch);
+    matmul(x, decoded(b, right[i], scratch), &first, &first, 1, y);
+  }
+}
+
 }  // namespace
 
 void matmul_block(const Operand& a, const Operand& b, size_t depth, IndexRange rows, IndexRange columns, float* y, size_t stride,
@@ -63,6 +95,7 @@ void matmul(const MatrixBatch& a, const MatrixBatch& b, const int32_t* left, con
     std::memset(y, 0, count * m * n * sizeof *y);
     return;
   }
+  if (is_quantized(a.dtype) || is_quantized(b.dtype)) return matmul_quantized(a, b, left, right, count, m * n, y);
   if (count == 1 && m < kFewRows && !a.transposed && b.transposed && a.dtype == Dtype::float32) {
     const float* const x = reinterpret_cast<const float*>(a.parts[static_cast<size_t>(left[0])]);
     return linear({b.dtype, b.parts[static_cast<size_t>(right[0])], n, depth}, x, m, nullptr, Precision::float32, y);

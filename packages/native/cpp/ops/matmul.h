@@ -14,6 +14,13 @@ struct MatrixBatch {
   size_t columns;
   bool transposed;
   std::vector<const uint8_t*> parts;
+  /** Scales of each part, where the format has them in a plane of their own. */
+  std::vector<Scales> scales = {};
+
+  Matrix matrix(int32_t part) const {
+    const auto i = static_cast<size_t>(part);
+    return {dtype, parts[i], rows, columns, scales.empty() ? Scales{} : scales[i]};
+  }
 };
 
 /**
