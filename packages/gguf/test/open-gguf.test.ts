@@ -165,6 +165,14 @@ describe("tensors", () => {
     expect(await valuesOf(parts, "model.layers.0.block_sparse_moe.experts.1.w3.weight")).toEqual([6, 7]);
   });
 
+  test("an absurd number of experts is refused", async () => {
+    const stack = { ...matrix("blk.0.ffn_down_exps.weight", [10_001, 1]), sizes: [1, 1, 10_001] };
+    const checkpoint = await openGguf(buildGguf(model({}, [stack])));
+    await expect(checkpoint.openTensors()).rejects.toThrow(
+      "expected a stack of at most 10000 matrices, got [10001, 1, 1]",
+    );
+  });
+
   test("experts of older files are tensors of their own", async () => {
     const parts = model({}, [matrix("blk.0.ffn_gate.1.weight", [2, 1])]);
     expect(await valuesOf(parts, "model.layers.0.block_sparse_moe.experts.1.w1.weight")).toEqual([0, 1]);

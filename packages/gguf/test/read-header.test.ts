@@ -136,6 +136,11 @@ const DAMAGED: readonly (readonly [string, Uint8Array, string])[] = [
   ["a key that is not UTF-8", hostile({ keys: [["\u0000", { u8: 1 }]] }, 0xff), "expected key 0 in UTF-8"],
   ["an odd alignment", buildGguf({ keys: [["general.alignment", { u32: 3 }]] }), "expected a power of 2"],
   ["a tensor of five axes", buildGguf({ tensors: [{ ...tensor, sizes: [1, 1, 1, 1, 32] }] }), "at most 4 axes, got 5"],
+  [
+    "a tensor of nothing",
+    buildGguf({ tensors: [{ ...tensor, sizes: [0, 2 ** 40] }] }),
+    "sizes of at least 1, got [0, 10",
+  ],
   ["a truncated tensor", buildGguf({ tensors: [tensor] }).slice(0, -32), "tensor w: expected to end within"],
   ["a tensor too large", buildGguf({ tensors: [{ ...tensor, sizes: [2 ** 30, 2 ** 30] }] }), "below 2^53"],
   ["a tensor elsewhere", buildGguf({ tensors: [{ ...tensor, offset: 64 }] }), "tensor w: expected to begin at 0"],

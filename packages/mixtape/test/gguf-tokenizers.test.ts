@@ -104,6 +104,14 @@ test.each<readonly [string, Readonly<Record<string, Entry>>, string]>([
     "types, one for each token, got 1",
   ],
   ["no merges", { model: gpt2.model!, tokens: gpt2.tokens! }, "tokenizer.ggml.merges: expected the merges"],
+  [
+    "a token of an absurd length",
+    {
+      ...llama,
+      tokens: { value: [...sentencePiece.tokens.slice(0, -1), "x".repeat(30_000)], type: ARRAY, subType: STRING },
+    },
+    "expected tokens whose squared lengths sum to",
+  ],
   ["no scores", { model: llama.model!, tokens: llama.tokens! }, "scores, one for each token, got none"],
   [
     "a begin-of-text token that is none",

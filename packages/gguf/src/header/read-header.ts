@@ -133,6 +133,8 @@ function readTensor(bytes: HeaderBytes, index: number): Unplaced {
   const axes = bytes.u32();
   if (axes > 4) throw new GgufFormatError({ where, expected: "at most 4 axes", got: `${axes}`, fix: DAMAGED });
   const sizes = Array.from({ length: axes }, () => bytes.length(`a size of ${safeName(name)}`));
+  if (sizes.includes(0))
+    throw new GgufFormatError({ where, expected: "sizes of at least 1", got: `[${sizes.join(", ")}]`, fix: DAMAGED });
   const type = tensorType(bytes.u32(), where);
   const relative = bytes.length(`the offset of ${safeName(name)}`);
   const shape = sizes.toReversed();

@@ -23,6 +23,9 @@ const STACKS: ReadonlyMap<string, readonly (keyof Architecture["experts"])[]> = 
   ["ffn_gate_up_exps.weight", ["gate", "up"]],
 ]);
 
+/** Far above the experts of a layer: each gets a view. */
+const MAX_EXPERTS = 10_000;
+
 /** A projection of one expert, as files of the first converters have them: `ffn_gate.3.weight`. */
 const SINGLE_EXPERT = /^ffn_(gate|up|down)\.(\d+)\.weight$/;
 
@@ -85,10 +88,10 @@ function* expertViews<P>(
 ): Generator<readonly [string, TensorView]> {
   const { info, file } = tensor;
   const [count, rows] = info.shape;
-  if (info.shape.length !== 3 || rows! % projections.length !== 0)
+  if (info.shape.length !== 3 || rows! % projections.length !== 0 || count! > MAX_EXPERTS)
     throw new GgufFormatError({
       where: `${file.name}: tensor ${safeName(info.name)}`,
-      expected: `a stack of ${projections.length === 1 ? "matrices" : "matrices with an even number of rows"}`,
+      expected: `a stack of at most ${MAX_EXPERTS} matrices${projections.length === 1 ? "" : " with an even number of rows"}`,
       got: `[${info.shape.join(", ")}]`,
     });
   const stack = viewOfTensor(info.name, tensor);

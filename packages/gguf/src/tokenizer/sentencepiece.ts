@@ -4,6 +4,9 @@ import type { Vocabulary } from "./vocabulary.js";
 
 const SPACE = "▁";
 
+/** Characters that are compared to find the parts of all tokens: a hundred times those of a large vocabulary. */
+const MAX_WORK = 2 ** 29;
+
 /**
  * Makes `tokenizer.json` of a SentencePiece BPE (`tokenizer.ggml.model` is `llama`): neighbours are merged into the token
  * with the highest score, and characters that are no token become bytes. As in llama.cpp, a space is put before each text,
@@ -52,6 +55,9 @@ function mergesOf({ metadata, tokens, ids }: Vocabulary): [string, string][] {
   const scores = metadata.numbers(key);
   if (!scores || scores.length < tokens.length)
     throw metadata.error(key, `${tokens.length} scores, one for each token`, `${scores?.length ?? "none"}`);
+  const work = tokens.reduce((sum, { length }) => sum + length ** 2, 0);
+  if (work > MAX_WORK)
+    throw metadata.error("tokenizer.ggml.tokens", "tokens whose squared lengths sum to 2^29 at most", `${work}`);
   const merges = tokens.flatMap((token, id) => {
     const parts: { readonly pair: [string, string]; readonly score: number }[] = [];
     for (let at = 1; at < token.length; at++) {
