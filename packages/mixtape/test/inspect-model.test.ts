@@ -1,10 +1,10 @@
 import { encodeSafetensors, openCheckpoint, type TensorView } from "@mixtape/safetensors";
-import { fixture, testEngines } from "@mixtape/testing";
+import { fixture, longTestEngines } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
 import { inspectModel, loadModel, useEngine } from "../src/index.js";
 import { configOnly, filesOf, golden, SAMPLE, withConfig } from "./files.js";
 
-const HAS_NATIVE = testEngines().includes("native");
+const HAS_NATIVE = longTestEngines().includes("native");
 
 /*
  * Counted by hand. Mixtral: vocabulary 97, width 32, 3 layers, 4 heads and 2 kv heads of 8, 4 experts of width 8, 2 for each

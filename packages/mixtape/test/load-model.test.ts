@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { AfmoeForCausalLM } from "@mixtape/afmoe";
 import { MixtralForCausalLM } from "@mixtape/mixtral";
 import { Qwen3MoeForCausalLM } from "@mixtape/qwen3-moe";
-import { fixture, testEngines, withoutLeak } from "@mixtape/testing";
+import { fixture, longTestEngines, withoutLeak } from "@mixtape/testing";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import {
   CheckpointError,
@@ -22,7 +22,7 @@ import {
 } from "../src/index.js";
 import { configOnly, filesOf, golden, SAMPLE, withConfig } from "./files.js";
 
-const HAS_NATIVE = testEngines().includes("native");
+const HAS_NATIVE = longTestEngines().includes("native");
 
 test("without an engine in use, the automatic choice is made", () => {
   // In a process of its own: in this one, another file may have chosen.
