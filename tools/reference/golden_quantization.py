@@ -21,6 +21,7 @@ METHODS = {
     "compressed-tensors": "compressed",
     "gptq": "gptq",
     "awq": "awq",
+    "auto-round": "auto_round",
     "mxfp4": "mxfp4",
     "modelopt": "modelopt",
     "mlx": "mlx",

@@ -1,5 +1,6 @@
 import type { Dtype, TensorSource, TensorView } from "@mixtape/safetensors";
 import { QuantizationError } from "./errors.js";
+import { autoRoundMethod } from "./methods/auto-round.js";
 import { awqMethod } from "./methods/awq.js";
 import { bitsandbytesMethod } from "./methods/bitsandbytes.js";
 import { compressedTensors } from "./methods/compressed-tensors.js";
@@ -14,6 +15,7 @@ import { mxfp4Method } from "./methods/mxfp4.js";
 const METHODS: readonly QuantizationMethod[] = [
   gptqMethod,
   awqMethod,
+  autoRoundMethod,
   mxfp4Method,
   compressedTensors,
   modeloptMethod,

@@ -186,6 +186,22 @@ test.each<[fixture: string, edit: Edit, message: string]>([
     set("llm_int8_skip_modules", ["layer"]),
     "layer.weight: expected a weight that is not quantised",
   ],
+  [
+    "auto-round-auto-round-w4",
+    set("packing_format", "auto_round:fp8"),
+    'quantization_config.packing_format: expected one of "auto_round", "auto_round:auto_gptq"',
+  ],
+  ["auto-round-auto-round-w4", set("data_type", "mx_fp"), 'quantization_config.data_type: expected "int", got "mx_fp"'],
+  [
+    "auto-round-auto-round-w4",
+    set("extra_config", { layer: { bits: 16 } }),
+    "layer.qweight: expected a weight that is not quantised, as config.json: quantization_config.extra_config says",
+  ],
+  [
+    "auto-round-auto-round-w8",
+    set("packing_format", "auto_round:auto_awq"),
+    "quantization_config.bits: expected 4, got 8",
+  ],
   // Tensors
   ["gptq-w4", drop("layer.qzeros"), "layer.qzeros: expected I32 [3, 4], got no such tensor"],
   [

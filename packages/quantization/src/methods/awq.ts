@@ -21,7 +21,7 @@ export const awqMethod: QuantizationMethod = {
     const isExcluded = pathPatterns(config.texts("modules_to_not_convert"));
     for (const module of modulesWith(tensors, ".qweight")) {
       if (isExcluded(module)) refuseExcluded(`${module}.qweight`, `${config.where}.modules_to_not_convert`);
-      yield weightOf(tensors, module, groupSize, savedAs);
+      yield awqWeight(tensors, module, groupSize, savedAs);
     }
   },
 };
@@ -41,7 +41,8 @@ function checkVersion(config: ConfigReader): void {
   }
 }
 
-function weightOf(tensors: TensorSource, module: string, size: number, savedAs: Dtype): QuantizedWeight {
+/** Returns a weight in the layout of version GEMM. @param size of groups; -1 for one of all inputs */
+export function awqWeight(tensors: TensorSource, module: string, size: number, savedAs: Dtype): QuantizedWeight {
   const name = (suffix: string): string => `${module}.${suffix}`;
   const weight = payload(tensors, name("qweight"), { dtypes: ["I32"], axes: ["in", "out / 8"] });
   const [columns, words] = weight.shape as [number, number];

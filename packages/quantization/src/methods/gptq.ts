@@ -21,12 +21,13 @@ export const gptqMethod: QuantizationMethod = {
     for (const module of modulesWith(tensors, ".qweight")) {
       const override = overrides.find(({ matches }) => matches(module));
       if (override?.scheme === undefined && override) refuseExcluded(`${module}.qweight`, override.where);
-      yield weightOf(tensors, module, override?.scheme ?? common, savedAs);
+      yield gptqWeight(tensors, module, override?.scheme ?? common, savedAs);
     }
   },
 };
 
-interface Scheme {
+/** How a module is quantised. */
+export interface GptqScheme {
   readonly bits: number;
   /** Undefined for one group of all inputs. */
   readonly groupSize: number | undefined;
@@ -36,7 +37,7 @@ interface Scheme {
 const CONVERT = "Save the model again in format gptq, or use a checkpoint in bfloat16";
 
 /** Reads a scheme, or overrides of one. */
-function schemeOf(config: ConfigReader, common?: Scheme): Scheme {
+function schemeOf(config: ConfigReader, common?: GptqScheme): GptqScheme {
   const bits = config.oneOf("bits", [2, 3, 4, 8], common?.bits, CONVERT);
   config.oneOf("pack_dtype", ["int32"], "int32", CONVERT);
   config.oneOf("is_marlin_format", [false], false, CONVERT);
@@ -56,11 +57,11 @@ interface Override {
   readonly where: string;
   readonly matches: (module: string) => boolean;
   /** Undefined for modules that are not quantised. */
-  readonly scheme: Scheme | undefined;
+  readonly scheme: GptqScheme | undefined;
 }
 
 /** Reads `dynamic`: patterns, the first of which applies; `-:` before one excludes its modules. */
-function overridesOf(dynamic: ConfigReader, common: Scheme): Override[] {
+function overridesOf(dynamic: ConfigReader, common: GptqScheme): Override[] {
   return dynamic.keys.map((key) => {
     const where = `${dynamic.where}[${JSON.stringify(key)}]`;
     const regex = pythonRegex(key.replace(/^[+-]:/, ""), where);
@@ -69,7 +70,8 @@ function overridesOf(dynamic: ConfigReader, common: Scheme): Override[] {
   });
 }
 
-function weightOf(tensors: TensorSource, module: string, scheme: Scheme, savedAs: Dtype): QuantizedWeight {
+/** Returns a weight in the layout of GPTQ. */
+export function gptqWeight(tensors: TensorSource, module: string, scheme: GptqScheme, savedAs: Dtype): QuantizedWeight {
   const { bits, zerosMinusOne } = scheme;
   const name = (suffix: string): string => `${module}.${suffix}`;
   const weight = payload(tensors, name("qweight"), { dtypes: ["I32"], axes: [`in · ${bits} / 32`, "out"] });
