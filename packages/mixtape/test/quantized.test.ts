@@ -7,7 +7,7 @@ import { fromFloat32, openCheckpoint, toFloat32 } from "@mixtape/safetensors";
 import { fixture, onEachEngine, testEngines } from "@mixtape/testing";
 import { tidy } from "@tensorflow/tfjs-core";
 import { expect, onTestFinished, test } from "vitest";
-import { type ForCausalLM, type LoadWarning, loadModel, useEngine } from "../src/index.js";
+import { type ForCausalLM, type LoadWarning, loadModel, QuantizationError, useEngine } from "../src/index.js";
 
 const FOLDER = fixture("quantized");
 
@@ -65,3 +65,12 @@ test.each(["compressed-tensors", "mxfp4", "mlx-afmoe"])(
     }
   },
 );
+
+test.each(["gptq", "mxfp4"])("%s is not quantised again", async (name) => {
+  await useEngine("cpu");
+  const loading = loadModel(`${FOLDER}/${name}`, { quantize: "int8", onWarning: () => {} });
+  await expect(loading).rejects.toThrow(QuantizationError);
+  await expect(loading).rejects.toThrow(
+    /expected weights in bfloat16, float16 or float32, to be quantised, got \S+ in the format/,
+  );
+});
