@@ -26,7 +26,7 @@ export const gptqMethod: QuantizationMethod = {
   },
 };
 
-/** How a module is quantised. */
+/** Quantisation of a module. */
 export interface GptqScheme {
   readonly bits: number;
   /** Undefined for one group of all inputs. */
