@@ -11,7 +11,7 @@ import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
 
 /**
- * Writes a checkpoint with quantised matrices (Node), which transformers and vLLM load with compressed-tensors, and
+ * Writes a checkpoint with quantised matrices (Node), which transformers loads with compressed-tensors, and
  * {@link loadModel} as any other. No engine is needed, and one matrix is in memory at a time.
  *
  * ```ts

@@ -19,7 +19,7 @@ Examples:
     sample-generate quantize --model DIR --output DIR-int4
     sample-generate generate --model DIR-int4 --prompt "It was"
 
-  Smaller, for this package alone: transformers and vLLM do not read quantised embeddings.
+  Smaller, for this package alone: transformers does not read quantised embeddings.
     sample-generate quantize --model DIR --output DIR-int4 --embeddings int8
 
   By rules of your own, the first that names a module counts:
@@ -28,7 +28,7 @@ Examples:
                             {"modules": ["experts.*.down_proj"], "weights": "int8", "groupSize": 64},
                             {"modules": ["layers"], "weights": "int4"}]}
 
-The result is in the format pack-quantized of compressed-tensors, which transformers and vLLM load. Each group of values in a
+The result is in the format pack-quantized of compressed-tensors, which transformers loads. Each group of values in a
 row has a scale in bfloat16, the one of least squared error among several. One matrix is in memory at a time, and no engine
 is needed. The folder gets config.json, generation_config.json, the weights, the license and the tokenizer. An output folder
 that has files in it is refused. After Ctrl-C nothing is left (exit code 130).`;

@@ -65,7 +65,7 @@ inline float scale_at(const Matrix& w, size_t row, size_t group) {
   return w.scales.dtype == Dtype::bfloat16 ? bfloat16_at(scales) : half_at(scales);
 }
 
-/** Decodes numbers [from, from + count) of a row, both multiples of `unit_of`. */
+/** Decodes numbers [from, from + count) of a row, both multiples of a block, and of 32 where scales are apart. */
 template <class Format> void decode_blocks(const Matrix& w, size_t row, size_t from, size_t count, float* y) {
   const uint8_t* at = w.row(row) + bytes_of(Format::dtype, from);
   if constexpr (is_planar(Format::dtype)) {
@@ -79,9 +79,6 @@ template <class Format> void decode_blocks(const Matrix& w, size_t row, size_t f
 inline void decode_part(const Matrix& w, size_t row, size_t from, size_t count, float* y) {
   with_format(w.dtype, [&](auto format) { decode_blocks<decltype(format)>(w, row, from, count, y); });
 }
-
-/** The least number of elements of a row that are decoded by themselves. Groups are multiples of it where scales are apart. */
-constexpr size_t unit_of(Dtype dtype) { return is_planar(dtype) ? 32 : block_of(dtype).elements; }
 
 }  // namespace
 }  // namespace mixtape

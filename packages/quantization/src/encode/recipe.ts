@@ -28,7 +28,7 @@ export interface QuantizeOptions {
   readonly groupSize?: GroupSize;
   /**
    * Format of the embeddings and of a language model's head in the default rules. Default: `int8` in memory; `none` on disk,
-   * because transformers and vLLM do not read quantised ones.
+   * because transformers does not read quantised ones.
    */
   readonly embeddings?: "int8" | "none";
   /** Modules that stay as they are, as in a rule. Default: none. */
