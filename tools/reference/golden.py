@@ -16,6 +16,7 @@ import golden_delta_rule
 import golden_dropout
 import golden_generation
 import golden_heads
+import golden_kv_cache
 import golden_merge
 import golden_mixtures
 import golden_models
@@ -59,6 +60,10 @@ def write_generation(out: Path) -> None:
     golden_generation.write(out, out if (out / "models").is_dir() else FIXTURES)
 
 
+def write_kv_cache(out: Path) -> None:
+    golden_kv_cache.write(out, out if (out / "models").is_dir() else FIXTURES)
+
+
 def write_adapters(out: Path) -> None:
     golden_peft.write(out)
     golden_peft_v4.write(out)
@@ -90,6 +95,7 @@ PARTS = {
     "generation": write_generation,
     "heads": golden_heads.write,
     "head-adapters": write_head_adapters,
+    "kv-cache": write_kv_cache,
     "ops": golden_ops.write,
     "padding": write_padding,
     "resize": write_resized,

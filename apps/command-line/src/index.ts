@@ -26,4 +26,4 @@ export { parseInput, readChatTemplate, readInputText, readStandardInput } from "
 export { outputTaken } from "./streams.js";
 export { barStream } from "./terminal.js";
 export { copyNamedTemplates, tokenizerFiles } from "./tokenizer-files.js";
-export { fileSize, ids, integer, number, someText } from "./values.js";
+export { fileSize, ids, integer, number, someText, textOf } from "./values.js";

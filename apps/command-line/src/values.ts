@@ -23,6 +23,14 @@ export function ids(text: string): number[] {
   throw new InvalidArgumentError("Expected token ids separated by commas, such as 5,6,7.");
 }
 
+/** Parses a text that satisfies a condition. */
+export function textOf(fits: (text: string) => boolean, expected: string): (text: string) => string {
+  return (text) => {
+    if (fits(text)) return text;
+    throw new InvalidArgumentError(`Expected ${expected}.`);
+  };
+}
+
 /** Parses a text that is not empty. */
 export function someText(text: string): string {
   if (text !== "") return text;

@@ -3,7 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "@mixtape/command-line";
-import { type Cache, type ForCausalLM, loadCache } from "@mixtape/mixtape";
+import { type Cache, type CacheOptions, type ForCausalLM, loadCache } from "@mixtape/mixtape";
 
 /**
  * Checks the file before anything is loaded, so that the result can be saved.
@@ -16,7 +16,15 @@ export function checkPromptCache(file: string | undefined): void {
   if (existsSync(file) && !statSync(file).isFile()) throw new UsageError(`--prompt-cache: ${file} is not a file`);
 }
 
-/** Returns the cache in the file, or an empty one if there is no file yet. */
-export async function openPromptCache(model: ForCausalLM, file: string): Promise<Cache> {
-  return existsSync(file) ? loadCache(model, file) : model.createCache();
+/**
+ * Returns the cache in the file, or an empty one if there is no file yet.
+ * @param kvCacheDtype absent for that of the file, or the engine's choice
+ */
+export async function openPromptCache(
+  model: ForCausalLM,
+  file: string,
+  kvCacheDtype: CacheOptions["kvCacheDtype"],
+): Promise<Cache> {
+  const options: CacheOptions = kvCacheDtype === undefined ? {} : { kvCacheDtype };
+  return existsSync(file) ? loadCache(model, file, options) : model.createCache(options);
 }

@@ -65,6 +65,34 @@ describe("--prompt-cache", () => {
   });
 });
 
+describe("--kv-cache-dtype int8", () => {
+  const args = ["--model", golden("mixtral/basic"), "--prompt-ids", "1,2,3,4,5", "--max-new-tokens", "6"];
+
+  test("writes with a rounded cache, also from a file, which keeps the dtype", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "mixtape-kv-cache-dtype-"));
+    try {
+      const [full, rounded] = [join(folder, "full.cache"), join(folder, "int8.cache")];
+      const { ids } = await generate(...args, "--engine", "cpu", "--kv-cache-dtype", "int8");
+      await generate(...args, "--engine", "cpu", "--prompt-cache", full, "--kv-cache-dtype", "auto");
+      const kept = await generate(...args, "--engine", "cpu", "--prompt-cache", rounded, "--kv-cache-dtype", "int8");
+      expect(kept.ids).toEqual(ids);
+      const sizes = () => [full, rounded].map((file) => readFileSync(file).length);
+      const [ofFull, ofRounded] = sizes();
+      expect(ofRounded).toBeLessThan(ofFull!);
+      const again = await generate(...args, "--engine", "wasm", "--prompt-cache", rounded);
+      expect([again.ids, again.cachedTokens]).toEqual([ids, 4]);
+      expect(sizes()).toEqual([ofFull, ofRounded]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("another dtype is refused", async () => {
+    const { code, stderr } = await run(["generate", ...args, "--kv-cache-dtype", "int4"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("Expected auto or int8.")]);
+  });
+});
+
 test("--json prints one object with these keys", async () => {
   const args = ["--model", SAMPLE, "--prompt", "It was", "--max-new-tokens", "5", "--engine", "cpu"];
   const result = await generate(...args);

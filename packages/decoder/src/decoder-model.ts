@@ -3,6 +3,7 @@ import { Cache, Embedding, Module, type Norm, RotaryEmbedding, type RoutingObser
 import { GraphedFunction, type RotaryTables } from "@mixtape/ops";
 import { reshape, type Tensor3D, tensor1d, tidy } from "@tensorflow/tfjs-core";
 import type { Batch } from "./batch.js";
+import { type CacheOptions, checkCacheOptions } from "./caches/cache-options.js";
 import type { DecoderLayer, LayerClass } from "./decoder-layer.js";
 import { DecoderError } from "./errors.js";
 import type { ModelInputs, ModelOutput } from "./forward.js";
@@ -50,10 +51,12 @@ export class DecoderModel<C extends DecoderConfig = DecoderConfig> extends Modul
   /**
    * Creates an empty cache for this model; an engine may store it in the dtype of the checkpoint's embeddings. Dispose
    * it.
+   * @throws {OptionError} for an unknown option or value
    */
-  createCache(): Cache {
+  createCache(options: CacheOptions = {}): Cache {
+    checkCacheOptions("createCache", options);
     const { dtype } = this.embedTokens.weight;
-    return new Cache(this.layers.map(({ selfAttn }) => selfAttn.createCache({ dtype })));
+    return new Cache(this.layers.map(({ selfAttn }) => selfAttn.createCache({ dtype, ...options })));
   }
 
   /** Scales the embeddings before the first layer. No-op by default. @param embeds `[B, L, M]` @returns `[B, L, M]` */

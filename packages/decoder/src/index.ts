@@ -1,4 +1,5 @@
 export { type Batch, type BatchInput, readBatch } from "./batch.js";
+export type { CacheOptions } from "./caches/cache-options.js";
 export { loadCache } from "./caches/load-cache.js";
 export { encodeCache, saveCache } from "./caches/save-cache.js";
 export { changeConfig } from "./config-changes.js";

@@ -9,6 +9,7 @@ import {
   writeCheckpoint,
 } from "@mixtape/safetensors";
 import { type Tensor3D, tidy } from "@tensorflow/tfjs-core";
+import type { CacheOptions } from "./caches/cache-options.js";
 import { changeConfig } from "./config-changes.js";
 import { parseConfig, readConfig, readGenerationConfig } from "./config-file.js";
 import { DecoderModel } from "./decoder-model.js";
@@ -113,9 +114,9 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     return config;
   }
 
-  /** Returns an empty cache for this model. Dispose it. */
-  createCache(): Cache {
-    return this.model.createCache();
+  /** Returns an empty cache for this model. Dispose it. @throws {OptionError} for an unknown option or value */
+  createCache(options?: CacheOptions): Cache {
+    return this.model.createCache(options);
   }
 
   /** Initialises every parameter, as for training from scratch. Same seed, same values. */

@@ -58,11 +58,12 @@ export async function* generateRows(
   const kept = options.cache ?? undefined;
   if (kept) {
     checkPromptLogprobs(resolved);
+    checkDtype(options);
     checkKept(model, kept, prompts);
     yield* usingCache(kept, () => decode(decoding, { ...takeUp(kept, prompts, resolved.padTokenId), cache: kept }));
     return;
   }
-  const cache = model.createCache();
+  const cache = model.createCache({ kvCacheDtype: resolved.kvCacheDtype });
   try {
     yield* decode(decoding, { batch, cache });
   } finally {
@@ -144,6 +145,17 @@ function checkPromptLogprobs({ promptLogprobs }: ResolvedOptions): void {
     expected: "no cache beside it",
     got: "a cache, whose tokens are not computed again",
     fix: "Leave one of the two out",
+  });
+}
+
+/** A cache of the caller has its dtype already. */
+function checkDtype({ kvCacheDtype }: GenerationOptions): void {
+  if (kvCacheDtype === undefined) return;
+  throw new GenerationError({
+    where: { option: "kvCacheDtype" },
+    expected: "no cache beside it",
+    got: "a cache, which has been created with a dtype",
+    fix: `Create the cache with it: model.createCache({ kvCacheDtype: "${kvCacheDtype}" })`,
   });
 }
 

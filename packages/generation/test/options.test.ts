@@ -1,5 +1,5 @@
 import { type GenerationConfig, generationConfig, unreadableGenerationConfig } from "@mixtape/config";
-import { describe, expect, test } from "vitest";
+import { describe, expect, expectTypeOf, test } from "vitest";
 import { GenerationError, type GenerationOptions, resolveOptions } from "../src/index.js";
 import { ScriptedModel, type ScriptedOptions } from "./scripted-model.js";
 
@@ -38,7 +38,16 @@ test("the defaults are the reference's: greedy, 20 tokens", () => {
     sampler: null,
     logprobs: null,
     promptLogprobs: null,
+    kvCacheDtype: "auto",
   });
+});
+
+test("a KV cache dtype is one of two names, in types and at run time", () => {
+  expect(resolve({ kvCacheDtype: "int8" }).kvCacheDtype).toBe("int8");
+  expectTypeOf<GenerationOptions["kvCacheDtype"]>().toEqualTypeOf<"auto" | "int8" | undefined>();
+  // @ts-expect-error -- not a dtype of caches
+  const options: GenerationOptions = { kvCacheDtype: "int4" };
+  expect(() => resolve(options)).toThrow('kvCacheDtype: expected auto or int8, got "int4"');
 });
 
 test("what is given goes before the generation config, that before the model's config", () => {

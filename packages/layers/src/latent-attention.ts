@@ -99,7 +99,8 @@ export class LatentAttention<C extends LatentAttentionConfig = LatentAttentionCo
     const cache = context.cache as KeyValueCache | undefined;
     const hasPast = cache !== undefined && cache.keyLength > 0;
     const kept = cache?.append(added);
-    const seen = hasPast && kept ? kept : { keys: added, values: latents };
+    // Of int8, the first tokens attend to what later ones will: a text has the same logits in one pass and in several.
+    const seen = kept && (hasPast || cache?.kvCacheDtype === "int8") ? kept : { keys: added, values: latents };
     const attended =
       hasPast && this.kvBProj.canFuse
         ? this.#attendToLatents([nope, rope], seen, context)

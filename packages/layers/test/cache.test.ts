@@ -1,7 +1,7 @@
 import { type KeyValueStore, registerEngine, storageOf, TensorKeyValueStore, valueAndGradientsOf } from "@mixtape/ops";
 import { neg, scalar, sum, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { Cache, KeyValueCache, LayersError } from "../src/index.js";
+import { Cache, KeyValueCache, type LayerCacheState, LayersError } from "../src/index.js";
 import { useCpu, withTensors } from "./support/cpu.js";
 
 beforeAll(useCpu);
@@ -540,6 +540,70 @@ describe("rows of different lengths", () => {
       );
     expect(() => cache.truncate("3" as never)).toThrow("Cache.truncate: expected a number of tokens for each row");
     expect(cache.lengths).toEqual([3, 3]);
+    cache.dispose();
+  });
+});
+
+describe("of int8", () => {
+  const options = { kvCacheDtype: "int8" } as const;
+  const random = (shape: [number, number, number, number]) =>
+    tensor4d(
+      Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(1 + i * 1.7)),
+      shape,
+    );
+  const codes = ({ tensors }: LayerCacheState): Record<string, number[]> =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, [...tensor.dataSync()]]));
+
+  test.each([
+    ["keys and values", {}],
+    ["a window", { window: 6 }],
+    ["latents", { sharedWidth: 2 }],
+  ])("%s: copied, exported, rolled back and shifted, codes stay as they are", async (_, more) => {
+    await withTensors(() => {
+      tidy(() => {
+        const cache = new KeyValueCache({ ...options, ...more });
+        expect([cache.kvCacheDtype, cache.layout]).toEqual(["int8", new KeyValueCache(more).layout]);
+        const append = (count: number) => {
+          const values = "sharedWidth" in more ? undefined : random([2, 1, count, 2]);
+          return cache.append(random([2, 1, count, 3]), values);
+        };
+        append(9);
+        cache.commit();
+        const before = codes(cache.exportState());
+        expect(Object.keys(before)[1]).toBe("keyScales");
+        append(1);
+        cache.rollback();
+        expect(codes(cache.exportState())).toEqual(before);
+        const copy = cache.copy();
+        expect([copy.kvCacheDtype, codes(copy.exportState())]).toEqual(["int8", before]);
+        const other = new KeyValueCache(more);
+        other.importState(cache.exportState());
+        expect(other.keyLength).toBe(cache.keyLength);
+        other.dispose();
+        if ("window" in more) return [cache, copy].forEach((one) => void one.dispose());
+        copy.shiftRight([0, 2]);
+        const after = codes(copy.exportState());
+        // Row 1 holds its first seven positions behind two of padding.
+        const rows = (numbers: number[]) => [numbers.slice(0, numbers.length / 2), numbers.slice(numbers.length / 2)];
+        for (const [name, all] of Object.entries(after)) {
+          const [first, second] = rows(before[name]!);
+          const width = all.length / 18;
+          expect(rows(all)).toEqual([first, [...new Array<number>(2 * width).fill(0), ...second!.slice(0, 7 * width)]]);
+        }
+        for (const one of [cache, copy]) one.dispose();
+        return undefined;
+      });
+    });
+  });
+
+  test("is refused while a gradient is recorded, before anything is added", () => {
+    const cache = new KeyValueCache(options);
+    const recorded = () =>
+      tidy(() => valueAndGradientsOf(() => sum(cache.append(slots(0, 1), slots(0, 1)).keys), [scalar(1)]));
+    expect(recorded).toThrow("kvCacheDtype: expected auto while a gradient is recorded, got int8");
+    tidy(() => cache.append(slots(0, 1), slots(0, 1)));
+    expect(recorded).toThrow("Rounding has no gradient");
+    expect(cache.length).toBe(1);
     cache.dispose();
   });
 });

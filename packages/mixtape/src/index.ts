@@ -8,6 +8,7 @@ export {
 } from "@mixtape/config";
 export {
   BaseModel,
+  type CacheOptions,
   type CausalLMInputs,
   type CausalLMOutput,
   CheckpointError,

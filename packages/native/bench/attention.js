@@ -2,7 +2,7 @@
 // given in GB/s; prefill in GFLOP/s, where what masks hide does not count. Each beside its share of what the machine can do.
 
 import { argv } from "node:process";
-import { DTYPES } from "../dist/addon/handles.js";
+import { KEY_VALUE_DTYPES } from "../dist/addon/handles.js";
 import { addon } from "../dist/addon.js";
 import { measurePeaks } from "../dist/index.js";
 
@@ -19,16 +19,21 @@ const { readBytesPerSecond, bfloat16FlopsPerSecond, float32FlopsPerSecond } = me
 const giga = (n) => (n / 1e9).toFixed(1);
 console.log(`${isa}, ${threads} threads: ${giga(readBytesPerSecond)} GB/s read`);
 console.log(`${giga(bfloat16FlopsPerSecond)} GFLOP/s bfloat16, ${giga(float32FlopsPerSecond)} GFLOP/s float32`);
-for (const dtype of ["BF16", "F32"]) {
+for (const dtype of ["I8", "BF16", "F32"]) {
   for (const [name, shape] of Object.entries(SHAPES)) {
     for (const length of [16, 512, 2048, 8192, 32_768]) decode(name, shape, dtype, length);
     for (const length of [32, 512, 2048]) prefill(name, shape, dtype, length);
   }
 }
 
+/** Bytes of a key. */
+function bytesOf(width, dtype) {
+  return dtype === "I8" ? width + 4 : width * (dtype === "BF16" ? 2 : 4);
+}
+
 /** Many caches, as a model has layers: none finds its keys in the processor's cache. */
 function decode(name, { heads, groups, width }, dtype, length) {
-  const bytes = groups * length * width * 2 * (dtype === "BF16" ? 2 : 4);
+  const bytes = groups * length * 2 * bytesOf(width, dtype);
   const layers = Math.max(2, Math.min(64, Math.ceil(1e9 / bytes)));
   const all = Array.from({ length: layers }, () => filled(groups, length, width, dtype));
   const out = new Float32Array(heads * width);
@@ -60,7 +65,7 @@ function prefill(name, { heads, groups, width }, dtype, length) {
 }
 
 function filled(groups, length, width, dtype) {
-  const store = native.createKeyValueStore(DTYPES[dtype]);
+  const store = native.createKeyValueStore(KEY_VALUE_DTYPES[dtype]);
   const numbers = normal(groups * length * width);
   native.appendKeyValues(store, numbers, numbers, 1, groups, length, width, width);
   return store;

@@ -1,13 +1,19 @@
 import {
   type AppendedKeyValues,
+  appendNumbers,
+  type CodeTensors,
   checkAppended,
+  codesOf,
+  exportNumbers,
   hostCallback,
+  type KeyValueCodes,
+  type KeyValueState,
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
 } from "@mixtape/ops";
-import { dispose, engine, keep, type Tensor4D, type TensorInfo } from "@tensorflow/tfjs-core";
-import { DTYPES, type NativeKeyValues } from "./addon/handles.js";
+import { dispose, engine, keep, type Tensor4D, type TensorInfo, tensor4d } from "@tensorflow/tfjs-core";
+import { KEY_VALUE_DTYPES, type KeyValueDtype, type NativeKeyValues } from "./addon/handles.js";
 import { addon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { NativeError } from "./errors.js";
@@ -15,11 +21,8 @@ import type { ForeignStorage } from "./tensor-data.js";
 
 type Shape = readonly [rows: number, heads: number, length: number, width: number];
 
-/** Dtypes of stored keys and values. */
-export type KeyValueDtype = "F32" | "BF16";
-
 /** Options of a store, with its dtype resolved. */
-export interface NativeStoreOptions extends KeyValueStoreOptions {
+export interface NativeStoreOptions extends Pick<KeyValueStoreOptions, "sharedWidth"> {
   readonly dtype: KeyValueDtype;
 }
 
@@ -70,7 +73,7 @@ export class NativeKeyValueStore implements KeyValueStore {
     if (count === 0) return;
     const { dtype, sharedWidth } = this.#options;
     const valueWidth = values?.shape[3] ?? sharedWidth!;
-    this.#native ??= addon().createKeyValueStore(DTYPES[dtype]);
+    this.#native ??= addon().createKeyValueStore(KEY_VALUE_DTYPES[dtype]);
     const [k, v] = [this.#backend.floats(keys), values ? this.#backend.floats(values) : null];
     addon().appendKeyValues(this.#native, k, v, rows, heads, count, width, valueWidth);
     hostCallback(() => {
@@ -110,6 +113,25 @@ export class NativeKeyValueStore implements KeyValueStore {
     this.#layout = { ...this.#layout, rows: rows.length };
   }
 
+  exportState(): KeyValueState {
+    if (this.#options.dtype !== "I8") return exportNumbers(this, this.#options);
+    if (this.length === 0) return {};
+    const keys = this.#exportCodes("keys");
+    const values = this.#options.sharedWidth === undefined ? this.#exportCodes("values") : undefined;
+    return {
+      keys: keys.codes,
+      keyScales: keys.scales,
+      ...(values && { values: values.codes, valueScales: values.scales }),
+    };
+  }
+
+  importState(state: KeyValueState): void {
+    this.dispose();
+    const codes = this.#options.dtype === "I8" ? codesOf(state) : undefined;
+    if (codes) this.#importCodes(codes);
+    else appendNumbers(this, state);
+  }
+
   dispose(): void {
     this.#forgetView();
     if (this.#native) addon().release(this.#native);
@@ -121,6 +143,40 @@ export class NativeKeyValueStore implements KeyValueStore {
   #shapes(): Record<keyof KeyValues, Shape> {
     const { rows, heads, width, valueWidth } = this.#layout;
     return { keys: [rows, heads, this.#length, width], values: [rows, heads, this.#length, valueWidth] };
+  }
+
+  #exportCodes(which: keyof KeyValues): CodeTensors {
+    const [rows, heads, length, width] = this.#shapes()[which];
+    const codes = new Int32Array(rows * heads * length * width);
+    const scales = new Float32Array(rows * heads * length);
+    addon().readKeyValueCodes(codes, scales, this.#native!, which === "values");
+    return {
+      codes: tensor4d(codes, [rows, heads, length, width], "int32"),
+      scales: tensor4d(scales, [rows, heads, length, 1]),
+    };
+  }
+
+  #importCodes({ keys, values }: KeyValueCodes): void {
+    checkAppended({ keys: keys.codes, values: values?.codes }, this.#options);
+    const [rows, heads, count, width] = keys.codes.shape;
+    if (count === 0) return;
+    const valueWidth = values?.codes.shape[3] ?? this.#options.sharedWidth!;
+    const native = addon().createKeyValueStore(KEY_VALUE_DTYPES.I8);
+    addon().appendKeyValueCodes(
+      native,
+      this.#backend.ints(keys.codes),
+      this.#backend.floats(keys.scales),
+      values ? this.#backend.ints(values.codes) : null,
+      values ? this.#backend.floats(values.scales) : null,
+      rows,
+      heads,
+      count,
+      width,
+      valueWidth,
+    );
+    this.#native = native;
+    this.#layout = { rows, heads, width, valueWidth };
+    this.#length = count;
   }
 
   #tensor(which: keyof KeyValues): Tensor4D {

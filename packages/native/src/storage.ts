@@ -11,7 +11,14 @@ import {
 } from "@mixtape/ops";
 import { bytesPerElement, type Dtype, fromFloat32, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { engine, type Tensor, tensor } from "@tensorflow/tfjs-core";
-import { DTYPES, type NativeDtype, type NativeFile, type NativeWeight, PRECISIONS } from "./addon/handles.js";
+import {
+  DTYPES,
+  type KeyValueDtype,
+  type NativeDtype,
+  type NativeFile,
+  type NativeWeight,
+  PRECISIONS,
+} from "./addon/handles.js";
 import { addon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { Files } from "./files.js";
@@ -97,11 +104,15 @@ export class NativeStorage implements Storage {
     return [...payloads, ...(scales?.planes ?? [])].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
-  /** Keeps keys and values in bfloat16 if the checkpoint is and activations may be rounded, as torch does; else in float32. */
-  keyValueStore(options: KeyValueStoreOptions): KeyValueStore {
+  /**
+   * Keeps keys and values in int8 if asked to, in bfloat16 if the checkpoint is and activations may be rounded, as torch does, and else
+   * in float32.
+   */
+  keyValueStore({ dtype, kvCacheDtype, ...options }: KeyValueStoreOptions): KeyValueStore {
     const backend = this.#backend();
-    const isCompact = options.dtype === "BF16" && backend.precision === PRECISIONS.bfloat16;
-    return new NativeKeyValueStore(backend, { ...options, dtype: isCompact ? "BF16" : "F32" });
+    const isHalf = dtype === "BF16" && backend.precision === PRECISIONS.bfloat16;
+    const own: KeyValueDtype = kvCacheDtype === "int8" ? "I8" : isHalf ? "BF16" : "F32";
+    return new NativeKeyValueStore(backend, { ...options, dtype: own });
   }
 
   assign(target: Tensor, value: Tensor): void {

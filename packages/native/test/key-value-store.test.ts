@@ -4,6 +4,7 @@ import {
   AttentionMask,
   attention,
   createKeyValueStore,
+  Int8KeyValueStore,
   type KeyValueStore,
   type KeyValues,
   OpsError,
@@ -69,9 +70,10 @@ describe.runIf(native)("native key-value store", () => {
   afterAll(() => void registerNative());
 
   test.each([
-    ["F32", (x: Float32Array) => x],
-    ["BF16", rounded],
-  ] as const)("of %s holds what a TensorKeyValueStore holds", (dtype, expected) => {
+    ["F32", { dtype: "F32" }, () => new TensorKeyValueStore(), (x: Float32Array) => x],
+    ["BF16", { dtype: "BF16" }, () => new TensorKeyValueStore(), rounded],
+    ["int8", { kvCacheDtype: "int8" }, () => new Int8KeyValueStore(), (x: Float32Array) => x],
+  ] as const)("of %s holds what a store in JavaScript holds", (_, options, other, expected) => {
     fc.assert(
       fc.property(
         fc.array(change, { maxLength: 12 }),
@@ -79,7 +81,7 @@ describe.runIf(native)("native key-value store", () => {
         fc.integer({ min: 1, max: 5 }),
         (changes, heads, width) => {
           const before = memory().numTensors;
-          const [own, tensors] = [createKeyValueStore({ dtype }), new TensorKeyValueStore()];
+          const [own, tensors] = [createKeyValueStore(options), other()];
           expect(own).toBeInstanceOf(NativeKeyValueStore);
           tidy(() => {
             let from = 0;
@@ -109,6 +111,39 @@ describe.runIf(native)("native key-value store", () => {
     );
   });
 
+  test.each([
+    ["keys and values", undefined],
+    ["latents", 6],
+  ])("of int8: codes of %s go to a store in JavaScript and back, and to one of numbers", (_, sharedWidth) => {
+    const options = { kvCacheDtype: "int8", ...(sharedWidth !== undefined && { sharedWidth }) } as const;
+    const before = memory().numTensors;
+    const [own, other, back] = [
+      createKeyValueStore(options),
+      new Int8KeyValueStore(options),
+      createKeyValueStore(options),
+    ];
+    const numbers = createKeyValueStore({ ...options, kvCacheDtype: "auto" });
+    tidy(() => {
+      for (const store of [own, back]) expect(store.exportState()).toEqual({});
+      const { keys, values } = keyValues(2, 3, 700, 9, 1);
+      own.append({ keys, ...(sharedWidth === undefined && { values }) });
+      own.evict(300);
+      other.importState(own.exportState());
+      back.importState(other.exportState());
+      numbers.importState(own.exportState());
+      const bytes = (store: KeyValueStore) =>
+        bytesOf(Object.values(store.view()).map((x) => x.dataSync() as Float32Array));
+      expect([back.rows, back.length, numbers.length]).toEqual([2, 400, 400]);
+      for (const store of [other, back, numbers]) expect(bytes(store).equals(bytes(own))).toBe(true);
+      const state = own.exportState();
+      expect(() => back.importState({ ...state, keys: add(state.keys!, 200) as Tensor4D })).toThrow(NativeError);
+      expect(() => back.importState({ keyScales: state.keyScales! })).toThrow(OpsError);
+      expect(back.length).toBe(0);
+    });
+    for (const store of [own, other, back, numbers]) store.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
   test("are float32 where products are", () => {
     registerNative({ precision: "float32" });
     const store = createKeyValueStore({ dtype: "BF16" });
@@ -120,13 +155,14 @@ describe.runIf(native)("native key-value store", () => {
     registerNative();
   });
 
-  test("that slide take no more than their window and a block, in half the bytes of float32", () => {
-    for (const [dtype, bytes] of [
-      ["F32", 4],
-      ["BF16", 2],
+  test("that slide take no more than their window and a block, in the bytes of their dtype", () => {
+    for (const [options, bytes] of [
+      [{ dtype: "F32" }, 3 * 4],
+      [{ dtype: "BF16" }, 3 * 2],
+      [{ dtype: "BF16", kvCacheDtype: "int8" }, 3 + 4],
     ] as const) {
-      const store = createKeyValueStore({ dtype }) as NativeKeyValueStore;
-      const block = 2 * BLOCK * 3 * bytes;
+      const store = createKeyValueStore(options) as NativeKeyValueStore;
+      const block = 2 * BLOCK * bytes;
       const window = 1000;
       tidy(() => {
         for (let i = 0; i < 5 * window; i += 7) {

@@ -48,6 +48,14 @@ export {
 export { noGrad } from "./autodiff/recording.js";
 export { assign, canAssign } from "./cache/assign.js";
 export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
+export { Int8KeyValueStore } from "./cache/int8-key-value-store.js";
+export {
+  appendNumbers,
+  type CodeTensors,
+  codesOf,
+  exportNumbers,
+  type KeyValueCodes,
+} from "./cache/key-value-state.js";
 export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
 export { GraphedFunction } from "./capture/graphed-function.js";
 export { hostCallback, observeHostCallbacks } from "./capture/host-callback.js";
@@ -85,9 +93,12 @@ export {
 export {
   type AppendedKeyValues,
   checkAppended,
+  type KeyValueState,
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
+  KV_CACHE_DTYPES,
+  type KvCacheDtype,
 } from "./storage/key-value-store.js";
 export {
   encodeWeight,

@@ -77,8 +77,9 @@ export async function generate(flags: GenerateFlags): Promise<number> {
   const { ids: promptIds, notes } = await promptOf(flags, tokenizer, interrupt);
   for (const one of notes) note(one);
   const loaded = await load(flags, interrupt);
-  const cache = flags.promptCache === undefined ? undefined : await openPromptCache(loaded.model, flags.promptCache);
-  const options = { ...optionsOf(flags, loaded.model), ...(cache && { cache }) };
+  const { promptCache, kvCacheDtype, ...ofText } = flags;
+  const cache = promptCache === undefined ? undefined : await openPromptCache(loaded.model, promptCache, kvCacheDtype);
+  const options = { ...optionsOf(cache ? ofText : flags, loaded.model), ...(cache && { cache }) };
   if (!tokenizer && loaded.model.generationConfig.stopStrings?.length)
     note("without a tokenizer, the model's stop strings cannot be seen");
   const before = expertsRuns();

@@ -1,6 +1,6 @@
 /** Flags of generation options, from the options' schema. */
 
-import { ids, number, Option, someText } from "@mixtape/command-line";
+import { ids, number, Option, someText, textOf } from "@mixtape/command-line";
 import { type GenerationField, OPTION_ENTRIES } from "@mixtape/generation/options";
 
 /**
@@ -22,12 +22,13 @@ function defaultOf({ key, default: value, defaultText }: GenerationField): strin
   return "";
 }
 
-/** Returns a parser for texts, token ids or a number, depending on the placeholder of the flag. */
+/** Returns a parser for texts, token ids, a dtype or a number, depending on the placeholder of the flag. */
 function parserOf(field: GenerationField): (text: string, before: unknown) => unknown {
   if (field.flag!.includes("<text"))
     return (text, before) => [...((before as string[] | undefined) ?? []), someText(text)];
   if (field.flag!.includes("<ids>")) return ids;
   if (field.flag!.includes("[n]")) return number((n) => Number.isSafeInteger(n) && n >= 0, "an integer of at least 0");
   const faultOf = (value: unknown) => field.schema.safeParse(value).error?.issues[0]?.message;
+  if (field.flag!.includes("<dtype>")) return textOf((text) => faultOf(text) === undefined, faultOf("")!);
   return number((value) => faultOf(value) === undefined, faultOf(Number.NaN) ?? "a number");
 }

@@ -1,8 +1,10 @@
 import type { Cache, CacheState, LayerCacheState } from "@mixtape/layers";
+import type { KvCacheDtype } from "@mixtape/ops";
 import { type Dtype, openSafetensors, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { dispose, type Tensor, tensor } from "@tensorflow/tfjs-core";
 import { DecoderError } from "../errors.js";
 import type { PreTrainedModel } from "../pre-trained-model.js";
+import { type CacheOptions, checkCacheOptions } from "./cache-options.js";
 import { checkProbe, probe } from "./probe.js";
 import { FORMAT } from "./save-cache.js";
 
@@ -15,6 +17,8 @@ import { FORMAT } from "./save-cache.js";
  *
  * @param model the model whose cache was saved, with the same weights and adapters
  * @param source a path (Node), a URL, a `Blob`, or bytes
+ * @param options as of `createCache`. Default of `kvCacheDtype`: int8 if the saved cache was of it
+ * @throws {OptionError} for an unknown option or value
  * @throws {DecoderError} if the file is not a cache of this model: other layers, other weights, or not a cache
  * @throws {LayersError} if its tensors do not fit the layers' caches
  * @throws {SafetensorsFormatError} for a damaged file
@@ -22,10 +26,12 @@ import { FORMAT } from "./save-cache.js";
 export async function loadCache(
   model: PreTrainedModel,
   source: string | URL | Blob | ArrayBuffer | Uint8Array,
+  options: CacheOptions = {},
 ): Promise<Cache> {
+  checkCacheOptions("loadCache", options);
   const file = await openSafetensors(source);
   const where = typeof source === "string" || source instanceof URL ? `${source}` : "the saved cache";
-  const cache = model.createCache();
+  const cache = model.createCache({ kvCacheDtype: savedDtype(file), ...options });
   try {
     checkFormat(file, where, cache);
     const rows = await readRows(file, where, model.config.vocabSize);
@@ -39,6 +45,11 @@ export async function loadCache(
   } finally {
     await file.close();
   }
+}
+
+/** Codes of int8 have scales beside them. */
+function savedDtype({ names }: TensorSource): KvCacheDtype {
+  return names.some((name) => name.endsWith(".keyScales")) ? "int8" : "auto";
 }
 
 function checkFormat(file: TensorSource, where: string, cache: Cache): void {
@@ -115,12 +126,13 @@ async function importLayers(cache: Cache, file: TensorSource, where: string, row
 async function valuesOf(
   view: TensorView,
   where: string,
-  dtypes: readonly Dtype[] = ["F32", "BF16", "I32"],
+  dtypes: readonly Dtype[] = ["F32", "BF16", "I32", "I8"],
 ): Promise<Float32Array | Int32Array> {
   if (!dtypes.includes(view.dtype))
     throw new DecoderError({ where: `${where}: ${view.name}`, expected: dtypes.join(" or "), got: view.dtype });
   const bytes = await view.read();
   if (view.dtype === "I32") return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  if (view.dtype === "I8") return Int32Array.from(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length));
   return toFloat32(bytes, view.dtype);
 }
 

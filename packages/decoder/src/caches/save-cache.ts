@@ -10,7 +10,7 @@ export const FORMAT = "mixtape-cache-1";
 
 /**
  * Saves the cache of a text as a safetensors file (Node), for `loadCache`. A process that is killed during the save
- * leaves either the old file or the new one. Values that bfloat16 represents exactly are saved in it.
+ * leaves either the old file or the new one. Values that bfloat16 represents exactly are saved in it, and codes of int8 in int8.
  *
  * ```ts
  * await saveCache(model, cache, "manual.safetensors");
@@ -73,8 +73,10 @@ function checkCache(model: PreTrainedModel, cache: Cache): void {
 async function toWrite(name: string, tensor: Tensor): Promise<TensorToWrite> {
   const { shape } = tensor;
   const values = await tensor.data();
-  if (values instanceof Int32Array && tensor.dtype === "int32")
-    return { name, dtype: "I32", shape, bytes: bytesOf(values) };
+  if (values instanceof Int32Array && tensor.dtype === "int32") {
+    const fitsInt8 = values.every((value) => value >= -128 && value <= 127);
+    return { name, dtype: fitsInt8 ? "I8" : "I32", shape, bytes: bytesOf(fitsInt8 ? Int8Array.from(values) : values) };
+  }
   if (!(values instanceof Float32Array))
     throw new DecoderError({ where: `saveCache: ${name}`, expected: "float32 or int32", got: tensor.dtype });
   const dtype: Dtype = fitsBfloat16(values) ? "BF16" : "F32";
@@ -91,6 +93,6 @@ function fitsBfloat16(values: Float32Array): boolean {
 }
 
 /** @returns a copy: some engines return their own memory. */
-function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array {
+function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Int8Array | Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength).slice();
 }

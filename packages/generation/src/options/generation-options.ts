@@ -1,6 +1,7 @@
 import type { GenerationConfig } from "@mixtape/config";
 import type { CausalLMInputs } from "@mixtape/decoder";
 import type { Cache } from "@mixtape/layers";
+import type { KvCacheDtype } from "@mixtape/ops";
 import type { LogprobOptions } from "../logprobs.js";
 import type { LogitsProcessor } from "../processors/logits-processor.js";
 import type { PerRow } from "../rows/row-context.js";
@@ -89,6 +90,11 @@ export interface GenerationOptions {
    */
   readonly cache?: Cache;
   /**
+   * Storage of the cache of its own, as in `createCache`: `int8` rounds keys and values to 8 bits, with one scale of each head and
+   * position. Not beside `cache`. Default: `auto`, the engine's choice.
+   */
+  readonly kvCacheDtype?: KvCacheDtype;
+  /**
    * Observes and controls which experts tokens are routed to, such as a `RoutingRecorder` or `banExperts` of `@mixtape/layers`. Decode
    * steps are not captured then, which takes longer.
    */
@@ -166,6 +172,8 @@ export interface ResolvedOptions {
   readonly stoppingCriteria: readonly (StoppingCriterion | PerRow<StoppingCriterion>)[];
   /** Sampler of the caller; null for the greedy or the multinomial one. */
   readonly sampler: Sampler | PerRow<Sampler> | null;
+  /** Storage of the cache that generation creates. */
+  readonly kvCacheDtype: KvCacheDtype;
   /** Log-probabilities to return; null for none. */
   readonly logprobs: Required<LogprobOptions> | null;
   /** Number of likeliest tokens to return with each token of the prompt; null for no log-probabilities of the prompt. */

@@ -6,6 +6,7 @@
 import { custom, type GenerationField, generationFields } from "@mixtape/config";
 import type { Fix } from "@mixtape/errors";
 import { Cache } from "@mixtape/layers";
+import { KV_CACHE_DTYPES, type KvCacheDtype } from "@mixtape/ops";
 import { GenerationError } from "../generation-error.js";
 import type { LogprobOptions } from "../logprobs.js";
 import type { GenerationOptions, TextOptions } from "./generation-options.js";
@@ -67,6 +68,14 @@ export const GENERATION_OPTIONS: OptionSchema = {
     default: null,
     defaultText: "one of its own",
     about: "go on from a cache of the model, and keep what is computed",
+  },
+  kvCacheDtype: {
+    schema: custom((dtype) => KV_CACHE_DTYPES.includes(dtype as KvCacheDtype), KV_CACHE_DTYPES.join(" or ")),
+    key: null,
+    default: "auto",
+    defaultText: "auto, the engine's choice",
+    about: "keep keys and values of the cache in 8 bits, with one scale of each head and position",
+    flag: "--kv-cache-dtype <dtype>",
   },
   routing: {
     schema: custom(isObject, "a routing observer"),

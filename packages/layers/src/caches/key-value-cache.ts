@@ -4,9 +4,10 @@ import {
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
+  type KvCacheDtype,
   storeToAppendTo,
 } from "@mixtape/ops";
-import { concat, dispose, mul, pad, slice, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
+import { concat, dispose, pad, slice, type Tensor, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import { LayersError } from "../errors.js";
 import type { LayerCache, LayerCacheState, Snapshot } from "./layer-cache.js";
 
@@ -37,6 +38,11 @@ export class KeyValueCache implements LayerCache {
   constructor({ window = null, ...options }: KeyValueCacheOptions = {}) {
     this.window = window;
     this.#options = options;
+  }
+
+  /** Storage of the keys and values. */
+  get kvCacheDtype(): KvCacheDtype {
+    return this.#options.kvCacheDtype ?? "auto";
   }
 
   get layout(): string {
@@ -141,14 +147,11 @@ export class KeyValueCache implements LayerCache {
       });
     this.#generation = {};
     this.#pinned.clear();
-    const { keys, values } = store.view();
-    const shared = this.#options.sharedWidth !== undefined;
-    const shifted = tidy(() => ({
-      keys: shiftRows(keys, shifts),
-      ...(!shared && { values: shiftRows(values, shifts) }),
-    }));
-    store.truncate(0);
-    store.append(shifted);
+    // As exported, so that codes are shifted, and not rounded anew.
+    const exported = store.exportState();
+    const shifted = tidy(() => mapOf(exported, (tensor) => shiftRows(tensor as Tensor4D, shifts)));
+    dispose(Object.values(exported));
+    store.importState(shifted);
     dispose(Object.values(shifted));
   }
 
@@ -193,17 +196,11 @@ export class KeyValueCache implements LayerCache {
     const store = this.#store;
     if (!store || store.length === 0) return { length: this.#length, tensors: {} };
     this.evict();
-    const tensors: Record<string, Tensor4D> = tidy(() => {
-      const { keys, values } = store.view();
-      // A product, since a clone would be the storage itself.
-      return { keys: mul(keys, 1), ...(this.#options.sharedWidth === undefined && { values: mul(values, 1) }) };
-    });
-    return { length: this.#length, tensors };
+    return { length: this.#length, tensors: store.exportState() };
   }
 
   importState({ length, tensors }: LayerCacheState): void {
-    const { keys, values } = tensors as { keys?: Tensor4D; values?: Tensor4D };
-    const held = keys?.shape[2] ?? 0;
+    const held = tensors.keys?.shape[2] ?? 0;
     const needed = Math.min(length, (this.window ?? Infinity) - 1);
     if (held < needed || held > length)
       throw new LayersError({
@@ -212,7 +209,10 @@ export class KeyValueCache implements LayerCache {
         got: `${held}`,
       });
     this.dispose();
-    if (keys) this.append(keys, this.#options.sharedWidth === undefined ? values : undefined);
+    if (held > 0) {
+      this.#store = createKeyValueStore(this.#options);
+      this.#store.importState(tensors);
+    }
     this.#length = this.#committed = length;
   }
 
@@ -239,6 +239,10 @@ export class KeyValueCache implements LayerCache {
     const evicted = this.#length - this.#held;
     return evicted === 0 ? 0 : evicted + (this.window ?? Infinity) - 1;
   }
+}
+
+function mapOf(tensors: LayerCacheState["tensors"], f: (tensor: Tensor) => Tensor): LayerCacheState["tensors"] {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, f(tensor)]));
 }
 
 /** @param tensor `[B, G, S, D]` */

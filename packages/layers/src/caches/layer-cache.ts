@@ -2,7 +2,7 @@ import type { KeyValueStoreOptions } from "@mixtape/ops";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** Options of a layer's cache. */
-export type LayerCacheOptions = Pick<KeyValueStoreOptions, "dtype">;
+export type LayerCacheOptions = Pick<KeyValueStoreOptions, "dtype" | "kvCacheDtype">;
 
 /** Contents of a layer's cache, as tensors by name, which the caller owns. */
 export interface LayerCacheState {

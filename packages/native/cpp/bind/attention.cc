@@ -60,7 +60,7 @@ void attention_of(const Args& args) {
     const size_t all = args.product(args.product(rows, groups), length);
     const auto* const keys = reinterpret_cast<const uint8_t*>(args.floats(2, "keys", args.product(all, width)));
     const auto* const values = reinterpret_cast<const uint8_t*>(args.floats(3, "values", args.product(all, value_width)));
-    const KeyValues kv = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
+    const KeyValues kv = {KeyValueDtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
     attention({q, rows, heads, groups, queries, kv, tokens, window, scale, from, sinks}, out);
   } else {
     args.require(store->rows() == rows && store->heads() == groups && store->width() == width &&
@@ -95,7 +95,7 @@ void attention_back_of(const Args& args) {
   const auto starts = starts_of(args, 8, rows, queries, length);
   const size_t window = args.absent(10) ? length : std::min(args.count(10, "window", 1), length);
   const auto scale = static_cast<float>(args.number(11, "scale"));
-  const KeyValues kv = {Dtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
+  const KeyValues kv = {KeyValueDtype::float32, rows * groups, length, width, value_width, value_width, length, 0, &keys, &values};
   attention_back({q, rows, heads, groups, queries, kv, tokens, window, scale, starts.empty() ? nullptr : starts.data()}, dy, to);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // The storage of a KV cache: keys and values of one layer.
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -8,6 +9,12 @@
 #include "core/key_values.h"
 
 namespace mixtape {
+
+/** Codes of int8 `[rows, heads, count, width]`, each from −128 to 127, and their scales `[rows, heads, count]`. */
+struct KeyValueCodes {
+  const int32_t* codes;
+  const float* scales;
+};
 
 /**
  * Keys and values `[rows, heads, length, width]` in blocks of a fixed number of positions: appending moves nothing, and blocks that
@@ -19,10 +26,9 @@ class KeyValueStore {
   /** Positions of a block: the most that a window holds too many, and what attention reads in one run. */
   static constexpr size_t kBlock = 256;
 
-  /** @param dtype float32 or bfloat16 */
-  explicit KeyValueStore(Dtype dtype) : dtype_(dtype) {}
+  explicit KeyValueStore(KeyValueDtype dtype) : dtype_(dtype) {}
 
-  Dtype dtype() const { return dtype_; }
+  KeyValueDtype dtype() const { return dtype_; }
   size_t rows() const { return rows_; }
   size_t heads() const { return heads_; }
   size_t length() const { return length_; }
@@ -39,6 +45,9 @@ class KeyValueStore {
    * @throws std::bad_alloc; nothing is added then.
    */
   void append(const float* keys, const float* values, size_t rows, size_t heads, size_t count, size_t width, size_t value_width);
+  /** As `append`, to a store of int8: positions as another one has them. */
+  void append_codes(const KeyValueCodes& keys, const KeyValueCodes* values, size_t rows, size_t heads, size_t count, size_t width,
+                    size_t value_width);
   /** Removes the first `count` positions, `length` at most. */
   void evict(size_t count);
   /** Removes the positions from `length` on. */
@@ -54,17 +63,22 @@ class KeyValueStore {
     void operator()(uint8_t* data) const;
   };
   using Block = std::unique_ptr<uint8_t, Free>;
+  /** Planes of a block, one behind the other: keys, values, and the scales of both. Those that a store does not have are empty. */
+  enum Plane { kKeys, kValues, kKeyScales, kValueScales, kPlanes };
 
-  /** Bytes of a row of a block: of its keys, and of its values. */
-  size_t row_bytes(size_t width) const { return heads_ * kBlock * bytes_of(dtype_, width); }
-  size_t keys_bytes() const { return rows_ * row_bytes(width_); }
-  size_t block_bytes() const { return keys_bytes() + (shares_values_ ? 0 : rows_ * row_bytes(value_width_)); }
+  /** Bytes of a row of the batch in each plane of a block. */
+  std::array<size_t, kPlanes> row_bytes() const;
+  size_t block_bytes() const;
   static Block make_block(size_t bytes);
-  void write(const float* from, std::vector<const uint8_t*>& to, size_t count, size_t width);
+  /** Makes room for `count` positions of that shape. @throws std::bad_alloc; nothing has changed then. */
+  void extend(size_t rows, size_t heads, size_t count, size_t width, size_t value_width, bool shares_values);
+  /** Calls `write(index, count, data, scales)` for runs of new positions: `index` counts those of all lanes that were given. */
+  template <class Write> void write(Plane plane, size_t count, size_t width, const Write& write) const;
   void clear();
+  void clear_views();
   void update_views();
 
-  Dtype dtype_;
+  KeyValueDtype dtype_;
   size_t rows_ = 0;
   size_t heads_ = 0;
   size_t width_ = 0;
@@ -78,6 +92,9 @@ class KeyValueStore {
   Block spare_;
   std::vector<const uint8_t*> keys_;
   std::vector<const uint8_t*> values_;
+  /** Of int8; empty for other dtypes. */
+  std::vector<const float*> key_scales_;
+  std::vector<const float*> value_scales_;
 };
 
 }  // namespace mixtape

@@ -276,13 +276,14 @@ template <class S, class U> constexpr ManyQueries many_queries = {AttendMany<S, 
                                                                   AttendMany<S, U>::run};
 
 /** Attends with a given number of queries of a lane: few of them fill at most one vector. */
-template <class S> const ManyQueries& attend_many(Dtype dtype, size_t queries) {
+template <class S> const ManyQueries& attend_many(KeyValueDtype dtype, size_t queries) {
   const bool is_few = queries <= S::N;
   if constexpr (S::kBfloat16Product)
-    if (dtype == Dtype::bfloat16) return is_few ? many_queries<S, PairUnits<S, 1>> : many_queries<S, PairUnits<S, 3>>;
-  if (dtype == Dtype::bfloat16)
-    return is_few ? many_queries<S, FloatUnits<S, Bfloat16, 1>> : many_queries<S, FloatUnits<S, Bfloat16, 3>>;
-  return is_few ? many_queries<S, FloatUnits<S, Float32, 1>> : many_queries<S, FloatUnits<S, Float32, 3>>;
+    if (dtype == KeyValueDtype::bfloat16) return is_few ? many_queries<S, PairUnits<S, 1>> : many_queries<S, PairUnits<S, 3>>;
+  return with_key_value_format(dtype, [&](auto format) -> const ManyQueries& {
+    using Format = decltype(format);
+    return is_few ? many_queries<S, FloatUnits<S, Format, 1>> : many_queries<S, FloatUnits<S, Format, 3>>;
+  });
 }
 
 }  // namespace

@@ -5,8 +5,9 @@
 
 #include "formats/formats.h"
 #include "kernels/attention_types.h"
-#include "kernels/runs.h"
 #include "kernels/exp2.h"
+#include "kernels/key_values.h"
+#include "kernels/runs.h"
 
 namespace mixtape {
 namespace {
@@ -34,6 +35,9 @@ template <class S, class Format> class AttendOne {
   struct Tile {
     const Element* keys[kTile];
     const Element* values[kTile];
+    /** Of formats that have them. */
+    float key_scales[kTile];
+    float value_scales[kTile];
     bool is_token[kTile];
     size_t count = 0;
   };
@@ -51,8 +55,14 @@ template <class S, class Format> class AttendOne {
       tile.keys[tile.count] = reinterpret_cast<const Element*>(run.keys);
       tile.values[tile.count] = reinterpret_cast<const Element*>(run.values);
       tile.is_token[tile.count] = !all.tokens || all.tokens[position] != 0;
+      if constexpr (kHasScale<Format>) {
+        tile.key_scales[tile.count] = *run.key_scales++;
+        tile.value_scales[tile.count] = *run.value_scales++;
+      }
       tile.count++;
-      run = {run.keys + key_bytes, run.values + value_bytes, run.count - 1};
+      run.keys += key_bytes;
+      run.values += value_bytes;
+      run.count--;
       position++;
     }
   };
@@ -99,8 +109,16 @@ template <class S, class Format> class AttendOne {
     float scores[H * kTile];
     float rescale[H];
     scores_of<H>(all.q + (head * all.count + query) * width, all.count * width, tile, width, scores);
+    if constexpr (kHasScale<Format>) multiply<H>(scores, tile.key_scales, tile.count);
     for (int h = 0; h < H; h++) rescale[h] = softmax(scores + h * kTile, tile, all.scale, state + h * size + value_width);
+    if constexpr (kHasScale<Format>) multiply<H>(scores, tile.value_scales, tile.count);
     accumulate<H>(scores, rescale, tile, *all.kv, state, size);
+  }
+
+  /** Codes are multiplied as numbers, and their scales come to the scores, and to the weights. */
+  template <int H> static void multiply(float* numbers, const float* scales, size_t count) {
+    for (int h = 0; h < H; h++)
+      for (size_t i = 0; i < count; i++) numbers[h * kTile + i] *= scales[i];
   }
 
   template <int H>
@@ -228,8 +246,7 @@ template <class S, class Format> class AttendOne {
 };
 
 template <class S> void attend_one(const Queries& all, size_t query, size_t from, size_t to, float* states) {
-  if (all.kv->dtype == Dtype::bfloat16) return AttendOne<S, Bfloat16>::run(all, query, from, to, states);
-  AttendOne<S, Float32>::run(all, query, from, to, states);
+  with_key_value_format(all.kv->dtype, [&](auto format) { AttendOne<S, decltype(format)>::run(all, query, from, to, states); });
 }
 
 template <class S>

@@ -190,8 +190,8 @@ template <class S, int C> struct TileUnits {
 };
 
 /** As attend_many, bfloat16 on tiles. */
-template <class S> const ManyQueries& attend_many_on_tiles(Dtype dtype, size_t queries) {
-  if (dtype != Dtype::bfloat16) return attend_many<S>(dtype, queries);
+template <class S> const ManyQueries& attend_many_on_tiles(KeyValueDtype dtype, size_t queries) {
+  if (dtype != KeyValueDtype::bfloat16) return attend_many<S>(dtype, queries);
   return queries <= 16 ? many_queries<S, TileUnits<S, 1>> : many_queries<S, TileUnits<S, 2>>;
 }
 

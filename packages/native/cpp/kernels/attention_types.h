@@ -63,13 +63,17 @@ struct AttentionKernels {
   /** One query over the positions [from, to), all of which it may see but for padding: a state per head. */
   void (*attend_one)(const Queries& all, size_t query, size_t from, size_t to, float* states);
   /** The fastest for so many queries of a lane, heads counted. */
-  const ManyQueries& (*many)(Dtype dtype, size_t queries);
+  const ManyQueries& (*many)(KeyValueDtype dtype, size_t queries);
   /**
    * Merges the states of one head over `parts` ranges of positions, `stride` elements apart, into its attention of `width` values.
    * `sink` is a score of the softmax that has no value, −∞ where there is none. Not a number where no position was seen and there is no
    * sink.
    */
   void (*merge_states)(const float* states, size_t parts, size_t stride, size_t width, float sink, float* out);
+  /** Encodes contiguous rows of `width` numbers, those of a lane; `scales` of int8, one of each row, else null. */
+  void (*encode)(KeyValueDtype to, const float* x, size_t rows, size_t width, uint8_t* y, float* scales);
+  /** Decodes the first `width` numbers of rows that are `stride` elements apart, to contiguous rows. */
+  void (*decode)(KeyValueDtype from, const uint8_t* x, const float* scales, size_t rows, size_t stride, size_t width, float* y);
 };
 
 }  // namespace mixtape

@@ -6,7 +6,7 @@
 
 #include "formats/formats.h"
 #include "kernels/attention_types.h"
-#include "kernels/decode.h"
+#include "kernels/key_values.h"
 #include "kernels/runs.h"
 
 namespace mixtape {
@@ -20,12 +20,13 @@ struct TileValues {
   size_t count;
 
   float at(size_t key, size_t i) const {
-    const uint8_t* const values = run_of(kv, lane, position + key, 1).values;
+    const Run run = run_of(kv, lane, position + key, 1);
+    if (kv.dtype == KeyValueDtype::int8) return static_cast<float>(static_cast<int8_t>(run.values[i])) * *run.value_scales;
     uint32_t bits = 0;
-    if (kv.dtype == Dtype::float32) {
-      memcpy(&bits, values + i * sizeof bits, sizeof bits);
+    if (kv.dtype == KeyValueDtype::float32) {
+      memcpy(&bits, run.values + i * sizeof bits, sizeof bits);
     } else {
-      memcpy(reinterpret_cast<uint8_t*>(&bits) + 2, values + i * 2, 2);
+      memcpy(reinterpret_cast<uint8_t*>(&bits) + 2, run.values + i * 2, 2);
     }
     float value;
     memcpy(&value, &bits, sizeof value);
@@ -35,16 +36,20 @@ struct TileValues {
   bool are_finite() const {
     for (size_t done = 0; done < count;) {
       const Run run = run_of(kv, lane, position + done, count - done);
-      const bool finite = kv.dtype == Dtype::float32
-                              ? have_no<uint32_t, 0x7f800000>(run.values, (run.count - 1) * kv.value_stride + kv.value_width)
-                              : have_no<uint16_t, 0x7f80>(run.values, (run.count - 1) * kv.value_stride + kv.value_width);
-      if (!finite) return false;
+      if (!are_finite(run)) return false;
       done += run.count;
     }
     return true;
   }
 
  private:
+  bool are_finite(const Run& run) const {
+    const size_t numbers = (run.count - 1) * kv.value_stride + kv.value_width;
+    if (kv.dtype == KeyValueDtype::float32) return have_no<uint32_t, 0x7f800000>(run.values, numbers);
+    if (kv.dtype == KeyValueDtype::bfloat16) return have_no<uint16_t, 0x7f80>(run.values, numbers);
+    return have_no<uint32_t, 0x7f800000>(reinterpret_cast<const uint8_t*>(run.value_scales), run.count);
+  }
+
   /** Returns whether all values are finite: no exponent has all bits set. */
   template <class Bits, Bits exponent> static bool have_no(const uint8_t* x, size_t count) {
     const auto* const bits = reinterpret_cast<const Bits*>(x);
@@ -124,18 +129,11 @@ template <class S, class Format, int C> struct FloatUnits {
   static const Unit* pack(const KeyValues& kv, size_t lane, size_t position, size_t count, Unit* keys, Unit* values) {
     for (size_t done = 0; done < count;) {
       const Run run = run_of(kv, lane, position + done, count - done);
-      decode_format<S, Format>(run.keys, run.count * kv.width, keys + done * kv.width);
-      decode_values(run, kv, values + done * kv.value_width);
+      decode_rows<S, Format>(run.keys, run.key_scales, run.count, kv.width, kv.width, keys + done * kv.width);
+      decode_rows<S, Format>(run.values, run.value_scales, run.count, kv.value_stride, kv.value_width, values + done * kv.value_width);
       done += run.count;
     }
     return keys;
-  }
-
-  static void decode_values(const Run& run, const KeyValues& kv, Unit* values) {
-    const size_t width = kv.value_width;
-    if (kv.value_stride == width) return decode_format<S, Format>(run.values, run.count * width, values);
-    for (size_t i = 0; i < run.count; i++)
-      decode_format<S, Format>(run.values + i * kv.value_stride * sizeof(typename Format::Element), width, values + i * width);
   }
 
   static void scores(const Unit* keys, const Unit* queries, size_t from, size_t to, size_t width, float* scores) {

@@ -66,7 +66,7 @@ void attend_one(const Attention& given, float* out) {
     const size_t to = std::min(from + part_length, visible.to);
     kernels().attention.attend_one(queries_of(given, i / parts), 0, from, to, states + i * heads * size);
   };
-  if (kv.lanes * length * bytes_of(kv.dtype, kv.width + kv.value_width) < kParallelThreshold)
+  if (kv.lanes * length * kv.position_bytes() < kParallelThreshold)
     for (size_t i = 0; i < kv.lanes * parts; i++) share(i);
   else
     Pool::shared().run(kv.lanes * parts, [&](size_t i) { share(i); });
@@ -146,8 +146,10 @@ void mean_of(const KeyValues& kv, size_t lane, float* mean, float* row) {
   std::fill_n(mean, width, 0.0f);
   for (size_t position = 0; position < kv.length; position++) {
     const size_t at = kv.first + position;
-    const size_t index = (lane * kv.block + at % kv.block) * kv.value_stride;
-    kernels().decode(kv.dtype, kv.values[at / kv.block] + bytes_of(kv.dtype, index), width, row);
+    const size_t index = lane * kv.block + at % kv.block;
+    const size_t block = at / kv.block;
+    kernels().attention.decode(kv.dtype, kv.values[block] + bytes_of(kv.dtype, index * kv.value_stride),
+                               kv.dtype == KeyValueDtype::int8 ? kv.value_scales[block] + index : nullptr, 1, width, width, row);
     for (size_t i = 0; i < width; i++) mean[i] += row[i];
   }
   for (size_t i = 0; i < width; i++) mean[i] /= static_cast<float>(kv.length);

@@ -76,6 +76,9 @@ struct Avx512 : VnniBytes {
   static F load_float16(const uint16_t* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
+  static F load_int8(const int8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
   static void store_bfloat16(uint16_t* p, F x) {
     // By hand: the instruction takes denormal numbers for zero.
     const __m512i bits = _mm512_castps_si512(x);

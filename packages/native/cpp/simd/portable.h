@@ -85,6 +85,7 @@ struct Portable : PortableBytes {
     return each([&](int i) { return from_bits(static_cast<uint32_t>(p[i]) << 16); });
   }
   static F load_float16(const uint16_t* p) { return each([&](int i) { return float16(p[i]); }); }
+  static F load_int8(const int8_t* p) { return each([&](int i) { return static_cast<float>(p[i]); }); }
   /** Rounds to nearest, ties to even; a NaN stays one. */
   static void store_bfloat16(uint16_t* p, F x) {
     for (int i = 0; i < N; i++) p[i] = bfloat16(x.v[i]);

@@ -176,7 +176,7 @@ TEST(attention_of_numbers) {
       const uint8_t* const v = values.as();
       Buffer<float> out(q.size(), 1);
       attention({q.data(), c.rows, c.heads, c.groups, c.count,
-                 {Dtype::float32, c.rows * c.groups, c.length, c.width, c.width, c.width, c.length, 0, &k, &v}, mask, c.window, scale_of(c)},
+                 {KeyValueDtype::float32, c.rows * c.groups, c.length, c.width, c.width, c.width, c.length, 0, &k, &v}, mask, c.window, scale_of(c)},
                 out.data());
       const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c));
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], 2e-5), of(c) + text_of({i}));
@@ -193,16 +193,18 @@ std::vector<float> read(const KeyValueStore& store, bool is_values) {
     for (size_t position = 0; position < view.length; position++) {
       const size_t place = view.first + position;
       const uint8_t* const block = (is_values ? view.values : view.keys)[place / view.block];
-      const size_t at = (lane * view.block + place % view.block) * stride;
-      float* const to = all.data() + (lane * view.length + position) * width;
-      kernels().decode(view.dtype, block + bytes_of(view.dtype, at), width, to);
+      const size_t row = lane * view.block + place % view.block;
+      const float* const* const scales = is_values ? view.value_scales : view.key_scales;
+      kernels().attention.decode(view.dtype, block + bytes_of(view.dtype, row * stride),
+                                 view.dtype == KeyValueDtype::int8 ? scales[place / view.block] + row : nullptr, 1, stride, width,
+                                 all.data() + (lane * view.length + position) * width);
     }
   return all;
 }
 
 TEST(attention_of_key_value_stores) {
   Pool::shared().resize(3);
-  for (const Dtype dtype : {Dtype::float32, Dtype::bfloat16})
+  for (const KeyValueDtype dtype : {KeyValueDtype::float32, KeyValueDtype::bfloat16, KeyValueDtype::int8})
     for (const Case& c : kCases) {
       // Some positions were evicted before, so that the first one is in the middle of a block.
       constexpr size_t kGone = 300;
@@ -222,21 +224,26 @@ TEST(attention_of_key_value_stores) {
       attention({q.data(), c.rows, c.heads, c.groups, c.count, store.view(), mask, c.window, scale_of(c)}, out.data());
       const auto expected = plain_attention(c, q.data(), keys.data(), values.data(), mask, scale_of(c));
       // Kernels may round the queries, or what weighs the values, to the dtype of the store.
-      const double tolerance = dtype == Dtype::float32 ? 2e-5 : 2e-2;
+      const double tolerance = dtype == KeyValueDtype::bfloat16 ? 2e-2 : 2e-5;
       for (size_t i = 0; i < out.size(); i++) CHECK_IN(check::near(out[i], expected[i], tolerance), of(c) + text_of({i}));
     }
 }
 
 TEST(attention_of_narrower_values_and_sinks) {
   Pool::shared().resize(3);
-  for (const bool shares : {false, true})
+  struct Kind {
+    KeyValueDtype dtype;
+    bool shares;
+  };
+  constexpr Kind kKinds[] = {{KeyValueDtype::float32, false}, {KeyValueDtype::float32, true}, {KeyValueDtype::int8, false}, {KeyValueDtype::int8, true}};
+  for (const auto [dtype, shares] : kKinds)
     for (Case c : kCases) {
       c.value_width = (c.width + 1) / 2;
-      KeyValueStore store(Dtype::float32);
+      KeyValueStore store(dtype);
       const size_t lanes = c.rows * c.groups;
-      const Buffer<float> keys = random_floats(lanes * c.length * c.width, 1), own = random_floats(lanes * c.length * c.value_width, 1);
-      store.append(keys.data(), shares ? nullptr : own.data(), c.rows, c.groups, c.length, c.width, c.value_width);
-      const std::vector<float> values = read(store, true);
+      const Buffer<float> given = random_floats(lanes * c.length * c.width, 1), own = random_floats(lanes * c.length * c.value_width, 1);
+      store.append(given.data(), shares ? nullptr : own.data(), c.rows, c.groups, c.length, c.width, c.value_width);
+      const std::vector<float> keys = read(store, false), values = read(store, true);
       const Buffer<float> q = random_floats(c.rows * c.heads * c.count * c.width, 1), sinks = random_floats(c.heads, 1);
       Buffer<int32_t> tokens = random_tokens(c.rows * c.length);
       if (c.rows > 1) std::fill_n(tokens.data(), c.length, 0);
@@ -250,12 +257,80 @@ TEST(attention_of_narrower_values_and_sinks) {
     }
 }
 
+/** By the formula: the scale is the largest magnitude over 127, codes are rounded to it, ties to even. */
+TEST(int8_rows_are_rounded_to_a_scale_each) {
+  for (const size_t width : {1, 3, 8, 16, 31, 64, 128, 129, 576}) {
+    constexpr size_t kRows = 9;
+    Buffer<float> x = random_floats(kRows * width, 1);
+    const auto row = [&](size_t i) { return x.data() + i * width; };
+    for (size_t i = 0; i < width; i++) {
+      row(1)[i] *= 1e-20f;
+      row(2)[i] *= 1e30f;
+      row(3)[i] = 0;
+      row(4)[i] *= 1e-38f;
+      // Ties: 127 halves of them are the largest.
+      row(5)[i] = static_cast<float>(i % 255) / 2 - 63;
+    }
+    row(5)[0] = 63.5f;
+    row(6)[width - 1] = NAN;
+    row(7)[width / 2] = -INFINITY;
+    Buffer<uint8_t> codes(kRows * width, 1);
+    Buffer<float> scales(kRows, 1), decoded(kRows * width, 1);
+    kernels().attention.encode(KeyValueDtype::int8, x.data(), kRows, width, codes.data(), scales.data());
+    kernels().attention.decode(KeyValueDtype::int8, codes.data(), scales.data(), kRows, width, width, decoded.data());
+    for (size_t r = 0; r < kRows; r++) {
+      float largest = 0;
+      for (size_t i = 0; i < width; i++) largest = std::max(largest, std::fabs(row(r)[i]));
+      const bool is_finite = r != 6 && r != 7;
+      const float scale = r == 3 || r == 4 ? 0 : largest / 127;
+      if (is_finite) CHECK_IN(scales[r] == scale, text_of({width, r}));
+      for (size_t i = 0; i < width; i++) {
+        const float value = decoded[r * width + i];
+        if (!is_finite) {
+          CHECK_IN(std::isnan(value), text_of({width, r, i}));
+          continue;
+        }
+        const float code = scale == 0 ? 0 : std::nearbyint(row(r)[i] / scale);
+        CHECK_IN(static_cast<int8_t>(codes[r * width + i]) == static_cast<int>(code), text_of({width, r, i}));
+        CHECK_IN(value == code * scale, text_of({width, r, i}));
+      }
+    }
+  }
+}
+
+TEST(codes_of_a_key_value_store_go_to_another) {
+  Pool::shared().resize(2);
+  constexpr size_t kRows = 2, kHeads = 3, kCount = 300, kWidth = 7, kLanes = kRows * kHeads;
+  for (const bool shares : {false, true}) {
+    KeyValueStore store(KeyValueDtype::int8), copy(KeyValueDtype::int8);
+    const Buffer<float> keys = random_floats(kLanes * kCount * kWidth, 1), values = random_floats(kLanes * kCount * kWidth, 1);
+    store.append(keys.data(), shares ? nullptr : values.data(), kRows, kHeads, kCount, kWidth, kWidth - shares);
+    std::vector<int32_t> codes[2];
+    std::vector<float> scales[2];
+    const KeyValues view = store.view();
+    for (const bool of_values : {false, true})
+      for (size_t lane = 0; lane < kLanes; lane++)
+        for (size_t position = 0; position < kCount; position++) {
+          const size_t row = lane * view.block + position % view.block;
+          const auto* const own = reinterpret_cast<const int8_t*>((of_values ? view.values : view.keys)[position / view.block]) + row * kWidth;
+          codes[of_values].insert(codes[of_values].end(), own, own + kWidth);
+          scales[of_values].push_back((of_values ? view.value_scales : view.key_scales)[position / view.block][row]);
+        }
+    const KeyValueCodes of_keys = {codes[0].data(), scales[0].data()}, of_values = {codes[1].data(), scales[1].data()};
+    copy.append_codes(of_keys, shares ? nullptr : &of_values, kRows, kHeads, kCount, kWidth, kWidth - shares);
+    CHECK(read(copy, false) == read(store, false));
+    CHECK(read(copy, true) == read(store, true));
+    // One position of a lane: its codes, and its scales.
+    CHECK(store.bytes() == 2 * kLanes * KeyValueStore::kBlock * (kWidth + sizeof(float)) * (shares ? 1 : 2));
+  }
+}
+
 /** Against rows of numbers that are moved as a whole. */
 TEST(key_value_store_keeps_what_is_appended) {
   Pool::shared().resize(2);
   constexpr size_t kHeads = 2, kWidth = 5;
   for (int round = 0; round < 30; round++) {
-    KeyValueStore store(Dtype::float32);
+    KeyValueStore store(KeyValueDtype::float32);
     std::vector<std::vector<float>> rows(1 + check::random_bits()() % 3);
     const auto whole = [&] {
       std::vector<float> all;

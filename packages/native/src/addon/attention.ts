@@ -2,7 +2,7 @@ import type { NativeKeyValues } from "./handles.js";
 
 /** Key-value stores, and attention over them or over arrays. */
 export interface AttentionFunctions {
-  /** Creates an empty key-value store of float32 or bfloat16. */
+  /** Creates an empty key-value store. @param dtype a number of `KEY_VALUE_DTYPES` */
   createKeyValueStore(dtype: number): NativeKeyValues;
   /**
    * `keys` are `[rows, heads, count, width]`, `values` `[rows, heads, count, valueWidth]`, or null where they are the first numbers
@@ -18,11 +18,28 @@ export interface AttentionFunctions {
     width: number,
     valueWidth: number,
   ): void;
+  /**
+   * Appends codes of a store of int8, from −128 to 127, with scales `[rows, heads, count]`; the others as in `appendKeyValues`.
+   */
+  appendKeyValueCodes(
+    store: NativeKeyValues,
+    keys: Int32Array,
+    keyScales: Float32Array,
+    values: Int32Array | null,
+    valueScales: Float32Array | null,
+    rows: number,
+    heads: number,
+    count: number,
+    width: number,
+    valueWidth: number,
+  ): void;
   evictKeyValues(store: NativeKeyValues, count: number): void;
   truncateKeyValues(store: NativeKeyValues, length: number): void;
   reorderKeyValues(store: NativeKeyValues, rows: Int32Array): void;
   /** The keys, or the values: `[rows, heads, length, width]`. */
   readKeyValues(out: Float32Array, store: NativeKeyValues, values: boolean): void;
+  /** Codes of a store of int8, `[rows, heads, length, width]`, and their scales `[rows, heads, length]`. */
+  readKeyValueCodes(codes: Int32Array, scales: Float32Array, store: NativeKeyValues, values: boolean): void;
   /** Returns the size of its blocks in bytes. */
   keyValueStoreBytes(store: NativeKeyValues): number;
   /** `shape` is rows, heads, groups, queries, keys, width. If `keys` are a store, `values` is null and the number of keys 0. */

@@ -24,6 +24,11 @@ export interface NativeCapturedGraph {
 export const DTYPES = { F32: 0, BF16: 1, F16: 2 } as const;
 export type NativeDtype = keyof typeof DTYPES;
 
+/** Numbers of the formats of cached keys and values in the addon. */
+export const KEY_VALUE_DTYPES = { F32: 0, BF16: 1, I8: 2 } as const;
+/** Format of cached keys and values; I8 has a scale of each head and position. */
+export type KeyValueDtype = keyof typeof KEY_VALUE_DTYPES;
+
 /** Whether activations are rounded to bfloat16 before they meet bfloat16 weights. */
 export const PRECISIONS = { bfloat16: 0, float32: 1 } as const;
 /** Rounding of activations before they multiply bfloat16 weights. */

@@ -188,7 +188,7 @@ export const SIGNATURES = {
   },
   createGraph: (w) => callsOf(w),
   replayGraph: (w) => [w.graph(callsOf(w)), w.indices(1, 1)],
-  createKeyValueStore: (w) => [w.whole(0, 1)],
+  createKeyValueStore: (w) => [w.whole(0, 2)],
   appendKeyValues: (w) => {
     const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];
     const lanes = rows * heads * count;
@@ -199,6 +199,24 @@ export const SIGNATURES = {
       w.keyValueStore(rows, heads, length, width),
       w.floats(lanes * width),
       values,
+      rows,
+      heads,
+      count,
+      width,
+      valueWidth,
+    ];
+  },
+  appendKeyValueCodes: (w) => {
+    const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];
+    const lanes = rows * heads * count;
+    const valueWidth = length > 0 ? width : w.whole(1, width);
+    const hasValues = length > 0 || w.flag();
+    return [
+      w.keyValueStore(rows, heads, length, width, 2),
+      w.indices(lanes * width, 128),
+      w.floats(lanes),
+      hasValues ? w.indices(lanes * valueWidth, 128) : null,
+      hasValues ? w.floats(lanes) : null,
       rows,
       heads,
       count,
@@ -218,6 +236,12 @@ export const SIGNATURES = {
   readKeyValues: (w) => {
     const [rows, heads, length, width] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 300), w.size()];
     return [w.floats(rows * heads * length * width), w.keyValueStore(rows, heads, length, width), w.flag()];
+  },
+  readKeyValueCodes: (w) => {
+    const [rows, heads, length, width] = [w.whole(1, 3), w.whole(1, 3), w.whole(1, 300), w.size()];
+    const positions = rows * heads * length;
+    const store = w.keyValueStore(rows, heads, length, width, 2);
+    return [w.indices(positions * width, 1), w.floats(positions), store, w.flag()];
   },
   keyValueStoreBytes: (w) => [w.keyValueStore(1, 2, w.whole(0, 300), 3)],
   attention: (w) => {

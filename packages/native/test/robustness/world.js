@@ -158,8 +158,9 @@ export class World {
     /** @type {number} */ heads,
     /** @type {number} */ length,
     /** @type {number} */ width,
+    dtype = this.whole(0, 2),
   ) {
-    const store = this.addon.createKeyValueStore(this.whole(0, 1));
+    const store = this.addon.createKeyValueStore(dtype);
     const size = rows * heads * length * width;
     this.addon.appendKeyValues(store, this.floats(size), this.floats(size), rows, heads, length, width, width);
     return store;

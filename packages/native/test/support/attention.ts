@@ -94,6 +94,22 @@ function bfloat16(values: Float32Array): Float32Array {
   return new Float32Array(bits.map((b) => (b + 0x7fff + ((b >>> 16) & 1)) & 0xffff0000).buffer);
 }
 
+/** Rows of a width as int8 has them: multiples of the largest magnitude over 127. */
+function int8(values: Float32Array, width: number): Float32Array {
+  const out = new Float32Array(values.length);
+  for (let row = 0; row < values.length; row += width) {
+    const own = values.subarray(row, row + width);
+    const scale = Math.fround(Math.max(...own.map(Math.abs)) / 127);
+    for (const [i, x] of own.entries()) out[row + i] = scale * roundedToEven(Math.fround(x / scale));
+  }
+  return out;
+}
+
+function roundedToEven(x: number): number {
+  const up = Math.round(x);
+  return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
+}
+
 /** The positions [from, to) of `[rows, groups, keys, width]`. */
 function cut(values: Float32Array, { rows, groups, keys }: Case, width: number, from: number, to: number): Tensor4D {
   const lanes = Array.from({ length: rows * groups }, (_, lane) =>
@@ -105,10 +121,11 @@ function cut(values: Float32Array, { rows, groups, keys }: Case, width: number, 
 }
 
 /** Runs attention on tensors, and on a store that was filled in pieces and truncated before. */
-function results(inputs: Inputs, one: Case, scale: number, dtype: "F32" | "BF16", pieces: readonly number[]) {
+function results(inputs: Inputs, one: Case, scale: number, dtype: "F32" | "BF16" | "int8", pieces: readonly number[]) {
   const { rows, heads, groups, queries, keys, width, valueWidth = width, sharesValues } = one;
   const mask = new AttentionMask(one);
-  const store = createKeyValueStore({ dtype, ...(sharesValues && { sharedWidth: valueWidth }) });
+  const own = dtype === "int8" ? ({ kvCacheDtype: "int8" } as const) : { dtype };
+  const store = createKeyValueStore({ ...own, ...(sharesValues && { sharedWidth: valueWidth }) });
   const append = ({ keys, values }: KeyValues) => store.append(sharesValues ? { keys } : { keys, values });
   const keysIn = (from: number, to: number) => cut(inputs.k, one, width, from, to);
   const valuesIn = (from: number, to: number) => cut(inputs.v, one, valueWidth, from, to);
@@ -230,6 +247,20 @@ export function attentionTests(isa: Isa): void {
           expectClose(ofRounded, reference(rounded, one, scale), 6e-2, "store in bfloat16");
         }),
         { numRuns: 40 },
+      );
+    });
+
+    test("over an int8 store is that of rounded keys and values, queries and weights stay as they are", () => {
+      fc.assert(
+        fc.property(drawn, ({ one, pieces }) => {
+          const inputs = inputsOf(one);
+          const scale = one.width ** -0.5;
+          const k = int8(inputs.k, one.width);
+          const v = one.sharesValues ? sharedValues(k, one) : int8(inputs.v, one.valueWidth ?? one.width);
+          const { ofStore } = results(inputs, one, scale, "int8", pieces);
+          expectClose(ofStore, reference({ ...inputs, k, v }, one, scale), 1e-5, "store");
+        }),
+        { numRuns: 60 },
       );
     });
 

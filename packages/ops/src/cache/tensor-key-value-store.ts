@@ -2,10 +2,12 @@ import { concat, dispose, gather, keep, slice, type Tensor4D, tensor1d, tidy } f
 import {
   type AppendedKeyValues,
   checkAppended,
+  type KeyValueState,
   type KeyValueStore,
   type KeyValueStoreOptions,
   type KeyValues,
 } from "../storage/key-value-store.js";
+import { appendNumbers, exportNumbers } from "./key-value-state.js";
 
 /** Keeps keys and values as tensors that are concatenated anew at each `append`: for every engine, and differentiable. */
 export class TensorKeyValueStore implements KeyValueStore {
@@ -54,6 +56,15 @@ export class TensorKeyValueStore implements KeyValueStore {
       const order = tensor1d([...rows], "int32");
       this.#map((tensor) => gather(tensor, order));
     });
+  }
+
+  exportState(): KeyValueState {
+    return exportNumbers(this, this.#options);
+  }
+
+  importState(state: KeyValueState): void {
+    this.dispose();
+    appendNumbers(this, state);
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 import type { Dtype } from "@mixtape/safetensors";
-import type { Tensor4D } from "@tensorflow/tfjs-core";
+import type { Tensor, Tensor4D } from "@tensorflow/tfjs-core";
 import { OpsError } from "../errors.js";
 
 /** Keys `[B, G, S, D]` and values `[B, G, S, Dv]`. */
@@ -8,10 +8,24 @@ export type KeyValues = {
   readonly values: Tensor4D;
 };
 
+/** Values of {@link KvCacheDtype}. */
+export const KV_CACHE_DTYPES = ["auto", "int8"] as const;
+
+/**
+ * Storage of a KV cache; the option is called `kv_cache_dtype` in vLLM.
+ *
+ * - `auto`: float32, or bfloat16 where the engine keeps a bfloat16 checkpoint's keys and values in it.
+ * - `int8`: keys and values are rounded to codes of 8 bits, with one float32 scale of each head and position, the largest magnitude
+ *   over 127: `D + 4` bytes in place of `4 · D` or `2 · D`.
+ */
+export type KvCacheDtype = (typeof KV_CACHE_DTYPES)[number];
+
 /** Options of a store. */
 export interface KeyValueStoreOptions {
   /** Dtype of the checkpoint: an engine may keep keys and values in it. Default: float32. */
   readonly dtype?: Dtype;
+  /** Storage that the caller has chosen. Default: `auto`. */
+  readonly kvCacheDtype?: KvCacheDtype;
   /**
    * Keeps keys alone: the first `sharedWidth` elements of each key are its values too, as in the latent attention of DeepSeek.
    * `append` takes keys alone then. Default: keys and values are kept apart.
@@ -21,6 +35,13 @@ export interface KeyValueStoreOptions {
 
 /** New keys, and new values unless they are part of the keys. */
 export type AppendedKeyValues = { readonly keys: Tensor4D; readonly values?: Tensor4D | undefined };
+
+/**
+ * Contents of a store, as tensors by name: `keys` `[B, G, S, D]`, and `values` `[B, G, S, Dv]` unless they are part of the keys. Those of
+ * a store of int8 are int32 codes, beside `keyScales` and `valueScales`, `[B, G, S, 1]`: a number is its code times its scale. Empty for
+ * an empty store.
+ */
+export type KeyValueState = Readonly<Record<string, Tensor>>;
 
 /**
  * Keys and values of one layer, one of each for a position. Each engine may have its own: see `Storage.keyValueStore`.
@@ -39,7 +60,8 @@ export interface KeyValueStore {
   append(added: AppendedKeyValues): void;
   /**
    * Returns all positions, keys `[B, G, length, D]` and values `[B, G, length, Dv]`, to attend to. The tensors belong to the
-   * store, outlive any `tf.tidy`, and like their clones are valid until the next change. The store must not be empty.
+   * store, or to the `tf.tidy` that it is called in: do not dispose them. They and their clones are valid until the next change.
+   * The store must not be empty.
    */
   view(): KeyValues;
   /** Removes the first `count` positions. */
@@ -48,6 +70,13 @@ export interface KeyValueStore {
   truncate(length: number): void;
   /** Replaces row `i` by row `rows[i]`. The number of rows may change. */
   reorder(rows: readonly number[]): void;
+  /** Returns copies of the contents, which the caller owns. */
+  exportState(): KeyValueState;
+  /**
+   * Replaces the contents by those of a store of any dtype, rounded or decoded if dtypes differ. The caller keeps the tensors.
+   * @throws {OpsError} if they are no contents of a store with these options; the store is empty then.
+   */
+  importState(state: KeyValueState): void;
   /** Frees the memory. The store is empty afterwards and can be used again. */
   dispose(): void;
 }

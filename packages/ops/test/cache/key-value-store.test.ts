@@ -4,6 +4,7 @@ import { grad, memory, mul, sum, type Tensor, type Tensor4D, tensor4d, tidy } fr
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   createKeyValueStore,
+  type KeyValueState,
   type KeyValueStore,
   type KeyValues,
   OpsError,
@@ -159,6 +160,12 @@ describe("an engine with storage of its own", () => {
     }
     reorder(rows: readonly number[]): void {
       this.#inner.reorder(rows);
+    }
+    exportState(): KeyValueState {
+      return this.#inner.exportState();
+    }
+    importState(state: KeyValueState): void {
+      this.#inner.importState(state);
     }
     dispose(): void {
       this.#inner.dispose();
