@@ -26,7 +26,7 @@ ATTENTIONS = [
     # Latents: the values are the first numbers of the keys, and share their scale.
     ("latent", 1, 4, 1, 3, 12, 18, 12, None, 0),
 ]
-MODELS = ["mixtral/basic", "mixtral/window", "qwen3-moe/basic"]
+MODELS = ["mixtral/window", "qwen3-moe/basic", "gpt-oss/basic"]
 PROMPT, STEPS = 14, 6
 # Codes jump where a number is half a scale from a whole one: seeds with such numbers are passed over, since engines round differently.
 MARGIN = 3e-4

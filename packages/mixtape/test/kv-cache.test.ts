@@ -47,7 +47,7 @@ function step(
   ]);
 }
 
-const GOLDENS = ["mixtral/basic", "mixtral/window", "qwen3-moe/basic"];
+const GOLDENS = ["mixtral/window", "qwen3-moe/basic", "gpt-oss/basic"];
 const PROMPT = 14;
 
 async function readGolden(name: string) {

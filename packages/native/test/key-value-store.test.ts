@@ -10,7 +10,7 @@ import {
   OpsError,
   TensorKeyValueStore,
 } from "@mixtape/ops";
-import { add, memory, setBackend, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
+import { add, memory, scalar, setBackend, type Tensor4D, tensor4d, tidy } from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NativeError, registerNative } from "../src/index.js";
@@ -136,7 +136,7 @@ describe.runIf(native)("native key-value store", () => {
       expect([back.rows, back.length, numbers.length]).toEqual([2, 400, 400]);
       for (const store of [other, back, numbers]) expect(bytes(store).equals(bytes(own))).toBe(true);
       const state = own.exportState();
-      expect(() => back.importState({ ...state, keys: add(state.keys!, 200) as Tensor4D })).toThrow(NativeError);
+      expect(() => back.importState({ ...state, keys: add(state.keys!, scalar(200, "int32")) })).toThrow(NativeError);
       expect(() => back.importState({ keyScales: state.keyScales! })).toThrow(OpsError);
       expect(back.length).toBe(0);
     });

@@ -85,7 +85,10 @@ export class Int8KeyValueStore implements KeyValueStore {
   importState(state: KeyValueState): void {
     this.dispose();
     const codes = codesOf(state);
-    if (!codes) return appendNumbers(this, state);
+    if (!codes) {
+      appendNumbers(this, state);
+      return;
+    }
     const { keys, values } = codes;
     this.#check({ keys: keys.codes, values: values?.codes });
     if (keys.codes.shape[2] === 0) return;

@@ -8,6 +8,7 @@ import {
   memory,
   mul,
   setBackend,
+  slice,
   sum,
   type Tensor,
   type Tensor4D,
@@ -134,7 +135,7 @@ describe.each(ENGINES)("on %s", (engine) => {
     tidy(() => {
       const [keys, values] = [random(1, [2, 3, 700, 5]), random(2, [2, 3, 700, 4])];
       const add = (store: KeyValueStore, from: number, to: number) => {
-        const cut = (x: Tensor4D) => x.slice([0, 0, from, 0], [-1, -1, to - from, -1]) as Tensor4D;
+        const cut = (x: Tensor4D) => slice(x, [0, 0, from, 0], [-1, -1, to - from, -1]);
         store.append({ keys: cut(keys), ...(sharedWidth === undefined && { values: cut(values) }) });
       };
       add(whole, 0, 700);
