@@ -1,6 +1,8 @@
 /** Steps that are repeated by the addon against the same steps run. */
 
 import {
+  AttentionMask,
+  attention,
   captureIntermediates,
   createKeyValueStore,
   GraphedFunction,
@@ -32,6 +34,7 @@ import {
   tensor2d,
   tensor3d,
   tensor4d,
+  tidy,
 } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NativeError, registerNative } from "../src/index.js";
@@ -184,6 +187,34 @@ describe.runIf(nativeOrNothing())("a repeated step", () => {
     expect(step.isCaptured).toBe(true);
     for (const part of matrix.parts) part.dispose();
     expect(() => run(step, [4])).toThrow("got what was released");
+  });
+
+  test("steps that attend to a cache of int8 are captured, and give what runs without a graph gives", () => {
+    const numbers = (step: number, rows: number, shift: number) =>
+      tensor4d(
+        Float32Array.from({ length: rows * 8 }, (_, i) => Math.sin(shift + 8 * rows * step + i)),
+        [1, rows, 1, 8],
+      );
+    const attended = (captures: boolean): number[][] => {
+      const store = createKeyValueStore({ kvCacheDtype: "int8" });
+      const run = ([q, keys, values]: readonly Tensor[]): Tensor => {
+        store.append({ keys: keys as Tensor4D, values: values as Tensor4D });
+        const view = store.view();
+        const mask = new AttentionMask({ queries: 1, keys: store.length, window: null });
+        return attention(q as Tensor4D, view.keys, view.values, mask, 0.3);
+      };
+      const step = new GraphedFunction(run);
+      const rows = Array.from({ length: 300 }, (_, i) =>
+        tidy(() => {
+          const inputs = [numbers(i, 4, 1), numbers(i, 2, 2), numbers(i, 2, 3)];
+          return [...(captures ? step.run(inputs) : run(inputs)).dataSync()];
+        }),
+      );
+      expect([step.isCaptured, store.length]).toEqual([captures, 300]);
+      store.dispose();
+      return rows;
+    };
+    expect(attended(true)).toEqual(attended(false));
   });
 
   test("a step that fails half-way has done what it did: effects are those of the calls that were made", () => {
