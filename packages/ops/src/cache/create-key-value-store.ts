@@ -19,7 +19,7 @@ export function createKeyValueStore(options: KeyValueStoreOptions = {}): KeyValu
   if (options.kvCacheDtype !== "int8") return new TensorKeyValueStore(options);
   if (engineTraits().readsBack) return new Int8KeyValueStore(options);
   throw new OpsError({
-    where: `kvCacheDtype on the engine ${getBackend()}`,
+    where: { option: "kvCacheDtype", text: (option) => `${option} on the engine ${getBackend()}` },
     expected: "auto",
     got: "int8",
     fix: "It cannot read back tensors at once, to round them: use native, tensorflow, wasm or cpu",
@@ -49,9 +49,9 @@ export function storeToAppendTo(store: KeyValueStore, options: KeyValueStoreOpti
 function checkDifferentiable({ kvCacheDtype }: KeyValueStoreOptions): void {
   if (kvCacheDtype !== "int8" || !isRecording()) return;
   throw new OpsError({
-    where: "kvCacheDtype",
+    where: { option: "kvCacheDtype" },
     expected: "auto while a gradient is recorded",
     got: "int8",
-    fix: "Rounding has no gradient: train without a cache, or with one of kvCacheDtype auto",
+    fix: "Rounding has no gradient: train without a cache, or with one that does not round",
   });
 }

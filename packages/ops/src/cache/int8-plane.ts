@@ -21,7 +21,7 @@ export class Int8Plane {
   #codes = new Int8Array(0);
   #scales = new Float32Array(0);
   #length = 0;
-  /** Positions that there is memory for. */
+  /** Positions that fit into the memory. */
   #capacity = 0;
 
   constructor(shape: PlaneShape) {
