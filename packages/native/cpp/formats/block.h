@@ -1,13 +1,17 @@
 #pragma once
 // What formats of blocks share. Such a format is a struct, in a file of its own, that offers
 //   dtype, kElements, kBytes, and decode(block, y), which writes the kElements numbers of a block;
-// and, where activations of 8 bits are multiplied by its codes, add(block, x, sums): see int8_tokens.h.
+//   kCodes, the range of its codes, and codes<S, Part>(block), the 32 of a part;
+//   kScaled, how many codes have a scale in common, 32 or 16, kHasMinima, and scales<S>(block, scales, minima), which writes one of each
+//   for them: a number of a block is `scale · code − minimum`.
 // Formulas are those of ggml's `dequantize_row_*` (https://github.com/ggml-org/llama.cpp, ggml/src/ggml-quants.c), as the gguf
 // package of Python has them in gguf/quants.py.
 
 #include <string.h>
 
-#include "formats/int8_tokens.h"
+#include <type_traits>
+
+#include "core/types.h"
 
 #if defined(__F16C__)
 #include <immintrin.h>
@@ -15,6 +19,21 @@
 
 namespace mixtape {
 namespace {
+
+/** The range of codes. Those that may be negative have a sign in their eighth bit. */
+struct Codes {
+  int smallest;
+  int largest;
+  constexpr bool has_sign() const { return smallest < 0; }
+};
+
+/** Calls `use` with each part of a block: its number is a constant. */
+template <size_t Parts, size_t Part = 0, class Use> inline void for_parts(Use&& use) {
+  if constexpr (Part < Parts) {
+    use(std::integral_constant<size_t, Part>{});
+    for_parts<Parts, Part + 1>(use);
+  }
+}
 
 inline float float_from_bits(uint32_t bits) {
   float x;

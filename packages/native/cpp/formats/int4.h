@@ -9,6 +9,11 @@ namespace {
 
 struct Int4 {
   static constexpr Dtype dtype = Dtype::int4;
+  static constexpr size_t kElements = 32;
+  static constexpr size_t kBytes = 16;
+  static constexpr Codes kCodes = {0, 15};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = true;
 
   static void decode(const uint8_t* b, float scale, size_t count, float* y) {
     for (size_t i = 0; i < count / 2; i++) {
@@ -17,12 +22,9 @@ struct Int4 {
     }
   }
 
-  /** Offset that is subtracted from codes. */
+  /** The numbers of a group are `scale · code − kOffset · scale`. */
   static constexpr float kOffset = 8;
-
-  /** The dot product of 32 codes. */
-  template <class S> static typename S::F8 dot(typename S::Bytes codes, typename S::Bytes x) { return S::dot_unsigned(codes, x); }
-  template <class S> static typename S::Bytes codes(const uint8_t* b) { return S::low_and_high(b); }
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) { return S::low_and_high(b); }
 };
 
 }  // namespace

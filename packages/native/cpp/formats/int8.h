@@ -8,17 +8,19 @@ namespace {
 
 struct Int8 {
   static constexpr Dtype dtype = Dtype::int8;
+  static constexpr size_t kElements = 32;
+  static constexpr size_t kBytes = 32;
+  static constexpr Codes kCodes = {-128, 127};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = false;
 
   static void decode(const uint8_t* b, float scale, size_t count, float* y) {
     for (size_t i = 0; i < count; i++) y[i] = scale * static_cast<float>(b[i] - 128);
   }
 
-  /** Offset that is subtracted from codes: none, since they are numbers with a sign here. */
+  /** None: codes are numbers with a sign here. */
   static constexpr float kOffset = 0;
-
-  /** The dot product of 32 codes. */
-  template <class S> static typename S::F8 dot(typename S::Bytes codes, typename S::Bytes x) { return S::dot_signed(codes, x); }
-  template <class S> static typename S::Bytes codes(const uint8_t* b) { return S::add_bytes(S::load_bytes(b), S::fill_bytes(-128)); }
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) { return S::add_bytes(S::load_bytes(b), S::fill_bytes(-128)); }
 };
 
 }  // namespace

@@ -10,6 +10,9 @@ struct IQ4_NL {
   static constexpr Dtype dtype = Dtype::iq4_nl;
   static constexpr size_t kElements = 32;
   static constexpr size_t kBytes = 18;
+  static constexpr Codes kCodes = {-127, 113};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = false;
 
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b);
@@ -19,11 +22,11 @@ struct IQ4_NL {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const auto numbers = S::look_up(kIq4Numbers, S::low_then_high(b + 2));
-    const float d = half_at(b);
-    for (int t = 0; t < T; t++) sums.add(t, S::dot_signed(numbers, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    return S::look_up(kIq4Numbers, S::low_then_high(b + 2));
   }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float*) { scales[0] = half_at(b); }
 };
 
 }  // namespace

@@ -10,6 +10,9 @@ struct IQ4_XS {
   static constexpr Dtype dtype = Dtype::iq4_xs;
   static constexpr size_t kElements = 256;
   static constexpr size_t kBytes = 136;
+  static constexpr Codes kCodes = {-127, 113};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = false;
 
   static float scale(const uint8_t* b, float d, size_t j) {
     const int low = b[4 + j / 2] >> 4 * (j % 2) & 15;
@@ -29,14 +32,13 @@ struct IQ4_XS {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    return S::look_up(kIq4Numbers, S::low_then_high(b + 8 + 16 * Part));
+  }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float*) {
     const float d = half_at(b);
-    for (size_t j = 0; j < 8; j++) {
-      const auto numbers = S::look_up(kIq4Numbers, S::low_then_high(b + 8 + 16 * j));
-      const float s = scale(b, d, j);
-      for (int t = 0; t < T; t++)
-        sums.add(t, S::dot_signed(numbers, S::load_bytes(x.codes(t) + 32 * j)), s * x.scales(t)[j]);
-    }
+    for (size_t j = 0; j < 8; j++) scales[j] = scale(b, d, j);
   }
 };
 

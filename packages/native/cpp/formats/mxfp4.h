@@ -10,6 +10,9 @@ struct MXFP4 {
   static constexpr Dtype dtype = Dtype::mxfp4;
   static constexpr size_t kElements = 32;
   static constexpr size_t kBytes = 17;
+  static constexpr Codes kCodes = {-12, 12};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = false;
 
   /** `2^(e − 128)`: half of the scale, for numbers that are doubled. Small ones are denormal. */
   static float scale(uint8_t e) { return float_from_bits(e < 2 ? uint32_t{0x200000} << e : (uint32_t{e} - 1) << 23); }
@@ -22,11 +25,11 @@ struct MXFP4 {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const auto numbers = S::look_up(kFp4Numbers, S::low_then_high(b + 1));
-    const float d = scale(b[0]);
-    for (int t = 0; t < T; t++) sums.add(t, S::dot_signed(numbers, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    return S::look_up(kFp4Numbers, S::low_then_high(b + 1));
   }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float*) { scales[0] = scale(b[0]); }
 };
 
 }  // namespace

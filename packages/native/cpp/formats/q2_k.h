@@ -10,6 +10,9 @@ struct Q2_K {
   static constexpr Dtype dtype = Dtype::q2_k;
   static constexpr size_t kElements = 256;
   static constexpr size_t kBytes = 84;
+  static constexpr Codes kCodes = {0, 3};
+  static constexpr size_t kScaled = 16;
+  static constexpr bool kHasMinima = true;
 
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b + 80);
@@ -23,27 +26,20 @@ struct Q2_K {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const float d = half_at(b + 80);
-    const float dmin = half_at(b + 82);
-    int8_t scales[16], minima[16];
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    return S::template low_bits<2>(S::template shift_right<Part % 4 * 2>(S::load_bytes(b + 16 + 32 * (Part / 4))));
+  }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
+    const auto d = S::splat8(half_at(b + 80)), dmin = S::splat8(half_at(b + 82));
+    uint8_t numbers[16], smallest[16];
     for (size_t part = 0; part < 16; part++) {
-      scales[part] = static_cast<int8_t>(b[part] & 15);
-      minima[part] = static_cast<int8_t>(b[part] >> 4);
+      numbers[part] = b[part] & 15;
+      smallest[part] = b[part] >> 4;
     }
-    for (int t = 0; t < T; t++)
-      for (size_t part = 0; part < 16; part += 8)
-        sums.subtract(t, S::mul8(S::splat8(dmin), S::from_int8(minima + part)), S::load8(x.half_sums(t) + part));
-    const auto all_scales = S::load_scales(scales);
-    for (size_t half = 0; half < 2; half++) {
-      auto codes = S::load_bytes(b + 16 + 32 * half);
-      for (size_t quarter = 0; quarter < 4; quarter++) {
-        const size_t part = 4 * half + quarter;
-        const auto q = S::template low_bits<2>(codes);
-        for (int t = 0; t < T; t++)
-          sums.add(t, S::dot_scaled(q, S::load_bytes(x.codes(t) + 32 * part), all_scales, part), d * x.scales(t)[part]);
-        codes = S::template shift_right<2>(codes);
-      }
+    for (size_t part = 0; part < 16; part += 8) {
+      S::store8(scales + part, S::mul8(d, S::from_bytes8(numbers + part)));
+      S::store8(minima + part, S::mul8(dmin, S::from_bytes8(smallest + part)));
     }
   }
 };

@@ -11,14 +11,18 @@ struct Q3_K {
   static constexpr Dtype dtype = Dtype::q3_k;
   static constexpr size_t kElements = 256;
   static constexpr size_t kBytes = 110;
+  static constexpr Codes kCodes = {0, 7};
+  static constexpr size_t kScaled = 16;
+  static constexpr bool kHasMinima = true;
 
   /** The 16 scales: four low bits in 8 bytes, two high ones in 4. */
   static void scales_of(const uint8_t* b, int8_t* scales) {
-    const uint8_t* const s = b + 96;
-    for (size_t j = 0; j < 16; j++) {
-      const int low = j < 8 ? s[j] & 15 : s[j - 8] >> 4;
-      const int high = s[8 + j % 4] >> 2 * (j / 4) & 3;
-      scales[j] = static_cast<int8_t>((low | high << 4) - 32);
+    const uint32_t low[2] = {uint32_at(b + 96), uint32_at(b + 100)}, high = uint32_at(b + 104);
+    for (size_t j = 0; j < 4; j++) {
+      const uint32_t four = (low[j % 2] >> 4 * (j / 2) & 0x0f0f0f0f) | (high >> 2 * j & 0x03030303) << 4;
+      // Four numbers below 64 at once, less 32 each.
+      const uint32_t less = (four + 0x60606060) ^ 0x80808080;
+      memcpy(scales + 4 * j, &less, sizeof less);
     }
   }
 
@@ -38,25 +42,19 @@ struct Q3_K {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const float d = half_at(b + 108);
-    int8_t scales[16];
-    scales_of(b, scales);
-    for (int t = 0; t < T; t++)
-      for (size_t part = 0; part < 16; part += 8)
-        sums.subtract(t, S::mul8(S::splat8(4 * d), S::from_int8(scales + part)), S::load8(x.half_sums(t) + part));
-    auto third = S::load_bytes(b);
-    const auto all_scales = S::load_scales(scales);
-    for (size_t half = 0; half < 2; half++) {
-      auto codes = S::load_bytes(b + 32 + 32 * half);
-      for (size_t quarter = 0; quarter < 4; quarter++) {
-        const size_t part = 4 * half + quarter;
-        const auto q = S::add_bytes(S::template low_bits<2>(codes), S::template bit_as<0>(third, 4));
-        for (int t = 0; t < T; t++)
-          sums.add(t, S::dot_scaled(q, S::load_bytes(x.codes(t) + 32 * part), all_scales, part), d * x.scales(t)[part]);
-        codes = S::template shift_right<2>(codes);
-        third = S::template shift_right<1>(third);
-      }
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    const auto low = S::template shift_right<Part % 4 * 2>(S::load_bytes(b + 32 + 32 * (Part / 4)));
+    return S::add_bytes(S::template low_bits<2>(low), S::template move_bit<Part, 2>(S::load_bytes(b)));
+  }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
+    const auto d = S::splat8(half_at(b + 108)), offset = S::splat8(4);
+    int8_t numbers[16];
+    scales_of(b, numbers);
+    for (size_t part = 0; part < 16; part += 8) {
+      const auto some = S::mul8(d, S::from_int8(numbers + part));
+      S::store8(scales + part, some);
+      S::store8(minima + part, S::mul8(offset, some));
     }
   }
 };

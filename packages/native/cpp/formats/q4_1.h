@@ -10,6 +10,9 @@ struct Q4_1 {
   static constexpr Dtype dtype = Dtype::q4_1;
   static constexpr size_t kElements = 32;
   static constexpr size_t kBytes = 20;
+  static constexpr Codes kCodes = {0, 15};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = true;
 
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b);
@@ -20,14 +23,11 @@ struct Q4_1 {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const auto codes = S::low_then_high(b + 4);
-    const float d = half_at(b);
-    const float m = half_at(b + 2);
-    for (int t = 0; t < T; t++) {
-      sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
-      sums.subtract(t, -m * x.sums(t)[0]);
-    }
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) { return S::low_then_high(b + 4); }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
+    scales[0] = half_at(b);
+    minima[0] = -half_at(b + 2);
   }
 };
 

@@ -10,6 +10,9 @@ struct Q5_0 {
   static constexpr Dtype dtype = Dtype::q5_0;
   static constexpr size_t kElements = 32;
   static constexpr size_t kBytes = 22;
+  static constexpr Codes kCodes = {0, 31};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = true;
 
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b);
@@ -20,13 +23,13 @@ struct Q5_0 {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const auto codes = S::add_bytes(S::low_then_high(b + 6), S::bits_as(uint32_at(b + 2), 16));
-    const float d = half_at(b);
-    for (int t = 0; t < T; t++) {
-      sums.add(t, S::dot_unsigned(codes, S::load_bytes(x.codes(t))), d * x.scales(t)[0]);
-      sums.subtract(t, 16 * d * x.sums(t)[0]);
-    }
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    return S::add_bytes(S::low_then_high(b + 6), S::bits_as(uint32_at(b + 2), 16));
+  }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
+    scales[0] = half_at(b);
+    minima[0] = 16 * scales[0];
   }
 };
 

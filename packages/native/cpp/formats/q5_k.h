@@ -10,6 +10,9 @@ struct Q5_K {
   static constexpr Dtype dtype = Dtype::q5_k;
   static constexpr size_t kElements = 256;
   static constexpr size_t kBytes = 176;
+  static constexpr Codes kCodes = {0, 31};
+  static constexpr size_t kScaled = 32;
+  static constexpr bool kHasMinima = true;
 
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b);
@@ -27,27 +30,16 @@ struct Q5_K {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    const auto both = S::load_bytes(b + 48 + 32 * (Part / 2));
+    const auto fifth = S::template move_bit<Part, 4>(S::load_bytes(b + 16));
+    return S::add_bytes(Part % 2 == 0 ? S::low_nibbles(both) : S::high_nibbles(both), fifth);
+  }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
     const KScales s(b + 4);
-    const auto scales = S::mul8(S::splat8(half_at(b)), S::from_bytes8(s.scales));
-    const auto minima = S::mul8(S::splat8(half_at(b + 2)), S::from_bytes8(s.minima));
-    float factors[T][8];
-    for (int t = 0; t < T; t++) {
-      S::store8(factors[t], S::mul8(scales, S::load8(x.scales(t))));
-      sums.subtract(t, minima, S::load8(x.sums(t)));
-    }
-    auto fifth = S::load_bytes(b + 16);
-    for (size_t j = 0; j < 8; j += 2) {
-      const auto both = S::load_bytes(b + 48 + 16 * j);
-      const auto low = S::add_bytes(S::low_nibbles(both), S::template bit_as<0>(fifth, 16));
-      const auto high = S::add_bytes(S::high_nibbles(both), S::template bit_as<1>(fifth, 16));
-      fifth = S::template shift_right<2>(fifth);
-      for (int t = 0; t < T; t++) {
-        const int8_t* const codes = x.codes(t) + 32 * j;
-        sums.add(t, S::dot_unsigned(low, S::load_bytes(codes)), factors[t][j]);
-        sums.add(t, S::dot_unsigned(high, S::load_bytes(codes + 32)), factors[t][j + 1]);
-      }
-    }
+    S::store8(scales, S::mul8(S::splat8(half_at(b)), S::from_bytes8(s.scales)));
+    S::store8(minima, S::mul8(S::splat8(half_at(b + 2)), S::from_bytes8(s.minima)));
   }
 };
 

@@ -10,6 +10,9 @@ struct Q6_K {
   static constexpr Dtype dtype = Dtype::q6_k;
   static constexpr size_t kElements = 256;
   static constexpr size_t kBytes = 210;
+  static constexpr Codes kCodes = {0, 63};
+  static constexpr size_t kScaled = 16;
+  static constexpr bool kHasMinima = true;
 
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b + 208);
@@ -26,29 +29,19 @@ struct Q6_K {
     }
   }
 
-  template <class S, int T> static void add(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
-    const float d = half_at(b + 208);
-    const auto scales = reinterpret_cast<const int8_t*>(b + 192);
-    const auto all = S::splat8(32 * d);
-    for (int t = 0; t < T; t++) {
-      sums.subtract(t, S::mul8(all, S::from_int8(scales)), S::load8(x.half_sums(t)));
-      sums.subtract(t, S::mul8(all, S::from_int8(scales + 8)), S::load8(x.half_sums(t) + 8));
-    }
-    const auto all_scales = S::load_scales(scales);
-    for (size_t half = 0; half < 2; half++) {
-      const auto first = S::load_bytes(b + 64 * half), second = S::load_bytes(b + 64 * half + 32);
-      const auto high = S::load_bytes(b + 128 + 32 * half);
-      const decltype(first) codes[4] = {
-          S::add_bytes(S::low_nibbles(first), S::template two_bits_as<0>(high)),
-          S::add_bytes(S::low_nibbles(second), S::template two_bits_as<2>(high)),
-          S::add_bytes(S::high_nibbles(first), S::template two_bits_as<4>(high)),
-          S::add_bytes(S::high_nibbles(second), S::template two_bits_as<6>(high)),
-      };
-      for (size_t quarter = 0; quarter < 4; quarter++) {
-        const size_t part = 4 * half + quarter;
-        for (int t = 0; t < T; t++)
-          sums.add(t, S::dot_scaled(codes[quarter], S::load_bytes(x.codes(t) + 32 * part), all_scales, part), d * x.scales(t)[part]);
-      }
+  template <class S, size_t Part> static typename S::Bytes codes(const uint8_t* b) {
+    constexpr size_t kHalf = Part / 4, kQuarter = Part % 4;
+    const auto both = S::load_bytes(b + 64 * kHalf + 32 * (kQuarter % 2));
+    const auto high = S::template two_bits_as<2 * kQuarter>(S::load_bytes(b + 128 + 32 * kHalf));
+    return S::add_bytes(kQuarter < 2 ? S::low_nibbles(both) : S::high_nibbles(both), high);
+  }
+
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
+    const auto d = S::splat8(half_at(b + 208)), offset = S::splat8(32);
+    for (size_t part = 0; part < 16; part += 8) {
+      const auto some = S::mul8(d, S::from_int8(reinterpret_cast<const int8_t*>(b + 192) + part));
+      S::store8(scales + part, some);
+      S::store8(minima + part, S::mul8(offset, some));
     }
   }
 };

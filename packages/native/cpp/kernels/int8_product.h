@@ -1,11 +1,10 @@
 #pragma once
 // Products of quantised weights by activations in 8 bits: codes meet codes in whole numbers, and each block's sum is scaled. No weight is
-// decoded. Activations are rounded in blocks of 32, each to its largest magnitude, as in ggml's Q8_0.
-
-#include <math.h>
-#include <string.h>
+// decoded. Fastest for few tokens: rows are read as they are stored.
 
 #include "formats/blocks.h"
+#include "kernels/int8_activations.h"
+#include "kernels/int8_tokens.h"
 #include "kernels/table.h"
 
 namespace mixtape {
@@ -26,27 +25,15 @@ template <class S, class Format> struct Int8Product {
     const size_t padded = padded_width(width);
     for (size_t t = from; t < to; t++) {
       uint8_t* const out = packed + t * Int8Tokens<1>::token_bytes(padded);
-      float* const numbers = reinterpret_cast<float*>(out + padded);
-      const float* const token = x.token(t);
       for (size_t k = 0; k < x.count; k += 32) {
         const size_t block = (x.first + k) / 32;
-        float rest[32] = {};
-        if (x.count - k < 32) memcpy(rest, token + k, (x.count - k) * sizeof *rest);
-        const float* const values = x.count - k < 32 ? rest : token + k;
-        const float largest = S::max_abs(values);
-        int sums[2];
-        auto* const codes = reinterpret_cast<int8_t*>(out) + 32 * block;
-        S::quantize(values, largest > kTiny ? 127 / largest : 0, codes, sums);
-        float kept = largest / 127;
-        if (!(largest < INFINITY)) {
-          // An infinity or a NaN: the scale makes every product one.
-          kept = NAN;
-          memset(codes, 1, 32);
-        }
-        numbers[block] = kept;
-        numbers[padded / 32 + block] = kept * static_cast<float>(sums[0] + sums[1]);
-        numbers[2 * (padded / 32) + 2 * block] = kept * static_cast<float>(sums[0]);
-        numbers[2 * (padded / 32) + 2 * block + 1] = kept * static_cast<float>(sums[1]);
+        Int8Block rounded;
+        round_to_int8<S>(x, t, k, rounded);
+        memcpy(out + 32 * block, rounded.codes, 32);
+        float* const numbers = reinterpret_cast<float*>(out + padded);
+        numbers[block] = rounded.scale;
+        numbers[padded / 32 + block] = rounded.sum;
+        memcpy(numbers + 2 * (padded / 32 + block), rounded.half_sums, sizeof rounded.half_sums);
       }
     }
   }
@@ -63,9 +50,6 @@ template <class S, class Format> struct Int8Product {
   static constexpr Product product = {1, packed_bytes, pack, multiply};
 
  private:
-  /** Smaller numbers count as zeros: 127 over them would be infinite. */
-  static constexpr float kTiny = 0x1p-100f;
-
   template <int T> static void all_rows(const Matrix& w, const uint8_t* packed, size_t padded, float* y, size_t stride) {
     size_t n = 0;
     if constexpr (T == 1 && kRows > 1) {
@@ -86,20 +70,18 @@ template <class S, class Format> struct Int8Product {
     const uint8_t* row[R];
     for (int r = 0; r < R; r++) row[r] = w.row(n + static_cast<size_t>(r) * apart);
     if constexpr (is_planar(Format::dtype)) {
-      constexpr size_t kBytes = bytes_of(Format::dtype, 32);
       const size_t blocks = w.columns / 32;
       for (size_t first = 0; first < blocks; first += 8) {
         const size_t count = blocks - first < 8 ? blocks - first : 8;
         for (int r = 0; r < R; r++) {
           float factors[T][8];
           factors_of<Format, T>(w, n + static_cast<size_t>(r) * apart, count, Int8Tokens<T>{packed, padded, first}, sums[r], factors);
-          const uint8_t* const at = row[r] + first * kBytes;
-          for (size_t line = 0; line < 8 * kBytes; line += 64) __builtin_prefetch(at + kAhead + line);
+          const uint8_t* const at = row[r] + first * Format::kBytes;
+          for (size_t line = 0; line < 8 * Format::kBytes; line += 64) __builtin_prefetch(at + kAhead + line);
           for (size_t i = 0; i < count; i++) {
-            const auto codes = Format::template codes<S>(at + i * kBytes);
+            const auto codes = Format::template codes<S, 0>(at + i * Format::kBytes);
             const Int8Tokens<T> x{packed, padded, first + i};
-            for (int t = 0; t < T; t++)
-              sums[r].add(t, Format::template dot<S>(codes, S::load_bytes(x.codes(t))), factors[t][i]);
+            for (int t = 0; t < T; t++) sums[r].add(t, dot(codes, x.codes(t)), S::splat8(factors[t][i]));
           }
         }
       }
@@ -109,11 +91,45 @@ template <class S, class Format> struct Int8Product {
         for (int r = 0; r < R; r++) {
           const uint8_t* const at = row[r] + b * Format::kBytes;
           for (size_t line = 0; line < Format::kBytes; line += 64) __builtin_prefetch(at + kAhead + line);
-          Format::template add<S, T>(at, Int8Tokens<T>{packed, padded, b * (Format::kElements / 32)}, sums[r]);
+          add_block<T>(at, Int8Tokens<T>{packed, padded, b * (Format::kElements / 32)}, sums[r]);
         }
     }
     for (int t = 0; t < T; t++)
       for (int r = 0; r < R; r++) y[static_cast<size_t>(t) * stride + static_cast<size_t>(r) * apart] = sums[r].of(t);
+  }
+
+  /** The products of 32 codes, in eight lanes. */
+  static typename S::F8 dot(typename S::Bytes codes, const int8_t* x) {
+    return Format::kCodes.has_sign() ? S::dot_signed(codes, S::load_bytes(x)) : S::dot_unsigned(codes, S::load_bytes(x));
+  }
+
+  /** The products of a block that has its scales inside. */
+  template <int T> __attribute__((always_inline)) static void add_block(const uint8_t* b, const Int8Tokens<T>& x, Int8Sums<S, T>& sums) {
+    constexpr size_t kParts = Format::kElements / 32;
+    constexpr size_t kScales = Format::kElements / Format::kScaled;
+    float scales[kScales], minima[kScales];
+    Format::template scales<S>(b, scales, minima);
+    float factors[T][kScales];
+    for (int t = 0; t < T; t++) {
+      if constexpr (kScales == 1) {
+        factors[t][0] = scales[0] * x.scales(t)[0];
+        if (Format::kHasMinima) sums.subtract(t, minima[0] * x.sums(t)[0]);
+      } else {
+        for (size_t i = 0; i < kScales; i += 8) {
+          const auto x_scales = Format::kScaled == 32 ? S::load8(x.scales(t) + i) : S::load_twice(x.scales(t) + i / 2);
+          S::store8(factors[t] + i, S::mul8(S::load8(scales + i), x_scales));
+          const float* const x_sums = Format::kScaled == 32 ? x.sums(t) : x.half_sums(t);
+          if (Format::kHasMinima) sums.subtract(t, S::load8(minima + i), S::load8(x_sums + i));
+        }
+      }
+    }
+    for_parts<kParts>([&](auto part) {
+      const auto codes = Format::template codes<S, part>(b);
+      for (int t = 0; t < T; t++) {
+        const float* const factor = factors[t] + part * kScales / kParts;
+        sums.add(t, dot(codes, x.codes(t) + 32 * part), kScales > kParts ? S::splat_halves(factor) : S::splat8(*factor));
+      }
+    });
   }
 
   /** Scales of `count` blocks of a row times those of tokens; what the offset of codes adds is subtracted. */

@@ -9,6 +9,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/encode.h"
 #include "kernels/gate.h"
+#include "kernels/int8_panels.h"
 #include "kernels/int8_product.h"
 #include "kernels/panel_product.h"
 #include "kernels/peaks.h"
@@ -22,14 +23,22 @@
 namespace mixtape {
 namespace {
 
-/** From so many tokens on, decoding quantised weights pays. */
+/** From so many tokens on, decoding quantised weights pays, where there are no panels of codes. */
 constexpr size_t kMinDecodedTokens = 16;
 
+/** The product of quantised weights by activations that may be rounded. */
+template <class S> const Product& rounding_product_of(Dtype weights, size_t tokens) {
+  if constexpr (S::kPanelTokens > 0)
+    return with_format(weights, [&](auto format) -> const Product& {
+      using Panels = Int8Panels<S, decltype(format)>;
+      return tokens < Panels::Dots::kMinTokens ? Int8Product<S, decltype(format)>::product : Panels::product;
+    });
+  return tokens < kMinDecodedTokens ? int8_product<S>(weights) : DecodedPanels<S>::product;
+}
+
 template <class S> const Product& product_of(Dtype weights, Precision activations, size_t tokens) {
-  if (is_quantized(weights)) {
-    const bool rounds = activations != Precision::float32;
-    return rounds && tokens < kMinDecodedTokens ? int8_product<S>(weights) : DecodedPanels<S>::product;
-  }
+  if (is_quantized(weights))
+    return activations == Precision::float32 ? DecodedPanels<S>::product : rounding_product_of<S>(weights, tokens);
   const bool in_pairs = S::kBfloat16Product && weights == Dtype::bfloat16 && activations == Precision::bfloat16;
   return tokens >= kMinPanelTokens && !in_pairs ? panel_product<S>(weights) : dot_product<S>(weights, activations);
 }

@@ -2,6 +2,7 @@
 // 256 bits: AVX2, FMA and F16C.
 
 #include "simd/avx2_bytes.h"
+#include "simd/avx2_dots.h"
 
 namespace mixtape {
 namespace {
@@ -13,6 +14,9 @@ struct Avx2 : Avx2Bytes {
   static constexpr bool kBfloat16Product = false;
   static constexpr bool kScalesAnything = false;
   using F = __m256;
+  /** Tokens that a panel of codes meets together. */
+  static constexpr int kPanelTokens = 4;
+  template <int Range> using Dots = Avx2DotsOf<Range>;
 
   static F set(float x) { return _mm256_set1_ps(x); }
   static F zero() { return _mm256_setzero_ps(); }
@@ -26,6 +30,8 @@ struct Avx2 : Avx2Bytes {
   static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
   static F div(F a, F b) { return _mm256_div_ps(a, b); }
   static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  /** `c − a · b` */
+  static F fnma(F a, F b, F c) { return _mm256_fnmadd_ps(a, b, c); }
   static F max(F a, F b) { return _mm256_max_ps(a, b); }
   static F min(F a, F b) { return _mm256_min_ps(a, b); }
   static F sqrt(F a) { return _mm256_sqrt_ps(a); }

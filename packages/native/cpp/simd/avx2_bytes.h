@@ -31,9 +31,9 @@ struct Avx2Bytes {
   static Bytes high_nibbles(Bytes a) { return low_bits<4>(_mm256_srli_epi16(a, 4)); }
   template <int Bits> static Bytes low_bits(Bytes a) { return _mm256_and_si256(a, fill_bytes((1 << Bits) - 1)); }
   template <int Bits> static Bytes shift_right(Bytes a) { return _mm256_srli_epi16(a, Bits); }
-  template <int Bit> static Bytes bit_as(Bytes a, int value) {
-    const Bytes bit = fill_bytes(1 << Bit);
-    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(a, bit), bit), fill_bytes(value));
+  template <int Bit, int To> static Bytes move_bit(Bytes a) {
+    const Bytes moved = Bit < To ? _mm256_slli_epi16(a, Bit < To ? To - Bit : 0) : _mm256_srli_epi16(a, Bit > To ? Bit - To : 0);
+    return _mm256_and_si256(moved, fill_bytes(1 << To));
   }
   template <int Bit> static Bytes two_bits_as(Bytes a) {
     const Bytes moved = Bit < 4 ? _mm256_slli_epi16(a, 4 - (Bit < 4 ? Bit : 0)) : _mm256_srli_epi16(a, Bit > 4 ? Bit - 4 : 0);
@@ -55,17 +55,11 @@ struct Avx2Bytes {
   }
   static F8 dot_signed(Bytes a, Bytes x) { return dot_unsigned(_mm256_abs_epi8(a), _mm256_sign_epi8(x, a)); }
 
-  using Scales = __m128i;
-  static Scales load_scales(const int8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
-  static F8 dot_scaled(Bytes a, Bytes x, Scales scales, size_t part) {
-    const __m128i pair = _mm_set1_epi16(static_cast<short>(0x0100 + 0x0202 * part));
-    // Eight times the first scale, eight times the second.
-    const __m128i spread = _mm_shuffle_epi8(pair, _mm_set_epi64x(0x0101010101010101, 0));
-    const __m256i both = _mm256_cvtepi8_epi16(_mm_shuffle_epi8(scales, spread));
-    return _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_maddubs_epi16(a, x), both));
-  }
-
   static F8 splat8(float x) { return _mm256_set1_ps(x); }
+  static F8 splat_halves(const float* p) { return _mm256_set_m128(_mm_broadcast_ss(p + 1), _mm_broadcast_ss(p)); }
+  static F8 load_twice(const float* p) {
+    return _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+  }
   static F8 load8(const float* p) { return _mm256_loadu_ps(p); }
   static void store8(float* p, F8 x) { _mm256_storeu_ps(p, x); }
   static F8 from_bytes8(const uint8_t* p) {

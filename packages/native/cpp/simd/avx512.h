@@ -2,6 +2,7 @@
 // 512 bits: AVX-512 F, BW, DQ, VL, VNNI and BF16.
 
 #include "simd/vnni_bytes.h"
+#include "simd/vnni_dots.h"
 
 namespace mixtape {
 namespace {
@@ -13,6 +14,9 @@ struct Avx512 : VnniBytes {
   static constexpr bool kBfloat16Product = true;
   static constexpr bool kScalesAnything = true;
   using F = __m512;
+  /** Tokens that a panel of codes meets together. */
+  static constexpr int kPanelTokens = 8;
+  template <int Range> using Dots = VnniQuads;
   using B = __m512bh;
 
   static F set(float x) { return _mm512_set1_ps(x); }
@@ -27,6 +31,8 @@ struct Avx512 : VnniBytes {
   static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
   static F div(F a, F b) { return _mm512_div_ps(a, b); }
   static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  /** `c − a · b` */
+  static F fnma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }
   static F max(F a, F b) { return _mm512_max_ps(a, b); }
   static F min(F a, F b) { return _mm512_min_ps(a, b); }
   static F sqrt(F a) { return _mm512_sqrt_ps(a); }

@@ -13,6 +13,7 @@ namespace {
 struct Neon : PortableBytes {
   static constexpr const char* kName = "neon";
   static constexpr int N = 4;
+  static constexpr int kPanelTokens = 0;
   static constexpr bool kBfloat16Product = false;
   static constexpr bool kScalesAnything = false;
   using F = float32x4_t;

@@ -17,6 +17,8 @@ namespace {
 struct Portable : PortableBytes {
   static constexpr const char* kName = "portable";
   static constexpr int N = 8;
+  /** Tokens that a panel of codes meets together; 0 where there are no Dots. */
+  static constexpr int kPanelTokens = 0;
   static constexpr bool kBfloat16Product = false;
   static constexpr bool kScalesAnything = false;
   struct F {

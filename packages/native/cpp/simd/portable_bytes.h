@@ -39,8 +39,8 @@ struct PortableBytes {
   template <int Bits> static Bytes low_bits(Bytes a) { return each([&](int i) { return a.v[i] & ((1 << Bits) - 1); }); }
   /** Bytes shifted right; what comes in from the next byte is not defined. */
   template <int Bits> static Bytes shift_right(Bytes a) { return each([&](int i) { return a.v[i] >> Bits; }); }
-  /** `value` where a bit of the byte is set, else 0. */
-  template <int Bit> static Bytes bit_as(Bytes a, int value) { return each([&](int i) { return a.v[i] >> Bit & 1 ? value : 0; }); }
+  /** A bit of each byte, moved to place `To`; all others are zero. */
+  template <int Bit, int To> static Bytes move_bit(Bytes a) { return each([&](int i) { return (a.v[i] >> Bit & 1) << To; }); }
   /** Two bits of each byte, from `Bit` on, as 0, 16, 32 or 48. */
   template <int Bit> static Bytes two_bits_as(Bytes a) { return each([&](int i) { return (a.v[i] >> Bit & 3) << 4; }); }
   /** Byte i is `value` where bit i is set, else 0. */
@@ -57,22 +57,11 @@ struct PortableBytes {
     return dot([&](int i) { return static_cast<int>(static_cast<int8_t>(a.v[i])) * static_cast<int8_t>(x.v[i]); });
   }
 
-  /** 16 scales with a sign. */
-  struct Scales {
-    int8_t v[16];
-  };
-  static Scales load_scales(const int8_t* p) {
-    Scales out;
-    memcpy(out.v, p, 16);
-    return out;
-  }
-  /** `dot_unsigned`, the first half times scale 2 · `part`, the other times the next one. */
-  static F8 dot_scaled(Bytes a, Bytes x, Scales scales, size_t part) {
-    const F8 sums = dot_unsigned(a, x);
-    return lanes([&](int i) { return sums.v[i] * static_cast<float>(scales.v[2 * part + static_cast<size_t>(i / 4)]); });
-  }
-
   static F8 splat8(float x) { return lanes([&](int) { return x; }); }
+  /** Four lanes of the first number, four of the second. */
+  static F8 splat_halves(const float* p) { return lanes([&](int i) { return p[i / 4]; }); }
+  /** Each of four numbers twice. */
+  static F8 load_twice(const float* p) { return lanes([&](int i) { return p[i / 2]; }); }
   static F8 load8(const float* p) { return lanes([&](int i) { return p[i]; }); }
   static void store8(float* p, F8 x) { memcpy(p, x.v, sizeof x.v); }
   /** Eight numbers without a sign. */

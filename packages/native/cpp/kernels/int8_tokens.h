@@ -36,7 +36,7 @@ template <class S, int T> struct Int8Sums {
   Int8Sums() {
     for (auto& sum : lanes) sum = S::splat8(0);
   }
-  void add(int t, typename S::F8 dot, float scale) { lanes[t] = S::fma8(dot, S::splat8(scale), lanes[t]); }
+  void add(int t, typename S::F8 dot, typename S::F8 scale) { lanes[t] = S::fma8(dot, scale, lanes[t]); }
   /** Subtracts `a · b` of eight blocks. */
   void subtract(int t, typename S::F8 a, typename S::F8 b) { lanes[t] = S::fnma8(a, b, lanes[t]); }
   /** Subtracts a number from the sum. */
