@@ -52,8 +52,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /**
    * For `native`: precision of activations in products with bfloat16 and quantised weights. `"bfloat16"`, the default,
-   * rounds them, as the hardware multiplies that fastest: to bfloat16 for bfloat16 weights, and for quantised weights, if
-   * fewer than 16 tokens are multiplied together, to 8 bits in blocks of 32 with a scale each. `"float32"` does not
+   * rounds them, as the hardware multiplies that fastest: to bfloat16 for bfloat16 weights, and for quantised weights to 8
+   * bits in blocks of 32 with a scale each (where the processor has AVX2 or more; else for fewer than 16 tokens at a time). `"float32"` does not
    * round. Products with float32 and float16 weights never round activations.
    */
   readonly precision?: "bfloat16" | "float32";
