@@ -50,7 +50,10 @@ export async function compileProgram({ compiler, sources, objects, binary, linkF
 /** Flags without which a compiler makes wrong code: GCC 12 drops calls whose effects its modref pass does not see. */
 function correctingFlags(compiler) {
   const flag = "-fno-ipa-modref";
-  const { status } = spawnSync(compiler, ["-Werror", flag, "-E", "-x", "c++", "-"], { input: "", stdio: ["pipe", "ignore", "ignore"] });
+  const { status } = spawnSync(compiler, ["-Werror", flag, "-E", "-x", "c++", "-"], {
+    input: "",
+    stdio: ["pipe", "ignore", "ignore"],
+  });
   return status === 0 ? [flag] : [];
 }
 
