@@ -199,7 +199,10 @@ test("options that are none are refused, and a dtype beside a cache", async () =
     expect(() => model.createCache({ kvCacheDtype } as never)).toThrow(
       /createCache: kvCacheDtype: expected auto or int8, got/,
     );
-  expect(() => model.createCache({ dtype: "int8" } as never)).toThrow(OptionError);
+  // @ts-expect-error -- not a dtype of caches
+  expect(() => model.createCache({ kvCacheDtype: "fp8" })).toThrow(OptionError);
+  // @ts-expect-error -- not an option of caches
+  expect(() => model.createCache({ dtype: "int8" })).toThrow(OptionError);
   await expect(write(model, [[1]], { kvCacheDtype: "int4" as never })).rejects.toThrow(
     'kvCacheDtype: expected auto or int8, got "int4"',
   );
