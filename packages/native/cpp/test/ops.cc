@@ -308,14 +308,17 @@ TEST(codes_of_a_key_value_store_go_to_another) {
     std::vector<int32_t> codes[2];
     std::vector<float> scales[2];
     const KeyValues view = store.view();
-    for (const bool of_values : {false, true})
+    const auto collect = [&](const uint8_t* const* blocks, const float* const* block_scales, size_t width, int which) {
       for (size_t lane = 0; lane < kLanes; lane++)
         for (size_t position = 0; position < kCount; position++) {
           const size_t row = lane * view.block + position % view.block;
-          const auto* const own = reinterpret_cast<const int8_t*>((of_values ? view.values : view.keys)[position / view.block]) + row * kWidth;
-          codes[of_values].insert(codes[of_values].end(), own, own + kWidth);
-          scales[of_values].push_back((of_values ? view.value_scales : view.key_scales)[position / view.block][row]);
+          const uint8_t* const own = blocks[position / view.block] + row * kWidth;
+          for (size_t i = 0; i < width; i++) codes[which].push_back(static_cast<int8_t>(own[i]));
+          scales[which].push_back(block_scales[position / view.block][row]);
         }
+    };
+    collect(view.keys, view.key_scales, view.width, 0);
+    collect(view.values, view.value_scales, view.value_width, 1);
     const KeyValueCodes of_keys = {codes[0].data(), scales[0].data()}, of_values = {codes[1].data(), scales[1].data()};
     copy.append_codes(of_keys, shares ? nullptr : &of_values, kRows, kHeads, kCount, kWidth, kWidth - shares);
     CHECK(read(copy, false) == read(store, false));
