@@ -31,6 +31,8 @@ const X64 = { "isa/portable.cc": [], "isa/avx2.cc": AVX2, "isa/avx512.cc": AVX51
 /** Tiles are asked for as Linux wants it. */
 const LINUX_X64 = { ...X64, "isa/amx.cc": [...AVX512, "-mamx-tile", "-mamx-bf16"] };
 const ARM64 = { "isa/portable.cc": [], "isa/neon.cc": [] };
+/** On a Mac, all processors have dot products, and the compiler takes them by itself. */
+const LINUX_ARM64 = { ...ARM64, "isa/neon_dotprod.cc": ["-march=armv8.2-a+dotprod"] };
 
 const LINUX = [
   "-shared",
@@ -61,7 +63,7 @@ export const PLATFORMS = {
   },
   "linux-arm64": {
     flags: COMMON,
-    flagsOf: ARM64,
+    flagsOf: LINUX_ARM64,
     linkFlags: LINUX,
     crossCompilers: ["aarch64-linux-gnu-g++"],
     runner: ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],

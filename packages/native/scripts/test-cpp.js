@@ -1,5 +1,5 @@
 // Compiles the tests in cpp/test to one program without Node and runs it, once with the operations on each instruction set:
-//   node scripts/test-cpp.js [platform] [--sanitize=address,undefined | --sanitize=thread]
+//   node scripts/test-cpp.js [platform [part of a test's name …]] [--sanitize=address,undefined | --sanitize=thread]
 // A platform that is not this machine's is cross-compiled, and runs in QEMU.
 
 import { spawnSync } from "node:child_process";
@@ -12,7 +12,7 @@ import { compilersFor, findCompiler, ROOT, sourcesOf } from "./toolchain.js";
 
 const { values, positionals } = parseArgs({ options: { sanitize: { type: "string" } }, allowPositionals: true });
 const { sanitize } = values;
-const [name = HERE] = positionals;
+const [name = HERE, ...parts] = positionals;
 if (!PLATFORMS[name]) fail(`expected a platform of ${Object.keys(PLATFORMS).join(", ")}; got ${name}`);
 const compiler = findCompiler(name);
 if (!compiler) fail(`no C++ compiler for ${name} (tried ${compilersFor(name).join(", ")})`);
@@ -32,7 +32,7 @@ await compileProgram({
 
 const runner = name === HERE ? [] : PLATFORMS[name].runner;
 for (const isa of run(["--isas"]).stdout.trim().split("\n")) {
-  const { stdout, stderr, status, signal } = run([], { MIXTAPE_NATIVE_ISA: isa });
+  const { stdout, stderr, status, signal } = run(parts, { MIXTAPE_NATIVE_ISA: isa });
   process.stdout.write(`${[name, sanitize].filter(Boolean).join(" ")}: ${stdout}`);
   process.stderr.write(stderr);
   if (status !== 0) fail(`the tests ended with ${signal ?? status}`);

@@ -24,7 +24,7 @@ export interface NativeOptions {
 
 /** Configuration of the engine that runs. */
 export interface NativeInfo {
-  /** Instruction set in use: `amx`, `avx512`, `avx2`, `neon` or `portable`. `MIXTAPE_NATIVE_ISA` forces one. */
+  /** Instruction set in use: `amx`, `avx512`, `avx2`, `neon_dotprod`, `neon` or `portable`. `MIXTAPE_NATIVE_ISA` forces one. */
   readonly isa: string;
   readonly threads: number;
   readonly precision: Precision;
@@ -38,6 +38,7 @@ const ISA_NAMES: Readonly<Record<string, string>> = {
   amx: "AMX and AVX-512",
   avx512: "AVX-512",
   avx2: "AVX2",
+  neon_dotprod: "NEON with dot products",
   neon: "NEON",
   portable: "portable C++",
 };

@@ -15,6 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace mixtape {
 namespace {
@@ -56,7 +59,14 @@ bool has_amx() {
 }
 #endif
 
-/** The best first. */
+#if defined(__aarch64__) && defined(__linux__)
+bool has_dotprod() {
+  constexpr unsigned long kDotProducts = 1ul << 20;  // HWCAP_ASIMDDP
+  return getauxval(AT_HWCAP) & kDotProducts;
+}
+#endif
+
+/** The best first. Where all processors have dot products, `neon` is compiled with them. */
 constexpr Candidate kCandidates[] = {
 #if defined(__x86_64__) && defined(__linux__)
     {"amx", has_amx, amx_kernels},
@@ -65,6 +75,9 @@ constexpr Candidate kCandidates[] = {
     {"avx512", has_avx512, avx512_kernels},
     {"avx2", has_avx2, avx2_kernels},
 #elif defined(__aarch64__)
+#if defined(__linux__)
+    {"neon_dotprod", has_dotprod, neon_dotprod_kernels},
+#endif
     {"neon", [] { return true; }, neon_kernels},
 #endif
     {"portable", [] { return true; }, portable_kernels},

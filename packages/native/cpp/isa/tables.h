@@ -10,5 +10,6 @@ const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
 const Kernels* amx_kernels();
 const Kernels* neon_kernels();
+const Kernels* neon_dotprod_kernels();
 
 }  // namespace mixtape

@@ -4,13 +4,13 @@
 #include <arm_neon.h>
 #include <string.h>
 
-#include "simd/portable_bytes.h"
+#include "simd/neon_bytes.h"
 
 namespace mixtape {
 namespace {
 
 /** As Portable describes. */
-struct Neon : PortableBytes {
+struct Neon : NeonBytes {
   static constexpr const char* kName = "neon";
   static constexpr int N = 4;
   static constexpr int kPanelTokens = 0;

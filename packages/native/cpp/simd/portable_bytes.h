@@ -49,7 +49,7 @@ struct PortableBytes {
   /** Byte i is `table[a[i]]`, of 16. */
   static Bytes look_up(const int8_t* table, Bytes a) { return each([&](int i) { return table[a.v[i]]; }); }
 
-  /** Without a sign by with one. No pair of products may exceed 16 bits. */
+  /** Without a sign, at most 127, by with one. No pair of products may exceed 16 bits. */
   static F8 dot_unsigned(Bytes a, Bytes x) {
     return dot([&](int i) { return static_cast<int>(a.v[i]) * static_cast<int8_t>(x.v[i]); });
   }

@@ -38,7 +38,7 @@ Sum sum_of(const float* x, bool is_rounded, const check::RandomMatrix& w, size_t
 
 TEST(transposed_products) {
   constexpr size_t kShapes[][3] = {{1, 1, 1}, {3, 33, 5}, {8, 31, 32}, {17, 40, 70}, {33, 513, 33}, {50, 1030, 65}, {200, 300, 70}, {5, 150, 1100}};
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Dtype dtype : check::kAllDtypes)
       for (const Precision precision : {Precision::bfloat16, Precision::float32})
         for (const auto& [tokens, depth, columns] : kShapes) {
@@ -91,7 +91,7 @@ TEST(linear_back_on_all_threads) {
 }
 
 TEST(gate_back) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Gating& gating : check::kAllGatings)
       for (const size_t width : kWidths) {
         Buffer<float> x = random_floats(width, 1);
@@ -118,7 +118,7 @@ TEST(gate_back) {
 }
 
 TEST(rms_norm_back) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths)
       for (const int wanted : {1, 2, 3}) {
         constexpr size_t kRows = 3;
@@ -154,7 +154,7 @@ TEST(rms_norm_back) {
 }
 
 TEST(log_sum_exp_and_scaled_exp) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths)
       for (const float offset : {0.0f, 1000.0f, -1000.0f}) {
         Buffer<float> x = random_floats(width, 1), y(width, 1);

@@ -3,11 +3,14 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "core/kernels.h"
 
 namespace mixtape::check {
 
@@ -71,6 +74,8 @@ template <class T> class Buffer {
   T& operator[](size_t i) { return data()[i]; }
   const T& operator[](size_t i) const { return data()[i]; }
   T* begin() { return data(); }
+  const T* begin() const { return data(); }
+  const T* end() const { return data() + size_; }
   T* end() { return data() + size_; }
   template <class U = uint8_t> const U* as() const { return reinterpret_cast<const U*>(data()); }
 
@@ -91,6 +96,12 @@ inline Buffer<float> random_floats(size_t size, size_t shift = 0) {
   std::normal_distribution<float> normal;
   for (float& x : out) x = normal(random_bits());
   return out;
+}
+
+/** The kernels that a run tests: those of the instruction set that MIXTAPE_NATIVE_ISA names, else of every one that runs here. */
+inline std::vector<const Kernels*> tested_kernels() {
+  const char* const wanted = std::getenv("MIXTAPE_NATIVE_ISA");
+  return wanted && *wanted ? std::vector<const Kernels*>{&kernels()} : all_kernels();
 }
 
 inline std::string text_of(std::initializer_list<size_t> sizes) {

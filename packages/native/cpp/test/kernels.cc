@@ -36,7 +36,7 @@ Buffer<uint16_t> all_halves(size_t shift) {
 
 TEST(decode_is_exact) {
   const Buffer<uint16_t> halves = all_halves(1);
-  for (const Kernels* table : all_kernels()) {
+  for (const Kernels* table : check::tested_kernels()) {
     Buffer<float> got(halves.size(), 3);
     table->decode(Dtype::bfloat16, halves.as(), halves.size(), got.data());
     for (size_t i = 0; i < halves.size(); i++)
@@ -48,7 +48,7 @@ TEST(decode_is_exact) {
 }
 
 TEST(decode_of_any_length) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Dtype dtype : check::kAllDtypes)
       for (const size_t width : kWidths) {
         const check::RandomMatrix x(dtype, 1, width, 1);
@@ -59,7 +59,7 @@ TEST(decode_of_any_length) {
 }
 
 TEST(encode_of_any_length) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths) {
       Buffer<float> x = random_floats(width, 1), same(width, 1);
       x[width / 2] = NAN;
@@ -127,7 +127,7 @@ void check_product(const Kernels& table, Dtype dtype, Precision precision, size_
 
 TEST(products) {
   constexpr size_t kShapes[][2] = {{1, 1}, {3, 5}, {4, 8}, {5, 31}, {16, 32}, {17, 33}, {33, 64}, {15, 129}, {70, 100}};
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Dtype dtype : check::kAllDtypes)
       for (const Precision precision : {Precision::bfloat16, Precision::float32})
         for (const size_t tokens : {1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 32, 33, 50})
@@ -140,21 +140,21 @@ TEST(products) {
 
 /** Files put weights at any multiple of their elements, and rows need not be whole lines of a cache. */
 TEST(products_wherever_weights_lie) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t shift : {0, 1, 4, 12, 31})
       for (const size_t width : {256, 288, 300, 2112})
         check_product(*table, Dtype::bfloat16, Precision::bfloat16, 40, 64, width, true, false, shift);
 }
 
 TEST(products_of_any_width) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Dtype dtype : check::kAllDtypes)
       for (const size_t tokens : {1, 4, 19})
         for (const size_t width : kWidths) check_product(*table, dtype, Precision::bfloat16, tokens, 9, width, true, false);
 }
 
 TEST(rms_norm) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths)
       for (const bool has_residual : {false, true}) {
         constexpr size_t kRows = 3;
@@ -173,7 +173,7 @@ TEST(rms_norm) {
 }
 
 TEST(rotary) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t half : kWidths)
       for (const size_t rest : {0, 1, 5})
         for (const auto& [step, pairs] : {std::pair(size_t{0}, Pairs::halves), std::pair(2 * half, Pairs::halves), std::pair(2 * half, Pairs::interleaved)}) {
@@ -200,7 +200,7 @@ TEST(rotary) {
 }
 
 TEST(gate) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Gating& gating : check::kAllGatings)
       for (const size_t width : kWidths) {
         Buffer<float> x = random_floats(width, 1), up = random_floats(width, 1), y(width, 1);
@@ -216,7 +216,7 @@ TEST(gate) {
 
 TEST(adam_w) {
   const AdamWParams n{0.9f, 0.1f, 0.95f, 0.05f, 1e-3f, 0.98f, 0.1f, 1.5f, 0.5f};
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const bool has_gradient : {true, false})
       for (const size_t width : kWidths) {
         Buffer<float> w = random_floats(width, 1), m = random_floats(width, 1), v = random_floats(width, 1);
@@ -237,7 +237,7 @@ TEST(adam_w) {
 }
 
 TEST(sum_squares) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths) {
       const Buffer<float> x = random_floats(width, 1);
       double expected = 0;
@@ -249,7 +249,7 @@ TEST(sum_squares) {
 /** Numbers at which a formula may break: what every instruction set makes of them is what the portable one makes. */
 TEST(gate_of_numbers_at_the_edge) {
   const float edges[] = {0.0f, -0.0f, 1e-45f, -1e-45f, 1e-38f, 88.0f, 89.0f, -87.0f, -88.0f, -104.0f, 3e38f, -3e38f, INFINITY, -INFINITY, NAN};
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Gating& gating : check::kAllGatings)
       for (const float edge : edges) {
         Buffer<float> x(17), up(17), got(17), expected(17);
@@ -264,7 +264,7 @@ TEST(gate_of_numbers_at_the_edge) {
 }
 
 TEST(peaks_stay_within_their_memory) {
-  for (const Kernels* table : all_kernels()) {
+  for (const Kernels* table : check::tested_kernels()) {
     for (const size_t width : kWidths) {
       const Buffer<float> x = random_floats(width * 16);
       CHECK_IN(table->peaks.read(x.as(), x.size() * sizeof(float)) == table->peaks.read(x.as(), x.size() * sizeof(float)),

@@ -43,11 +43,9 @@ Buffer<float> rounded(const Buffer<float>& x) {
   return out;
 }
 
-void check_product(const Kernels& table, const Case& from, Precision precision, size_t tokens, size_t rows, size_t width) {
-  const Product& product = table.product(from.dtype, precision, tokens);
-  const RandomBlocks w(from.dtype, rows, width, from.group, from.scales);
-  Buffer<float> x = random_floats(tokens * width, 1);
-  for (size_t i = 0; i < 32; i++) x[i] = 0;
+/** Multiplies as operations do: packs in shares, then multiplies some rows and the others. Returns `y [tokens, rows + 3]`. */
+Buffer<float> multiply(const Product& product, const Matrix& w, const Buffer<float>& x, size_t tokens) {
+  const size_t width = w.columns;
   const size_t bytes = product.packed_bytes(tokens, width);
   std::unique_ptr<uint8_t, void (*)(void*)> packed(static_cast<uint8_t*>(::operator new(bytes + 1, std::align_val_t{64})),
                                                    [](void* p) { ::operator delete(p, std::align_val_t{64}); });
@@ -56,19 +54,29 @@ void check_product(const Kernels& table, const Case& from, Precision precision, 
       const Activations part = {x.data() + first, width, nullptr, first, std::min<size_t>(96, width - first)};
       product.pack(part, t, std::min(tokens, t + product.group), tokens, width, packed.get());
     }
-  const size_t stride = rows + 3;
-  Buffer<float> y((tokens - 1) * stride + rows);
-  const size_t cut = std::min<size_t>(rows, 32);
-  product.multiply(w.matrix.slice(0, cut), packed.get(), tokens, y.data(), stride);
-  if (cut < rows) product.multiply(w.matrix.slice(cut, rows), packed.get(), tokens, y.data() + cut, stride);
+  const size_t stride = w.rows + 3;
+  Buffer<float> y((tokens - 1) * stride + w.rows);
+  for (float& value : y) value = -7;
+  const size_t cut = std::min<size_t>(w.rows, 32);
+  product.multiply(w.slice(0, cut), packed.get(), tokens, y.data(), stride);
+  if (cut < w.rows) product.multiply(w.slice(cut, w.rows), packed.get(), tokens, y.data() + cut, stride);
+  return y;
+}
 
-  const bool rounds = precision != Precision::float32 && &product != &table.product(from.dtype, Precision::float32, tokens);
-  const Buffer<float> used = rounds ? rounded(x) : random_floats(0);
-  for (size_t t = 0; t < tokens; t++)
+void check_product(const Kernels& table, const Case& from, Precision precision, size_t tokens, size_t rows, size_t width) {
+  const RandomBlocks w(from.dtype, rows, width, from.group, from.scales);
+  Buffer<float> x = random_floats(tokens * width, 1);
+  for (size_t i = 0; i < 32; i++) x[i] = 0;
+  const Buffer<float> y = multiply(table.product(from.dtype, precision, tokens), w.matrix, x, tokens);
+  const size_t stride = rows + 3;
+  const bool rounds = precision != Precision::float32 && &table.product(from.dtype, precision, tokens) != &table.product(from.dtype, Precision::float32, tokens);
+  const Buffer<float> in_8_bits = rounded(x);
+  const Buffer<float>& used = rounds ? in_8_bits : x;
+  for (size_t t = 0; t < tokens; t++) {
     for (size_t n = 0; n < rows; n++) {
       double expected = 0, size = 0;
       for (size_t k = 0; k < width; k++) {
-        const double term = static_cast<double>((rounds ? used : x)[t * width + k]) * static_cast<double>(w.values[n * width + k]);
+        const double term = static_cast<double>(used[t * width + k]) * static_cast<double>(w.values[n * width + k]);
         expected += term;
         size += std::fabs(term);
       }
@@ -76,10 +84,29 @@ void check_product(const Kernels& table, const Case& from, Precision precision, 
       const double unit = static_cast<double>(width + 64) * 0x1p-22;
       CHECK_IN(check::near(y[t * stride + n], expected, size * unit + 1e-30), of(table, from, {tokens, rows, width, t, n}));
     }
+    for (size_t n = rows; t + 1 < tokens && n < stride; n++) CHECK_IN(y[t * stride + n] == -7, of(table, from, {tokens, rows, width}));
+  }
+}
+
+/** Each token takes a column of the weights: no other number may get in. */
+void check_columns(const Kernels& table, const Case& from, Precision precision, size_t tokens, size_t rows, size_t width) {
+  const RandomBlocks w(from.dtype, rows, width, from.group, from.scales);
+  const auto column = [&](size_t t) { return tokens == width ? t : (t * 37 + 5) % width; };
+  Buffer<float> x(tokens * width);
+  for (size_t t = 0; t < tokens; t++) x[t * width + column(t)] = 1;
+  const Buffer<float> y = multiply(table.product(from.dtype, precision, tokens), w.matrix, x, tokens);
+  // Numbers of a block are differences of larger ones.
+  double largest = 0;
+  for (const float value : w.values) largest = std::max(largest, static_cast<double>(std::fabs(value)));
+  for (size_t t = 0; t < tokens; t++)
+    for (size_t n = 0; n < rows; n++) {
+      const double expected = static_cast<double>(w.values[n * width + column(t)]);
+      CHECK_IN(check::near(y[t * (rows + 3) + n], expected, 0x1p-19 * largest), of(table, from, {tokens, rows, width, t, n}));
+    }
 }
 
 TEST(quantized_rows_decode) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Case& from : all_cases()) {
       const RandomBlocks w(from.dtype, 3, 512, from.group, from.scales);
       Buffer<float> got(512, 1);
@@ -94,15 +121,24 @@ TEST(quantized_rows_decode) {
 }
 
 TEST(quantized_products) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Case& from : all_cases())
       for (const Precision precision : {Precision::float32, Precision::bfloat16})
         for (const size_t tokens : {1, 2, 3, 5, 9, 17, 100})
           for (const size_t rows : {1, 2, 35}) check_product(*table, from, precision, tokens, rows, tokens == 3 ? 1536 : 512);
 }
 
+TEST(quantized_products_of_columns) {
+  for (const Kernels* table : check::tested_kernels())
+    for (const Case& from : all_cases())
+      for (const Precision precision : {Precision::float32, Precision::bfloat16}) {
+        check_columns(*table, from, precision, 512, 35, 512);
+        check_columns(*table, from, precision, 70, 70, 2560);
+      }
+}
+
 TEST(quantized_products_of_what_is_no_number) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const float odd : {NAN, INFINITY, -INFINITY}) {
       const Product& product = table->product(Dtype::q8_0, Precision::bfloat16, 1);
       const RandomBlocks w(Dtype::q8_0, 2, 64);
@@ -116,7 +152,7 @@ TEST(quantized_products_of_what_is_no_number) {
 }
 
 TEST(quantized_transposed_products) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const Case& from : all_cases())
       for (const size_t tokens : {1, 7}) {
         constexpr size_t kRows = 37, kWidth = 512;

@@ -18,7 +18,7 @@ std::string of(const Kernels& table, std::initializer_list<size_t> sizes) {
 }
 
 TEST(scale_rows) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths)
       for (const float eps : {-1.0f, 1e-6f}) {
         constexpr size_t kRows = 3;
@@ -48,7 +48,7 @@ void delta_column(const DeltaHead& head, size_t j, std::vector<double>& state, s
 }
 
 TEST(delta_rule) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths)
       for (const size_t length : {1, 5}) {
         constexpr size_t kKeys = 9, kHeads = 2;
@@ -82,7 +82,7 @@ TEST(delta_rule) {
 }
 
 TEST(causal_convolution_of_channels) {
-  for (const Kernels* table : all_kernels())
+  for (const Kernels* table : check::tested_kernels())
     for (const size_t width : kWidths)
       for (const size_t taps : {1, 2, 4, 8, 9, 19})
         for (const bool has_past : {false, true}) {

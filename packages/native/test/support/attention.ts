@@ -203,7 +203,14 @@ const drawn: fc.Arbitrary<{ one: Case; pieces: number[] }> = fc
   .filter(({ one }) => one.rows * one.heads * one.queries * one.keys * one.width < 6e6);
 
 /** Which instruction sets multiply bfloat16 by bfloat16, where there are several queries. */
-const ROUNDS: Readonly<Record<Isa, boolean>> = { portable: false, avx2: false, avx512: true, amx: true, neon: false };
+const ROUNDS: Readonly<Record<Isa, boolean>> = {
+  portable: false,
+  avx2: false,
+  avx512: true,
+  amx: true,
+  neon: false,
+  neon_dotprod: false,
+};
 
 export function attentionTests(isa: Isa): void {
   onIsa(isa, () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe } from "vitest";
 import { addon } from "../../src/addon.js";
 import { NativeError, nativeInfo, registerNative } from "../../src/index.js";
 
-export type Isa = "portable" | "avx2" | "avx512" | "amx" | "neon";
+export type Isa = "portable" | "avx2" | "avx512" | "amx" | "neon" | "neon_dotprod";
 
 /** The instruction set that the engine chooses on this machine: `npm test` has it, `npm run test:long` the others that run here. */
 export function bestIsa(): Isa {

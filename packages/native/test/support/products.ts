@@ -44,7 +44,14 @@ interface Case extends Shape {
 }
 
 /** Which instruction sets multiply bfloat16 by bfloat16. */
-const ROUNDS: Readonly<Record<Isa, boolean>> = { portable: false, avx2: false, avx512: true, amx: true, neon: false };
+const ROUNDS: Readonly<Record<Isa, boolean>> = {
+  portable: false,
+  avx2: false,
+  avx512: true,
+  amx: true,
+  neon: false,
+  neon_dotprod: false,
+};
 
 export function productTests(isa: Isa): void {
   onIsa(isa, () => {

@@ -1,0 +1,3 @@
+import { kernelTests } from "../support/kernels.js";
+
+kernelTests("neon_dotprod");
