@@ -10,7 +10,7 @@
 namespace mixtape {
 namespace {
 
-/** What Avx2Quads and Avx2Pairs share. */
+/** Shared by Avx2Quads and Avx2Pairs. */
 struct Avx2Dots {
   using Ints = __m256i;
   static __m256 to_floats(Ints x) { return _mm256_cvtepi32_ps(x); }
