@@ -32,20 +32,57 @@ struct alignas(64) Range {
  * weights have just run through; waking a thread takes 50 µs and more.
  */
 constexpr std::chrono::microseconds kSpinTime{300};
+/** After so much of it, each look is followed by a yield: where other processes want the processor, spinning only takes it from them. */
+constexpr std::chrono::microseconds kTimeToYield{50};
 /** Spins between two looks at the clock. */
 constexpr int kSpinsPerCheck = 64;
 
 /** Spins until `done` is true. Returns false where that takes longer than kSpinTime. */
 template <class Done> bool spin_until(Done&& done) {
-  const auto end = std::chrono::steady_clock::now() + kSpinTime;
-  do {
+  const auto begun = std::chrono::steady_clock::now();
+  for (auto spent = begun - begun; spent < kSpinTime; spent = std::chrono::steady_clock::now() - begun) {
     for (int spin = 0; spin < kSpinsPerCheck; spin++) {
       if (done()) return true;
       pause();
     }
-  } while (std::chrono::steady_clock::now() < end);
+    if (spent > kTimeToYield) std::this_thread::yield();
+  }
   return false;
 }
+
+/**
+ * Who may work on the current job, in one number: the count of jobs so far, whether this one is open, and how many workers have joined it.
+ * A job waits for those that have joined, and not for a thread that the system has not let run: by then others have done its share.
+ */
+class Gate {
+ public:
+  /** Opens the next job. Only while no worker is in. */
+  void open() { state_.store((job() + 1) << kJobShift | kOpen); }
+  /** Lets nobody join any more. */
+  void close() { state_.fetch_and(~kOpen); }
+  /** In one order with what sleepers count, so that none sleeps through a job. */
+  uint64_t job() const { return state_.load() >> kJobShift; }
+  bool is_empty() const { return (state_.load(std::memory_order_acquire) & kWorkers) == 0; }
+
+  /** Joins the current job, if it is open and not `seen`, which becomes its number in either case. */
+  bool join(uint64_t& seen) {
+    uint64_t state = state_.load(std::memory_order_acquire);
+    while ((state & kOpen) != 0 && state >> kJobShift != seen)
+      if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acquire)) {
+        seen = state >> kJobShift;
+        return true;
+      }
+    seen = state >> kJobShift;
+    return false;
+  }
+  void leave() { state_.fetch_sub(1, std::memory_order_release); }
+
+ private:
+  static constexpr int kJobShift = 16;
+  static constexpr uint64_t kOpen = uint64_t{1} << 15;
+  static constexpr uint64_t kWorkers = kOpen - 1;
+  std::atomic<uint64_t> state_{0};
+};
 
 }  // namespace
 
@@ -57,9 +94,7 @@ struct Pool::State {
   const void* context = nullptr;
   /** One per thread, the caller's the first. Written while no thread works. */
   std::vector<Range> ranges;
-  /** Counts jobs; a worker that sees it change joins. */
-  std::atomic<uint64_t> job{0};
-  std::atomic<int> working{0};
+  Gate gate;
 
   std::mutex sleep;
   std::condition_variable wake;
@@ -102,22 +137,22 @@ struct Pool::State {
 
   void loop(uint64_t seen, size_t thread) {
     for (;;) {
-      if (!spin_until([&] { return job.load(std::memory_order_acquire) != seen; })) {
+      if (!spin_until([&] { return gate.job() != seen || stopping.load(); })) {
         std::unique_lock<std::mutex> lock(sleep);
         sleepers.fetch_add(1);
-        wake.wait(lock, [&] { return job.load() != seen || stopping.load(); });
+        wake.wait(lock, [&] { return gate.job() != seen || stopping.load(); });
         sleepers.fetch_sub(1);
       }
       if (stopping.load()) return;
-      seen = job.load(std::memory_order_acquire);
+      if (!gate.join(seen)) continue;
       take(thread);
-      working.fetch_sub(1, std::memory_order_release);
+      gate.leave();
     }
   }
 
   /** Starts the missing threads. If the system gives fewer, the existing ones do the work. */
   void start() {
-    const uint64_t seen = job.load();
+    const uint64_t seen = gate.job();
     const auto wanted = static_cast<size_t>(size.load() - 1);
     if (threads.size() >= wanted) return;
     threads.reserve(wanted);
@@ -134,7 +169,6 @@ struct Pool::State {
     {
       std::lock_guard<std::mutex> lock(sleep);
       stopping.store(true);
-      job.fetch_add(1);
     }
     wake.notify_all();
     for (auto& thread : threads) thread.join();
@@ -175,15 +209,16 @@ void Pool::run(size_t chunks, Work work, const void* context) {
   s.work = work;
   s.context = context;
   s.divide(chunks);
-  s.working.store(static_cast<int>(s.threads.size()), std::memory_order_relaxed);
-  s.job.fetch_add(1);
+  s.gate.open();
   if (s.sleepers.load() > 0) {
     // Under the lock, so that nobody misses it between its last look and falling asleep.
     std::lock_guard<std::mutex> sleeping(s.sleep);
     s.wake.notify_all();
   }
   s.take(0);
-  while (!spin_until([&] { return s.working.load(std::memory_order_acquire) == 0; })) std::this_thread::yield();
+  s.gate.close();
+  while (!spin_until([&] { return s.gate.is_empty(); })) {
+  }
   if (s.failure) std::rethrow_exception(std::exchange(s.failure, nullptr));
 }
 

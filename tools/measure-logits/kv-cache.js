@@ -9,6 +9,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { currentEngine, loadModel, loadTokenizer, useEngine } from "@mixtape/mixtape";
+import { compare } from "./compare.js";
 
 const PASS = 128;
 /** Tokens of a turn, and turns. */
@@ -81,36 +82,6 @@ async function logitsOf(
   const numbers = /** @type {Float32Array} */ (await logits.data()).slice();
   logits.dispose();
   return numbers;
-}
-
-/** Differences of two rows of logits, and KL(p ‖ q) of their distributions. */
-function compare(/** @type {Float32Array} */ p, /** @type {Float32Array} */ q, /** @type {number} */ next) {
-  const [ofP, ofQ] = [logSumExp(p), logSumExp(q)];
-  let [divergence, difference, squares, largest] = [0, 0, 0, 0];
-  for (let i = 0; i < p.length; i++) {
-    const log = p[i] - ofP;
-    divergence += Math.exp(log) * (log - (q[i] - ofQ));
-    const off = Math.abs(p[i] - q[i]);
-    difference += off;
-    squares += off * off;
-    if (off > largest) largest = off;
-  }
-  const isSame = likeliest(p) === likeliest(q);
-  const surprisal = [ofP - p[next], ofQ - q[next]];
-  return { divergence, difference: difference / p.length, squares: squares / p.length, largest, isSame, surprisal };
-}
-
-function logSumExp(/** @type {Float32Array} */ x) {
-  const largest = x[likeliest(x)];
-  let sum = 0;
-  for (const value of x) sum += Math.exp(value - largest);
-  return largest + Math.log(sum);
-}
-
-function likeliest(/** @type {Float32Array} */ x) {
-  let best = 0;
-  for (let i = 1; i < x.length; i++) if (x[i] > x[best]) best = i;
-  return best;
 }
 
 /** Times decode steps behind `length` tokens, in turns. */
