@@ -4,7 +4,7 @@ import type { EngineName, Task } from "@mixtape/mixtape";
 import { Option } from "commander";
 import { UsageError } from "./failure.js";
 import { RenamedFlag } from "./flag-syntax.js";
-import { number, someText } from "./values.js";
+import { fileSize, number, someText } from "./values.js";
 
 const ENGINES = {
   auto: true,
@@ -63,6 +63,12 @@ export function threadsOption(): Option {
 export function precisionOption(): Option {
   const about = "for native: precision of activations in products with bfloat16 weights (default: bfloat16)";
   return new Option("--precision <name>", about).choices(["bfloat16", "float32"]);
+}
+
+export function memoryOption(): Option {
+  const about =
+    "memory for the weights, such as 8GB; on native, experts beyond it are read from their files when needed (default: the free memory)";
+  return new Option("--memory <size>", about).argParser(fileSize);
 }
 
 export function chatTemplateOption(): Option {

@@ -12,6 +12,7 @@ export {
   engineOption,
   given,
   ignoreOption,
+  memoryOption,
   modelOption,
   precisionOption,
   taskOption,

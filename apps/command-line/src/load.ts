@@ -39,6 +39,8 @@ export interface LoadFlags extends EngineFlags {
   readonly adapter?: string;
   readonly ignore?: readonly string[];
   readonly checkFinite?: boolean;
+  /** Bytes that the weights may take. */
+  readonly memory?: number;
 }
 
 /** Options of a new head. */
@@ -73,7 +75,7 @@ export function load(
 ): Promise<Loaded<AnyModel>>;
 export function load(flags: LoadFlags, interrupt: Interrupt): Promise<Loaded>;
 export async function load(
-  { model: folder, adapter: from, ignore, checkFinite, ...flags }: LoadFlags,
+  { model: folder, adapter: from, ignore, checkFinite, memory, ...flags }: LoadFlags,
   interrupt: Interrupt,
   task: Task | "auto" = "text-generation",
   options: HeadOptions = {},
@@ -93,6 +95,7 @@ export async function load(
       ...head,
       ignore,
       checkFinite,
+      ...(memory !== undefined && { memory }),
       signal: interrupt.signal,
       onProgress: ({ loadedBytes, totalBytes }) => bar.show(loadedBytes, totalBytes),
       onWarning: (warning) => {

@@ -39,11 +39,11 @@ export async function checkpointOf(name: string, model: () => RandomModel): Prom
   return folder;
 }
 
-function baseOf(name: string): string {
+export function baseOf(name: string): string {
   return join(cacheFolder("bench"), `${name}-v${VERSION}`);
 }
 
-async function writing(
+export async function writing(
   what: string,
   path: string,
   weights: RandomModel,

@@ -4,11 +4,14 @@
  */
 
 import { GGMLQuantizationType, type GGUFTypedMetadata, GGUFValueType, serializeGgufMetadata } from "@huggingface/gguf";
+import { blockBytes } from "./blocks.js";
 import { type TypedValue, vocabulary } from "./gguf-vocabulary.js";
 import { type GgufValue, type RandomModel, sizeOf, type Weight } from "./model.js";
 
 /** Alignment of tensors unless the metadata set another. */
 const ALIGNMENT = 32;
+
+const LLAMA_FTYPE_MOSTLY_BF16 = 32;
 
 /** Returns everything before the first tensor, padded. */
 export function ggufHeader(model: RandomModel): Uint8Array {
@@ -22,9 +25,22 @@ export function ggufHeader(model: RandomModel): Uint8Array {
   return Buffer.concat([head, padding(head.length)]);
 }
 
+/** Returns where each tensor begins in the file. */
+export function ggufOffsets(model: RandomModel): ReadonlyMap<string, number> {
+  let offset = ggufHeader(model).length;
+  return new Map(
+    model.weights.map((weight) => {
+      const at = offset;
+      offset += aligned(ggufBytes(weight));
+      return [weight.gguf, at];
+    }),
+  );
+}
+
 /** Returns the bytes of a tensor's values, without padding. */
 export function ggufBytes(weight: Weight): number {
-  return (weight.experts ?? 1) * sizeOf(weight.shape) * (weight.stored === "matrix" ? 2 : 4);
+  const size = (weight.experts ?? 1) * sizeOf(weight.shape);
+  return weight.blocks ? blockBytes(weight.blocks, size) : size * (weight.stored === "matrix" ? 2 : 4);
 }
 
 /** Returns zeros up to the beginning of the next tensor. */
@@ -36,11 +52,11 @@ function aligned(length: number): number {
   return Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 }
 
-function typedMetadata({ architecture, metadata, config, weights }: RandomModel): GGUFTypedMetadata {
+function typedMetadata(random: RandomModel): GGUFTypedMetadata {
+  const { architecture, metadata, config, weights } = random;
   const model: Record<string, GgufValue> = {
     "general.architecture": architecture,
-    // LLAMA_FTYPE_MOSTLY_BF16.
-    "general.file_type": 32,
+    "general.file_type": random.fileType ?? LLAMA_FTYPE_MOSTLY_BF16,
     ...Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`${architecture}.${key}`, value])),
     [`${architecture}.vocab_size`]: config.vocab_size,
   };
@@ -50,7 +66,7 @@ function typedMetadata({ architecture, metadata, config, weights }: RandomModel)
     // Counted by the serializer.
     kv_count: { value: 0n, type: GGUFValueType.UINT64 },
     ...Object.fromEntries(Object.entries(model).map(([key, value]) => [key, typed(value)])),
-    ...vocabulary(config.vocab_size),
+    ...(random.vocabulary ?? vocabulary(config.vocab_size)),
   };
 }
 
@@ -68,7 +84,7 @@ function typed(value: GgufValue): TypedValue {
 }
 
 /** Name, sizes (the fastest first), type, and offset after the header. */
-function tensorInfo({ gguf, shape, experts, stored }: Weight, offset: number): Uint8Array {
+function tensorInfo({ gguf, shape, experts, stored, blocks }: Weight, offset: number): Uint8Array {
   const name = Buffer.from(gguf);
   const sizes = experts === undefined ? shape : [experts, ...shape];
   const info = Buffer.alloc(8 + name.length + 4 + 8 * sizes.length + 4 + 8);
@@ -76,7 +92,7 @@ function tensorInfo({ gguf, shape, experts, stored }: Weight, offset: number): U
   at += name.copy(info, at);
   at = info.writeUInt32LE(sizes.length, at);
   for (const size of sizes.toReversed()) at = info.writeBigUInt64LE(BigInt(size), at);
-  at = info.writeUInt32LE(stored === "matrix" ? GGMLQuantizationType.BF16 : GGMLQuantizationType.F32, at);
+  at = info.writeUInt32LE(GGMLQuantizationType[blocks ?? (stored === "matrix" ? "BF16" : "F32")], at);
   info.writeBigUInt64LE(BigInt(offset), at);
   return info;
 }

@@ -29,6 +29,6 @@ export function vocabulary(size: number): Record<string, TypedValue> {
   };
 }
 
-function array(value: (string | number)[], subType: GGUFValueType): TypedValue {
+export function array(value: (string | number)[], subType: GGUFValueType): TypedValue {
   return { value, type: GGUFValueType.ARRAY, subType };
 }

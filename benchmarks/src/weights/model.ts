@@ -2,6 +2,8 @@
  * A model with random weights: the common description of its two files, in Hugging Face's format and in llama.cpp's.
  */
 
+import type { BlockFormat } from "./blocks.js";
+import type { TypedValue } from "./gguf-vocabulary.js";
 import { bfloat16Values, type Distribution } from "./values.js";
 
 /** One tensor of GGUF, which may be several in a Hugging Face checkpoint. */
@@ -18,6 +20,8 @@ export interface Weight {
   readonly stored: Stored;
   /** llama.cpp rotates adjacent features where Hugging Face rotates halves: rows of each head are in its order. */
   readonly interleavedHeads?: number;
+  /** Format of the blocks in GGUF. Default: none, a matrix is in bfloat16 there. */
+  readonly blocks?: BlockFormat;
 }
 
 /**
@@ -33,6 +37,10 @@ export interface RandomModel {
   /** llama.cpp's name of the architecture, and its metadata, whose keys begin with that name. */
   readonly architecture: string;
   readonly metadata: Readonly<Record<string, GgufValue>>;
+  /** Number of llama.cpp's `llama_ftype`. Default: bfloat16. */
+  readonly fileType?: number;
+  /** Metadata of the tokenizer. Default: a vocabulary without words. */
+  readonly vocabulary?: Readonly<Record<string, TypedValue>>;
   readonly weights: readonly Weight[];
 }
 

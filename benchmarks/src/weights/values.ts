@@ -53,23 +53,32 @@ function blockOf({ mean, deviation }: Distribution): Uint8Array {
 /** Sums of twelve uniform numbers, less their mean: nearly normal, of deviation 1, with exact arithmetic only. */
 function drawNormals(): Float32Array {
   const values = new Float32Array(LENGTH);
-  let state = 0x9e3779b9;
+  const next = xorshift();
   for (let i = 0; i < LENGTH; i++) {
     let sum = 0;
     for (let n = 0; n < 6; n++) {
-      // Marsaglia's xorshift of 32 bits: two numbers of 16 bits each.
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      sum += (state & 0xffff) + (state >>> 16);
+      // Two numbers of 16 bits each.
+      const bits = next();
+      sum += (bits & 0xffff) + (bits >>> 16);
     }
     values[i] = (sum - 6 * 0xffff) / 0x10000;
   }
   return values;
 }
 
+/** Returns a generator of 32 random bits, Marsaglia's xorshift. */
+export function xorshift(seed = 0x9e3779b9): () => number {
+  let state = seed;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
+}
+
 /** FNV-1a. */
-function hash(text: string): number {
+export function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193);
   return value >>> 0;

@@ -1,7 +1,8 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { randomBlocks } from "./blocks.js";
 import { ggufBytes, ggufHeader, padding } from "./gguf-header.js";
-import { namesOf, type RandomModel, valuesOf, type Weight } from "./model.js";
+import { namesOf, type RandomModel, sizeOf, valuesOf, type Weight } from "./model.js";
 import { asFloat32 } from "./values.js";
 
 /**
@@ -29,6 +30,7 @@ export async function writeGguf(path: string, model: RandomModel, progress: (byt
 }
 
 function ggufValues(weight: Weight, name: string): Uint8Array {
+  if (weight.blocks) return randomBlocks(weight.blocks, name, sizeOf(weight.shape), weight.distribution.deviation);
   const values = valuesOf(weight, name);
   return weight.stored === "matrix" ? inOrder(weight, values) : asFloat32(values);
 }

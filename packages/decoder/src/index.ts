@@ -73,6 +73,7 @@ export { type SaveProgress, tensorsToWrite } from "./save.js";
 export type { SaveOptions } from "./save-options.js";
 export { blockFormatOf, type DecodedWeights, decodedWeights, storedBytes } from "./stored-weights.js";
 export { settleHead } from "./tied-head.js";
+export { loadJobs, type WeightPlacement, weightPlacement } from "./weight-placement.js";
 export { prefixed, sourcesOf } from "./weights/bind-mappings.js";
 export {
   add,

@@ -1,14 +1,20 @@
 import type { DecoderConfig } from "@mixtape/config";
-import { type ConfigFile, decodedWeights, type ModelClass, type PreTrainedModel, weightBytes } from "@mixtape/decoder";
+import {
+  type ConfigFile,
+  decodedWeights,
+  type LoadOptions,
+  loadJobs,
+  type ModelClass,
+  type OnWarning,
+  type PreTrainedModel,
+  summarize,
+  weightBytes,
+  weightPlacement,
+} from "@mixtape/decoder";
 import type { Engine, MemoryLimit } from "@mixtape/engine";
 import { storageOf } from "@mixtape/ops";
-import {
-  type CheckpointSource,
-  type Dtype,
-  type FetchOptions,
-  isCheckpoint,
-  type TensorSource,
-} from "@mixtape/safetensors";
+import type { CheckpointSource, Dtype, FetchOptions, TensorSource } from "@mixtape/safetensors";
+import { aboutPartialExperts, expertRoom, partialExperts, type WeightLimit, weightLimit } from "./expert-room.js";
 import { countDtypes, mainDtype, withTensors } from "./inspect-model.js";
 import { ModelTooLargeError } from "./mixtape-error.js";
 
@@ -19,23 +25,51 @@ interface Files {
   readonly file: ConfigFile;
 }
 
+/** Options that decide how much memory weights take, and may take. */
+export interface MemoryOptions extends Pick<LoadOptions, "quantize"> {
+  /** Bytes that weights may take. Default: the free memory. */
+  readonly memory?: number | undefined;
+  /** Whether to refuse weights that do not fit. */
+  readonly refuse: boolean;
+  readonly onWarning: OnWarning;
+}
+
+/** What a check is about. */
+interface Check extends Files, MemoryOptions {
+  readonly Model: ModelClass<PreTrainedModel>;
+  readonly config: DecoderConfig;
+  readonly engine: Engine;
+}
+
 /**
- * Checks that the weights fit into the memory of the engine, and of the machine unless they stay in their files.
- * @throws {ModelTooLargeError} if they do not
+ * Checks that the weights fit into the memory of the engine, and of the machine unless they stay in their files. Of experts that
+ * stay there, sets how many are kept in memory, and warns if those are not all.
+ * @throws {ModelTooLargeError} if they do not fit
  */
 export async function checkFit(
   Model: ModelClass<PreTrainedModel>,
   config: DecoderConfig,
-  { name, backend, memoryLimit }: Engine,
+  engine: Engine,
   files: Files,
+  options: MemoryOptions,
 ): Promise<void> {
-  const { source, fetching, file } = files;
-  if (storageOf(backend).mapped) await checkDecoded(new Model(config), backend, files);
-  const limits = [memoryLimit, storageOf(backend).mapped ? null : machineMemory()];
+  const check = { Model, config, engine, ...files, ...options };
+  const machine = weightLimit(options.memory);
+  if (storageOf(engine.backend).mapped) {
+    if (machine) await checkMapped(check, machine);
+    if (options.refuse) await checkHeld(check, [engine.memoryLimit]);
+  } else if (options.refuse) await checkHeld(check, [engine.memoryLimit, machine]);
+}
+
+/** Checks weights that an engine holds, of which none stays in a file. */
+async function checkHeld(
+  { Model, config, engine: { name, backend }, source, fetching, file, quantize }: Check,
+  limits: readonly (MemoryLimit | null)[],
+): Promise<void> {
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
   const bytesOf = (of: DecoderConfig, dtype: Dtype, tensors?: TensorSource) => {
     const model = new Model(of);
-    return weightBytes(model, backend, dtype, tensors && model.matchTensors(tensors).jobs);
+    return weightBytes(model, backend, dtype, tensors && loadJobs(model, tensors, { quantize }, file.where));
   };
   // A head that the config ties to the embedding may differ in the file, and then needs as much memory again.
   const untied = config.tieWordEmbeddings ? Model.family.config.with(config, { tieWordEmbeddings: false }) : config;
@@ -71,29 +105,50 @@ export async function checkFit(
   });
 }
 
-/** Checks that quantised weights that a mapping engine decodes fit into memory: they are not in a file any more. */
-async function checkDecoded(model: PreTrainedModel, backend: string, { source, fetching, file }: Files): Promise<void> {
-  if (!file.quantization && !isCheckpoint(source)) return;
-  const limit = machineMemory();
-  if (!limit || weightBytes(model, backend) <= limit.bytes) return;
-  const look = (tensors: TensorSource) => decodedWeights(model.matchTensors(tensors).jobs);
-  const { bytes, formats } = await withTensors({ source, file }, look, fetching);
-  if (bytes <= limit.bytes) return;
-  throw new ModelTooLargeError({
-    where: file.where,
-    expected: `decoded weights of at most ${gib(limit.bytes)} (${limit.why})`,
-    got: `${gib(bytes)}: ${formats.join(", ")} is decoded to float32 on this engine`,
-    fix: [
-      "use a version of the checkpoint in a format that is multiplied as it is stored, such as GGUF",
-      { option: "checkMemory", value: false, text: (option) => `try anyway with ${option}` },
-    ],
-  });
-}
-
-/** Returns the machine's free memory, if known: Node reports it, browsers do not. */
-function machineMemory(): MemoryLimit | null {
-  const bytes = globalThis.process?.availableMemory?.();
-  return bytes === undefined ? null : { bytes, why: "the free memory of this machine" };
+/**
+ * Checks the weights of a mapping engine: those that it decodes, or quantises while loading, are not in a file any more and must fit.
+ * Of those in files, the experts get what the others leave.
+ */
+async function checkMapped(check: Check, limit: WeightLimit): Promise<void> {
+  const { Model, config, engine, source, fetching, file, quantize, refuse, onWarning } = check;
+  const storage = storageOf(engine.backend);
+  const model = new Model(config);
+  // Most models would fit even in float32: then the files need not be opened.
+  if (weightBytes(model, engine.backend) <= limit.bytes) return storage.limitExperts?.(limit.bytes);
+  const { placement, decoded } = await withTensors(
+    { source, file },
+    (tensors) => {
+      const jobs = loadJobs(model, tensors, { quantize }, file.where);
+      const expertsPerToken = summarize(model).experts.perToken;
+      return {
+        placement: weightPlacement(jobs, { expertsPerToken, backend: engine.backend }),
+        decoded: decodedWeights(jobs, engine.backend),
+      };
+    },
+    fetching,
+  );
+  // Norms and biases are always held, and are too small to count.
+  const heldBytes = quantize === undefined ? decoded.bytes : placement.heldBytes;
+  if (refuse && heldBytes > limit.bytes)
+    throw new ModelTooLargeError({
+      where: file.where,
+      expected: `${quantize === undefined ? "decoded" : "quantised"} weights of at most ${gib(limit.bytes)} (${limit.why})`,
+      got: `${gib(heldBytes)}: ${
+        quantize === undefined
+          ? `${decoded.formats.join(", ")} is decoded to float32 on this engine`
+          : "weights that are quantised while loading are not in a file"
+      }`,
+      fix: [
+        quantize === undefined
+          ? "use a version of the checkpoint in a format that is multiplied as it is stored, such as GGUF"
+          : "quantise the checkpoint once, with quantizeModel, and load the result, which stays in its files",
+        { option: "checkMemory", value: false, text: (option) => `try anyway with ${option}` },
+      ],
+    });
+  storage.limitExperts?.(expertRoom(placement, limit));
+  const partial = partialExperts(placement, limit);
+  if (partial)
+    onWarning({ kind: "larger-than-memory", names: [], message: `${file.where}: ${aboutPartialExperts(partial)}` });
 }
 
 function gib(bytes: number): string {

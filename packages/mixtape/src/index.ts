@@ -37,6 +37,7 @@ export {
   type TokenClassifierOutput,
 } from "@mixtape/decoder";
 export {
+  availableMemory,
   currentEngine,
   type Engine,
   EngineError,
@@ -91,8 +92,9 @@ export {
   type LabelScore,
   labelScores,
 } from "./classify-texts.js";
+export { aboutPartialExperts, type PartialExperts } from "./expert-room.js";
 export { familyOf, modelClassOf, registeredFamilies, registerFamily } from "./families.js";
-export { type EngineNeeds, inspectModel, type ModelInspection } from "./inspect-model.js";
+export { type EngineNeeds, type InspectOptions, inspectModel, type ModelInspection } from "./inspect-model.js";
 export type { StoredWeights, WeightKind, WeightsByKind } from "./inspect-weights.js";
 export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";
 export { ModelTooLargeError, UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";

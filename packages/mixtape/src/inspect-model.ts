@@ -17,6 +17,7 @@ import {
   type TensorFaults,
   warnOfTensors,
   weightBytes,
+  weightPlacement,
 } from "@mixtape/decoder";
 import { type EngineName, knownEngines } from "@mixtape/engine";
 import { checkOptions } from "@mixtape/errors";
@@ -30,9 +31,18 @@ import {
   type TensorSource,
 } from "@mixtape/safetensors";
 import { openSource } from "./checkpoint-source.js";
+import { type PartialExperts, partialExperts, type WeightLimit, weightLimit } from "./expert-room.js";
 import { modelClassOf } from "./families.js";
 import { type WeightsByKind, weightsByKind } from "./inspect-weights.js";
+import { memoryBytes } from "./memory-size.js";
 import { checkTask, type Task } from "./tasks.js";
+
+/** Options of {@link inspectModel}. */
+export interface InspectOptions extends Pick<LoadOptions, "ignore" | "fetchOptions" | "config"> {
+  readonly task?: Task | "auto";
+  /** Memory that the weights may take, as for {@link loadModel}. */
+  readonly memory?: number | string;
+}
 
 /** Summary of a checkpoint, from its config and headers alone. */
 export interface ModelInspection extends ModelSummary {
@@ -63,6 +73,8 @@ export interface EngineNeeds {
   readonly storage: string;
   /** Whether weights are memory-mapped from their files, so that they need not fit into memory. */
   readonly mapped: boolean;
+  /** Routed experts that stay in their files and do not all fit into memory; null if all weights fit, or none stay there. */
+  readonly partialExperts: PartialExperts | null;
   /** Strategy of routed experts for one token; null for a model without experts. */
   readonly experts: ExpertsStrategy | null;
 }
@@ -75,12 +87,10 @@ export interface EngineNeeds {
  * @throws {OptionError} for an unknown option
  * @throws as {@link loadModel} for folders without a checkpoint of a known family.
  */
-export async function inspectModel(
-  location: CheckpointSource,
-  options: Pick<LoadOptions, "ignore" | "fetchOptions" | "config"> & { readonly task?: Task | "auto" } = {},
-): Promise<ModelInspection> {
-  checkOptions("inspectModel", options, { ignore: true, fetchOptions: true, config: true, task: true });
-  const { ignore, task } = options;
+export async function inspectModel(location: CheckpointSource, options: InspectOptions = {}): Promise<ModelInspection> {
+  checkOptions("inspectModel", options, { ignore: true, fetchOptions: true, config: true, task: true, memory: true });
+  const { ignore, task, memory } = options;
+  const limit = weightLimit(memory === undefined ? undefined : memoryBytes(memory, "inspectModel: memory"));
   checkTask("inspectModel", task);
   const warnings: LoadWarning[] = [];
   const onWarning = (warning: LoadWarning): number => warnings.push(warning);
@@ -103,7 +113,7 @@ export async function inspectModel(
   warnOfTensors(match, where, onWarning, model.architecture);
   const summary = summarize(model);
   const engines = (await knownEngines()).map(
-    (name) => [name, needsOf(model, summary, name, { dtype: mainDtype(dtypes), jobs: match.jobs })] as const,
+    (name) => [name, needsOf(model, summary, name, { dtype: mainDtype(dtypes), jobs: match.jobs, limit })] as const,
   );
   return {
     ...summary,
@@ -119,8 +129,13 @@ function needsOf(
   model: PreTrainedModel,
   { experts, layers }: ModelSummary,
   backend: EngineName,
-  { dtype, jobs }: { readonly dtype: Dtype; readonly jobs: readonly LoadJob[] },
+  {
+    dtype,
+    jobs,
+    limit,
+  }: { readonly dtype: Dtype; readonly jobs: readonly LoadJob[]; readonly limit: WeightLimit | null },
 ): EngineNeeds {
+  const placement = weightPlacement(jobs, { expertsPerToken: experts.perToken, backend });
   const routed = { tokens: 1, k: experts.perToken, experts: experts.total };
   const storage = storageOf(backend);
   return {
@@ -128,6 +143,7 @@ function needsOf(
     decodedBytes: decodedWeights(jobs, backend).bytes,
     storage: storage.description,
     mapped: storage.mapped ?? false,
+    partialExperts: limit && storage.mapped ? partialExperts(placement, limit) : null,
     experts: layers.moe > 0 ? chooseStrategy(routed, backend) : null,
   };
 }

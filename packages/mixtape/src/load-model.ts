@@ -7,6 +7,7 @@ import {
   type LoadOptions,
   parseConfig,
   readConfig,
+  warnOnConsole,
 } from "@mixtape/decoder";
 import { currentEngine, type Engine, EngineError, type EngineName, useEngine } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
@@ -16,6 +17,7 @@ import { TOKENIZER_FILES, Tokenizer, TokenizerError, type TokenizerOptions } fro
 import { checkFit } from "./check-memory.js";
 import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
+import { memoryBytes } from "./memory-size.js";
 import { type AnyModel, checkTask, type ModelByTask, type Task } from "./tasks.js";
 
 /** Options of {@link loadModel}. */
@@ -27,6 +29,12 @@ export interface LoadModelOptions extends LoadOptions {
    * memory, before reading any. Default: true.
    */
   readonly checkMemory?: boolean;
+  /**
+   * Memory that the weights may take: bytes, or text such as `"8GB"` or `"7.5GiB"`. Routed experts that stay in their files
+   * (on `native`) may exceed it: those in use are kept in memory, others are read when a router chooses them. Caches and
+   * activations come on top. Default: the free memory of the machine or the container, less a twentieth.
+   */
+  readonly memory?: number | string;
 }
 
 /** Options of {@link loadModel} with a task. */
@@ -39,6 +47,7 @@ const OPTIONS: OptionNames<LoadModelOptions & Partial<LoadModelForTask<unknown>>
   ...LOAD_OPTIONS,
   engine: true,
   checkMemory: true,
+  memory: true,
   task: true,
 };
 
@@ -80,7 +89,8 @@ export async function loadModel(
 ): Promise<AnyModel> {
   checkOptions("loadModel", loadOptions, OPTIONS);
   checkOptionTypes("loadModel", loadOptions, { checkMemory: "boolean" });
-  const { engine, checkMemory = true, task, ...options } = loadOptions;
+  const { engine, checkMemory = true, memory, task, ...options } = loadOptions;
+  const memoryLimit = memory === undefined ? undefined : memoryBytes(memory, "loadModel: memory");
   checkTask("loadModel", task);
   checkLoadOptions("loadModel", options);
   const source = await openSource(location, fetchingOf(options));
@@ -91,7 +101,18 @@ export async function loadModel(
   const parsed = parseConfig(Model.family.config, file, { ignore: options.ignore, onWarning: () => {} });
   const config = changeConfig(Model.family.config, parsed, options.config);
   const prepared = await engineFor(engine);
-  if (checkMemory) await checkFit(Model, config, prepared, { source, fetching, file });
+  await checkFit(
+    Model,
+    config,
+    prepared,
+    { source, fetching, file },
+    {
+      quantize: options.quantize,
+      memory: memoryLimit,
+      refuse: checkMemory,
+      onWarning: options.onWarning ?? warnOnConsole,
+    },
+  );
   return Model.fromPretrained(source, options);
 }
 

@@ -1,4 +1,5 @@
 import {
+  type ExpertMemory,
   type KeyValueStore,
   type KeyValueStoreOptions,
   OpsError,
@@ -104,6 +105,23 @@ export class NativeStorage implements Storage {
     return [...payloads, ...(scales?.planes ?? [])].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
+  mappedBytes(view: WeightView, role: WeightRole): number {
+    if (!this.#mmap || role === "vector" || role === "vectors") return 0;
+    const [rows = 1, columns = 1] = view.shape.slice(-2);
+    const { alignment, payloads, scales } = storedParts(matricesOf(view, role), rows, columns);
+    const planes = scales?.planes ?? [];
+    if (alignment === undefined || rows * columns === 0 || !areIn(payloads, alignment) || !areIn(planes, 1)) return 0;
+    return [...payloads, ...planes].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  }
+
+  limitExperts(bytes: number): void {
+    addon().limitExperts(bytes);
+  }
+
+  expertMemory(): ExpertMemory {
+    return addon().expertMemory();
+  }
+
   /**
    * Keeps keys and values in int8 if asked to, in bfloat16 if the checkpoint is and activations may be rounded, as torch does, and else
    * in float32.
@@ -127,7 +145,7 @@ export class NativeStorage implements Storage {
     const [rows = 1, columns = 1] = view.shape.slice(-2);
     const parts = matricesOf(view, role);
     const stored = storedParts(parts, rows, columns);
-    const native = this.#mapped(stored, rows, columns) ?? (await copied(stored, rows, columns));
+    const native = this.#mapped(stored, rows, columns, role === "stack") ?? (await copied(stored, rows, columns));
     const size = parts.length * rows * columns;
     const info = this.#backend().hold(new CompactWeight(native, size, [rows, columns]), view.shape);
     return engine().makeTensorFromTensorInfo(info);
@@ -138,6 +156,7 @@ export class NativeStorage implements Storage {
     { dtype, alignment, payloads, scales }: StoredParts,
     rows: number,
     columns: number,
+    isExperts: boolean,
   ): NativeWeight | undefined {
     if (!this.#mmap || alignment === undefined || rows * columns === 0) return undefined;
     const placed = this.#places(payloads, alignment);
@@ -153,21 +172,29 @@ export class NativeStorage implements Storage {
       scales?.group ?? null,
       placedScales?.files ?? null,
       placedScales?.offsets ?? null,
+      isExperts,
     );
   }
 
   /** Files and offsets of tensors; undefined if one is not in a file, or not aligned. */
   #places(views: readonly TensorView[], alignment: number): { files: NativeFile[]; offsets: Float64Array } | undefined {
+    if (!areIn(views, alignment)) return undefined;
     const files: NativeFile[] = [];
     const offsets = new Float64Array(views.length);
     for (const [i, { location }] of views.entries()) {
-      if (!location || location.offset % alignment !== 0) return undefined;
       files.push(this.#files.open(location.path));
       offsets[i] = location.offset;
     }
     return { files, offsets };
   }
 }
+
+/** Returns whether tensors are in files, aligned. */
+function areIn(views: readonly TensorView[], alignment: number): views is readonly (TensorView & Located)[] {
+  return views.every(({ location }) => location && location.offset % alignment === 0);
+}
+
+type Located = { readonly location: NonNullable<TensorView["location"]> };
 
 /** Matrices of a weight in the addon's terms. */
 interface StoredParts {

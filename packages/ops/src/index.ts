@@ -101,6 +101,7 @@ export {
   type KvCacheDtype,
 } from "./storage/key-value-store.js";
 export {
+  type ExpertMemory,
   encodeWeight,
   FloatStorage,
   type FloatStorageOptions,

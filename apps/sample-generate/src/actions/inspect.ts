@@ -2,7 +2,15 @@
 
 import { bytes, colorsFor, percent, plural, safeName, short, table, whole } from "@mixtape/command-line";
 import { checkModel, chooseEngine, type EngineFlags } from "@mixtape/command-line/load";
-import { type Engine, type EngineName, type EngineNeeds, inspectModel, type ModelInspection } from "@mixtape/mixtape";
+import {
+  aboutPartialExperts,
+  availableMemory,
+  type Engine,
+  type EngineName,
+  type EngineNeeds,
+  inspectModel,
+  type ModelInspection,
+} from "@mixtape/mixtape";
 
 const colors = colorsFor(process.stdout);
 
@@ -10,6 +18,8 @@ const colors = colorsFor(process.stdout);
 export interface InspectFlags extends EngineFlags {
   readonly model: string;
   readonly ignore?: readonly string[];
+  /** Bytes that the weights may take. */
+  readonly memory?: number;
   readonly json?: boolean;
 }
 
@@ -23,7 +33,7 @@ interface InspectResult extends ModelInspection {
     /** Null if only the machine's memory limits it. */
     readonly memoryLimitBytes: number | null;
     readonly memoryLimitReason: string | null;
-    /** Free memory of the machine. */
+    /** Memory that the weights may take: `--memory`, or the free memory of the machine. */
     readonly freeMemoryBytes: number;
     /** Whether the weights fit both, or only the first if they are memory-mapped. */
     readonly fits: boolean;
@@ -31,17 +41,21 @@ interface InspectResult extends ModelInspection {
 }
 
 /** Describes a checkpoint, and whether it fits. */
-export async function inspect({ model, ignore, json, ...flags }: InspectFlags): Promise<void> {
+export async function inspect({ model, ignore, memory, json, ...flags }: InspectFlags): Promise<void> {
   checkModel(model);
   // First, so that the report reflects the engine's options.
   const engine = await chooseEngine(flags);
-  const inspection = await inspectModel(model, { ignore });
-  const result = { model, ...inspection, engine: fit(inspection, engine) };
+  const inspection = await inspectModel(model, { ignore, memory });
+  const result = { model, ...inspection, engine: fit(inspection, engine, memory) };
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : describe(result));
 }
 
-function fit({ engines }: ModelInspection, { name, description, memoryLimit }: Engine): InspectResult["engine"] {
-  const freeMemoryBytes = process.availableMemory();
+function fit(
+  { engines }: ModelInspection,
+  { name, description, memoryLimit }: Engine,
+  memory: number | undefined,
+): InspectResult["engine"] {
+  const freeMemoryBytes = memory ?? availableMemory()?.bytes ?? Infinity;
   const { weightBytes, mapped } = needsOn(engines, name);
   return {
     name,
@@ -110,8 +124,10 @@ function verdicts(result: InspectResult): string[] {
 
 function verdict({ engine, engines }: InspectResult): string {
   const { name, description, memoryLimitBytes, memoryLimitReason, freeMemoryBytes, fits } = engine;
-  const { weightBytes: needs, mapped } = needsOn(engines, name);
+  const { weightBytes: needs, mapped, partialExperts } = needsOn(engines, name);
   const where = `${name} (${description})`;
+  if (fits && partialExperts)
+    return `${colors.yellow("It runs from its files")} on ${where}: ${aboutPartialExperts(partialExperts)}.`;
   if (fits && mapped && needs > freeMemoryBytes) {
     const slow = `${bytes(freeMemoryBytes)} of memory are free, so parts of it will be read again and again`;
     return `${colors.yellow("It runs from its files")} on ${where}: the weights take ${bytes(needs)}, and ${slow}.`;

@@ -10,6 +10,7 @@ import {
   given,
   ids,
   ignoreOption,
+  memoryOption,
   modelOption,
   precisionOption,
   RenamedFlag,
@@ -77,6 +78,7 @@ export function generateCommand(end: (exitCode: number) => void): Command {
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(precisionOption())
+    .addOption(memoryOption())
     .option("--json", "print one JSON object at the end instead of the text")
     .addOption(ignoreOption())
     .addOption(checkOption())

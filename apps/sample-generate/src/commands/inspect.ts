@@ -6,6 +6,7 @@ import {
   engineOption,
   given,
   ignoreOption,
+  memoryOption,
   modelOption,
   precisionOption,
   threadsOption,
@@ -27,6 +28,7 @@ export function inspectCommand(): Command {
     .addOption(engineOption())
     .addOption(threadsOption())
     .addOption(precisionOption())
+    .addOption(memoryOption())
     .option("--json", "print one JSON object")
     .addOption(ignoreOption())
     .addOption(debugOption())

@@ -4,6 +4,11 @@ import type { Native, TfjsNode } from "./platform.js";
 
 export const isNode = false;
 
+/** Returns null: browsers do not tell. */
+export function availableMemory(): null {
+  return null;
+}
+
 /** @throws always: the binary needs Node */
 export function loadNative(): Promise<Native> {
   return Promise.reject(new Error("it runs in Node only"));

@@ -8,6 +8,8 @@ import { pathToFileURL } from "node:url";
 import { messageOf } from "../engine-error.js";
 import type { Native, TfjsNode } from "./platform.js";
 
+export { availableMemory } from "./memory-node.js";
+
 export const isNode = true;
 
 const TFJS_NODE = ["@tensorflow/tfjs-node-gpu", "@tensorflow/tfjs-node"] as const;

@@ -51,7 +51,8 @@ Stack stack(const Args& args, size_t index, const char* name, size_t experts, si
     args.fail(std::string(name) + " as " + shape(experts, rows, columns),
               shape(weight.parts.size(), weight.rows, weight.columns));
   }
-  return {weight.dtype, experts, rows, columns, weight.parts.data(), nullptr, weight.scales.empty() ? nullptr : weight.scales.data()};
+  return {weight.dtype, experts, rows, columns, weight.parts.data(), nullptr, weight.scales.empty() ? nullptr : weight.scales.data(),
+          weight.cached.get()};
 }
 
 /** Stacks and biases of experts, from the argument `first` on: gate, up, down, gateBias | null, upBias | null, downBias | null. */

@@ -1,4 +1,4 @@
-// openFile, mapWeight, copyWeight, splitWeight, decodeWeight, release
+// openFile, mapWeight, limitExperts, expertMemory, copyWeight, splitWeight, decodeWeight, release
 
 #include <cstring>
 #include <new>
@@ -86,27 +86,51 @@ void keep(Weight& weight, const std::shared_ptr<const Mapping>& file) {
 }
 
 /**
- * mapWeight(dtype, rows, columns, files, offsets, scaleDtype | null, group, scaleFiles, scaleOffsets) → a handle; part i begins at
- * byte offsets[i] of files[i], and its scales at byte scaleOffsets[i] of scaleFiles[i]
+ * mapWeight(dtype, rows, columns, files, offsets, scaleDtype | null, group, scaleFiles, scaleOffsets, isExperts) → a handle; part i
+ * begins at byte offsets[i] of files[i], and its scales at byte scaleOffsets[i] of scaleFiles[i]. Experts need not all be in memory.
  */
 Napi::Value map_weight(const Napi::CallbackInfo& info) {
   const Args args(info, "mapWeight");
   const Format format(args);
   const ScaleFormat scales(args, 5, format);
   Weight weight{format.dtype, format.rows, format.columns, {}, {}, {}, {}};
+  CachedStack stack;
   // Quantised numbers are read byte by byte.
   for (const Place& place : places(args, 3, format.bytes, is_quantized(format.dtype) ? 1 : bytes_of(format.dtype, 1))) {
     weight.parts.push_back(place.data);
+    stack.emplace_back().places.push_back({place.file.get(), place.data, format.bytes});
     keep(weight, place.file);
   }
   if (scales.group > 0) {
     for (const Place& place : places(args, 7, scales.bytes, 1)) {
+      if (weight.scales.size() < stack.size()) stack[weight.scales.size()].places.push_back({place.file.get(), place.data, scales.bytes});
       weight.scales.push_back({place.data, scales.group, scales.dtype});
       keep(weight, place.file);
     }
     args.require(weight.scales.size() == weight.parts.size(), "scales for every part");
   }
+  if (!args.absent(9) && args.boolean(9, "isExperts")) weight.cached = ExpertCache::shared().add(std::move(stack));
   return handle_of(info.Env(), std::move(weight));
+}
+
+/** limitExperts(bytes): memory of all mapped experts together */
+Napi::Value limit_experts(const Napi::CallbackInfo& info) {
+  const Args args(info, "limitExperts");
+  ExpertCache::shared().set_limit(args.count(0, "bytes", 0, size_t{1} << 53));
+  return info.Env().Undefined();
+}
+
+/** expertMemory() → { active, used, read, readBytes, dropped, residentBytes } */
+Napi::Value expert_memory(const Napi::CallbackInfo& info) {
+  const ExpertCache::Counts counts = ExpertCache::shared().counts();
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("active", ExpertCache::shared().is_active());
+  out.Set("used", static_cast<double>(counts.used));
+  out.Set("read", static_cast<double>(counts.read));
+  out.Set("readBytes", static_cast<double>(counts.read_bytes));
+  out.Set("dropped", static_cast<double>(counts.dropped));
+  out.Set("residentBytes", static_cast<double>(counts.resident_bytes));
+  return out;
 }
 
 /** Copies bytes to memory of their own. */
@@ -190,6 +214,8 @@ void export_weights(Napi::Object exports) {
   export_function(exports, "openFile", open_file);
   export_function(exports, "mapWeight", map_weight);
   export_function(exports, "copyWeight", copy_weight);
+  export_function(exports, "limitExperts", limit_experts);
+  export_function(exports, "expertMemory", expert_memory);
   export_function(exports, "splitWeight", split_weight);
   export_function(exports, "decodeWeight", decode_weight);
   export_function(exports, "release", release_handle);

@@ -45,7 +45,7 @@ std::shared_ptr<Mapping> Mapping::open(const std::string& path) {
   void* const data = MapViewOfFile(view, FILE_MAP_READ, 0, 0, 0);
   CloseHandle(view);
   if (!data) fail(path);
-  return std::shared_ptr<Mapping>(new Mapping(static_cast<uint8_t*>(data), static_cast<size_t>(size.QuadPart), path));
+  return std::shared_ptr<Mapping>(new Mapping(static_cast<uint8_t*>(data), static_cast<size_t>(size.QuadPart), path, -1));
 }
 
 Mapping::~Mapping() { UnmapViewOfFile(data_); }
@@ -67,13 +67,13 @@ std::shared_ptr<Mapping> Mapping::open(const std::string& path) {
   const auto size = static_cast<size_t>(status.st_size);
   void* const data = mmap(nullptr, size, PROT_READ, MAP_SHARED, file, 0);
   if (data == MAP_FAILED) fail(file, errno);
-  close(file);
-  return std::shared_ptr<Mapping>(new Mapping(static_cast<uint8_t*>(data), size, path));
+  return std::shared_ptr<Mapping>(new Mapping(static_cast<uint8_t*>(data), size, path, file));
 }
 
 Mapping::~Mapping() {
   guard_->release();
   munmap(const_cast<uint8_t*>(data_), size_);
+  close(file_);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/expert_cache.h"
 #include "core/mapping.h"
 #include "core/types.h"
 
@@ -21,6 +22,8 @@ struct Weight {
   std::vector<std::shared_ptr<const void>> owners;
   /** Those of them that are mappings. */
   std::vector<const Mapping*> mappings;
+  /** Of mapped experts: which of the parts are in memory. Null for all others. */
+  std::shared_ptr<CachedStack> cached = nullptr;
 
   /** The file that a part of the weight is gone from, or null. */
   const Mapping* lost() const {

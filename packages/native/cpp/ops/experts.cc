@@ -74,6 +74,7 @@ void down(const Stack& stack, const Biases& bias, const Grouped& grouped, const 
 
 void experts(const Experts& experts, const Routed& routed, const GateOptions& options, float* y) {
   const Grouped grouped(routed, experts.gate.experts);
+  read_ahead(experts, grouped);
   std::vector<Packed> hidden;
   hidden.reserve(grouped.groups.size());
   for (const Group& group : grouped.groups)

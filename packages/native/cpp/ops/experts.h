@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/expert_cache.h"
 #include "ops/gate_up.h"
 
 namespace mixtape {
@@ -15,6 +16,8 @@ struct Stack {
   const uint8_t* data;
   /** Those of each part; null for formats that have none apart. */
   const Scales* scales = nullptr;
+  /** Which of them are in memory; null for those that are not mapped from files. */
+  CachedStack* cached = nullptr;
 
   Matrix matrix(size_t expert) const {
     const Matrix first{dtype, data, rows, columns};

@@ -212,6 +212,7 @@ void gather(const Grouped& grouped, const float* x, size_t width, bool weighted,
 void experts_back(const Experts& experts, const Routed& routed, const float* dy, const GateOptions& options,
                   const ExpertsGradients& to) {
   const Grouped grouped(routed, experts.gate.experts);
+  read_ahead(experts, grouped);
   const size_t choices = grouped.tokens.size();
   if (to.weights) std::fill_n(to.weights, routed.tokens * routed.choices, 0.0f);
   const size_t inner = experts.gate.rows;

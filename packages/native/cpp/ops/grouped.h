@@ -47,6 +47,20 @@ struct Grouped {
   }
 };
 
+/** Has the system read the matrices of the chosen experts in the order of their use, where experts are larger than their memory. */
+inline void read_ahead(const Experts& experts, const Grouped& grouped) {
+  const Stack& gate = experts.gate;
+  if (!gate.cached || !experts.up.cached || !experts.down.cached || !ExpertCache::shared().is_active()) return;
+  std::vector<Use> uses;
+  uses.reserve(3 * grouped.groups.size());
+  for (const Group& group : grouped.groups) {
+    uses.push_back({&(*gate.cached)[group.expert], group.count()});
+    uses.push_back({&(*experts.up.cached)[group.expert], group.count()});
+  }
+  for (const Group& group : grouped.groups) uses.push_back({&(*experts.down.cached)[group.expert], group.count()});
+  ExpertCache::shared().use(uses);
+}
+
 /** A step of a job that has several for each group. */
 struct Task {
   uint32_t group;

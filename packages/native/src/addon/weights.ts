@@ -1,10 +1,11 @@
+import type { ExpertMemory } from "@mixtape/ops";
 import type { NativeCapturedGraph, NativeFile, NativeKeyValues, NativeWeight } from "./handles.js";
 
 /** Functions that create, decode and free weights. */
 export interface WeightFunctions {
   openFile(path: string): NativeFile;
   /**
-   * `parts[i]` is a matrix `[rows, columns]` at `offsets[i]` of `files[i]`, and its scales are at `scaleOffsets[i]` of
+   * Experts need not all be in memory: see `limitExperts`. `parts[i]` is a matrix `[rows, columns]` at `offsets[i]` of `files[i]`, and its scales are at `scaleOffsets[i]` of
    * `scaleFiles[i]`, one for `group` columns; no scales unless the format has them in a plane of their own.
    */
   mapWeight(
@@ -17,7 +18,11 @@ export interface WeightFunctions {
     group?: number | null,
     scaleFiles?: NativeFile[] | null,
     scaleOffsets?: Float64Array | null,
+    isExperts?: boolean,
   ): NativeWeight;
+  /** Sets the memory of all mapped experts together, in bytes. */
+  limitExperts(bytes: number): void;
+  expertMemory(): ExpertMemory;
   copyWeight(
     dtype: number,
     rows: number,

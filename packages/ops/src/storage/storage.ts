@@ -21,10 +21,36 @@ export interface Storage {
    * @param view its values, for an engine that keeps quantised ones as they are. Default: values of `dtype`
    */
   bytes(shape: readonly number[], role: WeightRole, dtype: Dtype, view?: WeightView): number;
+  /**
+   * Returns how many of those bytes stay in the file, mapped. Default: none.
+   * @param view values on disk
+   */
+  mappedBytes?(view: WeightView, role: WeightRole): number;
+  /**
+   * Sets the memory that mapped experts of all models may take together, in bytes. Where they are larger, those that a router has
+   * chosen are read when they are needed, and those used least give up their memory.
+   */
+  limitExperts?(bytes: number): void;
+  /** Returns what became of the mapped experts of all models since `limitExperts` was last called. */
+  expertMemory?(): ExpertMemory;
   /** Returns an empty store of keys and values. Default: tensors that are concatenated anew at each `append`. */
   keyValueStore?(options: KeyValueStoreOptions): KeyValueStore;
   /** Writes float32 values into the memory of a tensor of the same shape. Engines with immutable tensors have none. */
   assign?(target: Tensor, value: Tensor): void;
+}
+
+/** Mapped experts in memory. Numbers are of matrices, of which an expert has three. */
+export interface ExpertMemory {
+  /** Whether the experts are larger than their memory. If not, nothing is counted. */
+  readonly active: boolean;
+  readonly used: number;
+  /** Used, and not in memory. */
+  readonly read: number;
+  readonly readBytes: number;
+  /** Removed from memory for others. */
+  readonly dropped: number;
+  /** Bytes of the matrices that are kept in memory. */
+  readonly residentBytes: number;
 }
 
 /** Number of axes of a weight, by role. */
