@@ -3,6 +3,7 @@
 
 #include "core/kernels.h"
 #include "test/blocks.h"
+#include "test/wide_panels.h"
 
 namespace mixtape {
 namespace {
@@ -135,6 +136,17 @@ TEST(quantized_products_of_columns) {
         check_columns(*table, from, precision, 512, 35, 512);
         check_columns(*table, from, precision, 70, 70, 2560);
       }
+}
+
+TEST(quantized_products_of_wide_panels) {
+  Kernels wide = check::tested_kernels().front()[0];
+  wide.name = "wide";
+  wide.product = [](Dtype weights, Precision precision, size_t tokens) -> const Product& {
+    return precision == Precision::float32 ? kernels().product(weights, precision, tokens) : wide_product(weights, precision, tokens);
+  };
+  for (const Case& from : all_cases())
+    for (const size_t tokens : {1, 7, 8, 9, 100})
+      for (const size_t rows : {1, 35}) check_product(wide, from, Precision::bfloat16, tokens, rows, tokens == 7 ? 1536 : 512);
 }
 
 TEST(quantized_products_of_what_is_no_number) {
