@@ -34,7 +34,7 @@ export interface MemoryOptions extends Pick<LoadOptions, "quantize"> {
   readonly onWarning: OnWarning;
 }
 
-/** What a check is about. */
+/** Subject of a check. */
 interface Check extends Files, MemoryOptions {
   readonly Model: ModelClass<PreTrainedModel>;
   readonly config: DecoderConfig;

@@ -18,7 +18,7 @@ export interface PartialExperts {
   readonly bytesPerToken: number;
   /** Of those, what comes from the disk if every expert is used as often. Fewer, if some are used more than others. */
   readonly diskBytesPerToken: number;
-  /** What limits the memory. */
+  /** Limit of the memory. */
   readonly why: string;
 }
 

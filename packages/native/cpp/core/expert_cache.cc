@@ -12,7 +12,7 @@ constexpr double kHalfLife = 256;
 constexpr size_t kStacksOfLayer = 3;
 /** Share of the memory that recently used matrices have. */
 constexpr double kRecentShare = 0.1;
-/** How much hotter a matrix must be than a frequent one to displace it, in powers of 2: reading it costs, too. */
+/** Least difference in heat, in powers of 2, for which a matrix displaces a frequent one: reading it costs, too. */
 constexpr double kMargin = 0.5;
 
 /** log2(2^a + 2^b) */

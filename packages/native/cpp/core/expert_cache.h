@@ -32,7 +32,7 @@ struct CachedMatrix {
   double heat = 0;
   /** Call that used it last. */
   uint64_t used = 0;
-  /** Whether the system was told that it is not read in order. */
+  /** Whether the system was advised that it is not read in order. */
   bool is_random = false;
   /** Its place among the recent ones. */
   std::list<CachedMatrix*>::iterator recent{};

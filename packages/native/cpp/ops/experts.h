@@ -16,7 +16,7 @@ struct Stack {
   const uint8_t* data;
   /** Those of each part; null for formats that have none apart. */
   const Scales* scales = nullptr;
-  /** Which of them are in memory; null for those that are not mapped from files. */
+  /** Their residency in memory; null for those that are not mapped from files. */
   CachedStack* cached = nullptr;
 
   Matrix matrix(size_t expert) const {

@@ -12,8 +12,11 @@ export const SIGNATURES = {
   mapWeight: (w) => {
     const [dtype, rows, columns] = [w.whole(0, 2), w.size(), w.size()];
     const files = Array.from({ length: w.whole(1, 4) }, () => w.file(rows * columns * 4));
-    return [dtype, rows, columns, files, w.doubles(files.map(() => w.whole(0, 2) * 4))];
+    const offsets = w.doubles(files.map(() => w.whole(0, 2) * 4));
+    return [dtype, rows, columns, files, offsets, null, null, null, null, w.flag()];
   },
+  limitExperts: (w) => [w.whole(0, 1 << 20)],
+  expertMemory: () => [],
   copyWeight: (w) => {
     const [dtype, rows, columns] = [w.whole(0, 2), w.size(), w.size()];
     const bytes = rows * columns * (dtype === 0 ? 4 : 2);
