@@ -58,6 +58,6 @@ export const RUNNERS: readonly LargerRunner[] = [
 ];
 
 /** Time at which a process is started, for its environment. */
-export function startTime(): Record<string, string> {
+function startTime(): Record<string, string> {
   return { [STARTED]: `${performance.timeOrigin + performance.now()}` };
 }
