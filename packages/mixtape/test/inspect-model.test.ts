@@ -44,6 +44,7 @@ test("counts a checkpoint without loading it", async () => {
         decodedBytes: 0,
         storage: "float32, matrices transposed, experts apart",
         mapped: false,
+        partialExperts: null,
         experts: "sparse",
       },
       webgpu: {
@@ -51,6 +52,7 @@ test("counts a checkpoint without loading it", async () => {
         decodedBytes: 0,
         storage: "float32, matrices transposed, experts together",
         mapped: false,
+        partialExperts: null,
         experts: "gathered",
       },
       // A second copy of each matrix that is multiplied by.
@@ -59,6 +61,7 @@ test("counts a checkpoint without loading it", async () => {
         decodedBytes: 0,
         storage: "float32, matrices transposed, experts apart",
         mapped: false,
+        partialExperts: null,
         experts: "sparse",
       },
       cpu: {
@@ -66,6 +69,7 @@ test("counts a checkpoint without loading it", async () => {
         decodedBytes: 0,
         storage: "float32, matrices as in the file, experts apart",
         mapped: false,
+        partialExperts: null,
         experts: "sparse",
       },
       ...(HAS_NATIVE && {
@@ -74,6 +78,7 @@ test("counts a checkpoint without loading it", async () => {
           decodedBytes: 0,
           storage: "as in the file (bfloat16, float16, float32, quantised), mapped",
           mapped: true,
+        partialExperts: null,
           experts: "fused",
         },
       }),
