@@ -78,7 +78,7 @@ test("counts a checkpoint without loading it", async () => {
           decodedBytes: 0,
           storage: "as in the file (bfloat16, float16, float32, quantised), mapped",
           mapped: true,
-        partialExperts: null,
+          partialExperts: null,
           experts: "fused",
         },
       }),
