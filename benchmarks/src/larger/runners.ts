@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { arch, env, platform } from "node:process";
 import { fileURLToPath } from "node:url";
 import { NODE_PEERS } from "../peers/folder.js";
-import { type Command, STARTED } from "../runners/child.js";
+import type { Command } from "../runners/child.js";
 import type { Request } from "./child.js";
 
 /** A program that runs the model. */
@@ -56,8 +56,3 @@ export const RUNNERS: readonly LargerRunner[] = [
   llama("llama.cpp", true, "as it comes: it packs weights again, in memory of its own"),
   llama("llama.cpp-mapped", false, "weights used in the mapped file"),
 ];
-
-/** Time at which a process is started, for its environment. */
-function startTime(): Record<string, string> {
-  return { [STARTED]: `${performance.timeOrigin + performance.now()}` };
-}
