@@ -95,11 +95,13 @@ TEST(gate_back) {
     for (const Gating& gating : check::kAllGatings)
       for (const size_t width : kWidths) {
         Buffer<float> x = random_floats(width, 1);
-        const Buffer<float> up = random_floats(width, 1), dy = random_floats(width, 1);
+        Buffer<float> up = random_floats(width, 1);
+        const Buffer<float> dy = random_floats(width, 1);
         for (float& value : x) value *= 4;
         for (size_t i = 0; i < width; i++) {
           // No difference across a kink.
           if (std::fabs(x[i]) < 1e-3f || std::fabs(x[i] - 1.5f) < 1e-3f) x[i] = 0.5f;
+          if (std::fabs(std::fabs(up[i]) - 1.5f) < 1e-3f) up[i] = 0.5f;
         }
         Buffer<float> grad_gate(width, 1), grad_up = random_floats(width, 1);
         for (size_t i = 0; i < width; i++) grad_gate[i] = x[i];
