@@ -1,10 +1,10 @@
 /** `npm run bench`: races the engines, prints tables, and writes them to files on request. */
 
 import { writeFile } from "node:fs/promises";
-import { argv, exit } from "node:process";
+import { exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { called, log, positive } from "./command.js";
+import { called, log, positive, runRecord } from "./command.js";
 import { load, machine, measureBandwidth } from "./machine/machine.js";
 import { measurePeaks } from "./machine/peaks.js";
 import { installPeers } from "./peers/install.js";
@@ -70,16 +70,7 @@ async function bench(flags: Flags): Promise<void> {
     const results = await raceOn(shape, { field, tasks, rounds: flags.runs });
     if (results) done.push(results);
   }
-  const run: BenchRun = {
-    date: new Date().toISOString().slice(0, 10),
-    // Leaves out the path of the JSON file.
-    args: argv
-      .slice(2)
-      .join(" ")
-      .replaceAll(/ ?--(json|after)[ =]\S+/g, ""),
-    rounds: flags.runs,
-    load: { before, after: load() },
-  };
+  const run: BenchRun = runRecord(flags.runs, before);
   const own: Results = { runs: [run], machine: machine(), memory, peaks, shapes: done, missing };
   const results = earlier ? merge(earlier, own) : own;
   console.log(reportOf(results, flags.baseline));

@@ -18,8 +18,6 @@ export interface Request {
   /** Tokens that are read at once from an empty cache, and how many times. */
   readonly prefill: readonly number[];
   readonly prefills: number;
-  /** For Mixtape: option `memory`. */
-  readonly memory?: string;
   /** For llama.cpp: whether weights are packed again in memory, its default. */
   readonly repack?: boolean;
 }
@@ -38,12 +36,12 @@ export interface Answer {
 const request = JSON.parse(argv[2]!) as Request;
 console.log(JSON.stringify(await measure(request)));
 
-async function measure({ gguf, threads, prompt, tokens, prefill, prefills, memory }: Request): Promise<Answer> {
+async function measure({ gguf, threads, prompt, tokens, prefill, prefills }: Request): Promise<Answer> {
   await useEngine("native", { threads });
   // As the command line does: the tokenizer is part of a start.
   const file = await openGguf(gguf);
   await loadTokenizer(file);
-  const model = await loadModel(file, { ...(memory !== undefined && { memory }), onWarning: () => {} });
+  const model = await loadModel(file, { onWarning: () => {} });
   const loadMs = sinceStart();
   let cache = model.createCache();
   const step = async (ids: readonly number[]): Promise<void> => {

@@ -6,14 +6,13 @@ import type { Command } from "../runners/child.js";
 
 /** Version 1 of control groups, with a controller mounted apart; and version 2. */
 const PLACES = [
-  { root: "/sys/fs/cgroup/memory", file: "memory.limit_in_bytes", highest: "memory.max_usage_in_bytes" },
-  { root: "/sys/fs/cgroup", file: "memory.max", highest: "memory.peak" },
+  { root: "/sys/fs/cgroup/memory", file: "memory.limit_in_bytes" },
+  { root: "/sys/fs/cgroup", file: "memory.max" },
 ] as const;
 
 /** A group of processes that together have so much memory. Dispose it once they have ended. */
 export class MemoryLimit {
   readonly #folder: string;
-  readonly #highest: string;
 
   /** @throws {Error} if the system has no such groups, or this user may not make any */
   constructor(bytes: number) {
@@ -21,7 +20,6 @@ export class MemoryLimit {
     if (!place)
       throw new Error(`expected control groups for memory in ${PLACES.map(({ root }) => root).join(" or ")}, got none`);
     this.#folder = join(place.root, `mixtape-bench-${process.pid}`);
-    this.#highest = join(this.#folder, place.highest);
     mkdirSync(this.#folder, { recursive: true });
     writeFileSync(join(this.#folder, place.file), `${bytes}`);
   }
@@ -30,11 +28,6 @@ export class MemoryLimit {
   command({ file, args, env }: Command): Command {
     const join_ = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
     return { file: "sh", args: ["-c", join_, this.#folder, file, ...args], ...(env && { env }) };
-  }
-
-  /** Returns the most memory that was in use. */
-  highestBytes(): number {
-    return Number(readFileSync(this.#highest, "utf8"));
   }
 
   [Symbol.dispose](): void {

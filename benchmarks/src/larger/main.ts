@@ -2,10 +2,10 @@
 
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { argv, exit } from "node:process";
+import { exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { called, log, positive } from "../command.js";
+import { called, log, positive, runRecord } from "../command.js";
 import { measureDisk } from "../machine/disk.js";
 import { load, machine } from "../machine/machine.js";
 import { select } from "../select.js";
@@ -58,16 +58,7 @@ async function bench({ engines, tasks, runs: rounds, threads, json, writeDocs }:
   for (const task of tasks ? select(LARGER_TASKS, tasks, "--tasks") : LARGER_TASKS)
     measured.push(await raceLarger(task, runners, { file, rounds, threads, log }));
   const results: LargerResults = {
-    run: {
-      date: new Date().toISOString().slice(0, 10),
-      // Leaves out the path of the JSON file.
-      args: argv
-        .slice(2)
-        .join(" ")
-        .replaceAll(/ ?--json[ =]\S+/g, ""),
-      rounds,
-      load: { before, after: load() },
-    },
+    run: runRecord(rounds, before),
     machine: machine(),
     fileBytes: file.bytes,
     threads,

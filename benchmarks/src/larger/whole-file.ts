@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { QWEN3_30B_A3B } from "../shapes/qwen3-30b-a3b.js";
 import { baseOf, writing } from "../weights/files.js";
 import type { RandomModel } from "../weights/model.js";
 import { writeGguf } from "../weights/write-gguf.js";
-import { QWEN3_30B_A3B, q4kmOf } from "./whole-qwen3.js";
+import { q4kmOf } from "./whole-qwen3.js";
 
 /** The file of the model. */
 export interface WholeFile {

@@ -1,26 +1,19 @@
 import type { BlockFormat } from "../weights/blocks.js";
 import type { RandomModel, Weight } from "../weights/model.js";
 import { type Qwen3MoeSizes, qwen3Moe } from "../weights/qwen3-moe.js";
+import type { Distribution } from "../weights/values.js";
 import { byteLevelVocabulary } from "./byte-level-vocabulary.js";
-
-/** Qwen3-30B-A3B, whole. */
-export const QWEN3_30B_A3B: Qwen3MoeSizes = {
-  layers: 48,
-  vocab: 151_936,
-  hidden: 2048,
-  heads: 32,
-  kvHeads: 4,
-  headDim: 128,
-  denseWidth: 6144,
-  width: 768,
-  experts: 128,
-  perToken: 8,
-};
 
 /** Merges of Qwen's tokenizer. */
 const MERGES = 151_387;
 
 const LLAMA_FTYPE_MOSTLY_Q4_K_M = 15;
+
+/**
+ * Attention averages over the context, and what it adds is much alike for all tokens of a text. With random weights that outgrows the tokens' own
+ * numbers within some layers, unless these are large: then all tokens choose the same experts, however the routers are.
+ */
+const TOKENS: Distribution = { mean: 0, deviation: 32 };
 
 /** Returns a random model in the formats that llama.cpp's Q4_K_M gives its tensors. */
 export function q4kmOf(sizes: Qwen3MoeSizes, merges = MERGES): RandomModel {
@@ -29,9 +22,11 @@ export function q4kmOf(sizes: Qwen3MoeSizes, merges = MERGES): RandomModel {
     ...model,
     fileType: LLAMA_FTYPE_MOSTLY_Q4_K_M,
     vocabulary: byteLevelVocabulary(sizes.vocab, merges),
-    weights: model.weights.map((weight) =>
-      weight.stored === "matrix" ? { ...weight, blocks: formatOf(weight, sizes.layers) } : weight,
-    ),
+    weights: model.weights.map((weight) => {
+      if (weight.stored !== "matrix") return weight;
+      const blocks = formatOf(weight, sizes.layers);
+      return weight.gguf === "token_embd.weight" ? { ...weight, blocks, distribution: TOKENS } : { ...weight, blocks };
+    }),
   };
 }
 

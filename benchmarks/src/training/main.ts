@@ -1,10 +1,10 @@
 /** `npm run bench:train`: training speed and memory of models and adapters, beside PyTorch. */
 
 import { writeFile } from "node:fs/promises";
-import { argv, exit } from "node:process";
+import { exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { called, log, positive } from "../command.js";
+import { called, log, positive, runRecord } from "../command.js";
 import { load, machine } from "../machine/machine.js";
 import { select } from "../select.js";
 import { native } from "./native.js";
@@ -54,16 +54,7 @@ async function bench({ engines, tasks, runs: rounds, json, writeDocs }: Flags): 
     for (const task of TOGETHER_TASKS)
       if (wanted.has(task.name)) together.push(await raceTogether(task, { rounds, log }));
   const results: TrainingResults = {
-    run: {
-      date: new Date().toISOString().slice(0, 10),
-      // Leaves out the path of the JSON file.
-      args: argv
-        .slice(2)
-        .join(" ")
-        .replaceAll(/ ?--json[ =]\S+/g, ""),
-      rounds,
-      load: { before, after: load() },
-    },
+    run: runRecord(rounds, before),
     machine: machine(),
     trainers: Object.fromEntries(field.map(({ trainer, description }) => [trainer.name, description])),
     missing,
