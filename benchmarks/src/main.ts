@@ -14,7 +14,7 @@ import { pageOf, reportOf } from "./report/page.js";
 import type { BenchRun, Results, ShapeResults } from "./report/results.js";
 import { RUNNERS } from "./runners/runners.js";
 import { select } from "./select.js";
-import type { Shape } from "./shapes/shape.js";
+import { modelOf, type Shape } from "./shapes/shape.js";
 import { SHAPES } from "./shapes/shapes.js";
 import { decodeBytes, workOf } from "./shapes/work.js";
 import { heatsOf, TASKS, type Task } from "./tasks.js";
@@ -92,7 +92,7 @@ async function raceOn(
     return null;
   }
   const files = await prepare();
-  const work = await workOf(files.folder);
+  const work = await workOf(modelOf(files));
   log(`reading ${Math.round(decodeBytes(work) / 1e6)} MB of memory`);
   const weightsMemory = await measureBandwidth(decodeBytes(work));
   const outcome = await race(field, { files, heats: heatsOf(own), rounds: wanted.rounds, log });

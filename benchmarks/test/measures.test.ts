@@ -32,7 +32,7 @@ const SHAPE: ShapeResults = {
   name: "shape",
   description: "",
   tasks: [START, PREFILL, DECODE],
-  work: { weights: 4, headWeights: 1, routedWeights: 2, routedShare: 0.25, bytesPerWeight: 2, summary: "" },
+  work: { weights: 4, headWeights: 1, bytes: 8, routedBytes: 4, routedShare: 0.25, summary: "" },
   weightsMemory: { bytes: 8, oneThread: 8000, allThreads: 16_000 },
   failed: [],
   entries: [entry("slow", 100, { products: products(60_200) }), entry("fast", 50, { products: products(120_400) })],

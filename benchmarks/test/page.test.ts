@@ -37,9 +37,9 @@ const RESULTS: Results = {
       work: {
         weights: 3e6,
         headWeights: 1e6,
-        routedWeights: 1e6,
+        bytes: 6e6,
+        routedBytes: 2e6,
         routedShare: 0.25,
-        bytesPerWeight: 2,
         summary: "small",
       },
       weightsMemory: bandwidth,
@@ -122,6 +122,7 @@ test("a peer is compared with, and has no products and kernels of its own", () =
 test("the page says where, when and how, what is missing, and what a step does", () => {
   const page = pageOf(RESULTS);
   expect(page).toContain("Abacus, 2 cores, 16.0 GiB");
+  expect(page).toContain("A token reads 6.00 MB of weights, 16.0 bits each;");
   expect(page).toContain("`npm run bench -- --write-docs`, 5 rounds, 2020-02-02");
   expect(page).toContain("0.1 before, 1.3 after");
   expect(page).toContain("`wasm`: on a whim.");

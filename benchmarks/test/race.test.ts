@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { race, turnsOf } from "../src/race.js";
 import type { Runner } from "../src/runners/runner.js";
+import { folderOf, ggufOf } from "../src/shapes/shape.js";
 import { heatsOf, LONG_TASKS } from "../src/tasks.js";
 
 const products = { vector: { size: 1, bytesPerSecond: 1 }, matrix: { size: 1, flopsPerSecond: 1 } };
@@ -11,7 +12,7 @@ const kernel = { name: "512", tokens: 1, bytes: 1, flops: 1, ms: 1 };
 const runner = (name: string, done: string[]): Runner => ({
   name,
   peer: name === "b",
-  reads: name === "b" ? "gguf" : "folder",
+  reads: name === "b" ? ggufOf : folderOf,
   find: async () => ({ description: name }),
   run: async (_files, tasks) => {
     done.push(`${name} ${tasks.map((task) => task.name).join("+")}`);

@@ -7,26 +7,30 @@ import { repeat } from "./repeat.js";
 /** A loaded model: writes tokens after a prompt, from an empty cache, and yields each. */
 export interface Writer {
   readonly vocabSize: number;
-  write(prompt: number[], newTokens: number): AsyncIterable<unknown>;
+  /** Chooses its settings by trials before tasks whose speed is measured, and says which it took. */
+  choose?(tasks: readonly Task[]): Promise<string>;
+  write(prompt: number[], newTokens: number, task: Task): AsyncIterable<unknown>;
 }
 
 /** Loads a model and runs tasks with it, in a process started for this purpose. */
 export async function runTasks(tasks: readonly Task[], load: () => Promise<Writer>): Promise<Answer> {
   const writer = await load();
   const loadMs = performance.timeOrigin + performance.now() - Number(env[STARTED]);
+  const measured = tasks.filter(({ measures }) => measures !== "start");
+  const remark = measured.length > 0 ? await writer.choose?.(measured) : undefined;
   const runs: Record<string, Run[]> = {};
   for (const task of tasks) {
     const run = (): Promise<Run> => runOnce(writer, task);
     runs[task.name] = task.once || task.measures === "start" ? [await run()] : await repeat(run);
   }
-  return { loadMs, runs };
+  return { loadMs, runs, ...(remark !== undefined && { remark }) };
 }
 
 async function runOnce({ vocabSize, write }: Writer, task: Task): Promise<Run> {
   const begin = performance.now();
   let firstTokenMs: number | undefined;
   let firstCpu: NodeJS.CpuUsage | undefined;
-  for await (const _ of write(promptOf(task, vocabSize), task.newTokens)) {
+  for await (const _ of write(promptOf(task, vocabSize), task.newTokens, task)) {
     firstTokenMs ??= performance.now() - begin;
     firstCpu ??= process.cpuUsage();
   }

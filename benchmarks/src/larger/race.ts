@@ -79,7 +79,7 @@ export async function raceLarger(
 async function run(runner: LargerRunner, request: Request, limitBytes: number | null): Promise<Answer> {
   const command = runner.command(request);
   if (limitBytes === null) {
-    await warmUp({ folder: "", gguf: request.gguf }, "gguf");
+    await warmUp(request.gguf);
     return ask<Answer>(command);
   }
   await dropCache(request.gguf);

@@ -1,12 +1,12 @@
-import { open, readdir } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Files } from "../shapes/shape.js";
 
 const CHUNK = 2 ** 24;
 
-/** Reads the files of a runner, so that the system caches them, as far as there is room. */
-export async function warmUp({ folder, gguf }: Files, reads: keyof Files): Promise<void> {
-  const paths = reads === "gguf" ? [gguf!] : (await readdir(folder)).map((name) => join(folder, name));
+/** Reads a file, or the files of a folder, so that the system caches them, as far as there is room. */
+export async function warmUp(model: string): Promise<void> {
+  const isFolder = (await stat(model)).isDirectory();
+  const paths = isFolder ? (await readdir(model)).map((name) => join(model, name)) : [model];
   const buffer = Buffer.alloc(CHUNK);
   for (const path of paths) {
     await using file = await open(path);

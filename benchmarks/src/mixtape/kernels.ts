@@ -13,10 +13,10 @@ const LEAST_MS = 250;
 /** Times the kernels of a model one by one. */
 export async function measureKernels(
   engine: EngineName,
-  { folder, longest }: { folder: string; longest: number },
+  { model: path, longest }: { model: string; longest: number },
 ): Promise<KernelMeasure[]> {
   await useEngine(engine);
-  const model = await loadModel(folder);
+  const model = await loadModel(path);
   const measures: KernelMeasure[] = [];
   for (const one of await kernelCases(model, longest)) {
     const { name, tokens, bytes, flops } = one;

@@ -24,11 +24,11 @@ async function answer(engine: EngineName, request: Request): Promise<object> {
     case "run":
       return measureTasks(engine, request);
     case "products":
-      return measureProducts(engine, request.folder);
+      return measureProducts(engine, request.model);
     case "kernels":
       return measureKernels(engine, request);
     case "profile":
-      return measureProfile(engine, request.folder);
+      return measureProfile(engine, request.model);
   }
 }
 

@@ -12,9 +12,9 @@ const LARGEST = 4096;
 const CUBE = 512;
 
 /** Measures an engine's own matrix products, with matrices stored like a model's. */
-export async function measureProducts(engine: EngineName, folder: string): Promise<Products> {
+export async function measureProducts(engine: EngineName, path: string): Promise<Products> {
   await useEngine(engine);
-  const { weights } = await workOf(folder);
+  const { weights } = await workOf(path);
   const size = Math.min(64 * Math.ceil(Math.sqrt(weights) / 64), LARGEST);
   const bytesPerSecond = (4 * size ** 2) / (await secondsOf(1, size));
   const flopsPerSecond = (2 * CUBE ** 3) / (await secondsOf(CUBE, CUBE));

@@ -12,9 +12,9 @@ const WARM_UP_STEPS = 50;
 const STEPS = 50;
 
 /** Counts and times the kernels of decode steps. */
-export async function measureProfile(engine: EngineName, folder: string): Promise<StepProfile> {
+export async function measureProfile(engine: EngineName, path: string): Promise<StepProfile> {
   await useEngine(engine);
-  const model = await loadModel(folder);
+  const model = await loadModel(path);
   const prompt = promptOf({ promptTokens: CONTEXT }, model.config.vocabSize);
   const cache = model.createCache();
   prefill(model, cache, prompt);

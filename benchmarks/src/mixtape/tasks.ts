@@ -8,11 +8,11 @@ import type { Task } from "../tasks.js";
 /** Loads a model and runs tasks with it, as a user's program would. */
 export function measureTasks(
   engine: EngineName,
-  { folder, tasks, threads }: { folder: string; tasks: readonly Task[]; threads?: number },
+  { model: path, tasks, threads }: { model: string; tasks: readonly Task[]; threads?: number },
 ): Promise<Answer> {
   return runTasks(tasks, async () => {
     await useEngine(engine, threads === undefined ? {} : { threads });
-    const model = await loadModel(folder);
+    const model = await loadModel(path);
     return {
       vocabSize: model.config.vocabSize,
       write: (prompt, maxNewTokens) =>

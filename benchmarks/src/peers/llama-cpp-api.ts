@@ -11,12 +11,18 @@ export interface Llama {
   loadModel(options: { modelPath: string; gpuLayers: 0; useMmap: true; useMlock: false }): Promise<LlamaModel>;
 }
 
-interface LlamaModel {
-  createContext(options: { contextSize: number; threads: number }): Promise<LlamaContext>;
+export interface LlamaModel {
+  readonly fileInfo: { readonly metadata: { readonly tokenizer: { readonly ggml: { readonly tokens: string[] } } } };
+  createContext(options: {
+    contextSize: number;
+    threads: number;
+    flashAttention: boolean | "auto";
+  }): Promise<LlamaContext>;
 }
 
-interface LlamaContext {
+export interface LlamaContext {
   getSequence(): LlamaSequence;
+  dispose(): Promise<void>;
 }
 
 export interface LlamaSequence {

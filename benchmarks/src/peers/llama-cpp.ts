@@ -11,12 +11,13 @@ import { pathToFileURL } from "node:url";
 import { runTasks, type Writer } from "../child/run-tasks.js";
 import type { Found } from "../runners/runner.js";
 import type { Task } from "../tasks.js";
+import { type FlashAttention, fastestFlashAttention, vocabSizeOf, write } from "./flash-attention.js";
 import type { Llama, LlamaSequence, NodeLlamaCpp } from "./llama-cpp-api.js";
 
 /** Request to the process. */
 export type LlamaRequest =
   | { readonly kind: "find" }
-  | { readonly kind: "run"; readonly gguf: string; readonly vocabSize: number; readonly tasks: readonly Task[] };
+  | { readonly kind: "run"; readonly gguf: string; readonly tasks: readonly Task[] };
 
 const [folder, request] = argv.slice(2) as [string, string];
 const answer = await answerTo(JSON.parse(request) as LlamaRequest);
@@ -38,26 +39,36 @@ async function find(): Promise<Found> {
   const wanted = /AVX512_BF16|AVX512|AVX2|AMX_INT8|NEON|SVE/;
   const features = [...systemInfo.matchAll(/(\w+) = 1/g)].map(([, name]) => name!).filter((name) => wanted.test(name));
   return {
-    description: `node-llama-cpp ${version}, llama.cpp ${info.tag}; bfloat16, ${availableParallelism()} threads; ${features.join(", ")}`,
+    description: `node-llama-cpp ${version}, llama.cpp ${info.tag}; ${availableParallelism()} threads; ${features.join(", ")}`,
   };
 }
 
-async function load({ gguf, vocabSize, tasks }: LlamaRequest & { kind: "run" }): Promise<Writer> {
+async function load({ gguf, tasks }: LlamaRequest & { kind: "run" }): Promise<Writer> {
   const llama = await start();
   const model = await llama.loadModel({ modelPath: gguf, gpuLayers: 0, useMmap: true, useMlock: false });
   const contextSize = Math.max(...tasks.map(({ promptTokens, newTokens }) => promptTokens + newTokens));
-  const context = await model.createContext({ contextSize, threads: availableParallelism() });
-  const sequence = context.getSequence();
-  return { vocabSize, write: (prompt, newTokens) => write(sequence, prompt, newTokens) };
-}
-
-async function* write(sequence: LlamaSequence, prompt: number[], newTokens: number): AsyncGenerator<number> {
-  await sequence.clearHistory();
-  let written = 0;
-  for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
-    yield token;
-    if (++written === newTokens) return;
-  }
+  let flash: FlashAttention = { prefill: "auto", decode: "auto" };
+  const sequences = new Map<boolean | "auto", LlamaSequence>();
+  const sequenceFor = async ({ measures }: Task): Promise<LlamaSequence> => {
+    const flashAttention = measures === "decode" ? flash.decode : flash.prefill;
+    const known = sequences.get(flashAttention);
+    if (known) return known;
+    const context = await model.createContext({ contextSize, threads: availableParallelism(), flashAttention });
+    const sequence = context.getSequence();
+    sequences.set(flashAttention, sequence);
+    return sequence;
+  };
+  return {
+    vocabSize: vocabSizeOf(model),
+    choose: async () => {
+      flash = await fastestFlashAttention(model);
+      const named = (on: boolean | "auto"): string => (on ? "with" : "without");
+      return `prefill ${named(flash.prefill)} flash attention, decoding ${named(flash.decode)}`;
+    },
+    write: async function* (prompt, newTokens, task) {
+      yield* write(await sequenceFor(task), prompt, newTokens);
+    },
+  };
 }
 
 async function start(): Promise<Llama> {

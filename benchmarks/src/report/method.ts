@@ -17,8 +17,10 @@ export function method(): string {
   tokens after the first. Loading goes from the start of the process until all weights are ready to be multiplied.
 - Memory is sampled twenty times a second, from outside the process: Linux's \`RssFile\`, \`RssAnon\` and \`VmHWM\`.
 - Peers run the same random weights, with one thread per core: llama.cpp through node-llama-cpp, its files
-  in GGUF, mapped; transformers with \`sdpa\` attention and a growing cache, and with the fastest of its expert implementations
+  in GGUF, mapped, with flash attention where trials on this machine say so, chosen separately for prompts and for single tokens,
+  and with its own repacking of quantised weights, which it does by default; transformers with \`sdpa\` attention and a growing cache, and with the fastest of its expert implementations
   on this machine, chosen separately for prompts and for single tokens. Without peers, ratios are against the slowest engine.
+- Quantised weights are one GGUF file, which \`native\` and llama.cpp both load.
 - The bound of decoding is reading every weight that a token uses once, in the format of the file, as fast as memory is
   read by a native kernel, or by \`memcmp\` (\`Buffer.equals\`) over two buffers otherwise: JavaScript has no better access.
   The bound of prefilling is reading every weight that some token of the prompt uses, if all experts are equally likely, or

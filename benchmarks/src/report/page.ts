@@ -72,7 +72,7 @@ function shapeReport(shape: ShapeResults, results: Results, named?: string): str
 
 ${shape.description}
 ${work.summary}.
-A token reads ${number(decodeBytes(work) / 1e6)} MB of weights; \`memcmp\` reads that many bytes at
+A token reads ${number(decodeBytes(work) / 1e6)} MB of weights, ${number((8 * work.bytes) / work.weights)} bits each; \`memcmp\` reads that many bytes at
 ${giga(weightsMemory.oneThread)} GB/s with one thread and ${giga(weightsMemory.allThreads)} GB/s with all.
 `,
     ...failed.map(({ name, reason }) => `\`${name}\` failed: ${reason.trim().split("\n").at(-1)}\n`),

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineName } from "@mixtape/engine";
 import { cacheFolder } from "../cache-folder.js";
 import type { Request } from "../mixtape/request.js";
+import { modelOf } from "../shapes/shape.js";
 import { ask, type Command, sample } from "./child.js";
 import type { Answer, Found, KernelMeasure, Products, Runner, StepProfile } from "./runner.js";
 
@@ -19,13 +20,17 @@ export function mixtape(engine: EngineName, options: { readonly threads?: number
   return {
     name: engine,
     peer: false,
-    reads: "folder",
+    reads: modelOf,
     find: () => ask<Found>(command({ kind: "find", ...options })),
-    run: ({ folder }, tasks) => sample<Answer>(command({ kind: "run", folder, tasks, ...options })),
+    run: (files, tasks) => sample<Answer>(command({ kind: "run", model: modelOf(files), tasks, ...options })),
     // The limit of `native` is the machine, not its own products.
-    ...(engine !== "native" && { products: ({ folder }) => ask<Products>(command({ kind: "products", folder })) }),
-    kernels: ({ folder }, longest) => ask<KernelMeasure[]>(command({ kind: "kernels", folder, longest })),
-    profile: ({ folder }) => ask<StepProfile>(command({ kind: "profile", folder })),
+    ...(engine !== "native" && {
+      products: (files) => ask<Products>(command({ kind: "products", model: modelOf(files) })),
+    }),
+    // The bytes of a case are counted from the dtype of its parameter, which quantised ones do not have.
+    kernels: async ({ folder }, longest) =>
+      folder === null ? null : ask<KernelMeasure[]>(command({ kind: "kernels", model: folder, longest })),
+    profile: (files) => ask<StepProfile>(command({ kind: "profile", model: modelOf(files) })),
   };
 }
 

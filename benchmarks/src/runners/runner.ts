@@ -9,16 +9,16 @@ export interface Runner {
   readonly name: string;
   /** Whether it is another project, which Mixtape is compared with. */
   readonly peer: boolean;
-  /** Format of the shape's files that it loads. */
-  readonly reads: "folder" | "gguf";
+  /** Returns the file, or the folder of files, that it loads. */
+  reads(files: Files): string;
   /** Returns its description, with versions, or the reason why it does not work here. */
   find(): Promise<Found>;
   /** Loads a model, and runs each task several times. */
   run(files: Files, tasks: readonly Task[]): Promise<Sample>;
   /** Measures its own matrix products, which bound the speed of its model. */
   products?(files: Files): Promise<Products>;
-  /** Measures its kernels alone, with attention to at most `longest` tokens. */
-  kernels?(files: Files, longest: number): Promise<KernelMeasure[]>;
+  /** Measures its kernels alone, with attention to at most `longest` tokens; null for weights whose bytes it does not count. */
+  kernels?(files: Files, longest: number): Promise<KernelMeasure[] | null>;
   /** Profiles a decode step, if tfjs can. */
   profile?(files: Files): Promise<StepProfile>;
 }

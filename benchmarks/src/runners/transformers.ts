@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { findPython, pythonCommand } from "../peers/python.js";
+import { folderOf } from "../shapes/shape.js";
 import { sample } from "./child.js";
 import type { Answer, Runner } from "./runner.js";
 
@@ -18,10 +19,10 @@ export function transformersOn({ threads, ...options }: TransformersOptions = {}
   return {
     name: "transformers",
     peer: true,
-    reads: "folder",
+    reads: folderOf,
     find: () => findPython(SCRIPT, { threads, ...options }),
-    run: ({ folder }, tasks) =>
-      sample<Answer>(pythonCommand(SCRIPT, { kind: "run", folder, tasks, ...options }, threads)),
+    run: (files, tasks) =>
+      sample<Answer>(pythonCommand(SCRIPT, { kind: "run", folder: folderOf(files), tasks, ...options }, threads)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { mixtral } from "../weights/mixtral.js";
-import { randomShape } from "./random-shape.js";
+import { randomShapes } from "./random-shape.js";
 
-export const mixtral8x7b = randomShape("mixtral-8x7b", "Mixtral-8x7B with 2 of its 32 layers", () =>
+export const mixtral8x7b = randomShapes("mixtral-8x7b", "Mixtral-8x7B with 2 of its 32 layers", () =>
   mixtral({
     layers: 2,
     vocab: 32_000,

@@ -1,18 +1,37 @@
 import { LONG_TASKS } from "../tasks.js";
-import { filesOf } from "../weights/files.js";
+import { filesOf, quantizedFileOf } from "../weights/files.js";
 import type { RandomModel } from "../weights/model.js";
+import type { FileType } from "../weights/quantized.js";
 import type { Shape } from "./shape.js";
 
+const FILE_TYPES: readonly FileType[] = ["Q4_K_M", "Q8_0"];
+
+/** Tasks on quantised weights. */
+const QUANTIZED_TASKS = LONG_TASKS.filter(({ name }) => name !== "decode-8192");
+
 /**
- * A shape of a released model, with random weights. Only runners that keep weights in bfloat16 race on it: the others
- * would need several times the size of the files.
+ * A shape of a released model with random weights: in bfloat16, and quantised as llama.cpp does. Only runners that
+ * keep weights as they are race on them: the others would need several times the size of the files.
  */
-export function randomShape(name: string, description: string, model: () => RandomModel): Shape {
+export function randomShapes(name: string, description: string, model: () => RandomModel): Shape[] {
+  return [
+    {
+      name,
+      description: `${description}; random weights, bfloat16 on disk.`,
+      runners: ["native", "llama.cpp", "transformers"],
+      tasks: LONG_TASKS,
+      prepare: () => filesOf(name, model),
+    },
+    ...FILE_TYPES.map((type) => quantizedShape(name, description, model, type)),
+  ];
+}
+
+function quantizedShape(name: string, description: string, model: () => RandomModel, type: FileType): Shape {
   return {
-    name,
-    description: `${description}; random weights, bfloat16 on disk.`,
-    runners: ["native", "llama.cpp", "transformers"],
-    tasks: LONG_TASKS,
-    prepare: () => filesOf(name, model),
+    name: `${name}-${type.toLowerCase()}`,
+    description: `${description}; random weights, one GGUF file with the formats of llama.cpp's ${type}.`,
+    runners: ["native", "llama.cpp"],
+    tasks: QUANTIZED_TASKS,
+    prepare: async () => ({ folder: null, gguf: await quantizedFileOf(name, model, type) }),
   };
 }

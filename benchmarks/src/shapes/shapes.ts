@@ -4,4 +4,4 @@ import { sampleAfmoe } from "./sample-afmoe.js";
 import type { Shape } from "./shape.js";
 import { trinityNano } from "./trinity-nano.js";
 
-export const SHAPES: readonly Shape[] = [sampleAfmoe, qwen330bA3b, trinityNano, mixtral8x7b];
+export const SHAPES: readonly Shape[] = [sampleAfmoe, ...qwen330bA3b, ...trinityNano, ...mixtral8x7b];

@@ -1,7 +1,7 @@
 import { afmoe } from "../weights/afmoe.js";
-import { randomShape } from "./random-shape.js";
+import { randomShapes } from "./random-shape.js";
 
-export const trinityNano = randomShape("trinity-nano", "Trinity-Nano, whole", () =>
+export const trinityNano = randomShapes("trinity-nano", "Trinity-Nano, whole", () =>
   afmoe({
     layers: 56,
     vocab: 200_192,

@@ -1,6 +1,5 @@
 import { type ForCausalLM, readConfig, summarize } from "@mixtape/decoder";
-import { familyOf } from "@mixtape/mixtape";
-import { bytesPerElement, openCheckpoint } from "@mixtape/safetensors";
+import { familyOf, inspectModel, openGguf, type WeightsByKind } from "@mixtape/mixtape";
 
 /** Weights that a token uses. */
 export interface Work {
@@ -8,37 +7,33 @@ export interface Work {
   readonly weights: number;
   /** Weights of the head, which only the last token of a prompt uses. */
   readonly headWeights: number;
-  /** Weights of the routed experts. */
-  readonly routedWeights: number;
   /** Fraction of the routed experts that one token uses. */
   readonly routedShare: number;
-  /** Bytes per weight on disk. */
-  readonly bytesPerWeight: number;
+  /** Bytes of all weights that a token uses, in the format of the file, and of the routed experts among them. */
+  readonly bytes: number;
+  readonly routedBytes: number;
   /** One line about the model. */
   readonly summary: string;
 }
 
-/** Computes the work of a checkpoint from its config and its largest tensor. */
-export async function workOf(folder: string): Promise<Work> {
-  const { json, where } = await readConfig(folder);
+/** Computes the work of a model from its config and the headers of its files. @param path a folder, or a GGUF file */
+export async function workOf(path: string): Promise<Work> {
+  const { json, where } = await readConfig(path.endsWith(".gguf") ? await openGguf(path) : path);
   const Family = familyOf(json.model_type, where);
   const model: ForCausalLM = new Family(Family.family.config.parse(json, { file: where }));
   const { modelType, layers, experts, parameters } = summarize(model);
   const routedShare = experts.perToken / experts.total;
   let weights = 0;
-  let routedWeights = 0;
   for (const [, param] of model.namedParameters()) {
     if (param.role === "matrix" || param.role === "vector") weights += param.size;
-    if (param.role === "stack" || param.role === "vectors") routedWeights += param.size * routedShare;
+    if (param.role === "stack" || param.role === "vectors") weights += param.size * routedShare;
   }
-  weights += routedWeights;
   const { hiddenSize, vocabSize } = model.config;
   return {
     weights,
     headWeights: hiddenSize * vocabSize,
-    routedWeights,
     routedShare,
-    bytesPerWeight: await bytesPerWeight(folder),
+    ...bytesOf((await inspectModel(path)).weights, routedShare),
     summary:
       `${modelType}, ${layers.total} layers of which ${layers.moe} have ${experts.total} experts, ` +
       `${experts.perToken} of them and ${experts.shared} shared per token; hidden size ${hiddenSize}, ` +
@@ -47,8 +42,8 @@ export async function workOf(folder: string): Promise<Work> {
 }
 
 /** Returns the bytes read to generate a token. */
-export function decodeBytes({ weights, bytesPerWeight }: Work): number {
-  return weights * bytesPerWeight;
+export function decodeBytes({ bytes }: Work): number {
+  return bytes;
 }
 
 /** Returns the operations of a prompt, without attention. */
@@ -60,15 +55,23 @@ export function prefillFlops({ weights, headWeights }: Work, tokens: number): nu
  * Returns the bytes read for a prompt if all experts are equally likely: the more tokens, the fewer experts remain
  * unused.
  */
-export function prefillBytes({ weights, routedWeights, routedShare, bytesPerWeight }: Work, tokens: number): number {
+export function prefillBytes({ bytes, routedBytes, routedShare }: Work, tokens: number): number {
   const met = 1 - (1 - routedShare) ** tokens;
-  return (weights - routedWeights + (routedWeights / routedShare) * met) * bytesPerWeight;
+  return bytes - routedBytes + (routedBytes / routedShare) * met;
 }
 
-async function bytesPerWeight(folder: string): Promise<number> {
-  await using source = await openCheckpoint(folder);
-  const views = source.names.map((name) => source.tensor(name));
-  return bytesPerElement(views.reduce((a, b) => (b.byteLength > a.byteLength ? b : a)).dtype);
+function bytesOf(kinds: WeightsByKind, routedShare: number): Pick<Work, "bytes" | "routedBytes"> {
+  const stored = new Map(
+    Object.entries(kinds).map(([kind, formats]) => [
+      kind,
+      Object.values(formats).reduce((sum, { bytes }) => sum + bytes, 0),
+    ]),
+  );
+  const routedBytes = (stored.get("experts") ?? 0) * routedShare;
+  stored.delete("experts");
+  // An embedding that is the head too is multiplied by.
+  if (stored.has("head")) stored.delete("embedding");
+  return { bytes: routedBytes + [...stored.values()].reduce((a, b) => a + b, 0), routedBytes };
 }
 
 function millions(n: number): string {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { cacheFolder } from "../cache-folder.js";
 import { qwen330bA3bOf } from "../shapes/qwen3-30b-a3b.js";
 import { sampleAfmoe } from "../shapes/sample-afmoe.js";
+import { folderOf as checkpointFolderOf } from "../shapes/shape.js";
 import { checkpointOf } from "../weights/files.js";
 import type { TrainingFiles } from "./answers.js";
 import { writeAdapter } from "./native.js";
@@ -10,7 +11,7 @@ import type { ModelName, TrainingTask } from "./tasks.js";
 
 /** Returns the checkpoint of a model. Random weights are written if they do not exist yet. */
 export async function folderOf(model: ModelName): Promise<string> {
-  if (model === "sample-afmoe") return (await sampleAfmoe.prepare()).folder;
+  if (model === "sample-afmoe") return checkpointFolderOf(await sampleAfmoe.prepare());
   return checkpointOf(model, () => qwen330bA3bOf(2));
 }
 

@@ -43,7 +43,7 @@ export async function raceTraining(
     for (let i = 0; i < field.length; i++) {
       const { trainer } = field[(i + round) % field.length]!;
       log(`round ${round + 1} of ${rounds}: ${task.name} on ${trainer.name}`);
-      await warmUp({ folder: files.folder, gguf: null }, "folder");
+      await warmUp(files.folder);
       samples.get(trainer)!.push(await trainer.train(task, files));
     }
   return {
@@ -61,7 +61,7 @@ export async function raceTogether(
   const samples: TogetherAnswer[] = [];
   for (let round = 0; round < rounds; round++) {
     log(`round ${round + 1} of ${rounds}: ${task.name}`);
-    await warmUp({ folder, gguf: null }, "folder");
+    await warmUp(folder);
     samples.push(await trainTogether({ task, folder }));
   }
   return { task, samples };

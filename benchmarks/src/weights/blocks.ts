@@ -6,24 +6,26 @@
 import { fromFloat32 } from "@mixtape/safetensors";
 import { hash, xorshift } from "./values.js";
 
-/** Formats of a Q4_K_M file. */
+/** Formats of a Q4_K_M or a Q8_0 file. */
 export type BlockFormat = keyof typeof FORMATS;
 
-/** Values of a block. */
-const BLOCK = 256;
 /** A prime, so that rows of a matrix do not repeat. */
 const BLOCKS = 65_537;
 
+/** Values and bytes of a block. */
 const FORMATS = {
-  Q4_K: { bytes: 144, fill: fillQ4K },
-  Q6_K: { bytes: 210, fill: fillQ6K },
+  Q4_K: { values: 256, bytes: 144, fill: fillQ4K },
+  Q5_K: { values: 256, bytes: 176, fill: fillQ5K },
+  Q6_K: { values: 256, bytes: 210, fill: fillQ6K },
+  Q8_0: { values: 32, bytes: 34, fill: fillQ8 },
 } as const;
 
 const drawn = new Map<string, Uint8Array>();
 
 /** Returns the bytes of so many values. */
 export function blockBytes(format: BlockFormat, count: number): number {
-  return (count / BLOCK) * FORMATS[format].bytes;
+  const { values, bytes } = FORMATS[format];
+  return (count / values) * bytes;
 }
 
 /** Returns random blocks of so many values. The name decides the offset in the run. */
@@ -54,10 +56,19 @@ function runOf(format: BlockFormat, deviation: number): Uint8Array {
 
 /** `d · scale · q − dmin · min`: d, dmin, 8 scales and 8 minima of 6 bits, 256 codes of 4 bits. */
 function fillQ4K(block: Uint8Array, deviation: number): void {
-  // Codes have a mean of 7.5 and a deviation of 4.61; scales are up to 63, their root mean square is 36.5.
-  const d = deviation / (4.61 * 36.5);
+  fillScaled(block, deviation, { mean: 7.5, deviation: 4.61 });
+}
+
+/** As Q4_K, with 256 codes of 5 bits, whose highest bits come before the others. */
+function fillQ5K(block: Uint8Array, deviation: number): void {
+  fillScaled(block, deviation, { mean: 15.5, deviation: 9.23 });
+}
+
+function fillScaled(block: Uint8Array, deviation: number, codes: { mean: number; deviation: number }): void {
+  // Scales are up to 63, their root mean square is 36.5.
+  const d = deviation / (codes.deviation * 36.5);
   block.set(float16(d), 0);
-  block.set(float16(7.5 * d), 2);
+  block.set(float16(codes.mean * d), 2);
   // The minima are as the scales: then each sub-block has a mean of zero.
   block.copyWithin(8, 4, 8);
   for (let i = 12; i < 16; i++) block[i] = (block[i]! & 15) * 17;
@@ -68,6 +79,13 @@ function fillQ6K(block: Uint8Array, deviation: number): void {
   // Codes have a deviation of 18.5; scales are from 8 to 23, their root mean square is 16.2.
   for (let i = 192; i < 208; i++) block[i] = 8 + (block[i]! & 15);
   block.set(float16(deviation / (18.5 * 16.2)), 208);
+}
+
+/** `d · q`: d, 32 codes of 8 bits. */
+function fillQ8(block: Uint8Array, deviation: number): void {
+  // A quantiser's codes are at least -127. Their deviation is 73.6.
+  for (let i = 2; i < 34; i++) block[i] = block[i] === 0x80 ? 0x81 : block[i]!;
+  block.set(float16(deviation / 73.6), 0);
 }
 
 function float16(value: number): Uint8Array {

@@ -6,6 +6,7 @@ import { cacheFolder } from "../cache-folder.js";
 import type { Files } from "../shapes/shape.js";
 import { ggufBytes } from "./gguf-header.js";
 import type { RandomModel } from "./model.js";
+import { type FileType, quantized } from "./quantized.js";
 import { writeGguf } from "./write-gguf.js";
 import { writeSafetensors } from "./write-safetensors.js";
 
@@ -17,12 +18,25 @@ const MIB = 2 ** 20;
  * Returns a model's two files, which are written if they do not exist yet.
  * @throws {Error} if the disk is full
  */
-export async function filesOf(name: string, model: () => RandomModel): Promise<Files & { gguf: string }> {
+export async function filesOf(name: string, model: () => RandomModel): Promise<Files> {
   const folder = await checkpointOf(name, model);
   const gguf = join(baseOf(name), "model.gguf");
   if (!existsSync(gguf))
     await writing(`${name}, GGUF`, gguf, model(), (weights, progress) => writeGguf(gguf, weights, progress));
   return { folder, gguf };
+}
+
+/**
+ * Returns a model's GGUF file with quantised weights, which is written if it does not exist yet.
+ * @throws {Error} if the disk is full
+ */
+export async function quantizedFileOf(name: string, model: () => RandomModel, type: FileType): Promise<string> {
+  const path = join(baseOf(name), `model-${type.toLowerCase()}.gguf`);
+  if (!existsSync(path))
+    await writing(`${name}, ${type}`, path, quantized(model(), type), (weights, progress) =>
+      writeGguf(path, weights, progress),
+    );
+  return path;
 }
 
 /**
