@@ -59,7 +59,7 @@ class Trainer:
 
         self.task = task
         self.model = AutoModelForCausalLM.from_pretrained(
-            files["folder"], dtype=getattr(torch, task["dtype"]), attn_implementation="sdpa"
+            files["model"], dtype=getattr(torch, task["dtype"]), attn_implementation="sdpa", **quantization(task)
         )
         self.base = self.model
         if files["adapter"]:
@@ -78,7 +78,7 @@ class Trainer:
         experts = min(EXPERTS, key=self.pass_time)
         self.base.set_experts_implementation(experts)
         self.optimizer.zero_grad()
-        return f"experts by {experts}"
+        return f"experts by {experts}" + (", weights decoded on loading" if self.task.get("quantized") else "")
 
     def pass_time(self, experts):
         self.base.set_experts_implementation(experts)
@@ -105,6 +105,15 @@ class Trainer:
         self.optimizer.zero_grad()
         self.done += 1
         return loss.item()
+
+
+def quantization(task):
+    """peft puts no adapter on a layer that compressed-tensors keeps packed: it looks for its weight."""
+    if not task.get("quantized"):
+        return {}
+    from transformers import CompressedTensorsConfig
+
+    return {"quantization_config": CompressedTensorsConfig(dequantize=True)}
 
 
 def rows_of(step, task, vocab_size):

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { quantizeModel } from "@mixtape/mixtape";
 import { fixture } from "@mixtape/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ask, sample } from "../src/runners/child.js";
@@ -14,7 +15,7 @@ import { rowsOf, TOGETHER_TASKS, TRAINING_TASKS, type TrainingTask } from "../sr
 const CHILD = fileURLToPath(new URL("../dist/training/child.js", import.meta.url));
 const FOLDER = fixture("models/qwen3-moe/basic");
 const PACE: Pace = { steps: 2, warmUpMs: 1, measuredMs: 1 };
-const [FULL, LORA] = TRAINING_TASKS as [TrainingTask, TrainingTask];
+const [FULL, LORA, INT4] = TRAINING_TASKS as [TrainingTask, TrainingTask, TrainingTask];
 const SMALL = { rows: 2, length: 6 };
 
 const command = (asked: TrainingRequest) => ({ file: process.execPath, args: [CHILD, JSON.stringify(asked)] });
@@ -40,9 +41,9 @@ describe("a process that trains", () => {
   test("trains a model, and an adapter that was written before", async ({ skip }) => {
     if (!isHere) skip();
     const to = join(folder, "adapter");
-    await request({ kind: "adapter", folder: FOLDER, adapter: LORA.adapter!, to });
-    const trained = async (task: TrainingTask, adapter: string | null): Promise<TrainingAnswer> => {
-      const files = { folder: FOLDER, adapter };
+    await request({ kind: "adapter", model: FOLDER, adapter: LORA.adapter!, to });
+    const trained = async (task: TrainingTask, adapter: string | null, model = FOLDER): Promise<TrainingAnswer> => {
+      const files = { model, adapter };
       const answer = await sample<TrainingAnswer>(
         command({ kind: "train", task: { ...task, ...SMALL }, files, pace: PACE }),
       );
@@ -54,6 +55,12 @@ describe("a process that trains", () => {
     expect(lora.trainable).toBeLessThan(full.trainable);
     // An adapter that has learnt nothing changes nothing.
     expect(lora.losses[0]).toBeCloseTo(full.losses[0]!, 5);
+    // Nearly so with weights of 8 bits.
+    const quantized = join(folder, "int8");
+    await quantizeModel(FOLDER, quantized, { quantize: { weights: "int8", groupSize: "channel" } });
+    const qlora = await trained(LORA, to, quantized);
+    expect(qlora.losses[0]).not.toBe(lora.losses[0]);
+    expect(qlora.losses[0]).toBeCloseTo(lora.losses[0]!, 1);
   });
 
   test("trains adapters together and apart", async ({ skip }) => {
@@ -93,6 +100,17 @@ test("the page tells speeds as ratios, memory and losses", () => {
   expect(page).toContain("5,000,000 parameters, 4 × 256 tokens");
   expect(page).toMatch(/\| +100 \(100 – 100\) +\| +150 \(150 – 150\) +\| +1\.50 \(1\.50 – 1\.50\)/);
   expect(page).toContain("`npm run bench:train -- --runs 1`, 1 rounds, 2020-02-02");
+  const quantized = trainingPage({
+    ...results,
+    training: [
+      { task: LORA, entries: [entry("native", false, 512), entry("torch", true, 1024)] },
+      { task: INT4, entries: [entry("native", false, 256)] },
+    ],
+  });
+  expect(quantized).toMatch(/\| +bfloat16 +\| +`native` +\| +2,000 .*\| +1\.00 +\| +300 +\| +110 +\|/);
+  expect(quantized).toMatch(/\| +bfloat16 +\| +`torch` +\| +1,000 .*\| +1\.00 +\|/);
+  expect(quantized).toMatch(/\| +int4 +\| +`native` +\| +4,000 .*\| +2\.00 +\|/);
+  expect(page).not.toContain("Quantised weights\n");
   const alone = trainingPage({ ...results, missing: { torch: "It is not installed." }, training: [] });
   expect(alone).toContain("Not measured: `torch`. It is not installed.");
 });

@@ -8,13 +8,13 @@ import type { TogetherTask, TrainingTask } from "./tasks.js";
 export type TrainingRequest =
   | { readonly kind: "find" }
   /** Writes an initial adapter, so that all trainers start from the same. */
-  | { readonly kind: "adapter"; readonly folder: string; readonly adapter: AdapterConfigInput; readonly to: string }
+  | { readonly kind: "adapter"; readonly model: string; readonly adapter: AdapterConfigInput; readonly to: string }
   | { readonly kind: "train"; readonly task: TrainingTask; readonly files: TrainingFiles; readonly pace: Pace }
   | { readonly kind: "together"; readonly task: TogetherTask; readonly folder: string; readonly pace: Pace };
 
 export interface TrainingFiles {
-  /** Folder of the checkpoint. */
-  readonly folder: string;
+  /** Folder of the checkpoint, or GGUF file. */
+  readonly model: string;
   /** Folder of the adapter in Hugging Face PEFT's format; null if all parameters train. */
   readonly adapter: string | null;
 }

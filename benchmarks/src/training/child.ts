@@ -21,7 +21,7 @@ async function answer(request: TrainingRequest): Promise<object> {
   await useEngine("native");
   switch (request.kind) {
     case "adapter": {
-      const adapter = await applyAdapter(await loadModel(request.folder), request.adapter);
+      const adapter = await applyAdapter(await loadModel(request.model), request.adapter);
       await saveAdapter(adapter, request.to);
       return {};
     }
@@ -43,7 +43,7 @@ async function find(): Promise<Found> {
 
 /** Trains as a user's program would. */
 async function measureTraining({ task, files, pace }: TrainingRequest & { kind: "train" }): Promise<TrainingAnswer> {
-  const model = await loadModel(files.folder);
+  const model = await loadModel(files.model);
   const params = await paramsOf(model, files.adapter);
   const lmTask = new CausalLMTask(model, { params, auxLossCoef: 0 });
   const data = {

@@ -12,6 +12,7 @@ export const native: Trainer = {
   name: "native",
   peer: false,
   find: () => ask<Found>(command({ kind: "find" })),
+  canTrain: () => true,
   train: (task, files) => sample<TrainingAnswer>(command({ kind: "train", task, files, pace: PACE })),
 };
 

@@ -38,17 +38,18 @@ export async function raceTraining(
   { rounds, log }: { rounds: number; log: (line: string) => void },
 ): Promise<TrainingResult> {
   const files = await trainingFilesOf(task);
-  const samples = new Map<Trainer, TrainingSample[]>(field.map(({ trainer }) => [trainer, []]));
+  const trainers = field.map(({ trainer }) => trainer).filter((trainer) => trainer.canTrain(task));
+  const samples = new Map<Trainer, TrainingSample[]>(trainers.map((trainer) => [trainer, []]));
   for (let round = 0; round < rounds; round++)
-    for (let i = 0; i < field.length; i++) {
-      const { trainer } = field[(i + round) % field.length]!;
+    for (let i = 0; i < trainers.length; i++) {
+      const trainer = trainers[(i + round) % trainers.length]!;
       log(`round ${round + 1} of ${rounds}: ${task.name} on ${trainer.name}`);
-      await warmUp(files.folder);
+      await warmUp(files.model);
       samples.get(trainer)!.push(await trainer.train(task, files));
     }
   return {
     task,
-    entries: field.map(({ trainer }) => ({ name: trainer.name, peer: trainer.peer, samples: samples.get(trainer)! })),
+    entries: trainers.map((trainer) => ({ name: trainer.name, peer: trainer.peer, samples: samples.get(trainer)! })),
   };
 }
 

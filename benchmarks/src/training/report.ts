@@ -45,6 +45,7 @@ export function trainingReport({ run, machine, trainers, missing, training, toge
     ["| | |", "|---|---|", ...rows.map(([what, value]) => `| ${what} | ${value} |`), ""].join("\n"),
     ...absent,
     ...training.map((result) => trainingTable(result)),
+    ...quantizedTable(training),
     ...(together.length > 0 ? [togetherTable(together)] : []),
   ].join("\n");
 }
@@ -66,19 +67,13 @@ function trainingTable({ task, entries }: TrainingResult): string {
     "of it anonymous",
     `losses of the first ${PACE.steps} steps`,
   ];
-  const cells = entries.map((entry) => {
-    const memory = entry.samples.flatMap((sample) => sample.memory ?? []);
-    const mib = (bytes: readonly number[]): string =>
-      bytes.length > 0 ? number(spreadOf(bytes).median / 2 ** 20) : "";
-    return [
-      `\`${entry.name}\``,
-      spread(speeds.get(entry)!),
-      ...(peer ? [number(speeds.get(entry)!.median / speeds.get(peer)!.median)] : []),
-      mib(memory.map(({ residentBytes }) => residentBytes)),
-      mib(memory.map(({ anonymousBytes }) => anonymousBytes)),
-      entry.samples[0]!.losses.map((loss) => loss.toFixed(4)).join(", "),
-    ];
-  });
+  const cells = entries.map((entry) => [
+    `\`${entry.name}\``,
+    spread(speeds.get(entry)!),
+    ...(peer ? [number(speeds.get(entry)!.median / speeds.get(peer)!.median)] : []),
+    ...memoryOf(entry),
+    entry.samples[0]!.losses.map((loss) => loss.toFixed(4)).join(", "),
+  ]);
   const remarks = entries.flatMap(({ name, samples }) =>
     [...new Set(samples.flatMap(({ remark }) => remark ?? []))].map((remark) => `\`${name}\`: ${remark}.\n`),
   );
@@ -89,6 +84,43 @@ Training ${title}: ${trainable.toLocaleString("en-US")} parameters, ${rows} × $
 
 ${table(head, cells)}
 ${remarks.length > 0 ? `\n${remarks.join("")}` : ""}`;
+}
+
+/** Returns what quantised weights cost and save, beside the same adapter on the weights that they were made of. */
+function quantizedTable(results: readonly TrainingResult[]): string[] {
+  const quantized = results.filter(({ task }) => task.quantized);
+  if (quantized.length === 0) return [];
+  const plain = results.filter(({ task }) =>
+    quantized.some((other) => !task.quantized && task.model === other.task.model && task.adapter),
+  );
+  const compared = [...plain, ...quantized].flatMap(({ task, entries }) =>
+    entries.map((entry) => ({ task, entry, speed: spreadOf(trainingSpeeds(entry, task)) })),
+  );
+  const rows = compared.map(({ task, entry, speed }) => {
+    const base = compared.find((other) => !other.task.quantized && other.entry.name === entry.name);
+    const [resident, anonymous] = memoryOf(entry);
+    const ratio = base ? number(speed.median / base.speed.median) : "";
+    return [task.quantized ?? task.dtype, `\`${entry.name}\``, spread(speed), ratio, resident, anonymous];
+  });
+  const head = ["weights", "engine", "tokens/s", "× not quantised", "peak memory, MiB", "of it anonymous"];
+  return [
+    `## Quantised weights
+
+The same adapter on frozen weights that are quantised, and on those that are not.
+
+${table(head, rows)}
+`,
+  ];
+}
+
+/** Returns the memory of a trainer and the anonymous part of it, in MiB; empty if unknown. */
+function memoryOf({ samples }: TrainingEntry): [string, string] {
+  const memory = samples.flatMap((sample) => sample.memory ?? []);
+  const mib = (bytes: readonly number[]): string => (bytes.length > 0 ? number(spreadOf(bytes).median / 2 ** 20) : "");
+  return [
+    mib(memory.map(({ residentBytes }) => residentBytes)),
+    mib(memory.map(({ anonymousBytes }) => anonymousBytes)),
+  ];
 }
 
 function togetherTable(results: readonly TogetherResult[]): string {
@@ -123,5 +155,8 @@ const METHOD = `## How it is measured
   random: the losses tell that they compute the same.
 - \`torch\` has as many threads as there are cores, \`sdpa\` attention, the fused AdamW, no key and value cache, and whichever of
   transformers' ways of multiplying by experts is faster here, tried before the steps are counted.
+- Quantised weights: int4 is the bfloat16 checkpoint as \`sample-generate quantize\` writes it, which \`native\` multiplies as it is
+  stored, and transformers decodes to bfloat16 on loading (peft puts no adapter on layers that stay packed). Q4_K_M is a GGUF file
+  of the same shape whose random blocks are weights of their own.
 - Memory is what Linux says was resident at most in the process, loading included: files that are mapped count.
 `;

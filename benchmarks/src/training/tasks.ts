@@ -8,6 +8,8 @@ export interface TrainingTask {
   readonly model: ModelName;
   /** Storage of the frozen weights, and of those that train in full. Adapters train in float32. */
   readonly dtype: "float32" | "bfloat16";
+  /** Format of the frozen matrices, if they are quantised. */
+  readonly quantized?: QuantizedFormat;
   /** Null if all parameters train. */
   readonly adapter: AdapterConfigInput | null;
   /** Number of texts in a batch, and of tokens in each. */
@@ -16,9 +18,23 @@ export interface TrainingTask {
   readonly learningRate: number;
 }
 
+/** `int4`: a checkpoint as `sample-generate quantize` writes it. `Q4_K_M`: GGUF, with weights of its own. */
+export type QuantizedFormat = "int4" | "Q4_K_M";
+
 export type ModelName = "sample-afmoe" | "qwen3-30b-a3b-2-layers";
 
 const ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"];
+
+const LORA: TrainingTask = {
+  name: "lora",
+  title: "LoRA of rank 16 on the attention of qwen3-30b-a3b with 2 layers",
+  model: "qwen3-30b-a3b-2-layers",
+  dtype: "bfloat16",
+  adapter: { method: "lora", r: 16, loraAlpha: 32, targetModules: ATTENTION },
+  rows: 4,
+  length: 256,
+  learningRate: 2e-4,
+};
 
 export const TRAINING_TASKS: readonly TrainingTask[] = [
   {
@@ -31,16 +47,9 @@ export const TRAINING_TASKS: readonly TrainingTask[] = [
     length: 256,
     learningRate: 1e-4,
   },
-  {
-    name: "lora-qwen3",
-    title: "LoRA of rank 16 on the attention of qwen3-30b-a3b with 2 layers, bfloat16",
-    model: "qwen3-30b-a3b-2-layers",
-    dtype: "bfloat16",
-    adapter: { method: "lora", r: 16, loraAlpha: 32, targetModules: ATTENTION },
-    rows: 4,
-    length: 256,
-    learningRate: 2e-4,
-  },
+  { ...LORA, name: "lora-qwen3", title: `${LORA.title}, bfloat16` },
+  { ...LORA, name: "qlora-qwen3-int4", title: `${LORA.title}, int4`, quantized: "int4" },
+  { ...LORA, name: "qlora-qwen3-q4_k_m", title: `${LORA.title}, Q4_K_M`, quantized: "Q4_K_M" },
 ];
 
 /** Adapters of four kinds that train at the same time, on one model. */

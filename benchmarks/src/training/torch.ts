@@ -12,5 +12,7 @@ export const torch: Trainer = {
   name: "torch",
   peer: true,
   find: () => findPython(SCRIPT),
+  // transformers reads GGUF too, but only to decode it.
+  canTrain: ({ quantized }) => quantized !== "Q4_K_M",
   train: (task, files) => sample<TrainingAnswer>(pythonCommand(SCRIPT, { kind: "train", task, files, pace: PACE })),
 };

@@ -9,6 +9,8 @@ export interface Trainer {
   readonly peer: boolean;
   /** Returns its description, with versions, or the reason why it does not work here. */
   find(): Promise<Found>;
+  /** Whether it reads the weights of a task. */
+  canTrain(task: TrainingTask): boolean;
   /** Trains in a separate process. */
   train(task: TrainingTask, files: TrainingFiles): Promise<TrainingSample>;
 }

@@ -1,10 +1,14 @@
 /** LoRA on a quantised base (QLoRA): gradients pass through blocks that are multiplied as they are stored. */
 
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type AdapterConfigInput, applyAdapter } from "@mixtape/peft";
 import { CausalLMTask, train } from "@mixtape/training";
 import { afterAll, describe, expect, test } from "vitest";
-import { listEngines, loadModel, useEngine } from "../src/index.js";
+import { listEngines, loadModel, loadTokenizer, quantizeModel, useEngine } from "../src/index.js";
+import { SAMPLE } from "./files.js";
 
 const folder = fileURLToPath(new URL("__fixtures__/gguf", import.meta.url));
 const hasNative = (await listEngines()).some(({ name, available }) => name === "native" && available);
@@ -24,21 +28,28 @@ const METHODS: readonly { readonly config: AdapterConfigInput; readonly learning
 
 const batch = { inputIds: [[5, 17, 3, 44, 9, 21, 30, 2]], labels: [[5, 17, 3, 44, 9, 21, 30, 2]] };
 
-/** Losses of ten steps, on the engine in use. */
-async function losses(file: string, method: number): Promise<number[]> {
-  const { config, learningRate } = METHODS[method]!;
-  const model = await loadModel(`${folder}/${file}`, { onWarning: () => {} });
+/** Losses of so many steps, on the engine in use. */
+async function losses(
+  checkpoint: string,
+  { config, learningRate }: (typeof METHODS)[number],
+  { steps = 10, batches = [batch] } = {},
+): Promise<number[]> {
+  const model = await loadModel(checkpoint, { onWarning: () => {} });
   const adapter = await applyAdapter(model, config, { seed: 3 });
-  const data = { batchesPerEpoch: 1, batch: () => batch };
-  const steps: number[] = [];
+  const data = { batch: (index: number) => batches[index % batches.length]! };
+  const seen: number[] = [];
   const task = new CausalLMTask(model, { params: adapter.trainableParams() });
-  for await (const { loss } of train(task, data, { maxSteps: 10, optimizer: { learningRate } })) steps.push(loss);
+  for await (const { loss } of train(task, data, { maxSteps: steps, optimizer: { learningRate } })) seen.push(loss);
   model.dispose();
-  return steps;
+  return seen;
 }
 
 describe.runIf(hasNative)("losses as on the decoded weights", () => {
-  afterAll(() => useEngine("native"));
+  const temporary = mkdtempSync(join(tmpdir(), "mixtape-quantized-training-"));
+  afterAll(async () => {
+    rmSync(temporary, { recursive: true });
+    await useEngine("native");
+  });
 
   test.each([
     ["qwen3moe.Q8_0.gguf", 0],
@@ -47,10 +58,48 @@ describe.runIf(hasNative)("losses as on the decoded weights", () => {
     ["qwen2moe.Q5_0.gguf", 1],
   ] as const)("%s, method %i", async (file, method) => {
     await useEngine("cpu");
-    const expected = await losses(file, method);
+    const expected = await losses(`${folder}/${file}`, METHODS[method]!);
     expect(expected.at(-1)).toBeLessThan(expected[0]! - 0.01);
     await useEngine("native", { precision: "float32" });
-    const got = await losses(file, method);
-    for (const [i, loss] of got.entries()) expect(Math.abs(loss - expected[i]!)).toBeLessThan(1e-3);
+    const got = await losses(`${folder}/${file}`, METHODS[method]!);
+    expect(distance(got, expected)).toBeLessThan(1e-3);
+  });
+
+  test("50 steps on the sample model in int4, as on its decoded weights", async () => {
+    const [int4, decoded] = [join(temporary, "int4"), join(temporary, "decoded")];
+    await quantizeModel(SAMPLE, int4, { quantize: "int4" });
+    await useEngine("cpu");
+    const model = await loadModel(int4, { onWarning: () => {} });
+    await model.savePretrained(decoded, { dtype: "F32" });
+    model.dispose();
+    await useEngine("native", { precision: "float32" });
+    const batches = await textBatches();
+    const method = { ...METHODS[0]!, learningRate: 2e-3 };
+    const expected = await losses(decoded, method, { steps: 50, batches });
+    const got = await losses(int4, method, { steps: 50, batches });
+    expect(mean(expected.slice(-5))).toBeLessThan(mean(expected.slice(0, 5)) - 1);
+    expect(distance(got, expected)).toBeLessThan(1e-3);
+    // Activations are rounded to 8 bits.
+    await useEngine("native");
+    const rounded = await losses(int4, method, { steps: 50, batches });
+    expect(distance(rounded, expected)).toBeLessThan(0.1);
   });
 });
+
+/** Largest difference of two losses. */
+function distance(a: readonly number[], b: readonly number[]): number {
+  return Math.max(...a.map((loss, i) => Math.abs(loss - b[i]!)));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Texts of 64 tokens each, of this repository's license. */
+async function textBatches(): Promise<{ inputIds: number[][]; labels: number[][] }[]> {
+  const ids = (await loadTokenizer(SAMPLE)).encode(readFileSync(`${SAMPLE}/../../LICENSE`, "utf8"));
+  return Array.from({ length: 5 }, (_, i) => {
+    const inputIds = [ids.slice(64 * i, 64 * (i + 1))];
+    return { inputIds, labels: inputIds };
+  });
+}
