@@ -77,7 +77,30 @@ export interface GenerationConfig {
   readonly eosTokenId?: number | readonly number[];
   /** Token that pads shorter rows of a batch; -1 for none. */
   readonly padTokenId?: number;
+  /**
+   * Cache that transformers generates with. All but `quantized` hold the same keys and values, and are no-ops here; that one rounds
+   * them.
+   */
+  readonly cacheImplementation?: CacheImplementation;
 }
+
+/** Values of `cache_implementation` in transformers 5.18. */
+const CACHE_IMPLEMENTATIONS = [
+  "dynamic",
+  "static",
+  "quantized",
+  "offloaded",
+  "offloaded_static",
+  "sliding_window",
+  "hybrid",
+  "hybrid_chunked",
+  "offloaded_hybrid",
+  "offloaded_hybrid_chunked",
+  "paged",
+] as const;
+
+/** A cache of transformers. */
+export type CacheImplementation = (typeof CACHE_IMPLEMENTATIONS)[number];
 
 /** Reads and writes `generation_config.json`. */
 export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<GenerationConfig>> = defineConfig({
@@ -88,6 +111,7 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
     ...optionFields(),
     maxLength: optional(int()),
     bosTokenId: optional(z.int({ error: "a token id" })),
+    cacheImplementation: optional(z.enum(CACHE_IMPLEMENTATIONS, { error: CACHE_IMPLEMENTATIONS.join(", ") })),
   },
   allowedValues: {
     num_beams: [1, null],
@@ -102,20 +126,6 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
     token_healing: [false, null],
     guidance_scale: [1, null],
     watermarking_config: [null],
-    // A quantised cache rounds keys and values.
-    cache_implementation: [
-      null,
-      "dynamic",
-      "static",
-      "offloaded",
-      "offloaded_static",
-      "sliding_window",
-      "hybrid",
-      "hybrid_chunked",
-      "offloaded_hybrid",
-      "offloaded_hybrid_chunked",
-      "paged",
-    ],
   },
   ignored: {
     early_stopping: BEAMS,
@@ -126,7 +136,8 @@ export const generationConfig: ConfigDefinition<GenerationConfig, ConfigInput<Ge
     remove_invalid_values: "logits that are NaN are an error here, and other logits it does not change",
     renormalize_logits: "scales all probabilities alike, which only affects beam search",
     use_cache: SPEED,
-    cache_config: SPEED,
+    cache_config:
+      "settings of a cache; a quantized one rounds to int8 here, and others change speed or memory, not the text",
     max_cache_len: SPEED,
     compile_config: SPEED,
     disable_compile: SPEED,
@@ -165,7 +176,7 @@ function optionFields(): { readonly [K in OptionField]: z.ZodType<GenerationConf
 }
 
 /** The names of those fields. */
-type OptionField = Exclude<keyof GenerationConfig, "maxLength" | "bosTokenId">;
+type OptionField = Exclude<keyof GenerationConfig, "maxLength" | "bosTokenId" | "cacheImplementation">;
 
 /** The values of a `generation_config.json` that cannot be used, and the file's name. */
 export interface GenerationConfigIssues {

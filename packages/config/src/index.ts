@@ -33,6 +33,7 @@ export {
   tokenIds,
 } from "./fields.js";
 export {
+  type CacheImplementation,
   type GenerationConfig,
   type GenerationConfigIssues,
   generationConfig,

@@ -64,7 +64,7 @@ test("neutral values of what is not done here pass, others are faults", () => {
   };
   expect(generationConfig.toJSON(generationConfig.parse(neutral))).toEqual(neutral);
   expect(faultsOf(neutral)).toEqual([]);
-  const refused = { num_beams: 4, penalty_alpha: 0.6, guidance_scale: 2, cache_implementation: "quantized" };
+  const refused = { num_beams: 4, penalty_alpha: 0.6, guidance_scale: 2, cache_implementation: "paper" };
   const config = generationConfig.parse(refused, { file: "model/generation_config.json" });
   const { file, issues } = generationConfigIssues(config)!;
   expect(file).toBe("model/generation_config.json");
@@ -115,6 +115,19 @@ test("unknown keys, and those that are to be ignored, are passed over and kept",
   expect(generationConfigIssues(config)!.issues).toEqual([]);
   expect(Object.keys(config)).toEqual([]);
   expect(generationConfig.toJSON(config)).toEqual(json);
+});
+
+test("a cache of transformers is known by its name", () => {
+  const json = { cache_implementation: "quantized", cache_config: { backend: "hqq", nbits: 4 } };
+  const config = generationConfig.parse(json);
+  expect(config.cacheImplementation).toBe("quantized");
+  expect(faultsOf(json)).toEqual([]);
+  expect(generationConfig.toJSON(config)).toEqual(json);
+  expect(faultsOf({ cache_implementation: "paper" })[0]).toMatchObject({
+    field: "cacheImplementation",
+    expected: expect.stringContaining("quantized, offloaded"),
+    got: '"paper"',
+  });
 });
 
 test("values of which transformers applies nothing say so", () => {

@@ -4,9 +4,11 @@ import {
   type ConfigIssue,
   type GenerationConfig,
   generationConfig,
+  generationConfigIssues,
   unreadableGenerationConfig,
 } from "@mixtape/config";
 import { hubHint } from "@mixtape/errors";
+import { canKeepInt8 } from "@mixtape/ops";
 import { type CheckpointSource, explainSource, type FetchOptions, readJsonFile } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 import { listNames, type OnWarning, showName } from "./load-warning.js";
@@ -133,6 +135,21 @@ export async function readGenerationConfig(
     if (error instanceof ConfigError) return unreadableGenerationConfig(error.file, error);
     throw error;
   }
+}
+
+/** Warns of a generation config that asks for a quantised cache, which is another one here. */
+export function warnOfQuantizedCache(config: GenerationConfig, onWarning: OnWarning): void {
+  if (config.cacheImplementation !== "quantized") return;
+  const instead = canKeepInt8()
+    ? 'keys and values are kept in int8, with a scale of each head and position (kvCacheDtype: "auto" keeps them whole), while transformers'
+    : "this engine keeps keys and values whole, while transformers";
+  onWarning({
+    kind: "quantized-cache",
+    names: ["cache_implementation"],
+    message:
+      `${generationConfigIssues(config)?.file ?? "generation_config.json"}: cache_implementation is quantized: ${instead} ` +
+      "rounds all but the last ones to cache_config.nbits, 4 by default: texts may differ",
+  });
 }
 
 /** Token ids of the model's own config, with its defaults. */

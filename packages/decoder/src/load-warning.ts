@@ -10,6 +10,7 @@ export interface LoadWarning {
    * - `whole-file`: a server does not support range requests, and a file is downloaded whole and held in memory
    * - `newly-initialized`: parameters of a head that the checkpoint lacks
    * - `decoded-weights`: quantised weights that the engine does not multiply as they are, and their size in memory
+   * - `quantized-cache`: `cache_implementation` in `generation_config.json` is `quantized`, and what is used instead
    * - `larger-than-memory`: routed experts that do not all fit into memory, and what is read from their files instead
    * - `untied-head`: `tie_word_embeddings` is true, but the file has its own head
    */
@@ -21,6 +22,7 @@ export interface LoadWarning {
     | "newly-initialized"
     | "whole-file"
     | "decoded-weights"
+    | "quantized-cache"
     | "larger-than-memory"
     | "untied-head";
   /** One sentence that names the checkpoint. */

@@ -11,7 +11,7 @@ import {
 import { type Tensor3D, tidy } from "@tensorflow/tfjs-core";
 import type { CacheOptions } from "./caches/cache-options.js";
 import { changeConfig } from "./config-changes.js";
-import { parseConfig, readConfig, readGenerationConfig } from "./config-file.js";
+import { parseConfig, readConfig, readGenerationConfig, warnOfQuantizedCache } from "./config-file.js";
 import { DecoderModel } from "./decoder-model.js";
 import { DecoderError } from "./errors.js";
 import type { Family } from "./family.js";
@@ -86,6 +86,7 @@ export abstract class PreTrainedModel<C extends DecoderConfig = DecoderConfig> e
     const file = await readConfig(source, fetching);
     const parsed = parseConfig(this.family.config, file, { ignore, onWarning });
     const generation = await readGenerationConfig(source, file, { ignore, fetching });
+    warnOfQuantizedCache(generation, onWarning);
     const tensors = await openWeights(source, file, fetching);
     try {
       const changed = changeConfig(this.family.config, parsed, options.config);

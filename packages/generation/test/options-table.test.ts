@@ -53,6 +53,6 @@ describe("the schema", () => {
     expectTypeOf<{ [Name in keyof Shared]: Value<Name> }>().toEqualTypeOf<{ [Name in keyof Shared]: Given<Name> }>();
     // What a file may set and a call may not.
     type FileOnly = Exclude<keyof GenerationConfig, keyof TextOptions>;
-    expectTypeOf<FileOnly>().toEqualTypeOf<"maxLength" | "bosTokenId" | "stopStrings">();
+    expectTypeOf<FileOnly>().toEqualTypeOf<"maxLength" | "bosTokenId" | "stopStrings" | "cacheImplementation">();
   });
 });

@@ -1,6 +1,7 @@
 /** Caches of int8: models against torch, and every use of a cache against itself. */
 
 import { encodeCache, type ForCausalLM } from "@mixtape/decoder";
+import { resolveOptions } from "@mixtape/generation";
 import { openSafetensors, toFloat32 } from "@mixtape/safetensors";
 import { fixture, onEachEngine, withoutLeak } from "@mixtape/testing";
 import { tidy } from "@tensorflow/tfjs-core";
@@ -10,12 +11,13 @@ import {
   GenerationError,
   type GenerationOptions,
   generateTokens,
+  type LoadWarning,
   loadCache,
   loadModel,
   OptionError,
   useEngine,
 } from "../src/index.js";
-import { golden } from "./files.js";
+import { filesOf, golden } from "./files.js";
 
 const INT8 = { kvCacheDtype: "int8" } as const;
 /** Full attention, sliding windows, latents, recurrences beside attention. */
@@ -190,6 +192,26 @@ test.each(MODELS)("%s: a saved cache keeps its codes, and goes on elsewhere with
   const numbers = await loadCache(second, bytes, { kvCacheDtype: "auto" });
   expect(numbers.exportState().layers.some(({ tensors }) => "keyScales" in tensors)).toBe(false);
   numbers.dispose();
+});
+
+test("a quantised cache in generation_config.json is int8, with a warning", async () => {
+  await useEngine("cpu");
+  const name = "mixtral/basic";
+  const settings = { cache_implementation: "quantized", cache_config: { nbits: 4 } };
+  const json = new TextEncoder().encode(JSON.stringify(settings));
+  const warnings: LoadWarning[] = [];
+  const files = new Map<string, Blob | Uint8Array>([...filesOf(golden(name)), ["generation_config.json", json]]);
+  const model = await loadModel(files, { onWarning: (warning) => warnings.push(warning) });
+  expect(warnings).toMatchObject([{ kind: "quantized-cache", names: ["cache_implementation"] }]);
+  expect(warnings[0]!.message).toMatch(/^generation_config\.json: cache_implementation is quantized: .*int8.*nbits/);
+  const dtypeOf = (options: GenerationOptions) => resolveOptions(options, model).kvCacheDtype;
+  expect([dtypeOf({}), dtypeOf({ kvCacheDtype: "auto" }), dtypeOf({ defaults: {} })]).toEqual(["int8", "auto", "auto"]);
+  const ignored = await loadModel(files, {
+    ignore: ["cache_implementation"],
+    onWarning: ({ message }) => expect.unreachable(message),
+  });
+  expect(resolveOptions({}, ignored).kvCacheDtype).toBe("auto");
+  for (const one of [model, ignored]) one.dispose();
 });
 
 test("options that are none are refused, and a dtype beside a cache", async () => {

@@ -47,7 +47,7 @@ export {
 } from "./autodiff/op.js";
 export { noGrad } from "./autodiff/recording.js";
 export { assign, canAssign } from "./cache/assign.js";
-export { createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
+export { canKeepInt8, createKeyValueStore, storeToAppendTo } from "./cache/create-key-value-store.js";
 export { Int8KeyValueStore } from "./cache/int8-key-value-store.js";
 export {
   appendNumbers,

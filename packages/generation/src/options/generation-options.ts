@@ -91,7 +91,8 @@ export interface GenerationOptions {
   readonly cache?: Cache;
   /**
    * Storage of the cache of its own, as in `createCache`: `int8` rounds keys and values to 8 bits, with one scale of each head and
-   * position. Not beside `cache`. Default: `auto`, the engine's choice.
+   * position. Not beside `cache`. Default: `auto`, the engine's choice; `int8` if `cache_implementation` of the generation config is
+   * `quantized` and the engine can.
    */
   readonly kvCacheDtype?: KvCacheDtype;
   /**

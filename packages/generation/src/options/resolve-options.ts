@@ -6,6 +6,7 @@ import {
 } from "@mixtape/config";
 import type { ForCausalLM } from "@mixtape/decoder";
 import { checkOptions, type Fix, type OptionNames } from "@mixtape/errors";
+import { canKeepInt8, type KvCacheDtype } from "@mixtape/ops";
 import { GenerationError } from "../generation-error.js";
 import type { LogprobOptions } from "../logprobs.js";
 import { contextLimit, kindOf } from "../prompts.js";
@@ -41,6 +42,7 @@ export function resolveOptions(options: GenerationOptions, model: GenerationDefa
     doSample: (options.doSample ?? sampling ?? false) && options.temperature !== 0,
     eosTokenIds,
     padTokenId: options.padTokenId ?? defaults.padTokenId ?? config.padTokenId ?? [...eosTokenIds][0] ?? 0,
+    kvCacheDtype: options.kvCacheDtype ?? cacheDtypeOf(defaults),
     seed: options.seed ?? Math.floor(Math.random() * 2 ** 31),
     logprobs: logprobOptions(options.logprobs),
     promptLogprobs: logprobOptions(options.promptLogprobs)?.top ?? null,
@@ -99,6 +101,11 @@ function endTokens(
 ): number | readonly number[] | null | undefined {
   if (options.eosTokenId !== undefined) return options.eosTokenId;
   return generationConfigIssues(defaults) ? defaults.eosTokenId : (defaults.eosTokenId ?? config.eosTokenId);
+}
+
+/** A quantised cache of transformers rounds to fewer bits; where int8 is not possible, keys and values are kept whole. */
+function cacheDtypeOf({ cacheImplementation }: GenerationConfig): KvCacheDtype {
+  return cacheImplementation === "quantized" && canKeepInt8() ? "int8" : "auto";
 }
 
 function logprobOptions(value: GenerationOptions["logprobs"]): Required<LogprobOptions> | null {

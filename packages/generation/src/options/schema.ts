@@ -73,7 +73,7 @@ export const GENERATION_OPTIONS: OptionSchema = {
     schema: custom((dtype) => KV_CACHE_DTYPES.includes(dtype as KvCacheDtype), KV_CACHE_DTYPES.join(" or ")),
     key: null,
     default: "auto",
-    defaultText: "auto, the engine's choice",
+    defaultText: "auto, the engine's choice; int8 if `cache_implementation` of the model is quantized",
     about: "keep keys and values of the cache in 8 bits, with one scale of each head and position",
     flag: "--kv-cache-dtype <dtype>",
   },

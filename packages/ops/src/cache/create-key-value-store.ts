@@ -26,6 +26,11 @@ export function createKeyValueStore(options: KeyValueStoreOptions = {}): KeyValu
   });
 }
 
+/** Whether the engine in use can keep keys and values in int8. */
+export function canKeepInt8(): boolean {
+  return storageOf().keyValueStore !== undefined || engineTraits().readsBack === true;
+}
+
 /**
  * Returns the store itself. If tfjs records a gradient and an engine keeps it in storage of its own, moves the contents to
  * tensors and disposes the store.

@@ -20,6 +20,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import {
   AttentionMask,
   attention,
+  canKeepInt8,
   createKeyValueStore,
   Int8KeyValueStore,
   type KeyValueState,
@@ -246,6 +247,7 @@ describe("int8 is refused", () => {
         "kvCacheDtype on the engine cpu: expected auto, got int8. It cannot read back tensors at once",
       );
       expect(createKeyValueStore({ kvCacheDtype: "auto" })).toBeInstanceOf(TensorKeyValueStore);
+      expect(canKeepInt8()).toBe(false);
     } finally {
       registerEngine("cpu", { readsBack: true });
     }
