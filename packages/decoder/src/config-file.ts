@@ -141,7 +141,7 @@ export async function readGenerationConfig(
 export function warnOfQuantizedCache(config: GenerationConfig, onWarning: OnWarning): void {
   if (config.cacheImplementation !== "quantized") return;
   const instead = canKeepInt8()
-    ? 'keys and values are kept in int8, with a scale of each head and position (kvCacheDtype: "auto" keeps them whole), while transformers'
+    ? "keys and values are kept in int8, with a scale of each head and position, while transformers"
     : "this engine keeps keys and values whole, while transformers";
   onWarning({
     kind: "quantized-cache",
