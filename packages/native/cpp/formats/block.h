@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include <type_traits>
-
 #include "core/types.h"
 
 #if defined(__F16C__)
@@ -27,10 +25,15 @@ struct Codes {
   constexpr bool has_sign() const { return smallest < 0; }
 };
 
+/** A number that is known when a call is compiled. Those of the standard library would be shared between instruction sets. */
+template <size_t Value> struct Constant {
+  constexpr operator size_t() const { return Value; }
+};
+
 /** Calls `use` with each part of a block: its number is a constant. */
 template <size_t Parts, size_t Part = 0, class Use> inline void for_parts(Use&& use) {
   if constexpr (Part < Parts) {
-    use(std::integral_constant<size_t, Part>{});
+    use(Constant<Part>{});
     for_parts<Parts, Part + 1>(use);
   }
 }

@@ -3,8 +3,6 @@
 
 #include <immintrin.h>
 
-#include <type_traits>
-
 #include "core/types.h"
 
 namespace mixtape {
@@ -79,7 +77,13 @@ struct Avx2Pairs : Avx2Dots {
 /** Those for codes of some range: so many products of two as fit 16 bits are summed before they are widened. */
 constexpr int avx2_together(int range) { return 8 * 2 * 127 * range <= 32767 ? 8 : 4 * 2 * 127 * range <= 32767 ? 4 : 2; }
 
-template <int Range> using Avx2DotsOf = std::conditional_t<Range < 64, Avx2Quads<avx2_together(Range)>, Avx2Pairs>;
+template <int Range, bool Small = (Range < 64)> struct Avx2DotsFor {
+  using Dots = Avx2Quads<avx2_together(Range)>;
+};
+template <int Range> struct Avx2DotsFor<Range, false> {
+  using Dots = Avx2Pairs;
+};
+template <int Range> using Avx2DotsOf = typename Avx2DotsFor<Range>::Dots;
 
 }  // namespace
 }  // namespace mixtape
