@@ -1,12 +1,7 @@
 import { cast, mul, type Tensor4D, tidy } from "@tensorflow/tfjs-core";
 import { OpsError } from "../errors.js";
 import { sameShape } from "../math/shapes.js";
-import type {
-  AppendedKeyValues,
-  KeyValueState,
-  KeyValueStore,
-  KeyValueStoreOptions,
-} from "../storage/key-value-store.js";
+import type { KeyValueState, KeyValueStore, KeyValueStoreOptions } from "../storage/key-value-store.js";
 
 /** Codes of keys or of values as tensors: int32 `[B, G, S, D]`, and float32 scales `[B, G, S, 1]`. */
 export interface CodeTensors {
@@ -32,14 +27,13 @@ export function exportNumbers(store: KeyValueStore, { sharedWidth }: KeyValueSto
 
 /** Appends exported contents to an empty store, decoded if they are codes. */
 export function appendNumbers(store: KeyValueStore, state: KeyValueState): void {
-  if (!state.keys) return;
+  const { keys, values } = state;
+  if (!keys) return;
   tidy(() => {
     const codes = codesOf(state);
-    store.append(
-      codes
-        ? { keys: decode(codes.keys), values: codes.values && decode(codes.values) }
-        : (state as unknown as AppendedKeyValues),
-    );
+    if (codes) store.append({ keys: decode(codes.keys), values: codes.values && decode(codes.values) });
+    // Ranks are among what `append` checks.
+    else store.append({ keys: keys as Tensor4D, values: values as Tensor4D | undefined });
   });
 }
 

@@ -62,7 +62,7 @@ function scalesOf(
 ): Float32Array {
   const scales = toFloat32(bytes, dtype === "U8" ? "F8_E8M0" : dtype);
   if (!global) return scales;
-  const [value] = toFloat32(global.plane.bytes, global.plane.dtype) as unknown as [number];
+  const value = toFloat32(global.plane.bytes, global.plane.dtype)[0]!;
   if (global.meaning === "divides") return scales.map((scale) => scale / value);
   const factor = global.meaning === "amax" ? Math.fround(value / (6 * 448)) : value;
   return scales.map((scale) => scale * factor);

@@ -77,8 +77,9 @@ export class ConfigReader {
   /** Returns two integers; the default for null and absence. */
   pair(key: string, fallback?: readonly [number, number]): readonly [number, number] {
     const value = this.#value(key) ?? fallback;
-    const isPair = Array.isArray(value) && value.length === 2 && value.every((n) => Number.isSafeInteger(n) && n > 0);
-    if (isPair) return value as unknown as readonly [number, number];
+    const numbers: readonly unknown[] = Array.isArray(value) ? value : [];
+    const [a, b] = numbers.filter((n): n is number => Number.isSafeInteger(n) && (n as number) > 0);
+    if (numbers.length === 2 && a !== undefined && b !== undefined) return [a, b];
     throw this.error(key, "two positive integers");
   }
 
