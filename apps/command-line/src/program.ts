@@ -28,7 +28,7 @@ export async function exitCodeAfter(make: MakeProgram, args: readonly string[]):
     const program = make(end).hook("preAction", (_, command) => {
       running = command;
     });
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(withDefaultCommand(args, program), { from: "user" });
     return exitCode;
   } catch (error) {
     // Commander has already printed its own messages, help among them.
@@ -36,6 +36,18 @@ export async function exitCodeAfter(make: MakeProgram, args: readonly string[]):
       process.stderr.write(explain(error, { details: wantsDetails(args), syntax: flagSyntax(running) }));
     return exitCodeOf(error);
   }
+}
+
+/**
+ * Puts the first command before flags that stand alone, unless the program has the flag itself: `sample-generate --model DIR` is
+ * `sample-generate generate --model DIR`.
+ */
+function withDefaultCommand(args: readonly string[], program: Command): readonly string[] {
+  const [flag] = args;
+  const [command] = program.commands;
+  if (!command || !flag?.startsWith("-") || ["-h", "--help"].includes(flag)) return args;
+  const isOwn = program.options.some(({ short, long }) => [short, long].includes(flag));
+  return isOwn ? args : [command.name(), ...args];
 }
 
 /** Prepares a command: errors are one line, and help is plain. */

@@ -16,9 +16,12 @@ import { traceCommand } from "./commands/trace.js";
 export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command("sample-generate")
     .description("Mixture-of-Experts language models from a Hugging Face checkpoint on disk.")
-    .usage("<command> [options]")
+    .usage("[command] [options]")
     .version(version())
-    .addHelpText("after", "\nsample-generate <command> --help has the options of a command, and examples.");
+    .addHelpText(
+      "after",
+      "\nsample-generate <command> --help has the options of a command, and examples. Without a command: generate.",
+    );
   const commands = [
     generateCommand(end),
     classifyCommand(),

@@ -1,6 +1,6 @@
 /** `--prompt-cache FILE`: keeps the cache of a text between runs. */
 
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { UsageError } from "@mixtape/command-line";
 import { type Cache, type CacheOptions, type ForCausalLM, loadCache } from "@mixtape/mixtape";
@@ -14,6 +14,12 @@ export function checkPromptCache(file: string | undefined): void {
   const folder = dirname(file);
   if (!existsSync(folder)) throw new UsageError(`--prompt-cache: there is no folder ${folder}`);
   if (existsSync(file) && !statSync(file).isFile()) throw new UsageError(`--prompt-cache: ${file} is not a file`);
+  try {
+    // The file is replaced as a whole: the folder must be writable.
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`--prompt-cache: ${folder} is not writable (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 /**

@@ -24,6 +24,11 @@ describe("--help", () => {
     expect(stdout.match(/^ {2}(generate|classify|forward|trace|inspect|merge|quantize|engines) /gm)).toHaveLength(8);
   });
 
+  test("flags without a command are those of generate", async () => {
+    const { code, stderr } = await run(["--prompt", "x"]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: "error: expected --model DIR. See --help.\n" });
+  });
+
   test("is plain in a pipe, and bold where colours are wanted", async () => {
     expect((await run(["--help"])).stdout).not.toContain("\x1b");
     expect((await run(["--help"], { env: { FORCE_COLOR: "1" } })).stdout).toContain("\x1b[1mUsage:");

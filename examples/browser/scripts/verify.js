@@ -24,6 +24,7 @@ import { lossesOnWasm } from "./training.js";
 
 const folder = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const MODEL = folder("../../../models/sample-afmoe");
+const QUANTISED = folder("../../../packages/mixtape/test/__fixtures__/gguf/qwen3moe.Q8_0.gguf");
 const GOLDENS = folder("../../../packages/testing/__fixtures__/models");
 
 /** One checkpoint for each family; one without its own golden file uses that of the checkpoint that it respells. */
@@ -126,6 +127,10 @@ async function verify() {
   assert.equal(fromFiles.text, expected.text);
   console.log("from chosen files: the same text");
 
+  await quantised(page);
+  await page.setInputFiles("#files", files);
+  await ready(page);
+
   await picturesOfWriting(page);
   console.log(await stopAtOnce(page, long));
   await picture(page, "stopped");
@@ -138,6 +143,23 @@ async function verify() {
   }
   await compareTraining(page);
   assert.deepEqual(complaints, [], "the console");
+}
+
+/** Loads a GGUF file: the page says what decoding it takes before it is loaded, and writes the text of Node. @param {Page} page */
+async function quantised(page) {
+  await useEngine("wasm");
+  const [model, tokenizer] = [await loadModel(QUANTISED, { onWarning: () => {} }), await loadTokenizer(QUANTISED)];
+  const { text } = await generateText(model, tokenizer, PROMPT, {
+    maxNewTokens: TOKENS,
+    temperature: TEMPERATURE,
+    seed: 1,
+  });
+  model.dispose();
+  await page.setInputFiles("#files", [QUANTISED]);
+  const inPage = await writeInPage(page, 1);
+  assert.match((await page.locator("#warnings").textContent()) ?? "", /Q8_0.* decoded to float32 .* in memory/);
+  assert.equal(inPage.text, text);
+  console.log("from a GGUF file: the text of Node, and a warning of the memory that decoding takes");
 }
 
 /** Returns the text of the first seed for which the model does not end early: the compared part, and in full. */

@@ -23,6 +23,8 @@ export type Request =
 
 /** Replies of the worker. */
 export type Reply =
+  /** Comes before the weights are read, such as the memory that quantised ones take when they are decoded. */
+  | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "loading"; readonly loadedBytes: number; readonly totalBytes: number }
   | {
       readonly kind: "loaded";

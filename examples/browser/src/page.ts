@@ -13,6 +13,7 @@ const files = element("files", HTMLInputElement);
 const loadSample = element("load-sample", HTMLButtonElement);
 const progressBar = element("progress", HTMLProgressElement);
 const modelStatus = element("model", HTMLParagraphElement);
+const warnings = element("warnings", HTMLParagraphElement);
 const form = element("write", HTMLFormElement);
 const prompt = element("prompt", HTMLTextAreaElement);
 const temperature = element("temperature", HTMLInputElement);
@@ -50,6 +51,8 @@ function load(source: string | ReadonlyMap<string, File>): void {
   enter("loading");
   progressBar.removeAttribute("value");
   show(modelStatus, "Loading…");
+  warnings.hidden = true;
+  warnings.textContent = "";
   ask({ kind: "load", source, engine: engine.value as Extract<Request, { kind: "load" }>["engine"] });
 }
 
@@ -86,6 +89,10 @@ worker.addEventListener("error", ({ message }) => answer({ kind: "failed", messa
 
 function answer(reply: Reply): void {
   switch (reply.kind) {
+    case "warning":
+      warnings.hidden = false;
+      warnings.append(`${reply.message}. `);
+      break;
     case "loading":
       progressBar.value = reply.loadedBytes / reply.totalBytes;
       show(modelStatus, `${mebibytes(reply.loadedBytes)} of ${mebibytes(reply.totalBytes)} MiB`);

@@ -41,7 +41,11 @@ async function load({ source: from, engine: name }: Load, signal: AbortSignal): 
   // The .wasm files are beside this script.
   const engine = await useEngine(name, { wasmPath: new URL("wasm/", location.href).href });
   const tokenizer = await loadTokenizer(source);
-  const model = await loadModel(source, { signal, onProgress: (progress) => send({ kind: "loading", ...progress }) });
+  const model = await loadModel(source, {
+    signal,
+    onProgress: (progress) => send({ kind: "loading", ...progress }),
+    onWarning: ({ message }) => send({ kind: "warning", message }),
+  });
   ready = { model, tokenizer };
   send({
     kind: "loaded",

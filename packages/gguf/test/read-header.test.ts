@@ -92,7 +92,7 @@ test("a header of many requests", async () => {
 
 const tensor = { name: "w", sizes: [32], bytes: new Uint8Array(128) };
 const DAMAGED: readonly (readonly [string, Uint8Array, string])[] = [
-  ["nothing", new Uint8Array(0), 'expected a GGUF file, which begins with "GGUF", got another'],
+  ["nothing", new Uint8Array(0), 'expected a GGUF file, which begins with "GGUF", got an empty file'],
   ["another format", new Uint8Array(100), 'which begins with "GGUF"'],
   [
     "a header that ends early",

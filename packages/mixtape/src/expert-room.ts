@@ -24,7 +24,7 @@ export interface PartialExperts {
 
 /** Returns the memory that weights may take: as an option says, else what is free, if the system tells; browsers do not. */
 export function weightLimit(memory?: number): WeightLimit | null {
-  if (memory !== undefined) return { bytes: memory, why: "the option memory", isOption: true };
+  if (memory !== undefined) return { bytes: memory, why: "the limit that was set", isOption: true };
   const free = availableMemory();
   return free && { ...free, isOption: false };
 }

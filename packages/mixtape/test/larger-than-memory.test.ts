@@ -53,7 +53,7 @@ describe.runIf(hasNative)("a model larger than memory", () => {
     expect(half.state.read).toBeLessThan(half.state.used);
     expect(half.state.dropped).toBeGreaterThan(0);
     expect(half.warnings).toEqual([
-      expect.stringMatching(/of \d+ MiB of routed experts \d+ MiB fit into memory \(the option memory\)/),
+      expect.stringMatching(/of \d+ MiB of routed experts \d+ MiB fit into memory \(the limit that was set\)/),
     ]);
     // A twentieth: hardly one expert.
     const little = await written(path, { memory: Math.round(others + bytes / 20) });
@@ -64,7 +64,7 @@ describe.runIf(hasNative)("a model larger than memory", () => {
 
   test("on an engine that maps nothing is refused", async () => {
     await expect(loadModel(file("qwen3moe.Q8_0"), { engine: "cpu", memory: "10KB" })).rejects.toThrow(
-      /expected weights of at most 0\.00 GiB on the engine "cpu" \(the option memory\)/,
+      /expected weights of at most 0\.00 GiB on the engine "cpu" \(the limit that was set\)/,
     );
   });
 

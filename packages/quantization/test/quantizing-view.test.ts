@@ -91,7 +91,7 @@ test("a group size that does not divide the columns", () => {
   const error = () => quantizingView(view, { bits: 4, groupSize: 32 });
   expect(error).toThrow(QuantizationError);
   expect(error).toThrow(
-    'layers.0.proj.weight: expected a group size that divides its 48 columns, got 32. Use a group size of 16, or a group size of 8, or "channel", one scale per row',
+    'layers.0.proj.weight: expected a group size that divides its 48 columns, got 32. Use a group size of 16 or 8 or "channel" (one scale per row)',
   );
 });
 

@@ -17,10 +17,7 @@ const KINDS: readonly (readonly [what: RegExp, fix: string])[] = [
     /^pytorch_model.*\.bin(\.index\.json)?$/,
     `It holds weights in PyTorch's own format (.bin), which can run code and is not read. Save them as safetensors in Python: ${SAVE}`,
   ],
-  [
-    /\.gguf$/i,
-    "It holds GGUF files: pass the path of one of them, with loadModel, loadTokenizer or openGguf of @mixtape/gguf",
-  ],
+  [/\.gguf$/i, "It holds GGUF files: pass the path of one of them in its place, not that of the folder"],
   [
     /^(tf_model\.h5|flax_model\.msgpack)$/,
     `It holds weights of TensorFlow or Flax. Save them as safetensors with transformers 4: ${SAVE.replace("(folder)", "(folder, from_tf=True)")}, or from_flax`,

@@ -324,11 +324,15 @@ async function ifThere<T>(looking: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** Error codes of a full disk. */
+const FULL: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+
 async function writing<T>(where: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (cause) {
-    throw new SafetensorsWriteError({ where, expected: "to write", got: message(cause), cause });
+    const fix = FULL.has(code(cause)) && { fix: "Free some space, or choose a folder on another disk" };
+    throw new SafetensorsWriteError({ where, expected: "to write", got: message(cause), cause, ...fix });
   }
 }
 

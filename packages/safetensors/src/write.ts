@@ -58,8 +58,11 @@ export async function writeSafetensors(
     await stage(folder, name, save, chunksOf(layout));
     await place(folder, name, save);
     await syncFolder(folder);
+  } catch (error) {
+    // Its own failure would hide the reason: a read-only disk refuses both.
+    await discard(folder, { name, save }).catch(() => {});
+    throw error;
   } finally {
-    await discard(folder, { name, save });
     endSave(save);
   }
 }

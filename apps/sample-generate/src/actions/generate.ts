@@ -90,19 +90,17 @@ export async function generate(flags: GenerateFlags): Promise<number> {
     shown = true;
     show(text);
   };
-  const written = await write(
-    loaded.model,
-    tokenizer,
-    promptIds,
-    options,
-    interrupt,
-    flags.json ? () => {} : showAfterPrompt,
-  ).catch((error: unknown) => {
+  const writeAndKeep = async (): Promise<Written> => {
+    const onText = flags.json ? () => {} : showAfterPrompt;
+    const written = await write(loaded.model, tokenizer, promptIds, options, interrupt, onText);
+    if (cache && promptCache !== undefined) await saveCache(loaded.model, cache, promptCache);
+    return written;
+  };
+  const written = await writeAndKeep().catch((error: unknown) => {
     // Messages begin on a new line.
     if (shown) process.stderr.write("\n");
     throw error;
   });
-  if (cache && flags.promptCache !== undefined) await saveCache(loaded.model, cache, flags.promptCache);
   // A summary of a text that was not delivered would be wrong.
   await outputTaken();
   const shownTokens: ShownTokens = {

@@ -87,7 +87,11 @@ async function loading<T>(file: ByteSource, bytes: HeaderBytes, item: () => T): 
 function readStart(bytes: HeaderBytes): { readonly tensorCount: number; readonly keyCount: number } {
   const { where } = bytes;
   if (bytes.fileBytes < 4 || bytes.u32() !== MAGIC)
-    throw new GgufFormatError({ where, expected: 'a GGUF file, which begins with "GGUF"', got: "another" });
+    throw new GgufFormatError({
+      where,
+      expected: 'a GGUF file, which begins with "GGUF"',
+      got: bytes.fileBytes === 0 ? "an empty file" : "another",
+    });
   const version = bytes.u32();
   if (version !== 2 && version !== 3) {
     const isSwapped = version > 0 && (version & 0xffff) === 0;

@@ -31,7 +31,7 @@ export function layoutOf(
       where: name,
       expected: `a group size that divides its ${columns} columns`,
       got: `${groupSize}`,
-      fix: `Use ${divisorsNear(columns, groupSize)}`,
+      fix: `Use a group size of ${divisorsNear(columns, groupSize)}`,
     });
   return {
     bits,
@@ -44,7 +44,7 @@ export function layoutOf(
 
 function divisorsNear(columns: number, groupSize: number): string {
   const sizes = [128, 64, 32, 16, 8].filter((size) => size !== groupSize && columns % size === 0);
-  return [...sizes.map((size) => `a group size of ${size}`), '"channel", one scale per row'].join(", or ");
+  return [...sizes, '"channel" (one scale per row)'].join(" or ");
 }
 
 /** Planes of a quantised matrix, as compressed-tensors has them: `weight_packed` and `weight_scale`. */
