@@ -136,6 +136,7 @@ export function checkContext(
       where: `max length of ${name}`,
       expected: `at most the model's context, ${context} tokens`,
       got: `${maxLength}`,
+      fix: `Set --max-length ${context} or less, or cutoff_len in a file of adapters`,
     });
 }
 

@@ -103,7 +103,7 @@ describe("what cannot be done ends with 1 and one line", () => {
     ],
     [
       "longer rows than the model's context",
-      /at most the model's context, 1024 tokens, got 2048\.$/,
+      /at most the model's context, 1024 tokens, got 2048\. Set --max-length 1024 or less, or cutoff_len in a file of adapters\.$/,
       () => [...base(), "--data", text, "--max-length", "2048"],
     ],
     [

@@ -64,7 +64,7 @@ export async function checkFit(
 /** Checks weights that an engine holds, of which none stays in a file. */
 async function checkHeld(
   { Model, config, engine: { name, backend }, source, fetching, file, quantize }: Check,
-  limits: readonly (MemoryLimit | null)[],
+  limits: readonly (MemoryLimit | WeightLimit | null)[],
 ): Promise<void> {
   const limitOf = (bytes: number) => limits.find((known) => known && bytes > known.bytes);
   const bytesOf = (of: DecoderConfig, dtype: Dtype, tensors?: TensorSource) => {
@@ -99,7 +99,9 @@ async function checkHeld(
     expected: `weights of at most ${gib(limit.bytes)} on the engine "${name}" (${limit.why})`,
     got: gib(bytes),
     fix: [
-      "use an engine or a machine without this limit, or a smaller model",
+      "isOption" in limit && limit.isOption
+        ? { option: "memory", text: (option) => `raise ${option}, or use a smaller model` }
+        : "use an engine or a machine without this limit, or a smaller model",
       { option: "checkMemory", value: false, text: (option) => `try anyway with ${option}` },
     ],
   });
