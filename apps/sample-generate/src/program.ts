@@ -16,7 +16,7 @@ import { traceCommand } from "./commands/trace.js";
 export function makeProgram(end: (exitCode: number) => void): Command {
   const program = new Command("sample-generate")
     .description("Mixture-of-Experts language models from a Hugging Face checkpoint on disk.")
-    .usage("[command] [options]")
+    .usage("<command> [options]")
     .version(version())
     .addHelpText(
       "after",
