@@ -1,21 +1,12 @@
-"""The process that measures Hugging Face transformers: `transformers_peer.py REQUEST`. Its last line is the answer.
+"""The process that measures Hugging Face transformers: `transformers_peer.py REQUEST`, as peer.py describes.
 
-A request is JSON: {"kind": "find", "threads": 2}, or {"kind": "run", "threads": 2, "folder": ..., "tasks": [...]}, the tasks
-being those of src/tasks.ts. With "dtypes" it takes the one of these that decodes fastest here; bfloat16 where absent.
+With "dtypes" it takes the one of these that decodes fastest here; bfloat16 where absent.
 """
 
-import json
-import os
 import sys
 import time
 
-# Taken before torch is imported: importing it is part of loading, as for any user.
-STARTED = float(os.environ["MIXTAPE_BENCH_STARTED"])
-
-# As in src/child/repeat.ts.
-LEAST_SECONDS = 1
-LEAST_RUNS = 3
-MOST_SECONDS = 10
+from peer import answer, measures_speed, prompts_of, run_tasks, since_start
 
 DTYPES = ("bfloat16",)
 
@@ -23,12 +14,6 @@ DTYPES = ("bfloat16",)
 # `batched_mm` copies the weights of the experts of every token, which takes too much memory for a prompt.
 PREFILL_EXPERTS = ("grouped_mm", "eager")
 DECODE_EXPERTS = ("grouped_mm", "eager", "batched_mm")
-
-
-def main():
-    request = json.loads(sys.argv[1])
-    answer = find(request) if request["kind"] == "find" else run(request)
-    print(json.dumps(answer))
 
 
 def find(request):
@@ -49,16 +34,13 @@ def run(request):
 
     torch.set_num_threads(request["threads"])
     torch.set_grad_enabled(False)
-    imported_ms = time.time() * 1000 - STARTED
+    imported_ms = since_start()
     writer, load_ms = choose_dtype(request["folder"], request.get("dtypes", DTYPES))
     tasks = request["tasks"]
-    answer = {"loadMs": imported_ms + load_ms, "runs": {}}
-    if any(task["measures"] != "start" for task in tasks):
-        answer["remark"] = f"{writer.dtype}, " + writer.choose_experts(prompts=any(task["promptTokens"] > 1 for task in tasks))
-    for task in tasks:
-        once = task.get("once") or task["measures"] == "start"
-        answer["runs"][task["name"]] = [writer.run(task)] if once else repeat(lambda task=task: writer.run(task))
-    return answer
+    found = {"loadMs": imported_ms + load_ms}
+    if measures_speed(tasks):
+        found["remark"] = f"{writer.dtype}, " + writer.choose_experts(prompts=any(task["promptTokens"] > 1 for task in tasks))
+    return {**found, "runs": run_tasks(tasks, writer.run)}
 
 
 def choose_dtype(folder, dtypes):
@@ -119,7 +101,7 @@ class Writer:
         from transformers import DynamicCache
 
         with torch.inference_mode():
-            ids = torch.tensor([prompt_of(task["promptTokens"], self.model.config.vocab_size)])
+            ids = torch.tensor(prompts_of(task, self.model.config.vocab_size))
             cache = DynamicCache(config=self.model.config)
             begin = time.perf_counter()
             self.model.set_experts_implementation(self.prefill_experts)
@@ -137,32 +119,10 @@ class Writer:
     def next_token(self, ids, cache):
         logits = self.model(ids, past_key_values=cache, logits_to_keep=1).logits
         token = logits[:, -1].argmax(-1, keepdim=True)
-        # Reads the token, as a program would.
-        token.item()
+        # Reads the tokens, as a program would.
+        token.tolist()
         return token
 
 
-def prompt_of(length, vocab_size):
-    """As in src/tasks.ts."""
-    return [((i + 1) * 2654435761 & 0xFFFFFFFF) % vocab_size for i in range(length)]
-
-
-def repeat(function):
-    collect(function, 1)
-    return collect(function, LEAST_RUNS)
-
-
-def collect(function, least_runs):
-    results = []
-    begin = time.perf_counter()
-
-    def passed():
-        return time.perf_counter() - begin
-
-    while not results or ((len(results) < least_runs or passed() < LEAST_SECONDS) and passed() < MOST_SECONDS):
-        results.append(function())
-    return results
-
-
 if __name__ == "__main__":
-    main()
+    answer(find, run)

@@ -6,6 +6,8 @@ export interface Task {
   readonly title: string;
   readonly promptTokens: number;
   readonly newTokens: number;
+  /** Number of prompts of that length that are continued at once, each by as many tokens. Default: one. */
+  readonly rows?: number;
   /**
    * `start`: time from the start of the process to the first new token, without a warm-up. `prefill`: speed of reading
    * the prompt, the first new token included. `decode`: speed of generating the following tokens.
@@ -38,6 +40,16 @@ const DECODE_EMPTY: Task = {
   measures: "decode",
 };
 
+/** Several rows take each step together: an expert's weights are read once for all rows that chose it. */
+const decodeRows = (rows: number): Task => ({
+  name: `decode-${rows}-rows`,
+  title: `decode, ${rows} rows after 32 tokens each`,
+  promptTokens: 32,
+  newTokens: 33,
+  rows,
+  measures: "decode",
+});
+
 /** Decoding only. */
 export const DECODE_TASKS: readonly Task[] = [{ ...DECODE_EMPTY, newTokens: 17 }];
 
@@ -57,6 +69,8 @@ export const LONG_TASKS: readonly Task[] = [
   prefill(512),
   prefill(2048),
   DECODE_EMPTY,
+  decodeRows(4),
+  decodeRows(16),
   {
     name: "decode-8192",
     title: "decode after 8,192 tokens",
@@ -90,6 +104,14 @@ export function heatsOf(tasks: readonly Task[]): Heat[] {
 }
 
 /** Returns the same prompt for every runner: ids spread over the vocabulary, so that tokens are routed to all experts. */
-export function promptOf({ promptTokens }: Pick<Task, "promptTokens">, vocabSize: number): number[] {
-  return Array.from({ length: promptTokens }, (_, i) => (Math.imul(i + 1, 2_654_435_761) >>> 0) % vocabSize);
+export function promptOf({ promptTokens }: Pick<Task, "promptTokens">, vocabSize: number, begin = 0): number[] {
+  return Array.from({ length: promptTokens }, (_, i) => (Math.imul(begin + i + 1, 2_654_435_761) >>> 0) % vocabSize);
+}
+
+/** Returns one prompt for each row, all different. */
+export function promptsOf(
+  { promptTokens, rows = 1 }: Pick<Task, "promptTokens" | "rows">,
+  vocabSize: number,
+): number[][] {
+  return Array.from({ length: rows }, (_, row) => promptOf({ promptTokens }, vocabSize, row * promptTokens));
 }

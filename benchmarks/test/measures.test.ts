@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Entry } from "../src/race.js";
+import { boundOf } from "../src/report/bounds.js";
 import { BEST_PEER, measuresOf, SLOWEST, tokensPerSecond, usualBaseline } from "../src/report/measures.js";
 import type { ShapeResults } from "../src/report/results.js";
 import type { Products, Sample } from "../src/runners/runner.js";
@@ -77,6 +78,16 @@ test("measured peaks bound prefilling by what takes longer, and take memcmp's pl
   // 20 bytes in 20 ms: 2 of the head and others than experts, and all 8 of the experts, which 100 tokens surely meet.
   const slowMemory = { ...peaks, readBytesPerSecond: 1000 };
   expect(sharesOf({ peaks: slowMemory })["prefill fast"]).toBeCloseTo(0.4, 9);
+});
+
+test("rows decode together: their tokens are summed, and their experts are read once", () => {
+  const rows: Task = { ...DECODE, rows: 4 };
+  expect(tokensPerSecond([{ firstTokenMs: 1, restMs: 100, restCpuMs: 1 }], rows)).toBe(400);
+  const peaks = { readBytesPerSecond: 1000, bfloat16FlopsPerSecond: 1, float32FlopsPerSecond: 1 };
+  const bound = (task: Task) => boundOf(task, { ...SHAPE, peaks });
+  expect(bound(DECODE)).toBe(1000 / 8);
+  // 4 bytes outside of the experts, and of their 16 those that four rows meet, each a fourth.
+  expect(bound(rows)).toBeCloseTo((4 * 1000) / (4 + 16 * (1 - 0.75 ** 4)), 9);
 });
 
 test("ratios are against whom is named, or against the best of the peers", () => {

@@ -34,7 +34,7 @@ afterAll(() => rm(folder, { recursive: true }));
 test("a start has a process to itself, all other tasks share one", () => {
   expect(heatsOf(LONG_TASKS).map(({ tasks }) => tasks.map(({ name }) => name))).toEqual([
     ["start"],
-    ["prefill-32", "prefill-512", "prefill-2048", "decode-empty", "decode-8192"],
+    ["prefill-32", "prefill-512", "prefill-2048", "decode-empty", "decode-4-rows", "decode-16-rows", "decode-8192"],
   ]);
   expect(heatsOf(LONG_TASKS.slice(1, 2)).map(({ name }) => name)).toEqual(["speed"]);
 });

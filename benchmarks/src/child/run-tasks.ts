@@ -1,15 +1,15 @@
 import { env } from "node:process";
 import { STARTED } from "../runners/child.js";
 import type { Answer, Run } from "../runners/runner.js";
-import { promptOf, type Task } from "../tasks.js";
+import { promptsOf, type Task } from "../tasks.js";
 import { repeat } from "./repeat.js";
 
-/** A loaded model: writes tokens after a prompt, from an empty cache, and yields each. */
+/** A loaded model: writes tokens after prompts, from an empty cache, and yields each, step by step for all rows. */
 export interface Writer {
   readonly vocabSize: number;
   /** Chooses its settings by trials before tasks whose speed is measured, and says which it took. */
   choose?(tasks: readonly Task[]): Promise<string>;
-  write(prompt: number[], newTokens: number, task: Task): AsyncIterable<unknown>;
+  write(prompts: number[][], task: Task): AsyncIterable<unknown>;
 }
 
 /** Loads a model and runs tasks with it, in a process started for this purpose. */
@@ -27,14 +27,19 @@ export async function runTasks(tasks: readonly Task[], load: () => Promise<Write
 }
 
 async function runOnce({ vocabSize, write }: Writer, task: Task): Promise<Run> {
+  const { rows = 1, newTokens } = task;
+  const prompts = promptsOf(task, vocabSize);
   const begin = performance.now();
-  let firstTokenMs: number | undefined;
+  let written = 0;
+  let firstTokenMs = 0;
   let firstCpu: NodeJS.CpuUsage | undefined;
-  for await (const _ of write(promptOf(task, vocabSize), task.newTokens, task)) {
-    firstTokenMs ??= performance.now() - begin;
-    firstCpu ??= process.cpuUsage();
+  for await (const _ of write(prompts, task)) {
+    if (++written !== rows) continue;
+    firstTokenMs = performance.now() - begin;
+    firstCpu = process.cpuUsage();
   }
-  if (firstTokenMs === undefined) throw new Error("expected new tokens, got none");
+  const restMs = performance.now() - begin - firstTokenMs;
+  if (written !== rows * newTokens) throw new Error(`expected ${rows * newTokens} new tokens, got ${written}`);
   const cpu = process.cpuUsage(firstCpu);
-  return { firstTokenMs, restMs: performance.now() - begin - firstTokenMs, restCpuMs: (cpu.user + cpu.system) / 1000 };
+  return { firstTokenMs, restMs, restCpuMs: (cpu.user + cpu.system) / 1000 };
 }

@@ -15,8 +15,8 @@ export function measureTasks(
     const model = await loadModel(path);
     return {
       vocabSize: model.config.vocabSize,
-      write: (prompt, maxNewTokens) =>
-        generateTokens(model, [prompt], { maxNewTokens, temperature: 0, eosTokenId: null }),
+      write: (prompts, { newTokens }) =>
+        generateTokens(model, prompts, { maxNewTokens: newTokens, temperature: 0, eosTokenId: null }),
     };
   });
 }

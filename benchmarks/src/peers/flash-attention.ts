@@ -26,14 +26,14 @@ async function trial(
 ): Promise<{ readonly prefillMs: number; readonly decodeMs: number }> {
   const contextSize = PROMPT + NEW_TOKENS;
   const context = await model.createContext({ contextSize, threads: availableParallelism(), flashAttention });
-  const sequence = context.getSequence();
+  const sequences = [context.getSequence()];
   const prompt = promptOf({ promptTokens: PROMPT }, vocabSizeOf(model));
   let prefillMs = Number.POSITIVE_INFINITY;
   let decodeMs = Number.POSITIVE_INFINITY;
   for (let i = 0; i < TRIALS; i++) {
     const begin = performance.now();
     let first = begin;
-    for await (const _ of write(sequence, prompt, NEW_TOKENS)) if (first === begin) first = performance.now();
+    for await (const _ of write(sequences, [prompt], NEW_TOKENS)) if (first === begin) first = performance.now();
     prefillMs = Math.min(prefillMs, first - begin);
     decodeMs = Math.min(decodeMs, performance.now() - first);
   }
@@ -46,16 +46,20 @@ export function vocabSizeOf(model: LlamaModel): number {
   return model.fileInfo.metadata.tokenizer.ggml.tokens.length;
 }
 
-/** Writes tokens greedily after a prompt, from an empty cache. */
+/** Writes tokens greedily after prompts, one in each sequence, from empty caches: all rows take each step together. */
 export async function* write(
-  sequence: LlamaSequence,
-  prompt: readonly number[],
+  sequences: readonly LlamaSequence[],
+  prompts: readonly (readonly number[])[],
   newTokens: number,
 ): AsyncGenerator<number> {
-  await sequence.clearHistory();
-  let written = 0;
-  for await (const token of sequence.evaluate(prompt, { temperature: 0, yieldEogToken: true })) {
-    yield token;
-    if (++written === newTokens) return;
-  }
+  const rows = await Promise.all(
+    prompts.map(async (prompt, row) => {
+      await sequences[row]!.clearHistory();
+      return sequences[row]!.evaluate(prompt, { temperature: 0, yieldEogToken: true });
+    }),
+  );
+  // llama.cpp's bindings make one batch of what is asked for at the same time.
+  for (let step = 0; step < newTokens; step++)
+    for (const { value } of await Promise.all(rows.map((row) => row.next()))) yield value as number;
+  await Promise.all(rows.map((row) => row.return(undefined)));
 }

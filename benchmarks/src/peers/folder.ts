@@ -8,10 +8,16 @@ import { cacheFolder } from "../cache-folder.js";
  */
 export const NODE_PEERS: string = join(cacheFolder("bench"), "peers");
 
-/** Folder into which it installs torch and transformers. */
-export const VENV: string = join(cacheFolder("bench"), "venv");
+/** Environments of Python that it makes: of torch and transformers, and of peers that need other versions of these. */
+export type Environment = "venv" | "vllm" | "openvino";
 
-/** Returns the Python that has torch and transformers. */
-export function python(): string {
-  return env.MIXTAPE_BENCH_PYTHON ?? join(VENV, "bin", "python");
+/** Returns the folder of an environment. */
+export function environmentFolder(name: Environment): string {
+  return join(cacheFolder("bench"), name);
+}
+
+/** Returns the Python of an environment. */
+export function python(name: Environment = "venv"): string {
+  if (name === "venv" && env.MIXTAPE_BENCH_PYTHON) return env.MIXTAPE_BENCH_PYTHON;
+  return join(environmentFolder(name), "bin", "python");
 }

@@ -14,6 +14,8 @@ export interface Llama {
 export interface LlamaModel {
   readonly fileInfo: { readonly metadata: { readonly tokenizer: { readonly ggml: { readonly tokens: string[] } } } };
   createContext(options: {
+    sequences?: number;
+    /** Tokens of one sequence. */
     contextSize: number;
     threads: number;
     flashAttention: boolean | "auto";
@@ -28,5 +30,5 @@ export interface LlamaContext {
 export interface LlamaSequence {
   clearHistory(): Promise<void>;
   /** Reads tokens, then generates endlessly. */
-  evaluate(tokens: readonly number[], options: { temperature: 0; yieldEogToken: true }): AsyncGenerator<number>;
+  evaluate(tokens: readonly number[], options: { temperature: 0; yieldEogToken: true }): AsyncGenerator<number, void>;
 }

@@ -46,17 +46,23 @@ async function find(): Promise<Found> {
 async function load({ gguf, tasks }: LlamaRequest & { kind: "run" }): Promise<Writer> {
   const llama = await start();
   const model = await llama.loadModel({ modelPath: gguf, gpuLayers: 0, useMmap: true, useMlock: false });
-  const contextSize = Math.max(...tasks.map(({ promptTokens, newTokens }) => promptTokens + newTokens));
   let flash: FlashAttention = { prefill: "auto", decode: "auto" };
-  const sequences = new Map<boolean | "auto", LlamaSequence>();
-  const sequenceFor = async ({ measures }: Task): Promise<LlamaSequence> => {
+  const contexts = new Map<string, LlamaSequence[]>();
+  const sequencesFor = async ({ measures, rows = 1 }: Task): Promise<LlamaSequence[]> => {
     const flashAttention = measures === "decode" ? flash.decode : flash.prefill;
-    const known = sequences.get(flashAttention);
+    const key = `${rows} ${flashAttention}`;
+    const known = contexts.get(key);
     if (known) return known;
-    const context = await model.createContext({ contextSize, threads: availableParallelism(), flashAttention });
-    const sequence = context.getSequence();
-    sequences.set(flashAttention, sequence);
-    return sequence;
+    const alike = tasks.filter((task) => (task.rows ?? 1) === rows);
+    const context = await model.createContext({
+      sequences: rows,
+      contextSize: Math.max(...alike.map(({ promptTokens, newTokens }) => promptTokens + newTokens)),
+      threads: availableParallelism(),
+      flashAttention,
+    });
+    const sequences = Array.from({ length: rows }, () => context.getSequence());
+    contexts.set(key, sequences);
+    return sequences;
   };
   return {
     vocabSize: vocabSizeOf(model),
@@ -65,8 +71,8 @@ async function load({ gguf, tasks }: LlamaRequest & { kind: "run" }): Promise<Wr
       const named = (on: boolean | "auto"): string => (on ? "with" : "without");
       return `prefill ${named(flash.prefill)} flash attention, decoding ${named(flash.decode)}`;
     },
-    write: async function* (prompt, newTokens, task) {
-      yield* write(await sequenceFor(task), prompt, newTokens);
+    write: async function* (prompts, task) {
+      yield* write(await sequencesFor(task), prompts, task.newTokens);
     },
   };
 }

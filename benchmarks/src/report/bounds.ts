@@ -1,7 +1,7 @@
 /** Upper bounds of the speed of a shape on this machine. */
 
 import type { KernelMeasure } from "../runners/runner.js";
-import { decodeBytes, prefillBytes, prefillFlops } from "../shapes/work.js";
+import { prefillFlops, stepBytes } from "../shapes/work.js";
 import type { Task } from "../tasks.js";
 import type { Results, ShapeResults } from "./results.js";
 
@@ -14,16 +14,16 @@ function bandwidthOf({ peaks, weightsMemory }: Limits): number {
 }
 
 /**
- * Returns the maximum tokens per second of a task: in decoding every weight that a token uses is read once; in
+ * Returns the maximum tokens per second of a task: in decoding every weight that some row uses is read once a step; in
  * prefilling every weight that some token uses is read once, or all is multiplied at the bfloat16 peak, whichever takes
  * longer. Null if that peak is unknown, or there is no such bound.
  */
-export function boundOf({ measures, promptTokens }: Task, limits: Limits): number | null {
+export function boundOf({ measures, promptTokens, rows = 1 }: Task, limits: Limits): number | null {
   const { work, peaks } = limits;
-  if (measures === "decode") return bandwidthOf(limits) / decodeBytes(work);
+  if (measures === "decode") return (rows * bandwidthOf(limits)) / stepBytes(work, rows);
   if (measures === "start" || !peaks) return null;
   const computing = prefillFlops(work, promptTokens) / peaks.bfloat16FlopsPerSecond;
-  const reading = prefillBytes(work, promptTokens) / bandwidthOf(limits);
+  const reading = stepBytes(work, promptTokens) / bandwidthOf(limits);
   return promptTokens / Math.max(computing, reading);
 }
 

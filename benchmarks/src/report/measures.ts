@@ -48,11 +48,12 @@ export function measuresOf(shape: ShapeResults, { peaks }: Pick<Results, "peaks"
   );
 }
 
-/** Returns tokens per second of one process: the median of its runs. */
+/** Returns tokens per second of one process, those of all rows: the median of its runs. */
 export function tokensPerSecond(runs: readonly Run[], task: Task): number {
   if (task.measures === "prefill")
     return (1000 * task.promptTokens) / spreadOf(runs.map(({ firstTokenMs }) => firstTokenMs)).median;
-  return (1000 * (task.newTokens - 1)) / spreadOf(runs.map(({ restMs }) => restMs)).median;
+  const tokens = (task.rows ?? 1) * (task.newTokens - 1);
+  return (1000 * tokens) / spreadOf(runs.map(({ restMs }) => restMs)).median;
 }
 
 function loadFigure({ name, peer, samples }: Entry): Figure {

@@ -13,15 +13,18 @@ export function method(): string {
   a second to warm up, then at least three times and for at least a second; a long one is repeated for
   at most ten seconds. Decoding after 8,192 tokens runs only once, after the others have warmed up. The figure of a process
   is the median of its runs.
+- Several rows decode in one batch, from prompts of 32 tokens that differ: with Mixtape through \`generateTokens\`, with llama.cpp as parallel
+  sequences, with vLLM as requests that its scheduler puts together. The figure is the tokens of all rows.
 - A prefill is the time from a prompt to its first token, with Mixtape through \`generateTokens\`, greedily. Decoding is the 32
   tokens after the first. Loading goes from the start of the process until all weights are ready to be multiplied.
 - Memory is sampled twenty times a second, from outside the process: Linux's \`RssFile\`, \`RssAnon\` and \`VmHWM\`.
 - Peers run the same random weights, with one thread per core: llama.cpp through node-llama-cpp, its files
   in GGUF, mapped, with flash attention where trials on this machine say so, chosen separately for prompts and for single tokens,
   and with its own repacking of quantised weights, which it does by default; transformers with \`sdpa\` attention and a growing cache, and with the fastest of its expert implementations
-  on this machine, chosen separately for prompts and for single tokens. Without peers, ratios are against the slowest engine.
+  on this machine, chosen separately for prompts and for single tokens;
+  vLLM in the measuring process, compiled by \`torch.compile\` as is its default, without its cache of prefixes. Without peers, ratios are against the slowest engine.
 - Quantised weights are one GGUF file, which \`native\` and llama.cpp both load.
-- The bound of decoding is reading every weight that a token uses once, in the format of the file, as fast as memory is
+- The bound of decoding is reading every weight that a token uses once, of several rows those that some row uses, in the format of the file, as fast as memory is
   read by a native kernel, or by \`memcmp\` (\`Buffer.equals\`) over two buffers otherwise: JavaScript has no better access.
   The bound of prefilling is reading every weight that some token of the prompt uses, if all experts are equally likely, or
   multiplying by them all at the processor's bfloat16 peak, whichever takes longer. Attention is not counted as work.

@@ -2,6 +2,7 @@ import { llamaCpp } from "./llama-cpp.js";
 import { mixtape } from "./mixtape.js";
 import type { Runner } from "./runner.js";
 import { transformers } from "./transformers.js";
+import { vllm } from "./vllm.js";
 
 export const RUNNERS: readonly Runner[] = [
   mixtape("cpu"),
@@ -10,4 +11,5 @@ export const RUNNERS: readonly Runner[] = [
   mixtape("native"),
   llamaCpp,
   transformers,
+  vllm,
 ];

@@ -1,10 +1,13 @@
-import { fileURLToPath } from "node:url";
-import { findPython, pythonCommand } from "../peers/python.js";
+import { findPython, type PythonPeer, pythonCommand, scriptPath } from "../peers/python.js";
 import { folderOf } from "../shapes/shape.js";
 import { sample } from "./child.js";
 import type { Answer, Runner } from "./runner.js";
 
-const SCRIPT = fileURLToPath(new URL("../../python/transformers_peer.py", import.meta.url));
+const PEER: PythonPeer = {
+  script: scriptPath("transformers_peer.py"),
+  environment: "venv",
+  packages: "torch and transformers",
+};
 
 /** Options for running transformers. */
 export interface TransformersOptions {
@@ -20,9 +23,9 @@ export function transformersOn({ threads, ...options }: TransformersOptions = {}
     name: "transformers",
     peer: true,
     reads: folderOf,
-    find: () => findPython(SCRIPT, { threads, ...options }),
+    find: () => findPython(PEER, { threads, ...options }),
     run: (files, tasks) =>
-      sample<Answer>(pythonCommand(SCRIPT, { kind: "run", folder: folderOf(files), tasks, ...options }, threads)),
+      sample<Answer>(pythonCommand(PEER, { kind: "run", folder: folderOf(files), tasks, ...options }, threads)),
   };
 }
 

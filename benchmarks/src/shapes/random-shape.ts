@@ -18,7 +18,7 @@ export function randomShapes(name: string, description: string, model: () => Ran
     {
       name,
       description: `${description}; random weights, bfloat16 on disk.`,
-      runners: ["native", "llama.cpp", "transformers"],
+      runners: ["native", "llama.cpp", "transformers", "vllm"],
       tasks: LONG_TASKS,
       prepare: () => filesOf(name, model),
     },

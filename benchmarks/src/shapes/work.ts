@@ -52,10 +52,10 @@ export function prefillFlops({ weights, headWeights }: Work, tokens: number): nu
 }
 
 /**
- * Returns the bytes read for a prompt if all experts are equally likely: the more tokens, the fewer experts remain
- * unused.
+ * Returns the bytes read for so many tokens at once, of a prompt or of rows, if all experts are equally likely: the
+ * more tokens, the fewer experts remain unused.
  */
-export function prefillBytes({ bytes, routedBytes, routedShare }: Work, tokens: number): number {
+export function stepBytes({ bytes, routedBytes, routedShare }: Work, tokens: number): number {
   const met = 1 - (1 - routedShare) ** tokens;
   return bytes - routedBytes + (routedBytes / routedShare) * met;
 }
