@@ -47,7 +47,7 @@ const program = new Command("bench")
   .option("--json <file>", "write all measurements")
   .option("--after <file>", "output of --json of an earlier run on this machine: its shapes are reported too")
   .option("--write-docs", "write docs/benchmarks.md")
-  .option("--install-peers", "install node-llama-cpp, transformers and vLLM into the cache, without a race");
+  .option("--install-peers", "install node-llama-cpp, transformers, vLLM and OpenVINO into the cache, without a race");
 
 program.parse();
 const flags = program.opts<Flags>();

@@ -73,7 +73,7 @@ export async function race(
     await unlessItFails(runner, async () => {
       log(`round ${round + 1} of ${rounds}: ${heat.tasks.map(({ name }) => name).join(", ")} on ${runner.name}`);
       const own = samples.get(runner)!;
-      await warmUp(runner.reads(files));
+      await warmUp(await runner.reads(files));
       own[heat.name] = [...(own[heat.name] ?? []), await runner.run(files, heat.tasks)];
     });
   }

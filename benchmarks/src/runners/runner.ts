@@ -9,8 +9,8 @@ export interface Runner {
   readonly name: string;
   /** Whether it is another project, which Mixtape is compared with. */
   readonly peer: boolean;
-  /** Returns the file, or the folder of files, that it loads. */
-  reads(files: Files): string;
+  /** Returns the file, or the folder of files, that it loads. One in a format of its own is made first. */
+  reads(files: Files): string | Promise<string>;
   /** Returns its description, with versions, or the reason why it does not work here. */
   find(): Promise<Found>;
   /** Loads a model, and runs each task several times. */

@@ -1,5 +1,6 @@
 import { llamaCpp } from "./llama-cpp.js";
 import { mixtape } from "./mixtape.js";
+import { openvino } from "./openvino.js";
 import type { Runner } from "./runner.js";
 import { transformers } from "./transformers.js";
 import { vllm } from "./vllm.js";
@@ -12,4 +13,5 @@ export const RUNNERS: readonly Runner[] = [
   llamaCpp,
   transformers,
   vllm,
+  openvino,
 ];

@@ -1,5 +1,5 @@
 import { LONG_TASKS } from "../tasks.js";
-import { filesOf, quantizedFileOf } from "../weights/files.js";
+import { checkpointOf, filesOf, quantizedFileOf } from "../weights/files.js";
 import type { RandomModel } from "../weights/model.js";
 import type { FileType } from "../weights/quantized.js";
 import type { Shape } from "./shape.js";
@@ -18,7 +18,7 @@ export function randomShapes(name: string, description: string, model: () => Ran
     {
       name,
       description: `${description}; random weights, bfloat16 on disk.`,
-      runners: ["native", "llama.cpp", "transformers", "vllm"],
+      runners: ["native", "llama.cpp", "transformers", "vllm", "openvino"],
       tasks: LONG_TASKS,
       prepare: () => filesOf(name, model),
     },
@@ -30,8 +30,12 @@ function quantizedShape(name: string, description: string, model: () => RandomMo
   return {
     name: `${name}-${type.toLowerCase()}`,
     description: `${description}; random weights, one GGUF file with the formats of llama.cpp's ${type}.`,
-    runners: ["native", "llama.cpp"],
+    runners: ["native", "llama.cpp", "openvino"],
     tasks: QUANTIZED_TASKS,
-    prepare: async () => ({ folder: null, gguf: await quantizedFileOf(name, model, type) }),
+    prepare: async () => ({
+      folder: null,
+      gguf: await quantizedFileOf(name, model, type),
+      source: { bits: type === "Q8_0" ? 8 : 4, folder: () => checkpointOf(name, model) },
+    }),
   };
 }

@@ -17,6 +17,8 @@ export interface Files {
   /** Folder of its checkpoint in Hugging Face format. */
   readonly folder: string | null;
   readonly gguf: string | null;
+  /** Source of a quantised shape's weights, for runners that quantise in a way of their own. */
+  readonly source?: { readonly bits: 4 | 8; folder(): Promise<string> };
 }
 
 /** Returns the folder of a checkpoint in Hugging Face format, or else the GGUF file: Mixtape loads either. */
