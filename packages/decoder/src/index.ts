@@ -62,6 +62,7 @@ export { openWeights } from "./open-weights.js";
 export { type PoolingOptions, pool } from "./pooling.js";
 export { PreNormDecoderLayer } from "./pre-norm-layer.js";
 export { type ModelClass, type ModelConstructor, PreTrainedModel, type SettleContext } from "./pre-trained-model.js";
+export type { CalibrationBatches } from "./quantize/calibration.js";
 export {
   type QuantizeCheckpointOptions,
   type QuantizedCheckpoint,

@@ -24,7 +24,6 @@ export {
   type ModelOutput,
   type PoolingOptions,
   PreTrainedModel,
-  type QuantizeCheckpointOptions,
   type QuantizedCheckpoint,
   type QuestionAnsweringInputs,
   type QuestionAnsweringOutput,
@@ -98,5 +97,5 @@ export { type EngineNeeds, type InspectOptions, inspectModel, type ModelInspecti
 export type { StoredWeights, WeightKind, WeightsByKind } from "./inspect-weights.js";
 export { type LoadModelOptions, type LoadTokenizerOptions, loadModel, loadTokenizer } from "./load-model.js";
 export { ModelTooLargeError, UnknownArchitectureError, UnknownFamilyError } from "./mixtape-error.js";
-export { quantizeModel } from "./quantize-model.js";
+export { type QuantizeModelOptions, quantizeModel } from "./quantize-model.js";
 export { type AnyModel, HEADS, type ModelByTask, TASKS, type Task, taskOf } from "./tasks.js";

@@ -154,7 +154,8 @@ export async function loadTokenizer(
   return Tokenizer.fromFiles(new Map(files.flatMap(([name, bytes]) => (bytes ? [[name, bytes]] : []))), reading);
 }
 
-async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine> {
+/** Prepares an engine. Default: the current one, or the automatic choice if there is none. */
+export async function engineFor(name: EngineName | "auto" | undefined): Promise<Engine> {
   if (name) return useEngine(name);
   try {
     return currentEngine();

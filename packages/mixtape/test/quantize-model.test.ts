@@ -43,9 +43,62 @@ describe.each([...new Set(["cpu", ...testEngines()] as const)])("on %s", (engine
   });
 });
 
-async function logitsOf(model: string, options: { quantize?: "int4" | "int8" } = {}): Promise<number[]> {
+describe("calibrated", () => {
+  const engine = testEngines().includes("native") ? "native" : "cpu";
+  const text = Array.from({ length: 4 }, (_, row) =>
+    Array.from({ length: 64 }, (_, i) => (i * i * 7 + i * 13 + 31 * row) % 97),
+  );
+
+  beforeAll(async () => {
+    await useEngine(engine, engine === "native" ? { precision: "float32" } : {});
+  });
+
+  test.each(MODELS)("%s: nearer to the original on the text, and nothing left on the engine", async (model) => {
+    const [plain, calibrated] = ["plain", "calibrated"].map((kind) =>
+      join(folder, `${basename(model, ".gguf")}-${kind}`),
+    );
+    await quantizeModel(model, plain!);
+    await withoutLeak(async () => {
+      const { uncalibrated, formats } = await quantizeModel(model, calibrated!, { calibration: [text] });
+      expect(formats["int4, groups of 32"]?.matrices).toBeGreaterThan(uncalibrated.length);
+    });
+    const original = await logitsOf(model, {}, text);
+    const errors = [plain!, calibrated!].map(async (path) => squaredError(await logitsOf(path, {}, text), original));
+    const [before, after] = await Promise.all(errors);
+    expect(after! / before!).toBeLessThan(0.95);
+  });
+
+  test("matrices that met too few tokens are named", async () => {
+    const output = join(folder, "rare");
+    const { uncalibrated } = await quantizeModel(SAMPLE, output, { calibration: [[[1, 2, 3]]] });
+    expect(uncalibrated.length).toBeGreaterThan(0);
+    expect(uncalibrated.some((name) => name.includes("experts"))).toBe(true);
+  });
+
+  test("what is refused", async () => {
+    const refused = (options: Parameters<typeof quantizeModel>[2]) =>
+      quantizeModel(SAMPLE, join(folder, "no"), options);
+    await expect(refused({ calibration: "Too short." })).rejects.toThrow(
+      "quantizeModel: calibration: expected at least 512 tokens",
+    );
+    await expect(refused({ calibration: "a", calibrationTokens: 100 })).rejects.toThrow(
+      "quantizeModel: calibrationTokens",
+    );
+    expect(existsSync(join(folder, "no"))).toBe(false);
+  });
+});
+
+function squaredError(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);
+}
+
+async function logitsOf(
+  model: string,
+  options: { quantize?: "int4" | "int8" } = {},
+  inputIds = [IDS],
+): Promise<number[]> {
   const loaded = await loadModel(model, options);
-  const output = loaded.forward({ inputIds: [IDS] });
+  const output = loaded.forward({ inputIds });
   const values = [...(await output.logits.data())];
   output.logits.dispose();
   loaded.dispose();

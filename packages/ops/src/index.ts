@@ -112,6 +112,7 @@ export {
 export {
   disposeWeight,
   logicalTensor,
+  matrixAt,
   type StackedView,
   stackViews,
   type Weight,

@@ -1,7 +1,10 @@
 export { compressedTensorsConfig, type ModuleScheme } from "./encode/compressed-tensors-config.js";
+export type { Hessian } from "./encode/hessian.js";
 export type { IntegerScheme } from "./encode/integer-scheme.js";
 export { packedTensors } from "./encode/packed-tensors.js";
-export { quantizingView } from "./encode/quantizing-view.js";
+export { quantizeCalibrated } from "./encode/quantize-calibrated.js";
+export type { EncodedMatrix } from "./encode/quantize-matrix.js";
+export { type Encoder, quantizingView } from "./encode/quantizing-view.js";
 export {
   compileRecipe,
   defaultRules,

@@ -1,5 +1,7 @@
+import type { EngineFlags } from "@mixtape/command-line/load";
+
 /** Flags of `sample-generate quantize`. */
-export interface QuantizeFlags {
+export interface QuantizeFlags extends EngineFlags {
   readonly model: string;
   readonly output: string;
   readonly weights?: "int4" | "int8";
@@ -9,6 +11,9 @@ export interface QuantizeFlags {
   readonly keep?: readonly string[];
   /** JSON file. */
   readonly recipe?: string;
+  /** Text file on which matrices of 4 bits are calibrated. */
+  readonly calibration?: string;
+  readonly calibrationTokens?: number;
   /** In bytes. */
   readonly maxShardSize?: number;
   readonly ignore?: readonly string[];

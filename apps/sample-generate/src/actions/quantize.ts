@@ -18,7 +18,7 @@ import {
   short,
   table,
 } from "@mixtape/command-line";
-import { BytesBar, checkModel } from "@mixtape/command-line/load";
+import { BytesBar, checkModel, chooseEngine } from "@mixtape/command-line/load";
 import { type QuantizedCheckpoint, type QuantizeOptions, quantizeModel } from "@mixtape/mixtape";
 import { checkOutput, savedFiles, sideFiles } from "../checkpoint-folder.js";
 import type { QuantizeFlags } from "./quantize-flags.js";
@@ -37,12 +37,17 @@ export async function quantize(flags: QuantizeFlags): Promise<void> {
   checkOutput(flags.output);
   checkOutside(flags.output, flags.model);
   const recipe = recipeOf(flags);
+  const { calibration: file, calibrationTokens } = flags;
+  const calibration = file === undefined ? undefined : readInputText(file, TEXT);
+  if (calibration !== undefined) await chooseEngine(flags);
   const begin = performance.now();
   const bar = new BytesBar("quantising");
   let made: QuantizedCheckpoint;
   try {
     made = await quantizeModel(flags.model, flags.output, {
       quantize: recipe,
+      ...(calibration !== undefined && { calibration }),
+      ...(calibrationTokens !== undefined && { calibrationTokens }),
       files: await sideFiles(flags.model),
       ...(flags.ignore && { ignore: flags.ignore }),
       ...(flags.maxShardSize !== undefined && { maxShardBytes: flags.maxShardSize }),
@@ -61,8 +66,14 @@ export async function quantize(flags: QuantizeFlags): Promise<void> {
   }
   const result: QuantizeResult = { output: flags.output, ...made, ...savedFiles(flags.output) };
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-  else process.stdout.write(`\n${table(summary(result, performance.now() - begin), colors.dim)}`);
+  if (made.uncalibrated.length > 0)
+    note(
+      `experts that met too few tokens are rounded value by value: ${listed(made.uncalibrated)}; a longer text helps`,
+    );
+  if (!flags.json) process.stdout.write(`\n${table(summary(result, performance.now() - begin), colors.dim)}`);
 }
+
+const TEXT = { expected: "a text file for calibration" } as const;
 
 const RECIPE = { expected: "a JSON file with a recipe" } as const;
 
@@ -100,6 +111,11 @@ function existing(path: string): string {
   } catch {
     return dirname(path) === path ? path : join(existing(dirname(path)), basename(path));
   }
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - 3;
+  return `${names.slice(0, 3).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 function summary({ output, files, totalBytes, formats }: QuantizeResult, ms: number): [string, string][] {

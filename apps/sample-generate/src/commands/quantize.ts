@@ -3,13 +3,16 @@
 import {
   Command,
   debugOption,
+  engineOption,
   fileSize,
   given,
   ignoreOption,
   integer,
   modelOption,
   Option,
+  precisionOption,
   someText,
+  threadsOption,
 } from "@mixtape/command-line";
 import type { QuantizeFlags } from "../actions/quantize-flags.js";
 
@@ -18,6 +21,9 @@ Examples:
   Experts in 4 bits, attention in 8; routers, norms, embeddings and head as they are:
     sample-generate quantize --model DIR --output DIR-int4
     sample-generate generate --model DIR-int4 --prompt "It was"
+
+  Better in 4 bits: layer by layer, each column is rounded after the errors of the ones before it (GPTQ), on a text:
+    sample-generate quantize --model DIR --output DIR-int4 --calibration text.txt
 
   Smaller, for this package alone: transformers does not read quantised embeddings.
     sample-generate quantize --model DIR --output DIR-int4 --embeddings int8
@@ -30,7 +36,7 @@ Examples:
 
 The result is in the format pack-quantized of compressed-tensors, which transformers loads. Each group of values in a
 row has a scale in bfloat16, the one of least squared error among several. One matrix is in memory at a time, and no engine
-is needed. The folder gets config.json, generation_config.json, the weights, the license and the tokenizer. An output folder
+is needed; with a calibration, one layer, which runs on an engine. The folder gets config.json, generation_config.json, the weights, the license and the tokenizer. An output folder
 that has files in it is refused. After Ctrl-C nothing is left (exit code 130).`;
 
 export function quantizeCommand(): Command {
@@ -58,6 +64,11 @@ export function quantizeCommand(): Command {
     )
     .option("--keep <module...>", "modules whose weights stay as they are, such as lm_head or layers.0")
     .option("--recipe <file>", "JSON file with rules: which modules get which format", someText)
+    .option("--calibration <file>", "text file to calibrate matrices of 4 bits on (default: none)", someText)
+    .option("--calibration-tokens <n>", "tokens of it (default: 32768)", integer(512))
+    .addOption(engineOption())
+    .addOption(threadsOption())
+    .addOption(precisionOption())
     .option("--max-shard-size <size>", "maximum size of a file, such as 2GB or 500MB (default: 2GB)", fileSize)
     .option("--json", "print one JSON object at the end")
     .addOption(ignoreOption())
@@ -66,6 +77,7 @@ export function quantizeCommand(): Command {
     .action(async (flags: Partial<QuantizeFlags>) => {
       const checked = {
         ...flags,
+        engine: flags.engine ?? "auto",
         model: given(flags.model, "--model DIR"),
         output: given(flags.output, "--output DIR"),
       };

@@ -25,6 +25,7 @@ import { openWeights } from "../open-weights.js";
 import type { ModelClass, PreTrainedModel } from "../pre-trained-model.js";
 import { watched } from "../save.js";
 import type { SaveOptions } from "../save-options.js";
+import { Calibration, type CalibrationBatches } from "./calibration.js";
 import { moduleOf } from "./module-of.js";
 import { refuseQuantized } from "./refuse-quantized.js";
 import { type SavedTensor, savedTensors } from "./saved-tensors.js";
@@ -35,12 +36,19 @@ export interface QuantizeCheckpointOptions
     Omit<SaveOptions, "dtype"> {
   /** `int4`, `int8`, or a recipe. Default: `int4`. Embeddings and heads stay as they are, unless the recipe says otherwise. */
   readonly quantize?: "int4" | "int8" | QuantizeOptions;
+  /**
+   * Token ids, `[batch][row][token]`, on which matrices of 4 bits are calibrated by GPTQ; rows of a batch have one length. The layers
+   * run on the engine in use, one after the other. Default: each value is rounded for itself, and no engine is needed.
+   */
+  readonly calibration?: CalibrationBatches;
 }
 
 /** A quantised checkpoint that was written. */
 export interface QuantizedCheckpoint {
   /** Matrices in each format; `none` for those that stay as they are. */
   readonly formats: Readonly<Record<string, FormatCount>>;
+  /** Matrices that were rounded value by value although there was a calibration: they met too few tokens, as rare experts do. */
+  readonly uncalibrated: readonly string[];
 }
 
 /** Number of matrices, of their values, and of their bytes with scales. */
@@ -76,13 +84,17 @@ export async function quantizeCheckpoint(
   const file = await readConfig(source, fetching);
   const parsed = parseConfig(Model.family.config, file, { ignore, onWarning });
   const tensors = await openWeights(source, file, fetching);
+  let calibration: Calibration | undefined;
   try {
     const model = new Model(await Model.settleConfig(parsed, tensors, { where, onWarning }));
     const match = model.matchTensors(tensors);
     refuseFaults(match, where);
     refuseQuantized(match, where);
     warnOfTensors(match, where, onWarning, model.architecture);
-    const parts = match.found.flatMap((found) => [...savedTensors(found)].map((tensor) => partOf(tensor, recipe)));
+    if (options.calibration) calibration = new Calibration(model, match.jobs, recipe, options.calibration);
+    const parts = match.found.flatMap((found) =>
+      [...savedTensors(found)].map((tensor) => partOf(tensor, recipe, calibration)),
+    );
     const modules = parts.flatMap(({ module }) => (module ? [module] : []));
     if (!modules.some(({ scheme }) => scheme))
       throw new QuantizationError({
@@ -102,8 +114,9 @@ export async function quantizeCheckpoint(
     };
     const tensorsToWrite = parts.flatMap((part) => part.tensors);
     await writeCheckpoint(folder, watched(tensorsToWrite, options), { maxShardBytes, files });
-    return { formats: countFormats(parts) };
+    return { formats: countFormats(parts), uncalibrated: calibration?.rare ?? [] };
   } finally {
+    calibration?.dispose();
     await tensors.close();
   }
 }
@@ -119,14 +132,15 @@ interface Part {
   readonly module?: ModuleScheme;
 }
 
-function partOf({ name, view, role }: SavedTensor, recipe: Recipe): Part {
+function partOf({ name, view, role }: SavedTensor, recipe: Recipe, calibration: Calibration | undefined): Part {
   const asIs: TensorToWrite = { name, dtype: view.dtype, shape: view.shape, bytes: () => view.read() };
   if (role === "vector" || role === "vectors") return { tensors: [asIs] };
   const path = moduleOf(name);
   const scheme = recipe(path);
   const module = { module: path, scheme, size: view.shape.reduce((all, n) => all * n, 1) };
   if (!scheme) return { tensors: [asIs], module };
-  if (view.shape.length === 2 && path !== name) return { tensors: packedTensors(path, view, scheme), module };
+  const encode = calibration?.encoderOf(name, view.shape);
+  if (view.shape.length === 2 && path !== name) return { tensors: packedTensors(path, view, scheme, encode), module };
   throw new QuantizationError({
     where: name,
     expected: "a matrix of a module, to be stored as pack-quantized",

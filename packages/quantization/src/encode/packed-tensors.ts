@@ -1,6 +1,6 @@
 import type { TensorToWrite, TensorView } from "@mixtape/safetensors";
 import type { IntegerScheme } from "./integer-scheme.js";
-import { quantizingView } from "./quantizing-view.js";
+import { type Encoder, quantizingView } from "./quantizing-view.js";
 
 /**
  * Returns the tensors of a quantised matrix in the format `pack-quantized` of compressed-tensors: `X.weight_packed`,
@@ -8,10 +8,19 @@ import { quantizingView } from "./quantizing-view.js";
  * written too.
  * @param module path of the module, `X`
  * @param view the matrix `[rows, columns]`
+ * @param encode quantises it. Default: rounds each value for itself
  * @throws {QuantizationError} if the group size does not divide the columns
  */
-export function packedTensors(module: string, view: TensorView, scheme: IntegerScheme): TensorToWrite[] {
-  const { weight, scale } = quantizingView(view, scheme).quantized!.planes as Record<"weight" | "scale", TensorView>;
+export function packedTensors(
+  module: string,
+  view: TensorView,
+  scheme: IntegerScheme,
+  encode?: Encoder,
+): TensorToWrite[] {
+  const { weight, scale } = quantizingView(view, scheme, encode).quantized!.planes as Record<
+    "weight" | "scale",
+    TensorView
+  >;
   const shape = BigInt64Array.from(view.shape, BigInt);
   const write = (name: string, plane: TensorView): TensorToWrite => ({
     name: `${module}.${name}`,

@@ -1,6 +1,8 @@
 import { type BlockFormat, type Dtype, toFloat32 } from "@mixtape/safetensors";
 import { QuantizationError } from "../errors.js";
 import { packedIntegers } from "../formats/packed-integers.js";
+import { quantizeWithFeedback } from "./calibrated-rows.js";
+import type { Feedback } from "./hessian.js";
 import type { IntegerScheme } from "./integer-scheme.js";
 import { quantizeRow } from "./quantize-row.js";
 
@@ -56,6 +58,7 @@ export interface EncodedMatrix {
 /**
  * Quantises a matrix.
  * @param bytes its values, row-major
+ * @param feedback of its inputs in calibration. Default: each value is rounded for itself
  * @throws {QuantizationError} for values that are not finite
  */
 export function quantizeMatrix(
@@ -63,19 +66,22 @@ export function quantizeMatrix(
   bytes: Uint8Array,
   dtype: Dtype,
   { bits, groupSize, weight, scale }: MatrixLayout,
+  feedback?: Feedback,
 ): EncodedMatrix {
   const [rows, words] = weight;
   const values = toFloat32(bytes, dtype);
   const columns = values.length / rows;
-  const codes = new Int8Array(columns);
+  const codes = new Int8Array(values.length);
   const packed = new Uint8Array(rows * words * 4);
   const scales = new Uint16Array(rows * scale[1]);
-  for (let i = 0; i < rows; i++) {
-    const row = values.subarray(i * columns, (i + 1) * columns);
-    refuseInfinite(name, row);
-    quantizeRow(row, { bits, groupSize }, { codes, scales, firstScale: i * scale[1] });
-    pack(codes, bits, packed.subarray(i * words * 4, (i + 1) * words * 4));
-  }
+  const each = <T extends Float32Array | Int8Array>(all: T, i: number): T =>
+    all.subarray(i * columns, (i + 1) * columns) as T;
+  for (let i = 0; i < rows; i++) refuseInfinite(name, each(values, i));
+  if (feedback) quantizeWithFeedback(values, { bits, groupSize }, feedback, { codes, scales });
+  else
+    for (let i = 0; i < rows; i++)
+      quantizeRow(each(values, i), { bits, groupSize }, { codes: each(codes, i), scales, firstScale: i * scale[1] });
+  for (let i = 0; i < rows; i++) pack(each(codes, i), bits, packed.subarray(i * words * 4, (i + 1) * words * 4));
   return { weight: packed, scale: new Uint8Array(scales.buffer) };
 }
 

@@ -30,9 +30,10 @@ export function quantizeRow(
   { codes, scales, firstScale }: RowTarget,
 ): void {
   const group = new Float64Array(groupSize);
+  const equal = new Float64Array(groupSize).fill(1);
   for (let start = 0, g = firstScale; start < row.length; start += groupSize, g++) {
     for (let i = 0; i < groupSize; i++) group[i] = row[start + i]!;
-    const scale = scaleOf(group, bits);
+    const scale = scaleOf(group, bits, equal);
     scales[g] = upperHalf(scale);
     const inverse = scale === 0 ? 0 : 1 / scale;
     const least = -(2 ** (bits - 1));
@@ -40,8 +41,11 @@ export function quantizeRow(
   }
 }
 
-/** Returns the bfloat16 scale of least squared error among several; 0 for a group of zeros. */
-function scaleOf(group: Float64Array, bits: 4 | 8): number {
+/**
+ * Returns the bfloat16 scale of least squared error among several; 0 for a group of zeros.
+ * @param costs of the squared error of each value
+ */
+export function scaleOf(group: Float64Array, bits: 4 | 8, costs: Float64Array): number {
   let extreme = 0;
   for (let i = 0; i < group.length; i++) if (Math.abs(group[i]!) > Math.abs(extreme)) extreme = group[i]!;
   if (extreme === 0) return 0;
@@ -50,35 +54,37 @@ function scaleOf(group: Float64Array, bits: 4 | 8): number {
   const [first, step] = bits === 4 ? [half - 1, 0.25] : [half - 8, 1];
   let best: Fit = { scale: bfloat16(-extreme / half), gain: Number.NEGATIVE_INFINITY };
   for (let trial = 0; trial < TRIALS; trial++) {
-    const fit = fitOf(group, -(first + trial * step) / extreme, half);
+    const fit = fitOf(group, -(first + trial * step) / extreme, half, costs);
     if (fit.gain > best.gain) best = fit;
   }
   // With the codes of the best scale, another one may fit better.
-  const again = fitOf(group, 1 / best.scale, half);
+  const again = fitOf(group, 1 / best.scale, half, costs);
   return again.gain > best.gain ? again.scale : best.scale;
 }
 
-/** A scale, and what it takes off the sum of squares: `Σw² − Σ(w − scale · q)²`. */
+/** A scale, and what it takes off the sum of squares: `Σw² − Σ(w − scale · q)²`, each square times its cost. */
 interface Fit {
   readonly scale: number;
   readonly gain: number;
 }
 
 /** Returns the scale that fits best, by least squares, to the codes that another one gives. */
-function fitOf(group: Float64Array, inverse: number, half: number): Fit {
+function fitOf(group: Float64Array, inverse: number, half: number, costs: Float64Array): Fit {
   let valueByCode = 0;
   let codeByCode = 0;
   for (let i = 0; i < group.length; i++) {
     const value = group[i]!;
     const code = rounded(value * inverse, -half);
-    valueByCode += value * code;
-    codeByCode += code * code;
+    const costly = costs[i]! * code;
+    valueByCode += value * costly;
+    codeByCode += code * costly;
   }
   const scale = bfloat16(valueByCode / codeByCode);
   return { scale, gain: scale * (2 * valueByCode - scale * codeByCode) };
 }
 
-function rounded(value: number, least: number): number {
+/** Rounds to an integer from `least` to `−1 − least`, ties to even. */
+export function rounded(value: number, least: number): number {
   const code = value + ROUNDER - ROUNDER;
   return code < least ? least : code > -1 - least ? -1 - least : code;
 }
@@ -93,7 +99,8 @@ function bfloat16(value: number): number {
   return float[0]!;
 }
 
-function upperHalf(value: number): number {
+/** Returns the bits of a bfloat16 value. */
+export function upperHalf(value: number): number {
   float[0] = value;
   return word[0]! >>> 16;
 }

@@ -2,12 +2,19 @@ import { bytesPerElement, type Dtype, quantizedView, type TensorView } from "@mi
 import type { IntegerScheme } from "./integer-scheme.js";
 import { type EncodedMatrix, layoutOf, type MatrixLayout, quantizeMatrix } from "./quantize-matrix.js";
 
+/** Quantises a matrix `[rows, columns]`. */
+export type Encoder = (view: TensorView, layout: MatrixLayout) => Promise<EncodedMatrix>;
+
+/** Rounds each value for itself. */
+const roundEach: Encoder = async (view, layout) => quantizeMatrix(view.name, await view.read(), view.dtype, layout);
+
 /**
  * Views a matrix `[rows, columns]`, or a stack of matrices, as a quantised one. It is quantised when it is read, matrix by matrix.
+ * @param encode quantises a matrix. Default: rounds each value for itself
  * @throws {QuantizationError} if the group size does not divide the columns; when it is read, for values that are not finite
  */
-export function quantizingView(view: TensorView, scheme: IntegerScheme): TensorView {
-  const matrix = new LazyMatrix(view, scheme);
+export function quantizingView(view: TensorView, scheme: IntegerScheme, encode: Encoder = roundEach): TensorView {
+  const matrix = new LazyMatrix(view, scheme, encode);
   const { name, shape, dtype, savedAs = dtype } = view;
   const planes = { weight: matrix.plane("weight"), scale: matrix.plane("scale") };
   return quantizedView({ name, shape, savedAs, format: matrix.layout.format, planes });
@@ -18,13 +25,15 @@ class LazyMatrix {
   readonly layout: MatrixLayout;
   readonly #view: TensorView;
   readonly #scheme: IntegerScheme;
+  readonly #encoder: Encoder;
   readonly #parts = new Map<string, LazyMatrix>();
   /** Planes that were made and not yet read: who reads one plane reads the other one next. */
   readonly #unread = new Map<keyof EncodedMatrix, Promise<Uint8Array>>();
 
-  constructor(view: TensorView, scheme: IntegerScheme) {
+  constructor(view: TensorView, scheme: IntegerScheme, encode: Encoder) {
     this.#view = view;
     this.#scheme = scheme;
+    this.#encoder = encode;
     this.layout = layoutOf(view.name, view.shape.slice(-2) as [number, number], scheme);
   }
 
@@ -47,7 +56,7 @@ class LazyMatrix {
   #part(key: string, cut: (view: TensorView) => TensorView): LazyMatrix {
     const known = this.#parts.get(key);
     if (known) return known;
-    const part = new LazyMatrix(cut(this.#view), this.#scheme);
+    const part = new LazyMatrix(cut(this.#view), this.#scheme, this.#encoder);
     this.#parts.set(key, part);
     return part;
   }
@@ -65,16 +74,11 @@ class LazyMatrix {
       this.#unread.delete(plane);
       return unread;
     }
-    const encoded = this.#encode();
+    const encoded = this.#encoder(this.#view, this.layout);
     const other = plane === "weight" ? "scale" : "weight";
     const rest = encoded.then((planes) => planes[other]);
     rest.catch(() => {}); // the first read reports it
     this.#unread.set(other, rest);
     return encoded.then((planes) => planes[plane]);
-  }
-
-  async #encode(): Promise<EncodedMatrix> {
-    const { name, dtype } = this.#view;
-    return quantizeMatrix(name, await this.#view.read(), dtype, this.layout);
   }
 }
