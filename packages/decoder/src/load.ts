@@ -25,6 +25,8 @@ export interface LoadOptions {
    * keys of `generation_config.json` to ignore.
    */
   readonly ignore?: readonly string[];
+  /** Called once the parameters are found in the checkpoint, before any is read. Throws to refuse them. */
+  readonly onMatch?: (jobs: readonly LoadJob[]) => void;
   /** Called for everything that loading skips or that overrides the config. Default: `console.warn`. */
   readonly onWarning?: OnWarning;
   /**
@@ -49,6 +51,7 @@ export const LOAD_OPTIONS: OptionNames<LoadOptions> = {
   signal: true,
   checkFinite: true,
   ignore: true,
+  onMatch: true,
   onWarning: true,
   config: true,
   quantize: true,
@@ -64,6 +67,7 @@ export function checkLoadOptions(where: string, options: LoadOptions): void {
   checkOptions(where, options, LOAD_OPTIONS);
   checkOptionTypes(where, options, {
     onProgress: "function",
+    onMatch: "function",
     onWarning: "function",
     signal: "signal",
     checkFinite: "boolean",
@@ -117,6 +121,7 @@ export async function loadParameters(
   const { fresh } = match;
   const jobs =
     options.quantize === undefined ? match.jobs : quantizeJobs(match, compileRecipe(options.quantize), where);
+  options.onMatch?.(jobs);
   warnOfDecoding(jobs, where, onWarning);
   const totalBytes = jobs.reduce((sum, { view }) => sum + view.byteLength, 0);
   let loadedBytes = 0;

@@ -103,7 +103,7 @@ export function matchTensors(
     for (const { name, shape: expected } of found.files.flat()) {
       used.add(name);
       const shape = tensors.has(name) ? tensors.tensor(name).shape : undefined;
-      if (shape?.join() === expected.join()) continue;
+      if (shape && isSameShape(shape, expected)) continue;
       fits = false;
       if (shape) misshaped.set(name, { name: tensors.onDisk(name), shape, expected });
       else missing.add(name);
@@ -128,6 +128,10 @@ export function matchTensors(
     jobs: matched.flatMap((one) => jobsOf(one, (param) => names.get(param)!)),
     found: matched,
   };
+}
+
+function isSameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 function namesOf({ files }: BoundSource): string[] {

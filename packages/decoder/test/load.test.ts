@@ -249,6 +249,26 @@ test("progress counts the bytes of the checkpoint", async () => {
   copy.dispose();
 });
 
+test("onMatch sees all parameters before any is read, and refuses them by throwing", async () => {
+  const source = await sourceOf(model);
+  const names = [...model.namedParameters()].map(([name]) => name);
+  const seen: string[] = [];
+  let read = 0;
+  await withoutLeak(async () => {
+    const copy = new TinyForCausalLM(tinyOf());
+    const loading = loadParameters(copy, source, TINY_NAMES, {
+      onProgress: () => read++,
+      onMatch: (jobs) => {
+        seen.push(...jobs.map(({ name }) => name));
+        throw new Error("too many");
+      },
+    });
+    await expect(loading).rejects.toThrow("too many");
+  });
+  expect(seen.toSorted()).toEqual(names.toSorted());
+  expect(read).toBe(0);
+});
+
 test("an abort stops between two parameters and leaves nothing", async () => {
   const source = await sourceOf(model);
   await withoutLeak(async () => {

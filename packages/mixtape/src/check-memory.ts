@@ -2,6 +2,7 @@ import type { DecoderConfig } from "@mixtape/config";
 import {
   type ConfigFile,
   decodedWeights,
+  type LoadJob,
   type LoadOptions,
   loadJobs,
   type ModelClass,
@@ -42,8 +43,9 @@ interface Check extends Files, MemoryOptions {
 }
 
 /**
- * Checks that the weights fit into the memory of the engine, and of the machine unless they stay in their files. Of experts that
- * stay there, sets how many are kept in memory, and warns if those are not all.
+ * Checks that the weights fit into the memory of the engine, and of the machine unless they stay in their files. Weights that may
+ * stay there are checked once they are found in the files: by the function that is returned, if that is necessary. It sets how
+ * many of the experts that stay there are kept in memory, and warns if those are not all.
  * @throws {ModelTooLargeError} if they do not fit
  */
 export async function checkFit(
@@ -52,13 +54,12 @@ export async function checkFit(
   engine: Engine,
   files: Files,
   options: MemoryOptions,
-): Promise<void> {
+): Promise<((jobs: readonly LoadJob[]) => void) | undefined> {
   const check = { Model, config, engine, ...files, ...options };
   const machine = weightLimit(options.memory);
-  if (storageOf(engine.backend).mapped) {
-    if (machine) await checkMapped(check, machine);
-    if (options.refuse) await checkHeld(check, [engine.memoryLimit]);
-  } else if (options.refuse) await checkHeld(check, [engine.memoryLimit, machine]);
+  const isMapped = storageOf(engine.backend).mapped;
+  if (options.refuse) await checkHeld(check, isMapped ? [engine.memoryLimit] : [engine.memoryLimit, machine]);
+  return isMapped && machine ? mappedCheck(check, machine) : undefined;
 }
 
 /** Checks weights that an engine holds, of which none stays in a file. */
@@ -108,27 +109,27 @@ async function checkHeld(
 }
 
 /**
- * Checks the weights of a mapping engine: those that it decodes, or quantises while loading, are not in a file any more and must fit.
- * Of those in files, the experts get what the others leave.
+ * Returns a check of the weights of a mapping engine: those that it decodes, or quantises while loading, are not in a file any more
+ * and must fit. Of those in files, the experts get what the others leave.
  */
-async function checkMapped(check: Check, limit: WeightLimit): Promise<void> {
-  const { Model, config, engine, source, fetching, file, quantize, refuse, onWarning } = check;
-  const storage = storageOf(engine.backend);
+function mappedCheck(check: Check, limit: WeightLimit): ((jobs: readonly LoadJob[]) => void) | undefined {
+  const { Model, config, engine } = check;
   const model = new Model(config);
-  // Most models would fit even in float32: then the files need not be opened.
-  if (weightBytes(model, engine.backend) <= limit.bytes) return storage.limitExperts?.(limit.bytes);
-  const { placement, decoded } = await withTensors(
-    { source, file },
-    (tensors) => {
-      const jobs = loadJobs(model, tensors, { quantize }, file.where);
-      const expertsPerToken = summarize(model).experts.perToken;
-      return {
-        placement: weightPlacement(jobs, { expertsPerToken, backend: engine.backend }),
-        decoded: decodedWeights(jobs, engine.backend),
-      };
-    },
-    fetching,
-  );
+  const { perToken } = summarize(model).experts;
+  // Most models would fit even in float32.
+  if (weightBytes(model, engine.backend) > limit.bytes) return (jobs) => checkMapped(check, limit, jobs, perToken);
+  storageOf(engine.backend).limitExperts?.(limit.bytes);
+  return undefined;
+}
+
+function checkMapped(
+  { engine, file, quantize, refuse, onWarning }: Check,
+  limit: WeightLimit,
+  jobs: readonly LoadJob[],
+  expertsPerToken: number,
+): void {
+  const placement = weightPlacement(jobs, { expertsPerToken, backend: engine.backend });
+  const decoded = decodedWeights(jobs, engine.backend);
   // Norms and biases are always held, and are too small to count.
   const heldBytes = quantize === undefined ? decoded.bytes : placement.heldBytes;
   if (refuse && heldBytes > limit.bytes)
@@ -147,7 +148,7 @@ async function checkMapped(check: Check, limit: WeightLimit): Promise<void> {
         { option: "checkMemory", value: false, text: (option) => `try anyway with ${option}` },
       ],
     });
-  storage.limitExperts?.(expertRoom(placement, limit));
+  storageOf(engine.backend).limitExperts?.(expertRoom(placement, limit));
   const partial = partialExperts(placement, limit);
   if (partial)
     onWarning({ kind: "larger-than-memory", names: [], message: `${file.where}: ${aboutPartialExperts(partial)}` });

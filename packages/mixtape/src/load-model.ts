@@ -101,7 +101,7 @@ export async function loadModel(
   const parsed = parseConfig(Model.family.config, file, { ignore: options.ignore, onWarning: () => {} });
   const config = changeConfig(Model.family.config, parsed, options.config);
   const prepared = await engineFor(engine);
-  await checkFit(
+  const onMatch = await checkFit(
     Model,
     config,
     prepared,
@@ -113,7 +113,14 @@ export async function loadModel(
       onWarning: options.onWarning ?? warnOnConsole,
     },
   );
-  return Model.fromPretrained(source, options);
+  if (!onMatch) return Model.fromPretrained(source, options);
+  return Model.fromPretrained(source, {
+    ...options,
+    onMatch: (jobs) => {
+      onMatch(jobs);
+      options.onMatch?.(jobs);
+    },
+  });
 }
 
 /** Options of {@link loadTokenizer}. */

@@ -181,9 +181,12 @@ export class NativeStorage implements Storage {
     if (!areIn(views, alignment)) return undefined;
     const files: NativeFile[] = [];
     const offsets = new Float64Array(views.length);
-    for (const [i, { location }] of views.entries()) {
-      files.push(this.#files.open(location.path));
-      offsets[i] = location.offset;
+    const opened = new Map<string, NativeFile>();
+    for (const { location } of views) {
+      const file = opened.get(location.path) ?? this.#files.open(location.path);
+      opened.set(location.path, file);
+      offsets[files.length] = location.offset;
+      files.push(file);
     }
     return { files, offsets };
   }

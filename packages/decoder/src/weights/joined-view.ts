@@ -12,11 +12,7 @@ export function joinedView(views: readonly TensorView[], axis: number): TensorVi
 
 /** Stacks views of one shape and dtype along a new first axis. */
 export function stackedView(views: readonly TensorView[]): TensorView {
-  return new JoinedView(
-    views.map((view) => unsqueezedView(view, 0)),
-    0,
-    views,
-  );
+  return new StackedView(views);
 }
 
 class JoinedView implements TensorView {
@@ -27,10 +23,8 @@ class JoinedView implements TensorView {
   readonly byteLength: number;
   readonly #parts: readonly TensorView[];
   readonly #axis: number;
-  readonly #rows: readonly TensorView[] | undefined;
 
-  /** @param rows index i of the first axis, if the views are one row each */
-  constructor(parts: readonly TensorView[], axis: number, rows?: readonly TensorView[]) {
+  constructor(parts: readonly TensorView[], axis: number) {
     const [first] = parts as readonly [TensorView];
     this.name = first.name;
     this.dtype = first.dtype;
@@ -42,7 +36,6 @@ class JoinedView implements TensorView {
     this.byteLength = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#parts = parts;
     this.#axis = axis;
-    this.#rows = rows;
   }
 
   at(index: number): TensorView {
@@ -51,7 +44,6 @@ class JoinedView implements TensorView {
         this.#parts.map((part) => part.at(index)),
         this.#axis - 1,
       );
-    if (this.#rows) return this.#rows[index]!;
     let start = 0;
     for (const part of this.#parts) {
       if (index < start + part.shape[0]!) return part.at(index - start);
@@ -93,5 +85,47 @@ class JoinedView implements TensorView {
       at += each;
     }
     return out;
+  }
+}
+
+/** Views along a new first axis: index i is the view i itself. */
+class StackedView implements TensorView {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly savedAs: Dtype;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+  readonly #views: readonly TensorView[];
+
+  constructor(views: readonly TensorView[]) {
+    const [first] = views as readonly [TensorView];
+    this.name = first.name;
+    this.dtype = first.dtype;
+    this.savedAs = first.savedAs ?? first.dtype;
+    this.shape = [views.length, ...first.shape];
+    this.byteLength = views.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#views = views;
+  }
+
+  at(index: number): TensorView {
+    const view = this.#views[index];
+    if (view) return view;
+    throw new RangeError(`${this.name}: expected an index below ${this.#views.length}, got ${index}`);
+  }
+
+  slice(start: number, end: number): TensorView {
+    return this.#joined().slice(start, end);
+  }
+
+  read(): Promise<Uint8Array> {
+    return this.#joined().read();
+  }
+
+  /** Models have thousands of experts, of which these views are seldom needed. */
+  #joined(): TensorView {
+    return joinedView(
+      this.#views.map((view) => unsqueezedView(view, 0)),
+      0,
+    );
   }
 }

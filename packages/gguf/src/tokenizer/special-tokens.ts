@@ -50,6 +50,9 @@ export function endTokens(metadata: Metadata): number[] {
     specialToken(metadata, name),
   );
   const tokens = metadata.strings("tokenizer.ggml.tokens") ?? [];
-  const byText = [...tokens.entries()].filter(([, token]) => ENDS.has(token)).map(([id]) => id);
-  return [...new Set([...named.filter((id) => id !== undefined), ...byText])];
+  const ids = new Set(named.filter((id) => id !== undefined));
+  tokens.forEach((token, id) => {
+    if (ENDS.has(token)) ids.add(id);
+  });
+  return [...ids];
 }

@@ -23,7 +23,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
   // As in llama.cpp: an empty token is none of the text.
   const tokens = texts.map((text, id) => (text === "" ? `[EMPTY_${id}]` : text));
   const ids = new Map<string, number>();
-  for (const [id, token] of tokens.entries()) {
+  tokens.forEach((token, id) => {
     const other = ids.get(token);
     if (other !== undefined)
       throw metadata.error(
@@ -32,7 +32,7 @@ export function readVocabulary(metadata: Metadata): Vocabulary {
         `${safeName(JSON.stringify(token))} as ${other} and ${id}`,
       );
     ids.set(token, id);
-  }
+  });
   return { metadata, tokens, ids, added: addedTokens(metadata, tokens) };
 }
 

@@ -17,11 +17,11 @@ struct Q4_K {
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b);
     const float dmin = half_at(b + 2);
-    const KScales s(b + 4);
+    const SixBits s(b + 4);
     for (size_t j = 0; j < 8; j += 2) {
       const uint8_t* const q = b + 16 + 16 * j;
-      const float scale[2] = {d * s.scales[j], d * s.scales[j + 1]};
-      const float minimum[2] = {dmin * s.minima[j], dmin * s.minima[j + 1]};
+      const float scale[2] = {d * s.first[j], d * s.first[j + 1]};
+      const float minimum[2] = {dmin * s.second[j], dmin * s.second[j + 1]};
       for (size_t i = 0; i < 32; i++) y[32 * j + i] = scale[0] * static_cast<float>(q[i] & 15) - minimum[0];
       for (size_t i = 0; i < 32; i++) y[32 * j + 32 + i] = scale[1] * static_cast<float>(q[i] >> 4) - minimum[1];
     }
@@ -32,11 +32,7 @@ struct Q4_K {
     return Part % 2 == 0 ? S::low_nibbles(both) : S::high_nibbles(both);
   }
 
-  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
-    const KScales s(b + 4);
-    S::store8(scales, S::mul8(S::splat8(half_at(b)), S::from_bytes8(s.scales)));
-    S::store8(minima, S::mul8(S::splat8(half_at(b + 2)), S::from_bytes8(s.minima)));
-  }
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) { k_scales<S>(b, scales, minima); }
 };
 
 }  // namespace

@@ -17,12 +17,12 @@ struct Q5_K {
   static void decode(const uint8_t* b, float* y) {
     const float d = half_at(b);
     const float dmin = half_at(b + 2);
-    const KScales s(b + 4);
+    const SixBits s(b + 4);
     const uint8_t* const fifth = b + 16;
     for (size_t j = 0; j < 8; j++) {
       const uint8_t* const q = b + 48 + 32 * (j / 2);
-      const float scale = d * s.scales[j];
-      const float minimum = dmin * s.minima[j];
+      const float scale = d * s.first[j];
+      const float minimum = dmin * s.second[j];
       for (size_t i = 0; i < 32; i++) {
         const int code = (q[i] >> 4 * (j % 2) & 15) | (fifth[i] >> j & 1) << 4;
         y[32 * j + i] = scale * static_cast<float>(code) - minimum;
@@ -36,11 +36,7 @@ struct Q5_K {
     return S::add_bytes(Part % 2 == 0 ? S::low_nibbles(both) : S::high_nibbles(both), fifth);
   }
 
-  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) {
-    const KScales s(b + 4);
-    S::store8(scales, S::mul8(S::splat8(half_at(b)), S::from_bytes8(s.scales)));
-    S::store8(minima, S::mul8(S::splat8(half_at(b + 2)), S::from_bytes8(s.minima)));
-  }
+  template <class S> static void scales(const uint8_t* b, float* scales, float* minima) { k_scales<S>(b, scales, minima); }
 };
 
 }  // namespace

@@ -42,8 +42,10 @@ template <class S, class Format> struct Int8Product {
     const size_t padded = padded_width(w.columns);
     const size_t token_bytes = Int8Tokens<1>::token_bytes(padded);
     size_t t = 0;
-    if constexpr (kTokens > 1)
+    if constexpr (kTokens > 1) {
       for (; t + kTokens <= tokens; t += kTokens) all_rows<kTokens>(w, packed + t * token_bytes, padded, y + t * stride, stride);
+      for (; t + 2 <= tokens; t += 2) all_rows<2>(w, packed + t * token_bytes, padded, y + t * stride, stride);
+    }
     for (; t < tokens; t++) all_rows<1>(w, packed + t * token_bytes, padded, y + t * stride, stride);
   }
 
@@ -52,7 +54,7 @@ template <class S, class Format> struct Int8Product {
  private:
   template <int T> static void all_rows(const Matrix& w, const uint8_t* packed, size_t padded, float* y, size_t stride) {
     size_t n = 0;
-    if constexpr (T == 1 && kRows > 1) {
+    if constexpr (T <= 2 && kRows > 1) {
       const size_t apart = w.rows / kStreams;
       for (size_t i = 0; i < apart; i++) some_rows<kStreams, T>(w, i, apart, packed, padded, y + i, stride);
       n = apart * kStreams;
@@ -123,6 +125,7 @@ template <class S, class Format> struct Int8Product {
         }
       }
     }
+    keep_in_memory(factors);
     for_parts<kParts>([&](auto part) {
       const auto codes = Format::template codes<S, part>(b);
       for (int t = 0; t < T; t++) {
@@ -131,6 +134,9 @@ template <class S, class Format> struct Int8Product {
       }
     });
   }
+
+  /** Otherwise GCC keeps factors in vectors and takes each out with two shuffles; a load spreads a number at no cost. */
+  template <int T, size_t Count> static void keep_in_memory(float (&factors)[T][Count]) { asm("" : "+m"(factors)); }
 
   /** Scales of `count` blocks of a row times those of tokens; what the offset of codes adds is subtracted. */
   template <class Planar, int T>

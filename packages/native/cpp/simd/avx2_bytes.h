@@ -72,6 +72,15 @@ struct Avx2Bytes {
     const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
+  static void from_six_bits(const uint8_t* p, F8& first, F8& second) {
+    const __m128i all = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i low = _mm_and_si128(all, _mm_set1_epi8(63));
+    const __m128i nibbles = _mm_and_si128(_mm_srlv_epi32(_mm_shuffle_epi32(all, 0xaa), _mm_setr_epi32(0, 4, 0, 4)), _mm_set1_epi8(15));
+    const __m128i high = _mm_and_si128(_mm_srli_epi16(all, 2), _mm_set1_epi8(48));
+    const __m128i numbers = _mm_unpacklo_epi32(low, _mm_or_si128(nibbles, high));
+    first = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(numbers));
+    second = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_unpackhi_epi64(numbers, numbers)));
+  }
   static F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
   static F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
   static F8 fnma8(F8 a, F8 b, F8 c) { return _mm256_fnmadd_ps(a, b, c); }

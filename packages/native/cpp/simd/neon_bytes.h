@@ -4,6 +4,7 @@
 #include <arm_neon.h>
 
 #include "core/types.h"
+#include "simd/six_bits.h"
 
 namespace mixtape {
 namespace {
@@ -70,6 +71,11 @@ struct NeonBytes {
   static F8 from_bytes8(const uint8_t* p) {
     const uint16x8_t wide = vmovl_u8(vld1_u8(p));
     return {{vcvtq_f32_u32(vmovl_u16(vget_low_u16(wide))), vcvtq_f32_u32(vmovl_u16(vget_high_u16(wide)))}};
+  }
+  static void from_six_bits(const uint8_t* p, F8& first, F8& second) {
+    const SixBits numbers(p);
+    first = from_bytes8(numbers.first);
+    second = from_bytes8(numbers.second);
   }
   static F8 from_int8(const int8_t* p) {
     const int16x8_t wide = vmovl_s8(vld1_s8(p));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/types.h"
+#include "simd/six_bits.h"
 
 namespace mixtape {
 namespace {
@@ -67,6 +68,12 @@ struct PortableBytes {
   /** Eight numbers without a sign. */
   static F8 from_bytes8(const uint8_t* p) { return lanes([&](int i) { return static_cast<float>(p[i]); }); }
   static F8 from_int8(const int8_t* p) { return lanes([&](int i) { return static_cast<float>(p[i]); }); }
+  /** Sixteen numbers in 12 bytes, see SixBits. May read 16. */
+  static void from_six_bits(const uint8_t* p, F8& first, F8& second) {
+    const SixBits numbers(p);
+    first = from_bytes8(numbers.first);
+    second = from_bytes8(numbers.second);
+  }
   /** Eight numbers in bfloat16. */
   static F8 from_bfloat16(const uint8_t* p) {
     return lanes([&](int i) {

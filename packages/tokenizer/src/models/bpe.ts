@@ -54,7 +54,7 @@ export class Bpe implements Model {
     const merges = model.array("merges");
     if (merges.length > MAX_MERGES) throw badValue(model.at("merges"), `at most ${MAX_MERGES} merges`, merges.length);
     this.#ranks = new PairTable(merges.length);
-    for (const [rank, merge] of merges.entries()) this.#addMerge(rank, merge, merges[0]);
+    merges.forEach((merge, rank) => this.#addMerge(rank, merge, merges[0]));
   }
 
   get size(): number {
@@ -200,21 +200,25 @@ export class Bpe implements Model {
    * Adds a merge: a pair of texts, or, in older files, one text with a space between. All have the form of the first.
    */
   #addMerge(rank: number, merge: unknown, first: unknown): void {
-    const where = `${this.#where}.merges[${rank}]`;
     const old = typeof first === "string";
     if (old && typeof merge === "string" && merge.startsWith("#version")) return;
     const pair: unknown = old && typeof merge === "string" ? merge.split(" ") : merge;
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== "string" || typeof pair[1] !== "string")
-      throw badValue(where, "two tokens", merge);
+      throw badValue(this.#mergeAt(rank), "two tokens", merge);
     const [left, right] = pair as [string, string];
-    const index = (token: string): number => {
-      const found = this.#vocabulary.indexOf(token);
-      if (found === undefined) throw badValue(where, "tokens of the vocabulary", token);
-      return found;
-    };
-    const merged = index(left + right.slice(this.#prefix.length));
-    this.#ranks.set(index(left), index(right), rank);
+    const merged = this.#indexIn(rank, left + right.slice(this.#prefix.length));
+    this.#ranks.set(this.#indexIn(rank, left), this.#indexIn(rank, right), rank);
     this.#merged[rank] = merged;
+  }
+
+  #indexIn(rank: number, token: string): number {
+    const index = this.#vocabulary.indexOf(token);
+    if (index === undefined) throw badValue(this.#mergeAt(rank), "tokens of the vocabulary", token);
+    return index;
+  }
+
+  #mergeAt(rank: number): string {
+    return `${this.#where}.merges[${rank}]`;
   }
 }
 

@@ -6,7 +6,8 @@ import { badValue, type Fields, isId, isObject } from "../fields.js";
  */
 export class Vocabulary {
   readonly #indices = new Map<string, number>();
-  readonly #indexOfId = new Map<number, number>();
+  /** Indices by id; undefined while they are equal, as in most vocabularies. */
+  #indexOfId: Map<number, number> | undefined;
   readonly #ids: number[] = [];
   readonly #tokens: string[] = [];
   readonly maxId: number;
@@ -17,17 +18,16 @@ export class Vocabulary {
     const where = model.at("vocab");
     if (!isObject(vocab)) throw badValue(where, "an object of tokens to ids", vocab);
     let maxId = -1;
-    for (const [token, id] of vocab instanceof Map ? (vocab as Map<string, unknown>) : Object.entries(vocab)) {
+    const add = (id: unknown, token: string): void => {
       if (!isId(id)) throw badValue(`${where}[${JSON.stringify(token)}]`, "an id from 0 to 4294967295", id);
-      let index = this.#indexOfId.get(id);
-      if (index === undefined) {
-        index = this.#ids.push(id) - 1;
-        this.#indexOfId.set(id, index);
-      }
+      const index = this.#indexAt(id) ?? this.#addId(id);
       this.#tokens[index] = token;
       this.#indices.set(token, index);
       if (id > maxId) maxId = id;
-    }
+    };
+    // Without an array for each entry: there are hundreds of thousands.
+    if (vocab instanceof Map) (vocab as Map<string, unknown>).forEach(add);
+    else for (const token of Object.keys(vocab)) add(vocab[token], token);
     this.maxId = maxId;
   }
 
@@ -57,7 +57,19 @@ export class Vocabulary {
   }
 
   tokenOf(id: number): string | undefined {
-    const index = this.#indexOfId.get(id);
+    const index = this.#indexAt(id);
     return index === undefined ? undefined : this.#tokens[index];
+  }
+
+  #indexAt(id: number): number | undefined {
+    if (this.#indexOfId) return this.#indexOfId.get(id);
+    return id < this.#ids.length ? id : undefined;
+  }
+
+  #addId(id: number): number {
+    const index = this.#ids.push(id) - 1;
+    if (this.#indexOfId) this.#indexOfId.set(id, index);
+    else if (id !== index) this.#indexOfId = new Map(this.#ids.map((one, i) => [one, i]));
+    return index;
   }
 }
