@@ -7,6 +7,7 @@ import { checkKept, type Remaining, takeUp, unchangedSince, usingCache } from ".
 import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
+import { joinPositions, passesOf } from "./prompt-passes.js";
 import { checkPrompts, type PromptBatch, padPrompts } from "./prompts.js";
 import { type GeneratedToken, GenerationRow, type RowText } from "./rows/generation-row.js";
 
@@ -100,13 +101,9 @@ async function* decode(
   { batch, cache, cachedTokens }: Partial<Remaining> & { readonly batch: PromptBatch; readonly cache: Cache },
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   const pause = pauses();
-  let inputs: CausalLMInputs = batch;
-  let scratch: Float32Array | undefined;
   let checkCache: (() => void) | undefined;
-  while (true) {
+  const pass = async (inputs: CausalLMInputs, positions = 1): Promise<Float32Array> => {
     signal?.throwIfAborted();
-    const isPrompt = inputs === batch;
-    const positions = isPrompt && resolved.promptLogprobs !== null ? batch.inputIds[0]!.length : 1;
     checkCache?.();
     const pending = nextLogits(model, { ...inputs, cache, routing }, positions);
     // The pass itself is done; others have the cache of a caller in hand from here on.
@@ -114,6 +111,19 @@ async function* decode(
     const logits = await pending;
     await pause();
     signal?.throwIfAborted();
+    return logits;
+  };
+  const ofPasses: Float32Array[] = [];
+  for (const part of passesOf(batch, resolved.prefillChunkSize)) {
+    if (resolved.promptLogprobs === null) ofPasses[0] = await pass(part);
+    // Some engines hand out their own memory.
+    else ofPasses.push((await pass(part, part.inputIds[0]!.length)).slice());
+  }
+  let logits = joinPositions(ofPasses, rows.length);
+  let isPrompt = true;
+  let scratch: Float32Array | undefined;
+  while (true) {
+    const positions = isPrompt && resolved.promptLogprobs !== null ? batch.inputIds[0]!.length : 1;
     const size = logits.length / rows.length;
     const vocabSize = size / positions;
     scratch ??= new Float32Array(vocabSize);
@@ -129,7 +139,8 @@ async function* decode(
     if (rows.every(({ done }) => done)) return;
     // Rows that have ended repeat their last token, and nobody reads their logits: all rows keep the same length. Positions and
     // padding follow from the cache.
-    inputs = { inputIds: rows.map(({ ids }) => [ids.at(-1)!]) };
+    logits = await pass({ inputIds: rows.map(({ ids }) => [ids.at(-1)!]) });
+    isPrompt = false;
   }
 }
 

@@ -39,6 +39,7 @@ test("the defaults are the reference's: greedy, 20 tokens", () => {
     logprobs: null,
     promptLogprobs: null,
     kvCacheDtype: "auto",
+    prefillChunkSize: 2048,
   });
 });
 

@@ -96,6 +96,11 @@ export interface GenerationOptions {
    */
   readonly kvCacheDtype?: KvCacheDtype;
   /**
+   * Maximum number of tokens of each prompt that one pass computes, which bounds the memory of a long prompt; an abort is noticed between
+   * two passes. In float32 the new tokens are the same, whatever the size. Default 2048.
+   */
+  readonly prefillChunkSize?: number;
+  /**
    * Observes and controls which experts tokens are routed to, such as a `RoutingRecorder` or `banExperts` of `@mixtape/layers`. Decode
    * steps are not captured then, which takes longer.
    */
@@ -175,6 +180,8 @@ export interface ResolvedOptions {
   readonly sampler: Sampler | PerRow<Sampler> | null;
   /** Storage of the cache that generation creates. */
   readonly kvCacheDtype: KvCacheDtype;
+  /** Maximum number of tokens of a prompt in one pass. */
+  readonly prefillChunkSize: number;
   /** Log-probabilities to return; null for none. */
   readonly logprobs: Required<LogprobOptions> | null;
   /** Number of likeliest tokens to return with each token of the prompt; null for no log-probabilities of the prompt. */

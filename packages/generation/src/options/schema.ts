@@ -77,6 +77,13 @@ export const GENERATION_OPTIONS: OptionSchema = {
     about: "keep keys and values of the cache in 8 bits, with one scale of each head and position",
     flag: "--kv-cache-dtype <dtype>",
   },
+  prefillChunkSize: {
+    schema: custom((size) => isCount(size) && size !== 0, "a whole number of at least 1"),
+    key: null,
+    default: 2048,
+    about: "read long prompts in passes of this many tokens: longer passes are faster, and take more memory",
+    flag: "--prefill-chunk-size <n>",
+  },
   routing: {
     schema: custom(isObject, "a routing observer"),
     key: null,
