@@ -9,7 +9,7 @@ export function passesOf(batch: PromptBatch, size: number): PromptBatch[] {
   const { length } = inputIds[0]!;
   if (length <= size) return [batch];
   // The mask of a cache that has tokens already begins with those.
-  const past = (attentionMask?.[0]!.length ?? length) - length;
+  const past = attentionMask ? attentionMask[0]!.length - length : 0;
   return Array.from({ length: Math.ceil(length / size) }, (_, pass) => {
     const [from, to] = [pass * size, Math.min((pass + 1) * size, length)];
     return {

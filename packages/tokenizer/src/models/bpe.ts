@@ -54,7 +54,7 @@ export class Bpe implements Model {
     const merges = model.array("merges");
     if (merges.length > MAX_MERGES) throw badValue(model.at("merges"), `at most ${MAX_MERGES} merges`, merges.length);
     this.#ranks = new PairTable(merges.length);
-    merges.forEach((merge, rank) => this.#addMerge(rank, merge, merges[0]));
+    for (let rank = 0; rank < merges.length; rank++) this.#addMerge(rank, merges[rank], merges[0]);
   }
 
   get size(): number {
