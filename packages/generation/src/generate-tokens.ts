@@ -1,9 +1,10 @@
 import { type GenerationConfig, generationConfigIssues } from "@mixtape/config";
 import type { CausalLMInputs, ForCausalLM } from "@mixtape/decoder";
 import type { Cache } from "@mixtape/layers";
+import { runDeferred } from "@mixtape/ops";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
-import { checkKept, type Remaining, takeUp, unchangedSince, usingCache } from "./kept-cache.js";
+import { checkKept, type Remaining, takeUp, unchangedSince, undoPass, usingCache } from "./kept-cache.js";
 import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
@@ -105,10 +106,14 @@ async function* decode(
   const pass = async (inputs: CausalLMInputs, positions = 1): Promise<Float32Array> => {
     signal?.throwIfAborted();
     checkCache?.();
-    const pending = nextLogits(model, { ...inputs, cache, routing }, positions);
-    // The pass itself is done; others have the cache of a caller in hand from here on.
+    const before = cache.length;
+    const pending = nextLogits(model, { ...inputs, cache, routing }, { positions, signal });
+    // Others have the cache of a caller in hand from here on.
     if (cachedTokens) checkCache = unchangedSince(cache);
-    const logits = await pending;
+    const logits = await pending.catch((error: unknown) => {
+      if (cachedTokens) undoPass(cache, before);
+      throw error;
+    });
     await pause();
     signal?.throwIfAborted();
     return logits;
@@ -204,8 +209,16 @@ function checkRoom(
 }
 
 /** Returns the logits of the last positions of each row, `[B · positions · V]`. Read-only: some engines hand out their own memory. */
-async function nextLogits(model: ForCausalLM, inputs: CausalLMInputs, positions: number): Promise<Float32Array> {
-  const outputs = model.forward({ ...inputs, logitsToKeep: positions, outputRouterLogits: false, captureGraph: true });
+async function nextLogits(
+  model: ForCausalLM,
+  inputs: CausalLMInputs,
+  { positions, signal }: { readonly positions: number; readonly signal: AbortSignal | undefined },
+): Promise<Float32Array> {
+  const forward = () =>
+    model.forward({ ...inputs, logitsToKeep: positions, outputRouterLogits: false, captureGraph: true });
+  // A prompt takes long; a step is short, and is replayed.
+  const isStep = (inputs.inputIds as readonly (readonly number[])[])[0]!.length === 1;
+  const outputs = isStep ? forward() : await runDeferred(forward, signal);
   try {
     return (await outputs.logits.data()) as Float32Array;
   } finally {

@@ -138,6 +138,13 @@ export function unchangedSince(cache: Cache): () => void {
   };
 }
 
+/** Takes back a pass that did not end: a caller's cache is as before, or empty where a layer cannot go back. */
+export function undoPass(cache: Cache, length: number): void {
+  if (cache.length === length) return;
+  if (cache.length > length && cache.canTruncate(length)) cache.truncate(length);
+  else cache.dispose();
+}
+
 /** Returns the number of tokens of a prompt in a row of the cache, without the last one. */
 function sharedLength(tokens: readonly (number | null)[], prompt: readonly number[]): number {
   const differs = prompt.findIndex((id, i) => tokens[i] !== id);

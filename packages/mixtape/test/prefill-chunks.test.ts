@@ -1,6 +1,6 @@
 /** Prompts that are read in several passes: of every kind of layer, against one pass. */
 
-import { onEachEngine, withoutLeak } from "@mixtape/testing";
+import { onEachEngine, testEngines, withoutLeak } from "@mixtape/testing";
 import { expect, test, vi } from "vitest";
 import { type ForCausalLM, type GenerationOptions, generateTokens, loadModel, useEngine } from "../src/index.js";
 import { golden } from "./files.js";
@@ -66,3 +66,36 @@ test("an abort between two passes ends the generation", async () => {
   expect(passes).toBe(2);
   model.dispose();
 });
+
+test.runIf(testEngines().includes("native")).each(MODELS)(
+  "native, %s: a pass that is aborted while it is computed leaves a kept cache as it was, or empty",
+  async (name) => {
+    await useEngine("native", { precision: "float32" });
+    const model = await loadModel(golden(name));
+    const [first, second] = [PROMPTS[1]!, [...PROMPTS[1]!, ...PROMPTS[2]!]];
+    const reply = async (prompt: readonly number[], options: GenerationOptions) => {
+      const ids: number[] = [];
+      const all = { maxNewTokens: 4, eosTokenId: null, temperature: 0, ...options };
+      for await (const { id } of generateTokens(model, [prompt], all)) ids.push(id);
+      return ids;
+    };
+    await withoutLeak(async () => {
+      const cache = model.createCache();
+      await reply(first, { cache });
+      const { length } = cache;
+      const abort = new AbortController();
+      const forward = model.forward.bind(model);
+      const spy = vi.spyOn(model, "forward").mockImplementation((inputs) => {
+        const output = forward(inputs);
+        abort.abort(new Error("enough"));
+        return output;
+      });
+      await expect(reply(second, { cache, signal: abort.signal })).rejects.toThrow("enough");
+      spy.mockRestore();
+      expect([length, first.length, 0]).toContain(cache.length);
+      expect(await reply(second, { cache })).toEqual(await reply(second, {}));
+      cache.dispose();
+    });
+    model.dispose();
+  },
+);

@@ -24,6 +24,7 @@ void add_functions(Napi::Env env, Napi::Object exports) {
   mixtape::export_attention(exports);
   mixtape::export_recurrence(exports);
   mixtape::export_captured_graph(exports);
+  mixtape::export_graph_thread(exports);
 }
 
 napi_value initialize(napi_env env, napi_value exports) {

@@ -10,37 +10,9 @@ import type { Buffer32, NativeCapturedGraph } from "./addon/handles.js";
 import { type Addon, addon, withAddon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { BufferPool, type Values, type ValuesOf } from "./buffer-pool.js";
+import { type AddonCall, type AnyFunction, CAPTURABLE, graphOf } from "./capturable.js";
 import { breakGraph, catchGraphBreak } from "./graph-break.js";
 import { has32BitValues } from "./kernels/strided-copy.js";
-
-/** Functions of the addon whose calls a graph can replay. */
-const CAPTURABLE = [
-  "linear",
-  "matMul",
-  "gatedMlp",
-  "experts",
-  "projectHeads",
-  "rmsNorm",
-  "rotary",
-  "gate",
-  "embedding",
-  "chooseExperts",
-  "topKIndices",
-  "takeAlongAxis",
-  "binary",
-  "unary",
-  "sumRows",
-  "maxRows",
-  "sumColumns",
-  "softmax",
-  "stridedCopy",
-  "gather",
-  "segmentSum",
-  "appendKeyValues",
-  "attention",
-  "gatedDeltaRule",
-  "causalConvolution",
-] as const satisfies readonly (keyof Addon)[];
 
 /** Functions that do not affect the result. */
 const HARMLESS: readonly string[] = ["info", "keyValueStoreBytes", "splitWeight"] satisfies (keyof Addon)[];
@@ -48,13 +20,9 @@ const HARMLESS: readonly string[] = ["info", "keyValueStoreBytes", "splitWeight"
 /** Name of a host callback among the calls. */
 const HOST_CALLBACK = "effect";
 
-type AnyFunction = (...args: unknown[]) => unknown;
-
 /** Call of a captured function: of the addon, or a host callback. */
-interface Call {
-  readonly name: string;
+interface Call extends AddonCall {
   readonly function: AnyFunction;
-  readonly args: readonly unknown[];
 }
 
 /** Captures the calls of the addon that a function makes. */
@@ -148,7 +116,10 @@ class NativeGraph implements CapturedGraph {
   #replayCalls(): void {
     const { calls } = this.#parts;
     this.#made[0] = 0;
-    this.#native ??= createGraph(calls);
+    this.#native ??= graphOf(
+      addon(),
+      calls.filter(({ name }) => name !== HOST_CALLBACK),
+    );
     try {
       addon().replayGraph(this.#native, this.#made);
     } finally {
@@ -186,21 +157,13 @@ class NumberedPool extends BufferPool {
   }
 }
 
-function createGraph(calls: readonly Call[]): NativeCapturedGraph {
-  const ofAddon = calls.filter(({ name }) => name !== HOST_CALLBACK);
-  return addon().createGraph(
-    ofAddon.map(({ name }) => name),
-    ofAddon.map(({ args }) => args),
-  );
-}
-
 /** Runs `f` and adds its calls of the addon, and its host callbacks, to `calls`. */
 function listen<T>(calls: Call[], f: () => T): T {
   const raw = addon() as unknown as Readonly<Record<string, AnyFunction>>;
   const listening: Record<string, AnyFunction> = {};
   for (const [name, call] of Object.entries(raw))
     listening[name] = (...args) => {
-      if ((CAPTURABLE as readonly string[]).includes(name)) calls.push({ name, function: call, args });
+      if (CAPTURABLE.has(name)) calls.push({ name, function: call, args });
       else if (!HARMLESS.includes(name)) breakGraph(name);
       return call(...args);
     };

@@ -3,6 +3,7 @@ import { engine, findBackend, registerBackend } from "@tensorflow/tfjs-core";
 import type { Precision } from "./addon/handles.js";
 import { addon } from "./addon.js";
 import { NativeBackend } from "./backend.js";
+import { NativeDeferral } from "./deferral.js";
 import { NativeError } from "./errors.js";
 import { fusesGating } from "./gatings.js";
 import { NativeGraphCapture } from "./graph-capture.js";
@@ -62,7 +63,13 @@ export function registerNative({ threads, precision = "bfloat16", mmap = true }:
     } else if ("native" in engine().registry) (findBackend("native") as NativeBackend).setPrecision(precision);
     const storage = new NativeStorage(backend, { mmap });
     // A new capture, so that no graph with another precision is replayed.
-    registerEngine("native", { readsBack: true, storage, graphCapture: new NativeGraphCapture(backend), fusesGating });
+    registerEngine("native", {
+      readsBack: true,
+      storage,
+      graphCapture: new NativeGraphCapture(backend),
+      deferral: new NativeDeferral(backend),
+      fusesGating,
+    });
     current = { precision, mmap, storage };
   }
   return nativeInfo();

@@ -59,6 +59,8 @@ export {
 export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
 export { GraphedFunction } from "./capture/graphed-function.js";
 export { hostCallback, observeHostCallbacks } from "./capture/host-callback.js";
+export { runDeferred } from "./capture/run-deferred.js";
+export type { Deferral } from "./engines/deferral.js";
 export { type EngineTraits, engineTraits, registerEngine, storageOf } from "./engines/engines.js";
 export type { CapturedGraph, CaptureResult, GraphCapture, TensorFunction } from "./engines/graph-capture.js";
 export { OpsError } from "./errors.js";

@@ -311,11 +311,18 @@ std::shared_ptr<const Mapping> Args::file(const Argument& item, const char* name
 }
 
 KeyValueStore& Args::key_value_store(size_t index, const char* name) const {
-  return handle<KeyValueStore>(at(index), Kind::key_values, "a key-value store", name);
+  auto& store = handle<KeyValueStore>(at(index), Kind::key_values, "a key-value store", name);
+  if (!store_lock_.owns_lock()) store_lock_ = std::unique_lock<std::mutex>(store.mutex());
+  return store;
 }
 
 CapturedGraph& Args::graph(size_t index, const char* name) const {
   return handle<CapturedGraph>(at(index), Kind::graph, "a graph", name);
+}
+
+std::shared_ptr<CapturedGraph> Args::shared_graph(size_t index, const char* name) const {
+  CapturedGraph& found = graph(index, name);
+  return {at(index).value, &found};
 }
 
 Matrix Args::matrix(size_t index, const char* name, size_t rows, size_t columns) const {

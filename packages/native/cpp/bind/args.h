@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -99,7 +100,8 @@ class Args {
   /** Fails where a weight among the arguments reads a file that was truncated: then what was computed is of zeros. */
   void check_files() const;
   CapturedGraph& graph(size_t index, const char* name) const;
-  /** A key-value store that has not been released. */
+  std::shared_ptr<CapturedGraph> shared_graph(size_t index, const char* name) const;
+  /** A key-value store that has not been released. No other thread's call has it until this one ends. */
   KeyValueStore& key_value_store(size_t index, const char* name) const;
   /** A matrix of that shape: a weight of one part, or as many float32 numbers. */
   Matrix matrix(size_t index, const char* name, size_t rows, size_t columns) const;
@@ -127,6 +129,8 @@ class Args {
   size_t count_;
   const char* where_;
   const Napi::CallbackInfo* info_ = nullptr;
+  /** Of the store of the call. The last member, so that it ends before the store may. */
+  mutable std::unique_lock<std::mutex> store_lock_;
 };
 
 /** Makes a handle that keeps a value for JavaScript until it is released or collected. */

@@ -1,120 +1,84 @@
 // createGraph, replayGraph
 
-#include <memory>
+#include "bind/captured_graph.h"
+
 #include <set>
 #include <string>
-#include <tuple>
-#include <utility>
-#include <vector>
 
-#include "bind/args.h"
 #include "bind/exports.h"
+#include "core/cancellation.h"
 
 namespace mixtape {
 
-/**
- * Calls that are replayed one after the other, without JavaScript between them.
- *
- * Their arguments were read once. What handles keep is not kept for their sake: once it is released, a call that needs it is an
- * error. Arrays are kept alive, but JavaScript can still take their memory away, so that is checked before each replay.
- * All else that a call checks, it checks each time.
- */
-class CapturedGraph {
+/** Keeps the objects of the handles of a call alive while it runs. */
+class CapturedGraph::Borrowed {
  public:
-  struct Call {
-    const char* name;
-    Capturable function;
-    std::vector<Napi::Value> values;
-  };
-
-  CapturedGraph(Napi::Env env, const std::vector<Call>& calls) {
-    std::vector<Napi::PropertyDescriptor> arrays;
-    std::set<Place> known;
-    for (const auto& [name, function, values] : calls) {
-      ReadCall call{name, function, {}, {}};
-      for (const Napi::Value value : values) {
-        Argument argument = read_argument(value);
-        if (argument.value) call.kept.emplace_back(call.arguments.size(), std::move(argument.value));
-        const Place place = place_of(argument);
-        call.arguments.push_back(std::move(argument));
-        if (!std::get<0>(place) || !known.insert(place).second) continue;
-        const auto index = Napi::String::New(env, std::to_string(places_.size()));
-        arrays.push_back(Napi::PropertyDescriptor::Value(index, value, napi_enumerable));
-        places_.push_back(place);
-      }
-      calls_.push_back(std::move(call));
-    }
-    // Defined, not set, so that getting one never runs JavaScript of somebody's prototype.
-    Napi::Object object = Napi::Object::New(env);
-    object.DefineProperties(arrays);
-    arrays_ = Napi::Persistent(object);
+  explicit Borrowed(ReadCall& call) : call_(call) {
+    for (const auto& [index, value] : call_.kept) call_.arguments[index].value = value.lock();
   }
-
-  /** @param made how many calls were made, also where one fails */
-  void replay(Napi::Env env, int32_t& made) {
-    made = 0;
-    check_arrays(env);
-    // A call may write to the array of `made`.
-    int32_t count = 0;
-    try {
-      for (ReadCall& call : calls_) {
-        const Borrowed borrowed(call);
-        const Args args(call.arguments, call.name);
-        call.function(args);
-        args.check_files();
-        count++;
-      }
-    } catch (...) {
-      made = count;
-      throw;
-    }
-    made = count;
+  ~Borrowed() {
+    for (const auto& [index, value] : call_.kept) call_.arguments[index].value.reset();
   }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
 
  private:
-  /** Address, type and number of the values of an array. */
-  using Place = std::tuple<const void*, Argument::Kind, size_t>;
-
-  struct ReadCall {
-    const char* name;
-    Capturable function;
-    std::vector<Argument> arguments;
-    /** Objects of the handles among the arguments. */
-    std::vector<std::pair<size_t, std::weak_ptr<const void>>> kept;
-  };
-
-  /** Keeps the objects of the handles of a call alive while it runs. */
-  class Borrowed {
-   public:
-    explicit Borrowed(ReadCall& call) : call_(call) {
-      for (const auto& [index, value] : call_.kept) call_.arguments[index].value = value.lock();
-    }
-    ~Borrowed() {
-      for (const auto& [index, value] : call_.kept) call_.arguments[index].value.reset();
-    }
-    Borrowed(const Borrowed&) = delete;
-    Borrowed& operator=(const Borrowed&) = delete;
-
-   private:
-    ReadCall& call_;
-  };
-
-  static Place place_of(const Argument& argument) { return {argument.data, argument.kind, argument.length}; }
-
-  void check_arrays(Napi::Env env) const {
-    const Napi::HandleScope scope(env);
-    const Napi::Object arrays = arrays_.Value();
-    for (uint32_t i = 0; i < places_.size(); i++) {
-      const Argument now = read_argument(arrays.Get(i));
-      if (places_[i] != place_of(now))
-        throw ArgumentError{"replayGraph", "arrays as they were", describe(now) + " that was moved, cut or taken away"};
-    }
-  }
-
-  std::vector<ReadCall> calls_;
-  std::vector<Place> places_;
-  Napi::ObjectReference arrays_;
+  ReadCall& call_;
 };
+
+CapturedGraph::CapturedGraph(Napi::Env env, const std::vector<Call>& calls) {
+  std::vector<Napi::PropertyDescriptor> arrays;
+  std::set<Place> known;
+  for (const auto& [name, function, values] : calls) {
+    ReadCall call{name, function, {}, {}};
+    for (const Napi::Value value : values) {
+      Argument argument = read_argument(value);
+      if (argument.value) call.kept.emplace_back(call.arguments.size(), std::move(argument.value));
+      const Place place = place_of(argument);
+      call.arguments.push_back(std::move(argument));
+      if (!std::get<0>(place) || !known.insert(place).second) continue;
+      const auto index = Napi::String::New(env, std::to_string(places_.size()));
+      arrays.push_back(Napi::PropertyDescriptor::Value(index, value, napi_enumerable));
+      places_.push_back(place);
+    }
+    calls_.push_back(std::move(call));
+  }
+  // Defined, not set, so that getting one never runs JavaScript of somebody's prototype.
+  Napi::Object object = Napi::Object::New(env);
+  object.DefineProperties(arrays);
+  arrays_ = Napi::Persistent(object);
+}
+
+void CapturedGraph::check_arrays(Napi::Env env) const {
+  const Napi::HandleScope scope(env);
+  const Napi::Object arrays = arrays_.Value();
+  for (uint32_t i = 0; i < places_.size(); i++) {
+    const Argument now = read_argument(arrays.Get(i));
+    if (places_[i] != place_of(now))
+      throw ArgumentError{"replayGraph", "arrays as they were", describe(now) + " that was moved, cut or taken away"};
+  }
+}
+
+void CapturedGraph::replay(int32_t& made) {
+  made = 0;
+  const Cancellable cancellable(cancelled_);
+  // A call may write to the array of `made`.
+  int32_t count = 0;
+  try {
+    for (ReadCall& call : calls_) {
+      if (cancelled_.load(std::memory_order_relaxed)) throw Cancelled{};
+      const Borrowed borrowed(call);
+      const Args args(call.arguments, call.name);
+      call.function(args);
+      args.check_files();
+      count++;
+    }
+  } catch (...) {
+    made = count;
+    throw;
+  }
+  made = count;
+}
 
 namespace {
 
@@ -152,7 +116,11 @@ Napi::Value create_graph(const Napi::CallbackInfo& info) {
 Napi::Value replay_graph(const Napi::CallbackInfo& info) {
   const Args args(info, "replayGraph");
   CapturedGraph& graph = args.graph(0, "graph");
-  graph.replay(info.Env(), *args.ints(1, "made", 1));
+  int32_t& made = *args.ints(1, "made", 1);
+  args.require(graph.begin(), "a graph that no other replay is running");
+  const Running running(graph);
+  graph.check_arrays(info.Env());
+  graph.replay(made);
   return info.Env().Undefined();
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "bind/args.h"
+#include "bind/graph_thread.h"
 #include "core/pool.h"
 
 namespace mixtape {
@@ -33,8 +34,11 @@ void throw_native_error(Napi::Env env, const ArgumentError& error) {
 void enter_environment(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment);
   environments.fetch_add(1);
-  env.AddCleanupHook([] {
-    if (environments.fetch_sub(1) == 1) Pool::shared().stop();
+  env.AddCleanupHook([raw = static_cast<napi_env>(env)] {
+    GraphThread::shared().leave(raw);
+    if (environments.fetch_sub(1) != 1) return;
+    GraphThread::shared().stop();
+    Pool::shared().stop();
   });
   export_function(exports, "onError", set_error_factory);
 }

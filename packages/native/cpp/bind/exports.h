@@ -19,5 +19,6 @@ void export_key_value_store(Napi::Object exports);
 void export_attention(Napi::Object exports);
 void export_recurrence(Napi::Object exports);
 void export_captured_graph(Napi::Object exports);
+void export_graph_thread(Napi::Object exports);
 
 }  // namespace mixtape

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/key_values.h"
@@ -27,6 +28,9 @@ class KeyValueStore {
   static constexpr size_t kBlock = 256;
 
   explicit KeyValueStore(KeyValueDtype dtype) : dtype_(dtype) {}
+
+  /** For callers on several threads: held as long as one uses the store. */
+  std::mutex& mutex() { return mutex_; }
 
   KeyValueDtype dtype() const { return dtype_; }
   size_t rows() const { return rows_; }
@@ -78,6 +82,7 @@ class KeyValueStore {
   void clear_views();
   void update_views();
 
+  std::mutex mutex_;
   KeyValueDtype dtype_;
   size_t rows_ = 0;
   size_t heads_ = 0;

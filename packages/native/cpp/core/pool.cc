@@ -14,6 +14,7 @@
 #include <sched.h>
 #endif
 
+#include "core/cancellation.h"
 #include "core/pause.h"
 
 namespace mixtape {
@@ -36,6 +37,10 @@ constexpr std::chrono::microseconds kSpinTime{300};
 constexpr std::chrono::microseconds kTimeToYield{50};
 /** Spins between two looks at the clock. */
 constexpr int kSpinsPerCheck = 64;
+
+void refuse_cancelled(const std::atomic<bool>* flag) {
+  if (flag && flag->load(std::memory_order_relaxed)) throw Cancelled{};
+}
 
 /** Spins until `done` is true. Returns false where that takes longer than kSpinTime. */
 template <class Done> bool spin_until(Done&& done) {
@@ -92,6 +97,8 @@ struct Pool::State {
 
   Work work = nullptr;
   const void* context = nullptr;
+  /** Cancels the work; null for work that nobody can cancel. */
+  const std::atomic<bool>* cancel = nullptr;
   /** One per thread, the caller's the first. Written while no thread works. */
   std::vector<Range> ranges;
   Gate gate;
@@ -120,7 +127,10 @@ struct Pool::State {
 
   void take(Range& range) {
     if (range.next.load(std::memory_order_relaxed) >= range.end) return;
-    for (size_t chunk; (chunk = range.next.fetch_add(1, std::memory_order_relaxed)) < range.end;) work(context, chunk);
+    for (size_t chunk; (chunk = range.next.fetch_add(1, std::memory_order_relaxed)) < range.end;) {
+      refuse_cancelled(cancel);
+      work(context, chunk);
+    }
   }
 
   /** Divides the chunks, evenly. */
@@ -201,13 +211,17 @@ void Pool::stop() {
 void Pool::run(size_t chunks, Work work, const void* context) {
   State& s = *state_;
   if (chunks < 2 || s.size.load(std::memory_order_relaxed) == 1 || !s.busy.try_lock()) {
-    for (size_t chunk = 0; chunk < chunks; chunk++) work(context, chunk);
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+      refuse_cancelled(cancel_flag);
+      work(context, chunk);
+    }
     return;
   }
   std::lock_guard<std::mutex> lock(s.busy, std::adopt_lock);
   s.start();
   s.work = work;
   s.context = context;
+  s.cancel = cancel_flag;
   s.divide(chunks);
   s.gate.open();
   if (s.sleepers.load() > 0) {

@@ -24,7 +24,7 @@ class Pool {
 
   /**
    * Runs `work(chunk)` for every chunk below `chunks`, each once.
-   * @throws what `work` throws, the first of it, once no thread works any more; other chunks may not have been run then
+   * @throws Cancelled where this thread's work is cancelled, and what `work` throws, the first of it, once no thread works any more; other chunks may not have been run then
    */
   template <class Work>
   void run(size_t chunks, const Work& work) {

@@ -6,4 +6,8 @@ export interface GraphFunctions {
   createGraph(names: string[], lists: (readonly unknown[])[]): NativeCapturedGraph;
   /** Replays all calls in turn. `made` receives the number of calls made, also if one fails. */
   replayGraph(graph: NativeCapturedGraph, made: Int32Array): void;
+  /** Replays all calls in turn on another thread. Resolves to true once they are made, to false where the run was cancelled. */
+  runGraph(graph: NativeCapturedGraph): Promise<boolean>;
+  /** Ends a run within milliseconds, if there is one. */
+  cancelGraph(graph: NativeCapturedGraph): void;
 }

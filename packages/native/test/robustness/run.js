@@ -62,6 +62,11 @@ function call(name, world, mutations) {
   try {
     for (const { kind, index } of mutations) MUTATIONS[kind]?.(world, args, args.length > 0 ? index % args.length : 0);
     const made = functions[name]?.(...args);
+    // Wrong arguments are found out later, or never by a graph that this process does not wait for.
+    if (made instanceof Promise)
+      made.catch((error) => {
+        if (!(error instanceof NativeError) && error !== SENTINEL) throw error;
+      });
     // What it took, it must be able to do.
     if (name === "createGraph")
       addon.replayGraph(

@@ -191,6 +191,8 @@ export const SIGNATURES = {
   },
   createGraph: (w) => callsOf(w),
   replayGraph: (w) => [w.graph(callsOf(w)), w.indices(1, 1)],
+  runGraph: (w) => [w.graph(callsOf(w))],
+  cancelGraph: (w) => [w.graph(callsOf(w))],
   createKeyValueStore: (w) => [w.whole(0, 2)],
   appendKeyValues: (w) => {
     const [rows, heads, length, width, count] = [w.whole(1, 3), w.whole(1, 3), w.whole(0, 300), w.size(), w.size()];

@@ -1,9 +1,7 @@
-import { engine, env, type Tensor, tidy } from "@tensorflow/tfjs-core";
-import { isCapturingIntermediates } from "../autodiff/intermediates.js";
-import { isRecording } from "../autodiff/op.js";
+import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import { engineTraits } from "../engines/engines.js";
 import type { CapturedGraph, GraphCapture, TensorFunction } from "../engines/graph-capture.js";
-import { isCapturingGraph } from "./host-callback.js";
+import { isWatched } from "./watched.js";
 
 /** Number of captures without two equal ones in a row after which the function runs as it is. */
 const MAX_ATTEMPTS = 4;
@@ -73,15 +71,4 @@ export class GraphedFunction {
     this.#attempts = 0;
     this.#graphBreak = null;
   }
-}
-
-/** Returns whether something observes single operations: a gradient, captured intermediates, a profile, tfjs's checks, an outer capture. */
-function isWatched(): boolean {
-  return (
-    isRecording() ||
-    isCapturingIntermediates() ||
-    isCapturingGraph() ||
-    engine().state.profiling ||
-    env().getBool("DEBUG")
-  );
 }

@@ -1,6 +1,7 @@
 import { getBackend } from "@tensorflow/tfjs-core";
 import type { Gating } from "../activations/activation.js";
 import { FloatStorage, type Storage } from "../storage/storage.js";
+import type { Deferral } from "./deferral.js";
 import type { GraphCapture } from "./graph-capture.js";
 
 /** Properties of a tfjs backend. */
@@ -14,6 +15,8 @@ export interface EngineTraits {
   readonly storage?: Storage;
   /** Captures graphs, to replay them without JavaScript. Default: none; every call runs its function. */
   readonly graphCapture?: GraphCapture;
+  /** Computes kernels while JavaScript goes on. Default: none; they are computed when they are called, or as the device does. */
+  readonly deferral?: Deferral;
   /**
    * Returns whether the fused kernels (`MixtapeGate`, `MixtapeGatedMlp`, `MixtapeExperts`) know a gating. Default: none; the ops
    * compose it.

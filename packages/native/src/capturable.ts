@@ -1,0 +1,49 @@
+import type { NativeCapturedGraph } from "./addon/handles.js";
+import type { Addon } from "./addon.js";
+
+/** Functions of the addon whose calls a graph can replay. */
+const NAMES = [
+  "linear",
+  "matMul",
+  "gatedMlp",
+  "experts",
+  "projectHeads",
+  "rmsNorm",
+  "rotary",
+  "gate",
+  "embedding",
+  "chooseExperts",
+  "topKIndices",
+  "takeAlongAxis",
+  "binary",
+  "unary",
+  "sumRows",
+  "maxRows",
+  "sumColumns",
+  "softmax",
+  "stridedCopy",
+  "gather",
+  "segmentSum",
+  "appendKeyValues",
+  "attention",
+  "gatedDeltaRule",
+  "causalConvolution",
+] as const satisfies readonly (keyof Addon)[];
+
+export const CAPTURABLE: ReadonlySet<string> = new Set(NAMES);
+
+export type AnyFunction = (...args: unknown[]) => unknown;
+
+/** Call of a function of the addon. */
+export interface AddonCall {
+  readonly name: string;
+  readonly args: readonly unknown[];
+}
+
+/** Creates a graph of calls. */
+export function graphOf(addon: Addon, calls: readonly AddonCall[]): NativeCapturedGraph {
+  return addon.createGraph(
+    calls.map(({ name }) => name),
+    calls.map(({ args }) => args),
+  );
+}
