@@ -6,7 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { argv, exit } from "node:process";
 import { compileProgram } from "./compile.js";
 import { HERE, PLATFORMS } from "./platforms.js";
@@ -51,11 +51,13 @@ async function build(name) {
 
 /** One source that includes others: the wrapper of Node-API, which each of these needs, takes longer to compile than they do. */
 function inOne(sources, path) {
-  const text = sources.map((source) => `#include ${JSON.stringify(source.path)}\n`).join("");
+  const text = sources
+    .map((source) => `#include ${JSON.stringify(relative(ROOT, source.path).replaceAll(sep, "/"))}\n`)
+    .join("");
   mkdirSync(dirname(path), { recursive: true });
   // An unchanged file keeps its time, and is not compiled again.
   if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
-  return { path, flags: sources[0].flags };
+  return { path, flags: [...sources[0].flags, `-I${ROOT}`] };
 }
 
 /** What tells Windows that Node-API's functions lie in node.exe. */

@@ -1,11 +1,17 @@
 // Runs a C++ compiler over sources: only what changed since the last time is compiled, and nothing is left half written.
 
 import { execFile, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { pid } from "node:process";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+
+/** The package. Records name files from here, so that a copy of it elsewhere has nothing to compile. */
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const REPOSITORY = resolve(ROOT, "../..");
 
 const run = promisify(execFile);
 
@@ -22,7 +28,7 @@ export async function compileProgram({ compiler, sources, objects, binary, linkF
   mkdirSync(dirname(binary), { recursive: true });
   const own = correctingFlags(compiler);
   const jobs = sources.map(({ path, flags }) => ({
-    object: join(objects, `${path.replaceAll(/[\\/:]/g, "-")}.o`),
+    object: join(objects, `${relative(ROOT, path).replaceAll(/[\\/:]/g, "-")}.o`),
     command: [compiler, ...flags, ...own, "-MMD", "-c", path],
   }));
   const queue = jobs.filter((job) => !isFresh(job));
@@ -59,14 +65,40 @@ function correctingFlags(compiler) {
 
 async function compile({ object, command }) {
   const partial = `${object}.${pid}`;
-  const dependencies = `${object}.d`;
-  // What is edited while the compiler reads it counts as newer.
-  const begun = new Date();
-  await execute([...command, "-MF", `${dependencies}.${pid}`, "-o", partial], partial);
-  renameSync(`${dependencies}.${pid}`, dependencies);
-  writeFileSync(`${object}.command`, command.join(" "));
-  utimesSync(partial, begun, begun);
+  const dependencies = `${object}.d.${pid}`;
+  const begun = Date.now();
+  await execute([...command, "-MF", dependencies, "-o", partial], partial);
+  const files = filesIn(readFileSync(dependencies, "utf8"));
+  rmSync(dependencies);
   renameSync(partial, object);
+  // What was edited while the compiler read it is compiled again.
+  if (files.some((file) => statSync(file).mtimeMs > begun)) return rmSync(recordOf(object), { force: true });
+  const names = files.map((file) => relative(ROOT, file));
+  writeFileSync(recordOf(object), JSON.stringify({ key: keyOf(command, names), names }));
+}
+
+/** The files of a make rule, without those of the system. */
+function filesIn(rule) {
+  const [, list = ""] = rule.replaceAll(/\\\r?\n/g, " ").split(/: (.*)/s);
+  return list
+    .split(/(?<!\\)\s+/)
+    .filter(Boolean)
+    .map((file) => resolve(file));
+}
+
+const recordOf = (object) => `${object}.json`;
+
+/** Hash of a command, and of the contents of files: git, copies and caches change their times. */
+function keyOf(command, names) {
+  const hash = createHash("sha256").update(command.join("\n").replaceAll(REPOSITORY, ""));
+  for (const name of names) hash.update(`\n${name}\n`).update(contentOf(join(ROOT, name)));
+  return hash.digest("hex");
+}
+
+const contents = new Map();
+function contentOf(file) {
+  if (!contents.has(file)) contents.set(file, existsSync(file) ? readFileSync(file) : "");
+  return contents.get(file);
 }
 
 async function execute([compiler, ...args], partial) {
@@ -77,16 +109,11 @@ async function execute([compiler, ...args], partial) {
   if (stderr) process.stderr.write(stderr);
 }
 
-/** Whether an object is newer than all that it was made from, by the same command. */
+/** Whether an object was made by the same command from the same files. */
 function isFresh({ object, command }) {
-  if (![object, `${object}.d`, `${object}.command`].every(existsSync)) return false;
-  if (readFileSync(`${object}.command`, "utf8") !== command.join(" ")) return false;
-  const made = statSync(object).mtimeMs;
-  const [, list = ""] = readFileSync(`${object}.d`, "utf8")
-    .replaceAll(/\\\r?\n/g, " ")
-    .split(/: (.*)/s);
-  const files = list.split(/(?<!\\)\s+/).filter(Boolean);
-  return files.every((file) => existsSync(file) && statSync(file).mtimeMs <= made);
+  if (!existsSync(object) || !existsSync(recordOf(object))) return false;
+  const { key, names } = JSON.parse(readFileSync(recordOf(object), "utf8"));
+  return keyOf(command, names) === key;
 }
 
 function isLinked(binary, record, link, jobs) {

@@ -1,6 +1,6 @@
 /** Kernels that are queued and computed on another thread, against the same kernels called. */
 
-import { linear, rmsNorm, runDeferred, storageOf, type Weight } from "@mixtape/ops";
+import { embedding, linear, rmsNorm, runDeferred, storageOf, type Weight } from "@mixtape/ops";
 import { fromFloat32, viewOfBytes } from "@mixtape/safetensors";
 import {
   add,
@@ -21,7 +21,8 @@ import { NativeError, registerNative } from "../src/index.js";
 import { nativeOrNothing } from "./support/native.js";
 
 const SIZE = 96;
-const numbers = (count: number, step: number) => Float32Array.from({ length: count }, (_, i) => ((i * step) % 17) / 8 - 1);
+const numbers = (count: number, step: number) =>
+  Float32Array.from({ length: count }, (_, i) => ((i * step) % 17) / 8 - 1);
 
 describe.runIf(nativeOrNothing())("queued kernels", () => {
   let weight: Weight;
@@ -87,7 +88,7 @@ describe.runIf(nativeOrNothing())("queued kernels", () => {
     const before = memory().numTensors;
     const abort = new AbortController();
     // Far more work than a turn of the event loop takes.
-    const running = runDeferred(() => layers(x, 4000), abort.signal);
+    const running = runDeferred(() => layers(x, 1000), abort.signal);
     setImmediate(() => abort.abort(new Error("enough")));
     await expect(running).rejects.toThrow("enough");
     expect(memory().numTensors).toBe(before);
@@ -110,15 +111,31 @@ describe.runIf(nativeOrNothing())("queued kernels", () => {
     x.dispose();
   });
 
-  test("that need a weight which is disposed meanwhile fail, and leave nothing", async () => {
-    const x = tensor2d(numbers(4 * SIZE, 7), [4, SIZE]);
+  test("keep the weights that they need", async () => {
+    const x = tensor2d(numbers(256 * SIZE, 7), [256, SIZE]);
     const bytes = fromFloat32(numbers(SIZE * SIZE, 5), "F32");
     const own = await storageOf().place(viewOfBytes("w", "F32", [SIZE, SIZE], bytes), "matrix");
-    const before = memory().numTensors;
-    const running = runDeferred(() => tidy(() => linear(layers(x, 400), own)));
+    const expected = tidy(() => linear(x, own).dataSync().slice());
+    // Nothing of the second queue is computed before the first one ends.
+    const abort = new AbortController();
+    const first = runDeferred(() => layers(x, 1000), abort.signal);
+    const second = runDeferred(() => linear(x, own));
     dispose([...own.parts]);
+    abort.abort(new Error("enough"));
+    await expect(first).rejects.toThrow("enough");
+    const y = await second;
+    expect(y.dataSync()).toEqual(expected);
+    dispose([x, y]);
+  });
+
+  test("that fail reject with the error of the call", async () => {
+    const x = tensor2d(numbers(4 * SIZE, 7), [4, SIZE]);
+    const before = memory().numTensors;
+    const ids = tensor1d([0, SIZE], "int32");
+    const running = runDeferred(() => tidy(() => embedding(ids, weight)));
     await expect(running).rejects.toThrow(NativeError);
-    expect(memory().numTensors).toBe(before - 1);
+    dispose(ids);
+    expect(memory().numTensors).toBe(before);
     x.dispose();
   });
 });

@@ -33,7 +33,7 @@ CapturedGraph::CapturedGraph(Napi::Env env, const std::vector<Call>& calls) {
     ReadCall call{name, function, {}, {}};
     for (const Napi::Value value : values) {
       Argument argument = read_argument(value);
-      if (argument.value) call.kept.emplace_back(call.arguments.size(), std::move(argument.value));
+      if (argument.value) call.kept.emplace_back(call.arguments.size(), argument.value);
       const Place place = place_of(argument);
       call.arguments.push_back(std::move(argument));
       if (!std::get<0>(place) || !known.insert(place).second) continue;

@@ -14,8 +14,8 @@ namespace mixtape {
 /**
  * Calls that are replayed one after the other, without JavaScript between them.
  *
- * Their arguments were read once. What handles keep is not kept for their sake: once it is released, a call that needs it is an
- * error. Arrays are kept alive, but JavaScript can still take their memory away, so that is checked before each replay.
+ * Their arguments were read once. What handles keep is kept until the first replay, for calls that wait for it, and not for later ones:
+ * once it is released, a call that needs it is an error. Arrays are kept alive, but JavaScript can still take their memory away, so that is checked before each replay.
  * All else that a call checks, it checks each time.
  *
  * Any thread may replay it, one at a time; `check_arrays` comes before that, on the thread of JavaScript.
@@ -57,7 +57,7 @@ class CapturedGraph {
     const char* name;
     Capturable function;
     std::vector<Argument> arguments;
-    /** Objects of the handles among the arguments. */
+    /** Objects of the handles among the arguments, which have them too until the first replay. */
     std::vector<std::pair<size_t, std::weak_ptr<const void>>> kept;
   };
 
