@@ -19,9 +19,9 @@ struct GraphRun {
   napi_env env;
   std::shared_ptr<CapturedGraph> graph;
   Napi::Promise::Deferred promise;
-  /** Brings the run back to the thread of its environment. */
+  /** Returns the run to the thread of its environment. */
   napi_threadsafe_function ended = nullptr;
-  /** What ended it early. */
+  /** Exception that ended it early. */
   std::exception_ptr failure = nullptr;
 };
 
