@@ -7,7 +7,7 @@ the sample model, whose head is tied. For each recipe
 
 - compressed-tensors unpacks every matrix to the values that Mixtape decodes, bit by bit,
 - transformers finds no tensor missing or unexpected, and computes in float32 (eager) the logits of Mixtape on `cpu` and `native`, within 1e-4.
-  It decodes experts in the dtype of their scales; for this comparison they are widened to float32 before. The difference without is shown.
+  It decodes experts in the dtype of their scales, those of FP8 in bfloat16; for this comparison, in float32. The difference without is shown.
 
 At the end, the squared error on normal deviates beside that of Q4_0 and Q8_0 of the gguf package.
 """
@@ -23,6 +23,7 @@ import torch
 from compressed_tensors.compressors.pack_quantized.helpers import unpack_from_int32
 from safetensors.torch import load_file, save_file
 from transformers import AfmoeConfig, AutoModelForCausalLM, MixtralConfig, Qwen3MoeConfig
+from transformers.integrations import compressed_tensors as integration
 from transformers.integrations.compressed_tensors import DecompressExperts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,9 +34,12 @@ RECIPES = {
     "int4": [],
     "int8": ["--weights", "int8"],
     "int4, groups of 16": ["--group-size", "16"],
+    "fp8": ["--weights", "fp8"],
     "int8, channel": ["--weights", "int8", "--group-size", "channel"],
     "in shards, attention of layer 1 as it is": ["--keep", "layers.1.self_attn", "--max-shard-size", "30KB"],
 }
+# For models with a tokenizer.
+CALIBRATED = {"int4, calibrated": ["--calibration", ROOT / "docs" / "checkpoints.md", "--calibration-tokens", "2048"]}
 SIZES = {"vocab_size": 97, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4}
 CONFIGS = {
     "mixtral": MixtralConfig(**SIZES, num_key_value_heads=2, num_local_experts=4),
@@ -85,10 +89,15 @@ def tensors_of(folder):
 
 def check_matrices(folder, decoded):
     tensors = tensors_of(folder)
-    modules = [name.removesuffix(".weight_packed") for name in tensors if name.endswith(".weight_packed")]
+    modules = [name.removesuffix(".weight_scale") for name in tensors if name.endswith(".weight_scale")]
     assert {f"{module}.weight" for module in modules} == decoded.keys(), folder
     for module in modules:
-        packed, scale = tensors[f"{module}.weight_packed"], tensors[f"{module}.weight_scale"].float()
+        scale = tensors[f"{module}.weight_scale"].float()
+        if f"{module}.weight" in tensors:
+            assert tensors[f"{module}.weight"].dtype == torch.float8_e4m3fn, module
+            assert torch.equal(tensors[f"{module}.weight"].float() * scale, decoded[f"{module}.weight"]), f"{folder}: {module}"
+            continue
+        packed = tensors[f"{module}.weight_packed"]
         shape = torch.Size(tensors[f"{module}.weight_shape"].tolist())
         codes = unpack_from_int32(packed, 32 * packed.shape[1] // shape[1], shape)
         values = codes.float() * scale.repeat_interleave(shape[1] // scale.shape[1], dim=1)
@@ -98,7 +107,15 @@ def check_matrices(folder, decoded):
 
 def logits(folder, *, wide):
     """Logits of transformers. @param wide whether scales of experts are widened to float32 before they are decoded"""
-    plain = DecompressExperts.convert
+    plain, library = DecompressExperts.convert, integration.torch
+
+    class Wide:
+        """torch, in which experts of FP8 are not decoded to bfloat16."""
+
+        bfloat16 = torch.float32
+
+        def __getattr__(self, name):
+            return getattr(torch, name)
 
     def widened(self, inputs, *args, **kwargs):
         for key in inputs:
@@ -107,10 +124,11 @@ def logits(folder, *, wide):
         return plain(self, inputs, *args, **kwargs)
 
     DecompressExperts.convert = widened if wide else plain
+    integration.torch = Wide() if wide else library
     try:
         model, info = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, **EAGER)
     finally:
-        DecompressExperts.convert = plain
+        DecompressExperts.convert, integration.torch = plain, library
     wrong = {key: value for key, value in info.items() if value}
     assert not wrong, f"{folder}: {wrong}"
     with torch.no_grad():
@@ -135,7 +153,7 @@ def check_error(out):
 import { quantizingView } from "%(root)s/packages/quantization/dist/index.js";
 import { openSafetensors, writeSafetensors } from "%(root)s/packages/safetensors/dist/index.js";
 const [from, to, bits] = process.argv.slice(1);
-const view = quantizingView((await openSafetensors(from)).tensor("values"), { bits: Number(bits), groupSize: 32 });
+const view = quantizingView((await openSafetensors(from)).tensor("values"), { type: "int", bits: Number(bits), groupSize: 32 });
 await writeSafetensors(to, [{ name: "values", dtype: "F32", shape: view.shape, bytes: () => view.read() }]);
 """ % {"root": ROOT.as_posix()}
     for bits, kind in ((4, "Q4_0"), (8, "Q8_0")):
@@ -164,7 +182,8 @@ def main():
                     torch.nn.init.normal_(parameter, std=0.2)  # zeros in AFMoE: all experts would tie
             model.save_pretrained(models[family])
         for family, model in models.items():
-            for i, (recipe, flags) in enumerate(RECIPES.items()):
+            recipes = RECIPES | (CALIBRATED if (model / "tokenizer.json").exists() else {})
+            for i, (recipe, flags) in enumerate(recipes.items()):
                 print(f"{family}: {recipe}: {check(model, out / f'{family}-{i}', flags)}", flush=True)
         check_error(out)
 

@@ -116,7 +116,7 @@ describe("refused", () => {
   });
 
   test.each([
-    [["--weights", "int5"], /'int5' is invalid\. Allowed choices are int4, int8\. See --help\.$/],
+    [["--weights", "int5"], /'int5' is invalid\. Allowed choices are int4, int8, fp8\. See --help\.$/],
     [["--group-size", "0"], /Expected a whole number of at least 1\. See --help\.$/],
   ])("%j", async (more, message) => {
     await fails(2, message, "quantize", "--model", SAMPLE, "--output", to("flags"), ...more);

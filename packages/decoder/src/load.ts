@@ -1,7 +1,7 @@
 import type { DecoderConfig } from "@mixtape/config";
 import { checkOptions, checkOptionTypes, type OptionNames } from "@mixtape/errors";
 import type { Module } from "@mixtape/layers";
-import { compileRecipe, type QuantizeOptions } from "@mixtape/quantization";
+import { compileRecipe, type QuantizeFormat, type QuantizeOptions } from "@mixtape/quantization";
 import { type FetchOptions, type TensorSource, type TensorView, toFloat32 } from "@mixtape/safetensors";
 import { CheckpointError } from "./errors.js";
 import { refuseFaults } from "./explain-faults.js";
@@ -38,7 +38,7 @@ export interface LoadOptions {
    * Quantises matrices while they are loaded, one at a time: `int4`, `int8`, or a recipe. Engines that multiply quantised
    * weights keep them so; others decode them to float32. Default: no quantisation.
    */
-  readonly quantize?: "int4" | "int8" | QuantizeOptions;
+  readonly quantize?: QuantizeFormat | QuantizeOptions;
   /** Seed of the parameters of a head that the checkpoint lacks. Default: 0. */
   readonly seed?: number;
   /** Options for fetching URLs: headers, retries, and the treatment of servers without range requests. */

@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { testEngines, withoutLeak } from "@mixtape/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadModel, quantizeModel, useEngine } from "../src/index.js";
+import { type LoadModelOptions, loadModel, quantizeModel, useEngine } from "../src/index.js";
 import { SAMPLE } from "./files.js";
 
 const GGUF = fileURLToPath(new URL("__fixtures__/gguf", import.meta.url));
@@ -41,6 +41,23 @@ describe.each([...new Set(["cpu", ...testEngines()] as const)])("on %s", (engine
       expect(distance(loaded, original)).toBeLessThan(0.25);
     });
   });
+});
+
+test.each(MODELS)("%s in fp8: as saved, and nearer to the original than in int4", async (model) => {
+  await useEngine("cpu");
+  const output = join(folder, `${basename(model, ".gguf")}-fp8`);
+  const { formats } = await quantizeModel(model, output, { quantize: "fp8" });
+  expect(Object.keys(formats).sort()).toEqual(["fp8, a scale per row", "none"]);
+  const quantize = { weights: "fp8", embeddings: "none" } as const;
+  const [original, loaded, saved, less] = [
+    await logitsOf(model),
+    await logitsOf(model, { quantize }),
+    await logitsOf(output),
+    await logitsOf(model, { quantize: "int4" }),
+  ];
+  expect(saved).toEqual(loaded);
+  expect(distance(loaded, original)).toBeGreaterThan(0);
+  expect(distance(loaded, original)).toBeLessThan(distance(less, original));
 });
 
 describe("calibrated", () => {
@@ -94,7 +111,7 @@ function squaredError(a: readonly number[], b: readonly number[]): number {
 
 async function logitsOf(
   model: string,
-  options: { quantize?: "int4" | "int8" } = {},
+  options: Pick<LoadModelOptions, "quantize"> = {},
   inputIds = [IDS],
 ): Promise<number[]> {
   const loaded = await loadModel(model, options);

@@ -1,6 +1,5 @@
 export { compressedTensorsConfig, type ModuleScheme } from "./encode/compressed-tensors-config.js";
 export type { Hessian } from "./encode/hessian.js";
-export type { IntegerScheme } from "./encode/integer-scheme.js";
 export { packedTensors } from "./encode/packed-tensors.js";
 export { quantizeCalibrated } from "./encode/quantize-calibrated.js";
 export type { EncodedMatrix } from "./encode/quantize-matrix.js";
@@ -10,10 +9,12 @@ export {
   defaultRules,
   type GroupSize,
   type QuantizationRule,
+  type QuantizeFormat,
   type QuantizeOptions,
   type Recipe,
   type WeightFormat,
 } from "./encode/recipe.js";
+export type { FloatScheme, IntegerScheme, WeightScheme } from "./encode/weight-scheme.js";
 export { QuantizationError } from "./errors.js";
 export type { GgmlFormat } from "./formats/ggml/ggml-format.js";
 export { GGML_FORMATS } from "./formats/ggml/ggml-formats.js";

@@ -15,7 +15,7 @@ const ORDER = Array.from({ length: COLUMNS }, (_, i) => i);
 const golden: Record<string, Float32Array> = {};
 
 beforeAll(async () => {
-  const file = await openSafetensors(fileURLToPath(new URL("__fixtures__/gptq-rounding.safetensors", import.meta.url)));
+  const file = await openSafetensors(fileURLToPath(new URL("__fixtures__/rounding/gptq.safetensors", import.meta.url)));
   for (const name of file.names) golden[name] = toFloat32(await file.tensor(name).read(), "F32");
   await file.close();
 });
@@ -68,7 +68,7 @@ function hessianOf(values: Float32Array): Hessian {
 /** @param hessian undefined for plain rounding */
 async function quantized(hessian: Float32Array | undefined): Promise<Float32Array> {
   const view = viewOfBytes("w", "F32", [ROWS, COLUMNS], fromFloat32(golden["weight"]!, "F32"));
-  const made = quantizingView(view, { bits: 4, groupSize: GROUP }, (matrix, layout) =>
+  const made = quantizingView(view, { type: "int", bits: 4, groupSize: GROUP }, (matrix, layout) =>
     quantizeCalibrated(matrix, layout, hessian && hessianOf(hessian)),
   );
   return toFloat32(await made.read(), "F32");

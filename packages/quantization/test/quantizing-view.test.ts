@@ -2,15 +2,15 @@
 
 import { fromFloat32, type TensorView, toFloat32, viewOfBytes } from "@mixtape/safetensors";
 import { describe, expect, test } from "vitest";
-import type { IntegerScheme } from "../src/encode/integer-scheme.js";
 import { quantizingView } from "../src/encode/quantizing-view.js";
+import type { WeightScheme } from "../src/encode/weight-scheme.js";
 import { QuantizationError } from "../src/errors.js";
 
-const SCHEMES: readonly IntegerScheme[] = [
-  { bits: 4, groupSize: 32 },
-  { bits: 4, groupSize: "channel" },
-  { bits: 8, groupSize: 32 },
-  { bits: 8, groupSize: "channel" },
+const SCHEMES: readonly WeightScheme[] = [
+  { type: "int", bits: 4, groupSize: 32 },
+  { type: "int", bits: 4, groupSize: "channel" },
+  { type: "int", bits: 8, groupSize: 32 },
+  { type: "int", bits: 8, groupSize: "channel" },
 ];
 
 describe.each(SCHEMES)("$bits bits, groups of $groupSize", (scheme) => {
@@ -64,16 +64,20 @@ describe.each(SCHEMES)("$bits bits, groups of $groupSize", (scheme) => {
 test("multiples of a scale are kept, zeros too", async () => {
   const codes = Array.from({ length: 64 }, (_, i) => (i < 32 ? (i % 16) - 8 : 0));
   const values = Float32Array.from(codes, (code) => code * 0.03125);
-  expect(await floats(quantizingView(viewOf("w", [1, 64], values), { bits: 4, groupSize: 32 }))).toEqual(values);
+  expect(await floats(quantizingView(viewOf("w", [1, 64], values), { type: "int", bits: 4, groupSize: 32 }))).toEqual(
+    values,
+  );
   const bytes = Float32Array.from({ length: 256 }, (_, i) => (i - 128) * 0.5);
-  expect(await floats(quantizingView(viewOf("w", [1, 256], bytes), { bits: 8, groupSize: "channel" }))).toEqual(bytes);
+  expect(
+    await floats(quantizingView(viewOf("w", [1, 256], bytes), { type: "int", bits: 8, groupSize: "channel" })),
+  ).toEqual(bytes);
 });
 
 test("values of a group that differ by magnitudes, and tiny ones", async () => {
   const tiny = Float32Array.from({ length: 32 }, (_, i) => (i - 16) * 2 ** -126);
   const huge = Float32Array.from({ length: 32 }, (_, i) => (i === 3 ? 3e38 : 1e-30));
   for (const values of [tiny, huge]) {
-    const got = await floats(quantizingView(viewOf("w", [1, 32], values), { bits: 4, groupSize: 32 }));
+    const got = await floats(quantizingView(viewOf("w", [1, 32], values), { type: "int", bits: 4, groupSize: 32 }));
     expect(got.every(Number.isFinite)).toBe(true);
     const most = values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
     for (const [i, value] of got.entries()) expect(Math.abs(value - values[i]!)).toBeLessThanOrEqual(most / 7);
@@ -82,13 +86,13 @@ test("values of a group that differ by magnitudes, and tiny ones", async () => {
 
 test("values below the smallest scale become zero", async () => {
   const values = Float32Array.from({ length: 32 }, (_, i) => (i - 16) * 2 ** -140);
-  const got = await floats(quantizingView(viewOf("w", [1, 32], values), { bits: 4, groupSize: 32 }));
+  const got = await floats(quantizingView(viewOf("w", [1, 32], values), { type: "int", bits: 4, groupSize: 32 }));
   expect(got.every((value) => value === 0)).toBe(true);
 });
 
 test("a group size that does not divide the columns", () => {
   const view = viewOf("layers.0.proj.weight", [2, 48], normals(96, 1));
-  const error = () => quantizingView(view, { bits: 4, groupSize: 32 });
+  const error = () => quantizingView(view, { type: "int", bits: 4, groupSize: 32 });
   expect(error).toThrow(QuantizationError);
   expect(error).toThrow(
     'layers.0.proj.weight: expected a group size that divides its 48 columns, got 32. Use a group size of 16 or 8 or "channel" (one scale per row)',
@@ -98,7 +102,7 @@ test("a group size that does not divide the columns", () => {
 test.each([Number.NaN, Number.POSITIVE_INFINITY])("%f is refused", async (value) => {
   const values = normals(64, 2);
   values[40] = value;
-  const view = quantizingView(viewOf("w", [2, 32], values), { bits: 8, groupSize: 32 });
+  const view = quantizingView(viewOf("w", [2, 32], values), { type: "int", bits: 8, groupSize: 32 });
   await expect(view.read()).rejects.toThrow(`w: expected finite numbers, got ${value}`);
   await expect(view.quantized!.planes["weight"]!.read()).rejects.toThrow(QuantizationError);
 });

@@ -24,10 +24,15 @@ const DEFAULTS: readonly (readonly [string, number | undefined])[] = [
   ["layers.3.mlp.experts.gate_up_proj", 4],
 ];
 
+const FP8 = { type: "float", bits: 8, groupSize: "channel" };
+
 test.each(DEFAULTS)("%s has %s bits by default", (module, bits) => {
-  expect(compileRecipe({})(module)).toEqual(bits && { bits, groupSize: 32 });
-  expect(compileRecipe("int8")(module)).toEqual(bits && { bits: 8, groupSize: 32 });
-  expect(compileRecipe({ groupSize: 64 })(module)).toEqual(bits && { bits, groupSize: 64 });
+  expect(compileRecipe({})(module)).toEqual(bits && { type: "int", bits, groupSize: 32 });
+  expect(compileRecipe("int8")(module)).toEqual(bits && { type: "int", bits: 8, groupSize: 32 });
+  expect(compileRecipe("fp8")(module)).toEqual(
+    bits && (/embed_tokens|lm_head/.test(module) ? { type: "int", bits: 8, groupSize: 32 } : FP8),
+  );
+  expect(compileRecipe({ groupSize: 64 })(module)).toEqual(bits && { type: "int", bits, groupSize: 64 });
 });
 
 test("the first rule counts, of whole segments", () => {
@@ -39,19 +44,19 @@ test("the first rule counts, of whole segments", () => {
       { modules: ["mlp.experts"], weights: "int4" },
     ],
   });
-  expect(recipe("model.layers.2.mlp.experts.7.down_proj")).toEqual({ bits: 8, groupSize: 16 });
-  expect(recipe("model.layers.2.mlp.experts.7.up_proj")).toEqual({ bits: 4, groupSize: "channel" });
+  expect(recipe("model.layers.2.mlp.experts.7.down_proj")).toEqual({ type: "int", bits: 8, groupSize: 16 });
+  expect(recipe("model.layers.2.mlp.experts.7.up_proj")).toEqual({ type: "int", bits: 4, groupSize: "channel" });
   expect(recipe("model.layers.1.mlp.experts.7.up_proj")).toBeUndefined();
-  expect(recipe("model.layers.12.mlp.experts.7.up_proj")).toEqual({ bits: 4, groupSize: "channel" });
+  expect(recipe("model.layers.12.mlp.experts.7.up_proj")).toEqual({ type: "int", bits: 4, groupSize: "channel" });
   expect(recipe("model.layers.2.mlp.experts_of_another_kind.up_proj")).toBeUndefined();
 });
 
 describe("refused", () => {
   test.each<[unknown, string]>([
-    ["int5", 'quantize: expected "int4" or "int8", got "int5"'],
-    [5, 'quantize: expected "int4", "int8" or an object, got 5'],
+    ["int5", 'quantize: expected "int4", "int8" or "fp8", got "int5"'],
+    [5, 'quantize: expected "int4", "int8", "fp8" or an object, got 5'],
     [{ bits: 4 }, 'quantize: expected keys among weights, groupSize, embeddings, ignore, rules, got "bits"'],
-    [{ weights: "fp8" }, 'quantize.weights: expected "int4" or "int8", got "fp8"'],
+    [{ weights: "fp4" }, 'quantize.weights: expected "int4", "int8" or "fp8", got "fp4"'],
     [{ groupSize: 0 }, 'quantize.groupSize: expected a positive integer or "channel", got 0'],
     [{ embeddings: "int4" }, 'quantize.embeddings: expected "int8" or "none", got "int4"'],
     [{ ignore: "lm_head" }, 'quantize.ignore: expected a list of module paths, got "lm_head"'],
@@ -61,7 +66,10 @@ describe("refused", () => {
       { rules: [{ modules: ["*"], weights: "int4" }] },
       'quantize.rules[0].modules: expected a list of module paths, got ["*"]',
     ],
-    [{ rules: [{ modules: ["a"] }] }, 'quantize.rules[0].weights: expected "int4", "int8" or "none", got undefined'],
+    [
+      { rules: [{ modules: ["a"] }] },
+      'quantize.rules[0].weights: expected "int4", "int8", "fp8" or "none", got undefined',
+    ],
   ])("%j", (options, message) => {
     const compile = () => compileRecipe(options as QuantizeOptions);
     expect(compile).toThrow(QuantizationError);

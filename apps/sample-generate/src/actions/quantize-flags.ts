@@ -4,7 +4,7 @@ import type { EngineFlags } from "@mixtape/command-line/load";
 export interface QuantizeFlags extends EngineFlags {
   readonly model: string;
   readonly output: string;
-  readonly weights?: "int4" | "int8";
+  readonly weights?: "int4" | "int8" | "fp8";
   readonly groupSize?: number | "channel";
   readonly embeddings?: "int8" | "none";
   /** Modules whose weights stay as they are. */

@@ -34,14 +34,17 @@ Examples:
                             {"modules": ["experts.*.down_proj"], "weights": "int8", "groupSize": 64},
                             {"modules": ["layers"], "weights": "int4"}]}
 
-The result is in the format pack-quantized of compressed-tensors, which transformers loads. Each group of values in a
+The result is in a format of compressed-tensors, which transformers loads: pack-quantized, or float-quantized for fp8, which has a
+scale per row. Each group of values in a
 row has a scale in bfloat16, the one of least squared error among several. One matrix is in memory at a time, and no engine
 is needed; with a calibration, one layer, which runs on an engine. The folder gets config.json, generation_config.json, the weights, the license and the tokenizer. An output folder
 that has files in it is refused. After Ctrl-C nothing is left (exit code 130).`;
 
 export function quantizeCommand(): Command {
   return new Command("quantize")
-    .description("Quantise the weights to 4 or 8 bits, and save the model as a separate checkpoint.")
+    .description(
+      "Quantise the weights to integers of 4 or 8 bits or floats of 8, and save the model as a separate checkpoint.",
+    )
     .usage("--model <dir> --output <dir> [options]")
     .addOption(modelOption())
     .option("--output <dir>", "folder for the checkpoint; new or empty", someText)
@@ -49,6 +52,7 @@ export function quantizeCommand(): Command {
       new Option("--weights <format>", "format of experts and dense feed-forward layers (default: int4)").choices([
         "int4",
         "int8",
+        "fp8",
       ]),
     )
     .option(

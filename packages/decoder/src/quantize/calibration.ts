@@ -4,11 +4,11 @@ import {
   type EncodedMatrix,
   type Encoder,
   type Hessian,
-  type IntegerScheme,
   QuantizationError,
   quantizeCalibrated,
   quantizingView,
   type Recipe,
+  type WeightScheme,
 } from "@mixtape/quantization";
 import type { TensorView } from "@mixtape/safetensors";
 import type { LoadJob } from "../match-tensors.js";
@@ -147,7 +147,7 @@ export class Calibration {
   }
 
   /** Returns the scheme of a parameter that is calibrated. */
-  #schemeOf({ param, savedIn }: LoadJob): IntegerScheme | undefined {
+  #schemeOf({ param, savedIn }: LoadJob): WeightScheme | undefined {
     const count = param.role === "stack" ? param.shape[0]! : param.role === "matrix" ? 1 : 0;
     const scheme = savedIn.length === count && count > 0 ? this.#recipe(moduleOf(savedIn[0]!)) : undefined;
     return scheme?.bits === 4 ? scheme : undefined;

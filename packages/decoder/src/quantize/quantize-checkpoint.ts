@@ -1,12 +1,13 @@
 import {
   compileRecipe,
   compressedTensorsConfig,
-  type IntegerScheme,
   type ModuleScheme,
   packedTensors,
   QuantizationError,
+  type QuantizeFormat,
   type QuantizeOptions,
   type Recipe,
+  type WeightScheme,
 } from "@mixtape/quantization";
 import {
   bytesPerElement,
@@ -34,8 +35,8 @@ import { type SavedTensor, savedTensors } from "./saved-tensors.js";
 export interface QuantizeCheckpointOptions
   extends Pick<LoadOptions, "ignore" | "onWarning" | "fetchOptions">,
     Omit<SaveOptions, "dtype"> {
-  /** `int4`, `int8`, or a recipe. Default: `int4`. Embeddings and heads stay as they are, unless the recipe says otherwise. */
-  readonly quantize?: "int4" | "int8" | QuantizeOptions;
+  /** `int4`, `int8`, `fp8`, or a recipe. Default: `int4`. Embeddings and heads stay as they are, unless the recipe says otherwise. */
+  readonly quantize?: QuantizeFormat | QuantizeOptions;
   /**
    * Token ids, `[batch][row][token]`, on which matrices of 4 bits are calibrated by GPTQ; rows of a batch have one length. The layers
    * run on the engine in use, one after the other. Default: each value is rounded for itself, and no engine is needed.
@@ -62,7 +63,7 @@ export interface FormatCount {
 const MAX_SHARD_BYTES = 2e9;
 
 /**
- * Writes a checkpoint with quantised matrices, in the format `pack-quantized` of compressed-tensors (Node). One matrix is in memory
+ * Writes a checkpoint with quantised matrices, in formats of compressed-tensors (Node): `pack-quantized`, and `float-quantized` for `fp8`. One matrix is in memory
  * at a time, and no engine is needed. Experts are written one by one, even if the checkpoint has fused ones. A process that is
  * killed leaves what the folder had before.
  * @param Model class of the model
@@ -122,7 +123,7 @@ export async function quantizeCheckpoint(
 }
 
 /** Returns the options with the default of checkpoints, which others are to read: embeddings as they are. */
-function onDisk(quantize: "int4" | "int8" | QuantizeOptions): QuantizeOptions {
+function onDisk(quantize: QuantizeFormat | QuantizeOptions): QuantizeOptions {
   return { embeddings: "none", ...(typeof quantize === "string" ? { weights: quantize } : quantize) };
 }
 
@@ -175,7 +176,8 @@ function countFormats(parts: readonly Part[]): QuantizedCheckpoint["formats"] {
   return formats;
 }
 
-function describe({ bits, groupSize }: IntegerScheme): string {
+function describe({ type, bits, groupSize }: WeightScheme): string {
+  if (type === "float") return `fp${bits}, a scale per row`;
   return `int${bits}, ${groupSize === "channel" ? "a scale per row" : `groups of ${groupSize}`}`;
 }
 

@@ -1,4 +1,4 @@
-import { type IntegerScheme, QuantizationError, quantizingView, type Recipe } from "@mixtape/quantization";
+import { QuantizationError, quantizingView, type Recipe, type WeightScheme } from "@mixtape/quantization";
 import type { LoadJob, TensorMatch } from "../match-tensors.js";
 import { moduleOf } from "./module-of.js";
 import { refuseQuantized } from "./refuse-quantized.js";
@@ -18,7 +18,7 @@ export function quantizeJobs(match: TensorMatch, recipe: Recipe, where: string):
 }
 
 /** Returns the scheme of a parameter; undefined if it stays as it is. */
-function schemeOf({ param, savedIn }: LoadJob, recipe: Recipe): IntegerScheme | undefined {
+function schemeOf({ param, savedIn }: LoadJob, recipe: Recipe): WeightScheme | undefined {
   if (param.role === "vector" || param.role === "vectors") return undefined;
   const [first, ...others] = savedIn.map((name) => ({ name, scheme: recipe(moduleOf(name)) }));
   const other = others.find(({ scheme }) => JSON.stringify(scheme) !== JSON.stringify(first!.scheme));
@@ -31,6 +31,7 @@ function schemeOf({ param, savedIn }: LoadJob, recipe: Recipe): IntegerScheme | 
   });
 }
 
-function show(scheme: IntegerScheme | undefined): string {
-  return scheme ? `int${scheme.bits}, groups of ${scheme.groupSize}` : "none";
+function show(scheme: WeightScheme | undefined): string {
+  if (!scheme) return "none";
+  return scheme.type === "float" ? `fp${scheme.bits}` : `int${scheme.bits}, groups of ${scheme.groupSize}`;
 }

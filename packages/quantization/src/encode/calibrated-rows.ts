@@ -31,7 +31,7 @@ export function quantizeWithFeedback(
   const least = -(2 ** (bits - 1));
   const errors = Array.from({ length: BLOCK }, () => new Float64Array(columns));
   const shifted = errors.map(() => new Float64Array(groupSize));
-  const sums = new Float64Array(BLOCK);
+  const sums = new Float64Array(2 * BLOCK);
   for (let start = 0; start < rows; start += BLOCK) {
     const block = Math.min(BLOCK, rows - start);
     for (let g = 0; g < groups; g++) {
@@ -39,9 +39,14 @@ export function quantizeWithFeedback(
       const group = Math.floor(order[first]! / groupSize);
       const costs = feedback.costs.subarray(first, first + groupSize);
       // Errors of earlier groups move the whole group, and its scale is that of the moved values.
-      for (let k = 0; k < groupSize; k++) {
-        dots(errors, 0, block, feedback.columns[first + k]!, first, sums);
-        for (let i = 0; i < block; i++) shifted[i]![k] = values[(start + i) * columns + order[first + k]!]! + sums[i]!;
+      for (let k = 0; k < groupSize; k += 2) {
+        const next = Math.min(k + 1, groupSize - 1);
+        dots(errors, 0, block, feedback.columns[first + k]!, feedback.columns[first + next]!, first, sums);
+        for (let i = 0; i < block; i++) {
+          const row = (start + i) * columns;
+          shifted[i]![k] = values[row + order[first + k]!]! + sums[i]!;
+          shifted[i]![next] = values[row + order[first + next]!]! + sums[(next - k) * BLOCK + i]!;
+        }
       }
       for (let i = 0; i < block; i++) {
         const row = start + i;

@@ -1,13 +1,15 @@
-import type { IntegerScheme } from "./integer-scheme.js";
+import type { WeightScheme } from "./weight-scheme.js";
 
 /** A module with a matrix, and the scheme of its weight; undefined if it stays as it is. */
 export interface ModuleScheme {
   /** Path on disk. */
   readonly module: string;
-  readonly scheme: IntegerScheme | undefined;
+  readonly scheme: WeightScheme | undefined;
   /** Number of values. */
   readonly size: number;
 }
+
+const FORMATS = { int: "pack-quantized", float: "float-quantized" } as const;
 
 /** Modules that vLLM joins to one, whose own name it looks up. */
 const JOINED: Readonly<Record<string, readonly string[]>> = {
@@ -16,7 +18,8 @@ const JOINED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Returns `quantization_config` of `config.json` for weights in the format `pack-quantized` of compressed-tensors.
+ * Returns `quantization_config` of `config.json` for weights in formats of compressed-tensors: `pack-quantized` for integers,
+ * `float-quantized` for floats.
  *
  * The scheme of most values is that of the class `Linear`: vLLM and transformers look there for the scheme of fused experts. Other
  * schemes, and modules that stay as they are, go by regular expressions, which take precedence; transformers takes the first group
@@ -24,7 +27,7 @@ const JOINED: Readonly<Record<string, readonly string[]>> = {
  * schemes.
  */
 export function compressedTensorsConfig(modules: readonly ModuleScheme[]): Record<string, unknown> {
-  const groups = new Map<string, { readonly scheme: IntegerScheme; size: number; readonly targets: Set<string> }>();
+  const groups = new Map<string, { readonly scheme: WeightScheme; size: number; readonly targets: Set<string> }>();
   const ignore = new Set<string>();
   const pathOf = patterns(modules);
   for (const { module, scheme, size } of modules) {
@@ -44,9 +47,10 @@ export function compressedTensorsConfig(modules: readonly ModuleScheme[]): Recor
     ...others.map(({ scheme, targets }) => groupOf(scheme, joined(targets).map(expression))),
     ...(main ? [groupOf(main.scheme, [...embeddings.map(expression), "Linear"])] : []),
   ];
+  const formats = new Set(all.map(({ format }) => format));
   return {
     quant_method: "compressed-tensors",
-    format: "pack-quantized",
+    format: formats.size === 1 ? [...formats][0] : "mixed-precision",
     quantization_status: "compressed",
     ignore: [...ignore].map((path) => (path.includes("\\") ? expression(path) : path)),
     kv_cache_scheme: null,
@@ -54,14 +58,14 @@ export function compressedTensorsConfig(modules: readonly ModuleScheme[]): Recor
   };
 }
 
-function groupOf({ bits, groupSize }: IntegerScheme, targets: readonly string[]): Record<string, unknown> {
+function groupOf({ type, bits, groupSize }: WeightScheme, targets: readonly string[]) {
   const isChannel = groupSize === "channel";
   return {
     targets,
-    format: "pack-quantized",
+    format: FORMATS[type],
     weights: {
       num_bits: bits,
-      type: "int",
+      type,
       symmetric: true,
       strategy: isChannel ? "channel" : "group",
       group_size: isChannel ? null : groupSize,

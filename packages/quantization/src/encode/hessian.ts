@@ -96,20 +96,25 @@ function cholesky(
   for (let a = 0; a < n; a++)
     for (let b = 0; b <= a; b++)
       rows[a]![b] = values[order[n - 1 - a]! * n + order[n - 1 - b]!]! + (a === b ? damping : 0);
-  const sums = new Float64Array(BLOCK);
+  const sums = new Float64Array(2 * BLOCK);
   for (let start = 0; start < n; start += BLOCK) {
     const block = Math.min(BLOCK, n - start);
-    for (let b = 0; b < start + block; b++) {
-      const first = Math.max(0, b - start);
-      if (b < start) dots(rows, start, block, rows[b]!, b, sums);
-      else for (let i = first; i < block; i++) sums[i] = dot(rows[start + i]!, rows[b]!, b);
-      for (let i = first; i < block; i++) {
+    // Columns to the left of the block, in pairs: BLOCK is even.
+    for (let b = 0; b < start; b += 2) {
+      const [left, right] = [rows[b]!, rows[b + 1]!];
+      dots(rows, start, block, left, right, b, sums);
+      for (let i = 0; i < block; i++) {
         const row = rows[start + i]!;
-        const rest = row[b]! - sums[i]!;
-        if (start + i > b) row[b] = rest / rows[b]![b]!;
-        else if (rest > 0) row[b] = Math.sqrt(rest);
-        else return undefined;
+        row[b] = (row[b]! - sums[i]!) / left[b]!;
+        row[b + 1] = (row[b + 1]! - sums[BLOCK + i]! - row[b]! * right[b]!) / right[b + 1]!;
       }
+    }
+    for (let b = start; b < start + block; b++) {
+      const pivot = rows[b]!;
+      const rest = pivot[b]! - dot(pivot, pivot, b);
+      if (!(rest > 0)) return undefined;
+      pivot[b] = Math.sqrt(rest);
+      for (let a = b + 1; a < start + block; a++) rows[a]![b] = (rows[a]![b]! - dot(rows[a]!, pivot, b)) / pivot[b]!;
     }
   }
   return rows;
@@ -125,39 +130,55 @@ function columnsOf(rows: readonly Float64Array[]): Float64Array[] {
   });
 }
 
-/** Rows that are multiplied at once: each value of the common factor is then read once for all of them. */
+/** Rows that are multiplied at once. */
 export const BLOCK = 4;
 
 /**
- * Multiplies the first `length` values of rows `start` to below `start + block` by those of `factor`.
+ * Multiplies the first `length` values of rows `start` to below `start + block` by those of two factors. Each value that is read serves
+ * several products, which are the time that a calibration takes.
  * @param block at most {@link BLOCK}
- * @param sums receives a sum per row
+ * @param sums receives a sum per row with the first factor, and from {@link BLOCK} on with the second
  */
 export function dots(
   rows: readonly Float64Array[],
   start: number,
   block: number,
-  factor: Float64Array,
+  first: Float64Array,
+  second: Float64Array,
   length: number,
   sums: Float64Array,
 ): void {
-  if (block < BLOCK) {
-    for (let i = 0; i < block; i++) sums[i] = dot(rows[start + i]!, factor, length);
-    return;
-  }
-  const [a, b, c, d] = [rows[start]!, rows[start + 1]!, rows[start + 2]!, rows[start + 3]!];
-  let [sumA, sumB, sumC, sumD] = [0, 0, 0, 0];
+  // Rows beyond the end stand for the last one.
+  const last = start + block - 1;
+  const a = rows[start]!;
+  const b = rows[Math.min(start + 1, last)]!;
+  const c = rows[Math.min(start + 2, last)]!;
+  const d = rows[Math.min(start + 3, last)]!;
+  let [a1, b1, c1, d1, a2, b2, c2, d2] = [0, 0, 0, 0, 0, 0, 0, 0];
   for (let i = 0; i < length; i++) {
-    const value = factor[i]!;
-    sumA += a[i]! * value;
-    sumB += b[i]! * value;
-    sumC += c[i]! * value;
-    sumD += d[i]! * value;
+    const x = first[i]!;
+    const y = second[i]!;
+    let value = a[i]!;
+    a1 += value * x;
+    a2 += value * y;
+    value = b[i]!;
+    b1 += value * x;
+    b2 += value * y;
+    value = c[i]!;
+    c1 += value * x;
+    c2 += value * y;
+    value = d[i]!;
+    d1 += value * x;
+    d2 += value * y;
   }
-  sums[0] = sumA;
-  sums[1] = sumB;
-  sums[2] = sumC;
-  sums[3] = sumD;
+  sums[0] = a1;
+  sums[1] = b1;
+  sums[2] = c1;
+  sums[3] = d1;
+  sums[4] = a2;
+  sums[5] = b2;
+  sums[6] = c2;
+  sums[7] = d2;
 }
 
 function dot(a: Float64Array, b: Float64Array, length: number): number {

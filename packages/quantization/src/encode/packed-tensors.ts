@@ -1,10 +1,10 @@
 import type { TensorToWrite, TensorView } from "@mixtape/safetensors";
-import type { IntegerScheme } from "./integer-scheme.js";
 import { type Encoder, quantizingView } from "./quantizing-view.js";
+import type { WeightScheme } from "./weight-scheme.js";
 
 /**
- * Returns the tensors of a quantised matrix in the format `pack-quantized` of compressed-tensors: `X.weight_packed`,
- * `X.weight_scale` and `X.weight_shape`. It is quantised when its codes are written; its scales stay in memory until they are
+ * Returns the tensors of a quantised matrix in a format of compressed-tensors: `X.weight_packed`, `X.weight_scale` and
+ * `X.weight_shape` of `pack-quantized`, or `X.weight` and `X.weight_scale` of `float-quantized`. It is quantised when its codes are written; its scales stay in memory until they are
  * written too.
  * @param module path of the module, `X`
  * @param view the matrix `[rows, columns]`
@@ -14,7 +14,7 @@ import { type Encoder, quantizingView } from "./quantizing-view.js";
 export function packedTensors(
   module: string,
   view: TensorView,
-  scheme: IntegerScheme,
+  scheme: WeightScheme,
   encode?: Encoder,
 ): TensorToWrite[] {
   const { weight, scale } = quantizingView(view, scheme, encode).quantized!.planes as Record<
@@ -28,6 +28,7 @@ export function packedTensors(
     shape: plane.shape,
     bytes: () => plane.read(),
   });
+  if (scheme.type === "float") return [write("weight", weight), write("weight_scale", scale)];
   return [
     write("weight_packed", weight),
     write("weight_scale", scale),

@@ -1,17 +1,22 @@
 import { type BlockFormat, type Dtype, toFloat32 } from "@mixtape/safetensors";
 import { QuantizationError } from "../errors.js";
 import { packedIntegers } from "../formats/packed-integers.js";
+import { tiled } from "../formats/tiled.js";
 import { quantizeWithFeedback } from "./calibrated-rows.js";
+import { encodeFloats } from "./encode-floats.js";
 import type { Feedback } from "./hessian.js";
-import type { IntegerScheme } from "./integer-scheme.js";
 import { quantizeRow } from "./quantize-row.js";
+import type { WeightScheme } from "./weight-scheme.js";
 
 /** Layout of a quantised matrix, known before its values. */
 export interface MatrixLayout {
+  readonly type: "int" | "float";
   readonly bits: 4 | 8;
   readonly groupSize: number;
   readonly format: BlockFormat;
-  /** Shape of the plane `weight`, of dtype I32. */
+  /** Dtype of the plane `weight`. */
+  readonly dtype: "I32" | "F8_E4M3";
+  /** Shape of the plane `weight`. */
   readonly weight: readonly [rows: number, words: number];
   /** Shape of the plane `scale`, of dtype BF16. */
   readonly scale: readonly [rows: number, groups: number];
@@ -25,7 +30,7 @@ export interface MatrixLayout {
 export function layoutOf(
   name: string,
   [rows, columns]: readonly [number, number],
-  { bits, groupSize: size }: IntegerScheme,
+  { type, bits, groupSize: size }: WeightScheme,
 ): MatrixLayout {
   const groupSize = size === "channel" ? columns : size;
   if (columns === 0 || columns % groupSize !== 0)
@@ -35,12 +40,19 @@ export function layoutOf(
       got: `${groupSize}`,
       fix: `Use a group size of ${divisorsNear(columns, groupSize)}`,
     });
+  const scale = [rows, columns / groupSize] as const;
+  if (type === "float") {
+    const format = tiled({ name: "fp8", tile: [1, columns] });
+    return { type, bits, groupSize, format, dtype: "F8_E4M3", weight: [rows, columns], scale };
+  }
   return {
+    type,
     bits,
     groupSize,
+    dtype: "I32",
     format: packedIntegers({ bits, groupSize, hasZeroPoints: false }),
     weight: [rows, Math.ceil((columns * bits) / 32)],
-    scale: [rows, columns / groupSize],
+    scale,
   };
 }
 
@@ -65,18 +77,19 @@ export function quantizeMatrix(
   name: string,
   bytes: Uint8Array,
   dtype: Dtype,
-  { bits, groupSize, weight, scale }: MatrixLayout,
+  { type, bits, groupSize, weight, scale }: MatrixLayout,
   feedback?: Feedback,
 ): EncodedMatrix {
   const [rows, words] = weight;
   const values = toFloat32(bytes, dtype);
   const columns = values.length / rows;
+  for (let i = 0; i < rows; i++) refuseInfinite(name, values.subarray(i * columns, (i + 1) * columns));
+  if (type === "float") return encodeFloats(values, rows);
   const codes = new Int8Array(values.length);
   const packed = new Uint8Array(rows * words * 4);
   const scales = new Uint16Array(rows * scale[1]);
   const each = <T extends Float32Array | Int8Array>(all: T, i: number): T =>
     all.subarray(i * columns, (i + 1) * columns) as T;
-  for (let i = 0; i < rows; i++) refuseInfinite(name, each(values, i));
   if (feedback) quantizeWithFeedback(values, { bits, groupSize }, feedback, { codes, scales });
   else
     for (let i = 0; i < rows; i++)

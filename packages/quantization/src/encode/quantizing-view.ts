@@ -1,6 +1,6 @@
 import { bytesPerElement, type Dtype, quantizedView, type TensorView } from "@mixtape/safetensors";
-import type { IntegerScheme } from "./integer-scheme.js";
 import { type EncodedMatrix, layoutOf, type MatrixLayout, quantizeMatrix } from "./quantize-matrix.js";
+import type { WeightScheme } from "./weight-scheme.js";
 
 /** Quantises a matrix `[rows, columns]`. */
 export type Encoder = (view: TensorView, layout: MatrixLayout) => Promise<EncodedMatrix>;
@@ -13,7 +13,7 @@ const roundEach: Encoder = async (view, layout) => quantizeMatrix(view.name, awa
  * @param encode quantises a matrix. Default: rounds each value for itself
  * @throws {QuantizationError} if the group size does not divide the columns; when it is read, for values that are not finite
  */
-export function quantizingView(view: TensorView, scheme: IntegerScheme, encode: Encoder = roundEach): TensorView {
+export function quantizingView(view: TensorView, scheme: WeightScheme, encode: Encoder = roundEach): TensorView {
   const matrix = new LazyMatrix(view, scheme, encode);
   const { name, shape, dtype, savedAs = dtype } = view;
   const planes = { weight: matrix.plane("weight"), scale: matrix.plane("scale") };
@@ -24,13 +24,13 @@ export function quantizingView(view: TensorView, scheme: IntegerScheme, encode: 
 class LazyMatrix {
   readonly layout: MatrixLayout;
   readonly #view: TensorView;
-  readonly #scheme: IntegerScheme;
+  readonly #scheme: WeightScheme;
   readonly #encoder: Encoder;
   readonly #parts = new Map<string, LazyMatrix>();
   /** Planes that were made and not yet read: who reads one plane reads the other one next. */
   readonly #unread = new Map<keyof EncodedMatrix, Promise<Uint8Array>>();
 
-  constructor(view: TensorView, scheme: IntegerScheme, encode: Encoder) {
+  constructor(view: TensorView, scheme: WeightScheme, encode: Encoder) {
     this.#view = view;
     this.#scheme = scheme;
     this.#encoder = encode;
@@ -39,10 +39,10 @@ class LazyMatrix {
 
   plane(plane: keyof EncodedMatrix): TensorView {
     const shape = [...this.#view.shape.slice(0, -2), ...this.layout[plane]];
-    const dtype: Dtype = plane === "weight" ? "I32" : "BF16";
+    const dtype: Dtype = plane === "weight" ? this.layout.dtype : "BF16";
     const byteLength = shape.reduce((all, size) => all * size, bytesPerElement(dtype));
     return {
-      name: `${this.#view.name}_${plane === "weight" ? "packed" : "scale"}`,
+      name: `${this.#view.name}${plane === "scale" ? "_scale" : this.layout.type === "int" ? "_packed" : ""}`,
       dtype,
       shape,
       byteLength,

@@ -1,9 +1,9 @@
-"""GPTQ of one matrix by llm-compressor, with scales that are given.
+"""Rounding of one matrix by the libraries: GPTQ of llm-compressor, and FP8 of compressed-tensors.
 
-    python tools/reference/golden_gptq_rounding.py
+    python tools/reference/golden_rounding.py
 
-Needs requirements-quantization.txt. Writes packages/quantization/test/__fixtures__/gptq-rounding.safetensors: a weight, the Hessian of
-correlated inputs, scales of groups, and the values that the weight is rounded to.
+Needs requirements-quantization.txt. Writes packages/quantization/test/__fixtures__/rounding: gptq.safetensors has a weight, the Hessian of
+correlated inputs, scales of groups, and the values that the weight is rounded to; fp8.safetensors a weight, and what is stored of it.
 """
 
 import importlib.util
@@ -12,11 +12,14 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
-from compressed_tensors.quantization import QuantizationArgs
+from compressed_tensors.compressors import FloatQuantizationCompressor
+from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
+from compressed_tensors.quantization.utils import calculate_qparams
+from safetensors.torch import save_file
 
 from golden_io import write_tensors
 
-TARGET = Path(__file__).resolve().parents[2] / "packages/quantization/test/__fixtures__/gptq-rounding.safetensors"
+TARGET = Path(__file__).resolve().parents[2] / "packages/quantization/test/__fixtures__/rounding"
 ROWS, COLUMNS, GROUP, TOKENS = 10, 64, 16, 500
 
 
@@ -32,7 +35,7 @@ def quantize_weight():
     return quantize_weight
 
 
-def main() -> None:
+def gptq() -> None:
     generator = torch.Generator().manual_seed(5)
     inputs = torch.randn(TOKENS, 12, generator=generator) @ torch.randn(12, COLUMNS, generator=generator)
     inputs += 0.7 * torch.randn(TOKENS, COLUMNS, generator=generator)
@@ -51,7 +54,22 @@ def main() -> None:
         return torch.einsum("ri,ij,rj->", error, hessian, error).item()
 
     print(f"squared error of outputs {loss(quantized[0]):.1f}, rounded value by value {loss(plain):.1f}")
-    write_tensors(TARGET, {"weight": weight, "hessian": hessian, "scale": scale, "quantized": quantized[0]})
+    write_tensors(TARGET / "gptq.safetensors", {"weight": weight, "hessian": hessian, "scale": scale, "quantized": quantized[0]})
+
+
+def fp8() -> None:
+    weight = torch.randn(6, 40, generator=torch.Generator().manual_seed(6)) * torch.tensor([[1.0], [1e-3], [50.0], [0.0], [1e-30], [3e4]])
+    args = QuantizationArgs(num_bits=8, type="float", symmetric=True, strategy="channel")
+    scale, _ = calculate_qparams(weight.amin(1, keepdim=True), weight.amax(1, keepdim=True), args)
+    scale = torch.where(weight.abs().amax(1, keepdim=True) == 0, 0, scale).bfloat16()
+    state = {"weight": weight, "weight_scale": torch.where(scale == 0, 1, scale)}
+    stored = FloatQuantizationCompressor.compress(state, QuantizationScheme(targets=["Linear"], weights=args))
+    save_file({"weight": weight, "stored": stored["weight"], "scale": scale}, TARGET / "fp8.safetensors")
+
+
+def main() -> None:
+    gptq()
+    fp8()
 
 
 if __name__ == "__main__":
