@@ -1,8 +1,8 @@
 export { compressedTensorsConfig, type ModuleScheme } from "./encode/compressed-tensors-config.js";
 export type { Hessian } from "./encode/hessian.js";
+export type { EncodedMatrix } from "./encode/matrix-layout.js";
 export { packedTensors } from "./encode/packed-tensors.js";
 export { quantizeCalibrated } from "./encode/quantize-calibrated.js";
-export type { EncodedMatrix } from "./encode/quantize-matrix.js";
 export { type Encoder, quantizingView } from "./encode/quantizing-view.js";
 export {
   compileRecipe,

@@ -1,5 +1,5 @@
 import { fromFloat32, toFloat32 } from "@mixtape/safetensors";
-import type { EncodedMatrix } from "./quantize-matrix.js";
+import type { EncodedMatrix } from "./matrix-layout.js";
 
 /** Largest number of E4M3. */
 const LARGEST = 448;

@@ -1,6 +1,7 @@
 import type { TensorView } from "@mixtape/safetensors";
 import { type Feedback, feedbackOf, type Hessian, roundingOrder } from "./hessian.js";
-import { type EncodedMatrix, type MatrixLayout, quantizeMatrix } from "./quantize-matrix.js";
+import type { EncodedMatrix, MatrixLayout } from "./matrix-layout.js";
+import { quantizeMatrix } from "./quantize-matrix.js";
 
 /** Decompositions of Hessians: that of several matrices with the same inputs and group size is made once. */
 const known = new WeakMap<Float32Array, { readonly groupSize: number; readonly feedback: Feedback }>();

@@ -1,5 +1,6 @@
 import { bytesPerElement, type Dtype, quantizedView, type TensorView } from "@mixtape/safetensors";
-import { type EncodedMatrix, layoutOf, type MatrixLayout, quantizeMatrix } from "./quantize-matrix.js";
+import { type EncodedMatrix, layoutOf, type MatrixLayout } from "./matrix-layout.js";
+import { quantizeMatrix } from "./quantize-matrix.js";
 import type { WeightScheme } from "./weight-scheme.js";
 
 /** Quantises a matrix `[rows, columns]`. */
