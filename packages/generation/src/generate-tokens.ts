@@ -4,7 +4,15 @@ import type { Cache } from "@mixtape/layers";
 import { runDeferred } from "@mixtape/ops";
 import { pauses } from "./event-loop.js";
 import { GenerationError } from "./generation-error.js";
-import { checkKept, type Remaining, takeUp, unchangedSince, undoPass, usingCache } from "./kept-cache.js";
+import {
+  checkKept,
+  disposeIfChanged,
+  type Remaining,
+  takeUp,
+  unchangedSince,
+  undoPass,
+  usingCache,
+} from "./kept-cache.js";
 import { promptLogprobsOf } from "./logprobs.js";
 import type { GenerationOptions, ResolvedOptions } from "./options/generation-options.js";
 import { checkModel, checkTokenOptions, resolveOptions } from "./options/resolve-options.js";
@@ -114,15 +122,21 @@ async function* decode(
       if (cachedTokens) undoPass(cache, before);
       throw error;
     });
+    if (checkCache) disposeIfChanged(cache, checkCache);
     await pause();
     signal?.throwIfAborted();
     return logits;
   };
+  const passes = passesOf(batch, { size: resolved.prefillChunkSize, config: model.config });
   const ofPasses: Float32Array[] = [];
-  for (const part of passesOf(batch, resolved.prefillChunkSize)) {
-    if (resolved.promptLogprobs === null) ofPasses[0] = await pass(part);
-    // Some engines hand out their own memory.
-    else ofPasses.push((await pass(part, part.inputIds[0]!.length)).slice());
+  for (const part of passes) {
+    if (resolved.promptLogprobs === null) {
+      ofPasses[0] = await pass(part);
+      continue;
+    }
+    const logits = await pass(part, part.inputIds[0]!.length);
+    // Some engines hand out their own memory, which the next pass writes.
+    ofPasses.push(passes.length === 1 ? logits : logits.slice());
   }
   let logits = joinPositions(ofPasses, rows.length);
   let isPrompt = true;

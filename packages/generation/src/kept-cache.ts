@@ -138,6 +138,19 @@ export function unchangedSince(cache: Cache): () => void {
   };
 }
 
+/**
+ * Empties a cache that somebody has changed while a pass was writing to it: its layers do not agree any more.
+ * @throws as `check`
+ */
+export function disposeIfChanged(cache: Cache, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    cache.dispose();
+    throw error;
+  }
+}
+
 /** Takes back a pass that did not end: a caller's cache is as before, or empty where a layer cannot go back. */
 export function undoPass(cache: Cache, length: number): void {
   if (cache.length === length) return;

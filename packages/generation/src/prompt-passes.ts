@@ -1,13 +1,15 @@
+import { type DecoderConfig, ropeFrequencies } from "@mixtape/config";
 import type { PromptBatch } from "./prompts.js";
 
 /**
  * Splits a batch of prompts into passes of at most `size` tokens a row, from left to right. Each continues the cache that the one before
- * has filled, so that the memory of a pass does not grow with the length of a prompt.
+ * has filled, so that the memory of a pass does not grow with the length of a prompt. RoPE types whose frequencies depend on the length
+ * of a text read it in one pass where they would change within it: keys in the cache are rotated already.
  */
-export function passesOf(batch: PromptBatch, size: number): PromptBatch[] {
+export function passesOf(batch: PromptBatch, { size, config }: { size: number; config: DecoderConfig }): PromptBatch[] {
   const { inputIds, attentionMask, positionIds } = batch;
   const { length } = inputIds[0]!;
-  if (length <= size) return [batch];
+  if (length <= size || changesFrequencies(config, size, length)) return [batch];
   // The mask of a cache that has tokens already begins with those.
   const past = attentionMask ? attentionMask[0]!.length - length : 0;
   return Array.from({ length: Math.ceil(length / size) }, (_, pass) => {
@@ -18,6 +20,12 @@ export function passesOf(batch: PromptBatch, size: number): PromptBatch[] {
       ...(positionIds && { positionIds: positionIds.map((positions) => positions.slice(from, to)) }),
     };
   });
+}
+
+/** Whether rotary frequencies of a text of `to` tokens differ from those of its first `from`. */
+function changesFrequencies(config: DecoderConfig, from: number, to: number): boolean {
+  const [before, after] = [from, to].map((length) => ropeFrequencies(config.ropeParameters, { ...config, length }));
+  return before!.scaling !== after!.scaling || before!.inverse.some((frequency, i) => frequency !== after!.inverse[i]);
 }
 
 /** Concatenates logits along the positions. @param passes `[B · Lᵢ · V]` each @returns `[B · L · V]` */

@@ -50,6 +50,39 @@ onEachEngine((engine) => {
   });
 });
 
+test.each(["dynamic", "longrope"] as const)(
+  "%s RoPE, whose frequencies change within a prompt: the same tokens",
+  async (ropeType) => {
+    await useEngine("cpu");
+    const plain = await loadModel(golden("mixtral/basic"));
+    const { config } = plain;
+    plain.dispose();
+    const { ropeTheta } = config.ropeParameters;
+    const factors = (factor: number) => Array.from({ length: config.headDim / 2 }, (_, i) => factor + i / 4);
+    const ropeParameters =
+      ropeType === "dynamic"
+        ? { ropeType, ropeTheta, factor: 4 }
+        : {
+            ropeType,
+            ropeTheta,
+            factor: 4,
+            attentionFactor: null,
+            originalMaxPositionEmbeddings: 16,
+            shortFactor: factors(1),
+            longFactor: factors(5),
+          };
+    const model = await loadModel(golden("mixtral/basic"), {
+      config: { ropeParameters, maxPositionEmbeddings: ropeType === "dynamic" ? 16 : 64 } as Partial<typeof config>,
+    });
+    const whole = await write(model, { promptLogprobs: true });
+    const parts = await write(model, { promptLogprobs: true, prefillChunkSize: 8 });
+    expect(parts.ids).toEqual(whole.ids);
+    for (const [row, logprobs] of whole.ofPrompts.entries())
+      for (const [i, logprob] of logprobs.entries()) expect(parts.ofPrompts[row]![i]).toBeCloseTo(logprob, 4);
+    model.dispose();
+  },
+);
+
 test("an abort between two passes ends the generation", async () => {
   await useEngine("cpu");
   const model = await loadModel(golden("mixtral/basic"));

@@ -83,7 +83,7 @@ function filesIn(rule) {
   return list
     .split(/(?<!\\)\s+/)
     .filter(Boolean)
-    .map((file) => resolve(file));
+    .map((file) => resolve(file.replaceAll(/\\([ #\\])/g, "$1").replaceAll("$$", "$")));
 }
 
 const recordOf = (object) => `${object}.json`;

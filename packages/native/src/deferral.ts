@@ -77,13 +77,20 @@ class CallQueue {
       if (!(await this.#addon.runGraph(graph))) signal?.throwIfAborted();
     } finally {
       signal?.removeEventListener("abort", cancel);
+      this.#addon.release(graph);
     }
   }
 
   /** Makes the calls at once. */
   #flush(): void {
     const graph = this.#take();
-    if (graph) this.#addon.replayGraph(graph, new Int32Array(1));
+    if (!graph) return;
+    try {
+      this.#addon.replayGraph(graph, new Int32Array(1));
+    } finally {
+      // It keeps weights and arrays, which a collection would free late.
+      this.#addon.release(graph);
+    }
   }
 
   #take(): ReturnType<typeof graphOf> | undefined {

@@ -97,6 +97,20 @@ describe.runIf(nativeOrNothing())("queued kernels", () => {
     dispose([x, y]);
   });
 
+  test("that wait for others end at once when they are aborted", async () => {
+    const x = tensor2d(numbers(256 * SIZE, 7), [256, SIZE]);
+    const before = memory().numTensors;
+    const [first, second] = [new AbortController(), new AbortController()];
+    const running = runDeferred(() => layers(x, 1000), first.signal);
+    const waiting = runDeferred(() => layers(x, 2), second.signal);
+    second.abort(new Error("gone"));
+    await expect(waiting).rejects.toThrow("gone");
+    first.abort(new Error("enough"));
+    await expect(running).rejects.toThrow("enough");
+    expect(memory().numTensors).toBe(before);
+    x.dispose();
+  });
+
   test("of a function that throws are forgotten", async () => {
     const x = tensor2d(numbers(4 * SIZE, 7), [4, SIZE]);
     const before = memory().numTensors;

@@ -57,6 +57,7 @@ export {
   type KeyValueCodes,
 } from "./cache/key-value-state.js";
 export { TensorKeyValueStore } from "./cache/tensor-key-value-store.js";
+export { isDeferring } from "./capture/deferring.js";
 export { GraphedFunction } from "./capture/graphed-function.js";
 export { hostCallback, observeHostCallbacks } from "./capture/host-callback.js";
 export { runDeferred } from "./capture/run-deferred.js";

@@ -16,39 +16,71 @@ GraphThread& GraphThread::shared() {
   return *thread;
 }
 
-void GraphThread::post(std::unique_ptr<GraphRun> run) {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
-    waiting_.push_back(std::move(run));
-  }
+void GraphThread::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void GraphThread::post(Run& run) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!thread_.joinable() && !stopping_) start();
+  waiting_.push_back(std::move(run));
   changed_.notify_all();
+}
+
+void GraphThread::cancel(CapturedGraph& graph) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (current_ == &graph) return graph.cancel();
+  for (auto run = waiting_.begin(); run != waiting_.end(); ++run) {
+    if ((*run)->graph.get() != &graph) continue;
+    Run own = std::move(*run);
+    waiting_.erase(run);
+    own->failure = std::make_exception_ptr(Cancelled{});
+    graph.end();
+    return hand_over(std::move(own));
+  }
 }
 
 void GraphThread::leave(napi_env env) {
+  std::vector<Run> own;
   std::unique_lock<std::mutex> lock(mutex_);
-  for (auto run = waiting_.begin(); run != waiting_.end();) {
-    if ((*run)->env != env) {
-      ++run;
-      continue;
+  const auto take = [&](auto& runs) {
+    for (auto run = runs.begin(); run != runs.end();) {
+      if ((*run)->env != env) {
+        ++run;
+        continue;
+      }
+      own.push_back(std::move(*run));
+      run = runs.erase(run);
     }
-    (*run)->graph->end();
-    run = waiting_.erase(run);
-  }
-  if (current_ && current_->env == env) current_->graph->cancel();
-  changed_.wait(lock, [&] { return !current_ || current_->env != env; });
+  };
+  take(waiting_);
+  if (current_ && current_env_ == env) current_->cancel();
+  changed_.wait(lock, [&] { return current_env_ != env; });
+  take(abandoned_);
 }
 
 void GraphThread::stop() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!thread_.joinable()) return;
-    stopping_ = true;
-  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (!thread_.joinable() || stopping_) return;
+  stopping_ = true;
+  std::thread ending = std::move(thread_);
   changed_.notify_all();
-  thread_.join();
-  thread_ = {};
+  lock.unlock();
+  ending.join();
+  lock.lock();
   stopping_ = false;
+  if (waiting_.empty()) return;
+  // Of an environment that has begun meanwhile.
+  try {
+    start();
+  } catch (...) {
+    for (Run& run : waiting_) {
+      run->failure = std::current_exception();
+      run->graph->end();
+      hand_over(std::move(run));
+    }
+    waiting_.clear();
+  }
 }
 
 void GraphThread::loop() {
@@ -56,9 +88,10 @@ void GraphThread::loop() {
   for (;;) {
     changed_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    GraphRun* const run = waiting_.front().release();
+    Run run = std::move(waiting_.front());
     waiting_.pop_front();
-    current_ = run;
+    current_ = run->graph.get();
+    current_env_ = run->env;
     lock.unlock();
     try {
       int32_t made;
@@ -67,11 +100,21 @@ void GraphThread::loop() {
       run->failure = std::current_exception();
     }
     run->graph->end();
-    // Takes the run, unless its environment is ending: then nobody waits for it.
-    napi_call_threadsafe_function(run->ended, run, napi_tsfn_nonblocking);
     lock.lock();
     current_ = nullptr;
+    hand_over(std::move(run));
+    current_env_ = nullptr;
     changed_.notify_all();
+  }
+}
+
+void GraphThread::hand_over(Run run) {
+  const napi_threadsafe_function ended = run->ended;
+  if (napi_call_threadsafe_function(ended, run.get(), napi_tsfn_nonblocking) == napi_ok) {
+    run.release();
+    napi_release_threadsafe_function(ended, napi_tsfn_release);
+  } else {
+    abandoned_.push_back(std::move(run));
   }
 }
 
@@ -91,15 +134,15 @@ void settle(Napi::Env env, GraphRun& run) {
   }
 }
 
+/** @param env null where the environment is ending */
 void on_end(napi_env env, napi_value, void*, void* data) {
-  if (!env) return;
   const std::unique_ptr<GraphRun> run(static_cast<GraphRun*>(data));
+  if (!env) return;
   guarded(env, [&]() -> napi_value {
     const Napi::HandleScope scope(env);
     settle(env, *run);
     return nullptr;
   });
-  napi_release_threadsafe_function(run->ended, napi_tsfn_release);
 }
 
 /** runGraph(graph) → a promise: true once all calls are made, false where the run was cancelled */
@@ -115,18 +158,19 @@ Napi::Value run_graph(const Napi::CallbackInfo& info) {
     if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, on_end, &run->ended) != napi_ok)
       throw Napi::Error::New(env);
     const Napi::Value promise = run->promise.Promise();
-    GraphThread::shared().post(std::move(run));
+    GraphThread::shared().post(run);
     return promise;
   } catch (...) {
+    if (run && run->ended) napi_release_threadsafe_function(run->ended, napi_tsfn_abort);
     graph.end();
     throw;
   }
 }
 
-/** cancelGraph(graph): ends a run of it within milliseconds, if there is one */
+/** cancelGraph(graph): ends a run of it, if there is one */
 Napi::Value cancel_graph(const Napi::CallbackInfo& info) {
   const Args args(info, "cancelGraph");
-  args.graph(0, "graph").cancel();
+  GraphThread::shared().cancel(args.graph(0, "graph"));
   return info.Env().Undefined();
 }
 

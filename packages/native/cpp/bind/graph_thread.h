@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "bind/captured_graph.h"
 
@@ -30,21 +31,30 @@ class GraphThread {
  public:
   static GraphThread& shared();
 
-  /** @throws std::system_error where the system gives no thread; the run stays the caller's then */
-  void post(std::unique_ptr<GraphRun> run);
-  /** Cancels the runs of an environment that ends, and waits for the one that is under way. */
+  /** Takes a run. @throws std::system_error where the system gives no thread; the run stays the caller's then */
+  void post(std::unique_ptr<GraphRun>& run);
+  /** Ends the run of a graph: at once if it waits, within milliseconds if it is under way. */
+  void cancel(CapturedGraph& graph);
+  /** Cancels the runs of an environment that ends, waits for the one that is under way, and frees them. */
   void leave(napi_env env);
   /** Ends the thread. It comes back with the next run. */
   void stop();
 
  private:
+  using Run = std::unique_ptr<GraphRun>;
   void loop();
+  void start();
+  void hand_over(Run run);
 
+  /** Held for all that follows. */
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::unique_ptr<GraphRun>> waiting_;
-  /** The run that is under way, or null. */
-  GraphRun* current_ = nullptr;
+  std::deque<Run> waiting_;
+  /** Graph of the run that is under way, or null; and its environment, until that has the run back. */
+  CapturedGraph* current_ = nullptr;
+  napi_env current_env_ = nullptr;
+  /** Runs that their environments did not take back, since they are ending. */
+  std::vector<Run> abandoned_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -133,12 +133,13 @@ struct Pool::State {
     }
   }
 
-  /** Divides the chunks, evenly. */
-  void divide(size_t chunks) {
+  /** Divides the chunks from `first` on, evenly. */
+  void divide(size_t first, size_t chunks) {
     const size_t count = threads.size() + 1;
+    const size_t left = chunks - first;
     if (ranges.size() != count) ranges = std::vector<Range>(count);
-    for (size_t i = 0, from = 0; i < count; i++) {
-      const size_t to = from + chunks / count + (i < chunks % count ? 1 : 0);
+    for (size_t i = 0, from = first; i < count; i++) {
+      const size_t to = from + left / count + (i < left % count ? 1 : 0);
       ranges[i].next.store(from, std::memory_order_relaxed);
       ranges[i].end = to;
       from = to;
@@ -210,19 +211,20 @@ void Pool::stop() {
 
 void Pool::run(size_t chunks, Work work, const void* context) {
   State& s = *state_;
-  if (chunks < 2 || s.size.load(std::memory_order_relaxed) == 1 || !s.busy.try_lock()) {
-    for (size_t chunk = 0; chunk < chunks; chunk++) {
-      refuse_cancelled(cancel_flag);
-      work(context, chunk);
-    }
-    return;
+  const bool is_alone = chunks < 2 || s.size.load(std::memory_order_relaxed) == 1;
+  // Alone, and while another's work is under way: a short one of theirs must not leave all of this to one thread.
+  size_t chunk = 0;
+  for (; chunk < chunks && (is_alone || !s.busy.try_lock()); chunk++) {
+    refuse_cancelled(cancel_flag);
+    work(context, chunk);
   }
+  if (chunk == chunks) return;
   std::lock_guard<std::mutex> lock(s.busy, std::adopt_lock);
   s.start();
   s.work = work;
   s.context = context;
   s.cancel = cancel_flag;
-  s.divide(chunks);
+  s.divide(chunk, chunks);
   s.gate.open();
   if (s.sleepers.load() > 0) {
     // Under the lock, so that nobody misses it between its last look and falling asleep.

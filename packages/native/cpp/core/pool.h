@@ -10,7 +10,8 @@ namespace mixtape {
  * A fixed set of threads, the caller's among them. Each takes chunks of its own range of the work in order, one by one, then
  * those that are left of the others'. Idle threads watch for work for some microseconds, then sleep.
  *
- * Any thread may call `run`. While one's work is under way, that of another runs on its own thread alone: nobody waits.
+ * Any thread may call `run`. While one's work is under way, that of another runs on its own thread alone: nobody waits. It is shared
+ * once the other's is done.
  */
 class Pool {
  public:

@@ -10,7 +10,7 @@ export function deferring<T>(f: () => T): T {
   }
 }
 
-/** Returns whether kernels are queued. */
+/** Returns whether kernels are queued: their results must not be kept for other callers, since they are computed later or never. */
 export function isDeferring(): boolean {
   return isActive;
 }

@@ -1,5 +1,5 @@
 import { Param } from "@mixtape/layers";
-import { logicalTensor, noGrad, type Weight } from "@mixtape/ops";
+import { isDeferring, logicalTensor, noGrad, type Weight } from "@mixtape/ops";
 import {
   add,
   concat,
@@ -82,7 +82,7 @@ export class Dora extends AdapterLayer {
     const of = [this.loraA, this.loraB, ...this.#target.weights].map(({ weight }) => weight);
     if (this.#known && of.every((weight, i) => weight === this.#known!.of[i])) return this.#known.norms;
     this.#forget();
-    if (this.loraA.isTrainable || this.loraB.isTrainable) return this.norms();
+    if (this.loraA.isTrainable || this.loraB.isTrainable || isDeferring()) return this.norms();
     this.#known = { of, norms: keep(this.norms()) };
     return this.#known.norms;
   }
