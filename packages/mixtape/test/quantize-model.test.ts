@@ -92,6 +92,15 @@ describe("calibrated", () => {
     expect(uncalibrated.some((name) => name.includes("experts"))).toBe(true);
   });
 
+  test("a signal stops it between two matrices, and nothing is left", async () => {
+    const output = join(folder, "stopped");
+    const stop = new AbortController();
+    const running = quantizeModel(SAMPLE, output, { calibration: [text], signal: stop.signal });
+    setTimeout(() => stop.abort(new Error("stopped")), 0);
+    await withoutLeak(() => expect(running).rejects.toThrow("stopped"));
+    expect(existsSync(join(output, "config.json"))).toBe(false);
+  });
+
   test("what is refused", async () => {
     const refused = (options: Parameters<typeof quantizeModel>[2]) =>
       quantizeModel(SAMPLE, join(folder, "no"), options);

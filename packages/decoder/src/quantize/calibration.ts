@@ -36,6 +36,7 @@ const TOKENS_PER_COLUMN = 1 / 4;
 export class Calibration {
   readonly #model: PreTrainedModel;
   readonly #recipe: Recipe;
+  readonly #signal: AbortSignal | undefined;
   readonly #runner: LayerRunner;
   /** Parameters of each layer. */
   readonly #layers: readonly (readonly LoadJob[])[];
@@ -47,8 +48,18 @@ export class Calibration {
   #next = 0;
   #running: Promise<void> = Promise.resolve();
 
-  /** @param model of which nothing is loaded */
-  constructor(model: PreTrainedModel, jobs: readonly LoadJob[], recipe: Recipe, batches: CalibrationBatches) {
+  /**
+   * @param model of which nothing is loaded
+   * @param signal stops it between two matrices
+   */
+  constructor(
+    model: PreTrainedModel,
+    jobs: readonly LoadJob[],
+    recipe: Recipe,
+    batches: CalibrationBatches,
+    signal?: AbortSignal,
+  ) {
+    this.#signal = signal;
     this.#model = model;
     this.#recipe = recipe;
     this.#runner = new LayerRunner(model.model, batches);
@@ -131,6 +142,9 @@ export class Calibration {
     }
     const views: TensorView[] = [];
     for (const [i, { name, view }] of matricesOf(job).entries()) {
+      // Rounding keeps the thread for seconds: events such as an interrupt are handled in between.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.#signal?.throwIfAborted();
       const { tokens } = observed[i]!;
       const isRare = tokens < view.shape[1]! * TOKENS_PER_COLUMN;
       if (isRare) this.#rare.push(name);

@@ -92,7 +92,8 @@ export async function quantizeCheckpoint(
     refuseFaults(match, where);
     refuseQuantized(match, where);
     warnOfTensors(match, where, onWarning, model.architecture);
-    if (options.calibration) calibration = new Calibration(model, match.jobs, recipe, options.calibration);
+    if (options.calibration)
+      calibration = new Calibration(model, match.jobs, recipe, options.calibration, options.signal);
     const parts = match.found.flatMap((found) =>
       [...savedTensors(found)].map((tensor) => partOf(tensor, recipe, calibration)),
     );
