@@ -13,6 +13,7 @@ export interface LoadWarning {
    * - `quantized-cache`: `cache_implementation` in `generation_config.json` is `quantized`, and what is used instead
    * - `larger-than-memory`: routed experts that do not all fit into memory, and what is read from their files instead
    * - `untied-head`: `tie_word_embeddings` is true, but the file has its own head
+   * - `tokenizer`: files of the tokenizer that make other tokens than the model was trained with
    */
   readonly kind:
     | "unused-keys"
@@ -24,7 +25,8 @@ export interface LoadWarning {
     | "decoded-weights"
     | "quantized-cache"
     | "larger-than-memory"
-    | "untied-head";
+    | "untied-head"
+    | "tokenizer";
   /** One sentence that names the checkpoint. */
   readonly message: string;
   /** The keys, or the names on disk of the tensors. */

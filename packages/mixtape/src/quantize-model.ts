@@ -5,17 +5,19 @@ import {
   type QuantizedCheckpoint,
   quantizeCheckpoint,
   readConfig,
+  warnOnConsole,
 } from "@mixtape/decoder";
-import type { EngineName } from "@mixtape/engine";
+import { availableMemory, type Engine, type EngineName } from "@mixtape/engine";
 import { checkOptions, checkOptionTypes } from "@mixtape/errors";
 import type { CheckpointSource } from "@mixtape/safetensors";
+import type { Tokenizer } from "@mixtape/tokenizer";
 import { calibrationBatches } from "./calibration-batches.js";
 import { openSource } from "./checkpoint-source.js";
 import { modelClassOf } from "./families.js";
 import { engineFor, loadTokenizer } from "./load-model.js";
 
 /** Options of {@link quantizeModel}. */
-export interface QuantizeModelOptions extends Omit<QuantizeCheckpointOptions, "calibration"> {
+export interface QuantizeModelOptions extends Omit<QuantizeCheckpointOptions, "calibration" | "freeMemory"> {
   /**
    * Text on which matrices of 4 bits are calibrated by GPTQ, of which the first {@link calibrationTokens} count, or token ids in
    * batches, `[batch][row][token]`. Default: each value is rounded for itself, and no engine is needed.
@@ -42,7 +44,8 @@ export interface QuantizeModelOptions extends Omit<QuantizeCheckpointOptions, "c
  * @param location a folder or a GGUF file (Node), the URL of one, or a map of file names to contents
  * @param folder created if it does not exist
  * @throws {OptionError} for an unknown option
- * @throws {QuantizationError} for a checkpoint that is quantised already, or a recipe that it does not fit; then nothing is written
+ * @throws {QuantizationError} for a checkpoint that is quantised already, a recipe that it does not fit, or a matrix too wide to be
+ *   calibrated in the free memory; then nothing is written
  * @throws as {@link loadModel}
  */
 export async function quantizeModel(
@@ -72,8 +75,23 @@ export async function quantizeModel(
   if (calibration === undefined) return quantizeCheckpoint(Model, source, folder, quantizing);
   const batches =
     typeof calibration === "string"
-      ? calibrationBatches(calibration, await loadTokenizer(location), calibrationTokens)
+      ? calibrationBatches(calibration, await tokenizerOf(source, options), calibrationTokens)
       : calibration;
-  await engineFor(engine);
-  return quantizeCheckpoint(Model, source, folder, { ...quantizing, calibration: batches });
+  const { memoryLimit } = await engineFor(engine);
+  const freeMemory = () => freeBytes(memoryLimit);
+  return quantizeCheckpoint(Model, source, folder, { ...quantizing, calibration: batches, freeMemory });
+}
+
+function tokenizerOf(source: CheckpointSource, options: QuantizeModelOptions): Promise<Tokenizer> {
+  const { onWarning = warnOnConsole } = options;
+  return loadTokenizer(source, {
+    fetchOptions: fetchingOf(options),
+    onWarning: (message) => onWarning({ kind: "tokenizer", message, names: [] }),
+  });
+}
+
+/** Returns the free bytes of the machine or, if they are fewer, those that an engine can hold; null if neither is known. */
+function freeBytes(limit: Engine["memoryLimit"]): number | null {
+  const known = [availableMemory(), limit].flatMap((one) => (one ? [one.bytes] : []));
+  return known.length > 0 ? Math.min(...known) : null;
 }

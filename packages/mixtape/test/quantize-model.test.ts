@@ -1,11 +1,16 @@
 /** Models that are quantised while they are loaded, and checkpoints that are written so: both compute the same. */
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DecoderModel, type LoadWarning } from "@mixtape/decoder";
 import { testEngines, withoutLeak } from "@mixtape/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Tokenizer } from "@mixtape/tokenizer";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type LoadModelOptions, loadModel, quantizeModel, useEngine } from "../src/index.js";
 import { SAMPLE } from "./files.js";
 
@@ -15,6 +20,8 @@ const MODELS = [
   SAMPLE,
   ...["llama.F32", "qwen2moe.F16", "qwen3moe.F32", "afmoe.BF16"].map((name) => `${GGUF}/${name}.gguf`),
 ];
+/** Columns of the widest matrix of the sample model from layer 1 on, and bytes to calibrate one, by their square. */
+const [HIDDEN, WORK_BYTES] = [192, 20];
 const IDS = [3, 14, 15, 9, 26, 5, 35, 8, 9, 7, 9, 32];
 
 const folder = mkdtempSync(join(tmpdir(), "mixtape-quantize-"));
@@ -101,6 +108,62 @@ describe("calibrated", () => {
     expect(existsSync(join(output, "config.json"))).toBe(false);
   });
 
+  test("memory for a few sums at a time gives the same files, in more passes; for less than one, it is refused", async () => {
+    const forward = vi.spyOn(DecoderModel.prototype, "forward");
+    const free = vi.spyOn(process, "availableMemory");
+    const quantized = async (name: string, ignore: readonly string[]) => {
+      forward.mockClear();
+      await quantizeModel(SAMPLE, join(folder, name), { calibration: [text], quantize: { ignore } });
+      return { files: filesIn(join(folder, name)), runs: forward.mock.calls.length };
+    };
+    try {
+      const whole = await quantized("whole", ["layers.0"]);
+      free.mockReturnValue(WORK_BYTES * HIDDEN ** 2);
+      const divided = await quantized("divided", ["layers.0"]);
+      expect(divided.files).toEqual(whole.files);
+      expect(divided.runs).toBeGreaterThan(2 * whole.runs);
+      await expect(quantized("no", [])).rejects.toThrow(
+        /^model\.layers\.0\.mlp\.down_proj\.weight: expected 0\.00 GiB of free memory to calibrate its 512 columns, got .* without calibration\.$/,
+      );
+      free.mockReturnValue(WORK_BYTES * HIDDEN ** 2 - 1);
+      await expect(quantized("no", ["layers.0"])).rejects.toThrow(`to calibrate its ${HIDDEN} columns`);
+      expect(existsSync(join(folder, "no"))).toBe(false);
+    } finally {
+      free.mockRestore();
+      forward.mockRestore();
+    }
+  });
+
+  test("the tokenizer is read with the caller's options, and warns as the checkpoint does", async () => {
+    const server = createServer((request, response) => {
+      const file = join(SAMPLE, basename(request.url!));
+      const isKnown = request.headers.authorization === "Bearer x";
+      if (isKnown && existsSync(file)) response.end(readFileSync(file));
+      else response.writeHead(isKnown ? 404 : 401).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const read = Tokenizer.fromFiles.bind(Tokenizer);
+    const reading = vi.spyOn(Tokenizer, "fromFiles").mockImplementation((files, options) => {
+      options?.onWarning?.("odd");
+      return read(files, options);
+    });
+    const warnings: LoadWarning[] = [];
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model`;
+      const quantizing = quantizeModel(url, join(folder, "no"), {
+        calibration: "Too short.",
+        fetchOptions: { headers: { authorization: "Bearer x" } },
+        onWarning: (warning) => warnings.push(warning),
+      });
+      await expect(quantizing).rejects.toThrow("expected at least 512 tokens");
+      expect(warnings).toContainEqual({ kind: "tokenizer", message: "odd", names: [] });
+    } finally {
+      reading.mockRestore();
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test("what is refused", async () => {
     const refused = (options: Parameters<typeof quantizeModel>[2]) =>
       quantizeModel(SAMPLE, join(folder, "no"), options);
@@ -113,6 +176,14 @@ describe("calibrated", () => {
     expect(existsSync(join(folder, "no"))).toBe(false);
   });
 });
+
+function filesIn(path: string): Record<string, string> {
+  const hashed = (name: string) =>
+    createHash("sha256")
+      .update(readFileSync(join(path, name)))
+      .digest("hex");
+  return Object.fromEntries(readdirSync(path).map((name) => [name, hashed(name)]));
+}
 
 function squaredError(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0);

@@ -1,6 +1,6 @@
 export { compressedTensorsConfig, type ModuleScheme } from "./encode/compressed-tensors-config.js";
 export type { Hessian } from "./encode/hessian.js";
-export type { EncodedMatrix } from "./encode/matrix-layout.js";
+export { type EncodedMatrix, layoutOf } from "./encode/matrix-layout.js";
 export { packedTensors } from "./encode/packed-tensors.js";
 export { quantizeCalibrated } from "./encode/quantize-calibrated.js";
 export { type Encoder, quantizingView } from "./encode/quantizing-view.js";

@@ -3,7 +3,7 @@ import { stackViews } from "@mixtape/ops";
 import {
   type EncodedMatrix,
   type Encoder,
-  type Hessian,
+  layoutOf,
   QuantizationError,
   quantizeCalibrated,
   quantizingView,
@@ -13,12 +13,21 @@ import {
 import type { TensorView } from "@mixtape/safetensors";
 import type { LoadJob } from "../match-tensors.js";
 import type { PreTrainedModel } from "../pre-trained-model.js";
-import { InputSums } from "./input-sums.js";
+import { type InputSum, InputSums } from "./input-sums.js";
 import { LayerRunner } from "./layer-runner.js";
 import { moduleOf } from "./module-of.js";
+import { type ObservedInput, observedInputs, passesOf, refuseWideInputs } from "./observed-input.js";
 
 /** Token ids, `[batch][row][token]`; rows of a batch have one length. */
 export type CalibrationBatches = readonly (readonly (readonly number[])[])[];
+
+/** Surroundings of a {@link Calibration}. */
+interface CalibrationOptions {
+  /** Returns free bytes; null if they are not known. */
+  readonly freeMemory: () => number | null;
+  /** Stops it between two matrices. */
+  readonly signal: AbortSignal | undefined;
+}
 
 /**
  * A matrix needs as many inputs as a quarter of its columns: with fewer, the errors of one column are moved to others by
@@ -28,7 +37,7 @@ const TOKENS_PER_COLUMN = 1 / 4;
 
 /**
  * Quantises the layers of a model by GPTQ, from the first to the last, each on the outputs of the quantised ones before it. The
- * weights of one layer are on the engine at a time.
+ * weights of one layer are on the engine at a time, and as many sums of inputs as fit into the memory.
  *
  * Matrices of 4 bits in linear layers and experts are calibrated. Others are rounded value by value, since at 8 bits nothing is left
  * to correct, as are those that are stored together with others.
@@ -40,9 +49,13 @@ export class Calibration {
   readonly #runner: LayerRunner;
   /** Parameters of each layer. */
   readonly #layers: readonly (readonly LoadJob[])[];
+  /** Inputs of the matrices of each layer that are calibrated. */
+  readonly #inputs: readonly (readonly ObservedInput[])[];
   readonly #others: readonly LoadJob[];
+  readonly #freeMemory: () => number | null;
   /** Layer and shape of each matrix that is calibrated, by its name on disk. */
   readonly #sites = new Map<string, { readonly layer: number; readonly shape: string }>();
+  readonly #jobs: ReadonlyMap<Param, LoadJob>;
   readonly #done = new Map<string, EncodedMatrix>();
   readonly #rare: string[] = [];
   #next = 0;
@@ -50,26 +63,36 @@ export class Calibration {
 
   /**
    * @param model of which nothing is loaded
-   * @param signal stops it between two matrices
+   * @throws {QuantizationError} if the free memory does not suffice for the widest matrix
    */
   constructor(
     model: PreTrainedModel,
     jobs: readonly LoadJob[],
     recipe: Recipe,
     batches: CalibrationBatches,
-    signal?: AbortSignal,
+    { freeMemory, signal }: CalibrationOptions,
   ) {
     this.#signal = signal;
     this.#model = model;
     this.#recipe = recipe;
     this.#runner = new LayerRunner(model.model, batches);
+    this.#freeMemory = freeMemory;
     const layerOf = new Map<Param, number>();
     for (const [i, layer] of model.model.layers.entries())
       for (const [, param] of layer.namedParameters()) layerOf.set(param, i);
     this.#layers = model.model.layers.map((_, i) => jobs.filter(({ param }) => layerOf.get(param) === i));
-    for (const [layer, ownJobs] of this.#layers.entries())
-      for (const job of ownJobs.filter((one) => this.#schemeOf(one)))
-        for (const name of job.savedIn) this.#sites.set(name, { layer, shape: job.param.shape.slice(-2).join() });
+    this.#jobs = new Map(jobs.map((job) => [job.param, job]));
+    this.#inputs = model.model.layers.map((layer) =>
+      observedInputs(layer, (param) => {
+        const job = this.#jobs.get(param);
+        return job !== undefined && this.#schemeOf(job) !== undefined;
+      }),
+    );
+    for (const [layer, inputs] of this.#inputs.entries())
+      for (const input of inputs)
+        for (const { name, view } of this.#matricesOf(input))
+          this.#sites.set(name, { layer, shape: view.shape.join() });
+    refuseWideInputs(this.#inputs.flat(), (input) => this.#matricesOf(input)[0]!.name, freeMemory());
     const decoder = new Set([...model.model.namedParameters()].map(([, param]) => param));
     this.#others = jobs.filter(({ param }) => decoder.has(param) && !layerOf.has(param));
   }
@@ -116,48 +139,55 @@ export class Calibration {
     const jobs = this.#layers[index]!;
     const layer = this.#model.model.layers[index]!;
     await load(jobs);
-    const calibrated = jobs.filter((job) => this.#schemeOf(job));
-    const sums = new InputSums(layer, (param) => calibrated.some((job) => job.param === param));
-    try {
-      if (calibrated.length > 0) await this.#runner.observe(index);
-      sums.unhook();
-      for (const job of jobs) await this.#quantize(job, sums);
-    } finally {
-      sums.dispose();
+    // The layer keeps its weights until the last pass, so that all inputs are those of one layer.
+    for (const pass of passesOf(this.#inputs[index]!, this.#freeMemory())) {
+      const sums = new InputSums(pass);
+      try {
+        await this.#runner.observe(index);
+        sums.unhook();
+        for (const input of pass) await this.#quantize(input, sums.of(input));
+      } finally {
+        sums.dispose();
+      }
     }
+    for (const job of jobs) await this.#replace(job);
     if (index + 1 < this.#layers.length) await this.#runner.advance(index);
     layer.dispose();
     this.#next++;
   }
 
-  /** Quantises a parameter, and loads what it became. */
-  async #quantize(job: LoadJob, sums: InputSums): Promise<void> {
-    const scheme = this.#schemeOf(job);
-    const observed = scheme && sums.of(job.param);
-    if (!observed) {
-      const other = this.#recipe(moduleOf(job.savedIn[0]!));
-      if (other && job.param.role !== "vector" && job.param.role !== "vectors")
-        await job.param.load(quantizingView(job.view, other), { dtype: job.dtype });
-      return;
-    }
-    const views: TensorView[] = [];
-    for (const [i, { name, view }] of matricesOf(job).entries()) {
+  /** Quantises the matrices with an input, and frees its sum. */
+  async #quantize(input: ObservedInput, sum: InputSum): Promise<void> {
+    const isRare = sum.tokens < input.columns * TOKENS_PER_COLUMN;
+    // The decomposition lives as long as these values: until the last matrix with this input is quantised.
+    const hessian = isRare ? undefined : await sum.read();
+    for (const { name, view, scheme } of this.#matricesOf(input)) {
       // Rounding keeps the thread for seconds: events such as an interrupt are handled in between.
       await new Promise((resolve) => setTimeout(resolve, 0));
       this.#signal?.throwIfAborted();
-      const { tokens } = observed[i]!;
-      const isRare = tokens < view.shape[1]! * TOKENS_PER_COLUMN;
       if (isRare) this.#rare.push(name);
-      const hessian: Hessian | undefined = isRare ? undefined : await observed[i]!.read();
-      views.push(
-        quantizingView(view, scheme, async (matrix, layout) => {
-          const encoded = await quantizeCalibrated(matrix, layout, hessian);
-          this.#done.set(name, encoded);
-          return encoded;
-        }),
-      );
+      this.#done.set(name, await quantizeCalibrated(view, layoutOf(view.name, shapeOf(view), scheme), hessian));
     }
-    await job.param.load(job.param.role === "stack" ? stackViews(views) : views[0]!, { dtype: job.dtype });
+    sum.dispose();
+  }
+
+  /** Loads what a parameter became, unless it stays as it is. */
+  async #replace({ param, view, dtype, savedIn }: LoadJob): Promise<void> {
+    const scheme = this.#recipe(moduleOf(savedIn[0]!));
+    if (!scheme || param.role === "vector" || param.role === "vectors") return;
+    if (!this.#done.has(savedIn[0]!)) return param.load(quantizingView(view, scheme), { dtype });
+    const views = savedIn.map((name, i) =>
+      quantizingView(matrixOf({ param, view }, i), scheme, async () => this.#done.get(name)!),
+    );
+    return param.load(param.role === "stack" ? stackViews(views) : views[0]!, { dtype });
+  }
+
+  /** Returns the matrices with an input. */
+  #matricesOf({ params, index }: ObservedInput): Matrix[] {
+    return params.map((param) => {
+      const job = this.#jobs.get(param)!;
+      return { name: job.savedIn[index]!, view: matrixOf(job, index), scheme: this.#schemeOf(job)! };
+    });
   }
 
   /** Returns the scheme of a parameter that is calibrated. */
@@ -172,12 +202,17 @@ async function load(jobs: readonly LoadJob[]): Promise<void> {
   for (const { param, view, dtype } of jobs) await param.load(view, { dtype });
 }
 
-/** A matrix `[out, in]` of a parameter, and the name that it is saved under. */
+/** A matrix `[out, in]` of a parameter, the name that it is saved under, and its scheme. */
 interface Matrix {
   readonly name: string;
   readonly view: TensorView;
+  readonly scheme: WeightScheme;
 }
 
-function matricesOf({ param, view, savedIn }: LoadJob): Matrix[] {
-  return savedIn.map((name, i) => ({ name, view: param.role === "stack" ? view.at(i) : view }));
+function matrixOf({ param, view }: Pick<LoadJob, "param" | "view">, index: number): TensorView {
+  return param.role === "stack" ? view.at(index) : view;
+}
+
+function shapeOf({ shape }: TensorView): [rows: number, columns: number] {
+  return [shape[0]!, shape[1]!];
 }

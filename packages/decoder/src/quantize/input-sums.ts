@@ -1,4 +1,4 @@
-import { Experts, Linear, type Module, type Param } from "@mixtape/layers";
+import { type Experts, Linear, type Param } from "@mixtape/layers";
 import { gate, linear, matrixAt, type Weight } from "@mixtape/ops";
 import type { Hessian } from "@mixtape/quantization";
 import {
@@ -15,9 +15,10 @@ import {
   tensor1d,
   tidy,
 } from "@tensorflow/tfjs-core";
+import type { ObservedInput } from "./observed-input.js";
 
-/** Sum of `xᵀx` over the inputs of a matrix, and their number. */
-class InputSum {
+/** Sum of `xᵀx` over the inputs of matrices, and their number. */
+export class InputSum {
   tokens = 0;
   #sum: Tensor2D | undefined;
 
@@ -42,26 +43,24 @@ class InputSum {
   }
 }
 
-/** Inputs of the matrices of a module while it runs: of linear layers, and of each expert. */
+/** Sums of inputs while the modules that have them run. */
 export class InputSums {
-  readonly #sums = new Map<Param, readonly InputSum[]>();
+  readonly #sums = new Map<ObservedInput, InputSum>();
   readonly #unhook: (() => void)[] = [];
 
-  /**
-   * Hooks the parts of a module. Their forward passes compute what they did before.
-   * @param isWanted whether a parameter's inputs are summed
-   */
-  constructor(module: Module, isWanted: (param: Param) => boolean) {
-    for (const [, part] of module.namedModules()) {
-      if (part instanceof Linear && isWanted(part.weight)) this.#hookLinear(part);
-      if (part instanceof Experts && [part.gateProj, part.upProj, part.downProj].some(isWanted))
-        this.#hookExperts(part);
+  /** Hooks the modules. Their forward passes compute what they did before. */
+  constructor(inputs: readonly ObservedInput[]) {
+    for (const input of inputs) this.#sums.set(input, new InputSum());
+    for (const module of new Set(inputs.map(({ module: one }) => one))) {
+      const own = inputs.filter((input) => input.module === module);
+      if (module instanceof Linear) this.#hookLinear(module, own[0]!);
+      else this.#hookExperts(module, own);
     }
   }
 
-  /** Returns the sums of a parameter: one, or one per expert; undefined if its module is not one that can be observed. */
-  of(param: Param): readonly InputSum[] | undefined {
-    return this.#sums.get(param);
+  /** Returns the sum of an input that was given. */
+  of(input: ObservedInput): InputSum {
+    return this.#sums.get(input)!;
   }
 
   /** Removes the hooks. The sums stay. */
@@ -71,12 +70,11 @@ export class InputSums {
 
   dispose(): void {
     this.unhook();
-    for (const sums of this.#sums.values()) for (const sum of sums) sum.dispose();
+    for (const sum of this.#sums.values()) sum.dispose();
   }
 
-  #hookLinear(layer: Linear): void {
-    const sum = new InputSum();
-    this.#sums.set(layer.weight, [sum]);
+  #hookLinear(layer: Linear, input: ObservedInput): void {
+    const sum = this.of(input);
     const { wrapForward: before } = layer;
     layer.wrapForward = (x, forward) => {
       tidy(() => sum.add(x));
@@ -87,18 +85,16 @@ export class InputSums {
     });
   }
 
-  #hookExperts(layer: Experts): void {
-    const [count = 0] = layer.gateProj.shape;
-    const [outer, inner] = [0, 1].map(() => Array.from({ length: count }, () => new InputSum()));
-    this.#sums.set(layer.gateProj, outer!).set(layer.upProj, outer!).set(layer.downProj, inner!);
+  #hookExperts(layer: Experts, inputs: readonly ObservedInput[]): void {
     const { wrapForward: before } = layer;
     layer.wrapForward = (routed, forward) => {
-      for (const [expert, tokens] of tokensOf(routed.indices, count).entries()) {
+      const tokensOfExpert = tokensOf(routed.indices, layer.gateProj.shape[0]!);
+      for (const input of inputs) {
+        const tokens = tokensOfExpert[input.index]!;
         if (tokens.length === 0) continue;
         tidy(() => {
           const x = gather(routed.x, tensor1d(tokens, "int32")) as Tensor2D;
-          outer![expert]!.add(x);
-          inner![expert]!.add(gatedOf(layer, expert, x));
+          this.of(input).add(input.params[0] === layer.downProj ? gatedOf(layer, input.index, x) : x);
         });
       }
       return before ? before(routed, forward) : forward(routed);

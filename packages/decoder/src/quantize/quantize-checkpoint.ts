@@ -42,6 +42,11 @@ export interface QuantizeCheckpointOptions
    * run on the engine in use, one after the other. Default: each value is rounded for itself, and no engine is needed.
    */
   readonly calibration?: CalibrationBatches;
+  /**
+   * Returns the bytes of memory that are free, null if they are not known. Sums of inputs in calibration take up to half of them:
+   * a layer with more runs several times. Default: not known.
+   */
+  readonly freeMemory?: () => number | null;
 }
 
 /** A quantised checkpoint that was written. */
@@ -68,7 +73,8 @@ const MAX_SHARD_BYTES = 2e9;
  * killed leaves what the folder had before.
  * @param Model class of the model
  * @param folder created if it does not exist
- * @throws {QuantizationError} for a checkpoint that is quantised already, or a recipe that it does not fit; then nothing is written
+ * @throws {QuantizationError} for a checkpoint that is quantised already, a recipe that it does not fit, or a matrix too wide to be
+ *   calibrated in the free memory; then nothing is written
  * @throws {CheckpointError} listing all missing and misshaped tensors
  * @throws {SafetensorsWriteError} if the system refuses
  */
@@ -93,7 +99,10 @@ export async function quantizeCheckpoint(
     refuseQuantized(match, where);
     warnOfTensors(match, where, onWarning, model.architecture);
     if (options.calibration)
-      calibration = new Calibration(model, match.jobs, recipe, options.calibration, options.signal);
+      calibration = new Calibration(model, match.jobs, recipe, options.calibration, {
+        freeMemory: options.freeMemory ?? (() => null),
+        signal: options.signal,
+      });
     const parts = match.found.flatMap((found) =>
       [...savedTensors(found)].map((tensor) => partOf(tensor, recipe, calibration)),
     );

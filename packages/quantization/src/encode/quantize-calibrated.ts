@@ -3,7 +3,10 @@ import { type Feedback, feedbackOf, type Hessian, roundingOrder } from "./hessia
 import type { EncodedMatrix, MatrixLayout } from "./matrix-layout.js";
 import { quantizeMatrix } from "./quantize-matrix.js";
 
-/** Decompositions of Hessians: that of several matrices with the same inputs and group size is made once. */
+/**
+ * Decompositions of Hessians: that of several matrices with the same inputs and group size is made once, and lives as long as the
+ * values of the Hessian do.
+ */
 const known = new WeakMap<Float32Array, { readonly groupSize: number; readonly feedback: Feedback }>();
 
 /**
