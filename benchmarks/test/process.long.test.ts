@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Peaks } from "@mixtape/native";
 import { fixture } from "@mixtape/testing";
 import { describe, expect, test } from "vitest";
+import type { Request } from "../src/mixtape/request.js";
 import { ask, sample } from "../src/runners/child.js";
 import type { Answer, Found, KernelMeasure, Products } from "../src/runners/runner.js";
 import type { Task } from "../src/tasks.js";
@@ -12,11 +13,11 @@ const DECODE: Task = { name: "d", title: "d", promptTokens: 4, newTokens: 3, mea
 const START: Task = { ...DECODE, name: "s", measures: "start" };
 const ONCE: Task = { ...DECODE, name: "o", once: true };
 
-const command = (engine: string, request: object) => ({
+const command = (engine: string, request: Request) => ({
   file: process.execPath,
   args: [MAIN, engine, JSON.stringify(request)],
 });
-const measure = <T>(engine: string, request: object): Promise<T> => ask<T>(command(engine, request));
+const measure = <T>(engine: string, request: Request): Promise<T> => ask<T>(command(engine, request));
 
 describe("a process of its own", () => {
   test("says what an engine is, and why one is not there", async () => {
@@ -27,7 +28,7 @@ describe("a process of its own", () => {
   test("measures tasks, and is watched", async () => {
     const tasks = [START, DECODE, ONCE];
     const before = performance.now();
-    const { loadMs, runs, memory } = await sample<Answer>(command("wasm", { kind: "run", folder: FOLDER, tasks }));
+    const { loadMs, runs, memory } = await sample<Answer>(command("wasm", { kind: "run", model: FOLDER, tasks }));
     expect(loadMs).toBeGreaterThan(0);
     expect(loadMs).toBeLessThan(performance.now() - before);
     expect(Object.keys(runs)).toEqual(["s", "d", "o"]);
@@ -51,14 +52,14 @@ describe("a process of its own", () => {
   });
 
   test("measures products", async () => {
-    const { vector, matrix } = await measure<Products>("wasm", { kind: "products", folder: FOLDER });
+    const { vector, matrix } = await measure<Products>("wasm", { kind: "products", model: FOLDER });
     expect(vector.size % 64).toBe(0);
     expect(vector.bytesPerSecond).toBeGreaterThan(0);
     expect(matrix.flopsPerSecond).toBeGreaterThan(0);
   });
 
   test("measures kernels", async () => {
-    const kernels = await measure<KernelMeasure[]>("wasm", { kind: "kernels", folder: FOLDER, longest: 20 });
+    const kernels = await measure<KernelMeasure[]>("wasm", { kind: "kernels", model: FOLDER, longest: 20 });
     const names = kernels.map(({ name, tokens }) => `${tokens}: ${name.split(/[ ,]/)[0]}`);
     const both = ["queries", "gated", "routed", "RMS", "rotary", "embedding", "attention"];
     expect(new Set(names)).toEqual(new Set([...both.flatMap((name) => [`1: ${name}`, `512: ${name}`]), "1: head"]));
@@ -72,6 +73,6 @@ describe("a process of its own", () => {
   });
 
   test("fails with the reason", async () => {
-    await expect(measure("wasm", { kind: "run", folder: "nowhere", tasks: [DECODE] })).rejects.toThrow("config.json");
+    await expect(measure("wasm", { kind: "run", model: "nowhere", tasks: [DECODE] })).rejects.toThrow("config.json");
   });
 });
