@@ -34,6 +34,12 @@ export const CAPTURABLE: ReadonlySet<string> = new Set(NAMES);
 
 export type AnyFunction = (...args: unknown[]) => unknown;
 
+/** Returns the addon with `wrap(name, call)` in place of each function. */
+export function wrapAddon(addon: Addon, wrap: (name: string, call: AnyFunction) => AnyFunction): Addon {
+  const functions = Object.entries(addon as unknown as Readonly<Record<string, AnyFunction>>);
+  return Object.fromEntries(functions.map(([name, call]) => [name, wrap(name, call)])) as unknown as Addon;
+}
+
 /** Call of a function of the addon. */
 export interface AddonCall {
   readonly name: string;

@@ -3,7 +3,7 @@ import { dispose, type TensorContainer } from "@tensorflow/tfjs-core";
 import { type Addon, addon, withAddon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { BufferPool } from "./buffer-pool.js";
-import { type AddonCall, type AnyFunction, CAPTURABLE, graphOf } from "./capturable.js";
+import { type AddonCall, CAPTURABLE, graphOf, wrapAddon } from "./capturable.js";
 import { flushBeforeReads } from "./graph-break.js";
 
 /** Functions that neither read nor write what queued calls do. */
@@ -53,17 +53,15 @@ class CallQueue {
 
   /** Runs `f` and queues its calls. */
   during<T>(f: () => T): T {
-    const queueing: Record<string, AnyFunction> = {};
-    for (const [name, call] of Object.entries(this.#addon as unknown as Readonly<Record<string, AnyFunction>>))
-      queueing[name] = (...args) => {
-        if (CAPTURABLE.has(name)) {
-          this.#calls.push({ name, args });
-          return undefined;
-        }
-        if (!INDEPENDENT.has(name)) this.#flush();
-        return call(...args);
-      };
-    return withAddon(queueing as unknown as Addon, () => flushBeforeReads(() => this.#flush(), f));
+    const queueing = wrapAddon(this.#addon, (name, call) => (...args) => {
+      if (CAPTURABLE.has(name)) {
+        this.#calls.push({ name, args });
+        return undefined;
+      }
+      if (!INDEPENDENT.has(name)) this.#flush();
+      return call(...args);
+    });
+    return withAddon(queueing, () => flushBeforeReads(() => this.#flush(), f));
   }
 
   /** Makes the calls on another thread. @throws the signal's reason, and what a call throws */

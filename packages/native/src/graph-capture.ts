@@ -10,7 +10,7 @@ import type { Buffer32, NativeCapturedGraph } from "./addon/handles.js";
 import { type Addon, addon, withAddon } from "./addon.js";
 import type { NativeBackend } from "./backend.js";
 import { BufferPool, type Values, type ValuesOf } from "./buffer-pool.js";
-import { type AddonCall, type AnyFunction, CAPTURABLE, graphOf } from "./capturable.js";
+import { type AddonCall, type AnyFunction, CAPTURABLE, graphOf, wrapAddon } from "./capturable.js";
 import { breakGraph, catchGraphBreak } from "./graph-break.js";
 import { has32BitValues } from "./kernels/strided-copy.js";
 
@@ -159,16 +159,13 @@ class NumberedPool extends BufferPool {
 
 /** Runs `f` and adds its calls of the addon, and its host callbacks, to `calls`. */
 function listen<T>(calls: Call[], f: () => T): T {
-  const raw = addon() as unknown as Readonly<Record<string, AnyFunction>>;
-  const listening: Record<string, AnyFunction> = {};
-  for (const [name, call] of Object.entries(raw))
-    listening[name] = (...args) => {
-      if (CAPTURABLE.has(name)) calls.push({ name, function: call, args });
-      else if (!HARMLESS.includes(name)) breakGraph(name);
-      return call(...args);
-    };
+  const listening = wrapAddon(addon(), (name, call) => (...args) => {
+    if (CAPTURABLE.has(name)) calls.push({ name, function: call, args });
+    else if (!HARMLESS.includes(name)) breakGraph(name);
+    return call(...args);
+  });
   const onCallback = (change: () => void): unknown => calls.push({ name: HOST_CALLBACK, function: change, args: [] });
-  return withAddon(listening as unknown as Addon, () => observeHostCallbacks(onCallback, f));
+  return withAddon(listening, () => observeHostCallbacks(onCallback, f));
 }
 
 function isSameCall(a: Call, b: Call, isSame: (x: unknown, y: unknown) => boolean): boolean {
